@@ -1,0 +1,57 @@
+"""Neural architecture search for Earth observation, on AutoKeras.
+
+Nothing heavy is imported before it is used: ``import autoai4eo`` takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from autoai4eo import blocks as blocks
+    from autoai4eo import cost as cost
+    from autoai4eo import data as data
+    from autoai4eo import deploy as deploy
+    from autoai4eo import search as search
+    from autoai4eo import tasks as tasks
+    from autoai4eo.blocks import ImageInput as ImageInput
+    from autoai4eo.cost import Cost as Cost
+    from autoai4eo.cost import profile as profile
+    from autoai4eo.data.augmentation import Augmentation as Augmentation
+    from autoai4eo.data.opening import open_dataset as open_dataset
+    from autoai4eo.deploy import load_model as load_model
+    from autoai4eo.errors import UserError as UserError
+    from autoai4eo.tasks import AutoModel as AutoModel
+    from autoai4eo.tasks import ImageClassifier as ImageClassifier
+    from autoai4eo.tasks import So2SatClassifier as So2SatClassifier
+
+_FOLDERS = ("blocks", "cost", "data", "deploy", "search", "tasks")
+_NAMES = {
+    "Augmentation": "autoai4eo.data.augmentation",
+    "AutoModel": "autoai4eo.tasks",
+    "Cost": "autoai4eo.cost",
+    "ImageClassifier": "autoai4eo.tasks",
+    "ImageInput": "autoai4eo.blocks",
+    "So2SatClassifier": "autoai4eo.tasks",
+    "UserError": "autoai4eo.errors",
+    "load_model": "autoai4eo.deploy",
+    "open_dataset": "autoai4eo.data.opening",
+    "profile": "autoai4eo.cost",
+}
+
+__all__ = [*_FOLDERS, *_NAMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _FOLDERS:
+        return importlib.import_module(f"autoai4eo.{name}")
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'autoai4eo' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

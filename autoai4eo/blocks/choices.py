@@ -1,0 +1,60 @@
+"""How an argument of a block is either given or searched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from autoai4eo.data.sensors import Band
+from autoai4eo.errors import UserError
+
+
+def choose(hp: Any, name: str, given: Any, choices: Sequence[Any], default: Any) -> Any:
+    """`given` where it is not None, else the value that `hp` has for `name`."""
+    if given is not None:
+        return given
+    return hp.Choice(name, list(choices), default=default)
+
+
+def require(argument: str, given: Any, choices: Sequence[Any]) -> None:
+    """Raise UserError unless `given` is None (searched) or one of `choices`."""
+    if given is not None and given not in choices:
+        known = ", ".join(repr(c) for c in choices)
+        raise UserError(
+            f"{argument}: expected one of {known}, got {given!r}; "
+            "leave it out to have it searched"
+        )
+
+
+def require_number(argument: str, given: Any, *, least: float = 1) -> None:
+    """Raise UserError unless `given` is None (searched) or a number from `least`."""
+    if given is not None and not given >= least:
+        raise UserError(
+            f"{argument}: expected a number from {least:g}, got {given!r}; "
+            "leave it out to have it searched"
+        )
+
+
+def require_share(argument: str, given: Any) -> None:
+    """Raise UserError unless `given` is None (searched) or in [0, 1)."""
+    if given is not None and not 0 <= given < 1:
+        raise UserError(
+            f"{argument}: expected a share from 0 to below 1, got {given!r}; "
+            "leave it out to have it searched"
+        )
+
+
+def require_image(block: Any, tensor: Any) -> None:
+    """Raise UserError unless `tensor` is (N, height, width, channels)."""
+    if len(tensor.shape) != 4:
+        raise UserError(
+            f"{block.name}: expected an input of shape (N, height, width, channels), "
+            f"got {tuple(tensor.shape)}; put the block before any flattening or pooling"
+        )
+
+
+def band_names(bands: Sequence[str | Band] | None) -> list[str] | None:
+    """The names of `bands`, ready for JSON."""
+    if bands is None:
+        return None
+    return [b.name if isinstance(b, Band) else b for b in bands]

@@ -1,0 +1,162 @@
+"""Several sensors into one stream of features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autokeras as ak
+import keras
+from keras import layers
+
+from autoai4eo.blocks import pixels
+from autoai4eo.blocks.choices import choose, require, require_image
+from autoai4eo.blocks.units import ConvUnit, ResidualUnit, chain, convolution
+
+KINDS = ("early", "mid", "late")
+MERGES = ("concat", "sum", "gated")
+
+FEWEST_FILTERS = 16
+LATE_SIZE = 8
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class SensorFusion(ak.Block):
+    """Merges two or more sensors; one alone passes through.
+
+    Each input is either raw pixels (N, height, width, bands), which are standardised
+    first, or the features of another block. How much a sensor is worked on by itself
+    before it meets the others is `kind`:
+
+    ::
+
+        early   a ──────────────────┐
+                b ──────────────────┴ merge ─ 3×3 convolution ─ BN ─ ReLU
+        mid     a ─ residual unit ──┐
+                b ─ residual unit ──┴ merge
+        late    a ─ small trunk ────┐   residual units of stride 2 until height and
+                b ─ small trunk ────┴ merge   width are at most 8
+
+    So *early* learns features of all sensors together, *mid* joins features of a first
+    look at each, and after *late* what follows sees only deep features of each sensor
+    on a coarse grid.
+
+    Let F be the channels of the widest input of features, at least 16 (pixels do not
+    count: hundreds of bands need no hundreds of filters). The units of *mid* have F
+    channels, those of *late* F, 2F and at most 4F, and *early* gives F channels.
+
+    Merging: ``concat`` puts the channels side by side, ``sum`` adds, ``gated`` adds
+    after weighing each channel of each sensor with a sigmoid gate computed from the
+    spatial means of all sensors (as in squeeze-and-excitation, arXiv:1709.01507, over
+    all of them). Larger inputs are averaged down to the smallest height and width;
+    where channels differ, ``sum`` and ``gated`` project by a 1×1 convolution to the
+    most of them, or to F for *early*.
+
+    The search space: `kind` early, mid, late; `merge` concat, sum, gated. The first of
+    each is the default. With one input there is nothing to search.
+
+    Args:
+        kind: ``"early"``, ``"mid"`` or ``"late"``; None is searched.
+        merge: ``"concat"``, ``"sum"`` or ``"gated"``; None is searched.
+
+    Raises:
+        UserError: `kind` or `merge` is not known; when built, an input is not an image.
+    """
+
+    def __init__(
+        self, kind: str | None = None, merge: str | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        require("kind", kind, KINDS)
+        require("merge", merge, MERGES)
+        self.kind = kind
+        self.merge = merge
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {**super().get_config(), "kind": self.kind, "merge": self.merge}
+
+    def build(self, hp: Any, inputs: Any = None) -> Any:
+        """Several (N, height, width, channels) -> one, as the class says."""
+        tensors = keras.tree.flatten(inputs)
+        for tensor in tensors:
+            require_image(self, tensor)
+        filters = max(
+            [FEWEST_FILTERS]
+            + [
+                int(t.shape[-1])
+                for i, t in enumerate(tensors)
+                if not pixels.is_pixels(self, i)
+            ]
+        )
+        tensors = [pixels.standardise(self, i, t) for i, t in enumerate(tensors)]
+        if len(tensors) == 1:
+            return tensors[0]
+        kind = choose(hp, "kind", self.kind, KINDS, "early")
+        merge = choose(hp, "merge", self.merge, MERGES, "concat")
+        if kind != "early":
+            trunk = self._unit if kind == "mid" else self._trunk
+            tensors = [trunk(t, i, filters) for i, t in enumerate(tensors)]
+        tensors = self._same_size(tensors)
+        if kind != "early":
+            return self._merge(tensors, merge, max(int(t.shape[-1]) for t in tensors))
+        joint = ConvUnit(f"{self.name}_joint", filters)
+        return joint(self._merge(tensors, merge, filters))
+
+    def _unit(self, tensor: Any, i: int, filters: int) -> Any:
+        return ResidualUnit(f"{self.name}_sensor{i}", filters)(tensor)
+
+    def _trunk(self, tensor: Any, i: int, filters: int) -> Any:
+        size = max(tensor.shape[1:3])
+        stages = 1
+        while -(-size // 2**stages) > LATE_SIZE:
+            stages += 1
+        name = f"{self.name}_sensor{i}"
+        units = [
+            ResidualUnit(f"{name}_stage{s + 1}", filters * 2 ** min(s, 2), strides=2)
+            for s in range(stages)
+        ]
+        return chain(units, tensor)
+
+    def _same_size(self, tensors: list[Any]) -> list[Any]:
+        height = min(t.shape[1] for t in tensors)
+        width = min(t.shape[2] for t in tensors)
+        resized = []
+        for i, tensor in enumerate(tensors):
+            factors = (tensor.shape[1] // height, tensor.shape[2] // width)
+            if max(factors) > 1:
+                pool = f"{self.name}_pool{i}"
+                tensor = layers.AveragePooling2D(factors, name=pool)(tensor)
+            if tuple(tensor.shape[1:3]) != (height, width):
+                resize = f"{self.name}_resize{i}"
+                tensor = layers.Resizing(height, width, name=resize)(tensor)
+            resized.append(tensor)
+        return resized
+
+    def _merge(self, tensors: list[Any], merge: str, filters: int) -> Any:
+        name = f"{self.name}_merge"
+        if merge == "concat":
+            return layers.Concatenate(name=name)(tensors)
+        tensors = [
+            t
+            if t.shape[-1] == filters
+            else convolution(filters, 1, 1, f"{self.name}_project{i}")(t)
+            for i, t in enumerate(tensors)
+        ]
+        if merge == "gated":
+            tensors = self._gate(tensors, filters)
+        return layers.Add(name=name)(tensors)
+
+    def _gate(self, tensors: list[Any], filters: int) -> list[Any]:
+        name = f"{self.name}_gate"
+        means = layers.Concatenate(name=name)(
+            [
+                layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_mean{i}")(t)
+                for i, t in enumerate(tensors)
+            ]
+        )
+        return [
+            layers.Multiply(name=f"{name}{i}")(
+                [t, layers.Dense(filters, "sigmoid", name=f"{name}_weight{i}")(means)]
+            )
+            for i, t in enumerate(tensors)
+        ]

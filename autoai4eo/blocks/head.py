@@ -1,0 +1,202 @@
+"""From features to class probabilities."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+from typing import Any
+
+import autokeras as ak
+import keras
+from autokeras.utils.utils import validate_num_inputs
+from keras import layers
+
+from autoai4eo.blocks.choices import (
+    choose,
+    require,
+    require_number,
+    require_share,
+)
+from autoai4eo.errors import UserError
+
+POOLINGS = ("average", "max", "average+max")
+HIDDEN = (0, 64, 128)
+DROPOUTS = (0.0, 0.25, 0.5)
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class PooledHead(ak.ClassificationHead):
+    """Global pooling, at most one hidden layer, class probabilities.
+
+    Features (N, height, width, channels) or (N, channels) become float32 (N, classes),
+    in a layer of the head's name. It is a softmax; only where AutoKeras itself encodes
+    two classes as one column it is a sigmoid, (N, 1).
+
+    The search space, each argument left None being searched:
+
+    =======  =========================  =======
+    pooling  average, max, average+max  average   (N, channels) is not pooled
+    hidden   0 (none), 64, 128          0
+    dropout  0.0, 0.25, 0.5             0.25
+    =======  =========================  =======
+
+    The last column is the default.
+
+    Args:
+        pooling: ``"average"``, ``"max"`` or both, side by side.
+        hidden: units of the hidden layer; 0 for none.
+        dropout: before the last layer.
+        **kwargs: of `autokeras.ClassificationHead`.
+
+    Raises:
+        UserError: an argument is out of its range, or `multi_label` is asked for.
+    """
+
+    def __init__(
+        self,
+        pooling: str | None = None,
+        hidden: int | None = None,
+        dropout: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(dropout=dropout, **kwargs)
+        if self.multi_label:
+            raise UserError(
+                "multi_label: expected one label per patch, got multi-label; "
+                "use autokeras.ClassificationHead"
+            )
+        require("pooling", pooling, POOLINGS)
+        require_number("hidden", hidden, least=0)
+        require_share("dropout", dropout)
+        self.pooling = pooling
+        self.hidden = hidden
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {
+            **super().get_config(),
+            "pooling": self.pooling,
+            "hidden": self.hidden,
+        }
+
+    def build(self, hp: Any, inputs: Any = None) -> Any:
+        """(N, height, width, channels) or (N, channels) -> (N, classes)"""
+        tensors = keras.tree.flatten(inputs)
+        validate_num_inputs(tensors, 1)
+        features = tensors[0]
+        pooling = None
+        if len(features.shape) > 2:
+            pooling = choose(hp, "pooling", self.pooling, POOLINGS, "average")
+        hidden = choose(hp, "hidden", self.hidden, HIDDEN, 0)
+        dropout = choose(hp, "dropout", self.dropout, DROPOUTS, 0.25)
+        return self._classify(features, pooling, hidden, dropout)
+
+    def _classify(
+        self, features: Any, pooling: str | None, hidden: int, dropout: float
+    ) -> Any:
+        tensor = self._pool(features, pooling)
+        if hidden:
+            tensor = layers.Dense(
+                hidden, activation="relu", name=f"{self.name}_hidden"
+            )(tensor)
+        if dropout:
+            tensor = layers.Dropout(dropout, name=f"{self.name}_dropout")(tensor)
+        classes = int(self.shape[-1])
+        tensor = layers.Dense(classes, name=f"{self.name}_logits")(tensor)
+        if classes == 1:
+            return layers.Activation("sigmoid", dtype="float32", name=self.name)(tensor)
+        return layers.Softmax(dtype="float32", name=self.name)(tensor)
+
+    def _pool(self, features: Any, pooling: str | None) -> Any:
+        first = f"{self.name}_pool"
+        if pooling is None:
+            return layers.Identity(name=first)(features)
+        if pooling == "max":
+            return layers.GlobalMaxPooling2D(name=first)(features)
+        average = layers.GlobalAveragePooling2D(name=first)(features)
+        if pooling == "average":
+            return average
+        highest = layers.GlobalMaxPooling2D(name=f"{first}_max")(features)
+        return layers.Concatenate(name=f"{first}_both")([average, highest])
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class LatencyConstrainedHead(PooledHead):
+    """A `PooledHead` on a network that must answer within a time.
+
+    In `ae.AutoModel` a candidate whose whole network with this head takes longer, by
+    measurement on the device, is infeasible and not trained. The head itself never
+    measures: building the same candidate twice gives the same network. In a graph of
+    stock AutoKeras it therefore warns, once, that nothing enforces the budget.
+
+    The search space is that of `PooledHead`, the same whatever the budget.
+
+    Args:
+        max_latency_ms: of one forward pass of the whole network, in milliseconds.
+        batch_size: patches in that pass.
+        **kwargs: of `PooledHead`.
+
+    Raises:
+        UserError: `max_latency_ms` is not above 0 or `batch_size` not a whole number
+            from 1.
+    """
+
+    def __init__(
+        self, max_latency_ms: float, batch_size: int = 1, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if not (max_latency_ms > 0 and math.isfinite(max_latency_ms)):
+            raise UserError(
+                f"max_latency_ms: expected milliseconds above 0, got {max_latency_ms}; "
+                "give the budget of one forward pass"
+            )
+        if batch_size < 1 or batch_size != int(batch_size):
+            raise UserError(
+                f"batch_size: expected a whole number from 1, got {batch_size}; "
+                "give the number of patches in one forward pass"
+            )
+        self.max_latency_ms = float(max_latency_ms)
+        self.latency_batch_size = int(batch_size)
+        # Set by the tuner that enforces the budget.
+        self.enforced = False
+        self._warned = False
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {
+            **super().get_config(),
+            "max_latency_ms": self.max_latency_ms,
+            "batch_size": self.latency_batch_size,
+        }
+
+    def build(self, hp: Any, inputs: Any = None) -> Any:
+        """(N, height, width, channels) or (N, channels) -> (N, classes)"""
+        if not self.enforced and not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self.name}: max_latency_ms={self.max_latency_ms:g} is enforced by "
+                "autoai4eo.AutoModel only; this search does not measure latency",
+                stacklevel=2,
+            )
+        return super().build(hp, inputs)
+
+    def alternatives(self) -> list[dict[str, Any]]:
+        """Every head that can be chosen and differs in latency: pooling × hidden.
+
+        Dropout costs nothing at inference. What was given to the constructor is kept.
+        """
+        poolings = POOLINGS if self.pooling is None else (self.pooling,)
+        widths = HIDDEN if self.hidden is None else (self.hidden,)
+        return [
+            {"pooling": pooling, "hidden": hidden}
+            for pooling, hidden in itertools.product(poolings, widths)
+        ]
+
+    def build_alternative(self, features: Any, choice: dict[str, Any]) -> Any:
+        """The output tensor of the head `choice`, one of `alternatives`, on `features`.
+
+        As `build` gives it, but without dropout.
+        """
+        pooling = choice["pooling"] if len(features.shape) > 2 else None
+        return self._classify(features, pooling, choice["hidden"], dropout=0.0)

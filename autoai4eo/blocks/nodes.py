@@ -1,0 +1,68 @@
+"""Input nodes that know what their pixels are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import autokeras as ak
+import keras
+import numpy as np
+from keras import ops
+
+from autoai4eo.data.sensors import Band, band
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class ImageInput(ak.ImageInput):
+    """Input node for patches of shape (N, height, width, bands), as in AutoKeras.
+
+    Unlike AutoKeras's, it hands its name to the Keras model, is float32 whatever the
+    data are, and knows its bands and their statistics: `ae.AutoModel` fills both from
+    the data set, a graph of stock AutoKeras may give them here.
+
+    Args:
+        name: the input's name, for So2Sat ``"sen1"`` or ``"sen2"``.
+        bands: band names in the order of the last axis.
+        mean: per band, in the units of the file; missing pixels (NaN, infinite) are
+            replaced by it inside the model.
+        std: per band, in the units of the file.
+    """
+
+    def __init__(
+        self,
+        name: str | None = None,
+        bands: Sequence[str | Band] | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        self.bands = (
+            None
+            if bands is None
+            else tuple(b if isinstance(b, Band) else band(b) for b in bands)
+        )
+        self.mean = None if mean is None else [float(m) for m in mean]
+        self.std = None if std is None else [float(s) for s in std]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        names = None if self.bands is None else [b.name for b in self.bands]
+        return {
+            **super().get_config(),
+            "bands": names,
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+    def build_node(self, hp: Any) -> Any:
+        """A float32 Keras input of this node's name."""
+        return keras.Input(shape=self.shape, dtype="float32", name=self.name)
+
+    def build(self, hp: Any, inputs: Any = None) -> Any:
+        """The pixels as they come, missing ones replaced by the band's mean."""
+        pixels = keras.tree.flatten(inputs)[0]
+        if self.mean is None:
+            return pixels
+        return ops.where(ops.isfinite(pixels), pixels, np.asarray(self.mean, "float32"))

@@ -1,0 +1,178 @@
+"""Residual networks whose published weight files load: trunks and whole classifiers.
+
+| name | from | shape of the features of an h × w input |
+|---|---|---|
+| resnet20 | ResNet-20 v2 of the So2Sat project | h/4, w/4, 256 |
+| resnet18, resnet34 | He et al. 2016, basic blocks | h/32, w/32, 512 |
+| resnet50, resnet101 | `keras.applications`, bottlenecks | h/32, w/32, 2048 |
+
+He et al. 2016, *Deep residual learning for image recognition*, arXiv:1512.03385, and
+*Identity mappings in deep residual networks*, arXiv:1603.05027 (v2). ResNet-20 v2 is
+`resnet_v2(depth=20)` of github.com/zhu-xlab/So2Sat-LCZ-Classification-Demo. ResNet-18
+and 34 pad as torchvision does, so that converted weights give the same numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import layers
+
+from autoai4eo.errors import UserError
+
+TOP = "predictions"
+Shape = tuple[int | None, int | None, int]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """How a trunk is built, and what its layers are called.
+
+    ``build(shape, name)`` gives a `keras.Model` from pixels of ``shape`` (height,
+    width, bands) to features. ``first`` is the name of the first convolution,
+    ``last_stage`` what the names of the layers of the last stage begin with.
+    """
+
+    build: Callable[[Shape, str], keras.Model]
+    first: str
+    last_stage: str
+
+
+def _resnet20_v2(shape: Shape, name: str) -> keras.Model:
+    """Bottlenecks with pre-activation, 3 stages × 2 blocks, 16 filters first."""
+
+    def convolve(x: Any, filters: int, size: int, stride: int, conv: str) -> Any:
+        return layers.Conv2D(
+            filters,
+            size,
+            strides=stride,
+            padding="same",
+            kernel_initializer="he_normal",
+            name=conv,
+        )(x)
+
+    def activate(x: Any, prefix: str) -> Any:
+        x = layers.BatchNormalization(name=f"{prefix}_bn")(x)
+        return layers.Activation("relu", name=f"{prefix}_relu")(x)
+
+    inputs = keras.Input(shape)
+    x = activate(convolve(inputs, 16, 3, 1, "conv1_conv"), "conv1")
+    filters = 16
+    for stage in (1, 2, 3):
+        wide = 4 * filters if stage == 1 else 2 * filters
+        for block in (1, 2):
+            prefix = f"stage{stage}_block{block}"
+            stride = 2 if stage > 1 and block == 1 else 1
+            # The stem has just been activated: the first block must not do it again.
+            y = x if prefix == "stage1_block1" else activate(x, f"{prefix}_1")
+            y = convolve(y, filters, 1, stride, f"{prefix}_1_conv")
+            y = convolve(activate(y, f"{prefix}_2"), filters, 3, 1, f"{prefix}_2_conv")
+            y = convolve(activate(y, f"{prefix}_3"), wide, 1, 1, f"{prefix}_3_conv")
+            if block == 1:
+                x = convolve(x, wide, 1, stride, f"{prefix}_0_conv")
+            x = layers.Add(name=f"{prefix}_add")([x, y])
+        filters = wide
+    return keras.Model(inputs, activate(x, "stage3_post"), name=name)
+
+
+def _basic_resnet(blocks: tuple[int, ...]) -> Callable[[Shape, str], keras.Model]:
+    """Basic blocks of two 3×3 convolutions, stages of 64, 128, 256, 512 filters."""
+
+    def convolve(x: Any, filters: int, size: int, stride: int, prefix: str) -> Any:
+        # "same" would pad a strided convolution at one side only.
+        if size > 1:
+            x = layers.ZeroPadding2D(size // 2, name=f"{prefix}_pad")(x)
+        x = layers.Conv2D(
+            filters,
+            size,
+            strides=stride,
+            use_bias=False,
+            kernel_initializer="he_normal",
+            name=f"{prefix}_conv",
+        )(x)
+        return layers.BatchNormalization(epsilon=1e-5, name=f"{prefix}_bn")(x)
+
+    def build(shape: Shape, name: str) -> keras.Model:
+        inputs = keras.Input(shape)
+        x = convolve(inputs, 64, 7, 2, "conv1")
+        x = layers.Activation("relu", name="conv1_relu")(x)
+        # Zeros do for the padding of the maximum: nothing is below them after a ReLU.
+        x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+        x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+        filters = 64
+        for stage, count in enumerate(blocks, 1):
+            for block in range(1, count + 1):
+                prefix = f"stage{stage}_block{block}"
+                stride = 2 if stage > 1 and block == 1 else 1
+                y = convolve(x, filters, 3, stride, f"{prefix}_1")
+                y = layers.Activation("relu", name=f"{prefix}_1_relu")(y)
+                y = convolve(y, filters, 3, 1, f"{prefix}_2")
+                if stride > 1:
+                    x = convolve(x, filters, 1, stride, f"{prefix}_0")
+                x = layers.Add(name=f"{prefix}_add")([x, y])
+                x = layers.Activation("relu", name=f"{prefix}_out")(x)
+            filters *= 2
+        return keras.Model(inputs, x, name=name)
+
+    return build
+
+
+def _keras_application(
+    constructor: Callable[..., keras.Model],
+) -> Callable[[Shape, str], keras.Model]:
+    def build(shape: Shape, name: str) -> keras.Model:
+        # Given a tensor, it takes any number of bands and patches under 32 pixels.
+        return constructor(
+            include_top=False, weights=None, input_tensor=keras.Input(shape), name=name
+        )
+
+    return build
+
+
+ARCHITECTURES = {
+    "resnet20": Architecture(_resnet20_v2, "conv1_conv", "stage3_"),
+    "resnet18": Architecture(_basic_resnet((2, 2, 2, 2)), "conv1_conv", "stage4_"),
+    "resnet34": Architecture(_basic_resnet((3, 4, 6, 3)), "conv1_conv", "stage4_"),
+    "resnet50": Architecture(
+        _keras_application(keras.applications.ResNet50), "conv1_conv", "conv5_"
+    ),
+    "resnet101": Architecture(
+        _keras_application(keras.applications.ResNet101), "conv1_conv", "conv5_"
+    ),
+}
+
+
+def find_architecture(name: str) -> Architecture:
+    """The architecture of this name.
+
+    Raises:
+        UserError: there is none; the message lists those that there are.
+    """
+    if name not in ARCHITECTURES:
+        raise UserError(
+            f"expected one of the architectures {', '.join(ARCHITECTURES)}, "
+            f"got {name!r}; give one of these names"
+        )
+    return ARCHITECTURES[name]
+
+
+def build_trunk(architecture: str, shape: Shape, name: str) -> keras.Model:
+    """An untrained network from (N, height, width, bands) to its last features."""
+    return find_architecture(architecture).build(shape, name)
+
+
+def build_classifier(
+    architecture: str, shape: Shape, classes: int, name: str
+) -> keras.Model:
+    """The trunk with its own top: global average, then softmax over `classes`.
+
+    ResNet-20 v2 of the So2Sat project averages 8×8 features, which for its 32×32
+    patches is the same; here patches of other sizes do as well.
+    """
+    trunk = build_trunk(architecture, shape, name)
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(trunk.output)
+    x = layers.Dense(classes, activation="softmax", name=TOP)(x)
+    return keras.Model(trunk.input, x, name=name)

@@ -1,0 +1,230 @@
+"""The first layers over a multispectral patch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import autokeras as ak
+import keras
+from autokeras.utils.utils import validate_num_inputs
+from keras import layers, ops
+
+from autoai4eo.blocks import pixels
+from autoai4eo.blocks.choices import (
+    band_names,
+    choose,
+    require,
+    require_image,
+    require_number,
+    require_share,
+)
+from autoai4eo.blocks.units import convolution, normalised
+from autoai4eo.data.sensors import Band, canonical
+from autoai4eo.errors import UserError
+
+# Normalised differences (a - b) / (a + b) by Sentinel-2 band names.
+INDICES = {
+    "NDVI": ("B08", "B04"),  # Tucker 1979, vegetation
+    "NDWI": ("B03", "B08"),  # McFeeters 1996, open water
+    "NDBI": ("B11", "B08"),  # Zha et al. 2003, built-up land
+}
+STAND_INS = {"B08": "B8A"}
+
+SPECTRAL_MIXINGS = ("none", "1x1", "squeeze_excitation")
+KERNEL_SIZES = ("3", "5", "1+3+5")
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class MultispectralStem(ak.Block):
+    """First convolution over the bands of one sensor.
+
+    ::
+
+        pixels ─ standardise ─ band dropout ─ mixing ─┬─ convolution ─ BN ─ ReLU
+           └─ NDVI, NDWI, NDBI on the raw reflectance ┘
+
+    Pixels (N, height, width, bands), as they lie in the file, or features become
+    (N, height/strides, width/strides, filters), sizes rounded upwards. Features are
+    not standardised and have no index channels.
+
+    The search space, each argument left None being searched:
+
+    ===============  ==============================================  =======
+    spectral_mixing  none, 1x1, squeeze_excitation (over the bands)  none
+    indices          False, True; not there without suitable bands   True
+    kernel_size      3, 5, 1+3+5 (in parallel, concatenated)         3
+    filters          16, 24, 32, 48                                  16
+    strides          1, 2                                            2
+    band_dropout     0.0, 0.1, 0.2                                   0.0
+    ===============  ==============================================  =======
+
+    The last column is the default. An index (a - b) / (a + b) needs both its bands by
+    name (NDVI B08 B04, NDWI B03 B08, NDBI B11 B08; B8A stands in for B08), is 0 where
+    a + b is 0, and lies within [-1, 1].
+
+    Args:
+        spectral_mixing: ``"1x1"`` is a convolution to as many channels as bands, at
+            least 8; ``"squeeze_excitation"`` weighs the bands by their mean over the
+            patch (Hu et al. 2018, arXiv:1709.01507).
+        indices: whether index channels are added.
+        kernel_size: 3, 5 or any other size, or several as ``"1+3+5"``.
+        filters: channels of the result.
+        strides: of the convolution.
+        band_dropout: share of bands set to zero in training.
+        bands: band names in the order of the last axis; by default those of the input.
+
+    Raises:
+        UserError: an argument is out of its range; when built, `bands` are not as many
+            as the input's, or `indices` is True and no index can be computed.
+    """
+
+    def __init__(
+        self,
+        spectral_mixing: str | None = None,
+        indices: bool | None = None,
+        kernel_size: int | str | None = None,
+        filters: int | None = None,
+        strides: int | None = None,
+        band_dropout: float | None = None,
+        bands: Sequence[str | Band] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        require("spectral_mixing", spectral_mixing, SPECTRAL_MIXINGS)
+        require_number("filters", filters)
+        require_number("strides", strides)
+        require_share("band_dropout", band_dropout)
+        self.spectral_mixing = spectral_mixing
+        self.indices = indices
+        self.kernel_size = None if kernel_size is None else str(kernel_size)
+        self.filters = filters
+        self.strides = strides
+        self.band_dropout = band_dropout
+        self.bands = bands
+        if self.kernel_size is not None:
+            _kernel_sizes(self.kernel_size)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {
+            **super().get_config(),
+            "spectral_mixing": self.spectral_mixing,
+            "indices": self.indices,
+            "kernel_size": self.kernel_size,
+            "filters": self.filters,
+            "strides": self.strides,
+            "band_dropout": self.band_dropout,
+            "bands": band_names(self.bands),
+        }
+
+    def build(self, hp: Any, inputs: Any = None) -> Any:
+        """(N, h, w, channels) -> (N, h/strides, w/strides, filters)"""
+        tensors = keras.tree.flatten(inputs)
+        validate_num_inputs(tensors, 1)
+        raw = tensors[0]
+        require_image(self, raw)
+        mixing = choose(
+            hp, "spectral_mixing", self.spectral_mixing, SPECTRAL_MIXINGS, "none"
+        )
+        pairs = self._index_pairs(raw)
+        indices = self.indices
+        if indices is None:
+            indices = bool(pairs) and hp.Boolean("indices", default=True)
+        sizes = choose(hp, "kernel_size", self.kernel_size, KERNEL_SIZES, "3")
+        filters = choose(hp, "filters", self.filters, (16, 24, 32, 48), 16)
+        strides = choose(hp, "strides", self.strides, (1, 2), 2)
+        dropout = choose(hp, "band_dropout", self.band_dropout, (0.0, 0.1, 0.2), 0.0)
+
+        tensor = pixels.standardise(self, 0, raw)
+        if dropout > 0:
+            tensor = layers.SpatialDropout2D(dropout, name=f"{self.name}_band_dropout")(
+                tensor
+            )
+        tensor = self._mix(tensor, mixing)
+        if indices:
+            tensor = layers.Concatenate(name=f"{self.name}_with_indices")(
+                [tensor, normalised_differences(raw, pairs)]
+            )
+        return self._convolve(tensor, _kernel_sizes(sizes), filters, strides)
+
+    def _index_pairs(self, raw: Any) -> list[tuple[int, int]]:
+        pairs = index_pairs(pixels.bands_of(self, 0, raw) or ())
+        if self.indices and not pairs:
+            raise UserError(
+                f"{self.name}: indices=True expected an input of pixels with bands B08 "
+                "and B04, B03 or B11, found none of these pairs; "
+                "give bands=[…] or leave indices out"
+            )
+        return pairs
+
+    def _mix(self, tensor: Any, mixing: str) -> Any:
+        channels = int(tensor.shape[-1])
+        name = f"{self.name}_mixing"
+        if mixing == "1x1":
+            return normalised(convolution(max(channels, 8), 1, 1, name)(tensor), name)
+        if mixing == "squeeze_excitation":
+            gate = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(
+                tensor
+            )
+            gate = layers.Dense(
+                max(channels // 2, 2), activation="relu", name=f"{name}_reduce"
+            )(gate)
+            gate = layers.Dense(channels, activation="sigmoid", name=f"{name}_excite")(
+                gate
+            )
+            return layers.Multiply(name=name)([tensor, gate])
+        return tensor
+
+    def _convolve(
+        self, tensor: Any, sizes: list[int], filters: int, strides: int
+    ) -> Any:
+        name = f"{self.name}_conv"
+        branches = [
+            convolution(share, size, strides, f"{name}_{size}x{size}")(tensor)
+            for size, share in zip(sizes, _shares(filters, len(sizes)), strict=True)
+        ]
+        if len(branches) > 1:
+            branches = [layers.Concatenate(name=name)(branches)]
+        return normalised(branches[0], name)
+
+
+def index_pairs(bands: Sequence[Band]) -> list[tuple[int, int]]:
+    """Positions (a, b) in `bands` of each index that can be computed from them."""
+    places = {canonical(b.name): i for i, b in enumerate(bands)}
+    for name, stand_in in STAND_INS.items():
+        if name not in places and stand_in in places:
+            places[name] = places[stand_in]
+    return [
+        (places[a], places[b]) for a, b in INDICES.values() if {a, b} <= places.keys()
+    ]
+
+
+def normalised_differences(raw: Any, pairs: Sequence[tuple[int, int]]) -> Any:
+    """(a - b) / (a + b) for each pair of channels (a, b) of `raw`, one channel each.
+
+    0 where a + b is 0, and within [-1, 1] where one of them is negative.
+    """
+    a = ops.take(raw, [a for a, _ in pairs], axis=-1)
+    b = ops.take(raw, [b for _, b in pairs], axis=-1)
+    total = ops.add(a, b)
+    empty = ops.equal(total, 0.0)
+    ratio = ops.divide(ops.subtract(a, b), ops.where(empty, 1.0, total))
+    return ops.clip(ops.where(empty, 0.0, ratio), -1.0, 1.0)
+
+
+def _kernel_sizes(text: str) -> list[int]:
+    try:
+        sizes = [int(part) for part in text.split("+")]
+    except ValueError:
+        sizes = [0]
+    if min(sizes) < 1 or len(set(sizes)) < len(sizes):
+        raise UserError(
+            f"kernel_size: expected a size as 3 or different ones as '1+3+5', got "
+            f"{text!r}; leave it out to have it searched"
+        )
+    return sizes
+
+
+def _shares(filters: int, branches: int) -> list[int]:
+    return [(filters + i) // branches for i in range(branches)]

@@ -1,0 +1,230 @@
+"""The trunk for small patches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import autokeras as ak
+import keras
+from autokeras.utils.utils import validate_num_inputs
+from keras import layers
+
+from autoai4eo.blocks import pixels
+from autoai4eo.blocks.choices import (
+    band_names,
+    choose,
+    require,
+    require_image,
+    require_number,
+)
+from autoai4eo.blocks.pretrained import PretrainedResNetBlock
+from autoai4eo.blocks.units import (
+    ConvUnit,
+    InvertedUnit,
+    ResidualUnit,
+    Unit,
+    chain,
+    chain_macs,
+    normalised,
+)
+from autoai4eo.blocks.weights import Weights
+from autoai4eo.data.sensors import Band
+from autoai4eo.errors import UserError
+
+FAMILIES = ("residual", "inverted")
+STAGES = 3
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class EOImageBlock(ak.Block):
+    """Trunk of three stages, each with half the height and width of the one before.
+
+    Pixels (N, height, width, bands), as they lie in the file, are standardised and
+    pass a first convolution; features of another block enter the stages as they are.
+    The result is (N, height', width', channels), not pooled.
+
+    Families:
+
+    - ``residual``: CIFAR-style residual network of basic blocks (He et al. 2016,
+      arXiv:1512.03385); with width 16, strides 1, depth 1, 3, 5, 18 it is the
+      ResNet-8, -20, -32, -110 of the literature.
+    - ``inverted``: inverted residuals with depthwise convolutions (MobileNetV2,
+      arXiv:1801.04381), closed by a 1×1 convolution.
+    - ``transfer``: `PretrainedResNetBlock` with `weights`; only where these are given.
+
+    The search space, each argument left None being searched:
+
+    ===========  ==============================  =========  =====================
+    family       residual, inverted (transfer)   residual
+    width        8, 12, 16, 24, 32               16         filters of stage 1; stages
+                                                            2 and 3 have 2 and 4 times
+    depth        1, 2, 3                         1          units per stage
+    kernel_size  3, 5                            3
+    strides      1, 2                            2          first convolution, pixels
+    preactivate  False, True                     False      residual
+    expansion    2, 4, 6                         4          inverted
+    ===========  ==============================  =========  =====================
+
+    The third column is the default. ``transfer`` has the space of
+    `PretrainedResNetBlock` instead.
+
+    Nothing costs more than `max_macs` multiply-adds for one sample: where a choice
+    would, its input is averaged 2×2 until it does not. So the lists of choices stay the
+    same for every input size. Only ``transfer``, which is asked for by its weights, may
+    cost more by itself; its up-scaling is held to the cap.
+
+    Args:
+        family: ``"residual"``, ``"inverted"`` or, with `weights`, ``"transfer"``.
+        width: filters of the first stage.
+        depth: units in each stage.
+        kernel_size: of all but the 1×1 convolutions.
+        strides: of the first convolution; not used where the input is features.
+        preactivate: residual units that normalise before they convolve
+            (arXiv:1603.05027).
+        expansion: of the inverted residuals.
+        max_macs: the cap.
+        weights: of ``transfer``: a name of `weights.CATALOGUE`, or a record of
+            `weights.from_file`.
+        bands: band names in the order of the last axis; by default those of the input.
+
+    Raises:
+        UserError: an argument is out of its range; when built, a choice is over
+            `max_macs` even on a single pixel.
+    """
+
+    def __init__(
+        self,
+        family: str | None = None,
+        width: int | None = None,
+        depth: int | None = None,
+        kernel_size: int | None = None,
+        strides: int | None = None,
+        preactivate: bool | None = None,
+        expansion: int | None = None,
+        max_macs: int = 50_000_000,
+        weights: str | Weights | Mapping[str, Any] | None = None,
+        bands: Sequence[str | Band] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.families = FAMILIES if weights is None else (*FAMILIES, "transfer")
+        require("family", family, self.families)
+        require_number("width", width)
+        require_number("depth", depth)
+        require_number("kernel_size", kernel_size)
+        require_number("strides", strides)
+        require_number("expansion", expansion)
+        self.family = family
+        self.width = width
+        self.depth = depth
+        self.kernel_size = kernel_size
+        self.strides = strides
+        self.preactivate = preactivate
+        self.expansion = expansion
+        self.max_macs = max_macs
+        self.bands = bands
+        self.learning_rate_factors: dict[str, float] = {}
+        self.transfer = None
+        if weights is not None:
+            self.transfer = PretrainedResNetBlock(
+                weights=weights,
+                max_macs=max_macs,
+                bands=bands,
+                name=f"{self.name}_transfer",
+            )
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        transfer = self.transfer
+        return {
+            **super().get_config(),
+            "family": self.family,
+            "width": self.width,
+            "depth": self.depth,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "preactivate": self.preactivate,
+            "expansion": self.expansion,
+            "max_macs": self.max_macs,
+            "weights": None if transfer is None else transfer.get_config()["weights"],
+            "bands": band_names(self.bands),
+        }
+
+    def build(self, hp: Any, inputs: Any = None) -> Any:
+        """(N, height, width, channels) -> (N, height', width', channels')"""
+        tensors = keras.tree.flatten(inputs)
+        validate_num_inputs(tensors, 1)
+        tensor = tensors[0]
+        require_image(self, tensor)
+        self.learning_rate_factors = {}
+        family = choose(hp, "family", self.family, self.families, "residual")
+        if family == "transfer":
+            assert self.transfer is not None, "only then is it one of the families"
+            self.transfer.inputs = self.inputs
+            tensor = self.transfer.build(hp, tensor)
+            self.learning_rate_factors = self.transfer.learning_rate_factors
+            return tensor
+        units = self._units(hp, family)
+        tensor = pixels.standardise(self, 0, tensor)
+        tensor = chain(units, self._affordable(units, tensor))
+        # Pre-activated units leave the last sum without an activation.
+        last = units[-1]
+        if isinstance(last, ResidualUnit) and last.preactivate:
+            tensor = normalised(tensor, f"{self.name}_last")
+        return tensor
+
+    def _units(self, hp: Any, family: str) -> list[Unit]:
+        width = choose(hp, "width", self.width, (8, 12, 16, 24, 32), 16)
+        depth = choose(hp, "depth", self.depth, (1, 2, 3), 1)
+        kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)
+        units: list[Unit] = []
+        if pixels.is_pixels(self, 0):
+            strides = choose(hp, "strides", self.strides, (1, 2), 2)
+            units.append(ConvUnit(f"{self.name}_first", width, kernel, strides))
+        if family == "residual":
+            pre = self.preactivate
+            if pre is None:
+                pre = hp.Boolean("preactivate", default=False)
+            return units + [
+                ResidualUnit(name, filters, kernel, strides, pre)
+                for name, filters, strides in self._stages(width, depth)
+            ]
+        expansion = choose(hp, "expansion", self.expansion, (2, 4, 6), 4)
+        units += [
+            InvertedUnit(name, filters, kernel, strides, expansion)
+            for name, filters, strides in self._stages(width, depth)
+        ]
+        return [*units, ConvUnit(f"{self.name}_last", width * 2**STAGES, 1)]
+
+    def _stages(self, width: int, depth: int) -> list[tuple[str, int, int]]:
+        return [
+            (
+                f"{self.name}_stage{stage + 1}_unit{unit + 1}",
+                width * 2**stage,
+                2 if stage > 0 and unit == 0 else 1,
+            )
+            for stage in range(STAGES)
+            for unit in range(depth)
+        ]
+
+    def _affordable(self, units: Sequence[Unit], tensor: Any) -> Any:
+        height, width, channels = (int(n) for n in tensor.shape[1:])
+        factor = 1
+        while True:
+            size = (-(-height // factor), -(-width // factor))
+            macs = chain_macs(units, *size, channels)
+            if macs <= self.max_macs:
+                break
+            if size == (1, 1):
+                raise UserError(
+                    f"{self.name}: expected a network of at most {self.max_macs:,} "
+                    f"MACs, this one has {macs:,} even on a single pixel; "
+                    "raise max_macs or give a smaller width"
+                )
+            factor *= 2
+        if factor == 1:
+            return tensor
+        return layers.AveragePooling2D(
+            factor, padding="same", name=f"{self.name}_affordable"
+        )(tensor)

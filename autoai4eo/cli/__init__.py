@@ -1,0 +1,3 @@
+"""The command line: parse, call, print."""
+
+from autoai4eo.cli.main import main as main

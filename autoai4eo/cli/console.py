@@ -1,0 +1,69 @@
+"""What the commands print with, and hush."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+# a file or a pipe has no width: nothing needs to be folded there
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keeps from the terminal what TensorFlow's C++ writes while it is imported.
+
+    It writes to the file descriptor before its own settings can quiet it. Where the
+    import fails, all is shown.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as noise:
+        os.dup2(noise.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            noise.seek(0)
+            sys.stderr.write(noise.read().decode(errors="replace"))
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
+    """A table, numbers to the right; only messages are folded."""
+    made = Table(title=title, title_justify="left")
+    for i, name in enumerate(columns):
+        numbers = all(isinstance(row[i], int | float | None) for row in rows)
+        made.add_column(
+            name,
+            justify="right" if numbers else "left",
+            overflow="fold",
+            no_wrap=name != "message",
+        )
+    for row in rows:
+        made.add_row(*[_text(value) for value in row])
+    return made
+
+
+def print_json(content: Any) -> None:
+    """Plain JSON on standard output."""
+    print(json.dumps(content, indent=2))
+
+
+def _text(value: Any) -> str:
+    if value is None or value != value:
+        return ""
+    if isinstance(value, float):
+        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

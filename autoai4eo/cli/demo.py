@@ -1,0 +1,63 @@
+"""``demo``: the main job, whole, on a small generated data set."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoai4eo.cli import fit, model
+from autoai4eo.cli.console import console, hushed
+from autoai4eo.errors import UserError
+
+_SAMPLES = {"training": 1200, "validation": 300, "testing": 300}
+_TRIALS, _EPOCHS, _SEED = 3, 4, 0
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Where all of it is written.")] = Path(
+        "autoai4eo-demo"
+    ),
+) -> None:
+    """Generate data, search, evaluate, export, and try the exported model."""
+    begin = time.monotonic()
+    if out.exists():
+        raise UserError(f"{out}: exists already; choose another folder with --out")
+    with hushed():
+        import numpy as np
+
+        from autoai4eo.data.opening import open_dataset
+        from autoai4eo.data.synthetic import write_so2sat_like
+        from autoai4eo.deploy import load_finalist
+        from autoai4eo.deploy.checking import fresh_predictions
+    out.mkdir(parents=True)
+    for part, (name, samples) in enumerate(_SAMPLES.items()):
+        write_so2sat_like(out / f"{name}.h5", samples, seed=_SEED + part)
+    console.print(
+        f"generated {sum(_SAMPLES.values()):,} synthetic patches in So2Sat's layout in "
+        f"{out} (not real data: scores on them say nothing of the world)"
+    )
+    run, exported = out / "run", out / "savedmodel"
+    fit.fit(
+        out / "training.h5",
+        run,
+        val=out / "validation.h5",
+        max_trials=_TRIALS,
+        epochs=_EPOCHS,
+        seed=_SEED,
+    )
+    model.evaluate(run, out / "testing.h5")
+    model.export(run, exported)
+    few = open_dataset(out / "testing.h5").read(np.arange(64))
+    expected = load_finalist(run).predict(few, verbose=0)
+    difference = float(np.abs(fresh_predictions(exported, few) - expected).max())
+    console.print(
+        f"re-loaded in a fresh TensorFlow process: probabilities of 64 patches differ "
+        f"by {difference:.1e} at most"
+    )
+    console.print(
+        f"data {out}/*.h5, run {run}, SavedModel {exported}   "
+        f"({time.monotonic() - begin:,.0f} s in all)"
+    )

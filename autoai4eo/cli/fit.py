@@ -1,0 +1,199 @@
+"""``fit`` and ``trials``: the search and its record."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.cli.model import print_scores
+from autoai4eo.errors import UserError
+from autoai4eo.search.objectives import DEFAULT
+
+
+def fit(
+    train: Annotated[
+        Path,
+        typer.Argument(
+            help="So2Sat HDF5, or a folder or zip file with one folder of images per "
+            "class."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The run's folder.")],
+    val: Annotated[
+        Path | None, typer.Option(help="Data that candidates are judged on.")
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Shares of TRAIN for training, validation and, if three, a test at "
+            "the end, such as 0.8/0.1/0.1; 0.8/0.2 without --val."
+        ),
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option(help="What --split must not tear: city, parent, …")
+    ] = None,
+    subset: Annotated[
+        int | None, typer.Option(min=2, help="Use so many samples of TRAIN, drawn.")
+    ] = None,
+    input: Annotated[
+        list[str] | None, typer.Option(help="Use this input; all by default.")
+    ] = None,
+    objective: Annotated[
+        list[str] | None,
+        typer.Option(help="Metric or cost; several make a Pareto search."),
+    ] = None,
+    constraint: Annotated[
+        list[str] | None, typer.Option(help="NAME=LIMIT of a cost: latency_ms=2")
+    ] = None,
+    tuner: Annotated[
+        str, typer.Option(help="greedy, bayesian, hyperband, random or tpe")
+    ] = "greedy",
+    max_trials: Annotated[int, typer.Option(help="Candidates that are trained.")] = 20,
+    max_hours: Annotated[
+        float | None, typer.Option(help="The search ends after so long.")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="For each candidate.")] = 20,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    class_weight: Annotated[
+        str | None, typer.Option(help="balanced: rare classes count more.")
+    ] = None,
+    loss: Annotated[str, typer.Option(help="crossentropy or focal")] = "crossentropy",
+    latency_batch_size: Annotated[
+        int, typer.Option(min=1, help="For the latency.")
+    ] = 1,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Forget what the folder holds.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Search for the best network, then train it; goes on where OUT already is."""
+    if val is not None and split is not None:
+        raise UserError("expected --val or --split, got both; leave one out")
+    if class_weight not in (None, "balanced"):
+        raise UserError(f"--class-weight: expected balanced, got {class_weight!r}")
+    limits = dict(_limit(text) for text in constraint or [])
+    shares = _shares(split or "0.8/0.2")
+    begin = time.monotonic()
+    with hushed():
+        from autoai4eo.data.opening import open_dataset
+        from autoai4eo.data.splits import sample
+        from autoai4eo.data.splits import split as split_dataset
+        from autoai4eo.search.record import write_json
+        from autoai4eo.tasks import ImageClassifier
+    classifier = ImageClassifier(
+        inputs=input,
+        directory=out.parent,
+        project_name=out.name,
+        objective=objective or DEFAULT,
+        constraints=limits,
+        tuner=tuner,
+        max_trials=max_trials,
+        seed=seed,
+        overwrite=overwrite,
+        latency_batch_size=latency_batch_size,
+    )
+    training = open_dataset(train, inputs=input)
+    if subset is not None:
+        training = sample(training, subset, seed=seed)
+    test = None
+    if val is None:
+        training, validation, *rest = split_dataset(
+            training, shares, group=group, seed=seed
+        )
+        test = rest[0] if rest else None
+    else:
+        validation = open_dataset(val, inputs=input, class_names=training.class_names)
+    classifier.fit(
+        training,
+        validation_data=validation,
+        epochs=epochs,
+        batch_size=batch_size,
+        class_weight=class_weight,
+        loss=loss,
+        max_hours=max_hours,
+        verbose=0 if quiet else 1,
+    )
+    scores = None if test is None else classifier.evaluate(test)
+    if scores is not None:
+        write_json(out / "best" / "test.json", scores)
+    if quiet:
+        return
+    console.print(_trials_view(classifier.trials(), str(out)))
+    if scores is not None and test is not None:
+        print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
+    console.print(
+        f"finalist: {out / 'best' / 'model.keras'}   "
+        f"({time.monotonic() - begin:,.0f} s)\n"
+        f"next: autoai4eo evaluate {out} DATA, autoai4eo export {out} MODEL"
+    )
+
+
+def trials(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the trials of a run, one a row."""
+    from autoai4eo.search.record import open_study, trials_table
+
+    found = trials_table(open_study(run))
+    if csv is not None:
+        found.to_csv(csv, index=False)
+        console.print(f"written: {csv} ({len(found)} trials)")
+    elif json:
+        print(found.to_json(orient="records", indent=2))
+    else:
+        console.print(_trials_view(found, str(run)))
+
+
+_SHOWN = {
+    "val_cohen_kappa": "kappa",
+    "val_accuracy": "OA",
+    "val_average_accuracy": "AA",
+    "params": "params",
+    "macs": "MACs",
+    "latency_ms": "ms",
+    "train_seconds": "train s",
+    "epochs": "epochs",
+    "message": "message",
+}
+
+
+def _trials_view(trials: Any, title: str) -> Any:
+    """The columns that fit a terminal; --csv and --json have all."""
+    names = [
+        n
+        for n in _SHOWN
+        if n in trials and (trials[n].notna() & (trials[n] != "")).any()
+    ]
+    found = trials[["trial", "status", *names]].astype(object)
+    rows = found.where(found.notna(), None).to_numpy().tolist()
+    return table(title, ["trial", "status", *(_SHOWN[n] for n in names)], rows)
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, _, limit = text.partition("=")
+    try:
+        return name, float(limit)
+    except ValueError:
+        raise UserError(
+            f"--constraint: expected NAME=LIMIT such as latency_ms=2, got {text!r}"
+        ) from None
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    try:
+        shares = tuple(float(share) for share in text.split("/"))
+    except ValueError:
+        shares = ()
+    if len(shares) not in (2, 3) or abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
+        raise UserError(
+            "--split: expected two or three shares that add up to 1, such as "
+            f"0.8/0.1/0.1, got {text!r}"
+        )
+    return shares

@@ -1,0 +1,60 @@
+"""``autoai4eo``: its commands, and what the shell is told when one goes wrong."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+
+import typer
+
+from autoai4eo.cli import demo, fit, inspect, model
+from autoai4eo.errors import UserError
+
+app = typer.Typer(
+    name="autoai4eo",
+    help="Neural architecture search for Earth observation.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("inspect")(inspect.inspect)
+app.command("fit")(fit.fit)
+app.command("trials")(fit.trials)
+app.command("evaluate")(model.evaluate)
+app.command("profile")(model.profile)
+app.command("export")(model.export)
+app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Exit status 0 done, 2 the input or the call is wrong, 1 anything else."""
+    # TensorFlow tells of missing GPUs and of its instruction sets before anything else
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # that each candidate is traced anew is no news
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    warnings.showwarning = lambda message, *_: print(
+        f"warning: {message}", file=sys.stderr
+    )
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("default", module="autoai4eo")
+    if not sys.argv[1:]:
+        sys.argv.append("--help")
+    try:
+        sys.exit(app(standalone_mode=False))
+    except UserError as error:
+        sys.exit(_wrong(str(error)))
+    except (typer.Abort, KeyboardInterrupt):
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(1)
+    except Exception as error:
+        # Typer brings its own copy of click, whose exceptions have no public name
+        if not hasattr(error, "format_message"):
+            raise
+        sys.exit(_wrong(error.format_message()))
+
+
+def _wrong(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2

@@ -1,0 +1,32 @@
+"""What a network costs: parameters, MACs, FLOPs, size, latency, memory."""
+
+# Imported for the rules that they register.
+from autoai4eo.cost.rules import (  # isort: skip
+    attention as attention,
+    convolutions as convolutions,
+    dense as dense,
+    elementwise as elementwise,
+    wrappers as wrappers,
+)
+from autoai4eo.cost.counting import Counts, count
+from autoai4eo.cost.fingerprint import fingerprint
+from autoai4eo.cost.latency import Latency, measure_latency
+from autoai4eo.cost.profiling import Cost, profile
+from autoai4eo.cost.registry import Call, Work, elements, macs_rule
+from autoai4eo.cost.size import exported_bytes, weight_bytes
+
+__all__ = [
+    "Call",
+    "Cost",
+    "Counts",
+    "Latency",
+    "Work",
+    "count",
+    "elements",
+    "exported_bytes",
+    "fingerprint",
+    "macs_rule",
+    "measure_latency",
+    "profile",
+    "weight_bytes",
+]

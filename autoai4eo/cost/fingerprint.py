@@ -1,0 +1,107 @@
+"""Tells whether two networks are the same, whatever their layers are called."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from autoai4eo.cost.graph import walk
+from autoai4eo.cost.registry import Call
+
+# What neither inference nor the course of training at large depends on. Dropout rate
+# and `trainable` stay: the network is the same, its training is another.
+_IGNORED_KEYS = ("name", "seed", "build_config")
+_IGNORED_ENDINGS = ("initializer", "regularizer", "constraint")
+
+
+def fingerprint(model: Any) -> str:
+    """A string that is equal for equal networks: same layers, shapes and connections.
+
+    Into it go the shapes and types of the inputs in their order, and for each call of
+    a layer its class, its settings, which layer it is (so that sharing shows) and
+    which tensors it reads, in order: `a + b` is another network than `b + a`.
+    Names, seeds, initialisers, regularisers and constraints stay out; of arrays, such
+    as the statistics of a Normalization layer, only the shape goes in. Nested models
+    are the same as their layers written out.
+
+    Returns:
+        64 hexadecimal digits (SHA-256).
+
+    Raises:
+        UserError: the model, or one inside it, is subclassed and has no graph.
+    """
+    inputs = [keras.KerasTensor(x.shape, dtype=x.dtype) for x in _inputs(model)]
+    numbers = _Numbers()
+    lines: list[Any] = [[list(x.shape), x.dtype, numbers.of(x)] for x in inputs]
+
+    def visit(call: Call) -> None:
+        lines.append(
+            [
+                numbers.of(call.layer),
+                _described(call.layer),
+                _plain([call.args, dict(call.kwargs)], numbers),
+                _plain(call.result, numbers),
+            ]
+        )
+
+    outputs = walk(model, inputs, visit)
+    lines.append(_plain(outputs, numbers))
+    return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
+
+
+class _Numbers:
+    """Numbers objects in the order in which they are first met."""
+
+    def __init__(self) -> None:
+        self._met: dict[int, tuple[int, Any]] = {}  # holds them, so that ids stay
+
+    def of(self, thing: Any) -> int:
+        return self._met.setdefault(id(thing), (len(self._met), thing))[0]
+
+
+def _inputs(model: Any) -> list[Any]:
+    return getattr(model, "inputs", None) or []
+
+
+def _described(layer: Any) -> Any:
+    if _inputs(layer):
+        return fingerprint(layer)
+    try:
+        settings = dict(layer.get_config())
+    except NotImplementedError:
+        settings = {k: v for k, v in vars(layer).items() if not k.startswith("_")}
+    if isinstance(layer, keras.layers.Wrapper):
+        settings["layer"] = _described(layer.layer)
+    if isinstance(layer, keras.layers.Normalization):
+        for key in ("mean", "variance"):
+            settings[key] = settings[key] is not None  # constants of the data
+    return [keras.saving.get_registered_name(type(layer)), _plain(settings)]
+
+
+def _plain(value: Any, numbers: _Numbers | None = None) -> Any:
+    """`value` in JSON's types, the same for all that mean the same."""
+    if isinstance(value, keras.KerasTensor):
+        return {"tensor": numbers.of(value) if numbers else list(value.shape)}
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return {"array": [int(d) for d in value.shape]}
+    if isinstance(value, keras.DTypePolicy):
+        return value.name
+    if isinstance(value, Mapping):
+        if value.get("class_name") == "DTypePolicy":
+            return value["config"]["name"]
+        return [
+            [str(key), _plain(value[key], numbers)]
+            for key in sorted(value, key=str)
+            if key not in _IGNORED_KEYS and not str(key).endswith(_IGNORED_ENDINGS)
+        ]
+    if isinstance(value, list | tuple):
+        return [_plain(v, numbers) for v in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, slice):
+        return ["slice", value.start, value.stop, value.step]
+    return getattr(value, "__name__", type(value).__name__)

@@ -1,0 +1,89 @@
+"""Walks a network call by call, with known shapes.
+
+The only module that touches Keras's private parts (`Function._run_through_graph`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from autoai4eo.cost.registry import Call, no_rule, rule_of
+from autoai4eo.errors import UserError
+
+Visit = Callable[[Call], None]
+
+
+def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
+    """Sends shapes through a model; tells `visit` each call of each layer in it.
+
+    Nested models are entered; a layer that is called twice is told twice. The order
+    follows the connections only, not the names of layers nor when they were made.
+
+    Args:
+        model: a functional `keras.Model`, a built `keras.Sequential`, or a
+            `keras.Function`.
+        inputs: one KerasTensor for each of `model.inputs`.
+        visit: called with each `Call` of a layer or raw operation.
+
+    Returns:
+        The model's outputs as KerasTensors.
+
+    Raises:
+        UserError: the model, or one inside it, has no graph to look into.
+    """
+    if not _has_graph(model):
+        kind = type(model).__name__
+        raise UserError(
+            f"expected a functional or a built Sequential Keras model, found {kind} "
+            f"{getattr(model, 'name', '')!r} without a graph of layers; build it from "
+            f"keras.Input, or tell its cost with @autoai4eo.cost.macs_rule({kind}) "
+            "and use it inside a functional model"
+        )
+    if isinstance(model, keras.Sequential):
+        flow = inputs[0]
+        for layer in model.layers:
+            flow = step(layer, (flow,), {}, visit)
+        return flow
+    return model._run_through_graph(
+        inputs,
+        operation_fn=lambda operation: (
+            lambda *args, **kwargs: step(operation, args, kwargs, visit)
+        ),
+    )
+
+
+def step(layer: Any, args: tuple[Any, ...], kwargs: Any, visit: Visit) -> Any:
+    """One call of a layer or model inside a walk; gives its outputs."""
+    if rule_of(layer) is None and isinstance(layer, keras.Function | keras.Model):
+        if not _has_graph(layer):
+            raise no_rule(layer)
+        return walk(layer, _in_order(layer, args[0]), visit)
+    result = layer.compute_output_spec(*args, **kwargs)
+    if _open(result) and not _open((args, kwargs)):
+        # EinsumDense, for one, says None where it was given None: trace its call.
+        result = keras.Operation.compute_output_spec(layer, *args, **kwargs)
+    visit(Call(layer, args, kwargs, result))
+    return result
+
+
+def _open(structure: Any) -> bool:
+    """Whether a dimension of some tensor in the structure is not known."""
+    tensors = [x for x in keras.tree.flatten(structure) if hasattr(x, "shape")]
+    return any(None in x.shape for x in tensors)
+
+
+def _has_graph(model: Any) -> bool:
+    """Whether the forward pass is Keras's own run through a graph of layers."""
+    if not isinstance(model, keras.Function | keras.Sequential):
+        return False
+    own_call = type(model).call.__module__.split(".")[0] != "keras"
+    return not own_call and getattr(model, "inputs", None) is not None
+
+
+def _in_order(model: Any, given: Any) -> list[Any]:
+    if isinstance(given, dict) and not isinstance(model.input, dict):
+        return [given[x.name] for x in model.inputs]
+    return list(keras.tree.flatten(given))

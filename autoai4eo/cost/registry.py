@@ -1,0 +1,144 @@
+"""Which rule says what a layer costs, and how to add one."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import keras
+
+from autoai4eo.errors import UserError
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Work:
+    """The arithmetic of one call of a layer.
+
+    Attributes:
+        macs: multiply-adds, one multiplication with its addition counting as one.
+        other: floating point operations besides: biases, activations, comparisons.
+    """
+
+    macs: int = 0
+    other: int = 0
+
+    @property
+    def flops(self) -> int:
+        """Floating point operations, 2 × MACs + the rest."""
+        return 2 * self.macs + self.other
+
+    def __add__(self, more: Work) -> Work:
+        return Work(self.macs + more.macs, self.other + more.other)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer in a network: what a rule is given.
+
+    All shapes are whole and known, with the batch as first dimension: a rule counts
+    every element that it sees.
+
+    Attributes:
+        layer: the Keras layer (or raw `keras.ops` operation) that is called.
+        args: positional arguments, tensors as `keras.KerasTensor`.
+        kwargs: arguments by name.
+        result: what comes out, a KerasTensor or a structure of them.
+    """
+
+    layer: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any
+
+    @property
+    def inputs(self) -> list[Shape]:
+        """Shapes of all tensors and arrays among the arguments, in their order."""
+        given = keras.tree.flatten((self.args, dict(self.kwargs)))
+        return [_known(self.layer, x) for x in given if hasattr(x, "shape")]
+
+    @property
+    def outputs(self) -> list[Shape]:
+        """Shapes of all outputs."""
+        return [_known(self.layer, x) for x in keras.tree.flatten(self.result)]
+
+    @property
+    def input(self) -> Shape:
+        """Shape of the first input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> Shape:
+        """Shape of the first output."""
+        return self.outputs[0]
+
+    def argument(self, name: str) -> Any:
+        """What `layer.call` gets under `name`, or None where it is left out."""
+        bound = inspect.signature(self.layer.call).bind(*self.args, **self.kwargs)
+        return bound.arguments.get(name)
+
+
+Rule = Callable[[Call], Work]
+R = TypeVar("R", bound=Rule)
+
+_RULES: dict[type, Rule] = {}
+
+
+def macs_rule(*layer_classes: type) -> Callable[[R], R]:
+    """Registers the decorated function as the rule of one or more layer classes.
+
+    The function takes a `Call` and gives a `Work`. A rule holds for subclasses that
+    do not bring a `call` of their own; a rule for a class that already has one
+    replaces it.
+
+    Example:
+        >>> @macs_rule(MyConvolution)
+        ... def my_convolution(call: Call) -> Work:
+        ...     return Work(macs=elements(call.output) * 9 * call.input[-1])
+    """
+
+    def register(rule: R) -> R:
+        for layer_class in layer_classes:
+            _RULES[layer_class] = rule
+        return rule
+
+    return register
+
+
+def rule_of(layer: Any) -> Rule | None:
+    """The rule for a layer, or None where there is none."""
+    for known in type(layer).__mro__:
+        if known in _RULES:
+            # A subclass with its own forward pass does other work than its parent.
+            same = getattr(type(layer), "call", None) is getattr(known, "call", None)
+            return _RULES[known] if same else None
+    return None
+
+
+def no_rule(layer: Any) -> UserError:
+    """The error for a layer whose cost nobody has told."""
+    kind = type(layer).__name__
+    return UserError(
+        f"expected layers whose cost is known, found {kind} {layer.name!r}, which has "
+        f"weights or layers inside and no rule; add one with "
+        f"@autoai4eo.cost.macs_rule({kind})"
+    )
+
+
+def elements(shape: Shape) -> int:
+    """Number of elements of a tensor of this shape."""
+    return math.prod(shape)
+
+
+def _known(layer: Any, tensor: Any) -> Shape:
+    if None in tensor.shape:
+        raise UserError(
+            f"expected known shapes, found {tuple(tensor.shape)} at "
+            f"{type(layer).__name__} {layer.name!r}; give the sizes of the inputs "
+            "with input_shapes={name: shape without batch}"
+        )
+    return tuple(int(d) for d in tensor.shape)

@@ -1,0 +1,112 @@
+"""NumPy arrays in memory, and the same in a ``.npz`` file."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from autoai4eo.data.labels import check_classes, class_indices
+from autoai4eo.data.reader import InputSpec
+from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
+from autoai4eo.errors import UserError
+
+
+class ArraysReader:
+    """See `Reader`. Arrays (N, H, W, bands) by input name, labels or None.
+
+    Three bands of 8 bits are red, green and blue; other bands are unknown until named.
+
+    Raises:
+        UserError: shapes or counts that do not fit, one class only.
+    """
+
+    chunk_rows = 1
+    whole = False
+    notes: tuple[str, ...]
+
+    def __init__(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        labels: np.ndarray | None,
+        class_names: Sequence[str] | None = None,
+        path: str = "arrays",
+    ) -> None:
+        self.path = path
+        self.names: Sequence[str] | None = None
+        self.groups: Mapping[str, np.ndarray] = {}
+        self._arrays = {name: _float32(np.asarray(a)) for name, a in arrays.items()}
+        self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
+        total = len(next(iter(self._arrays.values())))
+        if labels is None:
+            self.labels, self.notes = np.full(total, -1, dtype=np.int64), ()
+            self.class_names = tuple(class_names or ())
+        else:
+            self.labels, classes, notes = class_indices(np.asarray(labels), path)
+            self.notes = tuple(notes)
+            if class_names is not None and np.ndim(labels) == 1:
+                classes = max(classes, len(class_names))
+            names = class_names or [f"class {i}" for i in range(classes)]
+            check_classes(self.labels, classes, names, path)
+            self.class_names = tuple(names)
+        for name, array in self._arrays.items():
+            if len(array) != len(self.labels):
+                raise UserError(
+                    f"{path}: expected as many labels as images, found "
+                    f"{len(self.labels)} labels and {len(array)} images in {name}"
+                )
+
+    def _spec(self, name: str, array: np.ndarray) -> InputSpec:
+        if array.ndim != 4 or array.dtype.kind not in "biuf":
+            raise UserError(
+                f"{self.path}: expected {name} as numbers of shape (N, height, width, "
+                f"bands), found {array.dtype} of shape {array.shape}"
+            )
+        height, width, count = array.shape[1:]
+        if array.dtype == np.uint8 and count == 3:
+            return InputSpec(name, RGB.name, RGB.bands, height, width)
+        return InputSpec(name, UNKNOWN_SENSOR, unknown_bands(count), height, width)
+
+    def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """See `Reader.read`."""
+        return {name: self._arrays[name][rows] for name in names}
+
+    def coordinates(self) -> np.ndarray | None:
+        """Arrays do not say where they were taken."""
+        return None
+
+
+def _float32(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def accepts(path: Path) -> bool:
+    """Whether the file is called ``.npz``."""
+    return path.is_file() and path.suffix.lower() == ".npz"
+
+
+def open_npz(path: Path, class_names: Sequence[str] | None = None) -> ArraysReader:
+    """Open a ``.npz`` file: arrays of four dimensions, and ``label``.
+
+    Raises:
+        UserError: it cannot be read, or holds neither.
+    """
+    try:
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as cause:
+        raise UserError(
+            f"{path}: expected a whole .npz file of numbers, found {cause}; write it "
+            "with numpy.savez"
+        ) from cause
+    images = {name: a for name, a in arrays.items() if a.ndim == 4}
+    if not images or "label" not in arrays:
+        raise UserError(
+            f"{path}: expected arrays of shape (N, height, width, bands), and label, "
+            f"found {', '.join(arrays) or 'none'}"
+        )
+    if class_names is None and "class_names" in arrays:
+        class_names = [str(name) for name in arrays["class_names"]]
+    return ArraysReader(images, arrays["label"], class_names, str(path))

@@ -1,0 +1,95 @@
+"""Augmentation that is valid for Earth observation.
+
+A scene seen from above has no up: flips and quarter turns leave its class alone. Bands
+are measurements, so there is no hue and no mixing of bands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoai4eo.errors import UserError
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Change a batch at random; all inputs of a sample are turned alike.
+
+    Attributes:
+        flips: mirror left-right and top-bottom.
+        quarter_turns: turn by 0, 90, 180 or 270 degrees (180 where not square).
+        jitter: each band of each sample is scaled by a factor of 1 ± jitter, as a
+            small error of calibration does.
+        band_dropout: probability that a band of a sample is blanked: every pixel
+            becomes the band's mean in this batch.
+
+    Raises:
+        UserError: jitter or band_dropout outside 0 to 1.
+    """
+
+    flips: bool = True
+    quarter_turns: bool = True
+    jitter: float = 0.05
+    band_dropout: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name in ("jitter", "band_dropout"):
+            value = getattr(self, name)
+            if not 0 <= value < 1:
+                raise UserError(
+                    f"expected {name} from 0 to below 1, found {value}; 0 turns it off"
+                )
+
+    def __call__(
+        self, batch: Mapping[str, np.ndarray], rng: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Return a changed copy; arrays are float32 (n, H, W, bands) per input."""
+        count = len(next(iter(batch.values())))
+        square = all(x.shape[1] == x.shape[2] for x in batch.values())
+        mirror = rng.integers(0, 2, (2, count)).astype(bool) & self.flips
+        turns = rng.integers(0, 4, count) * self.quarter_turns
+        if not square:
+            turns = turns // 2 * 2
+        changed = {}
+        for name, pixels in batch.items():
+            pixels = _turn(pixels, mirror[0], mirror[1], turns)
+            shape = (count, 1, 1, pixels.shape[3])
+            if self.jitter:
+                gain = rng.uniform(1 - self.jitter, 1 + self.jitter, shape)
+                pixels *= gain.astype(np.float32)
+            if self.band_dropout:
+                dropped = rng.random(shape) < self.band_dropout
+                pixels = np.where(dropped, _band_means(pixels), pixels)
+            changed[name] = pixels
+        return changed
+
+
+def _turn(
+    pixels: np.ndarray,
+    left_right: np.ndarray,
+    top_bottom: np.ndarray,
+    turns: np.ndarray,
+) -> np.ndarray:
+    """Copy, mirrored and turned; samples that move alike are moved together."""
+    # Top-bottom is left-right and half a turn: eight moves are all there are.
+    turns = (turns + 2 * top_bottom) % 4
+    mirrored = left_right ^ top_bottom
+    out = np.empty_like(pixels)
+    for flip in (False, True):
+        for turn in range(4):
+            chosen = np.flatnonzero((mirrored == flip) & (turns == turn))
+            if len(chosen):
+                some = pixels[chosen]
+                some = some[:, :, ::-1] if flip else some
+                out[chosen] = np.rot90(some, turn, axes=(1, 2))
+    return out
+
+
+def _band_means(pixels: np.ndarray) -> np.ndarray:
+    """Mean of the finite pixels of each band over the batch, (bands,)."""
+    finite = np.isfinite(pixels)
+    total = np.where(finite, pixels, 0).sum(axis=(0, 1, 2), dtype=np.float64)
+    return (total / np.maximum(finite.sum(axis=(0, 1, 2)), 1)).astype(np.float32)

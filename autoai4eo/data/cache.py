@@ -1,0 +1,92 @@
+"""A small data set is read once and then kept in memory."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.reader import Reader
+
+CACHE_BYTES = 384 * 2**20  # all of EuroSAT RGB (27,000 images, 316 MiB as uint8)
+
+
+class CachedReader:
+    """A reader that remembers what it has read, in the data type of the file.
+
+    Images are decoded as they are asked for, a file of the kind that is best read
+    ``whole`` is read at once. A copy in another process starts empty.
+    """
+
+    chunk_rows = 1
+    whole = False
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self.path = reader.path
+        self.inputs = reader.inputs
+        self.class_names = reader.class_names
+        self.labels = reader.labels
+        self.groups = reader.groups
+        self.names = reader.names
+        self.notes = reader.notes
+        self._forget()
+
+    def _forget(self) -> None:
+        self._pixels: dict[str, np.ndarray] = {}
+        self._known: dict[str, np.ndarray] = {}
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(self.__dict__)
+        for name in ("_pixels", "_known", "_lock"):
+            del state[name]
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """See `Reader.read`."""
+        with self._lock:
+            for name in names:
+                self._fill(rows, name)
+        return {name: self._pixels[name][rows] for name in names}
+
+    def _fill(self, rows: np.ndarray, name: str) -> None:
+        total = len(self.labels)
+        known = self._known.setdefault(name, np.zeros(total, dtype=bool))
+        if self._reader.whole:
+            rows = np.arange(total)
+        missing = rows[~known[rows]]
+        if len(missing) == 0 and name in self._pixels:
+            return
+        found = self._reader.read(missing, [name])[name]
+        if len(missing) == total:
+            self._pixels[name] = found
+        else:
+            if name not in self._pixels:
+                self._pixels[name] = np.empty((total, *found.shape[1:]), found.dtype)
+            self._pixels[name][missing] = found
+        known[missing] = True
+
+    def coordinates(self) -> np.ndarray | None:
+        """See `Reader.coordinates`."""
+        return self._reader.coordinates()
+
+
+def worth_keeping(reader: Reader) -> bool:
+    """Whether all of the reader's pixels, as float32, fit into `CACHE_BYTES`.
+
+    Images of 8 bits take a quarter of that.
+    """
+    bytes_each = 1 if _is_colour(reader) else 4
+    per_sample = sum(int(np.prod(s.shape)) * bytes_each for s in reader.inputs)
+    return per_sample * len(reader.labels) <= CACHE_BYTES
+
+
+def _is_colour(reader: Reader) -> bool:
+    return all(b.quantity == "colour" for s in reader.inputs for b in s.bands)

@@ -1,0 +1,256 @@
+"""A dataset: samples, bands, classes and labels, read when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autoai4eo.data.reader import InputSpec, Reader
+from autoai4eo.data.sensors import band, canonical, sensor_of
+from autoai4eo.errors import UserError
+
+if TYPE_CHECKING:
+    from autoai4eo.data.augmentation import Augmentation
+    from autoai4eo.data.stream import Batches
+
+__all__ = ["Dataset", "InputSpec"]
+
+FINGERPRINT_ROWS = 4
+
+
+class Dataset:
+    """An immutable view on the samples of a reader; `open_dataset` makes one.
+
+    Attributes:
+        path: where the samples lie.
+        inputs: name, sensor, bands and size of each input.
+        class_names: one per class.
+        labels: int64 (N,), -1 where a sample has no label.
+        groups: by name (``city``, ``parent``, …), (N,) each: what belongs together.
+        names: what each sample is called (its file), or None.
+        notes: sentences about what was found wrong on opening.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        rows: np.ndarray | None = None,
+        inputs: tuple[InputSpec, ...] | None = None,
+        columns: Mapping[str, list[int]] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self._reader = reader
+        self._rows = np.arange(len(reader.labels)) if rows is None else rows
+        self._columns = dict(columns or {})
+        self.path = reader.path
+        self.inputs = reader.inputs if inputs is None else inputs
+        self.class_names = reader.class_names
+        self.labels: np.ndarray = reader.labels[self._rows]
+        self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
+        self.notes = notes
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{spec.name} {spec.shape}" for spec in self.inputs)
+        return f"Dataset({self.path}: {len(self)} samples, {shapes})"
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes, those without a sample included."""
+        return len(self.class_names)
+
+    @property
+    def names(self) -> list[str] | None:
+        """What each sample is called (its file), or None."""
+        names = self._reader.names
+        return None if names is None else [names[int(row)] for row in self._rows]
+
+    @property
+    def order_is_free(self) -> bool:
+        """Whether reading in any order costs the same."""
+        return self._reader.chunk_rows == 1
+
+    def read(self, indices: np.ndarray | Sequence[int]) -> dict[str, np.ndarray]:
+        """Pixels of these samples, float32 (n, H, W, C) per input, in the order asked.
+
+        The files are read in their own order whatever the order asked for.
+
+        Raises:
+            UserError: the file is damaged there.
+        """
+        rows = self._rows[np.asarray(indices, dtype=np.int64)]
+        back = None
+        if (np.diff(rows) <= 0).any():
+            rows, back = np.unique(rows, return_inverse=True)
+        found = self._reader.read(rows, [spec.name for spec in self.inputs])
+        pixels = {}
+        for name, values in found.items():
+            columns = self._columns.get(name)
+            if columns is not None:
+                values = values[..., columns]
+            if back is not None:
+                values = values[back]
+            pixels[name] = values.astype(np.float32, copy=False)
+        return pixels
+
+    def in_file_order(self, indices: np.ndarray) -> np.ndarray:
+        """Return ``indices`` sorted as their samples lie in the file."""
+        return indices[np.argsort(self._rows[indices], kind="stable")]
+
+    def blocks(self, samples: int) -> list[np.ndarray]:
+        """All indices in file order, in blocks of about ``samples``.
+
+        Samples that are stored together are in one block, so reading block by block
+        reads everything once.
+        """
+        order = self.in_file_order(np.arange(len(self)))
+        chunk = self._rows[order] // self._reader.chunk_rows
+        first = np.searchsorted(chunk, chunk)
+        cuts = np.flatnonzero(np.diff(first // max(1, samples))) + 1
+        return np.split(order, cuts) if len(order) else []
+
+    def sample_bytes(self) -> int:
+        """Bytes of one sample's pixels as float32."""
+        return 4 * sum(int(np.prod(spec.shape)) for spec in self.inputs)
+
+    def coordinates(self) -> np.ndarray | None:
+        """Longitude and latitude of the samples, float64 (N, 2), or None."""
+        found = self._reader.coordinates()
+        return None if found is None else found[self._rows]
+
+    def subset(self, indices: np.ndarray | Sequence[int]) -> Dataset:
+        """Return the dataset of these samples (indices or a boolean mask)."""
+        rows = self._rows[np.asarray(indices)]
+        return Dataset(self._reader, rows, self.inputs, self._columns, self.notes)
+
+    def select(self, names: Sequence[str]) -> Dataset:
+        """Return the dataset with these inputs only, in the order given.
+
+        Raises:
+            UserError: an input of that name is not there.
+        """
+        there = {spec.name: spec for spec in self.inputs}
+        for name in names:
+            if name not in there:
+                raise UserError(
+                    f"{self.path}: expected an input called {name}, found "
+                    f"{', '.join(there)}; choose among these"
+                )
+        return self._with_inputs(tuple(there[name] for name in names))
+
+    def select_bands(
+        self, bands: Mapping[str, Sequence[str]] | Sequence[str]
+    ) -> Dataset:
+        """Return the dataset with these bands only, in the order given.
+
+        A plain list is looked up in every input; inputs without any of them are left
+        out.
+
+        Raises:
+            UserError: a band is not there.
+        """
+        by_input = bands if isinstance(bands, Mapping) else self._inputs_of(bands)
+        inputs, columns = [], {}
+        for spec in self.select(list(by_input)).inputs:
+            there = [b.name for b in spec.bands]
+            wanted = [canonical(name) for name in by_input[spec.name]]
+            for name in wanted:
+                if name not in there:
+                    raise self._no_band(name, spec.name, there)
+            picked = [there.index(name) for name in wanted]
+            before = self._columns.get(spec.name, list(range(len(there))))
+            columns[spec.name] = [before[i] for i in picked]
+            inputs.append(replace(spec, bands=tuple(spec.bands[i] for i in picked)))
+        return Dataset(self._reader, self._rows, tuple(inputs), columns, self.notes)
+
+    def name_bands(self, name: str, bands: Sequence[str]) -> Dataset:
+        """Return the dataset with the bands of the input ``name`` called ``bands``."""
+        found = tuple(band(b) for b in bands)
+        inputs = tuple(
+            replace(spec, bands=found, sensor=sensor_of(found))
+            if spec.name == name
+            else spec
+            for spec in self.inputs
+        )
+        return self._with_inputs(inputs)
+
+    def _inputs_of(self, bands: Sequence[str]) -> dict[str, Sequence[str]]:
+        by_input: dict[str, list[str]] = {}
+        for name in (canonical(b) for b in bands):
+            homes = [
+                spec.name
+                for spec in self.inputs
+                if name in [b.name for b in spec.bands]
+            ]
+            if not homes:
+                everything = [b.name for spec in self.inputs for b in spec.bands]
+                raise self._no_band(name, "any input", everything)
+            for home in homes:
+                by_input.setdefault(home, []).append(name)
+        return {s.name: by_input[s.name] for s in self.inputs if s.name in by_input}
+
+    def _no_band(self, name: str, where: str, there: list[str]) -> UserError:
+        return UserError(
+            f"{self.path}: expected a band {name} in {where}, found "
+            f"{', '.join(there)}; choose among these"
+        )
+
+    def _with_inputs(self, inputs: tuple[InputSpec, ...]) -> Dataset:
+        return Dataset(self._reader, self._rows, inputs, self._columns, self.notes)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        workers: int = 1,
+    ) -> Batches:
+        """Stream batches for Keras.
+
+        Each is ``({input name: float32 (b, H, W, C)}, one-hot float32 (b, classes))``.
+        A `keras.utils.PyDataset`, so it feeds ``fit`` on every backend without holding
+        the data in memory; see `stream.Batches` for the order. ``workers`` are threads.
+        """
+        from autoai4eo.data.stream import Batches
+
+        return Batches(
+            self,
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            augmentation=augmentation,
+            workers=workers,
+        )
+
+    def label_counts(self) -> np.ndarray:
+        """Samples per class, int64 (classes,)."""
+        labels = self.labels[self.labels >= 0]
+        return np.bincount(labels, minlength=self.num_classes)
+
+    def fingerprint(self) -> str:
+        """Tell equal data by 16 hexadecimal digits, cheaply.
+
+        Hashes sizes, labels, bands, class names and the pixels of the first, middle
+        and last few samples. The place where the data lie does not count.
+        """
+        what: list[Any] = [len(self), self.class_names]
+        what += [
+            (s.name, s.shape, [(b.name, b.quantity) for b in s.bands])
+            for s in self.inputs
+        ]
+        digest = hashlib.sha256(repr(what).encode())
+        digest.update(np.ascontiguousarray(self.labels).tobytes())
+        few = min(FINGERPRINT_ROWS, len(self))
+        for start in (0, (len(self) - few) // 2, len(self) - few):
+            pixels = self.read(np.arange(start, start + few))
+            for spec in self.inputs:
+                digest.update(np.ascontiguousarray(pixels[spec.name]).tobytes())
+        return digest.hexdigest()[:16]

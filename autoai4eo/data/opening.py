@@ -1,0 +1,110 @@
+"""`open_dataset`: the reader is chosen by what lies at the path."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data import arrays, images, so2sat
+from autoai4eo.data.cache import CachedReader, worth_keeping
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.reader import Reader
+from autoai4eo.data.sensors import unknown_bands
+from autoai4eo.errors import UserError
+
+Bands = Mapping[str, Sequence[str]] | Sequence[str]
+
+# The first that accepts a path opens it.
+READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Any], Reader]]] = [
+    (so2sat.accepts, so2sat.So2SatReader),
+    (arrays.accepts, arrays.open_npz),
+    (images.accepts, images.ImagesReader),
+]
+
+
+def open_dataset(
+    source: str | Path | Dataset | np.ndarray | Mapping[str, np.ndarray],
+    *,
+    inputs: Sequence[str] | None = None,
+    bands: Bands | None = None,
+    class_names: Sequence[str] | None = None,
+    labels: np.ndarray | None = None,
+) -> Dataset:
+    """Open what lies at a path, or wrap arrays.
+
+    Args:
+        source: an HDF5 file in So2Sat's layout, a folder or zip file with one folder
+            of images per class, a ``.npz`` file, an array (N, H, W, bands) or a dict
+            of them by input name, or a dataset.
+        inputs: take only these inputs (``["sen2"]``).
+        bands: take only these bands, by name, of each input in a dict or of all. Where
+            the source does not know its bands and the number is the same, these are
+            their names.
+        class_names: one per class, in place of what the source says.
+        labels: for arrays, class indices (N,) or one-hot (N, classes); without them
+            the samples can only be predicted.
+
+    Raises:
+        UserError: nothing there, not readable, not in a known form, one class only,
+            inputs or bands that are not there.
+    """
+    if isinstance(source, Dataset):
+        dataset = source
+    else:
+        reader = _reader(source, class_names, labels)
+        keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
+        found: Reader = CachedReader(reader) if keep else reader
+        labelled = found.labels >= 0
+        some = labelled.any() and not labelled.all()
+        rows = np.flatnonzero(labelled) if some else None
+        dataset = Dataset(found, rows, notes=found.notes)
+    if inputs is not None:
+        dataset = dataset.select([inputs] if isinstance(inputs, str) else inputs)
+    return dataset if bands is None else _choose(dataset, bands)
+
+
+def _reader(
+    source: str | Path | np.ndarray | Mapping[str, np.ndarray],
+    class_names: Sequence[str] | None,
+    labels: np.ndarray | None,
+) -> Reader:
+    if isinstance(source, str | Path):
+        path = Path(source).expanduser()
+        if not path.exists():
+            raise UserError(
+                f"{path}: no such file or folder; check the path (now in {Path.cwd()})"
+            )
+        if not os.access(path, os.R_OK):
+            raise UserError(f"{path}: may not be read; change its permissions")
+        for accepts, opens in READERS:
+            if accepts(path):
+                return opens(path, class_names)
+        raise UserError(
+            f"{path}: expected an HDF5 file in So2Sat's layout, a folder or zip file "
+            "of images with one folder per class, or a .npz file; found none of these"
+        )
+    if isinstance(source, Mapping):
+        return arrays.ArraysReader(source, labels, class_names)
+    if isinstance(source, np.ndarray):
+        return arrays.ArraysReader({"image": source}, labels, class_names)
+    raise UserError(
+        "expected a path, a dataset, an array (N, H, W, bands) or a dict of arrays, "
+        f"found {type(source).__name__}"
+    )
+
+
+def _choose(dataset: Dataset, bands: Bands) -> Dataset:
+    """Select bands by name, or name them where nothing is known of them."""
+    by_input = dict(bands) if isinstance(bands, Mapping) else None
+    if by_input is None and len(dataset.inputs) == 1:
+        by_input = {dataset.inputs[0].name: [str(b) for b in bands]}
+    for spec in dataset.inputs:
+        names = (by_input or {}).get(spec.name)
+        nameless = spec.bands == unknown_bands(len(spec.bands))
+        if names is not None and nameless and len(names) == len(spec.bands):
+            dataset = dataset.name_bands(spec.name, names)
+    return dataset.select_bands(by_input or [str(b) for b in bands])

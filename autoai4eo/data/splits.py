@@ -1,0 +1,264 @@
+"""Parts of a dataset for training, validation and testing.
+
+Patches of one city or scene look alike. A split that puts such neighbours into two
+parts tests memory, not skill (Roberts et al. 2017, doi:10.1111/ecog.02881): where a
+dataset knows groups, split by them.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import UserError
+
+SPATIAL_BLOCK = "spatial_block"
+BLOCKS_ACROSS = 10
+
+
+class LeakWarning(UserWarning):
+    """Samples that belong together may lie in several parts."""
+
+
+def split(
+    dataset: Dataset,
+    fractions: Sequence[float],
+    *,
+    group: str | None = None,
+    groups: np.ndarray | str | Path | None = None,
+    seed: int = 0,
+) -> list[Dataset]:
+    """Return disjoint parts of about these shares, every sample in one of them.
+
+    Without ``group`` or ``groups`` samples are drawn at random within each class. By
+    groups, no group lies in two parts, and the shares and classes are met as well as
+    whole groups allow.
+
+    Args:
+        dataset: what to split.
+        fractions: share of each part, each above 0, together 1.
+        group: name of a group the dataset knows (``"city"``), a column of the CSV
+            file, or ``"spatial_block"``: squares of a grid over the longitudes and
+            latitudes of the samples, ten across the longer side.
+        groups: the group of each sample (N,), or a CSV file with a header and one row
+            per sample in their order; with a column ``file``, the rows are matched to
+            the names of the images instead.
+        seed: of the draw.
+
+    Warns:
+        LeakWarning: a split at random of data that have groups.
+
+    Raises:
+        UserError: fractions that are no shares, an unknown group, no coordinates,
+            fewer groups or samples than parts.
+    """
+    shares = _shares(fractions)
+    if group is None and groups is None:
+        # A number of its own for each sample is no group.
+        shared = [
+            n for n, g in dataset.groups.items() if len(np.unique(g)) < len(dataset)
+        ]
+        if shared:
+            warnings.warn(
+                f"{dataset.path}: a random split of data that have groups "
+                f"({', '.join(shared)}) leaks: samples of one group may lie in "
+                f"several parts; split by group={shared[0]!r}",
+                LeakWarning,
+                stacklevel=2,
+            )
+        part = _at_random(dataset.labels, shares, seed)
+    else:
+        part = _by_group(dataset, _groups(dataset, group, groups), shares, seed)
+    for i in range(len(shares)):
+        if not (part == i).any():
+            raise UserError(
+                f"{dataset.path}: {len(dataset)} samples are too few for the fractions "
+                f"{'/'.join(f'{s:g}' for s in shares)}; part {i + 1} would be empty"
+            )
+    return [dataset.subset(np.flatnonzero(part == i)) for i in range(len(shares))]
+
+
+def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
+    """Return ``samples`` samples drawn at random, classes in their proportion.
+
+    All of them where there are no more. One of every class that is there is kept as
+    long as ``samples`` allows.
+
+    Raises:
+        UserError: ``samples`` is below 1.
+    """
+    if samples < 1:
+        raise UserError(f"expected a subset of at least 1 sample, found {samples}")
+    if samples >= len(dataset):
+        return dataset
+    place = _place_in_class(dataset.labels, seed)
+    # The first of each class, then all by how far down their class they come.
+    chosen = np.argsort(place, kind="stable")[:samples]
+    return dataset.subset(np.sort(chosen))
+
+
+def class_weights(dataset: Dataset) -> dict[int, float]:
+    """Return a weight per class: samples / (classes present * samples of the class).
+
+    scikit-learn's "balanced". A class without samples gets 1.
+    """
+    counts = dataset.label_counts()
+    present = np.count_nonzero(counts)
+    weights = counts.sum() / (present * np.maximum(counts, 1))
+    return {i: float(w) if counts[i] else 1.0 for i, w in enumerate(weights)}
+
+
+def _shares(fractions: Sequence[float]) -> np.ndarray:
+    shares = np.asarray(fractions, dtype=np.float64)
+    good = shares.ndim == 1 and len(shares) > 1 and (shares > 0).all()
+    if not good or not math.isclose(shares.sum(), 1, abs_tol=1e-6):
+        raise UserError(
+            "expected two fractions or more, each above 0, together 1, found "
+            f"{'/'.join(f'{s:g}' for s in np.ravel(shares))} (sum {shares.sum():g}); "
+            "for example 0.8/0.1/0.1"
+        )
+    return shares
+
+
+def _place_in_class(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Give each sample a random place in its class, 0 to 1; the first is exactly 0."""
+    place = np.empty(len(labels))
+    rng = np.random.default_rng(seed)
+    for label in np.unique(labels):
+        mine = np.flatnonzero(labels == label)
+        place[mine] = rng.permutation(len(mine)) / len(mine)
+    return place
+
+
+def _at_random(labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Part of each sample; each class is dealt out in the proportion of the shares.
+
+    Each sample goes where most are lacking, of its class and of all together: so small
+    classes reach the small parts now and then.
+    """
+    order = np.lexsort((_place_in_class(labels, seed), labels))
+    part = np.empty(len(labels), dtype=np.int64)
+    lack, lack_in_class = np.zeros(len(shares)), np.zeros(len(shares))
+    label = None
+    for row in order:
+        if labels[row] != label:
+            label = labels[row]
+            lack_in_class = np.zeros(len(shares))
+        lack += shares
+        lack_in_class += shares
+        part[row] = chosen = int((lack + lack_in_class).argmax())
+        lack[chosen] -= 1
+        lack_in_class[chosen] -= 1
+    return part
+
+
+def _by_group(
+    dataset: Dataset, groups: np.ndarray, shares: np.ndarray, seed: int
+) -> np.ndarray:
+    """Part of each sample; large groups are placed first, where they are missed most.
+
+    Greedy, as scikit-learn's StratifiedGroupKFold, but for unequal parts.
+    """
+    names, member = np.unique(groups, return_inverse=True)
+    if len(names) < len(shares):
+        raise UserError(
+            f"{dataset.path}: expected {len(shares)} groups or more, one per part, "
+            f"found {len(names)}; split by another group or at random"
+        )
+    classes = np.maximum(dataset.labels, 0)
+    counts = np.zeros((len(names), max(1, dataset.num_classes)))
+    np.add.at(counts, (member, classes), 1)
+    wanted = shares[:, None] * counts.sum(axis=0)
+    have = np.zeros_like(wanted)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(names))
+    order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
+    scale = np.maximum(wanted, 1e-9)
+    placed = np.empty(len(names), dtype=np.int64)
+    for turn, name in enumerate(order):
+        lack = (wanted - have) / scale
+        gain = (counts[name] * (2 * lack - counts[name] / scale)).sum(axis=1)
+        empty = have.sum(axis=1) == 0
+        if len(order) - turn <= empty.sum():
+            gain[~empty] = -np.inf
+        placed[name] = int(np.argmax(gain))
+        have[placed[name]] += counts[name]
+    return placed[member]
+
+
+def _groups(
+    dataset: Dataset, group: str | None, groups: np.ndarray | str | Path | None
+) -> np.ndarray:
+    if isinstance(groups, str | Path):
+        return _from_csv(dataset, Path(groups), group)
+    if groups is not None:
+        found = np.asarray(groups)
+        if found.shape != (len(dataset),):
+            raise UserError(
+                f"expected one group per sample, shape ({len(dataset)},), found "
+                f"{found.shape}"
+            )
+        return found
+    if group in dataset.groups:
+        return dataset.groups[group]
+    if group == SPATIAL_BLOCK:
+        return _spatial_blocks(dataset)
+    raise UserError(
+        f"{dataset.path}: expected a group called {group}, found "
+        f"{', '.join(dataset.groups) or 'none'}; choose among these, or "
+        f"{SPATIAL_BLOCK}, or give a CSV file"
+    )
+
+
+def _spatial_blocks(dataset: Dataset) -> np.ndarray:
+    found = dataset.coordinates()
+    if found is None:
+        raise UserError(
+            f"{dataset.path}: expected coordinates to split by {SPATIAL_BLOCK}, found "
+            "none (GeoTIFFs with a place, or data sets lon and lat); split by a group "
+            "or at random"
+        )
+    # A degree of longitude is shorter away from the equator.
+    east = found[:, 0] * np.cos(np.radians(found[:, 1].mean()))
+    place = np.stack([east, found[:, 1]], axis=1)
+    place -= place.min(axis=0)
+    side = max(place.max() / BLOCKS_ACROSS, 1e-12)
+    cell = np.minimum(place // side, BLOCKS_ACROSS - 1).astype(np.int64)
+    return cell[:, 0] * BLOCKS_ACROSS + cell[:, 1]
+
+
+def _from_csv(dataset: Dataset, path: Path, group: str | None) -> np.ndarray:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns = list(reader.fieldnames or [])
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as cause:
+        raise UserError(f"{path}: cannot be read as CSV ({cause})") from cause
+    others = [c for c in columns if c != "file"]
+    column = group if group is not None else (others[0] if len(others) == 1 else None)
+    if column not in others:
+        raise UserError(
+            f"{path}: expected a column called {column or '(name it with group=)'}, "
+            f"found {', '.join(columns) or 'none'}"
+        )
+    if "file" in columns and dataset.names is not None:
+        by_file = {row["file"]: row[column] for row in rows}
+        missing = [name for name in dataset.names if name not in by_file]
+        if missing:
+            raise UserError(
+                f"{path}: expected a row for each image, found none for "
+                f"{len(missing)} of {len(dataset)}, the first {missing[0]}"
+            )
+        return np.array([by_file[name] for name in dataset.names])
+    if len(rows) != len(dataset):
+        raise UserError(
+            f"{path}: expected {len(dataset)} rows, one per sample, found {len(rows)}"
+        )
+    return np.array([row[column] for row in rows])

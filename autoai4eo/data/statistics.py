@@ -1,0 +1,218 @@
+"""Statistics per band in one streaming pass, kept as JSON beside a run."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset, InputSpec
+from autoai4eo.errors import UserError
+
+SAMPLED_PIXELS = 2**18
+BLOCK_BYTES = 16 * 2**20
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class BandStatistics:
+    """Statistics of the bands of one input, arrays of shape (bands,).
+
+    Over finite pixels that are not the declared nodata value, in the units of the file.
+
+    Attributes:
+        mean: accumulated in float64.
+        std: of the population; 1 where a band is constant, so that one can divide.
+        p2: 2nd percentile, of 262,144 pixels spread evenly over the data set (exact
+            where it has no more): the rank is right to ± 0.1 percentage points.
+        p98: 98th percentile, likewise.
+        minimum: smallest value.
+        maximum: largest value; a band is constant where the two are equal.
+        nan: share of pixels that are NaN, 0 to 1.
+        inf: share of infinite pixels.
+        nodata: share of pixels that have the nodata value the files declare or, where
+            they declare none, are exactly 0 in every band of an input with several.
+    """
+
+    mean: np.ndarray
+    std: np.ndarray
+    p2: np.ndarray
+    p98: np.ndarray
+    minimum: np.ndarray
+    maximum: np.ndarray
+    nan: np.ndarray
+    inf: np.ndarray
+    nodata: np.ndarray
+
+
+def statistics(dataset: Dataset) -> dict[str, BandStatistics]:
+    """Statistics per input, reading the dataset once and in blocks.
+
+    Raises:
+        UserError: a band has no finite pixel at all, or there are no samples.
+    """
+    if len(dataset) == 0:
+        raise UserError(f"{dataset.path}: expected samples, found none")
+    sums = {s.name: _Sums(s, len(dataset), dataset.path) for s in dataset.inputs}
+    seen = 0
+    for block in dataset.blocks(max(1, BLOCK_BYTES // dataset.sample_bytes())):
+        pixels = dataset.read(block)
+        for name, running in sums.items():
+            running.add(pixels[name], seen)
+        seen += len(block)
+    return {name: running.result() for name, running in sums.items()}
+
+
+class _Sums:
+    """Running count, mean and sum of squares per band.
+
+    Chan, Golub and LeVeque 1983, doi:10.1080/00031305.1983.10483115: blocks are merged
+    by their means, which does not cancel as sums of squares do.
+    """
+
+    def __init__(self, spec: InputSpec, samples: int, path: str) -> None:
+        self.spec, self.path = spec, path
+        bands = len(spec.bands)
+        self.pixels = samples * spec.height * spec.width
+        self.count = np.zeros(bands)
+        self.mean = np.zeros(bands)
+        self.squares = np.zeros(bands)
+        self.minimum = np.full(bands, np.inf)
+        self.maximum = np.full(bands, -np.inf)
+        self.nan, self.inf, self.nodata = (np.zeros(bands) for _ in range(3))
+        self.wanted = _spread(self.pixels, SAMPLED_PIXELS)
+        self.sampled: list[np.ndarray] = []
+
+    def add(self, pixels: np.ndarray, seen: int) -> None:
+        """Take in a block (n, H, W, bands) of which ``seen`` samples came before."""
+        size = self.spec.height * self.spec.width
+        # One row per band: sums along long rows are several times faster.
+        table = np.ascontiguousarray(pixels.reshape(-1, pixels.shape[3]).T)
+        count_all = table.shape[1]
+        low, high = np.searchsorted(self.wanted, (seen * size, seen * size + count_all))
+        sampled = table[:, self.wanted[low:high] - seen * size]
+        self.sampled.append(np.where(self._valid(sampled), sampled, np.nan))
+        if self.spec.nodata is not None:
+            self.nodata += (table == np.float32(self.spec.nodata)).sum(axis=1)
+        elif len(table) > 1:
+            self.nodata += count_all - np.count_nonzero(table.any(axis=0))
+        valid = self._valid(table)
+        for i, values in enumerate(table):
+            if not valid[i].all():
+                self.nan[i] += np.isnan(values).sum()
+                self.inf[i] += np.isinf(values).sum()
+                values = values[valid[i]]
+            if len(values):
+                self._merge(i, values.astype(np.float64))
+
+    def _merge(self, i: int, values: np.ndarray) -> None:
+        count, mean = len(values), values.mean()
+        total = self.count[i] + count
+        delta = mean - self.mean[i]
+        spread = values - mean
+        self.squares[i] += spread @ spread + delta**2 * self.count[i] * count / total
+        self.mean[i] += delta * count / total
+        self.minimum[i] = min(self.minimum[i], values.min())
+        self.maximum[i] = max(self.maximum[i], values.max())
+        self.count[i] = total
+
+    def _valid(self, table: np.ndarray) -> np.ndarray:
+        valid = np.isfinite(table)
+        if self.spec.nodata is not None:
+            valid &= table != np.float32(self.spec.nodata)
+        return valid
+
+    def result(self) -> BandStatistics:
+        for band, count in zip(self.spec.bands, self.count, strict=True):
+            if count == 0:
+                raise UserError(
+                    f"{self.path}: {self.spec.name} {band.name} is NaN everywhere (no "
+                    "pixel is a finite measurement); leave the band out, or repair the "
+                    "file"
+                )
+        sampled = np.concatenate(self.sampled, axis=1)
+        p2, p98 = np.empty(len(self.count)), np.empty(len(self.count))
+        for i in range(len(self.count)):
+            values = sampled[i][np.isfinite(sampled[i])]
+            # So few valid pixels that none was sampled: the extremes stand in.
+            ends = (self.minimum[i], self.maximum[i])
+            p2[i], p98[i] = np.percentile(values, (2, 98)) if len(values) else ends
+        constant = self.minimum == self.maximum
+        std = np.sqrt(self.squares / self.count)
+        return BandStatistics(
+            mean=np.where(constant, self.minimum, self.mean),
+            std=np.where(constant | (std == 0), 1.0, std),
+            p2=p2,
+            p98=p98,
+            minimum=self.minimum,
+            maximum=self.maximum,
+            nan=self.nan / self.pixels,
+            inf=self.inf / self.pixels,
+            nodata=self.nodata / self.pixels,
+        )
+
+
+def _spread(total: int, wanted: int) -> np.ndarray:
+    """Return sorted places, one drawn at random from each of ``wanted`` stretches."""
+    if total <= wanted:
+        return np.arange(total)
+    edges = np.linspace(0, total, wanted + 1)
+    inside = np.random.default_rng(0).random(wanted)
+    return (edges[:-1] + inside * np.diff(edges)).astype(np.int64)
+
+
+def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]:
+    """Statistics of the dataset, from ``path`` if they are there, else put there.
+
+    The file is JSON and is replaced as a whole. One that belongs to other data, or
+    cannot be read, is written anew.
+
+    Raises:
+        UserError: see `statistics`; or the folder cannot be written.
+    """
+    fingerprint = dataset.fingerprint()
+    found = _load(path)
+    if found and (found.get("fingerprint"), found.get("format")) == (
+        fingerprint,
+        FORMAT,
+    ):
+        return {
+            name: BandStatistics(**{k: np.array(v) for k, v in values.items()})
+            for name, values in found["inputs"].items()
+        }
+    result = statistics(dataset)
+    content = {
+        "format": FORMAT,
+        "fingerprint": fingerprint,
+        "inputs": {
+            name: {k: v.tolist() for k, v in asdict(values).items()}
+            for name, values in result.items()
+        },
+    }
+    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.write_text(json.dumps(content, indent=1))
+        os.replace(partial, path)
+    except OSError as cause:
+        with suppress(OSError):
+            partial.unlink()
+        raise UserError(
+            f"{path}: cannot be written ({cause.strerror}); choose another folder"
+        ) from cause
+    return result
+
+
+def _load(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text())
+        names = {field.name for field in fields(BandStatistics)}
+        complete = all(set(v) == names for v in found["inputs"].values())
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None
+    return found if complete else None

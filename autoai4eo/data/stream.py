@@ -1,0 +1,175 @@
+"""Batches for training, read in an order that files like.
+
+A file is cut into blocks of neighbouring samples. In training, blocks come in random
+order, several of them fill a buffer, and samples are drawn at random from the buffer:
+
+    file     | 0 1 2 | 3 4 5 | 6 7 8 | 9 10 11 |
+    buffers  [ 6 7 8 0 1 2 ]  [ 9 10 11 3 4 5 ]
+    batches  7 0 | 2 6 | 8 1 |  4 11 | 9 3 | 10 5
+
+Every sample comes exactly once per epoch. What comes when depends on the seed and the
+epoch alone. Where any order costs the same (arrays, images, a small file that is kept
+in memory) the order is a plain permutation.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+
+from autoai4eo.data.augmentation import Augmentation
+
+if TYPE_CHECKING:
+    from autoai4eo.data.dataset import Dataset
+
+BLOCK_BYTES = 4 * 2**20
+BUFFER_BYTES = 64 * 2**20
+BUFFERS_KEPT = 2  # a batch may begin in one buffer and end in the next
+
+Batch = tuple[dict[str, np.ndarray], np.ndarray]
+
+
+class Batches(keras.utils.PyDataset):
+    """A dataset as batches; `Dataset.batches` makes one.
+
+    Args:
+        dataset: what to stream.
+        batch_size: samples per batch; the last batch may be smaller.
+        shuffle: a new order each epoch. When a shuffling stream is asked for batches,
+            it hands them out in its own order whatever number is asked first, because
+            Keras's ``fit`` asks for random numbers by default.
+        seed: of the order and of the augmentation.
+        augmentation: applied to every batch.
+        workers: threads of Keras that ask for batches.
+        use_multiprocessing: Keras asks from processes instead. Each opens the file
+            once; then the numbers are taken as they come: pass ``shuffle=False`` to
+            ``fit``.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        *,
+        shuffle: bool = False,
+        seed: int = 0,
+        augmentation: Augmentation | None = None,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+    ) -> None:
+        super().__init__(workers=workers, use_multiprocessing=use_multiprocessing)
+        self.dataset = dataset
+        self.batch_size = int(batch_size)
+        self.shuffle = shuffle
+        self.seed = seed
+        self.augmentation = augmentation
+        self.epoch = 0
+        per_sample = max(1, dataset.sample_bytes())
+        self._buffered = not dataset.order_is_free
+        self._buffer_samples = max(1, BUFFER_BYTES // per_sample)
+        self._blocks = dataset.blocks(max(1, BLOCK_BYTES // per_sample))
+        self._lock = threading.RLock()
+        self._plan()
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_lock": None, "_buffers": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.RLock()
+
+    def on_epoch_end(self) -> None:
+        """Go on to the next epoch's order."""
+        with self._lock:
+            self.epoch += 1
+            self._plan()
+
+    def _plan(self) -> None:
+        """Fix the order of this epoch and where its buffers begin."""
+        self._buffers: dict[int, tuple[dict[str, np.ndarray], np.ndarray]] = {}
+        self._turns: dict[int, int] = {}
+        if not self.shuffle and not self._buffered:
+            self._order = np.arange(len(self.dataset))
+            return
+        rng = np.random.default_rng((self.seed, self.epoch))
+        if not self._buffered:
+            self._order = rng.permutation(len(self.dataset))
+            return
+        if self.shuffle:
+            blocks = [self._blocks[i] for i in rng.permutation(len(self._blocks))]
+            self._order = np.concatenate(blocks)
+            ends = np.cumsum([len(block) for block in blocks])
+        else:
+            self._order = np.arange(len(self.dataset))
+            ends = np.arange(0, len(self._order), self._buffer_samples)[1:]
+        # A buffer is full with the block that brings it over its size.
+        full = np.flatnonzero(np.diff(ends // self._buffer_samples, prepend=0))
+        edges = [0, *(int(e) for e in ends[full]), len(self._order)]
+        self._edges = np.unique(edges)
+        if self.shuffle:
+            for start, stop in zip(self._edges[:-1], self._edges[1:], strict=True):
+                rng.shuffle(self._order[start:stop])
+
+    def __getitem__(self, index: int) -> Batch:
+        if not 0 <= index < len(self):
+            raise IndexError(f"batch {index} of {len(self)}")
+        with self._lock:
+            turn = index
+            if self.shuffle and not self.use_multiprocessing:
+                turn = self._turns.setdefault(index, len(self._turns))
+            epoch = self.epoch
+            first = turn * self.batch_size
+            which = self._order[first : first + self.batch_size]
+            if self._buffered:
+                pixels = self._from_buffers(first, first + len(which))
+        if not self._buffered:
+            pixels = self.dataset.read(which)
+        if self.augmentation is not None:
+            rng = np.random.default_rng((self.seed, epoch, turn))
+            pixels = self.augmentation(pixels, rng)
+        return pixels, one_hot(self.dataset.labels[which], self.dataset.num_classes)
+
+    def _from_buffers(self, first: int, last: int) -> dict[str, np.ndarray]:
+        """Samples ``first`` to ``last`` of this epoch's order, copied out."""
+        pixels = {
+            spec.name: np.empty((last - first, *spec.shape), np.float32)
+            for spec in self.dataset.inputs
+        }
+        at = first
+        while at < last:
+            number = int(np.searchsorted(self._edges, at, side="right")) - 1
+            start, stop = int(self._edges[number]), int(self._edges[number + 1])
+            until = min(last, stop)
+            buffer, place = self._buffer(number, start, stop)
+            wanted = place[at - start : until - start]
+            for name, out in pixels.items():
+                # Without a mode NumPy would copy `out` to be able to undo.
+                part = out[at - first : until - first]
+                np.take(buffer[name], wanted, axis=0, out=part, mode="clip")
+            at = until
+        return pixels
+
+    def _buffer(
+        self, number: int, start: int, stop: int
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """Pixels of a buffer in file order, and where in them each sample is."""
+        if number not in self._buffers:
+            while len(self._buffers) >= BUFFERS_KEPT:
+                del self._buffers[next(iter(self._buffers))]
+            which = self._order[start:stop]
+            ordered = self.dataset.in_file_order(which)
+            place = np.empty(len(self.dataset), np.int64)
+            place[ordered] = np.arange(len(ordered))
+            self._buffers[number] = (self.dataset.read(ordered), place[which])
+        return self._buffers[number]
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """One-hot rows, float32 (n, classes); all zero where the label is -1."""
+    return (labels[:, None] == np.arange(classes)).astype(np.float32)

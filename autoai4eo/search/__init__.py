@@ -1,0 +1,12 @@
+"""How candidates are chosen, tried, constrained, recorded and resumed."""
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    # the record of a run is read without Keras
+    if name == "Tuner":
+        from autoai4eo.search.tuner import Tuner
+
+        return Tuner
+    raise AttributeError(f"module 'autoai4eo.search' has no attribute {name!r}")

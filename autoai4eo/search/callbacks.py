@@ -1,0 +1,112 @@
+"""What happens at the end of every epoch of a training."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.search.models import save_model
+from autoai4eo.search.objectives import Objective
+
+
+class NonFiniteLossError(ArithmeticError):
+    """The loss became NaN or infinite."""
+
+
+class BestEpoch(keras.callbacks.Callback):
+    """Keeps the network as it was after the epoch that is best on validation data.
+
+    Without validation data every epoch is better than the one before. The weights are
+    kept in memory, since Keras takes seconds to write a file, and written when the
+    training ends.
+
+    Attributes:
+        logs: all figures of the best epoch so far; empty before the first.
+        epoch: that epoch, from 0; -1 where none was better than `at_least`.
+        epochs: how many epochs were trained.
+
+    Args:
+        path: of the ``.keras`` file.
+        objective: the figure that tells which is best.
+        at_least: logs that an epoch must beat to be kept.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        objective: Objective,
+        at_least: dict[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self._path = path
+        self._objective = objective
+        self._weights: list[np.ndarray] = []
+        self.logs = dict(at_least or {})
+        self.epoch = -1
+        self.epochs = 0
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Raises NonFiniteLossError where the loss is no number any more."""
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        self.epochs = epoch + 1
+        if not math.isfinite(logs["loss"]):
+            raise NonFiniteLossError(
+                f"the loss is {logs['loss']} after epoch {epoch + 1}"
+            )
+        name = self._objective.name
+        if (
+            self.logs
+            and name in logs
+            and not self._objective.better(logs[name], self.logs[name])
+        ):
+            return
+        self.logs, self.epoch = logs, epoch
+        self._weights = self.model.get_weights()
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Writes the best epoch's network, if there was one."""
+        if self._weights:
+            self.model.set_weights(self._weights)
+            save_model(self.model, self._path)
+
+
+class History(keras.callbacks.Callback):
+    """Appends every epoch to a CSV file: epoch (from 1), seconds, figures."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        self._start = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Writes the line."""
+        row: dict[str, Any] = {
+            "epoch": epoch + 1,
+            "seconds": round(time.monotonic() - self._start, 3),
+            **(logs or {}),
+        }
+        new = not self._path.exists()
+        with self._path.open("a", newline="") as file:
+            writer = csv.DictWriter(file, row)
+            if new:
+                writer.writeheader()
+            writer.writerow(row)
+
+
+class Deadline(keras.callbacks.Callback):
+    """Ends the training after the epoch in which the search's time is up."""
+
+    def __init__(self, at: float) -> None:
+        super().__init__()
+        self._at = at
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Looks at the clock (`time.monotonic`)."""
+        if time.monotonic() >= self._at:
+            self.model.stop_training = True

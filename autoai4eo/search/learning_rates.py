@@ -1,0 +1,106 @@
+"""A lower learning rate for layers that are already trained.
+
+Discriminative fine-tuning (Howard and Ruder 2018, arXiv:1801.06146). It does the work
+of tensorflow-addons' MultiOptimizer, which no longer runs beside Keras 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+
+from autoai4eo.errors import UserError
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class LayerwiseAdamW(keras.optimizers.Adam):
+    """AdamW (Loshchilov and Hutter 2019) with a factor on each variable's rate.
+
+    Step and decoupled weight decay are both multiplied, so that a factor of 0 freezes.
+    `layerwise_adamw` makes one for a model.
+
+    Args:
+        factors: one per trainable variable, in the order of
+            ``model.trainable_variables``.
+        learning_rate: a number or a schedule; what a factor of 1 gives.
+        weight_decay: share of a weight that is taken off it per step, times the rate.
+        kwargs: as of `keras.optimizers.Adam`.
+    """
+
+    def __init__(
+        self,
+        factors: Sequence[float],
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        name: str = "layerwise_adamw",
+        **kwargs: Any,
+    ) -> None:
+        # Keras's own decay knows one rate for all variables: it is done below instead.
+        super().__init__(learning_rate=learning_rate, name=name, **kwargs)
+        self.factors = [float(factor) for factor in factors]
+        self.decoupled_decay = float(weight_decay)
+
+    def build(self, variables: Any) -> None:
+        """Take the variables to train.
+
+        Raises:
+            UserError: there are not as many of them as factors.
+        """
+        if len(variables) != len(self.factors):
+            raise UserError(
+                f"expected {len(self.factors)} trainable variables, one for each "
+                f"factor, got {len(variables)}; make the optimizer after layers were "
+                "frozen or thawed, with layerwise_adamw(model, …)"
+            )
+        super().build(variables)
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """One step of one variable, at its own rate."""
+        factor = self.factors[self._get_variable_index(variable)]
+        rate = keras.ops.cast(learning_rate, variable.dtype) * factor
+        self.assign_sub(variable, variable * (rate * self.decoupled_decay))
+        super().update_step(gradient, variable, rate)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {
+            **super().get_config(),
+            "factors": self.factors,
+            "weight_decay": self.decoupled_decay,
+        }
+
+
+def layerwise_adamw(
+    model: keras.Model, factors: Mapping[str, float], **kwargs: Any
+) -> LayerwiseAdamW:
+    """The optimizer for `model`, with `factors` on layers by name, 1 on the others.
+
+    Args:
+        model: with its layers frozen or not as they will be trained.
+        factors: learning-rate factor by name of a layer of ``model.layers``; that of a
+            nested model is for all layers in it.
+        kwargs: as of `LayerwiseAdamW`.
+
+    Raises:
+        UserError: no layer has this name, or a factor is negative.
+    """
+    by_variable: dict[int, float] = {}
+    for name, factor in factors.items():
+        if factor < 0:
+            raise UserError(
+                f"expected a learning-rate factor of 0 or more for {name!r}, got "
+                f"{factor}; 0 freezes the layer"
+            )
+        layer = next((layer for layer in model.layers if layer.name == name), None)
+        if layer is None:
+            raise UserError(
+                f"expected the name of a layer of {model.name!r} to lower the learning "
+                f"rate of, got {name!r}; its layers are "
+                f"{', '.join(layer.name for layer in model.layers)}"
+            )
+        by_variable.update({id(v): factor for v in layer.trainable_variables})
+    return LayerwiseAdamW(
+        [by_variable.get(id(v), 1.0) for v in model.trainable_variables], **kwargs
+    )

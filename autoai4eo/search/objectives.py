@@ -1,0 +1,104 @@
+"""What a search optimises and what it must not exceed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from autoai4eo.errors import UserError
+
+#: Costs of a candidate, known before it is trained; all are better when smaller.
+COSTS = (
+    "params",
+    "trainable_params",
+    "macs",
+    "flops",
+    "size_bytes",
+    "latency_ms",
+    "latency_p95_ms",
+    "peak_memory_bytes",
+)
+#: Figures of a trained candidate on the validation data, and which way is better.
+METRICS = {
+    "val_cohen_kappa": "max",
+    "val_average_accuracy": "max",
+    "val_accuracy": "max",
+    "val_loss": "min",
+}
+DEFAULT = "val_cohen_kappa"
+
+
+class Objective(NamedTuple):
+    """A figure of a trial and which way is better, ``"min"`` or ``"max"``."""
+
+    name: str
+    direction: str
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether `a` is strictly better than `b`."""
+        return a > b if self.direction == "max" else a < b
+
+    @property
+    def is_cost(self) -> bool:
+        """Whether the figure is known before training."""
+        return self.name in COSTS
+
+
+def parse_objectives(asked: Any) -> tuple[Objective, ...]:
+    """Names, `keras_tuner.Objective`s or a list of them, as `Objective`s.
+
+    Raises:
+        UserError: a bare name that is not known (a metric of one's own needs
+            ``keras_tuner.Objective(name, "max")``), none at all, or one twice.
+    """
+    several = isinstance(asked, Sequence) and not isinstance(asked, str)
+    found = tuple(_parse(one) for one in (asked if several else [asked]))
+    names = [objective.name for objective in found]
+    if not found or len(set(names)) < len(names):
+        raise UserError(
+            f"objective: expected one or several different ones, got {names}"
+        )
+    return found
+
+
+def _parse(asked: Any) -> Objective:
+    if isinstance(asked, str):
+        if asked in COSTS:
+            return Objective(asked, "min")
+        if asked in METRICS:
+            return Objective(asked, METRICS[asked])
+        raise UserError(
+            f"objective: expected one of {', '.join((*METRICS, *COSTS))}, got "
+            f"{asked!r}; a metric of your own needs "
+            f'keras_tuner.Objective("val_…", "max")'
+        )
+    if hasattr(asked, "name") and hasattr(asked, "direction"):
+        return Objective(asked.name, asked.direction)
+    raise UserError(f"objective: expected a name or keras_tuner.Objective, got {asked}")
+
+
+def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
+    """Upper limits of costs by name, checked.
+
+    Raises:
+        UserError: a name that is no cost, or a limit that is not above zero.
+    """
+    limits = dict(asked or {})
+    for name, limit in limits.items():
+        if name not in COSTS:
+            raise UserError(
+                f"constraint: expected one of {', '.join(COSTS)}, got {name!r}"
+            )
+        if not limit > 0:
+            raise UserError(f"constraint: {name} must be above 0, got {limit}")
+    return limits
+
+
+def violation(cost: Mapping[str, Any], limits: Mapping[str, float]) -> str | None:
+    """Why a candidate of this cost is infeasible, or None where it is not."""
+    over = [
+        f"{name} {cost[name]:,.4g} > {limit:,.4g}"
+        for name, limit in limits.items()
+        if cost.get(name) is not None and cost[name] > limit
+    ]
+    return "; ".join(over) or None

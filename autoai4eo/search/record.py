@@ -1,0 +1,186 @@
+"""The record of a search: every trial in ``RUN/study.db``, the one source of truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pandas as pd
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.errors import UserError
+from autoai4eo.search.objectives import Objective
+
+STUDY = "autoai4eo"
+_COST_COLUMNS = (
+    "params",
+    "macs",
+    "flops",
+    "size_bytes",
+    "latency_ms",
+    "latency_p95_ms",
+    "latency_batch_size",
+    "device",
+)
+
+
+def open_study(
+    run: Path, objectives: Sequence[Objective] | None = None, sampler: Any = None
+) -> optuna.Study:
+    """The study of a run folder; made there where `objectives` are given.
+
+    Raises:
+        UserError: there is no study, or one of other objectives.
+    """
+    # failed trials are told by the tuner, in one line
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    path = run / "study.db"
+    if objectives is None and not path.is_file():
+        raise UserError(
+            f"{run}: expected a run folder with study.db in it, found none; "
+            "`autoai4eo fit … --out` makes one"
+        )
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
+    if objectives is None:
+        return optuna.load_study(study_name=STUDY, storage=storage)
+    directions = [
+        StudyDirection.MAXIMIZE if o.direction == "max" else StudyDirection.MINIMIZE
+        for o in objectives
+    ]
+    names = [o.name for o in objectives]
+    study = optuna.create_study(
+        study_name=STUDY,
+        storage=storage,
+        directions=directions,
+        sampler=sampler,
+        load_if_exists=True,
+    )
+    kept = study.user_attrs.get("objectives")
+    if kept is None:
+        study.set_user_attr("objectives", names)
+        with warnings.catch_warnings():
+            # optuna-dashboard and Optuna's plots show the names
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(names)
+    elif kept != names:
+        raise UserError(
+            f"{run}: this search has the objective {', '.join(kept)}, asked was "
+            f"{', '.join(names)}; use another folder, or overwrite this one"
+        )
+    return study
+
+
+def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
+    """What the study optimises, in order."""
+    return tuple(
+        Objective(name, "max" if direction.name == "MAXIMIZE" else "min")
+        for name, direction in zip(
+            study.user_attrs["objectives"], study.directions, strict=True
+        )
+    )
+
+
+def status(trial: FrozenTrial) -> str:
+    """complete, infeasible, failed, pruned or running."""
+    if trial.state == TrialState.PRUNED:
+        return str(trial.user_attrs.get("status", "pruned"))
+    return {
+        TrialState.COMPLETE: "complete",
+        TrialState.FAIL: "failed",
+        TrialState.RUNNING: "running",
+        TrialState.WAITING: "waiting",
+    }[trial.state]
+
+
+def trials_of(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials of a study, oldest first, without empty and queued ones."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if status(trial) not in ("exhausted", "waiting")
+    ]
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial:
+    """The complete trial that is best by the first objective.
+
+    Raises:
+        UserError: no trial is complete.
+    """
+    (objective, *_) = objectives_of(study)
+    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
+    if not complete:
+        raise UserError(
+            "expected a run with a finished trial, found none; "
+            "`autoai4eo fit` with the same folder goes on with it"
+        )
+    sign = -1 if objective.direction == "max" else 1
+    return min(complete, key=lambda t: (sign * t.values[0], t.number))
+
+
+def trials_table(study: optuna.Study) -> pd.DataFrame:
+    """One row per trial: status, objectives and metrics, costs, hyperparameters.
+
+    Times are in seconds, latencies in milliseconds, sizes in bytes; the metrics are
+    those of the trial's best epoch.
+    """
+    rows = [_row(trial) for trial in trials_of(study)]
+    objectives = study.user_attrs["objectives"]
+    metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
+    shown = list(dict.fromkeys([*objectives, *metrics]))
+    shown = [name for name in shown if name not in _COST_COLUMNS]
+    hyperparameters = dict.fromkeys(n for row in rows for n in row["hyperparameters"])
+    return pd.DataFrame(
+        [
+            {
+                "trial": row["trial"],
+                "status": row["status"],
+                **{name: row["metrics"].get(name) for name in shown},
+                **{name: row["cost"].get(name) for name in _COST_COLUMNS},
+                **{n: row[n] for n in ("train_seconds", "epochs", "message")},
+                **{n: row["hyperparameters"].get(n) for n in hyperparameters},
+            }
+            for row in rows
+        ],
+        columns=[
+            "trial",
+            "status",
+            *shown,
+            *_COST_COLUMNS,
+            "train_seconds",
+            "epochs",
+            "message",
+            *hyperparameters,
+        ],
+    )
+
+
+def _row(trial: FrozenTrial) -> dict[str, Any]:
+    kept = trial.user_attrs
+    return {
+        "trial": trial.number,
+        "status": status(trial),
+        "metrics": kept.get("metrics", {}),
+        "cost": kept.get("cost", {}),
+        "train_seconds": kept.get("train_seconds"),
+        "epochs": kept.get("epochs"),
+        "message": kept.get("message", ""),
+        "hyperparameters": kept.get("hyperparameters", trial.params),
+    }
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Writes JSON under a temporary name first, so that no half of it is ever seen."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

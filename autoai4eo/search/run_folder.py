@@ -1,0 +1,107 @@
+"""A run's folder: what ``RUN/run.json`` says of it, and who is at work in it."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.metadata
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import UserError
+from autoai4eo.search.record import write_json
+
+LOCK = ".lock"
+_PACKAGES = ("autoai4eo", "autokeras", "keras", "keras-tuner", "optuna", "numpy")
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """A data set as run.json holds it."""
+    return {
+        "path": dataset.path,
+        "samples": len(dataset),
+        "fingerprint": dataset.fingerprint(),
+        "classes": list(dataset.class_names),
+        "inputs": [
+            {
+                "name": spec.name,
+                "sensor": spec.sensor,
+                "bands": [band.name for band in spec.bands],
+                "shape": list(spec.shape),
+            }
+            for spec in dataset.inputs
+        ],
+    }
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """The content of ``RUN/run.json``.
+
+    Raises:
+        UserError: the folder holds no run.
+    """
+    try:
+        content: dict[str, Any] = json.loads((run / "run.json").read_text())
+    except FileNotFoundError:
+        raise UserError(
+            f"{run}: expected a run folder with run.json in it, found none; "
+            "`autoai4eo fit … --out` makes one"
+        ) from None
+    return content
+
+
+def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
+    """Refuses to go on with a search on other data.
+
+    Raises:
+        UserError: the folder holds a run on data with another fingerprint.
+    """
+    if not (run / "run.json").is_file():
+        return
+    known = read_run(run)["data"]
+    for role, dataset in data.items():
+        if known[role]["fingerprint"] != dataset.fingerprint():
+            raise UserError(
+                f"{run}: expected the {role} data that this run was begun with "
+                f"({known[role]['path']}, {known[role]['samples']} samples), found "
+                f"other data ({dataset.path}, {len(dataset)} samples); choose another "
+                "folder, or overwrite this one"
+            )
+
+
+def write_run(
+    run: Path, arguments: Mapping[str, Any], data: Mapping[str, Dataset], device: str
+) -> None:
+    """Writes ``RUN/run.json``; what a resumed search asks anew replaces the old."""
+    write_json(
+        run / "run.json",
+        {
+            "arguments": dict(arguments),
+            "data": {role: describe(dataset) for role, dataset in data.items()},
+            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            "device": device,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        },
+    )
+
+
+@contextmanager
+def alone(run: Path) -> Iterator[None]:
+    """Keeps a second fit out of the folder; the lock ends with the process.
+
+    Raises:
+        UserError: another fit is at work in it.
+    """
+    with (run / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"{run}: expected a run folder that is not in use, found another fit "
+                "at work in it; wait for it or choose another folder"
+            ) from None
+        yield

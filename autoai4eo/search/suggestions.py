@@ -1,0 +1,54 @@
+"""Hyperparameters whose values an Optuna trial suggests as they become active."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras_tuner
+from keras_tuner.src.engine.hyperparameters import hp_types
+
+
+class SuggestedHyperParameters(keras_tuner.HyperParameters):
+    """KerasTuner's container, filled by an Optuna trial.
+
+    A value is asked for when a block names its hyperparameter and the conditions of
+    the scope hold, so that conditional spaces stay conditional in the storage.
+
+    Args:
+        trial: the Optuna trial that suggests, and records what it suggested.
+        proposed: values decided beforehand, which the trial's sampler hands out; a
+            name missing in it gets the hyperparameter's default, as in KerasTuner.
+    """
+
+    def __init__(self, trial: Any, proposed: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self._trial = trial
+        self._proposed = proposed
+
+    def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
+        name = hyperparameter.name
+        if self.is_active(hyperparameter) and name not in self.values:
+            if self._proposed is not None:
+                self._proposed.setdefault(name, hyperparameter.default)
+            self.values[name] = suggest(self._trial, hyperparameter)
+        return super()._register(hyperparameter, overwrite)
+
+
+def suggest(trial: Any, hp: Any) -> Any:
+    """A value for a KerasTuner hyperparameter, suggested by an Optuna trial."""
+    if isinstance(hp, hp_types.Fixed):
+        return hp.value
+    if isinstance(hp, hp_types.Boolean):
+        return trial.suggest_categorical(hp.name, [False, True])
+    if isinstance(hp, hp_types.Choice):
+        return trial.suggest_categorical(hp.name, list(hp.values))
+    log = hp.sampling == "log"
+    if log and hp.step is not None:  # Optuna has no multiplicative steps
+        return trial.suggest_categorical(hp.name, list(hp.values))
+    if isinstance(hp, hp_types.Int):
+        return trial.suggest_int(
+            hp.name, hp.min_value, hp.max_value, step=hp.step or 1, log=log
+        )
+    return trial.suggest_float(
+        hp.name, hp.min_value, hp.max_value, step=hp.step, log=log
+    )

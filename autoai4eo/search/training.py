@@ -1,0 +1,107 @@
+"""How one network is trained: the data, and everything `fit` was asked for."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import keras
+
+from autoai4eo.data.augmentation import Augmentation
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.search.callbacks import Deadline
+
+#: Epochs where the user named none: an early stop is expected to come first.
+UNNAMED_EPOCHS = 1000
+_PATIENCE = 10
+
+
+def clock_after(hours: float | None) -> float:
+    """What `time.monotonic` says after so many hours from now."""
+    return math.inf if hours is None else time.monotonic() + 3600 * hours
+
+
+@dataclass(frozen=True)
+class Training:
+    """What networks are trained and judged on, and how.
+
+    Attributes:
+        train, validation: the data; validation may be None for a last training on all.
+        epochs: per network; None trains until the validation loss has not improved for
+            ten epochs, as AutoKeras does.
+        batch_size: samples per step.
+        callbacks: the user's Keras callbacks, copied for each training.
+        class_weight: weight of the loss by class number.
+        augmentation: of the training patches.
+        end: on the clock `time.monotonic`, when the running epoch is the last.
+        fit: further arguments of `keras.Model.fit`.
+    """
+
+    train: Dataset
+    validation: Dataset | None
+    epochs: int | None = None
+    batch_size: int = 32
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    class_weight: dict[int, float] | None = None
+    augmentation: Augmentation | None = None
+    end: float = math.inf
+    fit: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int | None:
+        """Batches that a network is trained on, where that is known beforehand."""
+        if self.epochs is None:
+            return None
+        return self.epochs * math.ceil(len(self.train) / self.batch_size)
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs at most."""
+        return self.epochs or UNNAMED_EPOCHS
+
+    @property
+    def time_is_up(self) -> bool:
+        """Whether the clock is past the end."""
+        return time.monotonic() >= self.end
+
+    def on_everything(self, whole: Dataset, epochs: int) -> Training:
+        """The same on all data and without validation, for so many epochs."""
+        return replace(self, train=whole, validation=None, epochs=epochs)
+
+    def run(
+        self,
+        model: keras.Model,
+        seed: int,
+        callbacks: Sequence[keras.callbacks.Callback],
+        initial_epoch: int = 0,
+        epochs: int | None = None,
+    ) -> None:
+        """Trains a compiled network in place."""
+        early = []
+        if self.epochs is None and self.validation is not None:
+            early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
+        model.fit(
+            self.train.batches(
+                self.batch_size,
+                shuffle=True,
+                seed=seed,
+                augmentation=self.augmentation,
+            ),
+            validation_data=None
+            if self.validation is None
+            else self.validation.batches(self.batch_size),
+            epochs=epochs or self.max_epochs,
+            initial_epoch=initial_epoch,
+            class_weight=self.class_weight,
+            callbacks=[
+                *copy.deepcopy(list(self.callbacks)),
+                *early,
+                Deadline(self.end),
+                *callbacks,
+            ],
+            **{"verbose": 0, **self.fit},
+        )

@@ -1,0 +1,397 @@
+"""The AutoModel: a graph of blocks, searched, trained, evaluated, exported."""
+
+from __future__ import annotations
+
+import shutil
+import warnings
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import autokeras as ak
+import keras
+import numpy as np
+import pandas as pd
+
+from autoai4eo import deploy
+from autoai4eo.blocks import ImageInput
+from autoai4eo.cost.device import device_name
+from autoai4eo.data.augmentation import Augmentation
+from autoai4eo.data.dataset import Dataset, InputSpec
+from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.splits import class_weights, split
+from autoai4eo.data.statistics import BandStatistics, cached_statistics
+from autoai4eo.errors import UserError
+from autoai4eo.search.graph import Graph
+from autoai4eo.search.objectives import DEFAULT, parse_constraints, parse_objectives
+from autoai4eo.search.record import open_study, trials_table
+from autoai4eo.search.run_folder import (
+    LOCK,
+    alone,
+    check_same_data,
+    read_run,
+    write_run,
+)
+from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
+from autoai4eo.search.strategies import check as check_tuner
+from autoai4eo.search.training import Training, clock_after
+from autoai4eo.search.tuner import Tuner
+from autoai4eo.tasks import evaluation
+from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa
+
+STATISTICS = "statistics.json"
+LOSSES = {
+    "crossentropy": keras.losses.CategoricalCrossentropy,
+    "focal": keras.losses.CategoricalFocalCrossentropy,
+}
+#: Augmentation that is valid for Earth observation, as `fit` uses it.
+AUGMENTATION = Augmentation()
+
+
+class AutoModel:
+    """A graph of blocks, searched for the best network; as AutoKeras's AutoModel.
+
+    Args:
+        inputs: `ae.ImageInput` nodes.
+        outputs: the node that a classification head gives.
+        project_name: the run's folder is ``directory/project_name``.
+        max_trials: how many candidates are trained.
+        directory: where the run's folder is made; None: the current folder.
+        objective: ``val_cohen_kappa`` by default; any metric or cost, or several.
+        tuner: ``"greedy"``, ``"bayesian"``, ``"hyperband"``, ``"random"``, ``"tpe"`` or
+            a `keras_tuner.Oracle` class.
+        overwrite: forgets what the run's folder holds instead of going on with it.
+        seed: makes a search repeatable.
+        max_model_size: the same as a constraint on ``params``, as in AutoKeras.
+        constraints: upper limits of costs by name, such as ``{"latency_ms": 2.0}``.
+        latency_batch_size: the batch size for which latency is measured.
+
+    Raises:
+        UserError: an argument that is not understood.
+    """
+
+    def __init__(
+        self,
+        inputs: Any,
+        outputs: Any,
+        project_name: str = "auto_model",
+        max_trials: int = 100,
+        directory: str | Path | None = None,
+        objective: Any = DEFAULT,
+        tuner: Any = DEFAULT_TUNER,
+        overwrite: bool = False,
+        seed: int | None = None,
+        max_model_size: int | None = None,
+        constraints: Mapping[str, float] | None = None,
+        latency_batch_size: int = 1,
+    ) -> None:
+        if max_trials < 1:
+            raise UserError(f"max_trials: expected 1 or more, got {max_trials}")
+        self.inputs = keras.tree.flatten(inputs)
+        self.outputs = keras.tree.flatten(outputs)
+        limits = dict(constraints or {})
+        if max_model_size is not None:
+            limits["params"] = min(max_model_size, limits.get("params", max_model_size))
+        self.constraints = parse_constraints(limits)
+        self.objectives = parse_objectives(objective)
+        self.project_name = project_name
+        self.directory = Path(directory or ".")
+        self.max_trials = max_trials
+        self.overwrite = overwrite
+        self.seed = 0 if seed is None else int(seed)
+        self.latency_batch_size = latency_batch_size
+        self._tuner = check_tuner(tuner)
+        self._objective = objective
+        self.tuner: Tuner
+        self._finalist: keras.Model | None = None
+
+    @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return self.directory / self.project_name
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int = 32,
+        epochs: int | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        validation_split: float = 0.2,
+        validation_data: Any = None,
+        verbose: int = 1,
+        class_weight: str | Mapping[int, float] | None = None,
+        loss: str | None = None,
+        augmentation: Augmentation | None = AUGMENTATION,
+        max_hours: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Searches, then trains the finalist; goes on where the run's folder is.
+
+        Args:
+            x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, an
+                array (N, H, W, bands) or one for each input, by name or in order.
+            y: labels of arrays: class numbers (N,) or one-hot (N, classes).
+            batch_size: samples per step.
+            epochs: for each candidate and for the finalist; None trains until the
+                validation loss has not improved for ten epochs.
+            callbacks: Keras callbacks, copied for each candidate.
+            validation_split: share of `x` that candidates are judged on where there
+                are no `validation_data`; whole groups where the data have groups. The
+                finalist is then trained anew on everything.
+            validation_data: a path or data set, or a tuple (x, y) of arrays.
+            verbose: 0 keeps quiet.
+            class_weight: ``"balanced"``, or weights by class number.
+            loss: ``"crossentropy"`` or ``"focal"`` (Lin et al., 2017); None takes the
+                head's own where it has one, else cross-entropy.
+            augmentation: None for none.
+            max_hours: after which the search ends.
+            **kwargs: passed to `keras.Model.fit`.
+
+        Raises:
+            UserError: data or an argument that cannot be used, nothing is written; or
+                another fit is at work in the run's folder.
+            RuntimeError: every trial failed.
+        """
+        train = whole = self._open(x, y)
+        if validation_data is not None:
+            if not isinstance(validation_data, tuple):
+                validation_data = (validation_data, None)
+            validation = self._open(
+                validation_data[0], validation_data[1], train.class_names
+            )
+            _check_alike(train, validation)
+        else:
+            train, validation = _split(train, validation_split, self.seed)
+        if epochs is not None and epochs < 1:
+            raise UserError(f"epochs: expected 1 or more, got {epochs}")
+        if loss is not None and loss not in LOSSES:
+            raise UserError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
+        weights = _class_weight(class_weight, train)
+        data = {"training": train, "validation": validation}
+        if not self.overwrite:
+            check_same_data(self.run, data)
+        self._check_overwrites_a_run()
+        statistics = cached_statistics(train, self.run / STATISTICS)
+        for note in (*train.notes, *validation.notes):
+            warnings.warn(note, stacklevel=2)
+        _tell_missing(statistics)
+        graph = self._graph(train)
+        _configure(graph, train, statistics, loss)
+        with alone(self.run):
+            if self.overwrite:
+                self._clear()
+            self.tuner = Tuner(
+                graph,
+                objective=self._objective,
+                max_trials=self.max_trials,
+                tuner=self._tuner,
+                constraints=self.constraints,
+                latency_batch_size=self.latency_batch_size,
+                directory=self.directory,
+                project_name=self.project_name,
+                seed=self.seed,
+            )
+            write_run(
+                self.run,
+                {
+                    "objective": [o.name for o in self.objectives],
+                    "constraints": self.constraints,
+                    "tuner": self._tuner
+                    if isinstance(self._tuner, str)
+                    else self._tuner.__name__,
+                    "max_trials": self.max_trials,
+                    "epochs": epochs,
+                    "batch_size": batch_size,
+                    "loss": loss,
+                    "seed": self.seed,
+                    "latency_batch_size": self.latency_batch_size,
+                },
+                data,
+                device_name(),
+            )
+            training = Training(
+                train,
+                validation,
+                epochs=epochs,
+                batch_size=batch_size,
+                callbacks=tuple(callbacks),
+                class_weight=weights,
+                augmentation=augmentation,
+                end=clock_after(max_hours),
+                fit=kwargs,
+            )
+            self._finalist = None
+            self.tuner.search(
+                training,
+                refit_on=whole if validation_data is None else None,
+                verbose=verbose,
+            )
+
+    def export_model(self) -> keras.Model:
+        """The finalist, trained; it takes raw pixels and gives class probabilities.
+
+        Raises:
+            UserError: nothing was searched in this run's folder yet.
+        """
+        if self._finalist is None:
+            self._finalist = deploy.load_finalist(self.run)
+        return self._finalist
+
+    def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
+        """The class number of each patch, int64 (N,)."""
+        return self.predict_proba(x, batch_size).argmax(axis=-1)
+
+    def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
+        """The probability of each class for each patch, float32 (N, classes)."""
+        model = self.export_model()
+        return evaluation.probabilities(model, self._open_for(model, x), batch_size)
+
+    def evaluate(self, x: Any, y: Any = None, batch_size: int = 32) -> dict[str, Any]:
+        """Scores of the finalist on labelled data.
+
+        Returns:
+            ``accuracy`` (overall), ``average_accuracy`` (mean recall over the classes
+            that the data have), ``cohen_kappa``, ``macro_f1``, ``per_class`` (by class
+            name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
+            and ``absent_classes``.
+        """
+        model = self.export_model()
+        return evaluation.evaluate(model, self._open_for(model, x, y), batch_size)
+
+    def trials(self) -> pd.DataFrame:
+        """One row per trial: status, metrics, costs, hyperparameters."""
+        return trials_table(open_study(self.run))
+
+    def export(self, path: str | Path, format: str = "savedmodel") -> Path:
+        """Writes the finalist as ``"savedmodel"`` or ``"keras"``; gives the path."""
+        return deploy.export(self.run, path, format)
+
+    def _open_for(self, model: keras.Model, x: Any, y: Any = None) -> Dataset:
+        data = read_run(self.run)["data"]["training"]
+        return evaluation.open_for(model, data, x, y)
+
+    def _open(
+        self, x: Any, y: Any, class_names: Sequence[str] | None = None
+    ) -> Dataset:
+        """Data for `fit`."""
+        names = [node.name for node in self.inputs]
+        dataset = open_dataset(
+            evaluation.by_input(x, names), labels=y, class_names=class_names
+        )
+        if len(names) == len(dataset.inputs) == 1:
+            # one input and one image: no name is needed to know which is meant
+            self.inputs[0].name = dataset.inputs[0].name
+            return dataset
+        return dataset.select(names)
+
+    def _graph(self, train: Dataset) -> Graph:
+        """The graph for these data."""
+        for node in self.inputs:
+            if not isinstance(node, ImageInput):
+                raise UserError(
+                    f"inputs: expected ae.ImageInput nodes, got {type(node).__name__}"
+                )
+        return Graph(inputs=self.inputs, outputs=self.outputs)
+
+    def _check_overwrites_a_run(self) -> None:
+        known = (self.run / "run.json").is_file()
+        if self.overwrite and not known and any(self.run.glob("*")):
+            raise UserError(
+                f"{self.run}: expected a run's folder to overwrite, found one without "
+                "run.json; choose another folder, or empty it yourself"
+            )
+
+    def _clear(self) -> None:
+        for path in self.run.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in (STATISTICS, LOCK):
+                path.unlink()
+
+
+def _split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
+    if not 0 < share < 1:
+        raise UserError(
+            f"validation_split: expected a share between 0 and 1, got {share}; "
+            "or give validation_data"
+        )
+    group = next(iter(dataset.groups), None)
+    train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
+    return train, validation
+
+
+def _class_weight(
+    asked: str | Mapping[int, float] | None, train: Dataset
+) -> dict[int, float] | None:
+    if asked is None or isinstance(asked, Mapping):
+        return None if asked is None else dict(asked)
+    if asked != "balanced":
+        raise UserError(
+            f"class_weight: expected balanced or weights by class, got {asked!r}"
+        )
+    return class_weights(train)
+
+
+def _check_alike(train: Dataset, validation: Dataset) -> None:
+    for what in ("inputs", "class_names"):
+        expected, found = getattr(train, what), getattr(validation, what)
+        if expected != found:
+            raise UserError(
+                f"validation data: expected the {what.replace('_', ' ')} of the "
+                f"training data ({_brief(expected)}), found {_brief(found)}"
+            )
+
+
+def _brief(values: Sequence[Any]) -> str:
+    return "; ".join(v if isinstance(v, str) else _brief_input(v) for v in values)
+
+
+def _brief_input(spec: InputSpec) -> str:
+    bands = " ".join(f"{band.name} ({band.quantity})" for band in spec.bands)
+    return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}"
+
+
+def _tell_missing(statistics: Mapping[str, BandStatistics]) -> None:
+    for name, bands in statistics.items():
+        share = float(np.mean(bands.nan + bands.inf))
+        if share:
+            warnings.warn(
+                f"{name}: {share:.3%} of the values are NaN or infinite; the model "
+                "replaces them by the band's mean",
+                stacklevel=3,
+            )
+
+
+def _configure(
+    graph: Graph,
+    train: Dataset,
+    statistics: Mapping[str, BandStatistics],
+    loss: str | None,
+) -> None:
+    """Tells the graph's inputs and head what the data are."""
+    specs = {spec.name: spec for spec in train.inputs}
+    for node in graph.inputs:
+        spec = specs[node.name]
+        node.shape = spec.shape
+        node.bands = spec.bands
+        node.mean = [float(v) for v in statistics[node.name].mean]
+        node.std = [float(v) for v in statistics[node.name].std]
+    heads = [node.in_blocks[0] for node in graph.outputs]
+    if len(heads) != 1 or not isinstance(heads[0], ak.ClassificationHead):
+        raise UserError(
+            "outputs: expected one classification head, got "
+            f"{', '.join(type(head).__name__ for head in heads)}"
+        )
+    (head,) = heads
+    head.shape = (train.num_classes,)
+    if loss is not None or head.loss is None:
+        graph.loss = LOSSES[loss or "crossentropy"]()
+    else:
+        graph.loss = head.loss
+    graph.metrics = [
+        "accuracy",
+        AverageAccuracy(train.num_classes),
+        CohenKappa(train.num_classes),
+        *(metric for metric in head.metrics if metric != "accuracy"),
+    ]

@@ -1,0 +1,114 @@
+"""Classifiers of patches: a graph made for the data at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autoai4eo import blocks
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.lcz42 import LCZ42_CLASSES
+from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.so2sat import USUAL_BANDS
+from autoai4eo.errors import UserError
+from autoai4eo.search.graph import Graph
+from autoai4eo.tasks import evaluation
+from autoai4eo.tasks.auto_model import AutoModel
+
+
+class ImageClassifier(AutoModel):
+    """Finds a network that tells which class a patch is of.
+
+    A stem for each input, their fusion where there are several, a trunk for small
+    patches and a head, all searched: `blocks.MultispectralStem`, `SensorFusion`,
+    `EOImageBlock` and `PooledHead` (`LatencyConstrainedHead` where `max_latency_ms` is
+    given).
+
+    Args:
+        inputs: names of the inputs that are used, such as ``["sen2"]``; None: all.
+        max_latency_ms: budget of one forward pass with a batch of
+            `latency_batch_size`; a dearer candidate is recorded as infeasible, with the
+            heads that would have fitted.
+        **kwargs: as `AutoModel`.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[str] | None = None,
+        max_latency_ms: float | None = None,
+        project_name: str = "image_classifier",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__((), (), project_name=project_name, **kwargs)
+        self.input_names = None if inputs is None else list(inputs)
+        self.max_latency_ms = max_latency_ms
+
+    def _open(
+        self, x: Any, y: Any, class_names: Sequence[str] | None = None
+    ) -> Dataset:
+        if isinstance(x, list | tuple):
+            x = evaluation.by_input(
+                x, self.input_names or [f"image_{i}" for i, _ in enumerate(x, 1)]
+            )
+        return open_dataset(
+            x, inputs=self.input_names, labels=y, class_names=class_names
+        )
+
+    def _graph(self, train: Dataset) -> Graph:
+        self.inputs = [blocks.ImageInput(spec.name) for spec in train.inputs]
+        stems = [blocks.MultispectralStem()(node)[0] for node in self.inputs]
+        features = blocks.SensorFusion()(stems)[0] if len(stems) > 1 else stems[0]
+        features = blocks.EOImageBlock()(features)[0]
+        if self.max_latency_ms is None:
+            head = blocks.PooledHead()
+        else:
+            head = blocks.LatencyConstrainedHead(
+                self.max_latency_ms, self.latency_batch_size
+            )
+        self.outputs = head(features)
+        return super()._graph(train)
+
+
+class So2SatClassifier(ImageClassifier):
+    """`ImageClassifier` for So2Sat LCZ42: its bands and its 17 local climate zones.
+
+    Files in So2Sat's layout say for themselves what they hold. Arrays are taken for
+    ``sen1`` or ``sen2`` by their number of bands, and 17 classes for the climate zones.
+    """
+
+    def __init__(self, project_name: str = "so2sat_classifier", **kwargs: Any) -> None:
+        super().__init__(project_name=project_name, **kwargs)
+
+    def _open(
+        self, x: Any, y: Any, class_names: Sequence[str] | None = None
+    ) -> Dataset:
+        arrays = [x] if isinstance(x, np.ndarray) else x
+        if not isinstance(arrays, list | tuple):
+            return super()._open(x, y, class_names)
+        named = {}
+        for array in arrays:
+            name = next((n for n, c in USUAL_BANDS if c == array.shape[-1]), None)
+            if name is None or name in named:
+                raise UserError(
+                    "x: expected arrays (N, H, W, bands) of sen1 and sen2, known by "
+                    f"their {', '.join(f'{c} ({n})' for n, c in USUAL_BANDS)} bands, "
+                    f"found {', '.join(str(a.shape) for a in arrays)}; give a dict "
+                    "by name"
+                )
+            named[name] = array
+        labels = np.asarray(() if y is None else y)
+        classes = labels.shape[1] if labels.ndim == 2 else labels.max(initial=-1) + 1
+        if class_names is None and classes == len(LCZ42_CLASSES):
+            class_names = LCZ42_CLASSES
+        return open_dataset(
+            named,
+            inputs=self.input_names,
+            labels=y,
+            class_names=class_names,
+            bands={
+                name: [band.name for band in USUAL_BANDS[name, array.shape[-1]]]
+                for name, array in named.items()
+            },
+        )

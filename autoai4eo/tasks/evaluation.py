@@ -1,0 +1,91 @@
+"""A network held against labelled data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.opening import open_dataset
+from autoai4eo.errors import UserError
+from autoai4eo.tasks.metrics import scores
+
+
+def open_for(
+    model: keras.Model, data: dict[str, Any] | None, x: Any, y: Any = None
+) -> Dataset:
+    """Data as a network wants them: its inputs, and its bands in their order.
+
+    Args:
+        model: the network.
+        data: what ``run.json`` says of its training data, where that is known.
+        x, y: a path, data set or arrays, see `open_dataset`; arrays for several inputs
+            are in the order of the network's.
+
+    Raises:
+        UserError: inputs, bands or classes that are not there, patches of another size.
+    """
+    names = [node.name for node in model.inputs]
+    x = by_input(x, names)
+    classes = None if data is None else data["classes"]
+    bands = None if data is None else {s["name"]: s["bands"] for s in data["inputs"]}
+    dataset = open_dataset(x, inputs=names, labels=y, class_names=classes, bands=bands)
+    for node, spec in zip(model.inputs, dataset.inputs, strict=True):
+        if tuple(node.shape[1:]) != spec.shape:
+            raise UserError(
+                f"{dataset.path}: expected {node.name} of {_size(node.shape[1:])}, as "
+                f"the network was made for, found {_size(spec.shape)}"
+            )
+    if dataset.num_classes != model.output_shape[-1]:
+        raise UserError(
+            f"{dataset.path}: expected the {model.output_shape[-1]} classes of the "
+            f"network, found {dataset.num_classes}"
+        )
+    return dataset
+
+
+def by_input(x: Any, names: Sequence[str]) -> Any:
+    """Arrays by input name, where `x` is arrays in order; anything else as it is.
+
+    Raises:
+        UserError: as many arrays are needed as there are names.
+    """
+    if isinstance(x, np.ndarray):
+        x = [x]
+    if not isinstance(x, list | tuple):
+        return x
+    if len(x) != len(names):
+        raise UserError(
+            f"x: expected {len(names)} arrays, one for each input "
+            f"({', '.join(names)}), got {len(x)}"
+        )
+    return dict(zip(names, x, strict=True))
+
+
+def probabilities(
+    model: keras.Model, dataset: Dataset, batch_size: int = 32
+) -> np.ndarray:
+    """The probability of each class for each patch, float32 (N, classes)."""
+    return np.asarray(model.predict(dataset.batches(batch_size), verbose=0))
+
+
+def evaluate(
+    model: keras.Model, dataset: Dataset, batch_size: int = 32
+) -> dict[str, Any]:
+    """Scores on labelled data, see `scores`.
+
+    Raises:
+        UserError: the data have no labels.
+    """
+    if not len(dataset) or (dataset.labels < 0).any():
+        raise UserError(f"{dataset.path}: expected labelled samples, found none")
+    predicted = probabilities(model, dataset, batch_size).argmax(axis=-1)
+    return scores(dataset.labels, predicted, dataset.class_names)
+
+
+def _size(shape: Sequence[int]) -> str:
+    height, width, bands = shape
+    return f"{height}×{width} pixels and {bands} bands"

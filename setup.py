@@ -1,0 +1,5 @@
+"""The metadata lies in pyproject.toml."""
+
+from setuptools import setup
+
+setup()

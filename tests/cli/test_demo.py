@@ -1,0 +1,18 @@
+"""`autoai4eo demo` is the main job, whole; here with fewer patches."""
+
+from autoai4eo.cli import demo
+
+
+def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch):
+    samples = {"training": 170, "validation": 85, "testing": 85}
+    monkeypatch.setattr(demo, "_SAMPLES", samples)
+    monkeypatch.setattr(demo, "_TRIALS", 1)
+    monkeypatch.setattr(demo, "_EPOCHS", 1)
+    out = tmp_path / "demo"
+    result = run("demo", "--out", out)
+    assert result.status == 0, result.err
+    for words in ("synthetic", "complete", "Cohen's kappa", "fresh TensorFlow process"):
+        assert words in result.out
+    assert (out / "savedmodel" / "saved_model.pb").is_file()
+    again = run("demo", "--out", out)
+    assert again.status == 2 and "exists already" in again.err

@@ -1,0 +1,153 @@
+"""The main job, as the README types it, on generated and on real data."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from autoai4eo.data.synthetic import write_so2sat_like
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for seed, name in enumerate(("training", "validation", "testing")):
+        write_so2sat_like(folder / f"{name}.h5", 160, seed=seed)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(data, tmp_path_factory):
+    """A run of the command line."""
+    out = tmp_path_factory.mktemp("run") / "lcz"
+    import subprocess
+    import sys
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "autoai4eo",
+            "fit",
+            data / "training.h5",
+            "--val",
+            data / "validation.h5",
+            "--out",
+            out,
+            "--max-trials",
+            "1",
+            "--epochs",
+            "1",
+            "--constraint",
+            "macs=20e6",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "finalist:" in done.stdout and "Traceback" not in done.stderr
+    return out
+
+
+def test_fit_leaves_the_runs_folder(finished):
+    names = {path.name for path in finished.iterdir()}
+    assert {"run.json", "study.db", "trials", "best", "statistics.json"} <= names
+    asked = json.loads((finished / "run.json").read_text())
+    assert asked["arguments"]["constraints"] == {"macs": 20e6}
+    assert [s["name"] for s in asked["data"]["training"]["inputs"]] == ["sen1", "sen2"]
+    assert asked["versions"]["autokeras"].startswith("3.0")
+
+
+def test_fit_goes_on_where_the_folder_is(finished, data, run):
+    result = run(
+        "fit",
+        data / "training.h5",
+        "--val",
+        data / "validation.h5",
+        "--out",
+        finished,
+        "--max-trials",
+        1,
+        "--epochs",
+        1,
+        "--quiet",
+    )
+    assert result == (0, "", "")
+
+
+def test_trials_are_a_table_csv_and_json(finished, run, tmp_path):
+    assert "complete" in run("trials", finished).out
+    csv = tmp_path / "trials.csv"
+    assert run("trials", finished, "--csv", csv).status == 0
+    table = pd.read_csv(csv)
+    columns = list(table.columns)
+    assert columns[:2] == ["trial", "status"]
+    fixed = ["params", "macs", "flops", "size_bytes", "latency_ms", "latency_p95_ms"]
+    fixed += ["latency_batch_size", "device", "train_seconds", "epochs", "message"]
+    start = columns.index("params")
+    assert columns[start : start + len(fixed)] == fixed
+    rows = json.loads(run("trials", finished, "--json").out)
+    assert [row["trial"] for row in rows] == list(table["trial"])
+
+
+def test_evaluate_prints_scores(finished, data, run):
+    assert "Cohen's kappa" in run("evaluate", finished, data / "testing.h5").out
+    scores = json.loads(run("evaluate", finished, data / "testing.h5", "--json").out)
+    assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17
+
+
+def test_profile_prints_costs(finished, run):
+    cost = json.loads(run("profile", finished, "--json").out)
+    kept = json.loads((finished / "best" / "evaluation.json").read_text())
+    trial = json.loads(
+        (finished / "trials" / str(kept["trial"]) / "cost.json").read_text()
+    )
+    assert {k: cost[k] for k in ("params", "macs", "flops")} == {
+        k: trial[k] for k in ("params", "macs", "flops")
+    }
+    assert cost["latency_ms"] > 0
+    assert "params" in run("profile", finished).out
+
+
+def test_export_writes_a_savedmodel(finished, run, tmp_path):
+    assert run("export", finished, tmp_path / "m").status == 0
+    assert (tmp_path / "m" / "saved_model.pb").is_file()
+
+
+def test_inspect_says_what_is_in_real_data(shared, run):
+    folder = shared / "so2sat_layout"
+    result = run("inspect", folder / "training.h5", folder / "testing.h5")
+    assert result.status == 0
+    for word in ("1,396 samples", "B08", "decibel", "reflectance", "parent"):
+        assert word in result.out
+    told = json.loads(run("inspect", folder / "validation.h5", "--json").out)
+    assert told["samples"] == 340
+    assert sum(count == 0 for count in told["classes"].values()) == 2
+
+
+def test_a_split_with_three_parts_is_tested_at_the_end(data, run, tmp_path):
+    result = run(
+        "fit",
+        data / "training.h5",
+        "--split",
+        "0.6/0.2/0.2",
+        "--group",
+        "city",
+        "--input",
+        "sen2",
+        "--out",
+        tmp_path / "run",
+        "--max-trials",
+        1,
+        "--epochs",
+        1,
+        "--tuner",
+        "random",
+        "--constraint",
+        "macs=20e6",
+    )
+    assert result.status == 0, result.err
+    assert "finalist on the test part" in result.out
+    scores = json.loads((tmp_path / "run" / "best" / "test.json").read_text())
+    assert "cohen_kappa" in scores

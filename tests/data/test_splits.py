@@ -1,0 +1,193 @@
+"""Parts are disjoint, complete, of the sizes and classes asked for."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.splits import LeakWarning, class_weights, sample, split
+from autoai4eo.errors import UserError
+
+
+def dataset(labels):
+    """Each sample's one pixel is its number."""
+    labels = np.asarray(labels)
+    numbers = np.arange(len(labels), dtype=np.float32).reshape(-1, 1, 1, 1)
+    return open_dataset(numbers, labels=labels)
+
+
+def members(part):
+    return part.read(np.arange(len(part)))["image"].ravel().astype(int)
+
+
+SHARES = st.sampled_from([(0.8, 0.1, 0.1), (0.5, 0.5), (0.7, 0.2, 0.1), (0.9, 0.1)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.lists(st.integers(1, 60), min_size=2, max_size=8),
+    shares=SHARES,
+    seed=st.integers(0, 9),
+)
+def test_random_split(counts, shares, seed):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    labels = np.random.default_rng(seed).permutation(labels)
+    d = dataset(labels)
+    if len(labels) < 12:
+        return
+    parts = split(d, shares, seed=seed)
+    together = np.concatenate([members(p) for p in parts])
+    assert sorted(together) == list(range(len(labels)))
+    for part, share in zip(parts, shares, strict=True):
+        assert abs(len(part) - share * len(labels)) <= 2
+        lack = np.abs(part.label_counts() - share * np.array(counts))
+        assert lack.max() <= 2
+    same = split(d, shares, seed=seed)
+    np.testing.assert_array_equal(members(parts[0]), members(same[0]))
+
+
+def test_seed_matters():
+    d = dataset(np.arange(100) % 3)
+    first, second = (members(split(d, (0.5, 0.5), seed=s)[0]) for s in (0, 1))
+    assert set(first) != set(second)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=3, max_size=40),
+    shares=SHARES,
+    seed=st.integers(0, 9),
+)
+def test_no_group_in_two_parts(sizes, shares, seed):
+    rng = np.random.default_rng(seed)
+    groups = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    labels = rng.integers(0, 3, len(groups))
+    labels[:2] = 0, 1
+    parts = split(dataset(labels), shares, groups=groups, seed=seed)
+    found = [set(groups[members(p)]) for p in parts]
+    assert sum(len(f) for f in found) == len(set(groups))
+    assert all(found) and sum(len(p) for p in parts) == len(groups)
+
+
+def test_group_split_meets_shares_and_classes():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 200, 4000)
+    d = dataset(rng.choice(4, 4000, p=[0.5, 0.3, 0.15, 0.05]))
+    for part, share in zip(
+        split(d, (0.8, 0.1, 0.1), groups=groups), (0.8, 0.1, 0.1), strict=True
+    ):
+        assert len(part) / 4000 == pytest.approx(share, abs=0.02)
+        shares = part.label_counts() / len(part)
+        np.testing.assert_allclose(shares, [0.5, 0.3, 0.15, 0.05], atol=0.05)
+
+
+def test_random_split_of_groups_warns(build, tmp_path):
+    d = open_dataset(
+        build.write_h5(tmp_path / "a.h5", city=np.arange(60) // 6, number=np.arange(60))
+    )
+    with pytest.warns(LeakWarning, match=r"groups \(city\) leaks.*group='city'"):
+        split(d, (0.5, 0.5))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        first, second = split(d, (0.5, 0.5), group="city")
+    assert not set(first.groups["city"]) & set(second.groups["city"])
+    with pytest.raises(
+        UserError, match="expected a group called tile, found city, number"
+    ):
+        split(d, (0.5, 0.5), group="tile")
+    with pytest.raises(UserError, match="expected coordinates to split by spatial_blo"):
+        split(d, (0.5, 0.5), group="spatial_block")
+
+
+def test_spatial_blocks_of_geotiffs(build, tmp_path):
+    for i in range(40):
+        place = (11 + 0.02 * (i % 8), 48 + 0.02 * (i // 8))
+        pixels = np.full((4, 4, 1), i, np.uint8)
+        build.write_image(tmp_path / "ab"[i % 2] / f"{i}.tif", pixels, place=place)
+    d = open_dataset(tmp_path)
+    parts = split(d, (0.6, 0.4), group="spatial_block", seed=1)
+    assert len(parts[0]) + len(parts[1]) == 40
+    assert abs(len(parts[0]) - 24) <= 4
+    near = split(d.subset([0, 0, 1, 1, 2, 2]), (0.5, 0.5), group="spatial_block")
+    assert not set(members(near[0])) & set(members(near[1]))
+
+
+def test_csv_by_row_and_by_file(build, tmp_path):
+    d = dataset([0, 1] * 6)
+    table = tmp_path / "groups.csv"
+    table.write_text(
+        "tile,city\n" + "".join(f"t{i // 3},c{i // 6}\n" for i in range(12))
+    )
+    first, second = split(d, (0.5, 0.5), group="city", groups=table)
+    assert {tuple(members(first)), tuple(members(second))} == {
+        tuple(range(6)),
+        tuple(range(6, 12)),
+    }
+    images = open_dataset(build.class_folders(tmp_path / "images"))
+    names = images.names
+    lines = [f"{name},{i % 2}" for i, name in enumerate(names)]
+    table.write_text("\n".join(["file,scene", *reversed(lines)]))
+    first, _ = split(images, (0.5, 0.5), groups=table)
+    assert {names.index(n) % 2 for n in first.names} in ({0}, {1})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("city\na\n", "expected 12 rows, one per sample, found 1"),
+        ("a,b\n1,2\n", r"column called \(name it with group=\), found a, b"),
+        ("", "found none"),
+    ],
+)
+def test_bad_csv(tmp_path, content, message):
+    table = tmp_path / "g.csv"
+    table.write_text(content)
+    with pytest.raises(UserError, match=message):
+        split(dataset([0, 1] * 6), (0.5, 0.5), groups=table)
+    with pytest.raises(UserError, match="cannot be read as CSV"):
+        split(dataset([0, 1] * 6), (0.5, 0.5), groups=tmp_path / "no.csv")
+
+
+@pytest.mark.parametrize(
+    "fractions", [(0.5, 0.4), (1.2, -0.2), (1.0,), (0.8, 0.2, 0.0), (), (0.5, np.nan)]
+)
+def test_bad_fractions(fractions):
+    with pytest.raises(UserError, match="each above 0, together 1"):
+        split(dataset([0, 1] * 6), fractions)
+
+
+def test_too_few():
+    with pytest.raises(UserError, match="2 samples are too few"):
+        split(dataset([0, 1]), (0.8, 0.1, 0.1))
+    with pytest.raises(UserError, match=r"expected 2 groups or more, .* found 1"):
+        split(dataset([0, 1]), (0.5, 0.5), groups=np.zeros(2))
+    with pytest.raises(UserError, match=r"one group per sample, shape \(2,\)"):
+        split(dataset([0, 1]), (0.5, 0.5), groups=np.zeros(3))
+
+
+@given(st.integers(1, 200), st.integers(0, 5))
+@settings(max_examples=30, deadline=None)
+def test_sample_keeps_the_classes(wanted, seed):
+    d = dataset(np.repeat([0, 1, 2], [80, 15, 5]))
+    part = sample(d, wanted, seed)
+    assert len(part) == min(wanted, 100)
+    assert len(set(members(part))) == len(part)
+    if wanted >= 3:
+        assert (part.label_counts() > 0).all()
+        share = part.label_counts() / len(part)
+        assert np.abs(share - [0.8, 0.15, 0.05]).max() <= 2 / len(part)
+    with pytest.raises(UserError, match="at least 1 sample, found 0"):
+        sample(d, 0)
+
+
+def test_class_weights_as_scikit_learn():
+    from sklearn.utils.class_weight import compute_class_weight
+
+    labels = np.repeat([0, 1, 3], [5, 10, 2])
+    found = class_weights(dataset(labels))
+    expected = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=labels)
+    assert [found[i] for i in (0, 1, 3)] == pytest.approx(list(expected))
+    assert found[2] == 1

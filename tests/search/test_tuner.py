@@ -1,0 +1,281 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import small
+
+import autoai4eo as ae
+from autoai4eo.errors import UserError
+from autoai4eo.search import tuner as tuner_module
+from autoai4eo.search.record import open_study, trials_table
+from autoai4eo.search.run_folder import alone
+
+DATA = small.dataset()
+
+
+def table(run):
+    return trials_table(open_study(run))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A search of three trials that is over."""
+    model = small.model(tmp_path_factory.mktemp("search"), max_trials=3)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    return model
+
+
+def test_every_trial_is_recorded_with_metrics_and_cost(finished):
+    trials = finished.trials()
+    assert list(trials.columns[:3]) == ["trial", "status", "val_cohen_kappa"]
+    assert list(trials["status"]) == ["complete"] * 3
+    for column in ("params", "macs", "flops", "size_bytes", "latency_ms"):
+        assert (trials[column] > 0).all()
+    assert (trials["latency_p95_ms"] >= trials["latency_ms"]).all()
+    assert trials["device"].str.startswith("CPU").all()
+    assert (trials["epochs"] == 2).all()
+    assert (trials["train_seconds"] > 0).all()
+    assert trials["learning_rate"].notna().all()
+
+
+def test_a_trial_leaves_network_cost_and_learning_curve(finished):
+    for number in range(3):
+        folder = finished.run / "trials" / str(number)
+        network = keras.models.load_model(folder / "model.keras")
+        cost = json.loads((folder / "cost.json").read_text())
+        assert network.count_params() == cost["params"]
+        lines = (folder / "history.csv").read_text().splitlines()
+        assert lines[0].startswith("epoch,seconds,")
+        assert [line.split(",")[0] for line in lines[1:]] == ["1", "2"]
+
+
+def test_the_finalist_is_what_predicts(finished):
+    known = keras.models.load_model(finished.run / "best" / "model.keras")
+    pixels = DATA.read(np.arange(6))
+    expected = known.predict(pixels, verbose=0)
+    np.testing.assert_allclose(finished.predict_proba(pixels), expected, atol=1e-6)
+    kept = json.loads((finished.run / "best" / "evaluation.json").read_text())
+    best = finished.trials()["val_cohen_kappa"].max()
+    assert kept["metrics"]["val_cohen_kappa"] >= best
+
+
+def test_going_on_trains_only_what_is_missing(finished):
+    before = finished.trials()
+    again = small.model(finished.directory, max_trials=4)
+    again.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    after = again.trials()
+    assert len(after) == 4
+    assert after[:3].equals(before[after.columns])
+
+
+def test_the_seed_makes_a_search_repeatable(tmp_path):
+    scores = []
+    for name in ("a", "b"):
+        model = small.model(tmp_path / name)
+        model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+        scores.append(
+            model.trials()[["val_loss", "tiny_block_1/width", "learning_rate"]]
+        )
+    assert scores[0].equals(scores[1])
+
+
+def test_a_candidate_over_a_limit_is_infeasible_and_not_trained(tmp_path):
+    model = small.model(tmp_path, constraints={"params": 1_000}, max_trials=2)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    trials = model.trials()
+    over = trials[trials["status"] == "infeasible"]
+    assert len(over) and (over["params"] > 1_000).all()
+    assert over["train_seconds"].isna().all()
+    assert over["message"].str.startswith("params ").all()
+    assert (trials["status"] == "complete").sum() == 2
+    assert not list(model.run.glob(f"trials/{over['trial'].iloc[0]}/model.keras"))
+
+
+def test_a_search_without_a_feasible_candidate_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuner_module, "MAX_INFEASIBLE", 3)
+    model = small.model(tmp_path, constraints={"params": 10})
+    with pytest.raises(UserError, match=r"3 in a row.*params.*cheapest seen: params"):
+        model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    assert (model.trials()["status"] == "infeasible").all()
+
+
+def test_an_infeasible_latency_names_the_trunk_and_the_heads_that_fit(tmp_path):
+    head = ae.blocks.LatencyConstrainedHead(1e-6)
+    model = small.model(tmp_path, head=head, max_trials=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuner_module, "MAX_INFEASIBLE", 1)
+        with pytest.raises(UserError, match=r"the trunk alone takes .* ms; heads that"):
+            model.fit(DATA, validation_data=small.dataset(seed=1), verbose=0)
+
+
+def test_cost_can_be_the_objective(tmp_path):
+    model = small.model(tmp_path, objective="macs", max_trials=3)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    best = json.loads((model.run / "best" / "evaluation.json").read_text())["trial"]
+    trials = model.trials().set_index("trial")
+    assert trials.loc[best, "macs"] == trials["macs"].min()
+
+
+def test_two_objectives_are_both_recorded(tmp_path):
+    model = small.model(tmp_path, objective=["val_cohen_kappa", "macs"], tuner="tpe")
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    for trial in open_study(model.run).trials:
+        assert trial.values[1] == trial.user_attrs["cost"]["macs"]
+
+
+class Raises(keras.callbacks.Callback):
+    """A callback that fails, in trials of the width given."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        raise OSError("the disk is on fire")
+
+
+def test_when_every_trial_fails_the_first_cause_is_told(tmp_path):
+    model = small.model(tmp_path)
+    with pytest.raises(RuntimeError, match=r"every trial failed.*the disk is on fire"):
+        model.fit(
+            DATA,
+            validation_data=small.dataset(seed=1),
+            epochs=1,
+            callbacks=[Raises()],
+            verbose=0,
+        )
+    trials = model.trials()
+    assert list(trials["status"]) == ["failed"] * 2
+    assert trials["message"].iloc[0] == "OSError: the disk is on fire"
+    assert "on fire" in (model.run / "trials" / "0" / "error.txt").read_text()
+
+
+def test_a_loss_that_is_no_number_fails_the_trial(tmp_path):
+    huge = small.dataset()
+    pixels = {"sen2": huge.read(np.arange(48))["sen2"] * np.float32(1e30)}
+    model = small.model(tmp_path)
+
+    class NaN(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["loss"] = float("nan")
+
+    with pytest.raises(RuntimeError, match="the loss is nan after epoch 1"):
+        model.fit(
+            pixels,
+            huge.labels,
+            validation_data=(pixels, huge.labels),
+            epochs=1,
+            callbacks=[NaN()],
+            verbose=0,
+        )
+
+
+def test_other_data_are_refused(finished):
+    with pytest.raises(UserError, match="expected the training data that this run"):
+        finished.fit(small.dataset(seed=9), validation_data=DATA, epochs=1)
+
+
+def test_another_objective_is_refused(finished):
+    other = small.model(finished.directory, objective="val_loss")
+    with pytest.raises(
+        UserError, match="objective val_cohen_kappa, asked was val_loss"
+    ):
+        other.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+
+
+KILLED = """
+    import os, signal, sys
+    import keras
+    import small
+
+    class Kill(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if os.path.exists(sys.argv[1] + "/run/trials/1"):
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    small.model(sys.argv[1]).fit(
+        small.dataset(), validation_data=small.dataset(seed=1), epochs=2, verbose=0,
+        callbacks=[Kill()],
+    )
+"""
+
+
+def test_a_killed_search_goes_on_and_loses_nothing(tmp_path):
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": "tests:."},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert list(table(tmp_path / "run")["status"]) == ["complete", "running"]
+    model = small.model(tmp_path)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    trials = model.trials()
+    assert list(trials["status"]) == ["complete", "failed", "complete"]
+    assert trials["message"].iloc[1] == "interrupted"
+
+    undisturbed = small.model(tmp_path / "undisturbed")
+    undisturbed.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    expected = undisturbed.trials()["val_loss"].tolist()
+    assert trials["val_loss"].iloc[[0, 2]].tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_two_searches_in_one_folder_are_refused(tmp_path, overwrite):
+    model = small.model(tmp_path, overwrite=overwrite)
+    model.run.mkdir(parents=True)
+    (model.run / "trials").mkdir()
+    with alone(model.run):
+        if overwrite:
+            (model.run / "run.json").write_text("{}")
+        with pytest.raises(UserError, match="another fit at work"):
+            model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    assert (model.run / "trials").is_dir()
+    assert (model.run / "run.json").exists() == overwrite
+
+
+FULL_DISK = """
+    import resource, signal, sys
+    import keras
+    import small
+    from autoai4eo.search.tuner import Tuner
+
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+    class Fill(keras.callbacks.Callback):
+        trained = 0
+
+        def on_train_begin(self, logs=None):
+            Fill.trained += 1
+            if Fill.trained == 2:  # from now on nothing can grow
+                resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+        def __deepcopy__(self, memo):
+            return self
+
+    small.model(sys.argv[1]).fit(
+        small.dataset(), validation_data=small.dataset(seed=1), epochs=2, verbose=0,
+        callbacks=[Fill()],
+    )
+"""
+
+
+def test_a_full_disk_leaves_what_was_finished(tmp_path):
+    full = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(FULL_DISK), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": "tests:."},
+        capture_output=True,
+        check=False,
+    )
+    assert full.returncode == 1
+    run = tmp_path / "run"
+    assert table(run)["status"].iloc[0] == "complete"
+    assert keras.models.load_model(run / "trials" / "0" / "model.keras").built
+    assert not list(run.glob("trials/1/*.keras"))
+    model = small.model(tmp_path)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    trials = model.trials()
+    assert (trials["status"] == "complete").sum() >= 1
+    assert len(trials) >= 2

@@ -1,0 +1,47 @@
+"""Small data and a small space, so that a whole search takes seconds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import autokeras as ak
+import keras
+import numpy as np
+
+import autoai4eo as ae
+from autoai4eo.blocks import pixels
+from autoai4eo.data.dataset import Dataset
+
+CLASSES = 3
+
+
+def dataset(samples: int = 48, seed: int = 0, size: int = 8, bands: int = 4) -> Dataset:
+    """Patches (N, 8, 8, 4) whose class is the band that is bright."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(samples) % CLASSES
+    pixels = rng.normal(0, 0.3, (samples, size, size, bands)).astype("float32")
+    pixels[np.arange(samples), :, :, labels] += 1
+    return ae.open_dataset({"sen2": pixels}, labels=labels)
+
+
+@keras.utils.register_keras_serializable(package="tests")
+class TinyBlock(ak.Block):
+    """One convolution: a network of it is traced and trained in a second or two."""
+
+    def build(self, hp: Any, inputs: Any = None) -> Any:
+        tensor = pixels.standardise(self, 0, keras.tree.flatten(inputs)[0])
+        width = hp.Choice("width", [8, 12, 16, 24])
+        return keras.layers.Conv2D(width, 3, strides=2, activation="relu")(tensor)
+
+
+def model(folder: Any, **arguments: Any) -> ae.AutoModel:
+    """A search over networks of a few thousand parameters."""
+    node = ae.ImageInput("sen2")
+    features = TinyBlock()(node)
+    head = arguments.pop("head", None) or ae.blocks.PooledHead(
+        pooling="average", dropout=0.0
+    )
+    given = {"max_trials": 2, "seed": 3, "tuner": "random", **arguments}
+    return ae.AutoModel(
+        node, head(features), directory=folder, project_name="run", **given
+    )

@@ -1,0 +1,88 @@
+"""The examples run as they stand, on small generated data."""
+
+import runpy
+import zipfile
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import rasterio
+from nbclient import NotebookClient
+
+import autoai4eo as ae
+from autoai4eo.data.synthetic import write_so2sat_like
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    for seed, name in enumerate(("training", "validation", "testing")):
+        write_so2sat_like(folder / f"{name}.h5", 85, seed=seed)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    """One trial of one epoch, whatever the example asks for."""
+    fit, init = ae.AutoModel.fit, ae.AutoModel.__init__
+
+    def one_epoch(self, *arguments, **named):
+        return fit(self, *arguments, **{**named, "epochs": 1, "verbose": 0})
+
+    def one_trial(self, *arguments, **named):
+        init(self, *arguments, **{**named, "max_trials": 1})
+
+    monkeypatch.setattr(ae.AutoModel, "fit", one_epoch)
+    monkeypatch.setattr(ae.AutoModel, "__init__", one_trial)
+
+
+def run(name, *arguments):
+    example = runpy.run_path(str(EXAMPLES / f"{name}.py"))
+    example["main"](*map(str, arguments))
+
+
+def test_so2sat_is_fitted_exported_and_served(data, tmp_path, capsys):
+    files = [data / f"{n}.h5" for n in ("training", "validation", "testing")]
+    run("fit_and_export_so2sat", *files, tmp_path)
+    capsys.readouterr()
+    run("serve_savedmodel", tmp_path / "savedmodel", files[2])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 16
+    assert all(0 < float(line.split()[-1]) <= 1 for line in lines)
+
+
+def test_a_graph_of_ones_own(data, tmp_path, capsys):
+    run("custom_graph", data / "training.h5", data / "validation.h5", tmp_path)
+    assert "latency_ms" in capsys.readouterr().out
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_eurosat_from_a_zip_file(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    size = {"width": 16, "height": 16, "count": 3}
+    with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
+        for i in range(60):
+            image = rng.integers(0, 255, (3, 16, 16), "uint8")
+            path = tmp_path / "one.jpg"
+            with rasterio.open(path, "w", driver="JPEG", dtype="uint8", **size) as file:
+                file.write(image)
+            archive.write(path, f"EuroSAT/class{i % 3}/{i}.jpg")
+    run("eurosat_folder", tmp_path / "images.zip", tmp_path)
+    assert (tmp_path / "eurosat.keras").is_file()
+    assert "recall" in capsys.readouterr().out
+
+
+def test_the_notebook_runs(tmp_path):
+    notebook = nbformat.read(EXAMPLES / "so2sat.ipynb", as_version=4)
+    client = NotebookClient(
+        notebook,
+        timeout=400,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    )
+    client.execute()
+    text = str([cell.get("outputs") for cell in notebook.cells])
+    assert "complete" in text and "cohen_kappa" in text

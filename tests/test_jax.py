@@ -1,0 +1,50 @@
+"""The same on JAX: fit, profile and evaluate."""
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+import pytest
+
+SCRIPT = """
+import json, sys
+import keras
+import small
+import autoai4eo as ae
+
+data = small.dataset()
+model = small.model(sys.argv[1], max_trials=1)
+model.fit(data, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+cost = ae.profile(model.export_model(), latency=True, budget_s=0.2)
+print(json.dumps({
+    "backend": keras.backend.backend(),
+    "status": list(model.trials()["status"]),
+    "latency": model.trials()["latency_ms"].tolist(),
+    "macs": [cost.macs, int(model.trials()["macs"].iloc[0])],
+    "accuracy": model.evaluate(data)["accuracy"],
+}))
+"""
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra autoai4eo[jax]")
+def test_a_search_runs_on_jax(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path)],
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "PYTHONPATH": os.pathsep.join(("tests", ".")),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["backend"] == "jax"
+    assert told["status"] == ["complete"]
+    assert told["latency"][0] > 0
+    assert told["macs"][0] == told["macs"][1] > 0
+    assert 0 <= told["accuracy"] <= 1
