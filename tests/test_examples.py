@@ -11,17 +11,8 @@ import rasterio
 from nbclient import NotebookClient
 
 import autoai4eo as ae
-from autoai4eo.data.synthetic import write_so2sat_like
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    for seed, name in enumerate(("training", "validation", "testing")):
-        write_so2sat_like(folder / f"{name}.h5", 85, seed=seed)
-    return folder
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +35,8 @@ def run(name, *arguments):
     example["main"](*map(str, arguments))
 
 
-def test_so2sat_is_fitted_exported_and_served(data, tmp_path, capsys):
-    files = [data / f"{n}.h5" for n in ("training", "validation", "testing")]
+def test_so2sat_is_fitted_exported_and_served(so2sat, tmp_path, capsys):
+    files = [so2sat / f"{n}.h5" for n in ("training", "validation", "testing")]
     run("fit_and_export_so2sat", *files, tmp_path)
     capsys.readouterr()
     run("serve_savedmodel", tmp_path / "savedmodel", files[2])
@@ -54,8 +45,8 @@ def test_so2sat_is_fitted_exported_and_served(data, tmp_path, capsys):
     assert all(0 < float(line.split()[-1]) <= 1 for line in lines)
 
 
-def test_a_graph_of_ones_own(data, tmp_path, capsys):
-    run("custom_graph", data / "training.h5", data / "validation.h5", tmp_path)
+def test_a_graph_of_ones_own(so2sat, tmp_path, capsys):
+    run("custom_graph", so2sat / "training.h5", so2sat / "validation.h5", tmp_path)
     assert "latency_ms" in capsys.readouterr().out
 
 

@@ -16,6 +16,7 @@ from autoai4eo.blocks.adaptation import (
     project,
     scale_pixels,
 )
+from autoai4eo.blocks.catalogue import CATALOGUE, Weights, find_weights
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
@@ -25,13 +26,7 @@ from autoai4eo.blocks.choices import (
 )
 from autoai4eo.blocks.pixels import bands_of, is_pixels, standardise
 from autoai4eo.blocks.resnets import ARCHITECTURES, build_trunk, find_architecture
-from autoai4eo.blocks.weights import (
-    CATALOGUE,
-    Weights,
-    find_weights,
-    from_file,
-    load_layers,
-)
+from autoai4eo.blocks.weights import from_file, load_layers
 from autoai4eo.cost import count
 from autoai4eo.data.sensors import RGB, Band, unknown_bands
 from autoai4eo.errors import UserError

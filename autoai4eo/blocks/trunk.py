@@ -11,6 +11,7 @@ from autokeras.utils.utils import validate_num_inputs
 from keras import layers
 
 from autoai4eo.blocks import pixels
+from autoai4eo.blocks.catalogue import Weights
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
@@ -28,7 +29,6 @@ from autoai4eo.blocks.units import (
     chain_macs,
     normalised,
 )
-from autoai4eo.blocks.weights import Weights
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +24,7 @@ def demo(
 ) -> None:
     """Generate data, search, evaluate, export, and try the exported model."""
     begin = time.monotonic()
-    if out.exists():
-        raise UserError(f"{out}: exists already; choose another folder with --out")
+    _clear(out)
     with hushed():
         import numpy as np
 
@@ -61,3 +61,17 @@ def demo(
         f"data {out}/*.h5, run {run}, SavedModel {exported}   "
         f"({time.monotonic() - begin:,.0f} s in all)"
     )
+
+
+def _clear(out: Path) -> None:
+    """Removes what an earlier demo left, and nothing else."""
+    if not out.exists():
+        return
+    ours = {"run", "savedmodel", *(f"{name}.h5" for name in _SAMPLES)}
+    strange = sorted({path.name for path in out.iterdir()} - ours)
+    if strange:
+        raise UserError(
+            f"{out}: expected no folder or that of an earlier demo, found "
+            f"{strange[0]} in it; choose another folder with --out"
+        )
+    shutil.rmtree(out)

@@ -124,6 +124,28 @@ class Tuner(AutoTuner):
         """Where the finalist lies."""
         return self.run / "best" / "model.keras"
 
+    def open(self, training: Training) -> None:
+        """Opens the folder's study, or begins one.
+
+        Args:
+            training: what candidates are trained and judged on, and how.
+
+        Raises:
+            UserError: the folder holds a search for other objectives.
+        """
+        self.hypermodel.steps = training.steps
+        space = keras_tuner.HyperParameters()
+        self.hypermodel.build(space)
+        sampler = strategies.strategy(
+            self.strategy,
+            strategies.Setting(self.objectives, space, training.max_epochs, self.seed),
+        )
+        self.study = open_study(self.run, self.objectives, sampler)
+        for trial in trials_of(self.study):
+            kept = trial.user_attrs
+            if "fingerprint" in kept:
+                self.budget.remember(kept["fingerprint"], kept["cost"])
+
     def search(
         self,
         training: Training,
@@ -134,7 +156,7 @@ class Tuner(AutoTuner):
         """Searches, then trains the finalist; goes on where the folder's search is.
 
         Args:
-            training: what candidates are trained and judged on, and how.
+            training: the same as for `open`.
             refit_on: training and validation data together; the finalist is trained
                 anew on them, as AutoKeras does after a ``validation_split``. Without
                 it is trained on from its best epoch, and the better of both is kept.
@@ -145,7 +167,6 @@ class Tuner(AutoTuner):
             RuntimeError: every trial failed; the first cause is told.
         """
         with Progress(bool(verbose), self.monitor.name) as progress:
-            self.study = self._open(training)
             self._requeue_interrupted()
             while self._goes_on(training):
                 self.study.optimize(
@@ -183,21 +204,6 @@ class Tuner(AutoTuner):
         gc.collect()
         keras.utils.set_random_seed(seed)
         return self.hypermodel.build(hp)
-
-    def _open(self, training: Training) -> optuna.Study:
-        self.hypermodel.steps = training.steps
-        space = keras_tuner.HyperParameters()
-        self.hypermodel.build(space)
-        sampler = strategies.strategy(
-            self.strategy,
-            strategies.Setting(self.objectives, space, training.max_epochs, self.seed),
-        )
-        study = open_study(self.run, self.objectives, sampler)
-        for trial in trials_of(study):
-            kept = trial.user_attrs
-            if "fingerprint" in kept:
-                self.budget.remember(kept["fingerprint"], kept["cost"])
-        return study
 
     def _requeue_interrupted(self) -> None:
         """Trials that a killed search left running are tried again."""

@@ -192,6 +192,18 @@ class AutoModel:
                 project_name=self.project_name,
                 seed=self.seed,
             )
+            training = Training(
+                train,
+                validation,
+                epochs=epochs,
+                batch_size=batch_size,
+                callbacks=tuple(callbacks),
+                class_weight=weights,
+                augmentation=augmentation,
+                end=clock_after(max_hours),
+                fit=kwargs,
+            )
+            self.tuner.open(training)
             write_run(
                 self.run,
                 {
@@ -209,17 +221,6 @@ class AutoModel:
                 },
                 data,
                 device_name(),
-            )
-            training = Training(
-                train,
-                validation,
-                epochs=epochs,
-                batch_size=batch_size,
-                callbacks=tuple(callbacks),
-                class_weight=weights,
-                augmentation=augmentation,
-                end=clock_after(max_hours),
-                fit=kwargs,
             )
             self._finalist = None
             self.tuner.search(

@@ -28,12 +28,17 @@ def test_resnet20_has_the_parameters_of_the_so2sat_project():
     assert model.layers[-3].output.shape == (None, 8, 8, 256)
 
 
-def test_resnet50_takes_any_bands_and_small_patches():
-    model = build_trunk("resnet50", (16, 16, 10), "trunk")
+@pytest.mark.parametrize(
+    # With 3 bands, as Keras states.
+    ("architecture", "parameters"),
+    [("resnet50", 23_587_712), ("resnet101", 42_658_176)],
+)
+def test_keras_resnets_take_any_bands_and_small_patches(architecture, parameters):
+    model = build_trunk(architecture, (16, 16, 10), "trunk")
     assert model.input_shape == (None, 16, 16, 10)
-    # 23,587,712 with 3 bands, as Keras states; 7 bands more in the first kernel.
-    assert model.count_params() == 23_587_712 + 7 * 7 * 7 * 64
-    record = ARCHITECTURES["resnet50"]
+    # 7 bands more in the first kernel
+    assert model.count_params() == parameters + 7 * 7 * 7 * 64
+    record = ARCHITECTURES[architecture]
     assert model.get_layer(record.first).kernel.shape == (7, 7, 10, 64)
     assert any(layer.name.startswith(record.last_stage) for layer in model.layers)
 

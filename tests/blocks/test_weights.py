@@ -10,6 +10,12 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils import file_utils
 
 from autoai4eo.blocks import weights as w
+from autoai4eo.blocks.catalogue import (
+    CATALOGUE,
+    Weights,
+    find_weights,
+    standardised,
+)
 from autoai4eo.blocks.resnets import build_classifier
 from autoai4eo.data.sensors import SENTINEL2, unknown_bands
 from autoai4eo.errors import UserError
@@ -107,7 +113,7 @@ def test_imagenet_goes_through_the_download_of_keras(tmp_path, monkeypatch):
         return str(path)
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
-    record = w.find_weights("imagenet-resnet50")
+    record = find_weights("imagenet-resnet50")
     # What is kept in memory has another test's file, or none, behind it.
     w._load_layers.cache_clear()
     assert_same_layers(w.load_layers(record), theirs)
@@ -118,7 +124,7 @@ def test_imagenet_goes_through_the_download_of_keras(tmp_path, monkeypatch):
             "4d473c1dd8becc155b73f8504c6f6626",
         )
     ]
-    local = w.find_weights("imagenet-resnet50", path)
+    local = find_weights("imagenet-resnet50", path)
     assert_same_layers(w.load_layers(local), theirs)
     assert len(asked) == 1
 
@@ -129,15 +135,15 @@ def test_imagenet_that_cannot_be_downloaded_says_what_to_do(monkeypatch):
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
     with pytest.raises(UserError, match=r"no network.*find_weights\('imagenet-resnet5"):
-        w.load_layers(w.find_weights("imagenet-resnet50"))
+        w.load_layers(find_weights("imagenet-resnet50"))
     with pytest.raises(UserError, match="with their own top"):
-        w.load_classifier(w.find_weights("imagenet-resnet50"))
+        w.load_classifier(find_weights("imagenet-resnet50"))
 
 
 def test_a_catalogued_file_is_looked_for_in_the_cache_then_downloaded(
     tmp_path, monkeypatch
 ):
-    record = w.find_weights("lcz42-resnet20-s2")
+    record = find_weights("lcz42-resnet20-s2")
     monkeypatch.setenv(w.CACHE_VARIABLE, str(tmp_path))
     asked = []
 
@@ -153,7 +159,7 @@ def test_a_catalogued_file_is_looked_for_in_the_cache_then_downloaded(
     assert len(asked) == 1
     other = tmp_path / "mine.h5"
     other.touch()
-    assert w.locate(w.find_weights(record.name, other)) == other
+    assert w.locate(find_weights(record.name, other)) == other
     assert len(asked) == 1
 
 
@@ -165,7 +171,7 @@ def test_a_file_that_cannot_be_had_says_where_to_put_it(tmp_path, monkeypatch):
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     with pytest.raises(UserError, match=f"{tmp_path}/weights/{S2}.*put the file there"):
-        w.locate(w.find_weights("lcz42-resnet20-s2"))
+        w.locate(find_weights("lcz42-resnet20-s2"))
 
 
 def test_the_default_cache_is_the_users(monkeypatch):
@@ -174,9 +180,9 @@ def test_the_default_cache_is_the_users(monkeypatch):
     assert str(w.cache_folder()) == "/home/someone/.cache/autoai4eo"
 
 
-@pytest.mark.parametrize("record", w.CATALOGUE.values(), ids=lambda r: r.name)
+@pytest.mark.parametrize("record", CATALOGUE.values(), ids=lambda r: r.name)
 def test_records_are_whole_and_survive_json(record):
-    assert w.Weights.from_dict(json.loads(json.dumps(record.to_dict()))) == record
+    assert Weights.from_dict(json.loads(json.dumps(record.to_dict()))) == record
     scaling = record.scaling
     counts = {len(record.bands), len(scaling.mean), len(scaling.std)}
     assert counts == {len(scaling.shift)}
@@ -204,18 +210,18 @@ def test_bad_files_are_said_in_one_line(classifier, tmp_path):
     with pytest.raises(UserError, match="found no such file"):
         w.from_file(tmp_path / "none.h5", "resnet20", ["B02"])
     with pytest.raises(UserError, match="expected the scaling of 2 bands"):
-        w.from_file(four, "resnet20", ["B02", "B03"], w.standardised(3))
+        w.from_file(four, "resnet20", ["B02", "B03"], standardised(3))
     with pytest.raises(UserError, match="found neither"):
-        w.locate(dataclasses.replace(w.CATALOGUE["lcz42-resnet20-s1"], url=None))
+        w.locate(dataclasses.replace(CATALOGUE["lcz42-resnet20-s1"], url=None))
     with pytest.raises(UserError, match=r"lcz42-resnet20-s2.*'imagenet'"):
-        w.find_weights("imagenet")
+        find_weights("imagenet")
 
 
 @pytest.mark.parametrize(
     ("name", "file"), [("lcz42-resnet20-s2", S2), ("lcz42-resnet20-s1", S1)]
 )
 def test_the_so2sat_projects_files_load(name, file, shared):
-    record = w.find_weights(name, shared / "lcz_weights" / file)
+    record = find_weights(name, shared / "lcz_weights" / file)
     model = w.load_classifier(record)
     assert model.output_shape == (None, 17)
     assert model.input_shape == (None, 32, 32, len(record.bands))
@@ -229,7 +235,7 @@ def test_lcz42_weights_map_a_real_scene(shared):
     confidence 0.8366; these 625 take a quarter of the time.
     """
     rasterio = pytest.importorskip("rasterio")
-    record = w.find_weights("lcz42-resnet20-s2", shared / "lcz_weights" / S2)
+    record = find_weights("lcz42-resnet20-s2", shared / "lcz_weights" / S2)
     names = [b.name for b in SENTINEL2.bands]
     with rasterio.open(shared / "scenes" / "Spain_7370579_S2Hand.tif") as scene:
         pixels = scene.read([names.index(b.name) + 1 for b in record.bands])

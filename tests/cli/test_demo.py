@@ -9,10 +9,14 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_TRIALS", 1)
     monkeypatch.setattr(demo, "_EPOCHS", 1)
     out = tmp_path / "demo"
+    (out / "run").mkdir(parents=True)  # what an earlier demo left is replaced
+    (out / "run" / "study.db").write_text("old")
     result = run("demo", "--out", out)
     assert result.status == 0, result.err
     for words in ("synthetic", "complete", "Cohen's kappa", "fresh TensorFlow process"):
         assert words in result.out
     assert (out / "savedmodel" / "saved_model.pb").is_file()
+    (out / "thesis.tex").write_text("of other people")
     again = run("demo", "--out", out)
-    assert again.status == 2 and "exists already" in again.err
+    assert again.status == 2 and "found thesis.tex" in again.err
+    assert (out / "thesis.tex").exists() and (out / "run").exists()

@@ -1,37 +1,26 @@
 """The main job, as the README types it, on generated and on real data."""
 
 import json
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 
-from autoai4eo.data.synthetic import write_so2sat_like
-
 
 @pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("data")
-    for seed, name in enumerate(("training", "validation", "testing")):
-        write_so2sat_like(folder / f"{name}.h5", 160, seed=seed)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def finished(data, tmp_path_factory):
+def finished(so2sat, tmp_path_factory):
     """A run of the command line."""
     out = tmp_path_factory.mktemp("run") / "lcz"
-    import subprocess
-    import sys
-
     done = subprocess.run(
         [
             sys.executable,
             "-m",
             "autoai4eo",
             "fit",
-            data / "training.h5",
+            so2sat / "training.h5",
             "--val",
-            data / "validation.h5",
+            so2sat / "validation.h5",
             "--out",
             out,
             "--max-trials",
@@ -59,12 +48,12 @@ def test_fit_leaves_the_runs_folder(finished):
     assert asked["versions"]["autokeras"].startswith("3.0")
 
 
-def test_fit_goes_on_where_the_folder_is(finished, data, run):
+def test_fit_goes_on_where_the_folder_is(finished, so2sat, run):
     result = run(
         "fit",
-        data / "training.h5",
+        so2sat / "training.h5",
         "--val",
-        data / "validation.h5",
+        so2sat / "validation.h5",
         "--out",
         finished,
         "--max-trials",
@@ -91,9 +80,9 @@ def test_trials_are_a_table_csv_and_json(finished, run, tmp_path):
     assert [row["trial"] for row in rows] == list(table["trial"])
 
 
-def test_evaluate_prints_scores(finished, data, run):
-    assert "Cohen's kappa" in run("evaluate", finished, data / "testing.h5").out
-    scores = json.loads(run("evaluate", finished, data / "testing.h5", "--json").out)
+def test_evaluate_prints_scores(finished, so2sat, run):
+    assert "Cohen's kappa" in run("evaluate", finished, so2sat / "testing.h5").out
+    scores = json.loads(run("evaluate", finished, so2sat / "testing.h5", "--json").out)
     assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17
 
 
@@ -126,10 +115,10 @@ def test_inspect_says_what_is_in_real_data(shared, run):
     assert sum(count == 0 for count in told["classes"].values()) == 2
 
 
-def test_a_split_with_three_parts_is_tested_at_the_end(data, run, tmp_path):
+def test_a_split_with_three_parts_is_tested_at_the_end(so2sat, run, tmp_path):
     result = run(
         "fit",
-        data / "training.h5",
+        so2sat / "training.h5",
         "--split",
         "0.6/0.2/0.2",
         "--group",

@@ -179,10 +179,22 @@ def test_other_data_are_refused(finished):
 
 def test_another_objective_is_refused(finished):
     other = small.model(finished.directory, objective="val_loss")
+    asked = (finished.run / "run.json").read_text()
     with pytest.raises(
         UserError, match="objective val_cohen_kappa, asked was val_loss"
     ):
         other.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    assert (finished.run / "run.json").read_text() == asked
+
+
+def process(code, folder):
+    """Runs `code` in a Python of its own; its argument is `folder`."""
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(folder)],
+        env={**os.environ, "PYTHONPATH": "tests:."},
+        capture_output=True,
+        check=False,
+    )
 
 
 KILLED = """
@@ -203,11 +215,7 @@ KILLED = """
 
 
 def test_a_killed_search_goes_on_and_loses_nothing(tmp_path):
-    killed = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(KILLED), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": "tests:."},
-        check=False,
-    )
+    killed = process(KILLED, tmp_path)
     assert killed.returncode == -signal.SIGKILL
     assert list(table(tmp_path / "run")["status"]) == ["complete", "running"]
     model = small.model(tmp_path)
@@ -263,12 +271,7 @@ FULL_DISK = """
 
 
 def test_a_full_disk_leaves_what_was_finished(tmp_path):
-    full = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(FULL_DISK), str(tmp_path)],
-        env={**os.environ, "PYTHONPATH": "tests:."},
-        capture_output=True,
-        check=False,
-    )
+    full = process(FULL_DISK, tmp_path)
     assert full.returncode == 1
     run = tmp_path / "run"
     assert table(run)["status"].iloc[0] == "complete"
