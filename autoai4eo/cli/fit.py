@@ -1,4 +1,4 @@
-"""``fit`` and ``trials``: the search and its record."""
+"""``fit``, ``trials`` and ``pareto``: the search and its record."""
 
 from __future__ import annotations
 
@@ -50,8 +50,12 @@ def fit(
         list[str] | None, typer.Option(help="NAME=LIMIT of a cost: latency_ms=2")
     ] = None,
     tuner: Annotated[
-        str, typer.Option(help="greedy, bayesian, hyperband, random or tpe")
-    ] = "greedy",
+        str | None,
+        typer.Option(
+            help="greedy (for one objective), cost-aware (for several), bayesian, "
+            "hyperband, random, tpe, nsga2, gp, cost-sorted"
+        ),
+    ] = None,
     max_trials: Annotated[int, typer.Option(help="Candidates that are trained.")] = 20,
     max_hours: Annotated[
         float | None, typer.Option(help="The search ends after so long.")
@@ -149,6 +153,38 @@ def trials(
         print(found.to_json(orient="records", indent=2))
     else:
         console.print(_trials_view(found, str(run)))
+
+
+def pareto(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the Pareto front of a run and the hypervolume that it dominates."""
+    from autoai4eo.search import front
+    from autoai4eo.search.record import estimate_errors, open_study, trials_table
+    from autoai4eo.search.run_folder import read_run
+
+    study = open_study(run)
+    numbers = [trial.number for trial in front.front(study)]
+    found = trials_table(study).set_index("trial").loc[numbers].reset_index()
+    if csv is not None:
+        found.to_csv(csv, index=False)
+        console.print(f"written: {csv} ({len(found)} trials)")
+    elif json:
+        print(found.to_json(orient="records", indent=2))
+    else:
+        console.print(_trials_view(found, f"the front of {run}"))
+        point = front.reference(study, read_run(run)["arguments"]["constraints"])
+        at = ", ".join(f"{name} {value:.4g}" for name, value in point.items())
+        volume = front.dominated(study, point)
+        console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
+        errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]
+        if errors:
+            console.print(
+                "costs of networks not yet built were estimated; off by (median): "
+                + ", ".join(errors)
+            )
 
 
 _SHOWN = {

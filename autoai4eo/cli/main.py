@@ -9,7 +9,7 @@ import warnings
 
 import typer
 
-from autoai4eo.cli import demo, fit, inspect, model
+from autoai4eo.cli import demo, fit, inspect, model, simulate
 from autoai4eo.errors import UserError
 
 app = typer.Typer(
@@ -22,9 +22,11 @@ app = typer.Typer(
 app.command("inspect")(inspect.inspect)
 app.command("fit")(fit.fit)
 app.command("trials")(fit.trials)
+app.command("pareto")(fit.pareto)
 app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)
 app.command("export")(model.export)
+app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 
 

@@ -74,7 +74,12 @@ class Dataset:
     @property
     def order_is_free(self) -> bool:
         """Whether reading in any order costs the same."""
-        return self._reader.chunk_rows == 1
+        return self.chunk_rows == 1
+
+    @property
+    def chunk_rows(self) -> int:
+        """So many neighbouring samples are stored together."""
+        return self._reader.chunk_rows
 
     def read(self, indices: np.ndarray | Sequence[int]) -> dict[str, np.ndarray]:
         """Pixels of these samples, float32 (n, H, W, C) per input, in the order asked.
@@ -110,7 +115,7 @@ class Dataset:
         reads everything once.
         """
         order = self.in_file_order(np.arange(len(self)))
-        chunk = self._rows[order] // self._reader.chunk_rows
+        chunk = self._rows[order] // self.chunk_rows
         first = np.searchsorted(chunk, chunk)
         cuts = np.flatnonzero(np.diff(first // max(1, samples))) + 1
         return np.split(order, cuts) if len(order) else []

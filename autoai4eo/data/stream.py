@@ -86,8 +86,12 @@ class Batches(keras.utils.PyDataset):
 
     def on_epoch_end(self) -> None:
         """Go on to the next epoch's order."""
+        self.go_to(self.epoch + 1)
+
+    def go_to(self, epoch: int) -> None:
+        """Take the order of this epoch, counted from 0."""
         with self._lock:
-            self.epoch += 1
+            self.epoch = epoch
             self._plan()
 
     def _plan(self) -> None:

@@ -14,6 +14,8 @@ import numpy as np
 from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 
+HISTORY = "history.csv"
+
 
 class NonFiniteLossError(ArithmeticError):
     """The loss became NaN or infinite."""
@@ -30,6 +32,7 @@ class BestEpoch(keras.callbacks.Callback):
         logs: all figures of the best epoch so far; empty before the first.
         epoch: that epoch, from 0; -1 where none was better than `at_least`.
         epochs: how many epochs were trained.
+        weights: of the best epoch.
 
     Args:
         path: of the ``.keras`` file.
@@ -46,10 +49,21 @@ class BestEpoch(keras.callbacks.Callback):
         super().__init__()
         self._path = path
         self._objective = objective
-        self._weights: list[np.ndarray] = []
+        self.weights: list[np.ndarray] = []
         self.logs = dict(at_least or {})
         self.epoch = -1
         self.epochs = 0
+
+    def go_on(
+        self,
+        logs: dict[str, float],
+        epoch: int,
+        weights: list[np.ndarray],
+        epochs: int,
+    ) -> None:
+        """Takes over the attributes of a training that was broken off."""
+        self.logs, self.epoch = dict(logs), epoch
+        self.weights, self.epochs = weights, epochs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Raises NonFiniteLossError where the loss is no number any more."""
@@ -67,12 +81,12 @@ class BestEpoch(keras.callbacks.Callback):
         ):
             return
         self.logs, self.epoch = logs, epoch
-        self._weights = self.model.get_weights()
+        self.weights = self.model.get_weights()
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Writes the best epoch's network, if there was one."""
-        if self._weights:
-            self.model.set_weights(self._weights)
+        if self.weights:
+            self.model.set_weights(self.weights)
             save_model(self.model, self._path)
 
 
@@ -97,6 +111,19 @@ class History(keras.callbacks.Callback):
             if new:
                 writer.writeheader()
             writer.writerow(row)
+
+
+def go_on(before: Path, path: Path, epochs: int) -> None:
+    """Takes over the first lines of the history of a training that was broken off.
+
+    Args:
+        before: its file; it need not be there.
+        path: of the file that is gone on with.
+        epochs: how many are taken over.
+    """
+    if epochs and before.is_file():
+        lines = before.read_text().splitlines(keepends=True)
+        path.write_text("".join(lines[: epochs + 1]))
 
 
 class Deadline(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pandas as pd
 from optuna.study import StudyDirection
@@ -173,6 +174,28 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "message": kept.get("message", ""),
         "hyperparameters": kept.get("hyperparameters", trial.params),
     }
+
+
+def estimate_errors(study: optuna.Study) -> dict[str, float]:
+    """By cost, how far estimates were off: the median of |estimate / exact - 1|.
+
+    Of all networks that were estimated first, and built or measured afterwards; empty
+    where a strategy estimates nothing.
+    """
+    errors: dict[str, list[float]] = {}
+    for trial in trials_of(study):
+        proposed = trial.user_attrs.get("proposed", {})
+        pairs = [(b["estimated"], b["cost"]) for b in proposed.get("screened", [])]
+        if "estimated" in proposed and "cost" in trial.user_attrs:
+            cost = trial.user_attrs["cost"]
+            measured = {n: cost[n] for n in ("latency_ms", "latency_p95_ms")}
+            pairs.append((proposed["estimated"], measured))
+        for estimated, exact in pairs:
+            for name in estimated.keys() & exact.keys():
+                if exact[name]:
+                    off = abs(estimated[name] / exact[name] - 1)
+                    errors.setdefault(name, []).append(off)
+    return {name: float(np.median(off)) for name, off in sorted(errors.items())}
 
 
 def write_json(path: Path, content: Any) -> None:

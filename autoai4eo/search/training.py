@@ -84,13 +84,12 @@ class Training:
         early = []
         if self.epochs is None and self.validation is not None:
             early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
+        batches = self.train.batches(
+            self.batch_size, shuffle=True, seed=seed, augmentation=self.augmentation
+        )
+        batches.go_to(initial_epoch)
         model.fit(
-            self.train.batches(
-                self.batch_size,
-                shuffle=True,
-                seed=seed,
-                augmentation=self.augmentation,
-            ),
+            batches,
             validation_data=None
             if self.validation is None
             else self.validation.batches(self.batch_size),

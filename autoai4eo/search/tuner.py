@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import shutil
 import time
 import traceback
@@ -18,12 +17,15 @@ from autokeras.engine.tuner import AutoTuner
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.blocks.head import LatencyConstrainedHead
+from autoai4eo.cost import fingerprint, profile
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
-from autoai4eo.search import strategies
+from autoai4eo.search import checkpoint, finalist, front, strategies
 from autoai4eo.search.budget import Budget
-from autoai4eo.search.callbacks import BestEpoch, History
-from autoai4eo.search.models import save_model
+from autoai4eo.search.callbacks import HISTORY, BestEpoch, History, go_on
+from autoai4eo.search.candidates import Values
+from autoai4eo.search.checkpoint import Checkpoint, restore
+from autoai4eo.search.graph_candidates import GraphCandidates, recipe
 from autoai4eo.search.objectives import (
     DEFAULT,
     Objective,
@@ -32,7 +34,6 @@ from autoai4eo.search.objectives import (
 )
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.record import (
-    best_trial,
     open_study,
     status,
     trials_of,
@@ -44,6 +45,8 @@ from autoai4eo.search.training import Training
 
 #: Candidates in a row without a feasible one, after which a search gives up.
 MAX_INFEASIBLE = 200
+#: Candidates in a row that were trained before, after which a search is over.
+MAX_PRUNED = 50
 _BROKEN_OFF = "interrupted"
 
 
@@ -59,7 +62,8 @@ class Tuner(AutoTuner):
         objective: name of a metric on the validation data or of a cost, a
             `keras_tuner.Objective`, or several of them.
         max_trials: how many candidates are trained; infeasible ones do not count.
-        tuner: name of a strategy or a `keras_tuner.Oracle` class.
+        tuner: name of a strategy or a `keras_tuner.Oracle` class; None: ``greedy``,
+            or ``cost-aware`` for several objectives.
         constraints: upper limits of costs by name.
         latency_batch_size: batch size for which latency is measured.
         directory, project_name: the run's folder is ``directory/project_name``.
@@ -75,7 +79,7 @@ class Tuner(AutoTuner):
         hypermodel: Any,
         objective: Any = DEFAULT,
         max_trials: int = 100,
-        tuner: Any = strategies.DEFAULT,
+        tuner: Any = None,
         constraints: Mapping[str, float] | None = None,
         latency_batch_size: int = 1,
         directory: str | Path | None = None,
@@ -84,7 +88,7 @@ class Tuner(AutoTuner):
         overwrite: bool = False,
     ) -> None:
         self.objectives = parse_objectives(objective)
-        self.strategy = strategies.check(tuner)
+        self.strategy = strategies.check(tuner or strategies.default(self.objectives))
         self.budget = Budget(
             parse_constraints(constraints),
             latency_batch_size,
@@ -136,10 +140,22 @@ class Tuner(AutoTuner):
         self.hypermodel.steps = training.steps
         space = keras_tuner.HyperParameters()
         self.hypermodel.build(space)
-        sampler = strategies.strategy(
-            self.strategy,
-            strategies.Setting(self.objectives, space, training.max_epochs, self.seed),
+        costs = [o.name for o in self.objectives if o.is_cost]
+        candidates = GraphCandidates(
+            self._count,
+            space,
+            list(dict.fromkeys([*costs, *self.budget.limits, "macs", "params"])),
+            self.budget.batch_size,
         )
+        setting = strategies.Setting(
+            self.objectives,
+            space,
+            training.max_epochs,
+            self.seed,
+            candidates,
+            self.budget.limits,
+        )
+        sampler = strategies.strategy(self.strategy, setting)
         self.study = open_study(self.run, self.objectives, sampler)
         for trial in trials_of(self.study):
             kept = trial.user_attrs
@@ -174,12 +190,36 @@ class Tuner(AutoTuner):
                     n_trials=1,
                     catch=(Exception,),
                 )
+                self._report_front(progress)
             self._raise_if_all_failed()
-            self._train_finalist(training, refit_on, progress)
+            if finalist.trained(self.run) != finalist.of(self.study).number:
+                self.train_finalist(training, refit_on, progress)
+
+    def train_finalist(
+        self, training: Training, refit_on: Dataset | None, progress: Progress
+    ) -> None:
+        """Trains the finalist to its end, see `search`; it replaces the one before."""
+        trial = finalist.of(self.study)
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(trial.user_attrs["hyperparameters"])
+        seed = derived_seed(self.seed, candidate(self.study, trial), 1)
+        if refit_on is not None:
+            epochs = trial.user_attrs["best_epoch"] + 1
+            training = training.on_everything(refit_on, epochs)
+        self.hypermodel.steps = training.steps
+        finalist.train(
+            self.run,
+            trial,
+            lambda: self._build(hp, seed),
+            training,
+            seed,
+            self.monitor,
+            progress,
+        )
 
     def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
         """The finalist, then the other complete trials, best first."""
-        best = best_trial(self.study)
+        best = finalist.of(self.study)
         sign = -1 if self.objectives[0].direction == "max" else 1
         others = sorted(
             (
@@ -198,6 +238,14 @@ class Tuner(AutoTuner):
     def trial_folder(self, number: int) -> Path:
         """Where a trial's network, cost and learning curve lie."""
         return self.run / "trials" / str(number)
+
+    def _count(
+        self, values: Values
+    ) -> tuple[keras_tuner.HyperParameters, str, dict[str, Any]]:
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(values)
+        model = self._build(hp, self.seed)
+        return hp, fingerprint(model), profile(model, latency=False).to_dict()
 
     def _build(self, hp: keras_tuner.HyperParameters, seed: int) -> keras.Model:
         keras.backend.clear_session()  # else Keras's memory grows with every network
@@ -230,6 +278,7 @@ class Tuner(AutoTuner):
         return (
             len(trained) < self.max_trials
             and not exhausted
+            and not _barren(trials)
             and not (training.time_is_up and trained)
         )
 
@@ -301,8 +350,8 @@ class Tuner(AutoTuner):
         sampler = self.study.sampler
         hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
         model = self._build(hp, seed)
-        if isinstance(sampler, strategies.OracleSampler):
-            sampler.learn(hp)
+        if hasattr(sampler, "learn") and (new := sampler.learn(hp)):
+            trial.set_user_attr("space", new)
         trial.set_user_attr("hyperparameters", hp.values)
         mark, cost, reason = self.budget.assess(model)
         trial.set_user_attr("fingerprint", mark)
@@ -313,6 +362,11 @@ class Tuner(AutoTuner):
             trial.set_user_attr("message", reason)
             progress.done(f"trial {trial.number}   infeasible   {reason}")
             raise optuna.TrialPruned(reason)
+        twin = self._twin(mark, hp.values)
+        if twin is not None:
+            trial.set_user_attr("status", "pruned")
+            trial.set_user_attr("message", f"the same network as trial {twin}")
+            raise optuna.TrialPruned
 
         # Hyperband: how long, and whose weights to go on from
         proposed = frozen.user_attrs.get("proposed", {}).get("values", {})
@@ -322,16 +376,22 @@ class Tuner(AutoTuner):
                 self._network_of(proposed["tuner/trial_id"]).get_weights()
             )
         best = BestEpoch(folder / "model.keras", self.monitor)
+        finished = 0
+        if "retry_of" in frozen.user_attrs:
+            before = self.trial_folder(frozen.user_attrs["retry_of"])
+            finished = restore(before / checkpoint.FILE, model, best)
+            go_on(before / HISTORY, folder / HISTORY, finished)
         start = time.monotonic()
         training.run(
             model,
             seed,
             [
                 best,
-                History(folder / "history.csv"),
+                History(folder / HISTORY),
+                Checkpoint(folder / checkpoint.FILE, best),
                 progress.callback(f"trial {trial.number}", epochs),
             ],
-            initial_epoch=proposed.get("tuner/initial_epoch", 0),
+            initial_epoch=max(finished, proposed.get("tuner/initial_epoch", 0)),
             epochs=epochs,
         )
         trial.set_user_attr("train_seconds", round(time.monotonic() - start, 3))
@@ -343,6 +403,30 @@ class Tuner(AutoTuner):
         progress.finished(trial.number, best.logs, self.monitor)
         return result
 
+    def _twin(self, mark: str, values: Values) -> int | None:
+        """The trial that trained the same network the same way, if there is one."""
+        for trial in trials_of(self.study):
+            kept = trial.user_attrs
+            if (
+                trial.state == TrialState.COMPLETE
+                and kept.get("fingerprint") == mark
+                and recipe(kept["hyperparameters"]) == recipe(values)
+            ):
+                return trial.number
+        return None
+
+    def _report_front(self, progress: Progress) -> None:
+        last = trials_of(self.study)[-1]
+        if len(self.objectives) == 1 or last.state != TrialState.COMPLETE:
+            return
+        point = front.reference(self.study, self.budget.limits)
+        volume = front.dominated(self.study, point)
+        at = ", ".join(f"{name} {value:.4g}" for name, value in point.items())
+        progress.done(
+            f"trial {last.number}   {len(front.front(self.study))} on the front   "
+            f"hypervolume {volume:.4g} (reference: {at})"
+        )
+
     def _network_of(self, oracle_trial: str) -> keras.Model:
         (number,) = (
             t.number
@@ -352,42 +436,14 @@ class Tuner(AutoTuner):
         )
         return keras.models.load_model(self.trial_folder(number) / "model.keras")
 
-    def _train_finalist(
-        self, training: Training, whole: Dataset | None, progress: Progress
-    ) -> None:
-        best = best_trial(self.study)
-        record = self.run / "best" / "evaluation.json"
-        if record.is_file() and json.loads(record.read_text())["trial"] == best.number:
-            return
-        progress.line(f"trial {best.number} is the best; training it to the end")
-        model = keras.models.load_model(self.trial_folder(best.number) / "model.keras")
-        hp = keras_tuner.HyperParameters()
-        hp.values = dict(best.user_attrs["hyperparameters"])
-        seed = derived_seed(self.seed, candidate(self.study, best), 1)
-        if whole is not None:
-            training = training.on_everything(whole, best.user_attrs["best_epoch"] + 1)
-        self.hypermodel.steps = training.steps
-        again = self._build(hp, seed)
-        if whole is None:
-            again.set_weights(model.get_weights())
-        kept = None if whole is not None else best.user_attrs["metrics"]
-        path = self.best_model_path
-        save_model(model, path)
-        keeper = BestEpoch(path, self.monitor, at_least=kept)
-        training.run(
-            again, seed, [keeper, progress.callback("finalist", training.max_epochs)]
-        )
-        write_json(
-            record,
-            {
-                "trial": best.number,
-                "trained_on": "training and validation"
-                if whole is not None
-                else "training",
-                "metrics": keeper.logs,
-                "epochs": keeper.epochs,
-            },
-        )
+
+def _barren(trials: list[FrozenTrial]) -> bool:
+    """Whether the last candidates were all trained before, or could not be trained."""
+    last = [status(t) for t in trials[-MAX_INFEASIBLE:]]
+    repeated = last[-MAX_PRUNED:]
+    return (len(repeated) == MAX_PRUNED and set(repeated) == {"pruned"}) or (
+        len(last) == MAX_INFEASIBLE and set(last) <= {"pruned", "infeasible"}
+    )
 
 
 def _was_trained(trial: FrozenTrial) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,15 @@ from autoai4eo.blocks import ImageInput
 from autoai4eo.cost.device import device_name
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset, InputSpec
+from autoai4eo.data.joined import joined
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
 from autoai4eo.errors import UserError
+from autoai4eo.search import finalist, front
 from autoai4eo.search.graph import Graph
 from autoai4eo.search.objectives import DEFAULT, parse_constraints, parse_objectives
+from autoai4eo.search.progress import Progress
 from autoai4eo.search.record import open_study, trials_table
 from autoai4eo.search.run_folder import (
     LOCK,
@@ -32,8 +37,8 @@ from autoai4eo.search.run_folder import (
     read_run,
     write_run,
 )
-from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
 from autoai4eo.search.strategies import check as check_tuner
+from autoai4eo.search.strategies import default as default_tuner
 from autoai4eo.search.training import Training, clock_after
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks import evaluation
@@ -58,8 +63,10 @@ class AutoModel:
         max_trials: how many candidates are trained.
         directory: where the run's folder is made; None: the current folder.
         objective: ``val_cohen_kappa`` by default; any metric or cost, or several.
-        tuner: ``"greedy"``, ``"bayesian"``, ``"hyperband"``, ``"random"``, ``"tpe"`` or
-            a `keras_tuner.Oracle` class.
+        tuner: ``"greedy"`` (the default), ``"bayesian"``, ``"hyperband"``,
+            ``"random"``, ``"tpe"``, ``"nsga2"``, ``"gp"``, ``"cost-sorted"``,
+            ``"cost-aware"`` (the default for several objectives), or a
+            `keras_tuner.Oracle` class.
         overwrite: forgets what the run's folder holds instead of going on with it.
         seed: makes a search repeatable.
         max_model_size: the same as a constraint on ``params``, as in AutoKeras.
@@ -78,7 +85,7 @@ class AutoModel:
         max_trials: int = 100,
         directory: str | Path | None = None,
         objective: Any = DEFAULT,
-        tuner: Any = DEFAULT_TUNER,
+        tuner: Any = None,
         overwrite: bool = False,
         seed: int | None = None,
         max_model_size: int | None = None,
@@ -100,10 +107,11 @@ class AutoModel:
         self.overwrite = overwrite
         self.seed = 0 if seed is None else int(seed)
         self.latency_batch_size = latency_batch_size
-        self._tuner = check_tuner(tuner)
+        self._tuner = check_tuner(tuner or default_tuner(self.objectives))
         self._objective = objective
         self.tuner: Tuner
         self._finalist: keras.Model | None = None
+        self._training: Training | None = None
 
     @property
     def run(self) -> Path:
@@ -223,6 +231,7 @@ class AutoModel:
                 device_name(),
             )
             self._finalist = None
+            self._training = training
             self.tuner.search(
                 training,
                 refit_on=whole if validation_data is None else None,
@@ -263,6 +272,61 @@ class AutoModel:
     def trials(self) -> pd.DataFrame:
         """One row per trial: status, metrics, costs, hyperparameters."""
         return trials_table(open_study(self.run))
+
+    def pareto_front(self) -> pd.DataFrame:
+        """The rows of `trials` that no other is better than in every objective.
+
+        From the best to the worst by the first objective.
+        """
+        study = open_study(self.run)
+        numbers = [trial.number for trial in front.front(study)]
+        return trials_table(study).set_index("trial").loc[numbers].reset_index()
+
+    def select(
+        self, rule: str | None = None, *, refit: bool = False, **limits: float
+    ) -> int:
+        """Makes another trial of the front the finalist, and trains it to its end.
+
+        It replaces the best model: `predict`, `evaluate` and `export` use it from now
+        on. `fit` must have been called on this object, for the data; where the search
+        is over that takes a moment.
+
+        Args:
+            rule: ``"knee"``: where the front bends most; None: the best by the first
+                objective.
+            refit: train it anew on training and validation data together.
+            **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
+
+        Returns:
+            The number of the trial.
+
+        Raises:
+            UserError: no trial of the front is within the limits, a limit is not known,
+                or `fit` was not called.
+        """
+        if self._training is None:
+            raise UserError(
+                "select: expected a search of this object, found none; call fit with "
+                "the same arguments first, it goes on where the folder is"
+            )
+        for name in limits:
+            if not name.startswith("max_"):
+                raise UserError(f"select: expected max_COST=LIMIT, got {name}")
+        study = self.tuner.study
+        trial = front.choose(
+            study,
+            rule,
+            {name.removeprefix("max_"): limit for name, limit in limits.items()},
+        )
+        training = replace(self._training, end=math.inf)
+        whole = None
+        if refit and training.validation is not None:
+            whole = joined(training.train, training.validation)
+        with alone(self.run):
+            finalist.set_to(study, trial)
+            self.tuner.train_finalist(training, whole, Progress(False, ""))
+        self._finalist = None
+        return trial.number
 
     def export(self, path: str | Path, format: str = "savedmodel") -> Path:
         """Writes the finalist as ``"savedmodel"`` or ``"keras"``; gives the path."""

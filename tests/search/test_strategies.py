@@ -3,53 +3,75 @@ import optuna
 import pytest
 
 from autoai4eo.errors import UserError
+from autoai4eo.search.graph_candidates import GraphCandidates
 from autoai4eo.search.objectives import parse_objectives
-from autoai4eo.search.strategies import STRATEGIES, Setting, check, strategy
+from autoai4eo.search.strategies import STRATEGIES, Setting, check, default, strategy
 from autoai4eo.search.suggestions import SuggestedHyperParameters
 
 LOSS = parse_objectives("val_loss")
+BOTH = parse_objectives(["val_loss", "macs"])
 
 
 def build(hp):
-    """A loss of two numbers, one of which is there sometimes."""
+    """A loss of two numbers, one of which is there sometimes; and what it costs."""
     x = hp.Float("x", -1, 1, default=0.5)
-    loss = x * x
+    loss, macs = x * x, 1 + 1 / (0.01 + abs(x))
     if hp.Boolean("more"):
-        loss += hp.Choice("y", [1, 2, 3])
-    return loss
+        y = hp.Choice("y", [1, 2, 3])
+        loss, macs = loss + y, macs + y
+    return loss, dict.fromkeys(
+        ("params", "trainable_params", "macs", "flops", "size_bytes"), macs
+    )
+
+
+def count(values):
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(values)
+    _, cost = build(hp)
+    return hp, f"{cost['macs']:.12g}", cost
+
+
+def sampler_of(name, seed, objectives=LOSS, limits=None):
+    space = keras_tuner.HyperParameters()
+    build(space)
+    candidates = GraphCandidates(count, space, ["macs", "params"], 1)
+    setting = Setting(objectives, space, 9, seed, candidates, limits or {})
+    return strategy(name, setting)
+
+
+def objective_of(sampler, objectives=LOSS):
+    """Records a trial as the tuner does."""
+
+    def objective(trial):
+        hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
+        loss, cost = build(hp)
+        if hasattr(sampler, "learn"):
+            trial.set_user_attr("space", sampler.learn(hp))
+        trial.set_user_attr("best_epoch", 0)
+        trial.set_user_attr("hyperparameters", hp.values)
+        trial.set_user_attr("fingerprint", f"{cost['macs']:.12g}")
+        trial.set_user_attr("cost", cost)
+        figures = {"val_loss": loss, **cost}
+        return tuple(figures[o.name] for o in objectives)
+
+    return objective
 
 
 def search(name, storage, trials, seed=0):
     """Runs so many more trials as the tuner does, each in a new process's state."""
-    space = keras_tuner.HyperParameters()
-    build(space)
     for _ in range(trials):
-        sampler = strategy(name, Setting(LOSS, space, 9, seed))
+        sampler = sampler_of(name, seed)
         study = optuna.create_study(
             study_name="s", storage=storage, sampler=sampler, load_if_exists=True
         )
-
-        def objective(trial, sampler=sampler):
-            hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
-            trial.set_user_attr("best_epoch", 0)
-            return build(hp)
-
-        study.optimize(objective, n_trials=1)
+        study.optimize(objective_of(sampler), n_trials=1)
     return [(t.params, t.value) for t in study.trials]
 
 
 def at_once(name, trials, seed=0):
-    space = keras_tuner.HyperParameters()
-    build(space)
-    sampler = strategy(name, Setting(LOSS, space, 9, seed))
+    sampler = sampler_of(name, seed)
     study = optuna.create_study(sampler=sampler)
-
-    def objective(trial):
-        hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
-        trial.set_user_attr("best_epoch", 0)
-        return build(hp)
-
-    study.optimize(objective, n_trials=trials)
+    study.optimize(objective_of(sampler), n_trials=trials)
     return [(t.params, t.value) for t in study.trials]
 
 
@@ -61,7 +83,14 @@ class MyOracle(keras_tuner.Oracle):
         return {"status": "RUNNING", "values": values}
 
 
-@pytest.mark.parametrize("name", [*STRATEGIES, MyOracle], ids=str)
+@pytest.fixture
+def name(request):
+    if request.param == "gp":
+        pytest.importorskip("torch", reason="needs the extra gp (PyTorch)")
+    return request.param
+
+
+@pytest.mark.parametrize("name", [*STRATEGIES, MyOracle], ids=str, indirect=True)
 def test_every_strategy_searches_and_goes_on_after_a_restart(name):
     storage = optuna.storages.InMemoryStorage()
     broken_off = search(name, storage, 12)
@@ -74,37 +103,76 @@ def test_every_strategy_searches_and_goes_on_after_a_restart(name):
         assert value == pytest.approx(also, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["greedy", "random", "tpe", "hyperband", "bayesian"])
+@pytest.mark.parametrize("name", STRATEGIES, indirect=True)
 def test_the_seed_decides(name):
     assert at_once(name, 5, seed=0) == at_once(name, 5, seed=0)
     assert at_once(name, 5, seed=0) != at_once(name, 5, seed=1)
 
 
 def test_an_oracle_of_ones_own_is_asked_and_told():
-    tried = at_once(MyOracle, 4)
-    assert [params["x"] for params, _ in tried] == [0.0, 0.1, 0.2, 0.3]
+    assert [p["x"] for p, _ in at_once(MyOracle, 3)] == [0.0, 0.1, 0.2]
 
 
-def test_greedy_starts_with_the_defaults():
-    assert at_once("greedy", 1)[0][0] == {"x": 0.5, "more": False}
+@pytest.mark.parametrize("name", ["greedy", "cost-aware"])
+def test_the_defaults_come_first(name):
+    assert at_once(name, 1)[0][0] == {"x": 0.5, "more": False}
 
 
 def test_hyperband_says_how_long_to_train():
-    space = keras_tuner.HyperParameters()
-    build(space)
-    sampler = strategy("hyperband", Setting(LOSS, space, 9, 0))
-    study = optuna.create_study(sampler=sampler)
-    study.ask()
-    assert sampler.proposed["tuner/epochs"] < 9
+    sampler = sampler_of("hyperband", 0)
+    optuna.create_study(sampler=sampler).optimize(objective_of(sampler), n_trials=1)
+    assert 0 < sampler.proposed["tuner/epochs"] < 9
 
 
-def test_an_unknown_name_is_refused_with_the_known_ones():
-    with pytest.raises(UserError, match=r"greedy.*tpe.*got 'genetic'"):
+def test_cost_aware_finds_the_front_and_repeats_nothing():
+    sampler = sampler_of("cost-aware", 0, BOTH)
+    study = optuna.create_study(sampler=sampler, directions=["minimize"] * 2)
+    study.optimize(objective_of(sampler, BOTH), n_trials=20)
+    networks = [t.user_attrs["fingerprint"] for t in study.trials]
+    assert len(set(networks)) == len(networks)
+    # the front is x at all sizes without y; random finds y half of the time
+    later = study.trials[10:]
+    assert sum(t.params["more"] for t in later) <= len(later) / 5
+    sizes = sorted(abs(t.params["x"]) for t in study.best_trials)
+    assert sizes[0] < 0.2 and sizes[-1] > 0.8
+
+
+@pytest.mark.parametrize("name", ["cost-aware", "cost-sorted"])
+def test_what_cannot_be_is_not_proposed(name):
+    limit = 4.0  # |x| above 1/3 without y: one candidate in three
+    sampler = sampler_of(name, 0, BOTH, {"macs": limit})
+    study = optuna.create_study(sampler=sampler, directions=["minimize"] * 2)
+    study.optimize(objective_of(sampler, BOTH), n_trials=20)
+    over = [t.user_attrs["cost"]["macs"] > limit for t in study.trials[10:]]
+    assert sum(over) <= len(over) / 10
+
+
+def test_running_trials_are_taken_for_what_they_are_expected_to_be():
+    sampler = sampler_of("cost-aware", 0, BOTH)
+    study = optuna.create_study(sampler=sampler, directions=["minimize"] * 2)
+    study.optimize(objective_of(sampler, BOTH), n_trials=10)
+    asked = []
+    for _ in range(3):
+        study.ask()
+        asked.append(str(sampler.proposed))
+    assert len(set(asked)) == 3
+
+
+def test_unknown_names_are_refused_with_the_known_ones():
+    with pytest.raises(UserError, match=r"greedy.*cost-aware.*'genetic'"):
         check("genetic")
 
 
 def test_an_oracle_takes_one_objective():
-    several = parse_objectives(["val_loss", "macs"])
-    setting = Setting(several, keras_tuner.HyperParameters(), 1, 0)
-    with pytest.raises(UserError, match=r"one objective.*tpe"):
-        strategy("greedy", setting)
+    with pytest.raises(UserError, match="takes one objective"):
+        sampler_of("greedy", 0, BOTH)
+
+
+def test_the_default_is_autokeras_for_one_objective_and_ours_for_several():
+    assert (default(LOSS), default(BOTH)) == ("greedy", "cost-aware")
+
+
+def test_gp_names_its_extra(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"extra gp .*autoai4eo\[gp\]"):
+        sampler_of("gp", 0)

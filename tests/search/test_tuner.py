@@ -6,12 +6,15 @@ import sys
 import textwrap
 
 import keras
+import keras_tuner
 import numpy as np
+import pandas as pd
 import pytest
 import small
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
+from autoai4eo.search import front
 from autoai4eo.search import tuner as tuner_module
 from autoai4eo.search.record import open_study, trials_table
 from autoai4eo.search.run_folder import alone
@@ -136,6 +139,96 @@ class Raises(keras.callbacks.Callback):
         raise OSError("the disk is on fire")
 
 
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A search for kappa and few parameters; the strategy is the default one."""
+    folder = tmp_path_factory.mktemp("pareto")
+    model = small.model(
+        folder,
+        objective=["val_cohen_kappa", "params"],
+        constraints={"params": 700},
+        max_trials=4,
+        tuner=None,
+    )
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    return model
+
+
+def test_several_objectives_are_searched_with_costs_known(searched):
+    asked = json.loads((searched.run / "run.json").read_text())["arguments"]
+    assert asked["tuner"] == "cost-aware"
+    trials = searched.trials()
+    complete = trials[trials["status"] == "complete"]
+    assert len(complete) == 4 and (complete["params"] <= 700).all()
+    recipes = complete[["params", "learning_rate", "weight_decay"]]
+    assert not recipes.duplicated().any()
+    kept = searched.tuner.study.trials[1].user_attrs["proposed"]
+    assert kept["estimated"]["params"] == trials["params"][1]  # it was built before
+
+
+def test_the_front_is_what_no_trial_beats(searched):
+    trials, found = searched.trials(), searched.pareto_front()
+    points = trials.loc[trials["status"] == "complete", ["val_cohen_kappa", "params"]]
+    for _, row in found.iterrows():
+        as_good = (points["val_cohen_kappa"] >= row["val_cohen_kappa"]) & (
+            points["params"] <= row["params"]
+        )
+        better = (points["val_cohen_kappa"] > row["val_cohen_kappa"]) | (
+            points["params"] < row["params"]
+        )
+        assert not (as_good & better).any()
+    assert found["val_cohen_kappa"].is_monotonic_decreasing
+    point = front.reference(searched.tuner.study, {"params": 700})
+    assert point == {"val_cohen_kappa": 0.0, "params": 700}
+    assert front.dominated(searched.tuner.study, point) >= 0
+
+
+def test_another_trial_of_the_front_becomes_the_finalist(searched):
+    least = int(searched.pareto_front()["params"].min())
+    number = searched.select(max_params=least)
+    assert searched.export_model().count_params() == least
+    kept = json.loads((searched.run / "best" / "evaluation.json").read_text())
+    assert kept["trial"] == number and kept["trained_on"] == "training"
+    assert searched.select("knee", refit=True) in list(searched.pareto_front()["trial"])
+    kept = json.loads((searched.run / "best" / "evaluation.json").read_text())
+    assert kept["trained_on"] == "training and validation"
+    # a search that is gone on with keeps the choice
+    searched.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    again = json.loads((searched.run / "best" / "evaluation.json").read_text())
+    assert again == kept
+
+
+def test_a_choice_that_is_not_there_is_refused(searched, tmp_path):
+    with pytest.raises(UserError, match=r"within params 1, found none .* params \d"):
+        searched.select(max_params=1)
+    with pytest.raises(UserError, match="expected a limit of params"):
+        searched.select(max_beauty=1)
+    with pytest.raises(UserError, match="expected max_COST=LIMIT, got params"):
+        searched.select(params=1)
+    with pytest.raises(UserError, match="expected 'knee'"):
+        searched.select("elbow")
+    with pytest.raises(UserError, match="call fit with the same arguments first"):
+        small.model(tmp_path).select("knee")
+
+
+class SameAgain(keras_tuner.Oracle):
+    """Proposes one network for ever."""
+
+    def populate_space(self, trial_id):
+        values = {"tiny_block_1/width": 8, "pooled_head_1/hidden": 64}
+        values |= {"learning_rate": 1e-3, "weight_decay": 1e-2}
+        return {"status": "RUNNING", "values": values}
+
+
+def test_the_same_network_is_not_trained_twice(tmp_path, monkeypatch):
+    monkeypatch.setattr(tuner_module, "MAX_PRUNED", 3)
+    model = small.model(tmp_path, tuner=SameAgain, max_trials=3)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    trials = model.trials()
+    assert list(trials["status"]) == ["complete", *["pruned"] * 3]
+    assert set(trials["message"][1:]) == {"the same network as trial 0"}
+
+
 def test_when_every_trial_fails_the_first_cause_is_told(tmp_path):
     model = small.model(tmp_path)
     with pytest.raises(RuntimeError, match=r"every trial failed.*the disk is on fire"):
@@ -203,15 +296,29 @@ KILLED = """
     import small
 
     class Kill(keras.callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if os.path.exists(sys.argv[1] + "/run/trials/1"):
+        def on_epoch_begin(self, epoch, logs=None):
+            if os.path.exists(sys.argv[1] + "/run/trials/1") and epoch == 2:
                 os.kill(os.getpid(), signal.SIGKILL)
 
     small.model(sys.argv[1]).fit(
-        small.dataset(), validation_data=small.dataset(seed=1), epochs=2, verbose=0,
+        small.dataset(), validation_data=small.dataset(seed=1), epochs=3, verbose=0,
         callbacks=[Kill()],
     )
 """
+
+
+class Epochs(keras.callbacks.Callback):
+    """Remembers which epochs were begun, over all trainings."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.seen.append(epoch)
+
+    def __deepcopy__(self, memo):
+        return self
 
 
 def test_a_killed_search_goes_on_and_loses_nothing(tmp_path):
@@ -219,15 +326,30 @@ def test_a_killed_search_goes_on_and_loses_nothing(tmp_path):
     assert killed.returncode == -signal.SIGKILL
     assert list(table(tmp_path / "run")["status"]) == ["complete", "running"]
     model = small.model(tmp_path)
-    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    begun = Epochs()
+    model.fit(
+        DATA,
+        validation_data=small.dataset(seed=1),
+        epochs=3,
+        verbose=0,
+        callbacks=[begun],
+    )
     trials = model.trials()
     assert list(trials["status"]) == ["complete", "failed", "complete"]
     assert trials["message"].iloc[1] == "interrupted"
+    # the broken off trial's third epoch, then the finalist's three
+    assert begun.seen == [2, 0, 1, 2]
+    history = pd.read_csv(model.run / "trials" / "2" / "history.csv")
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert not list(model.run.glob("trials/2/*.npz"))
 
     undisturbed = small.model(tmp_path / "undisturbed")
-    undisturbed.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    undisturbed.fit(DATA, validation_data=small.dataset(seed=1), epochs=3, verbose=0)
     expected = undisturbed.trials()["val_loss"].tolist()
     assert trials["val_loss"].iloc[[0, 2]].tolist() == pytest.approx(expected)
+    whole = pd.read_csv(undisturbed.run / "trials" / "1" / "history.csv")
+    same = ["loss", "val_loss", "val_cohen_kappa"]
+    assert history[same].to_numpy() == pytest.approx(whole[same].to_numpy(), rel=1e-5)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

@@ -87,10 +87,14 @@ class OracleSampler(BaseSampler):
         """The value that the oracle proposed."""
         return self.proposed[param_name]
 
-    def learn(self, hyperparameters: keras_tuner.HyperParameters) -> None:
-        """Tells the oracle which hyperparameters the network turned out to have."""
+    def learn(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
+        """Tells the oracle which hyperparameters a network turned out to have.
+
+        The oracle keeps them itself: there are none to be kept with the trial.
+        """
         if self._oracle is not None:
-            self._oracle.update_space(hyperparameters)
+            self._oracle.update_space(hp)
+        return []
 
     def after_trial(
         self, study: Any, trial: Any, state: TrialState, values: Any

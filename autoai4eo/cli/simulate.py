@@ -1,0 +1,100 @@
+"""``simulate``: strategies on a table of recorded networks."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.errors import UserError
+
+
+def simulate(
+    recorded: Annotated[
+        Path, typer.Argument(metavar="TABLE.csv", help="One network per row.")
+    ],
+    out: Annotated[Path, typer.Option(help="Where the results are written.")],
+    choices: Annotated[
+        str, typer.Option(help="Columns that tell the networks apart: a,b,c")
+    ] = "",
+    adjacency: Annotated[
+        str,
+        typer.Option(
+            help="In their place: the column of a cell's adjacency matrix and that of "
+            "its operations."
+        ),
+    ] = "",
+    maximize: Annotated[
+        list[str] | None, typer.Option(help="Column that is an objective.")
+    ] = None,
+    minimize: Annotated[
+        list[str] | None, typer.Option(help="Column that is an objective.")
+    ] = None,
+    known: Annotated[
+        str, typer.Option(help="Columns that are known before a training.")
+    ] = "",
+    strategies: Annotated[
+        str | None,
+        typer.Option(help="Names of strategies: random,tpe; all that can by default."),
+    ] = None,
+    budget: Annotated[int, typer.Option(min=1, help="Distinct trainings.")] = 100,
+    seeds: Annotated[int, typer.Option(min=1, help="Searches per strategy.")] = 10,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            help="Objectives taken in logarithm; latency, latency_ms, macs, params and "
+            "flops by default."
+        ),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one per core by default.")
+    ] = None,
+) -> None:
+    """Compare strategies on networks that were all trained before."""
+    begin = time.monotonic()
+    with hushed():
+        from autoai4eo.report.simulation import write_page
+        from autoai4eo.search import simulation
+    networks = simulation.read_table(
+        recorded,
+        maximize=_names(maximize),
+        minimize=_names(minimize),
+        choices=_names([choices]),
+        adjacency=_names([adjacency]),
+        known=_names([known]),
+        log=None if log is None else _names([log]),
+    )
+    asked = simulation.check_strategies(
+        _names([strategies]) if strategies else None, networks.objectives
+    )
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: expected a folder, found a file; choose another --out")
+    queries = simulation.replay_all(networks, asked, seeds, budget, workers)
+    written = simulation.results(networks, queries, budget)
+    title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, frame in written.items():
+            frame.to_csv(out / f"{name}.csv", index=False)
+        write_page(out, title, networks.objectives, written)
+    except OSError as error:
+        raise UserError(
+            f"{out}: expected a folder to write to, found {error}"
+        ) from None
+    summary = written["summary"].astype(object)
+    rows = summary.where(summary.notna(), None).to_numpy().tolist()
+    console.print(table(title, list(summary.columns), rows))
+    console.print(
+        f"to_N: median trainings until N % of the attainable hypervolume\n"
+        f"written: {out}/summary.csv, queries.csv, curves.csv, differences.csv, "
+        f"curves.png, index.html   ({time.monotonic() - begin:,.0f} s)"
+    )
+
+
+def _names(texts: list[str] | None) -> list[str]:
+    return [
+        name.strip() for text in texts or [] for name in text.split(",") if name.strip()
+    ]

@@ -1,0 +1,53 @@
+"""Two data sets as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+
+
+def joined(first: Dataset, second: Dataset) -> Dataset:
+    """The samples of one data set, then those of another of the same inputs."""
+    return Dataset(_Joined(first, second))
+
+
+class _Joined:
+    def __init__(self, first: Dataset, second: Dataset) -> None:
+        self._parts = (first, second)
+        self.path = f"{first.path} and {second.path}"
+        self.inputs = first.inputs
+        self.class_names = first.class_names
+        self.labels = np.concatenate([part.labels for part in self._parts])
+        self.groups: Mapping[str, np.ndarray] = {
+            name: np.concatenate([part.groups[name] for part in self._parts])
+            for name in first.groups
+            if name in second.groups
+        }
+        self.notes: tuple[str, ...] = ()
+        self.chunk_rows = max(part.chunk_rows for part in self._parts)
+        self.whole = False
+
+    @property
+    def names(self) -> Sequence[str] | None:
+        names = [part.names for part in self._parts]
+        if names[0] is None or names[1] is None:
+            return None
+        return names[0] + names[1]
+
+    def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        first, second = self._parts
+        cut = int(np.searchsorted(rows, len(first)))
+        found = [
+            first.select(names).read(rows[:cut]),
+            second.select(names).read(rows[cut:] - len(first)),
+        ]
+        return {name: np.concatenate([part[name] for part in found]) for name in names}
+
+    def coordinates(self) -> np.ndarray | None:
+        places = [part.coordinates() for part in self._parts]
+        if places[0] is None or places[1] is None:
+            return None
+        return np.concatenate([places[0], places[1]])

@@ -1,0 +1,1 @@
+"""What a search looks like: plots and pages."""

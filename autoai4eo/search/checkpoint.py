@@ -1,0 +1,89 @@
+"""A training that was broken off goes on from its last finished epoch."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.search.callbacks import BestEpoch
+
+FILE = "state.npz"
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Writes the state of a training after every epoch, in one step.
+
+    Weights, optimiser, random generators of layers, and the best epoch so far; plain
+    arrays, since Keras takes seconds to write a file of its own. The file goes when
+    the training ends.
+
+    Args:
+        path: of the file.
+        best: the callback that keeps the best epoch; it comes first in the list.
+    """
+
+    def __init__(self, path: Path, best: BestEpoch) -> None:
+        super().__init__()
+        self._path = path
+        self._best = best
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Writes the file."""
+        story = {
+            "epochs": epoch + 1,
+            "best_epoch": self._best.epoch,
+            "logs": self._best.logs,
+        }
+        temporary = self._path.with_name(f"writing-{os.getpid()}.npz")
+        try:
+            np.savez(
+                temporary,
+                story=np.array(json.dumps(story)),
+                **_named("state", [np.array(v) for v in _variables(self.model)]),
+                **_named("best", self._best.weights),
+            )
+            os.replace(temporary, self._path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Removes the file."""
+        self._path.unlink(missing_ok=True)
+
+
+def restore(path: Path, model: keras.Model, best: BestEpoch) -> int:
+    """Gives a compiled network, as it was built, the state in a file.
+
+    Args:
+        path: of a file that `Checkpoint` wrote; it need not be there.
+        model: the same network.
+        best: gets the best epoch so far.
+
+    Returns:
+        How many epochs are finished; 0 where there is no file.
+    """
+    if not path.is_file():
+        return 0
+    model.optimizer.build(model.trainable_variables)
+    with np.load(path) as kept:
+        story = json.loads(str(kept["story"]))
+        for i, variable in enumerate(_variables(model)):
+            variable.assign(kept[f"state_{i}"])
+        names = [name for name in kept.files if name.startswith("best_")]
+        weights = [kept[f"best_{i}"] for i in range(len(names))]
+    epochs = int(story["epochs"])
+    best.go_on(story["logs"], story["best_epoch"], weights, epochs)
+    return epochs
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
+
+
+def _named(prefix: str, arrays: list[np.ndarray]) -> dict[str, Any]:
+    return {f"{prefix}_{i}": array for i, array in enumerate(arrays)}

@@ -1,0 +1,90 @@
+"""The finalist: the trial that a search hands back, trained to its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import optuna
+from optuna.trial import FrozenTrial
+
+from autoai4eo.search.callbacks import BestEpoch
+from autoai4eo.search.models import save_model
+from autoai4eo.search.objectives import Objective
+from autoai4eo.search.progress import Progress
+from autoai4eo.search.record import best_trial, write_json
+from autoai4eo.search.training import Training
+
+_CHOSEN = "finalist"
+
+
+def of(study: optuna.Study) -> FrozenTrial:
+    """The trial that was chosen; the best by the first objective where none was.
+
+    Raises:
+        UserError: no trial is complete.
+    """
+    number = study.user_attrs.get(_CHOSEN)
+    if number is None:
+        return best_trial(study)
+    return study.get_trials(deepcopy=False)[number]
+
+
+def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Makes a trial the finalist from now on."""
+    study.set_user_attr(_CHOSEN, trial.number)
+
+
+def trained(run: Path) -> int | None:
+    """The number of the trial whose network lies in ``RUN/best``, if there is one."""
+    record = run / "best" / "evaluation.json"
+    return int(json.loads(record.read_text())["trial"]) if record.is_file() else None
+
+
+def train(
+    run: Path,
+    trial: FrozenTrial,
+    build: Callable[[], keras.Model],
+    training: Training,
+    seed: int,
+    monitor: Objective,
+    progress: Progress,
+) -> None:
+    """Trains a trial's network to its end and writes ``RUN/best``.
+
+    Where the training has validation data, from the trial's best epoch on, and the
+    better of both is kept; otherwise anew, on all data.
+
+    Args:
+        run: the folder.
+        trial: the finalist.
+        build: makes its network anew.
+        training: what it is trained on.
+        seed: of the order of the data.
+        monitor: the figure by which the best epoch is known.
+        progress: where it is told.
+    """
+    progress.line(f"trial {trial.number} is the finalist; training it to the end")
+    before = keras.models.load_model(run / "trials" / str(trial.number) / "model.keras")
+    again = build()
+    on_everything = training.validation is None
+    if not on_everything:
+        again.set_weights(before.get_weights())
+    path = run / "best" / "model.keras"
+    save_model(before, path)
+    at_least = None if on_everything else trial.user_attrs["metrics"]
+    keeper = BestEpoch(path, monitor, at_least=at_least)
+    training.run(
+        again, seed, [keeper, progress.callback("finalist", training.max_epochs)]
+    )
+    write_json(
+        run / "best" / "evaluation.json",
+        {
+            "trial": trial.number,
+            "trained_on": "training and validation" if on_everything else "training",
+            "metrics": keeper.logs,
+            "epochs": keeper.epochs,
+        },
+    )

@@ -1,0 +1,110 @@
+"""The Pareto front of a search, how much it dominates, and a choice from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.errors import UserError
+from autoai4eo.search.objectives import COSTS
+from autoai4eo.search.pareto import hypervolume, knee, minimised, on_front
+from autoai4eo.search.record import objectives_of, trials_of
+
+#: What a network that knows nothing scores, of figures that have such a value.
+_WORTHLESS = {"val_cohen_kappa": 0.0, "val_average_accuracy": 0.0, "val_accuracy": 0.0}
+
+
+def front(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete trials that no other is better than in every objective.
+
+    From the best to the worst by the first objective. Of trials that are equal in
+    every objective all are on the front.
+    """
+    complete, points = _complete(study)
+    best = np.flatnonzero(on_front(points))
+    return [complete[i] for i in best[np.argsort(points[best, 0], kind="stable")]]
+
+
+def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, float]:
+    """The reference point of the hypervolume, by objective.
+
+    The limit of a cost that has one; 0 for kappa and accuracies; the worst of all
+    complete trials otherwise. Empty where no trial is complete.
+    """
+    complete, _ = _complete(study)
+    if not complete:
+        return {}
+    point = {}
+    for i, objective in enumerate(objectives_of(study)):
+        worst = min if objective.direction == "max" else max
+        point[objective.name] = limits.get(
+            objective.name,
+            _WORTHLESS.get(objective.name, worst(t.values[i] for t in complete)),
+        )
+    return point
+
+
+def dominated(study: optuna.Study, point: Mapping[str, float]) -> float:
+    """The hypervolume that the complete trials dominate up to a reference point."""
+    _, points = _complete(study)
+    if not point:
+        return 0.0
+    worst = minimised(np.array([list(point.values())]), objectives_of(study))[0]
+    return hypervolume(points, worst)
+
+
+def choose(
+    study: optuna.Study, rule: str | None = None, limits: Mapping[str, float] = {}
+) -> FrozenTrial:
+    """A trial of the front.
+
+    Args:
+        study: of the search.
+        rule: ``"knee"`` for the one farthest below the line through the front's ends;
+            None for the best by the first objective.
+        limits: upper limits of costs by name; only trials within them are looked at.
+
+    Raises:
+        UserError: an unknown rule or cost, or no trial on the front that is within the
+            limits; the message has the least of each cost that there is.
+    """
+    if rule not in (None, "knee"):
+        raise UserError(
+            f"select: expected 'knee' or limits such as max_params, got {rule!r}"
+        )
+    for name in limits:
+        if name not in COSTS:
+            raise UserError(
+                f"select: expected a limit of {', '.join(COSTS)}, got {name!r}"
+            )
+    whole = front(study)
+    within = [t for t in whole if all(_cost(t, n) <= limits[n] for n in limits)]
+    if not within:
+        least = {n: min((_cost(t, n) for t in whole), default=np.nan) for n in limits}
+        raise UserError(
+            f"select: expected a trial on the front within {_named(limits)}, found "
+            f"none of {len(whole)}; the least there is: {_named(least)}"
+        )
+    if rule is None:
+        return within[0]
+    points = np.array([t.values for t in within])
+    return within[knee(minimised(points, objectives_of(study)))]
+
+
+def _complete(study: optuna.Study) -> tuple[list[FrozenTrial], np.ndarray]:
+    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
+    values = np.array([t.values for t in complete])
+    return complete, minimised(values, objectives_of(study))
+
+
+def _cost(trial: FrozenTrial, name: str) -> float:
+    value: Any = trial.user_attrs["cost"].get(name)
+    return np.inf if value is None else float(value)
+
+
+def _named(figures: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:,.4g}" for name, value in figures.items())

@@ -1,0 +1,55 @@
+"""Pareto fronts and hypervolume; every array here is of figures to be minimised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import moocore
+import numpy as np
+
+from autoai4eo.search.objectives import Objective
+
+
+def minimised(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:
+    """Figures (n, objectives), the sign turned of those that are better when larger."""
+    signs = np.array([-1.0 if o.direction == "max" else 1.0 for o in objectives])
+    return np.asarray(values, float).reshape(-1, len(signs)) * signs
+
+
+def on_front(points: np.ndarray) -> np.ndarray:
+    """Which points (n, objectives) no other dominates, bool (n,); equal ones, too."""
+    if len(points) == 0:
+        return np.zeros(0, bool)
+    return np.asarray(moocore.is_nondominated(points, keep_weakly=True), bool)
+
+
+def fronts(points: np.ndarray) -> np.ndarray:
+    """The number of the front that each point (n, objectives) is on, from 0.
+
+    Non-dominated sorting (Goldberg 1989; Deb et al. 2002): front 1 is the front of what
+    is left without front 0, and so on.
+    """
+    if len(points) == 0:
+        return np.zeros(0, int)
+    return np.asarray(moocore.pareto_rank(points), int)
+
+
+def hypervolume(points: np.ndarray, reference: np.ndarray) -> float:
+    """Volume that the points (n, objectives) dominate up to the reference point."""
+    inside = points[(points < reference).all(axis=1)]
+    if len(inside) == 0:
+        return 0.0
+    if len(reference) == 1:
+        return float(reference[0] - inside.min())
+    return float(moocore.hypervolume(inside, ref=reference))
+
+
+def knee(points: np.ndarray) -> int:
+    """The row farthest below the plane through the front's ends (Das 1999).
+
+    Every objective is scaled to the range of the front first. Of a front without a
+    bulge it is the point whose scaled figures have the smallest sum.
+    """
+    low, high = points.min(axis=0), points.max(axis=0)
+    scaled = (points - low) / np.where(high > low, high - low, 1.0)
+    return int(scaled.sum(axis=1).argmin())

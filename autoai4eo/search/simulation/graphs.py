@@ -1,0 +1,131 @@
+"""Cells given as graphs: their choices, and features free of the numbering."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.errors import UserError
+
+NO_VERTEX = "none"
+
+
+def parse_adjacency(text: Any) -> np.ndarray:
+    """The matrix (v, v) of a cell whose edges run from lower to higher vertices.
+
+    Args:
+        text: JSON rows, or the rows one after the other as 0s and 1s.
+
+    Raises:
+        UserError: it is neither, or not square, or has edges that run backwards.
+    """
+    try:
+        matrix = np.array(json.loads(text) if "[" in str(text) else list(str(text)))
+        matrix = matrix.astype(int)
+        if matrix.ndim == 1:
+            side = round(len(matrix) ** 0.5)
+            matrix = matrix.reshape(side, side)
+        good = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 1
+    except (ValueError, TypeError):
+        good = False
+    if not good or np.tril(matrix).any() or not np.isin(matrix, (0, 1)).all():
+        raise UserError(
+            "--adjacency: expected a square matrix of 0 and 1 with ones above the "
+            f"diagonal only, as JSON rows or digits, found {str(text)[:60]!r}"
+        )
+    return matrix
+
+
+def parse_operations(text: Any, vertices: int) -> list[str]:
+    """The operation of each vertex, input and output included.
+
+    Args:
+        text: a JSON list, or names with commas, bars, semicolons or spaces between; of
+            all vertices, or of those between input and output.
+        vertices: of the cell.
+
+    Raises:
+        UserError: another number of operations.
+    """
+    text = str(text)
+    if text.lstrip().startswith("["):
+        names = [str(name) for name in json.loads(text)]
+    else:
+        for mark in ",|;":
+            text = text.replace(mark, " ")
+        names = text.split()
+    if len(names) == vertices - 2:
+        names = ["input", *names, "output"]
+    if len(names) != vertices:
+        raise UserError(
+            f"--adjacency: expected {vertices} operations for {vertices} vertices, or "
+            f"{vertices - 2} without input and output, found {len(names)}: {names}"
+        )
+    return names
+
+
+def cell_choices(
+    matrix: np.ndarray, operations: Sequence[str], most: int
+) -> dict[str, Any]:
+    """A cell as choices: an edge or none between two vertices, an operation for each.
+
+    Args:
+        matrix, operations: of the cell.
+        most: vertices of the largest cell; the output is always the last of them.
+    """
+    place = [*range(len(matrix) - 1), most - 1]
+    choices: dict[str, Any] = {
+        f"edge_{i}_{j}": 0 for i in range(most) for j in range(i + 1, most)
+    }
+    choices.update({f"operation_{i}": NO_VERTEX for i in range(1, most - 1)})
+    for i, j in zip(*np.nonzero(matrix), strict=True):
+        choices[f"edge_{place[i]}_{place[j]}"] = 1
+    for i in range(1, len(matrix) - 1):
+        choices[f"operation_{i}"] = operations[i]
+    return choices
+
+
+def cell_features(
+    matrix: np.ndarray, operations: Sequence[str], vocabulary: Sequence[str]
+) -> list[float]:
+    """Numbers that do not depend on how the vertices are numbered.
+
+    Vertices, edges and paths; longest and shortest path; edges at input and output; of
+    each operation how often it occurs and how often at most on one path; of each pair
+    of operations how many edges join them.
+    """
+    size = len(matrix)
+    kinds = ["input", *vocabulary, "output"]
+    kind = [0, *(kinds.index(name) for name in operations[1:-1]), len(kinds) - 1]
+    reached = np.full(size, False)
+    longest, shortest, paths = np.zeros(size), np.zeros(size), np.zeros(size)
+    most = np.zeros((size, len(kinds)))
+    reached[0], paths[0] = True, 1
+    for j in range(1, size):
+        before = [i for i in range(j) if matrix[i, j] and reached[i]]
+        if not before:
+            continue
+        reached[j] = True
+        longest[j] = 1 + max(longest[i] for i in before)
+        shortest[j] = 1 + min(shortest[i] for i in before)
+        paths[j] = sum(paths[i] for i in before)
+        most[j] = np.max([most[i] for i in before], axis=0)
+        most[j, kind[j]] += 1
+    joined = np.zeros((len(kinds), len(kinds)))
+    for i, j in zip(*np.nonzero(matrix), strict=True):
+        joined[kind[i], kind[j]] += 1
+    return [
+        size,
+        matrix.sum(),
+        np.log1p(paths[-1]),
+        longest[-1],
+        shortest[-1],
+        matrix[0].sum(),
+        matrix[:, -1].sum(),
+        *np.bincount(kind, minlength=len(kinds))[1:-1],
+        *most[-1][1:-1],
+        *joined.ravel(),
+    ]

@@ -1,0 +1,81 @@
+"""Strategies by name: how the next candidate is chosen.
+
+A strategy is an Optuna sampler. Its lifecycle for one trial: `before_trial`, then
+`sample_relative` and, for every hyperparameter that this did not cover,
+`sample_independent`, in the order in which the blocks name them, then `after_trial`
+with what came out. Everything that it knows it reads from the study. One that decides
+on whole candidates is a `proposing.ProposingSampler`.
+
+A new strategy is a file here, whose function or class makes the sampler for a
+`Setting`, and its name in `STRATEGIES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras_tuner
+from optuna.samplers import BaseSampler
+
+from autoai4eo.errors import UserError
+from autoai4eo.search.objectives import Objective
+from autoai4eo.search.strategies.autokeras import (
+    bayesian,
+    greedy,
+    hyperband,
+    of_oracle,
+)
+from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.cost_aware import CostAware
+from autoai4eo.search.strategies.cost_sorted import CostSorted
+from autoai4eo.search.strategies.gp import gp
+from autoai4eo.search.strategies.nsga2 import nsga2
+from autoai4eo.search.strategies.random import random
+from autoai4eo.search.strategies.tpe import tpe
+
+__all__ = ["STRATEGIES", "Setting", "check", "default", "strategy"]
+
+STRATEGIES: dict[str, Callable[[Setting], BaseSampler]] = {
+    "greedy": greedy,
+    "bayesian": bayesian,
+    "hyperband": hyperband,
+    "random": random,
+    "tpe": tpe,
+    "nsga2": nsga2,
+    "gp": gp,
+    "cost-sorted": CostSorted,
+    "cost-aware": CostAware,
+}
+
+
+def default(objectives: tuple[Objective, ...]) -> str:
+    """Where none is named: AutoKeras's for one objective, our own for several."""
+    return "greedy" if len(objectives) == 1 else "cost-aware"
+
+
+def strategy(tuner: str | type[keras_tuner.Oracle], setting: Setting) -> BaseSampler:
+    """The sampler for a name, or for a `keras_tuner.Oracle` class of the user's own.
+
+    Raises:
+        UserError: an unknown name, or several objectives where one is possible.
+    """
+    if isinstance(tuner, str):
+        return STRATEGIES[check(tuner)](setting)
+    return of_oracle(tuner, setting)
+
+
+def check(tuner: Any) -> Any:
+    """The argument itself, where it names a strategy or is an oracle class.
+
+    Raises:
+        UserError: it is neither.
+    """
+    if isinstance(tuner, str) and tuner in STRATEGIES:
+        return tuner
+    if isinstance(tuner, type) and issubclass(tuner, keras_tuner.Oracle):
+        return tuner
+    raise UserError(
+        f"tuner: expected one of {', '.join(STRATEGIES)} or a keras_tuner.Oracle "
+        f"class, got {tuner!r}"
+    )

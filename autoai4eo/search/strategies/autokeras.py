@@ -1,0 +1,62 @@
+"""AutoKeras's tuners and a user's own oracle: greedy, bayesian, hyperband."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import keras_tuner
+from autokeras.tuners.greedy import GreedyOracle
+from keras_tuner.src.tuners.bayesian import BayesianOptimizationOracle
+from keras_tuner.src.tuners.hyperband import HyperbandOracle
+from optuna.samplers import BaseSampler
+
+from autoai4eo.errors import UserError
+from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.oracles import OracleSampler
+
+
+def greedy(setting: Setting) -> BaseSampler:
+    """AutoKeras's default: the best so far with a few values changed."""
+    return of_oracle(GreedyOracle, setting)
+
+
+def bayesian(setting: Setting) -> BaseSampler:
+    """KerasTuner's Gaussian process."""
+    return of_oracle(BayesianOptimizationOracle, setting)
+
+
+def hyperband(setting: Setting) -> BaseSampler:
+    """Li et al. (2018): many for a few epochs, the best of them for longer."""
+    return of_oracle(HyperbandOracle, setting)
+
+
+def of_oracle(oracle: type[keras_tuner.Oracle], setting: Setting) -> BaseSampler:
+    """The strategy of a `keras_tuner.Oracle` class.
+
+    Raises:
+        UserError: the search has several objectives.
+    """
+    if len(setting.objectives) > 1:
+        raise UserError(
+            f"tuner: {oracle.__name__} takes one objective, got "
+            f"{[o.name for o in setting.objectives]}; use tuner='cost-aware' for "
+            "several"
+        )
+    (objective,) = setting.objectives
+    given: dict[str, Any] = {}
+    takes = inspect.signature(oracle).parameters
+    if "max_epochs" in takes:
+        given["max_epochs"] = setting.epochs
+    if "initial_hps" in takes:
+        given["initial_hps"] = [dict(setting.space.values)]  # the defaults first
+
+    def fresh() -> keras_tuner.Oracle:
+        return oracle(
+            objective=keras_tuner.Objective(*objective),
+            # 0 would be taken for "no seed" by KerasTuner
+            seed=setting.seed + 1,
+            **given,
+        )
+
+    return OracleSampler(fresh, setting.space, objective.name, setting.seed)

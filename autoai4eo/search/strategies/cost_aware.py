@@ -1,0 +1,123 @@
+"""``cost-aware``: train what is expected to enlarge the front most, costs known."""
+
+from __future__ import annotations
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.search.acquisition import expected_hypervolume_improvement
+from autoai4eo.search.candidates import Values
+from autoai4eo.search.pareto import fronts, minimised, on_front
+from autoai4eo.search.strategies.cost_sorted import promising
+from autoai4eo.search.strategies.proposing import ProposingSampler, values_of
+from autoai4eo.search.surrogate import Surrogate, standardised
+
+_STARTS = 8  # trained before a model is fitted
+_POOL, _VARIED = 3000, 1000
+
+
+class CostAware(ProposingSampler):
+    """Expected hypervolume improvement (Emmerich 2005) with costs that are known.
+
+    The first eight candidates are spread over those that are cheap and of much
+    capacity, see `cost_sorted`; the very first is the default network where there is
+    one. From then on a Gaussian process models each objective that only a training
+    tells, over the features of the networks and their costs. Of 3,000 candidates at
+    random and 1,000 mutations and crossovers of the front that the limits allow and
+    nobody tried, the one is proposed that is expected to enlarge the hypervolume most,
+    given its known costs in logarithm. Where costs are estimates, the few that look
+    best are built and compared by their exact ones.
+
+    The reference point is the worst that was seen of each objective. Trials that run
+    elsewhere count as if they had ended as forecast ("kriging believer", Ginsbourger
+    et al. 2010).
+    """
+
+    def propose(
+        self, earlier: list[FrozenTrial], rng: np.random.Generator
+    ) -> Values | None:
+        """The most promising candidate that was not tried."""
+        candidates = self.setting.candidates
+        if not earlier and candidates.default is not None:
+            return candidates.default
+        trained = [t for t in earlier if t.state == TrialState.COMPLETE]
+        running = [t for t in earlier if t.state == TrialState.RUNNING]
+        networks = [v for t in (*trained, *running) if (v := values_of(t)) is not None]
+        figures = minimised(
+            np.array([t.values for t in trained]), self.setting.objectives
+        )
+        pool = candidates.draw(_POOL, rng)
+        if len(trained) >= _STARTS:
+            best = np.flatnonzero(on_front(figures))
+            pool = pool + candidates.vary([networks[i] for i in best], _VARIED, rng)
+
+        def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
+            if len(trained) < _STARTS:
+                return self._spread(pool, costs, networks, rng)
+            return self._ranked(pool, costs, networks, figures)
+
+        return self.first_of(pool, earlier, ranked)
+
+    def _spread(
+        self,
+        pool: list[Values],
+        costs: np.ndarray,
+        tried: list[Values],
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """The first fronts by cost, those farthest from what was tried first."""
+        candidates = self.setting.candidates
+        rank = fronts(promising(costs, candidates.costs, self.setting.objectives))
+        few = np.flatnonzero(rank <= np.sort(rank)[min(2 * _STARTS, len(rank)) - 1])
+        if not tried:
+            return rng.permutation(few)
+        logs = np.log(np.vstack([costs[few], candidates.estimate(tried)]))
+        spread = np.ptp(logs, axis=0)
+        logs = logs / np.where(spread > 0, spread, 1.0)
+        here, there = logs[: len(few)], logs[len(few) :]
+        distance = np.linalg.norm(here[:, None] - there[None], axis=2).min(axis=1)
+        return few[np.argsort(-distance, kind="stable")]
+
+    def _ranked(
+        self,
+        pool: list[Values],
+        costs: np.ndarray,
+        networks: list[Values],
+        figures: np.ndarray,
+    ) -> np.ndarray:
+        """The pool by expected improvement of the hypervolume, largest first.
+
+        Args:
+            pool: candidates.
+            costs: theirs.
+            networks: those trained, then those running.
+            figures: objectives of those trained, to be minimised.
+        """
+        candidates, objectives = self.setting.candidates, self.setting.objectives
+        logs = np.log(np.vstack([candidates.estimate(networks), costs]))
+        features = standardised(
+            np.hstack([candidates.features([*networks, *pool]), logs])
+        )
+        trained, tried = len(figures), len(networks)
+        known = [i for i, o in enumerate(objectives) if o.name in candidates.costs]
+        unknown = [i for i in range(len(objectives)) if i not in known]
+        of_cost = [candidates.costs.index(objectives[i].name) for i in known]
+
+        figures = figures[:, unknown]
+        if tried > trained:
+            believed = [
+                Surrogate(features[:trained], column).forecast(features[trained:tried])
+                for column in figures.T
+            ]
+            expected = [[f.value(i) for f in believed] for i in range(tried - trained)]
+            figures = np.vstack([figures, expected])
+        forecasts = [
+            Surrogate(features[:tried], column).forecast(features[tried:])
+            for column in figures.T
+        ]
+        front = np.hstack([logs[:tried, of_cost], figures])
+        worst = np.hstack([logs[:, of_cost].max(axis=0), figures.max(axis=0)])
+        improvement = expected_hypervolume_improvement(
+            front, worst, logs[tried:, of_cost], forecasts
+        )
+        return np.argsort(-improvement, kind="stable")

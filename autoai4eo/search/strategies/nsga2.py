@@ -1,0 +1,18 @@
+"""``nsga2``: Optuna's elitist genetic algorithm."""
+
+from __future__ import annotations
+
+from optuna.samplers import BaseSampler, NSGAIISampler
+
+from autoai4eo.search.strategies.base import SeededSampler, Setting
+
+# Optuna's own is 50, which a search of some dozens of trainings never outlives.
+_POPULATION = 20
+
+
+def nsga2(setting: Setting) -> BaseSampler:
+    """Deb et al. (2002), in generations of 20."""
+    return SeededSampler(
+        lambda seed: NSGAIISampler(population_size=_POPULATION, seed=seed),
+        setting.seed,
+    )

@@ -1,0 +1,12 @@
+"""``tpe``: Optuna's tree-structured Parzen estimator."""
+
+from __future__ import annotations
+
+from optuna.samplers import BaseSampler, TPESampler
+
+from autoai4eo.search.strategies.base import SeededSampler, Setting
+
+
+def tpe(setting: Setting) -> BaseSampler:
+    """Bergstra et al. (2011); with several objectives Ozaki et al. (2022)."""
+    return SeededSampler(lambda seed: TPESampler(seed=seed), setting.seed)

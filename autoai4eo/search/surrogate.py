@@ -1,0 +1,90 @@
+"""What a network not yet trained is expected to score, and how sure that is."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+_MARGIN = 0.5  # of the distance from the best to the median: how much better may come
+
+
+def standardised(features: np.ndarray) -> np.ndarray:
+    """Columns (n, d) of mean 0 and standard deviation 1; constant ones are dropped."""
+    centred = features - features.mean(axis=0)
+    spread = centred.std(axis=0)
+    varied = spread > 1e-9 * np.abs(features).max(axis=0, initial=1.0)
+    return centred[:, varied] / spread[varied]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A figure of each candidate, better when smaller: `zero` plus a log-normal one.
+
+    Attributes:
+        zero: what no candidate is expected to get below.
+        mean, deviation: (m,) of the logarithm of the distance to it.
+    """
+
+    zero: float
+    mean: np.ndarray
+    deviation: np.ndarray
+
+    def improvement(self, best: float, rows: np.ndarray) -> np.ndarray:
+        """The expected amount by which these candidates are below `best`."""
+        distance = best - self.zero
+        if distance <= 0:
+            return np.zeros(len(rows))
+        mean, deviation = self.mean[rows], self.deviation[rows]
+        z = (np.log(distance) - mean) / deviation
+        level = np.exp(mean + deviation**2 / 2)
+        return np.maximum(distance * ndtr(z) - level * ndtr(z - deviation), 0.0)
+
+    def value(self, row: int, normal: float = 0.0) -> float:
+        """The figure of a candidate, `normal` standard deviations from its median."""
+        log = self.mean[row] + normal * self.deviation[row]
+        return float(self.zero + np.exp(log))
+
+
+class Surrogate:
+    """A Gaussian process over features of networks.
+
+    Matérn 5/2 with one length for all features, and noise, since the same network
+    trained twice does not score the same; fitted by marginal likelihood. The figure is
+    modelled as the logarithm of its distance to a value a little better than the best
+    seen: that spreads out the good ones, among which the choice is made, and pulls in
+    the failures.
+
+    Args:
+        features: (n, d), of scale 1.
+        figures: (n,), better when smaller.
+    """
+
+    def __init__(self, features: np.ndarray, figures: np.ndarray) -> None:
+        spread = np.median(figures) - figures.min()
+        self._zero = float(figures.min() - _MARGIN * (spread if spread > 0 else 1.0))
+        logs = np.log(figures - self._zero)
+        self._mean, self._scale = logs.mean(), logs.std() or 1.0
+        width = np.sqrt(max(features.shape[1], 1))
+        kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(
+            width, (0.1 * width, 30 * width), nu=2.5
+        ) + WhiteKernel(0.05, (1e-4, 1.0))
+        self._process = GaussianProcessRegressor(kernel, alpha=1e-8)
+        with warnings.catch_warnings():
+            # A length or a noise at its bound is as good as any where points are few.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            self._process.fit(features, (logs - self._mean) / self._scale)
+
+    def forecast(self, features: np.ndarray) -> Forecast:
+        """Of networks with these features (m, d), noise of their training included."""
+        mean, deviation = self._process.predict(features, return_std=True)
+        return Forecast(
+            self._zero,
+            self._mean + self._scale * mean,
+            np.maximum(self._scale * deviation, 1e-9),
+        )

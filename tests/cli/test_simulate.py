@@ -1,0 +1,74 @@
+"""`autoai4eo simulate`, on a small table and on the published EO HW-NAS records."""
+
+import itertools
+import runpy
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+
+@pytest.fixture
+def table(tmp_path):
+    rows = [
+        (a, b, a * b / (1 + a), 1.0 + a * b)
+        for a, b in itertools.product(range(6), range(1, 7))
+    ]
+    path = tmp_path / "table.csv"
+    pd.DataFrame(rows, columns=["a", "b", "acc", "latency"]).to_csv(path, index=False)
+    return path
+
+
+def test_simulate_writes_tables_a_plot_and_a_page(table, tmp_path, run):
+    out = tmp_path / "out"
+    options = ["--choices", "a,b", "--maximize", "acc", "--minimize", "latency"]
+    options += ["--known", "latency", "--strategies", "random,cost-aware"]
+    options += ["--budget", 12, "--seeds", 2, "--workers", 1, "--out", out]
+    result = run("simulate", table, *options)
+    assert result.status == 0, result.err
+    assert "cost-aware" in result.out and "attainable hypervolume" in result.out
+    summary = pd.read_csv(out / "summary.csv")
+    assert summary["strategy"].tolist() == ["random", "cost-aware"]
+    queries = pd.read_csv(out / "queries.csv")
+    assert len(queries) == 2 * 2 * 12 and queries["row"].between(0, 35).all()
+    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    page = (out / "index.html").read_text()
+    assert "<table" in page and "data:image/png;base64," in page
+    assert "http" not in page  # nothing is fetched from elsewhere
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--strategies", "genetic", "tuner: expected one of"),
+        ("--strategies", "greedy", "takes one objective"),
+        ("--choices", "a,z", "expected the columns z"),
+        ("--budget", "0", "budget"),
+    ],
+)
+def test_mistakes_end_with_one_line(table, tmp_path, run, option, value, words):
+    options = {"--choices": "a,b", "--maximize": "acc", "--minimize": "latency"}
+    options |= {"--known": "latency", "--out": tmp_path / "out", option: value}
+    result = run("simulate", table, *itertools.chain(*options.items()))
+    assert result.status == 2 and words in result.err
+    assert len(result.err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_published_records_are_a_table(shared, tmp_path, run):
+    """450 cells of NAS-Bench-101 trained on So2Sat LCZ42 (EO HW-NAS)."""
+    script = Path(__file__).parents[2] / "benchmarks" / "eo_hw_nas.py"
+    records = runpy.run_path(str(script))["table"](shared / "eo_hw_nas")
+    assert len(records) == 450
+    # what the README of the data says of them
+    assert records["val_macro"].mean() == pytest.approx(0.4114, abs=5e-5)
+    records.to_csv(tmp_path / "eo.csv", index=False)
+    options = ["--adjacency", "cell,operations", "--maximize", "val_macro"]
+    options += ["--minimize", "latency_ms", "--known", "latency_ms,params"]
+    options += ["--strategies", "random,cost-sorted,cost-aware", "--seeds", 3]
+    options += ["--budget", 60, "--workers", 1, "--out", tmp_path / "out"]
+    result = run("simulate", tmp_path / "eo.csv", *options)
+    assert result.status == 0, result.err
+    found = pd.read_csv(tmp_path / "out" / "summary.csv").set_index("strategy")
+    share = found["hv_at_50"]
+    assert share["cost-aware"] > max(share["random"], share["cost-sorted"])
