@@ -180,10 +180,19 @@ class MultispectralStem(ak.Block):
         self, tensor: Any, sizes: list[int], filters: int, strides: int
     ) -> Any:
         name = f"{self.name}_conv"
-        branches = [
-            convolution(share, size, strides, f"{name}_{size}x{size}")(tensor)
-            for size, share in zip(sizes, _shares(filters, len(sizes)), strict=True)
-        ]
+        branches = []
+        for size, share in zip(sizes, _shares(filters, len(sizes)), strict=True):
+            own, part = strides, tensor
+            if size < strides:
+                # It would skip pixels; and oneDNN in TensorFlow 2.21 writes beyond its
+                # memory in the gradient of such a convolution of few channels.
+                pool = layers.AveragePooling2D(
+                    strides, padding="same", name=f"{name}_pool"
+                )
+                own, part = 1, pool(tensor)
+            branches.append(
+                convolution(share, size, own, f"{name}_{size}x{size}")(part)
+            )
         if len(branches) > 1:
             branches = [layers.Concatenate(name=name)(branches)]
         return normalised(branches[0], name)

@@ -1,6 +1,7 @@
 """The multispectral stem: its space, its corners, its indices."""
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -164,3 +165,19 @@ def test_wrong_bands_are_told(kit):
     ]:
         with pytest.raises(UserError, match=message):
             kit.build(kit.graph(stem, [(32, 32, 3)]), {})
+
+
+@pytest.mark.parametrize("bands", [3, 10])
+def test_parallel_kernels_of_stride_2_can_be_trained(kit, bands):
+    """TensorFlow 2.21 crashes in the gradient of 1×1 kernels that skip pixels."""
+    block = MultispectralStem(kernel_size="1+3+5", strides=2)
+    graph = kit.graph(block, [(64, 64, bands)], None)
+    model = graph.build(keras_tuner.HyperParameters())
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            assert layer.kernel_size >= layer.strides
+    model.compile("sgd", "categorical_crossentropy")
+    pixels = np.random.default_rng(0).random((8, 64, 64, bands), "float32")
+    labels = np.eye(model.output_shape[-1], dtype="float32")[np.zeros(8, int)]
+    loss = model.train_on_batch(pixels, labels)
+    assert np.isfinite(loss).all()
