@@ -12,6 +12,7 @@ from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils import file_utils
 
 from autoai4eo.blocks import ImageInput, weights
+from autoai4eo.blocks.catalogue import CATALOGUE
 from autoai4eo.blocks.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.resnets import ARCHITECTURES, Architecture, build_trunk
 from autoai4eo.cost import count
@@ -42,7 +43,7 @@ def trained(tmp_path_factory):
         )
     path = tmp_path_factory.mktemp("weights") / "trunk.weights.h5"
     trunk.save_weights(path)
-    scaling = weights.CATALOGUE["lcz42-resnet20-s2"].scaling
+    scaling = CATALOGUE["lcz42-resnet20-s2"].scaling
     return trunk, weights.from_file(path, "resnet20", SO2SAT, scaling)
 
 
