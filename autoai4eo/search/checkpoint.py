@@ -44,7 +44,7 @@ class Checkpoint(keras.callbacks.Callback):
             np.savez(
                 temporary,
                 story=np.array(json.dumps(story)),
-                **_named("state", [np.array(v) for v in _variables(self.model)]),
+                **_named("state", [_array(v) for v in _variables(self.model)]),
                 **_named("best", self._best.weights),
             )
             os.replace(temporary, self._path)
@@ -83,6 +83,10 @@ def restore(path: Path, model: keras.Model, best: BestEpoch) -> int:
 
 def _variables(model: keras.Model) -> list[Any]:
     return [*model.variables, *model.optimizer.variables]
+
+
+def _array(variable: Any) -> np.ndarray:
+    return np.asarray(keras.ops.convert_to_numpy(variable))
 
 
 def _named(prefix: str, arrays: list[np.ndarray]) -> dict[str, Any]:
