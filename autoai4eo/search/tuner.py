@@ -47,6 +47,8 @@ from autoai4eo.search.training import Training
 MAX_INFEASIBLE = 200
 #: Candidates in a row that were trained before, after which a search is over.
 MAX_PRUNED = 50
+#: How often a trial that was broken off is tried again: its network may crash.
+MAX_RETRIES = 3
 _BROKEN_OFF = "interrupted"
 
 
@@ -254,16 +256,28 @@ class Tuner(AutoTuner):
         return self.hypermodel.build(hp)
 
     def _requeue_interrupted(self) -> None:
-        """Trials that a killed search left running are tried again."""
+        """Trials that a killed search left running are tried again, a few times."""
         for trial in self.study.get_trials(states=(TrialState.RUNNING,)):
-            self._requeue(trial)
+            # one that got through an epoch does not crash by itself
+            moved = (self.trial_folder(trial.number) / checkpoint.FILE).is_file()
+            retries = 0 if moved else trial.user_attrs.get("retries", 0) + 1
+            if retries <= MAX_RETRIES:
+                self._requeue(trial, retries)
+            else:
+                self.study._storage.set_trial_user_attr(
+                    trial._trial_id,
+                    "message",
+                    f"broken off {MAX_RETRIES + 1} times, perhaps by a crash; "
+                    "not tried again",
+                )
             self.study.tell(trial.number, state=TrialState.FAIL)
 
-    def _requeue(self, trial: FrozenTrial) -> None:
+    def _requeue(self, trial: FrozenTrial, retries: int) -> None:
         self.study._storage.set_trial_user_attr(trial._trial_id, "message", _BROKEN_OFF)
         attributes = {
             "candidate": candidate(self.study, trial),
             "retry_of": trial.number,
+            "retries": retries,
         }
         if "proposed" in trial.user_attrs:
             attributes["proposed"] = trial.user_attrs["proposed"]
@@ -327,7 +341,7 @@ class Tuner(AutoTuner):
         except optuna.TrialPruned:
             raise
         except KeyboardInterrupt:
-            self._requeue(self.study._storage.get_trial(trial._trial_id))
+            self._requeue(self.study._storage.get_trial(trial._trial_id), 0)
             raise
         except Exception as error:
             message = f"{type(error).__name__}: {error}".splitlines()[0]

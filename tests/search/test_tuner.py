@@ -352,6 +352,32 @@ def test_a_killed_search_goes_on_and_loses_nothing(tmp_path):
     assert history[same].to_numpy() == pytest.approx(whole[same].to_numpy(), rel=1e-5)
 
 
+CRASHES = """
+    import os, signal, sys
+    import keras
+    import small
+
+    class Crash(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+    small.model(sys.argv[1]).fit(
+        small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0,
+        callbacks=[Crash()],
+    )
+"""
+
+
+def test_a_network_that_always_crashes_does_not_stop_the_search(tmp_path, monkeypatch):
+    assert process(CRASHES, tmp_path).returncode == -signal.SIGSEGV
+    monkeypatch.setattr(tuner_module, "MAX_RETRIES", 0)
+    model = small.model(tmp_path)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    trials = model.trials()
+    assert list(trials["status"]) == ["failed", "complete"]
+    assert trials["message"][0].startswith("broken off 1 times, perhaps by a crash")
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_two_searches_in_one_folder_are_refused(tmp_path, overwrite):
     model = small.model(tmp_path, overwrite=overwrite)
