@@ -368,8 +368,9 @@ class Tuner(AutoTuner):
             trial.set_user_attr("space", new)
         trial.set_user_attr("hyperparameters", hp.values)
         mark, cost, reason = self.budget.assess(model)
-        trial.set_user_attr("fingerprint", mark)
         trial.set_user_attr("cost", cost)
+        # last: where a killed process left a fingerprint, its cost is there too
+        trial.set_user_attr("fingerprint", mark)
         write_json(folder / "cost.json", cost)
         if reason:
             trial.set_user_attr("status", "infeasible")
