@@ -74,3 +74,32 @@ class SeededSampler(BaseSampler):
     def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
         """As the sampler within."""
         self._sampler.after_trial(study, trial, state, values)
+
+
+class HandsOut(BaseSampler):
+    """A sampler that decides on a whole candidate before its trial begins.
+
+    Attributes:
+        proposed: the values of the trial that runs.
+        exhausted: there is nothing more to propose.
+    """
+
+    def __init__(self) -> None:
+        self.proposed: dict[str, Any] = {}
+        self.exhausted = False
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        """Nothing: values are handed out one by one."""
+        return {}
+
+    def sample_relative(
+        self, study: Any, trial: Any, search_space: dict[str, Any]
+    ) -> dict[str, Any]:
+        """Nothing: values are handed out one by one."""
+        return {}
+
+    def sample_independent(
+        self, study: Any, trial: Any, param_name: str, param_distribution: Any
+    ) -> Any:
+        """The value that was decided on."""
+        return self.proposed[param_name]

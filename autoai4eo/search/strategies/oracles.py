@@ -9,16 +9,16 @@ from typing import Any
 import keras_tuner
 import numpy as np
 from keras_tuner.src.engine.trial import Trial as KerasTrial
-from optuna.samplers import BaseSampler
 from optuna.trial import TrialState
 
 from autoai4eo.search.seeds import derived_seed
+from autoai4eo.search.strategies.base import HandsOut
 
 _STATE = "oracle"
 _TUNER = "autoai4eo"
 
 
-class OracleSampler(BaseSampler):
+class OracleSampler(HandsOut):
     """Hands out what a `keras_tuner.Oracle` proposes.
 
     Before a trial the oracle is asked for a whole set of values; after it the oracle
@@ -44,23 +44,12 @@ class OracleSampler(BaseSampler):
         objective: str,
         seed: int,
     ) -> None:
+        super().__init__()
         self._make = oracle
         self._space = space
         self._objective = objective
         self._seed = seed
         self._oracle: keras_tuner.Oracle | None = None
-        self.proposed: dict[str, Any] = {}
-        self.exhausted = False
-
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        """Nothing: values are handed out one by one."""
-        return {}
-
-    def sample_relative(
-        self, study: Any, trial: Any, search_space: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Nothing: values are handed out one by one."""
-        return {}
 
     def before_trial(self, study: Any, trial: Any) -> None:
         """Asks the oracle for values, unless the trial repeats an interrupted one."""
@@ -80,12 +69,6 @@ class OracleSampler(BaseSampler):
             {"id": proposal.trial_id, "values": self.proposed},
         )
         self._keep(study, oracle)
-
-    def sample_independent(
-        self, study: Any, trial: Any, param_name: str, param_distribution: Any
-    ) -> Any:
-        """The value that the oracle proposed."""
-        return self.proposed[param_name]
 
     def learn(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
         """Tells the oracle which hyperparameters a network turned out to have.

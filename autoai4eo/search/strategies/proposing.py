@@ -8,17 +8,16 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from autoai4eo.search.candidates import Candidates, Values
 from autoai4eo.search.seeds import candidate, derived_seed
-from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.base import HandsOut, Setting
 
 _ROUNDS, _SCREENED = 2, 3  # how often so many are built to compare their exact costs
 
 
-class ProposingSampler(BaseSampler):
+class ProposingSampler(HandsOut):
     """Proposes the values of a whole candidate before each trial.
 
     A subclass says in `propose` which candidate is next, from the trials of the study;
@@ -35,9 +34,8 @@ class ProposingSampler(BaseSampler):
     """
 
     def __init__(self, setting: Setting) -> None:
+        super().__init__()
         self.setting = setting
-        self.proposed: Values = {}
-        self.exhausted = False
         self._screened: list[dict[str, Any]] = []
 
     @abstractmethod
@@ -123,22 +121,6 @@ class ProposingSampler(BaseSampler):
             if not built:
                 return few[0]
         raise AssertionError("the last round builds nothing")
-
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        """Nothing: values are handed out one by one."""
-        return {}
-
-    def sample_relative(
-        self, study: Any, trial: Any, search_space: dict[str, Any]
-    ) -> dict[str, Any]:
-        """Nothing: values are handed out one by one."""
-        return {}
-
-    def sample_independent(
-        self, study: Any, trial: Any, param_name: str, param_distribution: Any
-    ) -> Any:
-        """The value that was proposed."""
-        return self.proposed[param_name]
 
 
 def values_of(trial: FrozenTrial) -> Values | None:
