@@ -145,14 +145,7 @@ def trials(
     """Show the trials of a run, one a row."""
     from autoai4eo.search.record import open_study, trials_table
 
-    found = trials_table(open_study(run))
-    if csv is not None:
-        found.to_csv(csv, index=False)
-        console.print(f"written: {csv} ({len(found)} trials)")
-    elif json:
-        print(found.to_json(orient="records", indent=2))
-    else:
-        console.print(_trials_view(found, str(run)))
+    _show(trials_table(open_study(run)), str(run), csv, json)
 
 
 def pareto(
@@ -162,19 +155,12 @@ def pareto(
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""
     from autoai4eo.search import front
-    from autoai4eo.search.record import estimate_errors, open_study, trials_table
+    from autoai4eo.search.record import estimate_errors, open_study
     from autoai4eo.search.run_folder import read_run
 
     study = open_study(run)
-    numbers = [trial.number for trial in front.front(study)]
-    found = trials_table(study).set_index("trial").loc[numbers].reset_index()
-    if csv is not None:
-        found.to_csv(csv, index=False)
-        console.print(f"written: {csv} ({len(found)} trials)")
-    elif json:
-        print(found.to_json(orient="records", indent=2))
-    else:
-        console.print(_trials_view(found, f"the front of {run}"))
+    _show(front.front_table(study), f"the front of {run}", csv, json)
+    if csv is None and not json:
         point = front.reference(study, read_run(run)["arguments"]["constraints"])
         at = ", ".join(f"{name} {value:.4g}" for name, value in point.items())
         volume = front.dominated(study, point)
@@ -198,6 +184,17 @@ _SHOWN = {
     "epochs": "epochs",
     "message": "message",
 }
+
+
+def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
+    """A table of trials as a CSV file, as JSON or on the terminal."""
+    if csv is not None:
+        found.to_csv(csv, index=False)
+        console.print(f"written: {csv} ({len(found)} trials)")
+    elif json:
+        print(found.to_json(orient="records", indent=2))
+    else:
+        console.print(_trials_view(found, title))
 
 
 def _trials_view(trials: Any, title: str) -> Any:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import optuna
+import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
 from autoai4eo.search.objectives import COSTS
 from autoai4eo.search.pareto import hypervolume, knee, minimised, on_front
-from autoai4eo.search.record import objectives_of, trials_of
+from autoai4eo.search.record import objectives_of, trials_of, trials_table
 
 #: What a network that knows nothing scores, of figures that have such a value.
 _WORTHLESS = {"val_cohen_kappa": 0.0, "val_average_accuracy": 0.0, "val_accuracy": 0.0}
@@ -27,6 +28,12 @@ def front(study: optuna.Study) -> list[FrozenTrial]:
     complete, points = _complete(study)
     best = np.flatnonzero(on_front(points))
     return [complete[i] for i in best[np.argsort(points[best, 0], kind="stable")]]
+
+
+def front_table(study: optuna.Study) -> pd.DataFrame:
+    """The rows of `trials_table` of the trials on the front, in its order."""
+    numbers = [trial.number for trial in front(study)]
+    return trials_table(study).set_index("trial").loc[numbers].reset_index()
 
 
 def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, float]:

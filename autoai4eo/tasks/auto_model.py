@@ -278,9 +278,7 @@ class AutoModel:
 
         From the best to the worst by the first objective.
         """
-        study = open_study(self.run)
-        numbers = [trial.number for trial in front.front(study)]
-        return trials_table(study).set_index("trial").loc[numbers].reset_index()
+        return front.front_table(open_study(self.run))
 
     def select(
         self, rule: str | None = None, *, refit: bool = False, **limits: float
