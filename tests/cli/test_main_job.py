@@ -80,6 +80,13 @@ def test_trials_are_a_table_csv_and_json(finished, run, tmp_path):
     assert [row["trial"] for row in rows] == list(table["trial"])
 
 
+def test_pareto_shows_the_front_and_its_hypervolume(finished, run):
+    told = run("pareto", finished)
+    assert told.status == 0 and "hypervolume" in told.out and "reference" in told.out
+    rows = json.loads(run("pareto", finished, "--json").out)
+    assert [row["status"] for row in rows] == ["complete"]
+
+
 def test_evaluate_prints_scores(finished, so2sat, run):
     assert "Cohen's kappa" in run("evaluate", finished, so2sat / "testing.h5").out
     scores = json.loads(run("evaluate", finished, so2sat / "testing.h5", "--json").out)
