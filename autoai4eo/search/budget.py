@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -10,7 +11,8 @@ import keras
 from autoai4eo.blocks.head import LatencyConstrainedHead
 from autoai4eo.cost import fingerprint, measure_latency, profile
 from autoai4eo.cost.device import device_name
-from autoai4eo.search.objectives import violation
+from autoai4eo.search.objectives import MEASURED, violation
+from autoai4eo.search.quiet import Quiet
 
 # A head that only might fit is measured briefly: the message is a hint.
 _HINT_SECONDS = 0.3
@@ -38,8 +40,15 @@ class Budget:
         self.heads = list(heads)
         for head in self.heads:
             head.enforced = True
+        #: set where other processes train on this machine
+        self.quiet: Quiet | None = None
         self._costs: dict[str, dict[str, Any]] = {}
         self._latencies: dict[tuple[str, int], float] = {}
+
+    @property
+    def measures(self) -> bool:
+        """Whether what is feasible depends on the device."""
+        return bool(self.heads) or any(name in MEASURED for name in self.limits)
 
     def remember(self, mark: str, cost: Mapping[str, Any]) -> None:
         """Takes over what an earlier trial measured, if that was on this device."""
@@ -63,7 +72,8 @@ class Budget:
             reason = violation(counted, self.limits)
             if reason:
                 return mark, counted, reason
-            self.remember(mark, profile(model, self.batch_size).to_dict())
+            with self._alone():
+                self.remember(mark, profile(model, self.batch_size).to_dict())
         cost = self._costs[mark]
         reason = violation(cost, self.limits)
         for head in self.heads:
@@ -99,6 +109,10 @@ class Budget:
     def _latency(self, model: keras.Model, batch_size: int) -> float:
         key = (fingerprint(model), batch_size)
         if key not in self._latencies:
-            measured = measure_latency(model, batch_size, budget_s=_HINT_SECONDS)
+            with self._alone():
+                measured = measure_latency(model, batch_size, budget_s=_HINT_SECONDS)
             self._latencies[key] = measured.median_ms
         return self._latencies[key]
+
+    def _alone(self) -> AbstractContextManager[None]:
+        return nullcontext() if self.quiet is None else self.quiet.alone()

@@ -13,6 +13,7 @@ import numpy as np
 
 from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
+from autoai4eo.search.quiet import Quiet
 
 HISTORY = "history.csv"
 
@@ -33,6 +34,7 @@ class BestEpoch(keras.callbacks.Callback):
         epoch: that epoch, from 0; -1 where none was better than `at_least`.
         epochs: how many epochs were trained.
         weights: of the best epoch.
+        curve: the figure after each epoch.
 
     Args:
         path: of the ``.keras`` file.
@@ -53,6 +55,7 @@ class BestEpoch(keras.callbacks.Callback):
         self.logs = dict(at_least or {})
         self.epoch = -1
         self.epochs = 0
+        self.curve: list[float] = []
 
     def go_on(
         self,
@@ -60,10 +63,11 @@ class BestEpoch(keras.callbacks.Callback):
         epoch: int,
         weights: list[np.ndarray],
         epochs: int,
+        curve: list[float],
     ) -> None:
         """Takes over the attributes of a training that was broken off."""
         self.logs, self.epoch = dict(logs), epoch
-        self.weights, self.epochs = weights, epochs
+        self.weights, self.epochs, self.curve = weights, epochs, list(curve)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Raises NonFiniteLossError where the loss is no number any more."""
@@ -74,6 +78,8 @@ class BestEpoch(keras.callbacks.Callback):
                 f"the loss is {logs['loss']} after epoch {epoch + 1}"
             )
         name = self._objective.name
+        if name in logs:
+            self.curve.append(logs[name])
         if (
             self.logs
             and name in logs
@@ -137,3 +143,19 @@ class Deadline(keras.callbacks.Callback):
         """Looks at the clock (`time.monotonic`)."""
         if time.monotonic() >= self._at:
             self.model.stop_training = True
+
+
+class GiveWay(keras.callbacks.Callback):
+    """Gives way after every batch of a training and of its validation."""
+
+    def __init__(self, quiet: Quiet) -> None:
+        super().__init__()
+        self._quiet = quiet
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Gives way."""
+        self._quiet.give_way()
+
+    def on_test_batch_end(self, batch: int, logs: object = None) -> None:
+        """Gives way."""
+        self._quiet.give_way()

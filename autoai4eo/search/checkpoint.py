@@ -38,6 +38,7 @@ class Checkpoint(keras.callbacks.Callback):
             "epochs": epoch + 1,
             "best_epoch": self._best.epoch,
             "logs": self._best.logs,
+            "curve": self._best.curve,
         }
         temporary = self._path.with_name(f"writing-{os.getpid()}.npz")
         try:
@@ -54,6 +55,14 @@ class Checkpoint(keras.callbacks.Callback):
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Removes the file."""
         self._path.unlink(missing_ok=True)
+
+
+def epochs(path: Path) -> int:
+    """How many epochs were finished when the file was written; 0 without a file."""
+    if not path.is_file():
+        return 0
+    with np.load(path) as kept:
+        return int(json.loads(str(kept["story"]))["epochs"])
 
 
 def restore(path: Path, model: keras.Model, best: BestEpoch) -> int:
@@ -76,9 +85,9 @@ def restore(path: Path, model: keras.Model, best: BestEpoch) -> int:
             variable.assign(kept[f"state_{i}"])
         names = [name for name in kept.files if name.startswith("best_")]
         weights = [kept[f"best_{i}"] for i in range(len(names))]
-    epochs = int(story["epochs"])
-    best.go_on(story["logs"], story["best_epoch"], weights, epochs)
-    return epochs
+    finished = int(story["epochs"])
+    best.go_on(story["logs"], story["best_epoch"], weights, finished, story["curve"])
+    return finished
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -10,10 +10,11 @@ import keras
 import optuna
 from optuna.trial import FrozenTrial
 
-from autoai4eo.search.callbacks import BestEpoch
+from autoai4eo.search.callbacks import BestEpoch, GiveWay
 from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.progress import Progress
+from autoai4eo.search.quiet import Quiet
 from autoai4eo.search.record import best_trial, write_json
 from autoai4eo.search.training import Training
 
@@ -43,6 +44,17 @@ def trained(run: Path) -> int | None:
     return int(json.loads(record.read_text())["trial"]) if record.is_file() else None
 
 
+def keep(run: Path, trial: FrozenTrial) -> None:
+    """Writes ``RUN/best`` from a trial that was trained in full already."""
+    network = keras.models.load_model(
+        run / "trials" / str(trial.number) / "model.keras"
+    )
+    save_model(network, run / "best" / "model.keras")
+    _tell(
+        run, trial, "training", trial.user_attrs["metrics"], trial.user_attrs["epochs"]
+    )
+
+
 def train(
     run: Path,
     trial: FrozenTrial,
@@ -51,6 +63,7 @@ def train(
     seed: int,
     monitor: Objective,
     progress: Progress,
+    quiet: Quiet,
 ) -> None:
     """Trains a trial's network to its end and writes ``RUN/best``.
 
@@ -65,6 +78,7 @@ def train(
         seed: of the order of the data.
         monitor: the figure by which the best epoch is known.
         progress: where it is told.
+        quiet: gives way to those who measure.
     """
     progress.line(f"trial {trial.number} is the finalist; training it to the end")
     before = keras.models.load_model(run / "trials" / str(trial.number) / "model.keras")
@@ -77,14 +91,27 @@ def train(
     at_least = None if on_everything else trial.user_attrs["metrics"]
     keeper = BestEpoch(path, monitor, at_least=at_least)
     training.run(
-        again, seed, [keeper, progress.callback("finalist", training.max_epochs)]
+        again,
+        seed,
+        [
+            keeper,
+            GiveWay(quiet),
+            progress.callback("finalist", training.max_epochs),
+        ],
     )
+    on = "training and validation" if on_everything else "training"
+    _tell(run, trial, on, keeper.logs, keeper.epochs)
+
+
+def _tell(
+    run: Path, trial: FrozenTrial, on: str, metrics: dict[str, float], epochs: int
+) -> None:
     write_json(
         run / "best" / "evaluation.json",
         {
             "trial": trial.number,
-            "trained_on": "training and validation" if on_everything else "training",
-            "metrics": keeper.logs,
-            "epochs": keeper.epochs,
+            "trained_on": on,
+            "metrics": metrics,
+            "epochs": epochs,
         },
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,13 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.search.objectives import COSTS
 from autoai4eo.search.pareto import hypervolume, knee, minimised, on_front
-from autoai4eo.search.record import objectives_of, trials_of, trials_table
+from autoai4eo.search.record import (
+    FULL_OF,
+    judged,
+    objectives_of,
+    trials_of,
+    trials_table,
+)
 
 #: What a network that knows nothing scores, of figures that have such a value.
 _WORTHLESS = {"val_cohen_kappa": 0.0, "val_average_accuracy": 0.0, "val_accuracy": 0.0}
@@ -28,6 +34,32 @@ def front(study: optuna.Study) -> list[FrozenTrial]:
     complete, points = _complete(study)
     best = np.flatnonzero(on_front(points))
     return [complete[i] for i in best[np.argsort(points[best, 0], kind="stable")]]
+
+
+def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
+    """So many of the trials of a search by cheaper trainings, to be trained in full.
+
+    With one objective the best; with several those of the front that together dominate
+    most, each added to those before.
+    """
+    cheap = [
+        t
+        for t in trials_of(study)
+        if t.state == TrialState.COMPLETE and FULL_OF not in t.user_attrs
+    ]
+    objectives = objectives_of(study)
+    cheap, points = _complete(study, cheap)
+    if len(objectives) == 1:
+        return [cheap[i] for i in np.argsort(points[:, 0], kind="stable")[:number]]
+    worst = points.max(axis=0)
+    worst = worst + 0.1 * (worst - points.min(axis=0)) + 1e-9
+    left = [int(i) for i in np.flatnonzero(on_front(points))]
+    chosen: list[int] = []
+    while left and len(chosen) < number:
+        best = max(left, key=lambda i: hypervolume(points[[*chosen, i]], worst))
+        left.remove(best)
+        chosen.append(best)
+    return [cheap[i] for i in chosen]
 
 
 def front_table(study: optuna.Study) -> pd.DataFrame:
@@ -55,10 +87,20 @@ def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, flo
     return point
 
 
-def dominated(study: optuna.Study, point: Mapping[str, float]) -> float:
-    """The hypervolume that the complete trials dominate up to a reference point."""
-    _, points = _complete(study)
-    if not point:
+def dominated(
+    study: optuna.Study,
+    point: Mapping[str, float],
+    trials: Sequence[FrozenTrial] | None = None,
+) -> float:
+    """The hypervolume that complete trials dominate up to a reference point.
+
+    Args:
+        study: of the search.
+        point: see `reference`.
+        trials: those that count; None: all that can be compared.
+    """
+    _, points = _complete(study, trials)
+    if not point or not len(points):
         return 0.0
     worst = minimised(np.array([list(point.values())]), objectives_of(study))[0]
     return hypervolume(points, worst)
@@ -102,8 +144,11 @@ def choose(
     return within[knee(minimised(points, objectives_of(study)))]
 
 
-def _complete(study: optuna.Study) -> tuple[list[FrozenTrial], np.ndarray]:
-    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
+def _complete(
+    study: optuna.Study, trials: Sequence[FrozenTrial] | None = None
+) -> tuple[list[FrozenTrial], np.ndarray]:
+    found = judged(study) if trials is None else trials
+    complete = [t for t in found if t.state == TrialState.COMPLETE]
     values = np.array([t.values for t in complete])
     return complete, minimised(values, objectives_of(study))
 

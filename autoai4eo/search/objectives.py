@@ -18,6 +18,8 @@ COSTS = (
     "latency_p95_ms",
     "peak_memory_bytes",
 )
+#: Costs that are measured on a device; the others are counted.
+MEASURED = ("latency_ms", "latency_p95_ms", "peak_memory_bytes")
 #: Figures of a trained candidate on the validation data, and which way is better.
 METRICS = {
     "val_cohen_kappa": "max",
@@ -42,6 +44,11 @@ class Objective(NamedTuple):
     def is_cost(self) -> bool:
         """Whether the figure is known before training."""
         return self.name in COSTS
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the figure depends on the device."""
+        return self.name in MEASURED
 
 
 def parse_objectives(asked: Any) -> tuple[Objective, ...]:

@@ -1,83 +1,57 @@
-"""One live line per trial, on a terminal; quiet elsewhere."""
+"""What a worker tells of its trials while they run."""
 
 from __future__ import annotations
 
 import time
-from types import TracebackType
+from collections.abc import Callable
 from typing import Any
 
 import keras
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text
 
 from autoai4eo.search.objectives import Objective
 
+Tell = Callable[[dict[str, Any]], None]
+
 
 class Progress:
-    """Shows the trial that runs: epoch, time left, best so far.
+    """Puts what happens into small messages.
+
+    ``{"doing": text}`` is what the worker does now, ``{"done": text}`` a line that
+    stays, ``{"best": number}`` the figure of a trial that is complete, ``{"front":
+    [[trial, figure, …], …]}`` the front as it is now.
 
     Args:
-        show: False keeps quiet whatever the terminal.
-        objective: name of the figure that is shown.
+        tell: takes a message; what it holds is ready for JSON.
+        objective: the figure that is shown.
     """
 
-    def __init__(self, show: bool, objective: str) -> None:
-        self._console = Console(stderr=True, highlight=False)
-        self._objective = objective
-        self._live: Live | None = None
-        if show and self._console.is_terminal:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self.best: float | None = None
-
-    def __enter__(self) -> Progress:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._live:
-            self._live.stop()
+    def __init__(self, tell: Tell, objective: Objective) -> None:
+        self.tell = tell
+        self.objective = objective
 
     def line(self, text: str) -> None:
-        """Replaces the live line."""
-        if self._live:
-            best = (
-                ""
-                if self.best is None
-                else f"   best {self._objective} {self.best:.4f}"
-            )
-            self._live.update(Text(text + best), refresh=True)
+        """What the worker does now."""
+        self.tell({"doing": text})
 
     def done(self, text: str) -> None:
-        """Leaves a line above the live one."""
-        if self._live:
-            self._live.console.print(text)
+        """A line that stays."""
+        self.tell({"done": text})
 
-    def finished(
-        self, trial: int, logs: dict[str, float], objective: Objective
-    ) -> None:
-        """Says how a trial ended and remembers the best."""
-        value = logs[objective.name]
-        if self.best is None or objective.better(value, self.best):
-            self.best = value
-        self.done(f"trial {trial}   {objective.name} {value:.4f}")
+    def finished(self, trial: int, logs: dict[str, float]) -> None:
+        """A trial is complete."""
+        value = logs[self.objective.name]
+        self.tell({"best": value})
+        self.done(f"trial {trial}   {self.objective.name} {value:.4f}")
 
     def callback(self, trial: str, epochs: int) -> keras.callbacks.Callback:
-        """A Keras callback that keeps the line up to date while a trial trains."""
-        return _TrialLine(self, trial, epochs, self._objective)
+        """A Keras callback that tells of every epoch of a trial."""
+        return _Epochs(self, trial, epochs)
 
 
-class _TrialLine(keras.callbacks.Callback):
-    def __init__(self, to: Progress, trial: str, epochs: int, objective: str) -> None:
+class _Epochs(keras.callbacks.Callback):
+    def __init__(self, to: Progress, trial: str, epochs: int) -> None:
         super().__init__()
         self._to, self._trial, self._epochs = to, trial, epochs
-        self._objective = objective
         self._start = time.monotonic()
         self._first: int | None = None
 
@@ -85,8 +59,9 @@ class _TrialLine(keras.callbacks.Callback):
         self._first = epoch if self._first is None else self._first
         per_epoch = (time.monotonic() - self._start) / (epoch + 1 - self._first)
         left = round(per_epoch * (self._epochs - epoch - 1))
-        value = (logs or {}).get(self._objective)
-        shown = "" if value is None else f"   {self._objective} {value:.4f}"
+        name = self._to.objective.name
+        value = (logs or {}).get(name)
+        shown = "" if value is None else f"   {name} {value:.4f}"
         self._to.line(
             f"{self._trial}   epoch {epoch + 1}/{self._epochs}   "
             f"{left // 60}:{left % 60:02d} left{shown}"

@@ -19,6 +19,9 @@ from autoai4eo.errors import UserError
 from autoai4eo.search.objectives import Objective
 
 STUDY = "autoai4eo"
+#: Attribute of a trial that trains another one's network in full, after a search by
+#: cheaper trainings; its value is that one's number.
+FULL_OF = "full_of"
 _COST_COLUMNS = (
     "params",
     "macs",
@@ -77,6 +80,22 @@ def open_study(
     return study
 
 
+def check_device(study: optuna.Study, run: Path, device: str) -> None:
+    """Keeps what is measured on one device from that of another.
+
+    Raises:
+        UserError: the search was begun on another device.
+    """
+    known = study.user_attrs.get("device")
+    if known is None:
+        study.set_user_attr("device", device)
+    elif known != device:
+        raise UserError(
+            f"{run}: this search measures latency on {known}, found {device} here; go "
+            "on there, or choose another folder"
+        )
+
+
 def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
     """What the study optimises, in order."""
     return tuple(
@@ -108,6 +127,17 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
     ]
 
 
+def judged(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete trials that can be held against each other.
+
+    Those that were trained in full, where a search was by cheaper trainings and some
+    were.
+    """
+    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
+    full = [t for t in complete if FULL_OF in t.user_attrs]
+    return full or complete
+
+
 def best_trial(study: optuna.Study) -> FrozenTrial:
     """The complete trial that is best by the first objective.
 
@@ -115,7 +145,7 @@ def best_trial(study: optuna.Study) -> FrozenTrial:
         UserError: no trial is complete.
     """
     (objective, *_) = objectives_of(study)
-    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
+    complete = judged(study)
     if not complete:
         raise UserError(
             "expected a run with a finished trial, found none; "
@@ -171,7 +201,10 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "cost": kept.get("cost", {}),
         "train_seconds": kept.get("train_seconds"),
         "epochs": kept.get("epochs"),
-        "message": kept.get("message", ""),
+        # no message: its worker was not heard of any more
+        "message": kept.get(
+            "message", "interrupted" if trial.state == TrialState.FAIL else ""
+        ),
         "hyperparameters": kept.get("hyperparameters", trial.params),
     }
 

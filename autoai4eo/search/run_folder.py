@@ -105,3 +105,16 @@ def alone(run: Path) -> Iterator[None]:
                 "at work in it; wait for it or choose another folder"
             ) from None
         yield
+
+
+@contextmanager
+def locked(run: Path, name: str) -> Iterator[None]:
+    """Waits for what one worker of a run does at a time.
+
+    Args:
+        run: the folder.
+        name: of what is done.
+    """
+    with (run / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

@@ -13,6 +13,7 @@ import keras
 
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.splits import sample
 from autoai4eo.search.callbacks import Deadline
 
 #: Epochs where the user named none: an early stop is expected to come first.
@@ -23,6 +24,19 @@ _PATIENCE = 10
 def clock_after(hours: float | None) -> float:
     """What `time.monotonic` says after so many hours from now."""
     return math.inf if hours is None else time.monotonic() + 3600 * hours
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A cheaper training that a search is judged by.
+
+    Attributes:
+        epochs: None: as many as in full.
+        fraction: of the training data.
+    """
+
+    epochs: int | None = None
+    fraction: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +53,7 @@ class Training:
         augmentation: of the training patches.
         end: on the clock `time.monotonic`, when the running epoch is the last.
         fit: further arguments of `keras.Model.fit`.
+        proxy: the cheaper training that a search is judged by, if there is one.
     """
 
     train: Dataset
@@ -50,6 +65,7 @@ class Training:
     augmentation: Augmentation | None = None
     end: float = math.inf
     fit: dict[str, Any] = field(default_factory=dict)
+    proxy: Proxy | None = None
 
     @property
     def steps(self) -> int | None:
@@ -67,6 +83,18 @@ class Training:
     def time_is_up(self) -> bool:
         """Whether the clock is past the end."""
         return time.monotonic() >= self.end
+
+    def cheaper(self, seed: int) -> Training:
+        """By the proxy; the same where there is none."""
+        if self.proxy is None:
+            return self
+        number = max(2, round(self.proxy.fraction * len(self.train)))
+        return replace(
+            self,
+            train=sample(self.train, number, seed=seed),
+            epochs=self.proxy.epochs or self.epochs,
+            proxy=None,
+        )
 
     def on_everything(self, whole: Dataset, epochs: int) -> Training:
         """The same on all data and without validation, for so many epochs."""

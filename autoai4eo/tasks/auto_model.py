@@ -6,7 +6,7 @@ import math
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,10 @@ from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
 from autoai4eo.errors import UserError
-from autoai4eo.search import finalist, front
+from autoai4eo.search import finalist, front, workers
+from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
 from autoai4eo.search.objectives import DEFAULT, parse_constraints, parse_objectives
-from autoai4eo.search.progress import Progress
 from autoai4eo.search.record import open_study, trials_table
 from autoai4eo.search.run_folder import (
     LOCK,
@@ -39,7 +39,7 @@ from autoai4eo.search.run_folder import (
 )
 from autoai4eo.search.strategies import check as check_tuner
 from autoai4eo.search.strategies import default as default_tuner
-from autoai4eo.search.training import Training, clock_after
+from autoai4eo.search.training import Proxy, Training, clock_after
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks import evaluation
 from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa
@@ -72,6 +72,16 @@ class AutoModel:
         max_model_size: the same as a constraint on ``params``, as in AutoKeras.
         constraints: upper limits of costs by name, such as ``{"latency_ms": 2.0}``.
         latency_batch_size: the batch size for which latency is measured.
+        workers: processes on this machine that try candidates at the same time.
+        patience: the search ends when so many trainings in a row did not enlarge the
+            hypervolume that the front dominates (with one objective: did not improve
+            on the best) by a thousandth; None: it does not.
+        proxy: a cheaper training that candidates are judged by: ``{"epochs": 5,
+            "fraction": 0.25}``, either may be missing.
+        finalists: with a `proxy`, so many of the front are trained in full in the end.
+        stop_hopeless: ends a training that cannot reach the front any more: whose best
+            so far and the largest gain of any of five or more whole trainings from the
+            same epoch on would still be dominated; after a third of the epochs.
 
     Raises:
         UserError: an argument that is not understood.
@@ -91,9 +101,18 @@ class AutoModel:
         max_model_size: int | None = None,
         constraints: Mapping[str, float] | None = None,
         latency_batch_size: int = 1,
+        workers: int = 1,
+        patience: int | None = None,
+        proxy: Mapping[str, float] | None = None,
+        finalists: int = 1,
+        stop_hopeless: bool = False,
     ) -> None:
-        if max_trials < 1:
-            raise UserError(f"max_trials: expected 1 or more, got {max_trials}")
+        _check_numbers(
+            max_trials=max_trials,
+            workers=workers,
+            patience=patience,
+            finalists=finalists,
+        )
         self.inputs = keras.tree.flatten(inputs)
         self.outputs = keras.tree.flatten(outputs)
         limits = dict(constraints or {})
@@ -107,6 +126,11 @@ class AutoModel:
         self.overwrite = overwrite
         self.seed = 0 if seed is None else int(seed)
         self.latency_batch_size = latency_batch_size
+        self.workers = workers
+        self.patience = patience
+        self.proxy = _proxy(proxy)
+        self.finalists = finalists
+        self.stop_hopeless = stop_hopeless
         self._tuner = check_tuner(tuner or default_tuner(self.objectives))
         self._objective = objective
         self.tuner: Tuner
@@ -196,6 +220,9 @@ class AutoModel:
                 tuner=self._tuner,
                 constraints=self.constraints,
                 latency_batch_size=self.latency_batch_size,
+                patience=self.patience,
+                finalists=self.finalists,
+                stop_hopeless=self.stop_hopeless,
                 directory=self.directory,
                 project_name=self.project_name,
                 seed=self.seed,
@@ -210,8 +237,10 @@ class AutoModel:
                 augmentation=augmentation,
                 end=clock_after(max_hours),
                 fit=kwargs,
+                proxy=self.proxy,
             )
-            self.tuner.open(training)
+            self.tuner.connect()
+            take_over_all(self.tuner.study, self.run)
             write_run(
                 self.run,
                 {
@@ -226,15 +255,22 @@ class AutoModel:
                     "loss": loss,
                     "seed": self.seed,
                     "latency_batch_size": self.latency_batch_size,
+                    "workers": self.workers,
+                    "patience": self.patience,
+                    "proxy": None if self.proxy is None else asdict(self.proxy),
+                    "finalists": self.finalists,
+                    "stop_hopeless": self.stop_hopeless,
                 },
                 data,
                 device_name(),
             )
             self._finalist = None
             self._training = training
-            self.tuner.search(
+            workers.search(
+                self.tuner,
                 training,
-                refit_on=whole if validation_data is None else None,
+                whole if validation_data is None else None,
+                workers=self.workers,
                 verbose=verbose,
             )
 
@@ -322,7 +358,7 @@ class AutoModel:
             whole = joined(training.train, training.validation)
         with alone(self.run):
             finalist.set_to(study, trial)
-            self.tuner.train_finalist(training, whole, Progress(False, ""))
+            workers.search(self.tuner, training, whole, verbose=0, task="finalist")
         self._finalist = None
         return trial.number
 
@@ -371,6 +407,25 @@ class AutoModel:
                 shutil.rmtree(path)
             elif path.name not in (STATISTICS, LOCK):
                 path.unlink()
+
+
+def _check_numbers(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise UserError(f"{name}: expected 1 or more, got {number}")
+
+
+def _proxy(asked: Mapping[str, float] | None) -> Proxy | None:
+    if asked is None:
+        return None
+    epochs, fraction = asked.get("epochs"), asked.get("fraction", 1.0)
+    known = asked.keys() <= {"epochs", "fraction"}
+    if not known or not 0 < fraction <= 1 or (epochs is not None and epochs < 1):
+        raise UserError(
+            "proxy: expected epochs of 1 or more, or a fraction of the training data "
+            f"above 0, or both, got {dict(asked)}"
+        )
+    return Proxy(None if epochs is None else int(epochs), fraction)
 
 
 def _split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:

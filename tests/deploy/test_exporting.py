@@ -11,6 +11,7 @@ from autoai4eo import deploy
 from autoai4eo.deploy.checking import fresh_predictions
 from autoai4eo.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()
 
 

@@ -14,11 +14,11 @@ import small
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
-from autoai4eo.search import front
-from autoai4eo.search import tuner as tuner_module
+from autoai4eo.search import broken_off, front, stopping
 from autoai4eo.search.record import open_study, trials_table
 from autoai4eo.search.run_folder import alone
 
+pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()
 
 
@@ -101,7 +101,7 @@ def test_a_candidate_over_a_limit_is_infeasible_and_not_trained(tmp_path):
 
 
 def test_a_search_without_a_feasible_candidate_ends(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuner_module, "MAX_INFEASIBLE", 3)
+    monkeypatch.setattr(stopping, "MAX_INFEASIBLE", 3)
     model = small.model(tmp_path, constraints={"params": 10})
     with pytest.raises(UserError, match=r"3 in a row.*params.*cheapest seen: params"):
         model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
@@ -112,7 +112,7 @@ def test_an_infeasible_latency_names_the_trunk_and_the_heads_that_fit(tmp_path):
     head = ae.blocks.LatencyConstrainedHead(1e-6)
     model = small.model(tmp_path, head=head, max_trials=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuner_module, "MAX_INFEASIBLE", 1)
+        patch.setattr(stopping, "MAX_INFEASIBLE", 1)
         with pytest.raises(UserError, match=r"the trunk alone takes .* ms; heads that"):
             model.fit(DATA, validation_data=small.dataset(seed=1), verbose=0)
 
@@ -221,7 +221,7 @@ class SameAgain(keras_tuner.Oracle):
 
 
 def test_the_same_network_is_not_trained_twice(tmp_path, monkeypatch):
-    monkeypatch.setattr(tuner_module, "MAX_PRUNED", 3)
+    monkeypatch.setattr(stopping, "MAX_PRUNED", 3)
     model = small.model(tmp_path, tuner=SameAgain, max_trials=3)
     model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
     trials = model.trials()
@@ -370,7 +370,7 @@ CRASHES = """
 
 def test_a_network_that_always_crashes_does_not_stop_the_search(tmp_path, monkeypatch):
     assert process(CRASHES, tmp_path).returncode == -signal.SIGSEGV
-    monkeypatch.setattr(tuner_module, "MAX_RETRIES", 0)
+    monkeypatch.setattr(broken_off, "MAX_RETRIES", 0)
     model = small.model(tmp_path)
     model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
     trials = model.trials()

@@ -8,6 +8,7 @@ import small
 import autoai4eo as ae
 from autoai4eo.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()
 PIXELS = DATA.read(np.arange(len(DATA)))["sen2"]
 

@@ -1,0 +1,119 @@
+"""Trials whose worker is gone are taken over: tried again from where they were."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.search import checkpoint
+from autoai4eo.search.record import FULL_OF
+from autoai4eo.search.seeds import candidate
+
+#: How often a trial is tried again that never gets through another epoch.
+MAX_RETRIES = 3
+INTERRUPTED = "interrupted"
+# longer than any proposal takes
+_PROPOSED_BY = timedelta(minutes=5)
+
+
+def broken_off(trial: FrozenTrial) -> bool:
+    """Whether a trial ended because its worker did, and not of itself."""
+    return trial.state == TrialState.FAIL and (
+        trial.user_attrs.get("interrupted", False) or "message" not in trial.user_attrs
+    )
+
+
+def take_over(
+    study: optuna.Study, trial: FrozenTrial, run: Path, cause: str = INTERRUPTED
+) -> None:
+    """Fails a running trial and queues it again, unless that was in vain before.
+
+    Of several that try this for the same trial one does it.
+
+    Args:
+        study: of the search.
+        trial: whose worker is gone.
+        run: the run's folder.
+        cause: kept as the trial's message.
+    """
+    again = _retries(trial, run) <= MAX_RETRIES
+    if not again:
+        cause = f"{cause}; broken off {MAX_RETRIES + 1} times, not tried again"
+    try:
+        if again:
+            study._storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
+        study._storage.set_trial_user_attr(trial._trial_id, "message", cause)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    except UpdateFinishedTrialError:
+        return
+    if again:
+        queue_again(study, trial, run)
+
+
+def take_over_stale(study: optuna.Study, run: Path) -> None:
+    """Takes over trials of workers, on any machine, that are not heard of any more.
+
+    `queue_again` is what the storage calls for those whose heartbeat stopped; a worker
+    that died while it proposed had none yet.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        optuna.storages.fail_stale_trials(study)
+    before = datetime.now() - _PROPOSED_BY
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        begun = trial.datetime_start
+        if "worker" not in trial.user_attrs and begun is not None and begun < before:
+            take_over(study, trial, run)
+
+
+def give_up(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
+    """Fails a running trial for good."""
+    try:
+        study._storage.set_trial_user_attr(trial._trial_id, "message", cause)
+        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+    except UpdateFinishedTrialError:
+        return
+
+
+def queue_again(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
+    """Queues a trial that was broken off; it goes on from its last finished epoch.
+
+    Not where that was in vain too often.
+    """
+    if _retries(trial, run) > MAX_RETRIES:
+        return
+    kept = {
+        n: trial.user_attrs[n] for n in ("proposed", FULL_OF) if n in trial.user_attrs
+    }
+    attributes = {
+        **kept,
+        "candidate": candidate(study, trial),
+        "retry_of": trial.number,
+        "retries": _retries(trial, run),
+    }
+    study.enqueue_trial(trial.params, user_attrs=attributes)
+
+
+def take_over_all(study: optuna.Study, run: Path) -> None:
+    """Takes over whatever was broken off; only for one who is alone with the study."""
+    trials = study.get_trials(deepcopy=False)
+    known = {trial.user_attrs.get("retry_of") for trial in trials}
+    for trial in trials:
+        if trial.state == TrialState.RUNNING:
+            take_over(study, trial, run)
+        elif broken_off(trial) and trial.number not in known:
+            # by someone who was killed before it was queued
+            queue_again(study, trial, run)
+
+
+def _retries(trial: FrozenTrial, run: Path) -> int:
+    """How often in a row the trial did not get through another epoch."""
+    finished = checkpoint.epochs(run / "trials" / str(trial.number) / checkpoint.FILE)
+    if finished > trial.user_attrs.get("resumed", 0):
+        return 0
+    return int(trial.user_attrs.get("retries", 0)) + 1

@@ -1,0 +1,103 @@
+"""Whether a search goes on, read from its trials alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.errors import UserError
+from autoai4eo.search import front
+from autoai4eo.search.broken_off import broken_off
+from autoai4eo.search.record import FULL_OF, status
+
+#: Candidates in a row without a feasible one, after which a search gives up.
+MAX_INFEASIBLE = 200
+#: Candidates in a row that were trained before, after which a search is over.
+MAX_PRUNED = 50
+#: A smaller share by which the front grows is none.
+_GROWN = 1e-3
+
+
+def was_trained(trial: FrozenTrial) -> bool:
+    """Whether a trial counts as a training; that of a finalist does not."""
+    if FULL_OF in trial.user_attrs:
+        return False
+    if trial.state == TrialState.PRUNED:
+        return bool(trial.user_attrs.get("stopped", False))
+    return trial.state == TrialState.COMPLETE or (
+        trial.state == TrialState.FAIL and not broken_off(trial)
+    )
+
+
+def free(trials: Sequence[FrozenTrial], max_trials: int) -> bool:
+    """Whether one more may be trained, if all that run turn out to be trainings."""
+    running = sum(t.state == TrialState.RUNNING for t in trials)
+    return running + sum(map(was_trained, trials)) < max_trials
+
+
+def barren(trials: Sequence[FrozenTrial]) -> bool:
+    """Whether the last candidates were all trained before, or could not be trained."""
+    last = [
+        "trained" if was_trained(t) else status(t) for t in trials[-MAX_INFEASIBLE:]
+    ]
+    repeated = last[-MAX_PRUNED:]
+    return (len(repeated) == MAX_PRUNED and set(repeated) == {"pruned"}) or (
+        len(last) == MAX_INFEASIBLE and set(last) <= {"pruned", "infeasible"}
+    )
+
+
+def stands_still(
+    study: optuna.Study, trials: Sequence[FrozenTrial], patience: int | None
+) -> bool:
+    """Whether the last `patience` trainings did not enlarge what is dominated.
+
+    That is the hypervolume, or with one objective the distance of the best to the
+    worst; by a thousandth at least.
+    """
+    trained = [t for t in trials if was_trained(t)]
+    if patience is None or len(trained) <= patience:
+        return False
+    point = front.reference(study, {})
+    before = front.dominated(study, point, trained[:-patience])
+    return front.dominated(study, point, trained) <= (1 + _GROWN) * before
+
+
+def raise_if_hopeless(trials: Sequence[FrozenTrial], limits: Iterable[str]) -> None:
+    """Ends a search whose limits nothing fits.
+
+    Raises:
+        UserError: many candidates in a row were infeasible; with the cheapest seen.
+    """
+    last = trials[-MAX_INFEASIBLE:]
+    if len(last) < MAX_INFEASIBLE or any(status(t) != "infeasible" for t in last):
+        return
+    cheapest = {
+        name: min(
+            cost for t in last if (cost := t.user_attrs["cost"].get(name)) is not None
+        )
+        for name in limits
+        if any(t.user_attrs["cost"].get(name) is not None for t in last)
+    }
+    raise UserError(
+        f"constraint: expected a feasible candidate, found none in {len(last)} in "
+        f"a row; the last: {last[-1].user_attrs['message']}; cheapest seen: "
+        f"{', '.join(f'{n} {v:,.4g}' for n, v in cheapest.items()) or 'unmeasured'}"
+        "; relax the constraint"
+    )
+
+
+def raise_if_all_failed(trials: Sequence[FrozenTrial], run: object) -> None:
+    """Tells that nothing came out.
+
+    Raises:
+        RuntimeError: every training failed; the first cause is told.
+    """
+    trained = [t for t in trials if was_trained(t)]
+    if trained and all(t.state == TrialState.FAIL for t in trained):
+        first = trained[0]
+        raise RuntimeError(
+            f"every trial failed ({len(trained)} of them); the first: "
+            f"{first.user_attrs['message']} ({run}/trials/{first.number})"
+        )

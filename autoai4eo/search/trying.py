@@ -1,0 +1,268 @@
+"""One trial: a candidate is built, measured and trained, and all of it recorded."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import keras_tuner
+import numpy as np
+import optuna
+from optuna.exceptions import UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.search import checkpoint, front, stopping
+from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
+from autoai4eo.search.candidates import Values
+from autoai4eo.search.checkpoint import Checkpoint, restore
+from autoai4eo.search.graph_candidates import recipe
+from autoai4eo.search.learning_curves import Hopeless, HopelessError
+from autoai4eo.search.memory import is_out_of_memory
+from autoai4eo.search.pareto import minimised, on_front
+from autoai4eo.search.progress import Progress
+from autoai4eo.search.record import FULL_OF, trials_of, write_json
+from autoai4eo.search.seeds import candidate, derived_seed
+from autoai4eo.search.suggestions import SuggestedHyperParameters
+from autoai4eo.search.training import Training
+
+if TYPE_CHECKING:
+    from autoai4eo.search.tuner import Tuner
+
+
+class Trying:
+    """A trial of a search, as `optuna.study.Study.optimize` runs it.
+
+    Args:
+        tuner: whose trial it is; its study is open.
+        training: how networks are trained in full.
+        progress: is told what happens.
+    """
+
+    def __init__(self, tuner: Tuner, training: Training, progress: Progress) -> None:
+        self._tuner = tuner
+        self._study = tuner.study
+        self._training = training
+        self._progress = progress
+
+    def __call__(self, trial: optuna.Trial) -> tuple[float, ...]:
+        """The objectives' values.
+
+        Raises:
+            optuna.TrialPruned: the candidate is infeasible, or was trained before, or
+                cannot reach the front, or there is nothing left to be tried.
+            Exception: the training failed; the cause is recorded.
+        """
+        trial.set_user_attr("worker", self._tuner.name)
+        # as stored: the sampler may have added to it
+        frozen = self._study._storage.get_trial(trial._trial_id)
+        if self._is_too_much(frozen):
+            trial.set_user_attr("status", "exhausted")
+            raise optuna.TrialPruned
+        folder = self._tuner.trial_folder(trial.number)
+        # what an interrupted process left under this number is of no use
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            return self._try(trial, frozen, folder)
+        except (optuna.TrialPruned, UpdateFinishedTrialError):
+            raise
+        except Exception as error:
+            message = f"{type(error).__name__}: {error}".splitlines()[0]
+            trial.set_user_attr("message", message)
+            (folder / "error.txt").write_text(traceback.format_exc())
+            self._progress.done(f"trial {trial.number}   failed   {message}")
+            raise
+
+    def _is_too_much(self, trial: FrozenTrial) -> bool:
+        """Whether other workers took all that was left while this one proposed."""
+        if getattr(self._study.sampler, "exhausted", False):
+            return True
+        if "retry_of" in trial.user_attrs or FULL_OF in trial.user_attrs:
+            return False
+        earlier = [t for t in trials_of(self._study) if t.number < trial.number]
+        return not stopping.free(earlier, self._tuner.max_trials)
+
+    def _try(
+        self, trial: optuna.Trial, frozen: FrozenTrial, folder: Path
+    ) -> tuple[float, ...]:
+        self._progress.line(f"trial {trial.number}   building and measuring")
+        seed = derived_seed(self._tuner.seed, candidate(self._study, frozen))
+        in_full = FULL_OF in frozen.user_attrs
+        training = self._training if in_full else self._training.cheaper(seed)
+        self._tuner.hypermodel.steps = training.steps
+        sampler = self._study.sampler
+        hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
+        model = self._tuner.build(hp, seed)
+        if hasattr(sampler, "learn") and (new := sampler.learn(hp)):
+            trial.set_user_attr("space", new)
+        trial.set_user_attr("hyperparameters", hp.values)
+        mark, cost, reason = self._tuner.budget.assess(model)
+        trial.set_user_attr("cost", cost)
+        # last: where a killed process left a fingerprint, its cost is there too
+        trial.set_user_attr("fingerprint", mark)
+        write_json(folder / "cost.json", cost)
+        if reason:
+            trial.set_user_attr("status", "infeasible")
+            self._end(trial, reason, "infeasible")
+        twin = None if in_full else self._twin(mark, hp.values)
+        if twin is not None:
+            self._end(trial, f"the same network as trial {twin}")
+        start = time.monotonic()
+        try:
+            best = self._train(trial, frozen, model, training, seed, folder)
+        except Exception as error:
+            if not is_out_of_memory(error) or training.batch_size == 1:
+                raise
+            # of another number of steps, so built anew
+            training = replace(training, batch_size=training.batch_size // 2)
+            trial.set_user_attr("batch_size", training.batch_size)
+            self._progress.done(
+                f"trial {trial.number}   out of memory: again with batches of "
+                f"{training.batch_size}"
+            )
+            self._tuner.hypermodel.steps = training.steps
+            model = self._tuner.build(_as_built(hp), seed)
+            best = self._train(trial, frozen, model, training, seed, folder)
+        trial.set_user_attr("train_seconds", round(time.monotonic() - start, 3))
+        trial.set_user_attr("epochs", best.epochs)
+        trial.set_user_attr("best_epoch", best.epoch)
+        trial.set_user_attr("metrics", best.logs)
+        trial.set_user_attr("curve", best.curve)
+        values = {**best.logs, **cost}
+        self._progress.finished(trial.number, best.logs)
+        return tuple(values[o.name] for o in self._tuner.objectives)
+
+    def _end(self, trial: optuna.Trial, message: str, status: str = "pruned") -> None:
+        trial.set_user_attr("message", message)
+        self._progress.done(f"trial {trial.number}   {status}   {message}")
+        raise optuna.TrialPruned(message)
+
+    def _train(
+        self,
+        trial: optuna.Trial,
+        frozen: FrozenTrial,
+        model: keras.Model,
+        training: Training,
+        seed: int,
+        folder: Path,
+    ) -> BestEpoch:
+        # Hyperband: how long, and whose weights to go on from
+        proposed = frozen.user_attrs.get("proposed", {}).get("values", {})
+        epochs = proposed.get("tuner/epochs", training.max_epochs)
+        if "tuner/trial_id" in proposed:
+            network = self._network_of(proposed["tuner/trial_id"])
+            model.set_weights(network.get_weights())
+        best = BestEpoch(folder / "model.keras", self._tuner.monitor)
+        finished = self._restored(frozen, model, best, folder)
+        trial.set_user_attr("resumed", finished)
+        callbacks = [
+            best,
+            History(folder / HISTORY),
+            Checkpoint(folder / checkpoint.FILE, best),
+            GiveWay(self._tuner.quiet),
+            self._progress.callback(f"trial {trial.number}", epochs),
+        ]
+        if self._tuner.stop_hopeless and FULL_OF not in frozen.user_attrs:
+            callbacks.append(self._hopeless(trial, best))
+        try:
+            training.run(
+                model,
+                seed,
+                callbacks,
+                initial_epoch=max(finished, proposed.get("tuner/initial_epoch", 0)),
+                epochs=epochs,
+            )
+        except HopelessError as stopped:
+            trial.set_user_attr("stopped", True)
+            trial.set_user_attr("epochs", best.epochs)
+            trial.set_user_attr("metrics", best.logs)
+            (folder / checkpoint.FILE).unlink(missing_ok=True)
+            self._end(trial, str(stopped))
+        return best
+
+    def _restored(
+        self, trial: FrozenTrial, model: keras.Model, best: BestEpoch, folder: Path
+    ) -> int:
+        """Takes over what a trial that was broken off has finished; how many epochs."""
+        state = folder / checkpoint.FILE
+        if "retry_of" not in trial.user_attrs:
+            return 0
+        before = self._tuner.trial_folder(trial.user_attrs["retry_of"])
+        if (before / checkpoint.FILE).is_file():
+            os.replace(before / checkpoint.FILE, state)
+        finished = restore(state, model, best)
+        if finished:
+            go_on(before / HISTORY, folder / HISTORY, finished)
+        return finished
+
+    def _hopeless(self, trial: optuna.Trial, best: BestEpoch) -> Hopeless:
+        objectives, monitor = self._tuner.objectives, self._tuner.monitor
+        complete = [t for t in trials_of(self._study) if t.state == TrialState.COMPLETE]
+        cost = self._study._storage.get_trial(trial._trial_id).user_attrs["cost"]
+
+        def dominated(figure: float) -> bool:
+            reached = {**cost, monitor.name: figure}
+            if any(o.name not in reached for o in objectives):
+                return False  # it has another figure that nobody can tell
+            mine = [reached[o.name] for o in objectives]
+            points = minimised(
+                np.array([*(t.values for t in complete), mine]), objectives
+            )
+            return not on_front(points)[-1]
+
+        return Hopeless(
+            monitor,
+            best.curve,
+            [t.user_attrs["curve"] for t in complete if "curve" in t.user_attrs],
+            dominated,
+        )
+
+    def _twin(self, mark: str, values: Values) -> int | None:
+        """The trial that trained the same network the same way, if there is one."""
+        for trial in trials_of(self._study):
+            kept = trial.user_attrs
+            if (
+                trial.state == TrialState.COMPLETE
+                and kept.get("fingerprint") == mark
+                and recipe(kept["hyperparameters"]) == recipe(values)
+            ):
+                return trial.number
+        return None
+
+    def _network_of(self, oracle_trial: str) -> keras.Model:
+        (number,) = (
+            t.number
+            for t in trials_of(self._study)
+            if t.state == TrialState.COMPLETE
+            and t.user_attrs.get("proposed", {}).get("id") == oracle_trial
+        )
+        return keras.models.load_model(self._tuner.trial_folder(number) / "model.keras")
+
+
+def _as_built(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
+    """The same values, suggested by no trial."""
+    found = keras_tuner.HyperParameters()
+    found.values = dict(hp.values)
+    return found
+
+
+def tell_front(study: optuna.Study, limits: dict[str, float], to: Progress) -> None:
+    """Tells how the front of several objectives stands after a trial."""
+    last = trials_of(study)[-1]
+    if len(study.directions) == 1 or last.state != TrialState.COMPLETE:
+        return
+    point = front.reference(study, limits)
+    volume = front.dominated(study, point)
+    at = ", ".join(f"{name} {value:.4g}" for name, value in point.items())
+    found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
+    to.tell({"front": found})
+    to.done(
+        f"trial {last.number}   {len(found)} on the front   "
+        f"hypervolume {volume:.4g} (reference: {at})"
+    )
