@@ -60,7 +60,39 @@ def fit(
     max_hours: Annotated[
         float | None, typer.Option(help="The search ends after so long.")
     ] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            help="The search ends after so many trainings in a row that did not enlarge "
+            "what the front dominates."
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option(help="For each candidate.")] = 20,
+    proxy: Annotated[
+        str | None,
+        typer.Option(
+            help="A cheaper training to judge by, such as epochs=5,fraction=0.25."
+        ),
+    ] = None,
+    finalists: Annotated[
+        int, typer.Option(help="With --proxy: so many are trained in full.")
+    ] = 1,
+    stop_hopeless: Annotated[
+        bool,
+        typer.Option(
+            "--stop-hopeless", help="End trainings that cannot reach the front."
+        ),
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(help="Processes that try candidates at the same time.")
+    ] = 1,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            help="postgresql://USER@HOST/DATABASE, for several machines that share OUT; "
+            "OUT/study.db by default."
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     class_weight: Annotated[
         str | None, typer.Option(help="balanced: rare classes count more.")
@@ -100,6 +132,12 @@ def fit(
         seed=seed,
         overwrite=overwrite,
         latency_batch_size=latency_batch_size,
+        workers=workers,
+        storage=storage,
+        patience=patience,
+        proxy=_proxy(proxy),
+        finalists=finalists,
+        stop_hopeless=stop_hopeless,
     )
     training = open_dataset(train, inputs=input)
     if subset is not None:
@@ -216,6 +254,18 @@ def _limit(text: str) -> tuple[str, float]:
     except ValueError:
         raise UserError(
             f"--constraint: expected NAME=LIMIT such as latency_ms=2, got {text!r}"
+        ) from None
+
+
+def _proxy(text: str | None) -> dict[str, float] | None:
+    if text is None:
+        return None
+    parts = [part.partition("=") for part in text.split(",")]
+    try:
+        return {name.strip(): float(value) for name, _, value in parts}
+    except ValueError:
+        raise UserError(
+            f"--proxy: expected such as epochs=5,fraction=0.25, got {text!r}"
         ) from None
 
 

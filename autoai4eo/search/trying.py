@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -17,6 +18,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.errors import UserError
 from autoai4eo.search import checkpoint, front, stopping
 from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
 from autoai4eo.search.candidates import Values
@@ -30,6 +32,8 @@ from autoai4eo.search.record import FULL_OF, trials_of, write_json
 from autoai4eo.search.seeds import candidate, derived_seed
 from autoai4eo.search.suggestions import SuggestedHyperParameters
 from autoai4eo.search.training import Training
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 if TYPE_CHECKING:
     from autoai4eo.search.tuner import Tuner
@@ -49,6 +53,8 @@ class Trying:
         self._study = tuner.study
         self._training = training
         self._progress = progress
+        #: what no further trial can do anything against
+        self.fatal: UserError | None = None
 
     def __call__(self, trial: optuna.Trial) -> tuple[float, ...]:
         """The objectives' values.
@@ -73,6 +79,12 @@ class Trying:
         except (optuna.TrialPruned, UpdateFinishedTrialError):
             raise
         except Exception as error:
+            if getattr(error, "errno", None) in _FULL:
+                self.fatal = UserError(
+                    f"{self._tuner.run}: expected room to write, found a full disk "
+                    f"({error}); free some and give the same command again"
+                )
+                raise
             message = f"{type(error).__name__}: {error}".splitlines()[0]
             trial.set_user_attr("message", message)
             (folder / "error.txt").write_text(traceback.format_exc())

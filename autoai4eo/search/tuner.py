@@ -349,3 +349,5 @@ class Tuner(AutoTuner):
             if not mine or not broken_off(mine[-1]):
                 raise
             progress.done(f"trial {mine[-1].number}   taken over by another worker")
+        if trying.fatal is not None:
+            raise trying.fatal

@@ -1,20 +1,14 @@
 import json
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 
 import keras
 import keras_tuner
 import numpy as np
-import pandas as pd
 import pytest
 import small
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
-from autoai4eo.search import broken_off, front, stopping
+from autoai4eo.search import front, stopping
 from autoai4eo.search.record import open_study, trials_table
 from autoai4eo.search.run_folder import alone
 
@@ -280,104 +274,6 @@ def test_another_objective_is_refused(finished):
     assert (finished.run / "run.json").read_text() == asked
 
 
-def process(code, folder):
-    """Runs `code` in a Python of its own; its argument is `folder`."""
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code), str(folder)],
-        env={**os.environ, "PYTHONPATH": "tests:."},
-        capture_output=True,
-        check=False,
-    )
-
-
-KILLED = """
-    import os, signal, sys
-    import keras
-    import small
-
-    class Kill(keras.callbacks.Callback):
-        def on_epoch_begin(self, epoch, logs=None):
-            if os.path.exists(sys.argv[1] + "/run/trials/1") and epoch == 2:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-    small.model(sys.argv[1]).fit(
-        small.dataset(), validation_data=small.dataset(seed=1), epochs=3, verbose=0,
-        callbacks=[Kill()],
-    )
-"""
-
-
-class Epochs(keras.callbacks.Callback):
-    """Remembers which epochs were begun, over all trainings."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.seen.append(epoch)
-
-    def __deepcopy__(self, memo):
-        return self
-
-
-def test_a_killed_search_goes_on_and_loses_nothing(tmp_path):
-    killed = process(KILLED, tmp_path)
-    assert killed.returncode == -signal.SIGKILL
-    assert list(table(tmp_path / "run")["status"]) == ["complete", "running"]
-    model = small.model(tmp_path)
-    begun = Epochs()
-    model.fit(
-        DATA,
-        validation_data=small.dataset(seed=1),
-        epochs=3,
-        verbose=0,
-        callbacks=[begun],
-    )
-    trials = model.trials()
-    assert list(trials["status"]) == ["complete", "failed", "complete"]
-    assert trials["message"].iloc[1] == "interrupted"
-    # the broken off trial's third epoch, then the finalist's three
-    assert begun.seen == [2, 0, 1, 2]
-    history = pd.read_csv(model.run / "trials" / "2" / "history.csv")
-    assert history["epoch"].tolist() == [1, 2, 3]
-    assert not list(model.run.glob("trials/2/*.npz"))
-
-    undisturbed = small.model(tmp_path / "undisturbed")
-    undisturbed.fit(DATA, validation_data=small.dataset(seed=1), epochs=3, verbose=0)
-    expected = undisturbed.trials()["val_loss"].tolist()
-    assert trials["val_loss"].iloc[[0, 2]].tolist() == pytest.approx(expected)
-    whole = pd.read_csv(undisturbed.run / "trials" / "1" / "history.csv")
-    same = ["loss", "val_loss", "val_cohen_kappa"]
-    assert history[same].to_numpy() == pytest.approx(whole[same].to_numpy(), rel=1e-5)
-
-
-CRASHES = """
-    import os, signal, sys
-    import keras
-    import small
-
-    class Crash(keras.callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            os.kill(os.getpid(), signal.SIGSEGV)
-
-    small.model(sys.argv[1]).fit(
-        small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0,
-        callbacks=[Crash()],
-    )
-"""
-
-
-def test_a_network_that_always_crashes_does_not_stop_the_search(tmp_path, monkeypatch):
-    assert process(CRASHES, tmp_path).returncode == -signal.SIGSEGV
-    monkeypatch.setattr(broken_off, "MAX_RETRIES", 0)
-    model = small.model(tmp_path)
-    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
-    trials = model.trials()
-    assert list(trials["status"]) == ["failed", "complete"]
-    assert trials["message"][0].startswith("broken off 1 times, perhaps by a crash")
-
-
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_two_searches_in_one_folder_are_refused(tmp_path, overwrite):
     model = small.model(tmp_path, overwrite=overwrite)
@@ -392,41 +288,28 @@ def test_two_searches_in_one_folder_are_refused(tmp_path, overwrite):
     assert (model.run / "run.json").exists() == overwrite
 
 
-FULL_DISK = """
-    import resource, signal, sys
-    import keras
-    import small
-    from autoai4eo.search.tuner import Tuner
+class OutOfMemory(keras.callbacks.Callback):
+    """A device that takes batches of so many samples at most."""
 
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    def __init__(self, most):
+        super().__init__()
+        self.most = most
 
-    class Fill(keras.callbacks.Callback):
-        trained = 0
-
-        def on_train_begin(self, logs=None):
-            Fill.trained += 1
-            if Fill.trained == 2:  # from now on nothing can grow
-                resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
-
-        def __deepcopy__(self, memo):
-            return self
-
-    small.model(sys.argv[1]).fit(
-        small.dataset(), validation_data=small.dataset(seed=1), epochs=2, verbose=0,
-        callbacks=[Fill()],
-    )
-"""
+    def on_train_begin(self, logs=None):
+        if self.params["steps"] < 48 / self.most:
+            raise MemoryError("RESOURCE_EXHAUSTED: no more")
 
 
-def test_a_full_disk_leaves_what_was_finished(tmp_path):
-    full = process(FULL_DISK, tmp_path)
-    assert full.returncode == 1
-    run = tmp_path / "run"
-    assert table(run)["status"].iloc[0] == "complete"
-    assert keras.models.load_model(run / "trials" / "0" / "model.keras").built
-    assert not list(run.glob("trials/1/*.keras"))
-    model = small.model(tmp_path)
-    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
-    trials = model.trials()
-    assert (trials["status"] == "complete").sum() >= 1
-    assert len(trials) >= 2
+def test_out_of_memory_halves_the_batch_once(tmp_path):
+    model = small.model(tmp_path, max_trials=1)
+    given = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
+    model.fit(DATA, batch_size=16, callbacks=[OutOfMemory(8)], **given)
+    assert open_study(model.run).trials[0].user_attrs["batch_size"] == 8
+    assert list(model.trials()["status"]) == ["complete"]
+
+
+def test_out_of_memory_twice_fails_the_trial(tmp_path):
+    model = small.model(tmp_path, max_trials=1)
+    given = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
+    with pytest.raises(RuntimeError, match="every trial failed.*RESOURCE_EXHAUSTED"):
+        model.fit(DATA, batch_size=16, callbacks=[OutOfMemory(4)], **given)

@@ -1,0 +1,76 @@
+"""Keras callbacks that disturb a search, each once."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+import keras
+
+
+class Once(keras.callbacks.Callback):
+    """Disturbs at the beginning of an epoch of a training; in all processes once.
+
+    Args:
+        folder: where it is noted that it was done.
+        training: which, by a file that is there from then on.
+        epoch: from 0.
+    """
+
+    def __init__(self, folder: Path, training: str = "", epoch: int = 0) -> None:
+        super().__init__()
+        self.folder, self.training, self.epoch = folder, training, epoch
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        note = self.folder / type(self).__name__
+        begun = (self.folder / self.training).exists()
+        if epoch == self.epoch and begun and not note.exists():
+            note.write_text(str(os.getpid()))
+            self.disturb()
+
+    def disturb(self) -> None:
+        raise NotImplementedError
+
+
+class KillWorker(Once):
+    """Kills the process that trains."""
+
+    def disturb(self) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KillCommand(Once):
+    """Kills the process that began the search."""
+
+    def disturb(self) -> None:
+        os.kill(os.getppid(), signal.SIGKILL)
+        signal.pause()
+
+
+class Crash(Once):
+    """Does what a faulty library does."""
+
+    def disturb(self) -> None:
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+
+class FillDisk(Once):
+    """No file grows any more."""
+
+    def disturb(self) -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+
+
+class Seen(keras.callbacks.Callback):
+    """Notes every epoch that is begun."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{epoch}\n")
