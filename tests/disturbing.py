@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 from pathlib import Path
 
@@ -54,14 +53,6 @@ class Crash(Once):
 
     def disturb(self) -> None:
         os.kill(os.getpid(), signal.SIGSEGV)
-
-
-class FillDisk(Once):
-    """No file grows any more."""
-
-    def disturb(self) -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
 
 
 class Seen(keras.callbacks.Callback):

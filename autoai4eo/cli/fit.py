@@ -63,8 +63,8 @@ def fit(
     patience: Annotated[
         int | None,
         typer.Option(
-            help="The search ends after so many trainings in a row that did not enlarge "
-            "what the front dominates."
+            help="The search ends after so many trainings in a row that did not "
+            "enlarge what the front dominates."
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="For each candidate.")] = 20,
@@ -89,8 +89,8 @@ def fit(
     storage: Annotated[
         str | None,
         typer.Option(
-            help="postgresql://USER@HOST/DATABASE, for several machines that share OUT; "
-            "OUT/study.db by default."
+            help="postgresql://USER@HOST/DATABASE, for several machines that share "
+            "OUT; OUT/study.db by default."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,

@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
 from autoai4eo.search.objectives import Objective
+from autoai4eo.search.storage import Stale, open_storage, without_password
 
 STUDY = "autoai4eo"
 #: Attribute of a trial that trains another one's network in full, after a search by
@@ -35,32 +36,55 @@ _COST_COLUMNS = (
 
 
 def open_study(
-    run: Path, objectives: Sequence[Objective] | None = None, sampler: Any = None
+    run: Path,
+    objectives: Sequence[Objective] | None = None,
+    sampler: Any = None,
+    storage: str | None = None,
+    stale: Stale | None = None,
 ) -> optuna.Study:
     """The study of a run folder; made there where `objectives` are given.
 
+    Args:
+        run: the folder.
+        objectives: of a search that is begun or gone on with.
+        sampler: chooses candidates.
+        storage: URL of the database; None: the one that ``RUN/run.json`` names, or
+            ``RUN/study.db``.
+        stale: is told of a trial whose worker is not heard of any more.
+
     Raises:
-        UserError: there is no study, or one of other objectives.
+        UserError: there is no study, or one of other objectives; or the database
+            cannot be used.
     """
     # failed trials are told by the tuner, in one line
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = run / "study.db"
-    if objectives is None and not path.is_file():
+    known = run / "run.json"
+    if storage is None and known.is_file():
+        storage = json.loads(known.read_text())["arguments"].get("storage")
+    if storage is None and objectives is None and not path.is_file():
         raise UserError(
             f"{run}: expected a run folder with study.db in it, found none; "
             "`autoai4eo fit … --out` makes one"
         )
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path.absolute()}")
+    name = STUDY if storage is None else run.resolve().name
+    database = open_storage(storage or f"sqlite:///{path.absolute()}", stale)
     if objectives is None:
-        return optuna.load_study(study_name=STUDY, storage=storage)
+        try:
+            return optuna.load_study(study_name=name, storage=database)
+        except KeyError:
+            raise UserError(
+                f"{run}: expected the study {name} in {without_password(str(storage))}"
+                ", found none of this name there"
+            ) from None
     directions = [
         StudyDirection.MAXIMIZE if o.direction == "max" else StudyDirection.MINIMIZE
         for o in objectives
     ]
     names = [o.name for o in objectives]
     study = optuna.create_study(
-        study_name=STUDY,
-        storage=storage,
+        study_name=name,
+        storage=database,
         directions=directions,
         sampler=sampler,
         load_if_exists=True,
@@ -80,6 +104,28 @@ def open_study(
     return study
 
 
+def check_owner(study: optuna.Study, run: Path, owner: str) -> None:
+    """Keeps apart the searches of folders that have the same name.
+
+    Args:
+        study: of the folder's name in a database.
+        run: the folder.
+        owner: the folder's own mark.
+
+    Raises:
+        UserError: the study is that of another folder.
+    """
+    known = study.user_attrs.get("run")
+    if known is None:
+        study.set_user_attr("run", owner)
+    elif known != owner:
+        raise UserError(
+            f"storage: expected the study {study.study_name} to be that of {run}, "
+            "found another folder's; machines that work together share the folder "
+            "itself; else choose another name for it"
+        )
+
+
 def check_device(study: optuna.Study, run: Path, device: str) -> None:
     """Keeps what is measured on one device from that of another.
 
@@ -94,6 +140,27 @@ def check_device(study: optuna.Study, run: Path, device: str) -> None:
             f"{run}: this search measures latency on {known}, found {device} here; go "
             "on there, or choose another folder"
         )
+
+
+def forget(run: Path, storage: str, owner: str) -> None:
+    """Deletes a run's study from a database that others use, too.
+
+    Raises:
+        UserError: a worker is at work on it, or it is that of another folder.
+    """
+    name = run.resolve().name
+    database = open_storage(storage)
+    if name not in optuna.get_all_study_names(database):
+        return
+    study = optuna.load_study(study_name=name, storage=database)
+    check_owner(study, run, owner)
+    if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        raise UserError(
+            f"{run}: expected a search that nobody works on to overwrite, found "
+            "running trials; end their workers and wait a minute, or choose another "
+            "folder"
+        )
+    optuna.delete_study(study_name=name, storage=database)
 
 
 def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import importlib.metadata
 import json
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -73,13 +74,25 @@ def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
             )
 
 
+def owner_of(run: Path) -> str:
+    """The mark of a run's folder; a new one where it holds no run yet."""
+    path = run / "run.json"
+    known = read_run(run).get("id") if path.is_file() else None
+    return known or uuid.uuid4().hex
+
+
 def write_run(
-    run: Path, arguments: Mapping[str, Any], data: Mapping[str, Dataset], device: str
+    run: Path,
+    arguments: Mapping[str, Any],
+    data: Mapping[str, Dataset],
+    device: str,
+    owner: str,
 ) -> None:
     """Writes ``RUN/run.json``; what a resumed search asks anew replaces the old."""
     write_json(
         run / "run.json",
         {
+            "id": owner,
             "arguments": dict(arguments),
             "data": {role: describe(dataset) for role, dataset in data.items()},
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},

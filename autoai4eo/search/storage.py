@@ -6,12 +6,15 @@ search some minutes, not its trials.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import logging
 import sqlite3
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import optuna
@@ -47,8 +50,6 @@ _POSTGRESQL_CONNECTION = {
 _SQLITE_AWAY = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
 }
@@ -201,7 +202,7 @@ def _reason(error: Exception) -> str:
 
 
 def _is_away(error: BaseException | None) -> bool:
-    """Whether the database could not be reached, was locked or was full."""
+    """Whether the database could not be reached or was locked."""
     while error is not None and not isinstance(error, DBAPIError):
         error = error.__cause__ or error.__context__
     if error is None:
@@ -219,6 +220,9 @@ class _PatientStorage(RDBStorage):
     def __init__(self, url: str, patience: float, **arguments: Any) -> None:
         super().__init__(url, **arguments)
         self._patience = patience
+        file = self.engine.url.database
+        sqlite = self.engine.dialect.name == "sqlite"
+        self._turns = Path(f"{file}.lock") if sqlite else None
         self._last_away = -float("inf")
 
     def _patiently(self, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -241,11 +245,15 @@ class _PatientStorage(RDBStorage):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Also where the answer to the first attempt was lost, not the attempt."""
+        """Also where the answer to the first attempt was lost, not the attempt.
+
+        SQLite has no locks on rows: of two that claim a trial both would get it.
+        """
         began = time.monotonic()
         operation = super().set_trial_state_values
         try:
-            return self._patiently(operation, trial_id, state, values)
+            with self._turn():
+                return self._patiently(operation, trial_id, state, values)
         except UpdateFinishedTrialError:
             if self._last_away < began:
                 raise
@@ -254,6 +262,16 @@ class _PatientStorage(RDBStorage):
             if stored.state != state or not same_values:
                 raise
             return True
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """One process at a time with an SQLite file."""
+        if self._turns is None:
+            yield
+            return
+        with self._turns.open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def record_heartbeat(self, trial_id: int) -> None:
         """Does not fail for want of a database: the next heartbeat comes anyway."""

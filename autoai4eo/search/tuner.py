@@ -24,7 +24,7 @@ from autoai4eo.cost import fingerprint, profile
 from autoai4eo.cost.device import device_name
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.search import finalist, front, stopping, strategies
-from autoai4eo.search.broken_off import broken_off, take_over_stale
+from autoai4eo.search.broken_off import broken_off, queue_again, take_over_stale
 from autoai4eo.search.budget import Budget
 from autoai4eo.search.candidates import Values
 from autoai4eo.search.graph_candidates import GraphCandidates
@@ -68,6 +68,7 @@ class Tuner(AutoTuner):
         stop_hopeless: whether a training ends that cannot reach the front any more,
             see `learning_curves`.
         directory, project_name: the run's folder is ``directory/project_name``.
+        storage: URL of the study's database; None: ``RUN/study.db``.
         seed: makes the trials of one worker repeatable.
         overwrite: forgets what the folder holds.
 
@@ -88,6 +89,7 @@ class Tuner(AutoTuner):
         stop_hopeless: bool = False,
         directory: str | Path | None = None,
         project_name: str = "auto_model",
+        storage: str | None = None,
         seed: int = 0,
         overwrite: bool = False,
     ) -> None:
@@ -102,6 +104,7 @@ class Tuner(AutoTuner):
         self.patience = patience
         self.finalists = finalists
         self.stop_hopeless = stop_hopeless
+        self.storage = storage
         self.seed = seed
         # KerasTuner insists on an oracle; strategies take its place.
         super().__init__(
@@ -115,6 +118,10 @@ class Tuner(AutoTuner):
         self.study: optuna.Study
         self.quiet: Quiet
         self.name: str
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a worker opens the study itself
+        return {name: v for name, v in self.__dict__.items() if name != "study"}
 
     @property
     def max_trials(self) -> int:
@@ -141,9 +148,16 @@ class Tuner(AutoTuner):
         """Opens the folder's study, or begins one.
 
         Raises:
-            UserError: the folder holds a search for other objectives.
+            UserError: the folder holds a search for other objectives, or the database
+            cannot be used.
         """
-        self.study = open_study(self.run, self.objectives, sampler)
+        self.study = open_study(
+            self.run,
+            self.objectives,
+            sampler,
+            self.storage,
+            lambda study, trial: queue_again(study, trial, self.run),
+        )
 
     def open(self, training: Training) -> None:
         """Makes this process a worker of the folder's study.

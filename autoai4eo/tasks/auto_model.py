@@ -6,6 +6,7 @@ import math
 import shutil
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -29,14 +30,16 @@ from autoai4eo.search import finalist, front, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
 from autoai4eo.search.objectives import DEFAULT, parse_constraints, parse_objectives
-from autoai4eo.search.record import open_study, trials_table
+from autoai4eo.search.record import check_owner, forget, open_study, trials_table
 from autoai4eo.search.run_folder import (
-    LOCK,
     alone,
     check_same_data,
+    locked,
+    owner_of,
     read_run,
     write_run,
 )
+from autoai4eo.search.storage import without_password
 from autoai4eo.search.strategies import check as check_tuner
 from autoai4eo.search.strategies import default as default_tuner
 from autoai4eo.search.training import Proxy, Training, clock_after
@@ -82,6 +85,9 @@ class AutoModel:
         stop_hopeless: ends a training that cannot reach the front any more: whose best
             so far and the largest gain of any of five or more whole trainings from the
             same epoch on would still be dominated; after a third of the epochs.
+        storage: ``postgresql://USER@HOST/DATABASE`` where several machines, which share
+            the run's folder, work on one search; None: ``study.db`` in the folder. The
+            password comes from ``PGPASSWORD`` or ``~/.pgpass``.
 
     Raises:
         UserError: an argument that is not understood.
@@ -106,6 +112,7 @@ class AutoModel:
         proxy: Mapping[str, float] | None = None,
         finalists: int = 1,
         stop_hopeless: bool = False,
+        storage: str | None = None,
     ) -> None:
         _check_numbers(
             max_trials=max_trials,
@@ -131,6 +138,7 @@ class AutoModel:
         self.proxy = _proxy(proxy)
         self.finalists = finalists
         self.stop_hopeless = stop_hopeless
+        self.storage = storage
         self._tuner = check_tuner(tuner or default_tuner(self.objectives))
         self._objective = objective
         self.tuner: Tuner
@@ -210,7 +218,12 @@ class AutoModel:
         _tell_missing(statistics)
         graph = self._graph(train)
         _configure(graph, train, statistics, loss)
-        with alone(self.run):
+        with ExitStack() as held:
+            held.enter_context(
+                alone(self.run)
+                if self.storage is None
+                else locked(self.run, "beginning")
+            )
             if self.overwrite:
                 self._clear()
             self.tuner = Tuner(
@@ -223,6 +236,7 @@ class AutoModel:
                 patience=self.patience,
                 finalists=self.finalists,
                 stop_hopeless=self.stop_hopeless,
+                storage=self.storage,
                 directory=self.directory,
                 project_name=self.project_name,
                 seed=self.seed,
@@ -240,7 +254,10 @@ class AutoModel:
                 proxy=self.proxy,
             )
             self.tuner.connect()
-            take_over_all(self.tuner.study, self.run)
+            owner = owner_of(self.run)
+            check_owner(self.tuner.study, self.run, owner)
+            if self.storage is None:
+                take_over_all(self.tuner.study, self.run)
             write_run(
                 self.run,
                 {
@@ -260,12 +277,16 @@ class AutoModel:
                     "proxy": None if self.proxy is None else asdict(self.proxy),
                     "finalists": self.finalists,
                     "stop_hopeless": self.stop_hopeless,
+                    "storage": self.storage and without_password(self.storage),
                 },
                 data,
                 device_name(),
+                owner,
             )
             self._finalist = None
             self._training = training
+            if self.storage is not None:
+                held.close()  # other machines may join
             workers.search(
                 self.tuner,
                 training,
@@ -356,7 +377,7 @@ class AutoModel:
         whole = None
         if refit and training.validation is not None:
             whole = joined(training.train, training.validation)
-        with alone(self.run):
+        with alone(self.run) if self.storage is None else locked(self.run, "finalist"):
             finalist.set_to(study, trial)
             workers.search(self.tuner, training, whole, verbose=0, task="finalist")
         self._finalist = None
@@ -402,10 +423,12 @@ class AutoModel:
             )
 
     def _clear(self) -> None:
+        if self.storage is not None and (self.run / "run.json").is_file():
+            forget(self.run, self.storage, owner_of(self.run))
         for path in self.run.iterdir():
             if path.is_dir():
                 shutil.rmtree(path)
-            elif path.name not in (STATISTICS, LOCK):
+            elif path.name != STATISTICS and not path.name.startswith("."):
                 path.unlink()
 
 

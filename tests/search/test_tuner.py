@@ -1,3 +1,4 @@
+import errno
 import json
 
 import keras
@@ -311,5 +312,29 @@ def test_out_of_memory_halves_the_batch_once(tmp_path):
 def test_out_of_memory_twice_fails_the_trial(tmp_path):
     model = small.model(tmp_path, max_trials=1)
     given = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
-    with pytest.raises(RuntimeError, match="every trial failed.*RESOURCE_EXHAUSTED"):
+    with pytest.raises(RuntimeError, match=r"every trial failed.*RESOURCE"):
         model.fit(DATA, batch_size=16, callbacks=[OutOfMemory(4)], **given)
+
+
+class FullDisk(keras.callbacks.Callback):
+    """What writing to a full disk raises, in the second training."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.folder.is_dir():
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+
+def test_a_full_disk_ends_the_search_and_leaves_what_was_finished(tmp_path):
+    model = small.model(tmp_path)
+    given = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
+    full = FullDisk(model.run / "trials" / "1")
+    with pytest.raises(UserError, match=r"full disk .*No space left.*; free some"):
+        model.fit(DATA, callbacks=[full], **given)
+    model.fit(DATA, **given)
+    trials = model.trials()
+    assert list(trials["status"]) == ["complete", "failed", "complete"]
+    assert trials["message"][1] == "interrupted"

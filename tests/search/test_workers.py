@@ -8,7 +8,7 @@ import keras
 import pandas as pd
 import pytest
 import small
-from disturbing import Crash, FillDisk, KillWorker, Seen
+from disturbing import Crash, KillWorker, Seen
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
@@ -133,26 +133,17 @@ def test_a_worker_is_renewed_and_the_trials_are_the_same(
     assert model.trials()["val_loss"].tolist() == pytest.approx(expected)
 
 
-def test_a_full_disk_ends_the_search_and_leaves_what_was_finished(tmp_path):
-    model = small.model(tmp_path)
-    given = {"validation_data": OTHER, "epochs": 2, "verbose": 0}
-    with pytest.raises(UserError, match=r"no space|too large|free some"):
-        model.fit(DATA, callbacks=[FillDisk(tmp_path, "run/trials/1")], **given)
-    assert model.trials()["status"].iloc[0] == "complete"
-    assert keras.models.load_model(model.run / "trials" / "0" / "model.keras").built
-    model.fit(DATA, **given)
-    assert (model.trials()["status"] == "complete").sum() == 2
-
-
 def test_what_cannot_be_sent_to_a_process_is_refused(tmp_path):
     class Holds(keras.callbacks.Callback):
-        def __init__(self):
+        def __init__(self, file):
             super().__init__()
-            self.file = open(os.devnull)
+            self.file = file
 
-    holds = Holds()
-    with holds.file, pytest.raises(UserError, match=r"pickled.*TextIOWrapper"):
-        search(tmp_path, holds)
+    with (
+        open(os.devnull) as file,
+        pytest.raises(UserError, match=r"pickled.*TextIOWrapper"),
+    ):
+        search(tmp_path, Holds(file))
 
 
 class Unwelcome(keras.callbacks.Callback):
