@@ -23,6 +23,10 @@ class Candidates(Protocol):
     def default(self) -> Values | None:
         """The network that a search begins with, if there is one."""
 
+    @property
+    def space(self) -> Sequence[Any]:
+        """KerasTuner's hyperparameters known so far, each after those it depends on."""
+
     def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
         """Takes over what was built and measured for earlier trials."""
 

@@ -18,6 +18,7 @@ from autoai4eo.search.candidates import Values
 
 #: Costs that are counted; the others are measured on a device.
 COUNTED = ("params", "trainable_params", "macs", "flops", "size_bytes")
+_MOST = 300  # that a cost is estimated from: a Gaussian process is cubic in them
 _UNKNOWN = 1e-3  # stands for a cost of which nothing was measured: over no limit
 
 
@@ -53,11 +54,22 @@ class GraphCandidates:
         self._marks: dict[Hashable, str] = {}
         self._exact: dict[str, dict[str, float]] = {}
         self._of_mark: dict[str, Values] = {}
+        self._read: set[int] = set()
+        self._models: dict[str, Any] = {}
         self.learn_space(space)
+
+    @property
+    def space(self) -> list[Any]:
+        """KerasTuner's hyperparameters known so far, each after those it depends on."""
+        return list(self._space.values())
 
     def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
         """Takes over what was built and measured for earlier trials."""
         for trial in trials:
+            if trial.number in self._read:
+                continue
+            if trial.state.is_finished():  # then it says nothing new any more
+                self._read.add(trial.number)
             kept = trial.user_attrs
             for built in kept.get("proposed", {}).get("screened", []):
                 self._know(built["space"])
@@ -79,12 +91,15 @@ class GraphCandidates:
     def vary(
         self, parents: Sequence[Values], number: int, rng: np.random.Generator
     ) -> list[Values]:
-        """Half of them mutations of one or two values, half crossovers of two."""
+        """Half of them mutations of one or two values, half crossovers of two.
+
+        All are mutations where there is one parent.
+        """
         found = []
         for i in range(number):
             mother, father = (parents[k] for k in rng.integers(len(parents), size=2))
             kept = dict(mother)
-            if i % 2:
+            if i % 2 and len(parents) > 1:
                 kept |= {
                     name: value
                     for name, value in father.items()
@@ -116,25 +131,25 @@ class GraphCandidates:
         table = np.empty((len(several), len(self.costs)))
         features = self.features(several)
         for i, name in enumerate(self.costs):
-            known = {m: c[name] for m, c in self._exact.items() if c.get(name)}
-            if not known:
-                table[:, i] = _UNKNOWN
-                continue
-            built = self.features([self._of_mark[mark] for mark in known])
-            logs = np.log(list(known.values()))
-            table[:, i] = np.exp(_interpolated(built, logs, features))
+            table[:, i] = np.exp(self._model(name)(features))
             for row, mark in enumerate(marks):
-                if mark in known:
-                    table[row, i] = known[mark]
+                if mark is not None and self._exact[mark].get(name):
+                    table[row, i] = self._exact[mark][name]
         return table
 
     def screen(self, several: Sequence[Values]) -> list[dict[str, Any]]:
-        """Builds those of them that were not built; counts them."""
+        """Builds those of them that were not built; counts them.
+
+        One that cannot be built is left to its trial, which records why.
+        """
         new = [v for v in several if self._key(v) not in self._marks]
         guesses = self.estimate(new).tolist() if new else []
         built = []
         for values, guess in zip(new, guesses, strict=True):
-            hp, mark, cost = self._count(values)
+            try:
+                hp, mark, cost = self._count(values)
+            except Exception:
+                continue
             known = {name: cost[name] for name in COUNTED}
             self._remember(values, mark, known)
             estimated = dict(zip(self.costs, guess, strict=True))
@@ -163,14 +178,30 @@ class GraphCandidates:
         self._marks[self._key(values)] = mark
         self._of_mark.setdefault(mark, dict(values))
         known = self._exact.setdefault(mark, {})
-        known |= {name: cost[name] for name in self.costs if cost.get(name)}
+        for name in self.costs:
+            if cost.get(name) and known.get(name) != cost[name]:
+                known[name] = cost[name]
+                self._models.pop(name, None)
 
     def _know(self, space: list[dict[str, Any]]) -> list[dict[str, Any]]:
         new = [one for one in space if json.dumps(one) not in self._space]
         found = keras_tuner.HyperParameters.from_config({"space": new, "values": {}})
         for one, hp in zip(new, found.space, strict=True):
             self._space[json.dumps(one)] = hp
+            self._models.clear()  # they were fitted on fewer features
         return new
+
+    def _model(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
+        """The logarithm of a cost from features, fitted on those that are known."""
+        if name not in self._models:
+            known = {m: c[name] for m, c in self._exact.items() if name in c}
+            if not known:
+                return lambda asked: np.full(len(asked), np.log(_UNKNOWN))
+            self._models[name] = _interpolation(
+                self.features([self._of_mark[mark] for mark in known]),
+                np.log(list(known.values())),
+            )
+        return self._models[name]
 
     def _parameters(self) -> list[tuple[str, Any]]:
         return [(hp.name, hp) for hp in self._space.values()]
@@ -195,11 +226,24 @@ def recipe(values: Values) -> tuple[Any, ...]:
     return tuple(values.get(name) for name in names)
 
 
-def _interpolated(built: np.ndarray, logs: np.ndarray, asked: np.ndarray) -> np.ndarray:
+def _interpolation(
+    built: np.ndarray, logs: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    rows = _spread(logs)
+    built, logs = built[rows], logs[rows]
     # Costs are smooth in the choices: the lengths need no fitting, which would take
     # longer than it takes to build a network.
     kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(1e-3)
     process = GaussianProcessRegressor(kernel, optimizer=None)
-    scale = logs.std() or 1.0
-    process.fit(built, (logs - logs.mean()) / scale)
-    return np.asarray(logs.mean() + scale * process.predict(asked))
+    mean, scale = logs.mean(), logs.std() or 1.0
+    process.fit(built, (logs - mean) / scale)
+    return lambda asked: np.asarray(mean + scale * process.predict(asked))
+
+
+def _spread(logs: np.ndarray) -> np.ndarray:
+    """The rows to fit: the latest, near which the next ones are, and from all costs."""
+    if len(logs) <= _MOST:
+        return np.arange(len(logs))
+    old = np.argsort(logs[: -_MOST // 3], kind="stable")
+    evenly = np.linspace(0, len(old) - 1, _MOST - _MOST // 3).round().astype(int)
+    return np.concatenate([old[evenly], np.arange(len(logs) - _MOST // 3, len(logs))])

@@ -11,6 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
+from autoai4eo.search.pareto import on_front
+
+_FITTED = 120  # networks that tell the length and the noises; all tell the rest
 _MARGIN = 0.5  # of the distance from the best to the median: how much better may come
 
 
@@ -63,9 +66,15 @@ class Surrogate:
     Args:
         features: (n, d), of scale 1.
         figures: (n,), better when smaller.
+        like: one fitted on nearly the same, whose length and noises are taken over.
     """
 
-    def __init__(self, features: np.ndarray, figures: np.ndarray) -> None:
+    def __init__(
+        self,
+        features: np.ndarray,
+        figures: np.ndarray,
+        like: Surrogate | None = None,
+    ) -> None:
         spread = np.median(figures) - figures.min()
         self._zero = float(figures.min() - _MARGIN * (spread if spread > 0 else 1.0))
         logs = np.log(figures - self._zero)
@@ -74,11 +83,21 @@ class Surrogate:
         kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(
             width, (0.1 * width, 30 * width), nu=2.5
         ) + WhiteKernel(0.05, (1e-4, 1.0))
-        self._process = GaussianProcessRegressor(kernel, alpha=1e-8)
-        with warnings.catch_warnings():
-            # A length or a noise at its bound is as good as any where points are few.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            self._process.fit(features, (logs - self._mean) / self._scale)
+        scaled = (logs - self._mean) / self._scale
+        if like is None:
+            process = GaussianProcessRegressor(kernel, alpha=1e-8)
+            few = slice(None, None, -(-len(logs) // _FITTED))
+            with warnings.catch_warnings():
+                # At its bound it is as good as any where points are few.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                process.fit(features[few], scaled[few])
+        else:
+            process = like._process
+        if like is not None or len(logs) > _FITTED:
+            process = GaussianProcessRegressor(
+                process.kernel_, alpha=1e-8, optimizer=None
+            ).fit(features, scaled)
+        self._process: GaussianProcessRegressor = process
 
     def forecast(self, features: np.ndarray) -> Forecast:
         """Of networks with these features (m, d), noise of their training included."""
@@ -88,3 +107,31 @@ class Surrogate:
             self._mean + self._scale * mean,
             np.maximum(self._scale * deviation, 1e-9),
         )
+
+
+def representative(
+    figures: np.ndarray, most: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Rows of figures (n, objectives) to fit: all, or so many where there are more.
+
+    Half at most are of the front, the best by each objective among them; an eighth at
+    least are the latest; the rest is at random.
+
+    Args:
+        figures: to be minimised, oldest first.
+        most: that a Gaussian process, which is cubic in them, can be fitted on.
+        rng: for what is at random.
+    """
+    if len(figures) <= most:
+        return np.arange(len(figures))
+    best = np.flatnonzero(on_front(figures))
+    ends = figures.argmin(axis=0)
+    latest = np.arange(len(figures) - most // 8, len(figures))
+    wanted = [
+        ends,
+        rng.permutation(best)[: most // 2 - len(ends)],
+        latest,
+        rng.permutation(len(figures)),
+    ]
+    rows, first = np.unique(np.concatenate(wanted), return_index=True)
+    return np.sort(rows[np.argsort(first)[:most]])

@@ -1,3 +1,6 @@
+import contextlib
+import json
+
 import keras_tuner
 import optuna
 import pytest
@@ -10,6 +13,9 @@ from autoai4eo.search.suggestions import SuggestedHyperParameters
 
 LOSS = parse_objectives("val_loss")
 BOTH = parse_objectives(["val_loss", "macs"])
+
+
+OF_ONE = ("greedy", "bayesian", "hyperband")
 
 
 def build(hp):
@@ -31,16 +37,16 @@ def count(values):
     return hp, f"{cost['macs']:.12g}", cost
 
 
-def sampler_of(name, seed, objectives=LOSS, limits=None):
+def sampler_of(name, seed, objectives=LOSS, limits=None, **other):
     space = keras_tuner.HyperParameters()
     build(space)
     candidates = GraphCandidates(count, space, ["macs", "params"], 1)
-    setting = Setting(objectives, space, 9, seed, candidates, limits or {})
+    setting = Setting(objectives, space, 9, seed, candidates, limits or {}, **other)
     return strategy(name, setting)
 
 
-def objective_of(sampler, objectives=LOSS):
-    """Records a trial as the tuner does."""
+def objective_of(sampler, objectives=LOSS, limit=None):
+    """Records a trial as the tuner does; what is over the limit is not trained."""
 
     def objective(trial):
         hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
@@ -51,16 +57,18 @@ def objective_of(sampler, objectives=LOSS):
         trial.set_user_attr("hyperparameters", hp.values)
         trial.set_user_attr("fingerprint", f"{cost['macs']:.12g}")
         trial.set_user_attr("cost", cost)
+        if limit is not None and cost["macs"] > limit:
+            raise optuna.TrialPruned
         figures = {"val_loss": loss, **cost}
         return tuple(figures[o.name] for o in objectives)
 
     return objective
 
 
-def search(name, storage, trials, seed=0):
+def search(name, storage, trials, seed=0, limits=None):
     """Runs so many more trials as the tuner does, each in a new process's state."""
     for _ in range(trials):
-        sampler = sampler_of(name, seed)
+        sampler = sampler_of(name, seed, limits=limits)
         study = optuna.create_study(
             study_name="s", storage=storage, sampler=sampler, load_if_exists=True
         )
@@ -68,8 +76,8 @@ def search(name, storage, trials, seed=0):
     return [(t.params, t.value) for t in study.trials]
 
 
-def at_once(name, trials, seed=0):
-    sampler = sampler_of(name, seed)
+def at_once(name, trials, seed=0, limits=None):
+    sampler = sampler_of(name, seed, limits=limits)
     study = optuna.create_study(sampler=sampler)
     study.optimize(objective_of(sampler), n_trials=trials)
     return [(t.params, t.value) for t in study.trials]
@@ -137,14 +145,102 @@ def test_cost_aware_finds_the_front_and_repeats_nothing():
     assert sizes[0] < 0.2 and sizes[-1] > 0.8
 
 
-@pytest.mark.parametrize("name", ["cost-aware", "cost-sorted"])
-def test_what_cannot_be_is_not_proposed(name):
-    limit = 4.0  # |x| above 1/3 without y: one candidate in three
-    sampler = sampler_of(name, 0, BOTH, {"macs": limit})
-    study = optuna.create_study(sampler=sampler, directions=["minimize"] * 2)
-    study.optimize(objective_of(sampler, BOTH), n_trials=20)
+ALL = [
+    *((name, LOSS) for name in [*STRATEGIES, MyOracle]),
+    *((name, BOTH) for name in STRATEGIES if name not in OF_ONE),
+]
+
+
+@pytest.mark.parametrize(("name", "objectives"), ALL, ids=str, indirect=["name"])
+def test_what_cannot_be_is_not_proposed(name, objectives):
+    limit = 3.0  # |x| above 1/2 without y: one candidate in four
+    number = 13 if name == "bayesian" else 20  # it takes seconds for each
+    sampler = sampler_of(name, 0, objectives, {"macs": limit})
+    directions = ["minimize"] * len(objectives)
+    study = optuna.create_study(sampler=sampler, directions=directions)
+    study.optimize(objective_of(sampler, objectives, limit), n_trials=number)
     over = [t.user_attrs["cost"]["macs"] > limit for t in study.trials[10:]]
+    assert len(over) > 2  # Hyperband ends by itself
     assert sum(over) <= len(over) / 10
+
+
+@pytest.mark.parametrize("name", [*STRATEGIES, MyOracle], ids=str, indirect=True)
+def test_limits_change_nothing_of_going_on_after_a_restart(name):
+    limits = {"macs": 3.0}
+    broken_off = search(name, optuna.storages.InMemoryStorage(), 12, limits=limits)
+    for (params, _), (same, _) in zip(
+        broken_off, at_once(name, 12, limits=limits), strict=True
+    ):
+        assert params == pytest.approx(same, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", STRATEGIES, indirect=True)
+def test_a_repeated_trial_gets_what_was_proposed(name):
+    limits = {"macs": 3.0}
+    storage = optuna.storages.InMemoryStorage()
+    search(name, storage, 3, limits=limits)
+    sampler = sampler_of(name, 0, limits=limits)
+    study = optuna.load_study(study_name="s", storage=storage, sampler=sampler)
+    broken_off = study.ask().number
+    proposed = study.trials[broken_off].user_attrs["proposed"]
+    study.enqueue_trial({}, user_attrs={"proposed": proposed})
+    study.ask()
+    assert sampler.proposed == proposed["values"]
+
+
+@pytest.mark.parametrize("name", STRATEGIES, indirect=True)
+def test_workers_take_turns(name):
+    locked = []
+
+    @contextlib.contextmanager
+    def exclusive():
+        assert not locked
+        locked.append(True)
+        yield
+        locked.pop()
+
+    storage = optuna.storages.InMemoryStorage()
+    optuna.create_study(study_name="s", storage=storage)
+    workers = []
+    for _ in range(2):
+        sampler = sampler_of(name, 0, limits={"macs": 4.0}, exclusive=exclusive)
+        workers.append(
+            optuna.load_study(study_name="s", storage=storage, sampler=sampler)
+        )
+    for _ in range(8):
+        trials = [study.ask() for study in workers]
+        for study, trial in zip(workers, trials, strict=True):
+            values = objective_of(study.sampler)(trial)
+            study.tell(trial, values)
+    trials = workers[0].trials
+    assert all(t.state == optuna.trial.TrialState.COMPLETE for t in trials)
+    if name != "hyperband":  # which goes on with the best
+        assert len({str(t.params) for t in trials}) > 12
+    if name in OF_ONE:
+        kept = json.loads(workers[0].user_attrs["oracle"])
+        told = {t["trial_id"]: t for t in kept["trials"] if t["status"] == "COMPLETED"}
+        for trial in trials:
+            one = told.pop(trial.user_attrs["proposed"]["id"])
+            assert one["score"] == trial.value
+        assert not told and not kept["state"]["ongoing_trials"]
+        names = {
+            hp["config"]["name"] for hp in kept["state"]["hyperparameters"]["space"]
+        }
+        assert names == {"x", "more", "y"}
+
+
+def test_a_trial_of_which_nothing_is_known_yet_is_no_obstacle():
+    for name in STRATEGIES:
+        if name == "gp":
+            continue
+        storage = optuna.storages.InMemoryStorage()
+        search(name, storage, 2)
+        # another worker, between Optuna's new trial and its proposal
+        study = optuna.load_study(
+            study_name="s", storage=storage, sampler=optuna.samplers.RandomSampler()
+        )
+        study.ask()
+        search(name, storage, 10)
 
 
 def test_running_trials_are_taken_for_what_they_are_expected_to_be():

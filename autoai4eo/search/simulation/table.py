@@ -12,6 +12,7 @@ from typing import Any
 import keras_tuner
 import numpy as np
 import pandas as pd
+from keras_tuner.src.engine.hyperparameters import hp_types
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
@@ -71,6 +72,11 @@ class Table:
 
     def _key(self, values: Values) -> Hashable:
         return tuple(values[column] for column in self.levels)
+
+    @property
+    def space(self) -> list[hp_types.Choice]:
+        """The choices."""
+        return [hp_types.Choice(name, some) for name, some in self.levels.items()]
 
     def draw(self, number: int, rng: np.random.Generator) -> list[Values]:
         """So many networks at random, or all where there are not more."""

@@ -23,7 +23,8 @@ def greedy(setting: Setting) -> BaseSampler:
 
 def bayesian(setting: Setting) -> BaseSampler:
     """KerasTuner's Gaussian process."""
-    return of_oracle(BayesianOptimizationOracle, setting)
+    # asked again it takes seconds, and ends where it did before
+    return of_oracle(BayesianOptimizationOracle, setting, asks=1)
 
 
 def hyperband(setting: Setting) -> BaseSampler:
@@ -31,8 +32,15 @@ def hyperband(setting: Setting) -> BaseSampler:
     return of_oracle(HyperbandOracle, setting)
 
 
-def of_oracle(oracle: type[keras_tuner.Oracle], setting: Setting) -> BaseSampler:
+def of_oracle(
+    oracle: type[keras_tuner.Oracle], setting: Setting, asks: int = 5
+) -> BaseSampler:
     """The strategy of a `keras_tuner.Oracle` class.
+
+    Args:
+        oracle: the class.
+        setting: of the search.
+        asks: for one trial, until what it proposes is within the limits.
 
     Raises:
         UserError: the search has several objectives.
@@ -59,4 +67,4 @@ def of_oracle(oracle: type[keras_tuner.Oracle], setting: Setting) -> BaseSampler
             **given,
         )
 
-    return OracleSampler(fresh, setting.space, objective.name, setting.seed)
+    return OracleSampler(fresh, setting, asks)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import keras_tuner
+import numpy as np
 from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.search.candidates import Candidates
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.seeds import candidate, derived_seed
+from autoai4eo.search.strategies.limits import Limits
 
 
 class Setting(NamedTuple):
@@ -23,6 +28,8 @@ class Setting(NamedTuple):
         seed: of the search.
         candidates: what can be proposed and what it costs.
         limits: upper limits of costs by name.
+        exclusive: keeps other workers out of what must be done by one at a time; a
+            lock of all processes that run the study, which need not be reentrant.
     """
 
     objectives: tuple[Objective, ...]
@@ -31,62 +38,81 @@ class Setting(NamedTuple):
     seed: int
     candidates: Candidates
     limits: Mapping[str, float]
-
-
-class SeededSampler(BaseSampler):
-    """An Optuna sampler made anew for every trial from (seed, candidate).
-
-    So what a trial draws does not depend on whether the search was broken off before.
-
-    Args:
-        make: the sampler for a seed.
-        seed: of the search.
-    """
-
-    def __init__(self, make: Callable[[int], BaseSampler], seed: int) -> None:
-        self._make = make
-        self._seed = seed
-        self._sampler = make(seed)
-
-    def before_trial(self, study: Any, trial: Any) -> None:
-        """Seeds for this trial."""
-        self._sampler = self._make(derived_seed(self._seed, candidate(study, trial)))
-        self._sampler.before_trial(study, trial)
-
-    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        """As the sampler within."""
-        return self._sampler.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: Any, trial: Any, search_space: dict[str, Any]
-    ) -> dict[str, Any]:
-        """As the sampler within."""
-        return self._sampler.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: Any, trial: Any, param_name: str, param_distribution: Any
-    ) -> Any:
-        """As the sampler within."""
-        return self._sampler.sample_independent(
-            study, trial, param_name, param_distribution
-        )
-
-    def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
-        """As the sampler within."""
-        self._sampler.after_trial(study, trial, state, values)
+    exclusive: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 class HandsOut(BaseSampler):
     """A sampler that decides on a whole candidate before its trial begins.
 
+    What it decided on is kept with the trial as ``proposed``; a trial that repeats an
+    interrupted one gets it again. One worker decides at a time, so that each knows
+    what the others try.
+
     Attributes:
+        setting: of the search.
+        limits: what they allow.
         proposed: the values of the trial that runs.
         exhausted: there is nothing more to propose.
+
+    Args:
+        setting: of the search.
     """
 
-    def __init__(self) -> None:
-        self.proposed: dict[str, Any] = {}
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.limits = Limits(setting.candidates, setting.limits)
+        self.proposed: dict[str, Any] | None = {}
         self.exhausted = False
+
+    @abstractmethod
+    def decide(
+        self,
+        study: Any,
+        trial: FrozenTrial,
+        others: list[FrozenTrial],
+        rng: np.random.Generator,
+    ) -> dict[str, Any] | None:
+        """What to keep as ``proposed``, its ``values`` at least; None: nothing is left.
+
+        Args:
+            study: that is run.
+            trial: for which to decide.
+            others: all other trials that began, the running ones of other workers
+                included.
+            rng: seeded for this trial.
+        """
+
+    def before_trial(self, study: Any, trial: FrozenTrial) -> None:
+        """Asks `decide`, unless the trial repeats an interrupted one."""
+        kept = trial.user_attrs.get("proposed")
+        if kept is None:
+            rng = np.random.default_rng(
+                derived_seed(self.setting.seed, candidate(study, trial))
+            )
+            with self.setting.exclusive():
+                others = [
+                    other
+                    for other in study.get_trials(deepcopy=False)
+                    if other.number != trial.number
+                    and other.state != TrialState.WAITING
+                ]
+                self.setting.candidates.learn_from(others)
+                self.limits.screened = []
+                kept = self.decide(study, trial, others, rng)
+                if kept is not None:
+                    study._storage.set_trial_user_attr(
+                        trial._trial_id, "proposed", kept
+                    )
+        self.exhausted = kept is None
+        if kept is not None:
+            self.proposed = dict(kept["values"])
+
+    def learn(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
+        """Tells which hyperparameters a network turned out to have; gives new ones.
+
+        They are kept with the trial as ``space``, whence other workers know them.
+        """
+        return self.setting.candidates.learn_space(hp)
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
         """Nothing: values are handed out one by one."""
@@ -102,4 +128,5 @@ class HandsOut(BaseSampler):
         self, study: Any, trial: Any, param_name: str, param_distribution: Any
     ) -> Any:
         """The value that was decided on."""
+        assert self.proposed is not None
         return self.proposed[param_name]

@@ -10,10 +10,11 @@ from autoai4eo.search.candidates import Values
 from autoai4eo.search.pareto import fronts, minimised, on_front
 from autoai4eo.search.strategies.cost_sorted import promising
 from autoai4eo.search.strategies.proposing import ProposingSampler, values_of
-from autoai4eo.search.surrogate import Surrogate, standardised
+from autoai4eo.search.surrogate import Surrogate, representative, standardised
 
 _STARTS = 8  # trained before a model is fitted
 _POOL, _VARIED = 3000, 1000
+_MOST = 300  # trainings that the models are fitted on
 
 
 class CostAware(ProposingSampler):
@@ -26,7 +27,8 @@ class CostAware(ProposingSampler):
     random and 1,000 mutations and crossovers of the front that the limits allow and
     nobody tried, the one is proposed that is expected to enlarge the hypervolume most,
     given its known costs in logarithm. Where costs are estimates, the few that look
-    best are built and compared by their exact ones.
+    best are built and compared by their exact ones. After 300 trainings the models are
+    fitted on 300 of them, see `representative`.
 
     The reference point is the worst that was seen of each objective. Trials that run
     elsewhere count as if they had ended as forecast ("kriging believer", Ginsbourger
@@ -51,10 +53,13 @@ class CostAware(ProposingSampler):
             best = np.flatnonzero(on_front(figures))
             pool = pool + candidates.vary([networks[i] for i in best], _VARIED, rng)
 
+        rows = representative(figures, _MOST, rng)
+        models: list[Surrogate | None] = [None] * len(self.setting.objectives)
+
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
             if len(trained) < _STARTS:
                 return self._spread(pool, costs, networks, rng)
-            return self._ranked(pool, costs, networks, figures)
+            return self._ranked(pool, costs, networks, figures, rows, models)
 
         return self.first_of(pool, earlier, ranked)
 
@@ -84,6 +89,8 @@ class CostAware(ProposingSampler):
         costs: np.ndarray,
         networks: list[Values],
         figures: np.ndarray,
+        rows: np.ndarray,
+        models: list[Surrogate | None],
     ) -> np.ndarray:
         """The pool by expected improvement of the hypervolume, largest first.
 
@@ -92,6 +99,8 @@ class CostAware(ProposingSampler):
             costs: theirs.
             networks: those trained, then those running.
             figures: objectives of those trained, to be minimised.
+            rows: of those trained on which models are fitted.
+            models: by objective, fitted here once for a proposal.
         """
         candidates, objectives = self.setting.candidates, self.setting.objectives
         logs = np.log(np.vstack([candidates.estimate(networks), costs]))
@@ -104,16 +113,22 @@ class CostAware(ProposingSampler):
         of_cost = [candidates.costs.index(objectives[i].name) for i in known]
 
         figures = figures[:, unknown]
+
+        def model(i: int, of: np.ndarray) -> Surrogate:
+            fitted = Surrogate(features[of], figures[of, i], models[i])
+            models[i] = models[i] or fitted
+            return fitted
+
         if tried > trained:
             believed = [
-                Surrogate(features[:trained], column).forecast(features[trained:tried])
-                for column in figures.T
+                model(i, rows).forecast(features[trained:tried])
+                for i in range(len(unknown))
             ]
             expected = [[f.value(i) for f in believed] for i in range(tried - trained)]
             figures = np.vstack([figures, expected])
+            rows = np.concatenate([rows, np.arange(trained, tried)])
         forecasts = [
-            Surrogate(features[:tried], column).forecast(features[tried:])
-            for column in figures.T
+            model(i, rows).forecast(features[tried:]) for i in range(len(unknown))
         ]
         front = np.hstack([logs[:tried, of_cost], figures])
         worst = np.hstack([logs[:, of_cost].max(axis=0), figures.max(axis=0)])

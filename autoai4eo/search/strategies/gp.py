@@ -9,7 +9,11 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.strategies.base import SeededSampler, Setting
+from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.samplers import OptunaSampler
+
+# Each takes seconds, and most often ends where the one before did.
+_DRAWS = 3
 
 
 def gp(setting: Setting) -> BaseSampler:
@@ -25,6 +29,6 @@ def gp(setting: Setting) -> BaseSampler:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return SeededSampler(
-            lambda seed: optuna.samplers.GPSampler(seed=seed), setting.seed
+        return OptunaSampler(
+            lambda seed: optuna.samplers.GPSampler(seed=seed), setting, _DRAWS
         )

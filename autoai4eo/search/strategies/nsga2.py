@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from optuna.samplers import BaseSampler, NSGAIISampler
 
-from autoai4eo.search.strategies.base import SeededSampler, Setting
+from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.samplers import OptunaSampler
 
 # Optuna's own is 50, which a search of some dozens of trainings never outlives.
 _POPULATION = 20
@@ -12,7 +13,7 @@ _POPULATION = 20
 
 def nsga2(setting: Setting) -> BaseSampler:
     """Deb et al. (2002), in generations of 20."""
-    return SeededSampler(
+    return OptunaSampler(
         lambda seed: NSGAIISampler(population_size=_POPULATION, seed=seed),
-        setting.seed,
+        setting,
     )

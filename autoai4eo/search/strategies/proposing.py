@@ -3,40 +3,26 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import keras_tuner
 import numpy as np
 from optuna.trial import FrozenTrial
 
 from autoai4eo.search.candidates import Candidates, Values
-from autoai4eo.search.seeds import candidate, derived_seed
-from autoai4eo.search.strategies.base import HandsOut, Setting
+from autoai4eo.search.strategies.base import HandsOut
+from autoai4eo.search.strategies.limits import excess
 
 _ROUNDS, _SCREENED = 2, 3  # how often so many are built to compare their exact costs
+_SHORTLIST = 500  # ranked again after that
 
 
 class ProposingSampler(HandsOut):
     """Proposes the values of a whole candidate before each trial.
 
     A subclass says in `propose` which candidate is next, from the trials of the study;
-    it keeps no state of its own, so that any worker can take over. The values are kept
-    with the trial as ``proposed``, and a trial that repeats an interrupted one gets
-    them again.
-
-    Attributes:
-        proposed: the values of the trial that runs.
-        exhausted: there is nothing more to propose.
-
-    Args:
-        setting: of the search.
+    it keeps no state of its own, so that any worker can take over.
     """
-
-    def __init__(self, setting: Setting) -> None:
-        super().__init__()
-        self.setting = setting
-        self._screened: list[dict[str, Any]] = []
 
     @abstractmethod
     def propose(
@@ -45,45 +31,23 @@ class ProposingSampler(HandsOut):
         """The next candidate; None where all were tried.
 
         Args:
-            earlier: all trials before, running ones included. What is known of one
-                before its training is in its ``user_attrs``: ``hyperparameters`` (of
-                a running one perhaps only ``proposed``) and ``cost``.
+            earlier: all trials that began before, running ones included. What is known
+                of one before its training is in its ``user_attrs``:
+                ``hyperparameters`` (of a running one perhaps only ``proposed``, or
+                neither yet) and ``cost``.
             rng: seeded for this trial.
         """
 
-    def before_trial(self, study: Any, trial: FrozenTrial) -> None:
-        """Asks `propose`, unless the trial repeats an interrupted one."""
-        if "proposed" in trial.user_attrs:
-            self.proposed = dict(trial.user_attrs["proposed"]["values"])
-            return
-        number = candidate(study, trial)
-        rng = np.random.default_rng(derived_seed(self.setting.seed, number))
-        earlier = study.get_trials(deepcopy=False)[: trial.number]
-        self._screened = []
-        self.setting.candidates.learn_from(earlier)
-        found = self.propose(earlier, rng)
-        self.exhausted = found is None
-        if found is None:
-            return
-        self.proposed = dict(found)
-        study._storage.set_trial_user_attr(
-            trial._trial_id,
-            "proposed",
-            {
-                "values": self.proposed,
-                "screened": self._screened,
-                "estimated": self._estimate(self.proposed),
-            },
-        )
-
-    def learn(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
-        """Tells which hyperparameters a network turned out to have; gives new ones."""
-        return self.setting.candidates.learn_space(hp)
-
-    def _estimate(self, values: Values) -> dict[str, float]:
-        candidates = self.setting.candidates
-        costs = candidates.estimate([values])[0].tolist()
-        return dict(zip(candidates.costs, costs, strict=True))
+    def decide(
+        self,
+        study: Any,
+        trial: FrozenTrial,
+        others: list[FrozenTrial],
+        rng: np.random.Generator,
+    ) -> dict[str, Any] | None:
+        """What `propose` gives."""
+        found = self.propose(others, rng)
+        return found and {"values": dict(found), **self.limits.record(found)}
 
     def first_of(
         self,
@@ -93,9 +57,9 @@ class ProposingSampler(HandsOut):
     ) -> Values | None:
         """The best of those that the limits allow and nobody tried, if there is one.
 
-        Where costs are estimates, the few that look best are built, and all are ranked
-        again by what is known then. What was built is kept with the trial, so that it
-        is known after a restart.
+        Where costs are estimates, the few that look best are built, and the best are
+        ranked again by what is known then. What was built is kept with the trial, so
+        that it is known after a restart.
 
         Args:
             pool: candidates.
@@ -116,11 +80,22 @@ class ProposingSampler(HandsOut):
                 return pool[over.argmin()]
             order = allowed[ranked([pool[i] for i in allowed], costs[allowed])]
             few = [pool[i] for i in order[:_SCREENED]]
-            built = candidates.screen(few) if remaining else []
-            self._screened += built
-            if not built:
+            if not remaining:
+                return self._built(few, earlier)
+            if not self.limits.screen(few):
                 return few[0]
-        raise AssertionError("the last round builds nothing")
+            if len(order) > _SHORTLIST:
+                pool = [pool[i] for i in order[:_SHORTLIST]]
+        raise AssertionError("the last round returns")
+
+    def _built(self, few: list[Values], earlier: Sequence[FrozenTrial]) -> Values:
+        """The first that, built, is within the limits and no trial's network."""
+        for values in few:
+            self.limits.screen([values])
+            fits = self.limits.excess([values])[0] <= 0
+            if fits and untried([values], earlier, self.setting.candidates):
+                return values
+        return few[0]
 
 
 def values_of(trial: FrozenTrial) -> Values | None:
@@ -146,11 +121,3 @@ def untried(
             tried.add(mark)
             found.append(values)
     return found
-
-
-def excess(
-    costs: np.ndarray, names: Sequence[str], limits: Mapping[str, float]
-) -> np.ndarray:
-    """By which share costs (n, names) are over their limits, (n,); ≤ 0: not at all."""
-    upper = np.array([limits.get(name, np.inf) for name in names])
-    return np.asarray((costs / upper - 1).max(axis=1, initial=-1.0))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from optuna.samplers import BaseSampler, RandomSampler
 
-from autoai4eo.search.strategies.base import SeededSampler, Setting
+from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.samplers import OptunaSampler
 
 
 def random(setting: Setting) -> BaseSampler:
     """Every value at random."""
-    return SeededSampler(lambda seed: RandomSampler(seed=seed), setting.seed)
+    return OptunaSampler(lambda seed: RandomSampler(seed=seed), setting)

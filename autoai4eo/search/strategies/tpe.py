@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from optuna.samplers import BaseSampler, TPESampler
 
-from autoai4eo.search.strategies.base import SeededSampler, Setting
+from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.samplers import OptunaSampler
 
 
 def tpe(setting: Setting) -> BaseSampler:
     """Bergstra et al. (2011); with several objectives Ozaki et al. (2022)."""
-    return SeededSampler(lambda seed: TPESampler(seed=seed), setting.seed)
+    return OptunaSampler(lambda seed: TPESampler(seed=seed), setting)
