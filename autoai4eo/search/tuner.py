@@ -188,6 +188,7 @@ class Tuner(AutoTuner):
             self.seed,
             candidates,
             self.budget.limits,
+            lambda: locked(self.run, "proposing"),
         )
         self.connect(strategies.strategy(self.strategy, setting))
         if self.budget.measures or any(o.is_measured for o in self.objectives):
@@ -250,7 +251,11 @@ class Tuner(AutoTuner):
         hp.values = dict(trial.user_attrs["hyperparameters"])
         seed = derived_seed(self.seed, candidate(self.study, trial), 1)
         # the search has an end, its outcome is worth a whole training
-        training = replace(training, end=inf)
+        training = replace(
+            training,
+            end=inf,
+            batch_size=trial.user_attrs.get("batch_size", training.batch_size),
+        )
         if refit_on is not None:
             cheap = training.proxy is not None and not in_full
             best = trial.user_attrs["best_epoch"] + 1
@@ -308,6 +313,8 @@ class Tuner(AutoTuner):
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:
         """Whether there is another candidate to be tried, once that is known."""
+        sampler: Any = self.study.sampler
+        ended = -1
         while True:
             take_over_stale(self.study, self.run)
             everything = self.study.get_trials(deepcopy=False)
@@ -317,7 +324,7 @@ class Tuner(AutoTuner):
             trained = [t for t in trials if stopping.was_trained(t)]
             over = (
                 len(trained) >= self.max_trials
-                or getattr(self.study.sampler, "exhausted", False)
+                or getattr(sampler, "exhausted", False)
                 or stopping.barren(trials)
                 or stopping.stands_still(self.study, trials, self.patience)
                 or (training.time_is_up and bool(trained))
@@ -332,6 +339,10 @@ class Tuner(AutoTuner):
                 continue
             progress.line("waiting for other workers")
             time.sleep(_POLL_S)
+            # with what others found there may be something to propose again
+            before, ended = ended, sum(t.state.is_finished() for t in trials)
+            if before not in (-1, ended):
+                sampler.exhausted = False
 
     def _queue_finalists(self) -> bool:
         """Queues those of the front that were not trained in full yet, if any."""

@@ -69,7 +69,8 @@ def _content(job: int) -> bytearray:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(0, 1):
+        pass
     os._exit(1)
 
 

@@ -83,8 +83,8 @@ class OracleSampler(HandsOut):
         self, study: Any, trial: Any, state: TrialState, values: Any
     ) -> None:
         """Tells the oracle how the trial ended."""
-        if "proposed" not in trial.user_attrs:
-            return
+        if "id" not in trial.user_attrs.get("proposed", {}):
+            return  # it was never asked
         with self.setting.exclusive(), self._oracle(study) as oracle:
             done = oracle.get_trial(trial.user_attrs["proposed"]["id"])
             if state == TrialState.COMPLETE:
