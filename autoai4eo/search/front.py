@@ -21,6 +21,7 @@ from autoai4eo.search.record import (
     trials_table,
 )
 
+_BEYOND = 0.1
 #: What a network that knows nothing scores, of figures that have such a value.
 _WORTHLESS = {"val_cohen_kappa": 0.0, "val_average_accuracy": 0.0, "val_accuracy": 0.0}
 
@@ -71,18 +72,22 @@ def front_table(study: optuna.Study) -> pd.DataFrame:
 def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, float]:
     """The reference point of the hypervolume, by objective.
 
-    The limit of a cost that has one; 0 for kappa and accuracies; the worst of all
-    complete trials otherwise. Empty where no trial is complete.
+    The limit of a cost that has one; 0 for kappa and accuracies; otherwise a tenth
+    beyond the worst of all complete trials, so that the ends of the front count. Empty
+    where no trial is complete.
     """
     complete, _ = _complete(study)
     if not complete:
         return {}
     point = {}
     for i, objective in enumerate(objectives_of(study)):
-        worst = min if objective.direction == "max" else max
+        worst, beyond = (
+            (min, -_BEYOND) if objective.direction == "max" else (max, _BEYOND)
+        )
+        seen = worst(t.values[i] for t in complete)
         point[objective.name] = limits.get(
             objective.name,
-            _WORTHLESS.get(objective.name, worst(t.values[i] for t in complete)),
+            _WORTHLESS.get(objective.name, seen + beyond * abs(seen)),
         )
     return point
 

@@ -338,3 +338,59 @@ def test_a_full_disk_ends_the_search_and_leaves_what_was_finished(tmp_path):
     trials = model.trials()
     assert list(trials["status"]) == ["complete", "failed", "complete"]
     assert trials["message"][1] == "interrupted"
+
+
+def test_many_are_judged_cheaply_and_the_best_trained_in_full(tmp_path):
+    model = small.model(
+        tmp_path, max_trials=4, proxy={"epochs": 1, "fraction": 0.5}, finalists=2
+    )
+    given = {"validation_data": small.dataset(seed=1), "epochs": 3, "verbose": 0}
+    model.fit(DATA, **given)
+    trials = model.trials()
+    assert list(trials["epochs"]) == [1, 1, 1, 1, 3, 3]
+    study = open_study(model.run)
+    kappas = trials["val_cohen_kappa"][:4]
+    chosen = [t.user_attrs["full_of"] for t in study.trials[4:]]
+    assert set(kappas[chosen]) == set(sorted(kappas)[-2:])
+    widths = trials["tiny_block_1/width"]
+    assert list(widths[4:]) == list(widths[chosen])
+    kept = json.loads((model.run / "best" / "evaluation.json").read_text())
+    assert kept["trial"] == 4 + int(np.argmax(trials["val_cohen_kappa"][4:]))
+    assert kept["epochs"] == 3
+    model.fit(DATA, **given)  # is over
+    assert len(model.trials()) == 6
+
+
+def test_a_search_ends_when_nothing_gets_better(tmp_path):
+    model = small.model(tmp_path, max_trials=30, patience=2)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+    kappas = model.trials()["val_cohen_kappa"]
+    assert len(kappas) < 30
+    assert kappas[-2:].max() <= 1.001 * kappas[:-2].max()
+
+
+class Worse(keras.callbacks.Callback):
+    """Makes the trials from the sixth on learn nothing."""
+
+    def __init__(self, folder):
+        super().__init__()
+        self.folder = folder
+
+    def on_epoch_end(self, epoch, logs=None):
+        late = (self.folder / "5").exists()
+        logs["val_cohen_kappa"] = 0.0 if late else 0.1 * epoch
+
+
+def test_a_training_that_cannot_reach_the_best_is_stopped(tmp_path):
+    model = small.model(tmp_path, max_trials=6, stop_hopeless=True)
+    model.fit(
+        DATA,
+        validation_data=small.dataset(seed=1),
+        epochs=6,
+        callbacks=[Worse(model.run / "trials")],
+        verbose=0,
+    )
+    trials = model.trials()
+    assert list(trials["status"]) == ["complete"] * 5 + ["pruned"]
+    assert trials["message"][5].startswith("stopped after epoch 2")
+    assert trials["epochs"][5] == 2

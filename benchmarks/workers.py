@@ -1,0 +1,227 @@
+"""What worker processes cost: true latency, memory, time outside of training.
+
+    python benchmarks/workers.py latency
+    python benchmarks/workers.py memory --trials 60
+    python benchmarks/workers.py overhead --trials 1000
+
+`latency`: networks measured on an idle machine, beside two training processes that give
+way, and beside two that do not. `memory`: resident memory of the worker of a search, by
+trial. `overhead`: seconds that a worker spends on a trial outside of its training when so
+many trials are in the storage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+import autoai4eo as ae
+from autoai4eo.search.callbacks import GiveWay
+from autoai4eo.search.quiet import Quiet
+
+ROUNDS = 7
+
+
+def network(width: int) -> keras.Model:
+    """A small network for patches of 32 × 32 pixels and 10 bands."""
+    inputs = keras.Input((32, 32, 10))
+    x = inputs
+    for stage in range(3):
+        x = keras.layers.Conv2D(width * 2**stage, 3, 2, "same", activation="relu")(x)
+        x = keras.layers.Conv2D(width * 2**stage, 3, 1, "same", activation="relu")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, keras.layers.Dense(17, activation="softmax")(x))
+
+
+def train_for_ever(gives_way: bool, begun: Any) -> None:
+    """Keeps this process busy."""
+    model = network(32)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    x = np.zeros((2000, 32, 32, 10), "float32")
+    y = np.zeros(2000, int)
+    quiet = Quiet()
+    began = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: begun.set())
+    callbacks = [GiveWay(quiet), began] if gives_way else [began]
+    with quiet.working() if gives_way else tempfile.TemporaryFile():
+        model.fit(x, y, epochs=10_000, verbose=0, callbacks=callbacks)
+
+
+def latency() -> None:
+    """Medians of seven measurements each."""
+    models = {width: network(width) for width in (8, 32, 64)}
+    quiet = Quiet()
+
+    def measured() -> dict[int, float]:
+        found: dict[int, list[float]] = {width: [] for width in models}
+        for _ in range(ROUNDS):
+            for width, model in models.items():
+                with quiet.alone():
+                    cost = ae.profile(model)
+                assert cost.latency_ms is not None
+                found[width].append(cost.latency_ms)
+        return {width: float(np.median(times)) for width, times in found.items()}
+
+    table = {"idle": measured()}
+    context = multiprocessing.get_context("spawn")
+    for name, gives_way in (("beside two that give way", True), ("that do not", False)):
+        begun = [context.Event() for _ in range(2)]
+        busy = [
+            context.Process(target=train_for_ever, args=(gives_way, one), daemon=True)
+            for one in begun
+        ]
+        for process, one in zip(busy, begun, strict=True):
+            process.start()
+            one.wait()
+        table[name] = measured()
+        for process in busy:
+            process.kill()
+            process.join()
+    for name, times in table.items():
+        shown = "   ".join(
+            f"{times[w]:.3f} ms (× {times[w] / table['idle'][w]:.2f})" for w in times
+        )
+        print(f"{name:28s} {shown}")
+
+
+def _data(samples: int) -> Any:
+    rng = np.random.default_rng(0)
+    pixels = rng.random((samples, 32, 32, 10), "float32")
+    return ae.open_dataset({"sen2": pixels}, labels=np.arange(samples) % 5)
+
+
+def memory(trials: int) -> None:
+    """Peak resident memory of the worker, by trial."""
+    peaks: dict[int, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        classifier = ae.ImageClassifier(
+            directory=folder, project_name="run", tuner="random", max_trials=trials
+        )
+        run, over = Path(folder) / "run", threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.2):
+                done = len(list(run.glob("trials/*")))
+                used = max(map(_resident, _workers()), default=0.0)
+                peaks[done] = max(peaks.get(done, 0.0), used)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        classifier.fit(_data(200), validation_data=_data(50), epochs=1, verbose=0)
+        over.set()
+        watcher.join()
+    numbers = sorted(n for n in peaks if n)
+    for first in range(0, len(numbers), 10):
+        ten = numbers[first : first + 10]
+        print(f"trials {ten[0]} to {ten[-1]}: {max(peaks[n] for n in ten):.0f} MB")
+
+
+def _workers() -> list[Path]:
+    return [
+        path
+        for path in Path("/proc").glob("[0-9]*")
+        if b"autoai4eo.search.worker" in _read(path / "cmdline")
+    ]
+
+
+def _resident(process: Path) -> float:
+    lines = _read(process / "status").decode().splitlines()
+    return sum(float(line.split()[1]) for line in lines if "VmRSS" in line) / 1024
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""  # it ended meanwhile
+
+
+def overhead(trials: int) -> None:
+    """Seconds outside of training for ten trials after so many, each strategy."""
+    import optuna
+    from optuna.trial import TrialState, create_trial
+
+    from autoai4eo.search.objectives import parse_objectives
+    from autoai4eo.search.progress import Progress
+    from autoai4eo.search.training import Training
+    from autoai4eo.search.tuner import Tuner
+    from autoai4eo.tasks.auto_model import _configure
+
+    for strategy in ("random", "tpe", "nsga2", "cost-aware"):
+        with tempfile.TemporaryDirectory() as folder:
+            train = _data(64)
+            classifier = ae.ImageClassifier()
+            from autoai4eo.data.statistics import cached_statistics
+
+            (Path(folder) / "run").mkdir()
+            graph = classifier._graph(train)
+            statistics = cached_statistics(train, Path(folder) / "statistics.json")
+            _configure(graph, train, statistics, None)
+            tuner = Tuner(
+                graph,
+                objective=["val_cohen_kappa", "latency_ms"],
+                max_trials=trials + 10,
+                tuner=strategy,
+                constraints={"params": 200_000},
+                directory=folder,
+                project_name="run",
+            )
+            training = Training(train, train, epochs=1)
+            tuner.open(training)
+            rng = np.random.default_rng(0)
+            candidates = tuner.study.sampler.setting.candidates
+            drawn = candidates.draw(trials, rng)
+            costs = ("params", "trainable_params", "macs", "flops", "size_bytes")
+            for i, values in enumerate(drawn):
+                cost = dict.fromkeys(costs, float(rng.lognormal(10)))
+                latency = float(rng.lognormal())
+                cost |= {"latency_ms": latency, "latency_batch_size": 1}
+                tuner.study.add_trial(
+                    create_trial(
+                        state=TrialState.COMPLETE,
+                        values=[float(rng.random()), latency],
+                        user_attrs={
+                            "hyperparameters": values,
+                            "cost": {**cost, "device": "none"},
+                            "fingerprint": f"{i}",
+                            "metrics": {},
+                            "best_epoch": 0,
+                        },
+                    )
+                )
+            progress = Progress(lambda message: None, parse_objectives("val_loss")[0])
+            spent = []
+            for _ in range(10):
+                begin = time.monotonic()
+                tuner.work(training, progress, candidates=1)
+                last = tuner.study.trials[-1]
+                trained = last.user_attrs.get("train_seconds", 0.0)
+                spent.append(time.monotonic() - begin - trained)
+            optuna.logging.set_verbosity(optuna.logging.ERROR)
+            print(
+                f"{strategy}: median {np.median(spent):.1f} s, first {spent[0]:.1f} s, "
+                f"most of the others {max(spent[1:]):.1f} s"
+            )
+
+
+def main() -> None:
+    """One of the three."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("what", choices=["latency", "memory", "overhead"])
+    parser.add_argument("--trials", type=int, default=60)
+    args = parser.parse_args()
+    if args.what == "latency":
+        latency()
+    else:
+        {"memory": memory, "overhead": overhead}[args.what](args.trials)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+import optuna
+import pytest
+from optuna.trial import TrialState, create_trial
+
+from autoai4eo.search import front, stopping
+from autoai4eo.search.learning_curves import (
+    LEAST,
+    Hopeless,
+    HopelessError,
+    reachable,
+)
+from autoai4eo.search.objectives import Objective, parse_objectives
+from autoai4eo.search.record import FULL_OF, best_trial, trials_of
+
+KAPPA = Objective("val_cohen_kappa", "max")
+
+
+def study_of(points, objectives=("val_cohen_kappa", "params"), **attributes):
+    """A study of complete trials with these values."""
+    found = parse_objectives(list(objectives))
+    directions = ["maximize" if o.direction == "max" else "minimize" for o in found]
+    study = optuna.create_study(directions=directions)
+    study.set_user_attr("objectives", list(objectives))
+    for values in points:
+        add(study, values, **attributes)
+    return study
+
+
+def add(study, values, **attributes):
+    study.add_trial(create_trial(values=list(values), user_attrs=attributes))
+
+
+def stands_still(study, patience):
+    return stopping.stands_still(study, trials_of(study), patience)
+
+
+def test_a_search_stops_when_the_front_stands_still():
+    study = study_of([(0.4, 900), (0.5, 1000), (0.6, 1200)])
+    assert not stands_still(study, 2)
+    add(study, (0.3, 1100))
+    assert not stands_still(study, 2)
+    add(study, (0.1, 950))
+    assert stands_still(study, 2)
+    assert not stands_still(study, 3)
+    assert not stands_still(study, None)
+    add(study, (0.5, 950))  # better than the second
+    assert not stands_still(study, 2)
+
+
+def test_with_one_objective_the_best_stands_still():
+    study = study_of([(0.2,), (0.5,), (0.4,)], ["val_cohen_kappa"])
+    assert stands_still(study, 1) and not stands_still(study, 2)
+
+
+def test_a_slot_is_free_while_trainings_may_be_missing():
+    study = study_of([(0.5,)], ["val_cohen_kappa"])
+    assert stopping.free(trials_of(study), 2)
+    running = study.ask()
+    assert not stopping.free(trials_of(study), 2)
+    running.set_user_attr("status", "infeasible")
+    study.tell(running, state=TrialState.PRUNED)
+    assert stopping.free(trials_of(study), 2)
+    broken = study.ask()
+    study.tell(broken, state=TrialState.FAIL)  # its worker died: without a message
+    assert stopping.free(trials_of(study), 2)
+    failed = study.ask()
+    failed.set_user_attr("message", "OSError: …")
+    study.tell(failed, state=TrialState.FAIL)
+    assert not stopping.free(trials_of(study), 2)
+
+
+def test_the_finalists_of_one_objective_are_the_best():
+    study = study_of([(0.2,), (0.5,), (0.4,)], ["val_cohen_kappa"])
+    assert [t.number for t in front.finalists(study, 2)] == [1, 2]
+
+
+def test_the_finalists_of_several_objectives_are_of_the_front_and_apart():
+    points = [(0.5, 1000), (0.9, 2000), (0.89, 1990), (0.4, 1500), (0.1, 100)]
+    study = study_of(points)
+    chosen = [t.number for t in front.finalists(study, 3)]
+    assert 3 not in chosen  # it is dominated
+    assert {0, 4} < set(chosen) and len({1, 2} & set(chosen)) == 1
+    assert len(front.finalists(study, 10)) == 4
+
+
+def test_only_those_trained_in_full_are_compared_where_there_are_some():
+    study = study_of([(0.7,), (0.8,)], ["val_cohen_kappa"])
+    add(study, (0.6,), **{FULL_OF: 0})
+    assert best_trial(study).number == 2
+    assert [t.number for t in front.front(study)] == [2]
+    assert not stopping.was_trained(study.trials[2])
+
+
+CURVES = [[0.1, 0.3, 0.5, 0.6, 0.6, 0.62], [0.0, 0.2, 0.25, 0.2, 0.3, 0.35]] * 3
+
+
+def test_what_is_reachable_is_the_best_so_far_and_the_largest_gain():
+    assert reachable([0.1, 0.2], CURVES, KAPPA) == pytest.approx(0.2 + 0.32)
+    assert reachable([0.1, 0.4, 0.3], CURVES, KAPPA) == pytest.approx(0.4 + 0.12)
+    falling = [[1 - v for v in curve] for curve in CURVES]
+    loss = Objective("val_loss", "min")
+    assert reachable([0.9, 0.8], falling, loss) == pytest.approx(0.8 - 0.32)
+
+
+def test_nothing_is_stopped_early_or_without_whole_curves():
+    assert reachable([0.0], CURVES, KAPPA) is None  # a sixth of the epochs
+    assert reachable([0.0, 0.0], CURVES[: LEAST - 1], KAPPA) is None
+    short = [curve[:2] for curve in CURVES]  # Hyperband's first round
+    assert reachable([0.0, 0.0], short, KAPPA) is None
+
+
+def test_a_hopeless_training_is_stopped_when_it_becomes_so():
+    callback = Hopeless(KAPPA, [], CURVES, lambda figure: figure < 0.5)
+    callback.on_epoch_end(0, {"val_cohen_kappa": 0.1})
+    callback.on_epoch_end(1, {"val_cohen_kappa": 0.2})
+    with pytest.raises(HopelessError, match=r"after epoch 3: .* come to 0\.32"):
+        callback.on_epoch_end(2, {"val_cohen_kappa": 0.15})
