@@ -4,10 +4,10 @@
     python benchmarks/workers.py memory --trials 60
     python benchmarks/workers.py overhead --trials 1000
 
-`latency`: networks measured on an idle machine, beside two training processes that give
-way, and beside two that do not. `memory`: resident memory of the worker of a search, by
-trial. `overhead`: seconds that a worker spends on a trial outside of its training when so
-many trials are in the storage.
+`latency`: networks measured on an idle machine, beside two training processes that
+give way, and beside two that do not. `memory`: resident memory of the worker of a
+search, by trial. `overhead`: seconds that a worker spends on a trial outside of its
+training when so many trials are in the storage.
 """
 
 from __future__ import annotations

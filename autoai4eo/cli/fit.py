@@ -11,7 +11,7 @@ import typer
 from autoai4eo.cli.console import console, hushed, table
 from autoai4eo.cli.model import print_scores
 from autoai4eo.errors import UserError
-from autoai4eo.search.objectives import DEFAULT
+from autoai4eo.search.objectives import DEFAULT, figure
 
 
 def fit(
@@ -200,7 +200,7 @@ def pareto(
     _show(front.front_table(study), f"the front of {run}", csv, json)
     if csv is None and not json:
         point = front.reference(study, read_run(run)["arguments"]["constraints"])
-        at = ", ".join(f"{name} {value:.4g}" for name, value in point.items())
+        at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
         volume = front.dominated(study, point)
         console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
         errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]

@@ -11,7 +11,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.objectives import COSTS
+from autoai4eo.search.objectives import COSTS, figure
 from autoai4eo.search.pareto import hypervolume, knee, minimised, on_front
 from autoai4eo.search.record import (
     FULL_OF,
@@ -164,4 +164,4 @@ def _cost(trial: FrozenTrial, name: str) -> float:
 
 
 def _named(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:,.4g}" for name, value in figures.items())
+    return ", ".join(f"{name} {figure(value)}" for name, value in figures.items())

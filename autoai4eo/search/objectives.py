@@ -101,10 +101,15 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
     return limits
 
 
+def figure(value: float) -> str:
+    """A cost as people read it: whole where it is large."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
 def violation(cost: Mapping[str, Any], limits: Mapping[str, float]) -> str | None:
     """Why a candidate of this cost is infeasible, or None where it is not."""
     over = [
-        f"{name} {cost[name]:,.4g} > {limit:,.4g}"
+        f"{name} {figure(cost[name])} > {figure(limit)}"
         for name, limit in limits.items()
         if cost.get(name) is not None and cost[name] > limit
     ]

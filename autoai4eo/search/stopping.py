@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.search import front
 from autoai4eo.search.broken_off import broken_off
+from autoai4eo.search.objectives import figure
 from autoai4eo.search.record import FULL_OF, status
 
 #: Candidates in a row without a feasible one, after which a search gives up.
@@ -83,7 +84,7 @@ def raise_if_hopeless(trials: Sequence[FrozenTrial], limits: Iterable[str]) -> N
     raise UserError(
         f"constraint: expected a feasible candidate, found none in {len(last)} in "
         f"a row; the last: {last[-1].user_attrs['message']}; cheapest seen: "
-        f"{', '.join(f'{n} {v:,.4g}' for n, v in cheapest.items()) or 'unmeasured'}"
+        f"{', '.join(f'{n} {figure(v)}' for n, v in cheapest.items()) or 'unmeasured'}"
         "; relax the constraint"
     )
 

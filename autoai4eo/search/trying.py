@@ -26,6 +26,7 @@ from autoai4eo.search.checkpoint import Checkpoint, restore
 from autoai4eo.search.graph_candidates import recipe
 from autoai4eo.search.learning_curves import Hopeless, HopelessError
 from autoai4eo.search.memory import is_out_of_memory
+from autoai4eo.search.objectives import figure
 from autoai4eo.search.pareto import minimised, on_front
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.record import FULL_OF, trials_of, write_json
@@ -271,7 +272,7 @@ def tell_front(study: optuna.Study, limits: dict[str, float], to: Progress) -> N
         return
     point = front.reference(study, limits)
     volume = front.dominated(study, point)
-    at = ", ".join(f"{name} {value:.4g}" for name, value in point.items())
+    at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
     found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
     to.tell({"front": found})
     to.done(

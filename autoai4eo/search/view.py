@@ -10,7 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autoai4eo.search.objectives import Objective
+from autoai4eo.search.objectives import Objective, figure
 
 
 class View:
@@ -72,7 +72,7 @@ class View:
         if len(self._objectives) > 1 and self._front:
             table = Table("trial", *(o.name for o in self._objectives), title="front")
             for trial, *figures in self._front:
-                table.add_row(f"{trial:.0f}", *(f"{f:,.4g}" for f in figures))
+                table.add_row(f"{trial:.0f}", *map(figure, figures))
             parts.append(table)
         for worker, doing in sorted(self._doing.items()):
             who = f"worker {worker}   " if len(self._doing) > 1 else ""

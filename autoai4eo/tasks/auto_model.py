@@ -39,7 +39,7 @@ from autoai4eo.search.run_folder import (
     read_run,
     write_run,
 )
-from autoai4eo.search.storage import without_password
+from autoai4eo.search.storage import open_storage, without_password
 from autoai4eo.search.strategies import check as check_tuner
 from autoai4eo.search.strategies import default as default_tuner
 from autoai4eo.search.training import Proxy, Training, clock_after
@@ -212,6 +212,8 @@ class AutoModel:
         if not self.overwrite:
             check_same_data(self.run, data)
         self._check_overwrites_a_run()
+        if self.storage is not None:
+            open_storage(self.storage)  # before anything is written
         statistics = cached_statistics(train, self.run / STATISTICS)
         for note in (*train.notes, *validation.notes):
             warnings.warn(note, stacklevel=2)

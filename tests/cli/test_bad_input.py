@@ -126,6 +126,12 @@ def test_validation_with_other_classes(refused, tmp_path):
         ("--epochs", 0, "epochs: expected 1 or more, got 0"),
         ("--epochs", "many", "--epochs"),
         ("--nonsense", 1, "--nonsense"),
+        ("--workers", 0, "workers: expected 1 or more, got 0"),
+        ("--patience", 0, "patience: expected 1 or more, got 0"),
+        ("--proxy", "epochs", "--proxy: expected such as epochs=5"),
+        ("--proxy", "fraction=0", "proxy: expected epochs of 1 or more"),
+        ("--storage", "mysql://me@server/db", "storage: expected a URL like sqlite"),
+        ("--storage", "postgresql://me@localhost:1/db", "a database that answers"),
     ],
 )
 def test_a_wrong_option(refused, tmp_path, option, value, message):

@@ -377,7 +377,7 @@ class Worse(keras.callbacks.Callback):
         self.folder = folder
 
     def on_epoch_end(self, epoch, logs=None):
-        late = (self.folder / "5").exists()
+        late = len(list(self.folder.glob("*/model.keras"))) >= 5
         logs["val_cohen_kappa"] = 0.0 if late else 0.1 * epoch
 
 
@@ -391,6 +391,7 @@ def test_a_training_that_cannot_reach_the_best_is_stopped(tmp_path):
         verbose=0,
     )
     trials = model.trials()
-    assert list(trials["status"]) == ["complete"] * 5 + ["pruned"]
-    assert trials["message"][5].startswith("stopped after epoch 2")
-    assert trials["epochs"][5] == 2
+    assert (trials["status"] == "complete").sum() == 5
+    last = trials.iloc[-1]
+    assert last["status"] == "pruned"
+    assert last["message"].startswith("stopped after epoch 2") and last["epochs"] == 2

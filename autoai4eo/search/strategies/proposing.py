@@ -77,7 +77,10 @@ class ProposingSampler(HandsOut):
             allowed = np.flatnonzero(over <= 0)
             if len(allowed) == 0:
                 # Nothing fits by estimate: the nearest tells most about the limit.
-                return pool[over.argmin()]
+                few = [pool[i] for i in np.argsort(over, kind="stable")[:_SCREENED]]
+                if not remaining or not self.limits.screen(few):
+                    return few[0]
+                continue
             order = allowed[ranked([pool[i] for i in allowed], costs[allowed])]
             few = [pool[i] for i in order[:_SCREENED]]
             if not remaining:
