@@ -13,7 +13,10 @@ training when so many trials are in the storage.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
+import os
+import signal
 import tempfile
 import threading
 import time
@@ -28,6 +31,7 @@ from autoai4eo.search.callbacks import GiveWay
 from autoai4eo.search.quiet import Quiet
 
 ROUNDS = 7
+POLITE = "beside two that give way"
 
 
 def network(width: int) -> keras.Model:
@@ -41,6 +45,18 @@ def network(width: int) -> keras.Model:
     return keras.Model(inputs, keras.layers.Dense(17, activation="softmax")(x))
 
 
+class Begun(keras.callbacks.Callback):
+    """Tells that a training is on its way."""
+
+    def __init__(self, event: Any) -> None:
+        super().__init__()
+        self.event = event
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """After every batch."""
+        self.event.set()
+
+
 def train_for_ever(gives_way: bool, begun: Any) -> None:
     """Keeps this process busy."""
     model = network(32)
@@ -48,45 +64,48 @@ def train_for_ever(gives_way: bool, begun: Any) -> None:
     x = np.zeros((2000, 32, 32, 10), "float32")
     y = np.zeros(2000, int)
     quiet = Quiet()
-    began = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: begun.set())
-    callbacks = [GiveWay(quiet), began] if gives_way else [began]
-    with quiet.working() if gives_way else tempfile.TemporaryFile():
+    callbacks = [Begun(begun), *([GiveWay(quiet)] if gives_way else [])]
+    with quiet.working() if gives_way else contextlib.nullcontext():
         model.fit(x, y, epochs=10_000, verbose=0, callbacks=callbacks)
 
 
 def latency() -> None:
-    """Medians of seven measurements each."""
+    """Medians of seven rounds, each of all three situations: no drift counts."""
     models = {width: network(width) for width in (8, 32, 64)}
     quiet = Quiet()
-
-    def measured() -> dict[int, float]:
-        found: dict[int, list[float]] = {width: [] for width in models}
-        for _ in range(ROUNDS):
+    context = multiprocessing.get_context("spawn")
+    busy: dict[str, list[Any]] = {"idle": [], POLITE: [], "that do not": []}
+    for name in (POLITE, "that do not"):
+        for _ in range(2):
+            begun = context.Event()
+            process = context.Process(
+                target=train_for_ever, args=(name == POLITE, begun), daemon=True
+            )
+            process.start()
+            begun.wait()
+            busy[name].append(process)
+            os.kill(process.pid or 0, signal.SIGSTOP)
+    found: dict[tuple[str, int], list[float]] = {}
+    for _ in range(ROUNDS):
+        for name, processes in busy.items():
+            for process in processes:
+                os.kill(process.pid, signal.SIGCONT)
+            time.sleep(1)
             for width, model in models.items():
-                with quiet.alone():
+                # those that are stopped hold the lock
+                with quiet.alone() if name == POLITE else contextlib.nullcontext():
                     cost = ae.profile(model)
                 assert cost.latency_ms is not None
-                found[width].append(cost.latency_ms)
-        return {width: float(np.median(times)) for width, times in found.items()}
-
-    table = {"idle": measured()}
-    context = multiprocessing.get_context("spawn")
-    for name, gives_way in (("beside two that give way", True), ("that do not", False)):
-        begun = [context.Event() for _ in range(2)]
-        busy = [
-            context.Process(target=train_for_ever, args=(gives_way, one), daemon=True)
-            for one in begun
-        ]
-        for process, one in zip(busy, begun, strict=True):
-            process.start()
-            one.wait()
-        table[name] = measured()
-        for process in busy:
-            process.kill()
-            process.join()
-    for name, times in table.items():
+                found.setdefault((name, width), []).append(cost.latency_ms)
+            for process in processes:
+                os.kill(process.pid, signal.SIGSTOP)
+    for process in busy[POLITE] + busy["that do not"]:
+        process.kill()
+    for name in busy:
         shown = "   ".join(
-            f"{times[w]:.3f} ms (× {times[w] / table['idle'][w]:.2f})" for w in times
+            f"{np.median(found[name, w]):.3f} ms "
+            f"(× {np.median(found[name, w]) / np.median(found['idle', w]):.2f})"
+            for w in models
         )
         print(f"{name:28s} {shown}")
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step
 
 SAMPLED_PIXELS = 2**18
 BLOCK_BYTES = 16 * 2**20
@@ -194,14 +193,10 @@ def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]
             for name, values in result.items()
         },
     }
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(content, indent=1))
-        os.replace(partial, path)
+        with in_one_step(path) as partial:
+            partial.write_text(json.dumps(content, indent=1))
     except OSError as cause:
-        with suppress(OSError):
-            partial.unlink()
         raise UserError(
             f"{path}: cannot be written ({cause.strerror}); choose another folder"
         ) from cause

@@ -12,7 +12,6 @@ It shows that the tools work. It says nothing about real cities.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +20,7 @@ import numpy as np
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
 from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step
 
 SIZE = 32  # pixels of 10 m
 BLOCK = 256  # samples generated at a time
@@ -124,9 +124,8 @@ def write_so2sat_like(
     local = np.exp(rng.normal(0, 0.16, (cities, len(MATERIALS), 1)))
     local = local * np.exp(rng.normal(0, 0.05, (cities, *SPECTRA.shape)))
     haze = rng.uniform(0, 0.025, cities)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        with h5py.File(partial, "w") as file:
+        with in_one_step(path) as partial, h5py.File(partial, "w") as file:
             file.attrs["synthetic"] = NOTE
             file.attrs["class_names"] = list(LCZ42_CLASSES)
             file.attrs["sen1_bands"] = [band.name for band in LCZ42_SEN1_BANDS]
@@ -141,13 +140,10 @@ def write_so2sat_like(
                 where = city[some]
                 sen2[some] = _optical(cover, local[where], haze[where], rng)
                 sen1[some] = _radar(cover, labels[some], rng)
-        os.replace(partial, path)
     except OSError as cause:
         raise UserError(
             f"{path}: cannot be written ({cause}); choose another folder"
         ) from cause
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _cover(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

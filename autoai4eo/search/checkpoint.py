@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from autoai4eo.files import in_one_step
 from autoai4eo.search.callbacks import BestEpoch
 
 FILE = "state.npz"
@@ -40,17 +40,13 @@ class Checkpoint(keras.callbacks.Callback):
             "logs": self._best.logs,
             "curve": self._best.curve,
         }
-        temporary = self._path.with_name(f"writing-{os.getpid()}.npz")
-        try:
+        with in_one_step(self._path) as temporary:
             np.savez(
                 temporary,
                 story=np.array(json.dumps(story)),
                 **_named("state", [_array(v) for v in _variables(self.model)]),
                 **_named("best", self._best.weights),
             )
-            os.replace(temporary, self._path)
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Removes the file."""

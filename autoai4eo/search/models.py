@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import keras
+
+from autoai4eo.files import in_one_step
 
 
 def save_model(model: keras.Model, path: Path) -> None:
@@ -14,10 +15,5 @@ def save_model(model: keras.Model, path: Path) -> None:
     Such a file opens where this package was never imported, as long as the network is
     made of Keras's own layers.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"writing-{os.getpid()}.keras")
-    try:
+    with in_one_step(path) as temporary:
         keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.storage import Stale, open_storage, without_password
 
@@ -299,11 +299,6 @@ def estimate_errors(study: optuna.Study) -> dict[str, float]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON under a temporary name first, so that no half of it is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    """Writes JSON, in one step."""
+    with in_one_step(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

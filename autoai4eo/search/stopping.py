@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -10,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.search import front
 from autoai4eo.search.broken_off import broken_off
-from autoai4eo.search.objectives import figure
+from autoai4eo.search.objectives import figure, violation
 from autoai4eo.search.record import FULL_OF, status
 
 #: Candidates in a row without a feasible one, after which a search gives up.
@@ -65,25 +66,32 @@ def stands_still(
     return front.dominated(study, point, trained) <= (1 + _GROWN) * before
 
 
-def raise_if_hopeless(trials: Sequence[FrozenTrial], limits: Iterable[str]) -> None:
+def raise_if_hopeless(
+    trials: Sequence[FrozenTrial], limits: Mapping[str, float]
+) -> None:
     """Ends a search whose limits nothing fits.
 
     Raises:
         UserError: many candidates in a row were infeasible; with the cheapest seen.
     """
-    last = trials[-MAX_INFEASIBLE:]
-    if len(last) < MAX_INFEASIBLE or any(status(t) != "infeasible" for t in last):
+    last = list(
+        itertools.takewhile(lambda t: status(t) == "infeasible", reversed(trials))
+    )
+    # what was built to find one that fits counts, too
+    costs = [t.user_attrs["cost"] for t in last]
+    for trial in last:
+        screened = trial.user_attrs.get("proposed", {}).get("screened", [])
+        costs += [b["cost"] for b in screened if violation(b["cost"], limits)]
+    if len(costs) < MAX_INFEASIBLE:
         return
     cheapest = {
-        name: min(
-            cost for t in last if (cost := t.user_attrs["cost"].get(name)) is not None
-        )
+        name: min(cost[name] for cost in costs if cost.get(name) is not None)
         for name in limits
-        if any(t.user_attrs["cost"].get(name) is not None for t in last)
+        if any(cost.get(name) is not None for cost in costs)
     }
     raise UserError(
-        f"constraint: expected a feasible candidate, found none in {len(last)} in "
-        f"a row; the last: {last[-1].user_attrs['message']}; cheapest seen: "
+        f"constraint: expected a feasible candidate, found none in {len(costs)} in "
+        f"a row; the last: {last[0].user_attrs['message']}; cheapest seen: "
         f"{', '.join(f'{n} {figure(v)}' for n, v in cheapest.items()) or 'unmeasured'}"
         "; relax the constraint"
     )

@@ -32,7 +32,7 @@ from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.view import View
 
 #: Candidates after which a process is renewed.
-CANDIDATES = 20
+CANDIDATES = 10
 #: Processes in a row that died without a trial, after which the search gives up.
 _DEATHS = 3
 # What a program does to itself; another signal came from outside.
