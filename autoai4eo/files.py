@@ -12,12 +12,11 @@ from pathlib import Path
 def in_one_step(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; it takes the place of `path` in the end.
 
-    Its folder is made. Where the writing fails nothing is left of it.
+    Where the writing fails nothing is left of it.
 
     Args:
         path: of the file; its suffix is that of the temporary name, too.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
     try:
         yield temporary

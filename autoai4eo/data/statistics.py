@@ -194,6 +194,7 @@ def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]
         },
     }
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with in_one_step(path) as partial:
             partial.write_text(json.dumps(content, indent=1))
     except OSError as cause:

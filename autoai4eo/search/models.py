@@ -15,5 +15,6 @@ def save_model(model: keras.Model, path: Path) -> None:
     Such a file opens where this package was never imported, as long as the network is
     made of Keras's own layers.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with in_one_step(path) as temporary:
         keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)

@@ -300,5 +300,6 @@ def estimate_errors(study: optuna.Study) -> dict[str, float]:
 
 def write_json(path: Path, content: Any) -> None:
     """Writes JSON, in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     with in_one_step(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
