@@ -4,9 +4,9 @@
         --objective val_cohen_kappa --objective latency_ms --max-trials 40 --epochs 12
     python benchmarks/stopping.py RUN
 
-Replays the rule of `autoai4eo.search.learning_curves` on the trials of RUN in 200 random
-orders: the share of epochs that is not trained, of the trials of the front that are
-stopped, and of the hypervolume that is lost.
+Replays the rule of `autoai4eo.search.learning_curves` on the trials of RUN in 200
+random orders: the share of epochs that is not trained, of the trials of the front that
+are stopped, and of the hypervolume that is lost.
 """
 
 from __future__ import annotations
