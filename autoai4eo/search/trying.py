@@ -26,7 +26,7 @@ from autoai4eo.search.checkpoint import Checkpoint, restore
 from autoai4eo.search.graph_candidates import recipe
 from autoai4eo.search.learning_curves import Hopeless, HopelessError
 from autoai4eo.search.memory import is_out_of_memory
-from autoai4eo.search.objectives import figure
+from autoai4eo.search.objectives import COSTS, figure
 from autoai4eo.search.pareto import minimised, on_front
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.record import FULL_OF, trials_of, write_json
@@ -116,6 +116,9 @@ class Trying:
             trial.set_user_attr("space", new)
         trial.set_user_attr("hyperparameters", hp.values)
         mark, cost, reason = self._tuner.budget.assess(model)
+        for name in COSTS:  # by name, for optuna-dashboard
+            if cost.get(name) is not None:
+                trial.set_user_attr(name, cost[name])
         trial.set_user_attr("cost", cost)
         # last: where a killed process left a fingerprint, its cost is there too
         trial.set_user_attr("fingerprint", mark)
