@@ -11,7 +11,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.objectives import COSTS, figure
+from autoai4eo.search.objectives import COSTS, MEASURED, figure
 from autoai4eo.search.pareto import hypervolume, knee, minimised, on_front
 from autoai4eo.search.record import (
     FULL_OF,
@@ -123,7 +123,8 @@ def choose(
         limits: upper limits of costs by name; only trials within them are looked at.
 
     Raises:
-        UserError: an unknown rule or cost, or no trial on the front that is within the
+        UserError: an unknown rule or cost, a limit of latency where trials were
+            measured on several devices, or no trial on the front that is within the
             limits; the message has the least of each cost that there is.
     """
     if rule not in (None, "knee"):
@@ -136,6 +137,12 @@ def choose(
                 f"select: expected a limit of {', '.join(COSTS)}, got {name!r}"
             )
     whole = front(study)
+    devices = {t.user_attrs["cost"]["device"] for t in whole}
+    if len(devices) > 1 and any(name in MEASURED for name in limits):
+        raise UserError(
+            f"select: expected latencies of one device, found {' and '.join(devices)}; "
+            "give a limit of what is counted, such as max_macs"
+        )
     within = [t for t in whole if all(_cost(t, n) <= limits[n] for n in limits)]
     if not within:
         least = {n: min((_cost(t, n) for t in whole), default=np.nan) for n in limits}
