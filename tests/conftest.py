@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
+#: They take minutes each: begun last, one of them would be waited for alone.
+LONGEST = ("test_workers.py", "test_tuner.py", "test_many_machines.py")
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items):
+    """The longest files first."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
