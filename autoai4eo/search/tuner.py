@@ -197,6 +197,9 @@ class Tuner(AutoTuner):
             kept = trial.user_attrs
             if "fingerprint" in kept:
                 self.budget.remember(kept["fingerprint"], kept["cost"])
+        # a million objects of libraries: looking through them for garbage after every
+        # network takes as long as building one
+        gc.freeze()
 
     def work(
         self,

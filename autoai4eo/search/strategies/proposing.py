@@ -13,7 +13,7 @@ from autoai4eo.search.candidates import Candidates, Values
 from autoai4eo.search.strategies.base import HandsOut
 from autoai4eo.search.strategies.limits import excess
 
-_ROUNDS, _SCREENED = 2, 3  # how often so many are built to compare their exact costs
+_ROUNDS, _SCREENED = 2, 2  # how often so many are built to compare their exact costs
 _SHORTLIST = 500  # ranked again after that
 
 
