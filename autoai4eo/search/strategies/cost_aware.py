@@ -61,7 +61,7 @@ class CostAware(ProposingSampler):
                 return self._spread(pool, costs, networks, rng)
             return self._ranked(pool, costs, networks, figures, rows, models)
 
-        return self.first_of(pool, earlier, ranked, rng)
+        return self.first_of(pool, earlier, ranked)
 
     def _spread(
         self,

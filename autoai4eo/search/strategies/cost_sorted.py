@@ -38,7 +38,7 @@ class CostSorted(ProposingSampler):
             # within a front at random
             return np.lexsort((rng.random(len(pool)), fronts(figures)))
 
-        return self.first_of(candidates.draw(_POOL, rng), earlier, ranked, rng)
+        return self.first_of(candidates.draw(_POOL, rng), earlier, ranked)
 
 
 def promising(

@@ -13,8 +13,7 @@ from autoai4eo.search.candidates import Candidates, Values
 from autoai4eo.search.strategies.base import HandsOut
 from autoai4eo.search.strategies.limits import excess
 
-_TRIED = 6  # built in the end at most, until one fits
-_ROUNDS, _SCREENED = 2, 2  # how often so many are built to compare their exact costs
+_ROUNDS, _SCREENED = 2, 3  # how often so many are built to compare their exact costs
 _SHORTLIST = 500  # ranked again after that
 
 
@@ -55,7 +54,6 @@ class ProposingSampler(HandsOut):
         pool: list[Values],
         earlier: Sequence[FrozenTrial],
         ranked: Callable[[list[Values], np.ndarray], np.ndarray],
-        rng: np.random.Generator,
     ) -> Values | None:
         """The best of those that the limits allow and nobody tried, if there is one.
 
@@ -68,7 +66,6 @@ class ProposingSampler(HandsOut):
             earlier: all trials before.
             ranked: from candidates and their costs (n, costs) to their order, best
                 first; it may leave some out.
-            rng: seeded for this trial.
         """
         candidates = self.setting.candidates
         for remaining in reversed(range(_ROUNDS + 1)):
@@ -79,13 +76,15 @@ class ProposingSampler(HandsOut):
             over = excess(costs, candidates.costs, self.setting.limits)
             allowed = np.flatnonzero(over <= 0)
             if len(allowed) == 0:
-                # Nothing fits by estimate: what is nearest, varied until it does.
-                nearest = np.argsort(over, kind="stable")[:_TRIED]
-                return self.limits.first((pool[i] for i in nearest), rng)
+                # Nothing fits by estimate: the nearest tells most about the limit.
+                few = [pool[i] for i in np.argsort(over, kind="stable")[:_SCREENED]]
+                if not remaining or not self.limits.screen(few):
+                    return few[0]
+                continue
             order = allowed[ranked([pool[i] for i in allowed], costs[allowed])]
-            if not remaining:
-                return self._built([pool[i] for i in order[:_TRIED]], earlier)
             few = [pool[i] for i in order[:_SCREENED]]
+            if not remaining:
+                return self._built(few, earlier)
             if not self.limits.screen(few):
                 return few[0]
             if len(order) > _SHORTLIST:
