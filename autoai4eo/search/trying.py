@@ -142,6 +142,9 @@ class Trying:
                 f"trial {trial.number}   out of memory: again with batches of "
                 f"{training.batch_size}"
             )
+            # the epochs that it got through count for nothing then
+            (folder / HISTORY).unlink(missing_ok=True)
+            (folder / checkpoint.FILE).unlink(missing_ok=True)
             self._tuner.hypermodel.steps = training.steps
             model = self._tuner.build(_as_built(hp), seed)
             best = self._train(trial, frozen, model, training, seed, folder)

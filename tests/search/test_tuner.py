@@ -298,22 +298,24 @@ class OutOfMemory(keras.callbacks.Callback):
         super().__init__()
         self.most = most
 
-    def on_train_begin(self, logs=None):
-        if self.params["steps"] < 48 / self.most:
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 1 and self.params["steps"] < 48 / self.most:
             raise MemoryError("RESOURCE_EXHAUSTED: no more")
 
 
 def test_out_of_memory_halves_the_batch_once(tmp_path):
     model = small.model(tmp_path, max_trials=1)
-    given = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
+    given = {"validation_data": small.dataset(seed=1), "epochs": 2, "verbose": 0}
     model.fit(DATA, batch_size=16, callbacks=[OutOfMemory(8)], **given)
+    history = (model.run / "trials" / "0" / "history.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in history] == ["epoch", "1", "2"]
     assert open_study(model.run).trials[0].user_attrs["batch_size"] == 8
     assert list(model.trials()["status"]) == ["complete"]
 
 
 def test_out_of_memory_twice_fails_the_trial(tmp_path):
     model = small.model(tmp_path, max_trials=1)
-    given = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
+    given = {"validation_data": small.dataset(seed=1), "epochs": 2, "verbose": 0}
     with pytest.raises(RuntimeError, match=r"every trial failed.*RESOURCE"):
         model.fit(DATA, batch_size=16, callbacks=[OutOfMemory(4)], **given)
 
