@@ -1,10 +1,12 @@
 """Strategies by name: how the next candidate is chosen.
 
-A strategy is an Optuna sampler. Its lifecycle for one trial: `before_trial`, then
-`sample_relative` and, for every hyperparameter that this did not cover,
-`sample_independent`, in the order in which the blocks name them, then `after_trial`
-with what came out. Everything that it knows it reads from the study. One that decides
-on whole candidates is a `proposing.ProposingSampler`.
+A strategy is an Optuna sampler: asked before a trial (`before_trial`), for values as
+the blocks name them (`sample_independent`), and told how the trial ended
+(`after_trial`). It decides on a whole candidate first and hands that out
+(`base.HandsOut.decide`), within the limits of the search; those that rank networks by
+their costs are `ProposingSampler`s, and Optuna's own (`samplers.OptunaSampler`) draw
+value by value where there are no limits. What it knows it reads from the study, which
+several workers share.
 
 A new strategy is a file here, whose function or class makes the sampler for a
 `Setting`, and its name in `STRATEGIES`.
