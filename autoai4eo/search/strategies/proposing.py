@@ -13,7 +13,9 @@ from autoai4eo.search.candidates import Candidates, Values
 from autoai4eo.search.strategies.base import HandsOut
 from autoai4eo.search.strategies.limits import excess
 
-_ROUNDS, _SCREENED = 2, 3  # how often so many are built to compare their exact costs
+_ROUNDS, _SCREENED = 2, 2  # how often so many are built to compare their exact costs
+_SPREAD = 3  # are built where nothing fits
+_LOOKED_AT = 6  # of the best in the end, until one fits
 _SHORTLIST = 500  # ranked again after that
 
 
@@ -76,15 +78,18 @@ class ProposingSampler(HandsOut):
             over = excess(costs, candidates.costs, self.setting.limits)
             allowed = np.flatnonzero(over <= 0)
             if len(allowed) == 0:
-                # Nothing fits by estimate: the nearest tells most about the limit.
-                few = [pool[i] for i in np.argsort(over, kind="stable")[:_SCREENED]]
+                # Nothing fits by estimate: the nearest tells most about the limit, and
+                # what is farther away whether the estimate is to be trusted.
+                nearest = [pool[i] for i in np.argsort(over, kind="stable")]
+                spread = np.linspace(0, len(pool) - 1, _SPREAD).astype(int)
+                few = [nearest[i] for i in spread]
                 if not remaining or not self.limits.screen(few):
-                    return few[0]
+                    return nearest[0]
                 continue
             order = allowed[ranked([pool[i] for i in allowed], costs[allowed])]
-            few = [pool[i] for i in order[:_SCREENED]]
             if not remaining:
-                return self._built(few, earlier)
+                return self._built([pool[i] for i in order[:_LOOKED_AT]], earlier)
+            few = [pool[i] for i in order[:_SCREENED]]
             if not self.limits.screen(few):
                 return few[0]
             if len(order) > _SHORTLIST:
