@@ -44,7 +44,8 @@ class Weights:
 
     ``file`` is a Keras weight file (.h5 of Keras 2, .weights.h5) of the network with or
     without its top; ``url`` and ``sha256`` are where to get it and what it must be.
-    ``from_keras`` leaves the download to `keras.applications`.
+    ``from_keras`` leaves the download to `keras.applications`. ``level`` is the
+    processing level of the scenes that the network was trained on, where known.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Weights:
     sha256: str | None = None
     file: str | None = None
     from_keras: bool = False
+    level: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The record, ready for JSON."""
@@ -147,6 +149,7 @@ CATALOGUE = {
             "3_classification/model/"
             "S2_RESNET20_BS16_LR2e-4_IN32-32-10_PRO-52-0R12_2019-06-27.h5",
             sha256="a4348f55e21039b81aec6f57b1c943c851dc70c5b79e025fb9e93438cc1e730f",
+            level="L1C",  # of the mosaics of Schmitt et al. 2019, ISPRS Annals IV-2/W7
         ),
         Weights(
             name="lcz42-resnet20-s1",

@@ -28,6 +28,28 @@ LCZ42_CLASSES: tuple[str, ...] = (
     "G water",
 )
 
+# Red, green, blue as WUDAPT draws them (Demuzere et al. 2021,
+# doi:10.3389/fenvs.2021.637455).
+LCZ42_COLOURS: tuple[tuple[int, int, int], ...] = (
+    (140, 0, 0),
+    (209, 0, 0),
+    (255, 0, 0),
+    (191, 77, 0),
+    (255, 102, 0),
+    (255, 153, 85),
+    (250, 238, 5),
+    (188, 188, 188),
+    (255, 204, 170),
+    (85, 85, 85),
+    (0, 106, 0),
+    (0, 170, 0),
+    (100, 133, 37),
+    (185, 219, 121),
+    (0, 0, 0),
+    (251, 247, 174),
+    (106, 106, 255),
+)
+
 LCZ42_SEN1_BANDS = SENTINEL1_SO2SAT.bands
 LCZ42_SEN2_BANDS = SENTINEL2.pick(
     "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"

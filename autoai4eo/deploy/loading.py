@@ -42,15 +42,7 @@ def load_finalist(run: Path) -> keras.Model:
     Raises:
         UserError: no run, or one without a finished search.
     """
-    read_run(run)
-    path = run / "best" / "model.keras"
-    if not path.is_file():
-        best_trial(open_study(run))
-        raise UserError(
-            f"{run}: expected a finished search, found one that was broken off; "
-            "`autoai4eo fit` with the same folder goes on with it, or choose --trial"
-        )
-    return load_model(path)
+    return load_model(network_file(run))
 
 
 def load_network(path: Path, trial: int | None = None) -> keras.Model:
@@ -59,17 +51,32 @@ def load_network(path: Path, trial: int | None = None) -> keras.Model:
     Raises:
         UserError: there is none.
     """
-    if not path.is_dir():
-        return load_model(path)
+    return load_model(network_file(path, trial) if path.is_dir() else path)
+
+
+def network_file(run: Path, trial: int | None = None) -> Path:
+    """The ``.keras`` file of a run's finalist, or of one of its trials.
+
+    Raises:
+        UserError: no run, one without a finished search, or no such trial.
+    """
+    read_run(run)
     if trial is None:
-        return load_finalist(path)
-    read_run(path)
-    network = path / "trials" / str(trial) / "model.keras"
-    if not network.is_file():
-        kept = sorted(int(p.parent.name) for p in path.glob("trials/*/model.keras"))
+        path = run / "best" / "model.keras"
+        if not path.is_file():
+            best_trial(open_study(run))
+            raise UserError(
+                f"{run}: expected a finished search, found one that was broken off; "
+                "`autoai4eo fit` with the same folder goes on with it, or choose "
+                "--trial"
+            )
+        return path
+    path = run / "trials" / str(trial) / "model.keras"
+    if not path.is_file():
+        kept = sorted(int(p.parent.name) for p in run.glob("trials/*/model.keras"))
         raise UserError(
-            f"{path}: expected a trained trial {trial}, found "
-            f"{', '.join(map(str, kept)) or 'none'}; `autoai4eo trials {path}` lists "
+            f"{run}: expected a trained trial {trial}, found "
+            f"{', '.join(map(str, kept)) or 'none'}; `autoai4eo trials {run}` lists "
             "them"
         )
-    return load_model(network)
+    return path

@@ -1,0 +1,117 @@
+"""``map``: a scene in, a georeferenced class map out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.errors import UserError
+
+
+def map(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A run folder, a .keras, SavedModel or .onnx file, or a name of the "
+            "weight catalogue such as lcz42-resnet20-s2."
+        ),
+    ],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="SCENE... OUT.tif",
+            help="GeoTIFFs, VRTs or a SAFE folder of one place, and last the map.",
+        ),
+    ],
+    bands: Annotated[
+        str | None,
+        typer.Option(help="B02,B03,…: the scene's bands in their order."),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(help="Value = digital number × scale + offset.")
+    ] = 1.0,
+    offset: Annotated[float, typer.Option(help="See --scale.")] = 0.0,
+    stride: Annotated[
+        int | None,
+        typer.Option(help="Pixels to a cell. By default the model's map step, or 10."),
+    ] = None,
+    season: Annotated[
+        list[Path] | None,
+        typer.Option(help="A further scene of the place; probabilities are averaged."),
+    ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Write those of all classes.")
+    ] = False,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Cells under it have no class.")
+    ] = 0.0,
+    share: Annotated[
+        bool | None,
+        typer.Option(
+            help="Compute once what windows have in common. By default where that is "
+            "provably equal.",
+        ),
+    ] = None,
+    min_agreement: Annotated[
+        float, typer.Option(min=0, max=1, help="With exact windows, for --share.")
+    ] = 0.99,
+    trial: Annotated[
+        int | None, typer.Option(help="This trial of the run, not its finalist.")
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option(help="The file of the catalogue's weights.")
+    ] = None,
+    allow_no_crs: Annotated[bool, typer.Option("--allow-no-crs")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet")] = False,
+) -> None:
+    """Classify a scene: writes a georeferenced map of classes."""
+    *scene, out = paths
+    if not scene:
+        raise UserError(
+            f"map: expected MODEL SCENE OUT.tif, found no scene before {out}; name the "
+            "scene, then the map"
+        )
+    with hushed():
+        from autoai4eo import deploy
+    classifier = deploy.load_classifier(model, trial=trial, weights=weights)
+    deploy.map_scene(
+        classifier,
+        scene,
+        out,
+        bands=None if bands is None else bands.split(","),
+        scale=scale,
+        offset=offset,
+        stride=stride,
+        seasons=season or (),
+        probabilities=probabilities,
+        min_confidence=min_confidence,
+        share=share,
+        min_agreement=min_agreement,
+        overwrite=overwrite,
+        allow_no_crs=allow_no_crs,
+        verbose=not quiet,
+    )
+    if not quiet:
+        _tell(out, classifier.classes)
+
+
+def _tell(out: Path, classes: tuple[str, ...]) -> None:
+    """How much of the map each class has."""
+    import numpy as np
+
+    from autoai4eo.deploy.mapping import thumbnail
+
+    cells = thumbnail(out, 2000)
+    counts = np.bincount(cells.ravel(), minlength=len(classes) + 1)
+    known = counts[1:].sum()
+    rows = [
+        [number, classes[number - 1], f"{counts[number] / known:.1%}"]
+        for number in np.argsort(-counts[1:], kind="stable") + 1
+        if counts[number]
+    ]
+    title = f"{out}: {cells.shape[0]} × {cells.shape[1]} cells, {known:,} with data"
+    console.print(table(title, ["value", "class", "share"], rows))

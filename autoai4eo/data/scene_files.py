@@ -1,0 +1,89 @@
+"""The files of a scene, and what their names say: bands, processing level, baseline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from autoai4eo.data.sensors import canonical
+from autoai4eo.errors import UserError
+
+SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
+# As ESA writes it (T30SXH_20200101T105441_B8A_20m.jp2), and BigEarthNet (…_B8A.tif).
+_BAND = re.compile(r"(?:^|[_.-])(B\d{1,2}A?|VV|VH)(?=[_.-]|$)", re.IGNORECASE)
+_METRES = re.compile(r"_(\d{2})m$", re.IGNORECASE)
+_LEVEL = re.compile(r"(?:MSI|Level-|_)(L?[12][AC])(?=[_.]|$)", re.IGNORECASE)
+_BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
+
+
+def scene_files(paths: Sequence[Path]) -> list[Path]:
+    """The rasters of a scene: files as they are given, of a folder its band files.
+
+    A folder is a SAFE product or any other with one file per band; of a band that lies
+    there in several resolutions the finest is taken.
+
+    Raises:
+        UserError: a path is not there, or a folder has no band files.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if path.is_dir():
+            found += _band_files(path)
+        elif path.is_file():
+            found.append(path)
+        else:
+            raise UserError(
+                f"{path}: expected a GeoTIFF, a VRT or a folder of band files, found "
+                "nothing of this name; check the path"
+            )
+    return found
+
+
+def _band_files(folder: Path) -> list[Path]:
+    finest: dict[str, tuple[int, Path]] = {}
+    for path in sorted(folder.rglob("*")):
+        name = band_in(path)
+        # a SAFE product has quality masks of each band beside its images
+        if name is None or not path.is_file() or "QI_DATA" in path.parts:
+            continue
+        told = _METRES.search(path.stem)
+        metres = int(told[1]) if told else 0
+        if name in finest and finest[name][0] == metres:
+            raise UserError(
+                f"{folder}: expected one file of the band {name}, found "
+                f"{finest[name][1].name} and {path.name}; give the files themselves"
+            )
+        if name not in finest or metres < finest[name][0]:
+            finest[name] = (metres, path)
+    if not finest:
+        raise UserError(
+            f"{folder}: expected files with a band in their names, such as "
+            f"…_B02.tif or …_B02_10m.jp2, found none; give the files themselves"
+        )
+    return [path for _, path in finest.values()]
+
+
+def band_in(path: Path) -> str | None:
+    """The band that the name of a raster file tells, if it does."""
+    if path.suffix.lower() not in SUFFIXES:
+        return None
+    told = _BAND.findall(path.stem)
+    return canonical(told[-1]) if told else None
+
+
+def level_in(texts: Iterable[str]) -> str | None:
+    """The processing level (``L1C`` or ``L2A``) that a name or a tag tells."""
+    for text in texts:
+        for told in _LEVEL.findall(text):
+            return "L" + told.upper().lstrip("L")
+    return None
+
+
+def has_offset(path: Path) -> bool:
+    """Whether it is a Sentinel-2 product whose digital numbers are 1,000 too high.
+
+    ESA's processing baseline 04.00 of January 2022, which is part of a product's name.
+    """
+    told = _BASELINE.search(str(path))
+    return told is not None and int(told[1]) >= 4

@@ -1,0 +1,300 @@
+"""A finished classifier of any format, with what must be known of it to use it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.data.lcz42 import LCZ42_CLASSES
+from autoai4eo.data.sensors import canonical
+from autoai4eo.deploy.loading import load_model, network_file
+from autoai4eo.errors import UserError
+from autoai4eo.search.run_folder import read_run
+
+METADATA = "model.json"
+_FEW_LINES = (
+    '{"properties": {"mlm:input": [{"name": "image", "bands": ["B02", "B03", "B04"]}], '
+    '"mlm:output": [{"classification:classes": [{"value": 1, "name": "water"}, …]}]}}'
+)
+
+Pixels = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """From patches to class probabilities, whatever runs it.
+
+    Attributes:
+        path: where it came from.
+        bands: by input, the names of its bands in order.
+        window: height and width of a patch.
+        classes: names, in the order of the probabilities.
+        predict: float32 (N, height, width, bands) by input -> float32 (N, classes).
+        fingerprint: equal only for equal weights.
+        level: processing level of the scenes it was made for, where known.
+        map_step: pixels between neighbouring windows that it was made for, if any.
+        network: the Keras network, where there is one.
+        typical: by input, the 2nd and 98th percentile of each band in the training
+            data, (2, bands), where known.
+    """
+
+    path: str
+    bands: Mapping[str, tuple[str, ...]]
+    window: tuple[int, int]
+    classes: tuple[str, ...]
+    predict: Callable[[Pixels], np.ndarray]
+    fingerprint: str
+    level: str | None = None
+    map_step: int | None = None
+    network: keras.Model | None = None
+    typical: Mapping[str, np.ndarray] | None = None
+
+
+def load_classifier(
+    model: str | Path, *, trial: int | None = None, weights: str | Path | None = None
+) -> Classifier:
+    """A run, a ``.keras``, SavedModel or ONNX file, or weights of the catalogue.
+
+    What a file does not tell itself (bands, class names) is read from ``model.json``
+    beside it, as `export` writes it: a STAC item with the MLM extension, of which the
+    names of bands and classes suffice.
+
+    Args:
+        model: a path, or a name of `autoai4eo.blocks.catalogue.CATALOGUE`.
+        trial: of a run; None: its finalist.
+        weights: the file of the catalogue's weights, where it is not in the cache.
+
+    Raises:
+        UserError: there is no such model, or what must be known of it is not there.
+    """
+    from autoai4eo.blocks.catalogue import CATALOGUE
+
+    path = Path(model)
+    if str(model) in CATALOGUE:
+        return _of_catalogue(str(model), weights)
+    if weights is not None:
+        raise UserError(
+            f"weights: expected with a name of the catalogue ({', '.join(CATALOGUE)}), "
+            f"got it with {model}; leave it out"
+        )
+    if (path / "saved_model.pb").is_file():
+        return _of_savedmodel(path)
+    if path.suffix == ".onnx" and path.is_file():
+        return _of_onnx(path)
+    if path.is_dir():
+        return _of_run(path, trial)
+    return _of_keras_file(path)
+
+
+def _of_catalogue(name: str, file: str | Path | None) -> Classifier:
+    from autoai4eo.blocks.catalogue import find_weights
+    from autoai4eo.blocks.weights import load_classifier as load
+    from autoai4eo.blocks.weights import locate
+
+    record = find_weights(name, file)
+    network = load(record)
+    if record.scaling.quantity is None:
+        raise UserError(
+            f"{name}: expected weights for reflectance, found ones whose bands "
+            f"({', '.join(b.name for b in record.bands)}) were each standardised over "
+            "their scene; use another model"
+        )
+    node = network.inputs[0]
+    bands = tuple(band.name for band in record.bands)
+    shift = np.array(record.scaling.shift, np.float32)
+    forward = _keras_forward(network)
+    mean, std = np.array(record.scaling.mean), np.array(record.scaling.std)
+    return Classifier(
+        path=name,
+        bands={node.name: bands},
+        window=(node.shape[1], node.shape[2]),
+        classes=LCZ42_CLASSES,
+        predict=lambda pixels: forward({node.name: pixels[node.name] - shift}),
+        fingerprint=_digest(locate(record)),
+        level=record.level,
+        # where a network wants a shift its own layers do not do it
+        network=network if not shift.any() else None,
+        typical={node.name: np.stack([mean - 2 * std, mean + 2 * std])},
+    )
+
+
+def _of_run(run: Path, trial: int | None) -> Classifier:
+    file = network_file(run, trial)
+    network = load_model(file)
+    known = read_run(run)
+    data = known["data"]["training"]
+    levels = {spec.get("level") for spec in data["inputs"]} - {None}
+    return Classifier(
+        path=str(run),
+        bands={s["name"]: tuple(s["bands"]) for s in data["inputs"]},
+        window=_window(network, str(run)),
+        classes=tuple(data["classes"]),
+        predict=_keras_forward(network),
+        fingerprint=_digest(file),
+        level=levels.pop() if len(levels) == 1 else None,
+        map_step=known["arguments"].get("map_step"),
+        network=network,
+        typical=_typical(run / "statistics.json"),
+    )
+
+
+def _typical(path: Path) -> dict[str, np.ndarray] | None:
+    if not path.is_file():
+        return None
+    inputs = json.loads(path.read_text())["inputs"]
+    return {
+        name: np.array([told["p2"], told["p98"]], float)
+        for name, told in inputs.items()
+    }
+
+
+def _of_keras_file(path: Path) -> Classifier:
+    network = load_model(path)
+    names = [node.name for node in network.inputs]
+    told = _metadata(path.parent / METADATA, names, network.output_shape[-1])
+    return Classifier(
+        path=str(path),
+        window=_window(network, str(path)),
+        predict=_keras_forward(network),
+        fingerprint=_digest(path),
+        network=network,
+        **told,
+    )
+
+
+def _of_savedmodel(path: Path) -> Classifier:
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise UserError(
+            f"{path}: expected TensorFlow to run a SavedModel, found none; install it"
+        ) from None
+    model = tf.saved_model.load(str(path))
+    serve = model.signatures["serving_default"]
+    wanted = serve.structured_input_signature[1]
+    shapes = {name: tuple(spec.shape)[1:] for name, spec in wanted.items()}
+    (output,) = serve.structured_outputs
+    classes = serve.structured_outputs[output].shape[-1]
+
+    def predict(pixels: Pixels) -> np.ndarray:
+        given = {name: tf.constant(values) for name, values in pixels.items()}
+        return np.asarray(model.signatures["serving_default"](**given)[output])
+
+    return Classifier(
+        path=str(path),
+        window=_one_size(shapes, str(path)),
+        predict=predict,
+        fingerprint=_digest(*sorted(p for p in path.rglob("*") if p.is_file())),
+        **_metadata(path / METADATA, list(shapes), classes),
+    )
+
+
+def _of_onnx(path: Path) -> Classifier:
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            f"{path}: expected onnxruntime to run it, found none; "
+            'pip install "autoai4eo[onnx]"'
+        ) from None
+    try:
+        session = onnxruntime.InferenceSession(
+            str(path), providers=onnxruntime.get_available_providers()
+        )
+    except Exception as error:  # onnxruntime's have no common class
+        raise UserError(
+            f"{path}: expected an ONNX network, found a file that onnxruntime cannot "
+            f"read ({str(error).splitlines()[0]}); export it again"
+        ) from None
+    shapes = {node.name: tuple(node.shape)[1:] for node in session.get_inputs()}
+    classes = session.get_outputs()[0].shape[-1]
+    return Classifier(
+        path=str(path),
+        window=_one_size(shapes, str(path)),
+        predict=lambda pixels: session.run(None, dict(pixels))[0],
+        fingerprint=_digest(path),
+        **_metadata(path.parent / METADATA, list(shapes), classes),
+    )
+
+
+def _metadata(path: Path, inputs: Sequence[str], classes: int) -> dict[str, Any]:
+    """Bands, classes, level and map step, as ``model.json`` tells them.
+
+    Raises:
+        UserError: there is none, or one of other inputs or classes.
+    """
+    try:
+        told = json.loads(path.read_text())["properties"]
+        bands = {
+            given["name"]: tuple(
+                canonical(b if isinstance(b, str) else b["name"])
+                for b in given["bands"]
+            )
+            for given in told["mlm:input"]
+        }
+        (output,) = told["mlm:output"]
+        ordered = sorted(output["classification:classes"], key=lambda c: c["value"])
+        names = tuple(str(c["name"]) for c in ordered)
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: expected what the network's bands and classes are, found no such "
+            f"file; export the run with autoai4eo, or write {_FEW_LINES}"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"{path}: expected a STAC item with the MLM extension, found something else"
+            f" ({type(error).__name__}: {error}); of it this suffices: {_FEW_LINES}"
+        ) from None
+    if set(bands) != set(inputs) or len(names) != classes:
+        raise UserError(
+            f"{path}: expected the inputs {', '.join(inputs)} and {classes} classes of "
+            f"the network, found {', '.join(bands)} and {len(names)}; correct it"
+        )
+    return {
+        "bands": {name: bands[name] for name in inputs},
+        "classes": names,
+        "level": told.get("autoai4eo:level"),
+        "map_step": told.get("autoai4eo:map_step"),
+    }
+
+
+def _digest(*files: Path) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _keras_forward(network: keras.Model) -> Callable[[Pixels], np.ndarray]:
+    names = [node.name for node in network.inputs]
+
+    def predict(pixels: Pixels) -> np.ndarray:
+        given: Any = [pixels[name] for name in names]
+        if isinstance(network, keras.Sequential):
+            return np.asarray(network.predict_on_batch(given[0]))
+        given = keras.tree.pack_sequence_as(network.input, given)
+        return np.asarray(network.predict_on_batch(given))
+
+    return predict
+
+
+def _window(network: keras.Model, path: str) -> tuple[int, int]:
+    return _one_size({n.name: tuple(n.shape)[1:] for n in network.inputs}, path)
+
+
+def _one_size(shapes: Mapping[str, tuple[Any, ...]], path: str) -> tuple[int, int]:
+    sizes = {shape[:2] for shape in shapes.values()}
+    if len(sizes) != 1 or not all(isinstance(n, int) for n in next(iter(sizes))):
+        told = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
+        raise UserError(
+            f"{path}: expected a classifier of patches of one known size, found {told};"
+            " use a network made for patches"
+        )
+    return sizes.pop()

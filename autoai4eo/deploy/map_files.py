@@ -1,0 +1,177 @@
+"""Maps as files: Cloud-Optimized GeoTIFFs, and a picture."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
+from autoai4eo.data.scene import Grid
+from autoai4eo.files import in_one_step
+
+NODATA = 0
+_BLOCK = 256
+_SMALLEST = 16  # of the coarsest overview, cells
+
+Rgb = tuple[int, int, int]
+
+
+def colours(classes: Sequence[str]) -> list[Rgb]:
+    """A colour for each class; for the local climate zones their usual ones."""
+    if tuple(classes) == LCZ42_CLASSES:
+        return list(LCZ42_COLOURS)
+    # hues as far apart as they can be, neighbours unequally bright
+    made = [
+        colorsys.hsv_to_rgb(i / len(classes), 0.75, 0.95 if i % 2 else 0.65)
+        for i in range(len(classes))
+    ]
+    return [(round(255 * r), round(255 * g), round(255 * b)) for r, g, b in made]
+
+
+class MapFile:
+    """A GeoTIFF that is written by windows and becomes Cloud-Optimized in the end.
+
+    A context manager; where the writing fails nothing is left.
+
+    Args:
+        path: its final name.
+        grid: of its cells.
+        dtype: of its values.
+        nodata: what means that there are none.
+        names: of its bands.
+        average: whether overviews are means, not the most frequent values.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        grid: Grid,
+        dtype: str,
+        nodata: float,
+        names: Sequence[str],
+        *,
+        average: bool,
+    ) -> None:
+        self.path = path
+        self._average = average
+        self._names = names
+        self._profile = {
+            "driver": "GTiff",
+            "dtype": dtype,
+            "nodata": nodata,
+            "count": len(names),
+            "height": grid.height,
+            "width": grid.width,
+            "crs": grid.crs,
+            "transform": grid.transform,
+            "tiled": True,
+            "blockxsize": _BLOCK,
+            "blockysize": _BLOCK,
+            "bigtiff": "if_safer",
+        }
+        self._stack = ExitStack()
+
+    def __enter__(self) -> MapFile:
+        import rasterio
+
+        self._final = self._stack.enter_context(in_one_step(self.path))
+        self._plain = self._final.with_name(f"{self._final.name}.plain.tif")
+        self._stack.callback(self._plain.unlink, missing_ok=True)
+        self._file = rasterio.open(self._plain, "w", **self._profile)
+        for i, name in enumerate(self._names, start=1):
+            self._file.set_band_description(i, name)
+        return self
+
+    def write(self, values: np.ndarray, row: int, column: int) -> None:
+        """Values (rows, columns) or (rows, columns, bands) from a first cell on."""
+        from rasterio.windows import Window
+
+        bands = np.atleast_3d(values).transpose(2, 0, 1)
+        rows, columns = bands.shape[1:]
+        self._file.write(bands, window=Window(column, row, columns, rows))
+
+    def tag(self, tags: dict[str, str], band: int | None = None) -> None:
+        """Metadata of the file or of a band."""
+        self._file.update_tags(band or 0, **tags)
+
+    def colour(self, table: dict[int, tuple[int, ...]]) -> None:
+        """The colours of a map of classes."""
+        self._file.write_colormap(1, table)
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+        try:
+            if kind is None:
+                self._finish()
+            else:
+                self._file.close()
+        except BaseException as error:
+            self._stack.__exit__(type(error), error, error.__traceback__)
+            raise
+        self._stack.__exit__(kind, value, trace)
+
+    def _finish(self) -> None:
+        from rasterio.enums import Resampling
+        from rasterio.shutil import copy
+
+        factors, factor = [], 2
+        while min(self._file.shape) // factor >= _SMALLEST:
+            factors.append(factor)
+            factor *= 2
+        how = Resampling.average if self._average else Resampling.mode
+        if factors:
+            self._file.build_overviews(factors, how)
+        self._file.close()
+        copy(
+            str(self._plain),
+            str(self._final),
+            driver="COG",
+            blocksize=_BLOCK,
+            compress="DEFLATE",
+            predictor="YES" if self._average else "NO",
+            bigtiff="IF_SAFER",
+            overview_resampling=how.name,
+        )
+
+
+def picture(
+    read: Callable[[int], np.ndarray], classes: Sequence[str], title: str, path: Path
+) -> None:
+    """A PNG of a map of classes with its legend.
+
+    Args:
+        read: gives the map, uint8 (rows, columns), at about so many cells an edge.
+        classes: names; class 1 is the first.
+        title: what it is.
+        path: of the PNG.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    shown = read(1000)
+    table = np.array([(255, 255, 255), *colours(classes)], np.uint8)
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(table[shown], interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=11)
+    share = np.bincount(shown[shown > 0], minlength=len(table)) / max(
+        1, (shown > 0).sum()
+    )
+    there = [i for i in np.argsort(-share) if share[i] > 0]
+    figure.legend(
+        handles=[
+            Patch(color=table[i] / 255, label=f"{classes[i - 1]}  {share[i]:.1%}")
+            for i in there
+        ],
+        loc="outside right upper",
+        frameon=False,
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with in_one_step(path) as temporary:
+        FigureCanvasAgg(figure).print_png(str(temporary))

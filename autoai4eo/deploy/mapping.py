@@ -1,0 +1,484 @@
+"""A scene in, a georeferenced map of classes out."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.cost.sharing import NotShared, shared
+from autoai4eo.data.scene import Scene
+from autoai4eo.deploy.cells import Cells, Tile, covered, windows
+from autoai4eo.deploy.classifiers import Classifier, load_classifier
+from autoai4eo.deploy.map_files import NODATA, MapFile, colours, picture
+from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step
+
+STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
+BATCH = 256
+_SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300
+
+#: From the pixels of a tile, (h, w, bands) by input, and the cells wanted of it, bool
+#: (rows, columns), to the probabilities of these, float32 (n, classes).
+Forward = Callable[[dict[str, np.ndarray], np.ndarray], np.ndarray]
+ScenePaths = str | Path | Sequence[str | Path]
+
+
+def map_scene(
+    model: str | Path | Classifier,
+    scene: ScenePaths,
+    out: str | Path,
+    *,
+    stride: int | None = None,
+    seasons: Sequence[ScenePaths] = (),
+    bands: Sequence[str] | None = None,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    probabilities: bool = False,
+    min_confidence: float = 0.0,
+    share: bool | None = None,
+    min_agreement: float = 0.99,
+    trial: int | None = None,
+    weights: str | Path | None = None,
+    overwrite: bool = False,
+    allow_no_crs: bool = False,
+    verbose: int = 1,
+) -> Path:
+    """Classifies the windows of a scene and writes the map of their classes.
+
+    ``OUT.tif`` has the classes, uint8 from 1, 0 where more than half of a window has no
+    data or is outside of the scene; ``OUT_confidence.tif`` the probability of that
+    class, float32; ``OUT_probabilities.tif``, where asked for, those of all. All are
+    Cloud-Optimized GeoTIFFs on the scene's grid, coarser by `stride`. Broken off, the
+    same call goes on with the tiles that are missing.
+
+    Args:
+        model: a run, a ``.keras``, SavedModel or ONNX file, a name of the weight
+            catalogue, or what `load_classifier` gave.
+        scene: GeoTIFFs, VRTs or folders of band files (SAFE) of one place, of all
+            sensors that the network wants; bands are matched by name.
+        out: the map's path, ``.tif``.
+        stride: pixels between windows, and the size of a cell; None: the map step that
+            the network was made for, else 10.
+        seasons: further scenes of the place; probabilities are averaged over all before
+            the class is chosen.
+        bands: names of the scene's bands in their order, where it does not tell them.
+        scale, offset: value = digital number × scale + offset, for all but radar bands.
+        probabilities: whether those of all classes are written.
+        min_confidence: a cell under it has no class.
+        share: computes what windows have in common once. None: where that is provably
+            equal; True: elsewhere, too, if it agrees with `min_agreement` of a sample
+            of this scene's windows; False: never.
+        min_agreement: see `share`.
+        trial: of a run; None: its finalist.
+        weights: the file of the catalogue's weights, where it is not in the cache.
+        overwrite: replaces a map that is there.
+        allow_no_crs: takes a scene without a coordinate reference system.
+        verbose: 0 keeps quiet.
+
+    Returns:
+        The path of the map.
+
+    Raises:
+        UserError: model, scene or output that cannot be used; no cell has data.
+    """
+    out = Path(out)
+    _check_out(out, overwrite)
+    classifier = (
+        model
+        if isinstance(model, Classifier)
+        else load_classifier(model, trial=trial, weights=weights)
+    )
+    if stride is None:
+        stride = classifier.map_step or STRIDE
+    if stride < 1:
+        raise UserError(f"stride: expected 1 pixel or more, got {stride}")
+    with ExitStack() as opened:
+        scenes: list[Scene] = []
+        for paths in (scene, *seasons):
+            one = Scene(
+                paths,
+                bands,
+                scale=scale,
+                offset=offset,
+                grid=scenes[0].grid if scenes else None,
+                allow_no_crs=allow_no_crs,
+            )
+            scenes.append(opened.enter_context(one))
+            _check(classifier, one)
+        grid = scenes[0].grid
+        cells = Cells((grid.height, grid.width), classifier.window, stride)
+        forward = _forward(classifier, scenes, cells, share, min_agreement, verbose)
+        asked = _asked(
+            classifier, scenes, [stride, scale, offset, share, probabilities]
+        )
+        with _Tiles(out, asked, probabilities) as tiles:
+            _compute(classifier, scenes, cells, forward, tiles, verbose)
+            _write(out, tiles, cells, classifier, scenes, probabilities, min_confidence)
+            tiles.forget()
+    if Path(classifier.path, "run.json").is_file():
+        name = Path(classifier.path, "maps", f"{out.stem}.png")
+        picture(lambda size: thumbnail(out, size), classifier.classes, out.stem, name)
+    return out
+
+
+def thumbnail(path: Path, size: int) -> np.ndarray:
+    """A map, uint8 (rows, columns), read at no more than so many cells an edge."""
+    import rasterio
+
+    with rasterio.open(path) as source:
+        factor = max(1, max(source.shape) / size)
+        shape = tuple(max(1, round(n / factor)) for n in source.shape)
+        return np.asarray(source.read(1, out_shape=shape))
+
+
+def beside(out: Path, what: str) -> Path:
+    """The path of a layer that goes with a map: ``confidence``, ``probabilities``."""
+    return out.with_name(f"{out.stem}_{what}.tif")
+
+
+def _check_out(out: Path, overwrite: bool) -> None:
+    if out.suffix.lower() not in (".tif", ".tiff"):
+        raise UserError(f"{out}: expected a name that ends with .tif; add it")
+    if not out.parent.is_dir():
+        raise UserError(
+            f"{out}: expected the folder {out.parent} to write to, found none; make it"
+        )
+    if out.exists() and not overwrite:
+        raise UserError(
+            f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
+        )
+
+
+def _check(classifier: Classifier, scene: Scene) -> None:
+    scene.check_bands(classifier.bands)
+    height, width = classifier.window
+    if scene.grid.height < height or scene.grid.width < width:
+        raise UserError(
+            f"{scene}: expected a scene of at least one window, {height}×{width} "
+            f"pixels, found {scene.grid.height}×{scene.grid.width}; use a larger one"
+        )
+    for note in scene.notes:
+        warnings.warn(note, stacklevel=4)
+    if classifier.level and scene.level and classifier.level != scene.level:
+        warnings.warn(
+            f"{scene}: a scene of level {scene.level}, and the network was made for "
+            f"{classifier.level}: its classes may be wrong; use a {classifier.level} "
+            "product of the scene",
+            stacklevel=4,
+        )
+    for name, (low, high) in (classifier.typical or {}).items():
+        names = classifier.bands[name]
+        found = scene.medians(names)
+        if (found > 10 * np.abs(high)).all() or (10 * found < low).all():
+            warnings.warn(
+                f"{scene}: values of {names[0]} around {found[0]:.4g}, in the training "
+                f"data from {low[0]:.4g} to {high[0]:.4g}; the network wants the same "
+                "units: check --scale and --offset (digital numbers to reflectance: "
+                "--scale 0.0001)",
+                stacklevel=4,
+            )
+
+
+def _forward(
+    classifier: Classifier,
+    scenes: Sequence[Scene],
+    cells: Cells,
+    share: bool | None,
+    min_agreement: float,
+    verbose: int,
+) -> Forward:
+    """How a tile is computed: by exact windows, or with their common work shared."""
+    exact = _exact_windows(classifier, cells)
+    if share is False or (share is None and cells.stride >= min(cells.window)):
+        return exact
+    try:
+        if classifier.network is None:
+            raise NotShared(f"{classifier.path} is not a Keras network")
+        return _shared_windows(shared(classifier.network, cells.stride), cells)
+    except NotShared as why:
+        if share is None:
+            return exact
+        reason = str(why)
+    try:
+        if classifier.network is None:
+            raise NotShared(reason)
+        trunk = shared(classifier.network, cells.stride, exact=False)
+    except NotShared as why:
+        raise UserError(
+            f"share: expected a network whose work windows can share, found that {why};"
+            " leave --share out"
+        ) from None
+    found = _shared_windows(trunk, cells)
+    agreement, number = _agreement(found, exact, classifier, scenes[0], cells)
+    told = f"{agreement:.1%} of {number:,} windows of this scene"
+    if agreement < min_agreement:
+        raise UserError(
+            f"share: expected agreement with exact windows on {min_agreement:.1%}, "
+            f"found {told}; leave --share out, or lower --min-agreement"
+        )
+    if verbose:
+        print(f"sharing agrees with exact windows on {told}")
+    return found
+
+
+def _exact_windows(classifier: Classifier, cells: Cells) -> Forward:
+    def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
+        views = {
+            name: windows(values, cells.window, cells.stride)
+            for name, values in pixels.items()
+        }
+        rows, columns = np.nonzero(wanted)
+        found = []
+        for start in range(0, len(rows), BATCH):
+            some = slice(start, start + BATCH)
+            # every batch of one size, or the network is compiled anew
+            lacking = start + BATCH - min(start + BATCH, len(rows))
+            at = tuple(np.pad(i[some], (0, lacking), "edge") for i in (rows, columns))
+            batch = {name: view[at] for name, view in views.items()}
+            found.append(classifier.predict(batch)[: BATCH - lacking])
+        return np.concatenate(found)
+
+    return forward
+
+
+def _shared_windows(trunk: Any, cells: Cells) -> Forward:
+    counts = [min(cells.per_tile, n) for n in cells.shape]
+    size = [
+        (n - 1) * cells.stride + w for n, w in zip(counts, cells.window, strict=True)
+    ]
+
+    def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
+        # every tile of one size, or the network is compiled anew
+        whole = {
+            name: np.pad(
+                values,
+                [
+                    *((0, n - m) for n, m in zip(size, values.shape, strict=False)),
+                    (0, 0),
+                ],
+            )[None]
+            for name, values in pixels.items()
+        }
+        rows, columns = np.nonzero(wanted)
+        return np.asarray(trunk(whole))[0, rows, columns]
+
+    return forward
+
+
+def _agreement(
+    one: Forward,
+    other: Forward,
+    classifier: Classifier,
+    scene: Scene,
+    cells: Cells,
+) -> tuple[float, int]:
+    """The share of sampled windows of a scene that get the same class, and how many."""
+    rng = np.random.default_rng(0)
+    tiles = list(cells.tiles())
+    equal: list[np.ndarray] = []
+    for i in rng.permutation(len(tiles)):
+        pixels, valid = _read(scene, tiles[i], classifier)
+        wanted = covered(valid, cells.window, cells.stride)
+        if wanted.any():
+            there = np.flatnonzero(wanted)
+            few = rng.permutation(there)[:_SAMPLED_WINDOWS]
+            sample = np.zeros(wanted.size, bool)
+            sample[few] = True
+            sample = sample.reshape(wanted.shape)
+            classes = [f(pixels, sample).argmax(axis=-1) for f in (one, other)]
+            equal.append(classes[0] == classes[1])
+        if len(equal) == _SAMPLED_TILES:
+            break
+    together = np.concatenate(equal) if equal else np.zeros(0, bool)
+    return (float(together.mean()) if len(together) else 0.0), len(together)
+
+
+def _read(
+    scene: Scene, tile: Tile, classifier: Classifier
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    return scene.read(tile.top, tile.left, tile.height, tile.width, classifier.bands)
+
+
+def _compute(
+    classifier: Classifier,
+    scenes: Sequence[Scene],
+    cells: Cells,
+    forward: Forward,
+    tiles: _Tiles,
+    verbose: int,
+) -> None:
+    """Computes the tiles that are missing; what is next is read meanwhile."""
+    from rich.progress import track
+
+    missing = [tile for tile in cells.tiles() if not tiles.has(tile)]
+    read = _ahead(missing, lambda tile: [_read(s, tile, classifier) for s in scenes])
+    for tile, seasons in track(
+        read, "mapping", total=len(missing), disable=not verbose, transient=True
+    ):
+        shape = (tile.rows, tile.columns)
+        total = np.zeros((*shape, len(classifier.classes)), np.float32)
+        number = np.zeros(shape, np.int64)
+        for pixels, valid in seasons:
+            wanted = covered(valid, cells.window, cells.stride)
+            if wanted.any():
+                total[wanted] += forward(pixels, wanted)
+                number += wanted
+        total[number == 0] = np.nan
+        tiles.keep(tile, total / np.maximum(number, 1)[..., None])
+
+
+def _ahead(tiles: Sequence[Tile], read: Callable[[Tile], Any]) -> Iterator[Any]:
+    """Each tile with what was read of it, the next being read meanwhile."""
+    with ThreadPoolExecutor(1) as reader:
+        coming: Future[Any] | None = None
+        for tile, after in zip(tiles, [*tiles[1:], None], strict=True):
+            now = coming or reader.submit(read, tile)
+            values = now.result()
+            coming = None if after is None else reader.submit(read, after)
+            yield tile, values
+
+
+class _Tiles:
+    """The finished tiles, in a folder beside the map to be.
+
+    What was computed for another question is forgotten.
+
+    Args:
+        out: path of the map.
+        asked: what tiles depend on.
+        whole: whether the probabilities of all classes are kept.
+    """
+
+    def __init__(self, out: Path, asked: dict[str, Any], whole: bool) -> None:
+        self._folder = out.with_name(f".mapping-{out.name}")
+        self._asked = json.dumps(asked, sort_keys=True)
+        self._whole = whole
+        self._writer = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+
+    def __enter__(self) -> _Tiles:
+        question = self._folder / "asked.json"
+        if not question.is_file() or question.read_text() != self._asked:
+            self.forget()
+            self._folder.mkdir()
+            with in_one_step(question) as temporary:
+                temporary.write_text(self._asked)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.shutdown()
+
+    def has(self, tile: Tile) -> bool:
+        return self._path(tile).is_file()
+
+    def keep(self, tile: Tile, probabilities: np.ndarray) -> None:
+        """Writes a tile while the next is computed.
+
+        Raises what went wrong with the one before.
+        """
+        self.wait()
+        self._writing = self._writer.submit(self._write, tile, probabilities)
+
+    def _write(self, tile: Tile, probabilities: np.ndarray) -> None:
+        confidence = probabilities.max(axis=-1)
+        number = probabilities.argmax(axis=-1) + 1
+        number[np.isnan(confidence)] = NODATA
+        layers = {"class": number.astype(np.uint8), "confidence": confidence}
+        if self._whole:
+            layers["probabilities"] = probabilities
+        with in_one_step(self._path(tile)) as temporary:
+            np.savez(temporary, **layers)  # type: ignore[arg-type]
+
+    def wait(self) -> None:
+        """Until all that was kept is on disk."""
+        if self._writing is not None:
+            self._writing.result()
+
+    def read(self, tile: Tile) -> dict[str, np.ndarray]:
+        """The layers of a tile, (rows, columns) or (rows, columns, classes)."""
+        with np.load(self._path(tile)) as kept:
+            return dict(kept)
+
+    def forget(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _path(self, tile: Tile) -> Path:
+        return self._folder / f"{tile.number}.npz"
+
+
+def _asked(
+    classifier: Classifier,
+    scenes: Sequence[Scene],
+    how: list[Any],
+) -> dict[str, Any]:
+    """What a tile depends on."""
+    return {
+        "classifier": [classifier.path, classifier.fingerprint, classifier.bands],
+        "scenes": [
+            [[str(p.absolute()), p.stat().st_size, p.stat().st_mtime_ns], s.bands]
+            for s in scenes
+            for p in s.paths
+        ],
+        "how": how,
+    }
+
+
+def _write(
+    out: Path,
+    tiles: _Tiles,
+    cells: Cells,
+    classifier: Classifier,
+    scenes: Sequence[Scene],
+    probabilities: bool,
+    min_confidence: float,
+) -> None:
+    """Writes the layers of a map from its tiles."""
+    tiles.wait()
+    names, grid = classifier.classes, scenes[0].grid
+    coarse = grid.coarser(cells.stride)
+    with ExitStack() as opened:
+
+        def layer(path: Path, *what: Any, average: bool) -> MapFile:
+            return opened.enter_context(MapFile(path, coarse, *what, average=average))
+
+        classes = layer(out, "uint8", NODATA, ["class"], average=False)
+        sure = layer(
+            beside(out, "confidence"), "float32", np.nan, ["confidence"], average=True
+        )
+        files = {classes: "class", sure: "confidence"}
+        if probabilities:
+            every = layer(
+                beside(out, "probabilities"), "float32", np.nan, names, average=True
+            )
+            files[every] = "probabilities"
+        classes.colour(dict(enumerate(colours(names), start=1)))
+        classes.tag({f"CLASS_{i}": n for i, n in enumerate(names, start=1)}, band=1)
+        classes.tag(
+            {
+                "MODEL": classifier.path,
+                "WINDOW": "{}x{}".format(*cells.window),
+                "STRIDE": str(cells.stride),
+                "MIN_CONFIDENCE": str(min_confidence),
+            }
+        )
+        some = False
+        for tile in cells.tiles():
+            kept = tiles.read(tile)
+            some |= bool(kept["class"].any())
+            kept["class"][kept["confidence"] < min_confidence] = NODATA
+            for file, what in files.items():
+                file.write(kept[what], tile.row, tile.column)
+        if not some:
+            raise UserError(
+                f"expected a scene with data, found that most of each window of "
+                f"{' and '.join(map(str, scenes))} is nodata; check the scene and its "
+                "nodata value"
+            )

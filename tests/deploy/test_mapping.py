@@ -1,0 +1,462 @@
+"""Scenes to maps: the right class at the right place, whatever breaks off."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import rasterio
+import scenes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
+from autoai4eo.deploy import load_classifier, map_scene, mapping
+from autoai4eo.deploy.cells import Cells, covered
+from autoai4eo.errors import UserError
+
+HEIGHT, WIDTH = 61, 83  # multiples of nothing
+WINDOW = (8, 8)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return scenes.classifier(WINDOW)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory, network):
+    return scenes.save(network, tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return scenes.digits(HEIGHT, WIDTH)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory, pixels):
+    return scenes.write_scene(tmp_path_factory.mktemp("scene") / "s.tif", pixels)
+
+
+def one_by_one(network, pixels, stride, scale=1e-4):
+    """Class and confidence of each cell by its own window, cut by itself."""
+    height, width = WINDOW
+    around = np.pad(pixels * np.float32(scale), ((99, 99), (99, 99), (0, 0)), "reflect")
+    inside = np.pad(np.ones(pixels.shape[:2]), 99)
+    rows, columns = -(-pixels.shape[0] // stride), -(-pixels.shape[1] // stride)
+    patches, known = [], []
+    for i in range(rows):
+        for j in range(columns):
+            top = int(np.floor(i * stride + stride / 2 - height / 2)) + 99
+            left = int(np.floor(j * stride + stride / 2 - width / 2)) + 99
+            place = np.s_[top : top + height, left : left + width]
+            patches.append(around[place])
+            known.append(inside[place].mean() >= 0.5)
+    found = network.predict(np.stack(patches).astype("float32"), verbose=0)
+    known = np.reshape(known, (rows, columns))
+    classes = found.argmax(-1).reshape(rows, columns) + 1
+    return np.where(known, classes, 0), np.where(
+        known, found.max(-1).reshape(rows, columns), np.nan
+    )
+
+
+def read(path, band=1):
+    with rasterio.open(path) as file:
+        return file.read(band)
+
+
+@pytest.mark.parametrize("stride", [1, 3, 4, 7, 10])
+def test_a_cell_has_the_class_of_the_window_centred_on_it(
+    tmp_path, monkeypatch, model, network, scene, pixels, stride
+):
+    monkeypatch.setattr("autoai4eo.deploy.cells.TILE", 24)  # many tiles
+    out = map_scene(
+        model, scene, tmp_path / "m.tif", stride=stride, scale=1e-4, verbose=0
+    )
+    classes, confidence = one_by_one(network, pixels, stride)
+    found = read(out)
+    assert found.dtype == np.uint8 and len(np.unique(found[found > 0])) > 1
+    np.testing.assert_array_equal(found, classes)
+    np.testing.assert_allclose(
+        read(tmp_path / "m_confidence.tif"), confidence, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32630"])
+def test_cells_lie_where_their_pixels_lie(tmp_path, model, pixels, crs):
+    transform = scenes.UTM
+    if crs == "EPSG:4326":
+        step = 8.983152841195215e-05
+        transform = rasterio.transform.Affine(step, 0, -0.78, 0, -step, 38.1)
+    path = scenes.write_scene(tmp_path / "s.tif", pixels, crs=crs, transform=transform)
+    out = map_scene(model, path, tmp_path / "m.tif", stride=7, scale=1e-4, verbose=0)
+    with rasterio.open(path) as fine, rasterio.open(out) as coarse:
+        assert coarse.crs == fine.crs
+        assert (coarse.height, coarse.width) == (9, 12)
+        for row, column in [(0, 0), (8, 0), (0, 11), (8, 11)]:
+            centre = coarse.xy(row, column)
+            at = (np.array(~fine.transform).reshape(3, 3) @ [*centre, 1])[:2]
+            expected = (column * 7 + 3.5, row * 7 + 3.5)
+            assert tuple(at) == pytest.approx(expected, abs=0.01)
+
+
+def test_what_the_file_tells_of_itself(tmp_path, model, scene):
+    out = map_scene(
+        model,
+        scene,
+        tmp_path / "m.tif",
+        stride=1,
+        scale=1e-4,
+        probabilities=True,
+        verbose=0,
+    )
+    with rasterio.open(out) as file:
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.overviews(1) == [2]
+        assert file.nodata == 0 and len(set(file.colormap(1).values())) > 3
+        assert [file.tags(1)[f"CLASS_{i}"] for i in (1, 2, 3)] == list(scenes.CLASSES)
+        assert file.tags()["STRIDE"] == "1"
+    with rasterio.open(tmp_path / "m_probabilities.tif") as file:
+        assert file.descriptions == scenes.CLASSES
+        values = file.read()
+    known = read(out) > 0
+    np.testing.assert_allclose(values.sum(axis=0)[known], 1, atol=1e-5)
+    np.testing.assert_array_equal((values.argmax(axis=0) + 1)[known], read(out)[known])
+    assert np.isnan(values[:, ~known]).all()
+    np.testing.assert_array_equal(
+        values.max(axis=0), read(tmp_path / "m_confidence.tif")
+    )
+
+
+def test_no_class_without_data_or_confidence(tmp_path, model, pixels):
+    holes = pixels.copy()
+    holes[:20, :30] = 0
+    path = scenes.write_scene(tmp_path / "s.tif", holes, nodata=0)
+    out = map_scene(model, path, tmp_path / "m.tif", stride=4, scale=1e-4, verbose=0)
+    classes = read(out)
+    # a window has data for more than half from 4 pixels over the edge on
+    assert (classes[:4, :6] == 0).all() and (classes[6:15, :20] > 0).all()
+    confidence = read(tmp_path / "m_confidence.tif")
+    assert np.isnan(confidence[:4, :6]).all()
+    limit = float(np.nanmedian(confidence))
+    sure = map_scene(
+        model,
+        path,
+        tmp_path / "n.tif",
+        stride=4,
+        scale=1e-4,
+        verbose=0,
+        min_confidence=limit,
+    )
+    np.testing.assert_array_equal(
+        read(sure), np.where(confidence >= np.float32(limit), classes, 0)
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.tuples(st.integers(8, 40), st.integers(8, 40)),
+    st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    st.integers(1, 9),
+)
+def test_half_of_a_window_must_have_data(size, window, stride):
+    valid = np.random.default_rng(0).random(size) < 0.5
+    found = covered(valid, window, stride)
+    rows, columns = ((n - w) // stride + 1 for n, w in zip(size, window, strict=True))
+    for i in range(rows):
+        for j in range(columns):
+            top, left = i * stride, j * stride
+            some = valid[top : top + window[0], left : left + window[1]]
+            assert found[i, j] == (some.mean() >= 0.5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 700))
+def test_tiles_cover_each_cell_once(height, width, stride):
+    cells = Cells((height, width), WINDOW, stride)
+    seen = np.zeros(cells.shape, int)
+    for tile in cells.tiles():
+        seen[
+            tile.row : tile.row + tile.rows, tile.column : tile.column + tile.columns
+        ] += 1
+    assert (seen == 1).all()
+
+
+def test_seasons_are_averaged_before_the_class_is_chosen(
+    tmp_path, model, network, pixels
+):
+    spring = pixels.copy()
+    spring[:, :40] = 0
+    autumn = scenes.digits(HEIGHT, WIDTH, seed=1)
+    first = scenes.write_scene(tmp_path / "a.tif", spring, nodata=0)
+    second = scenes.write_scene(tmp_path / "b.tif", autumn, nodata=0)
+    how = {"stride": 8, "scale": 1e-4, "probabilities": True, "verbose": 0}
+    for name, path, seasons in [
+        ("a", first, []),
+        ("b", second, []),
+        ("ab", first, [second]),
+    ]:
+        map_scene(model, path, tmp_path / f"m{name}.tif", seasons=seasons, **how)
+
+    def layers(name):
+        with rasterio.open(tmp_path / f"m{name}_probabilities.tif") as file:
+            return file.read()
+
+    one, other, both = layers("a"), layers("b"), layers("ab")
+    mean = np.where(np.isnan(one), other, (one + other) / 2)
+    np.testing.assert_allclose(both, mean, atol=1e-6)
+    known = ~np.isnan(mean[0])
+    np.testing.assert_array_equal(
+        read(tmp_path / "mab.tif")[known], (mean.argmax(axis=0) + 1)[known]
+    )
+
+
+def test_broken_off_it_goes_on_with_the_tiles_that_are_missing(
+    tmp_path, monkeypatch, model, scene
+):
+    monkeypatch.setattr("autoai4eo.deploy.cells.TILE", 24)
+    how = {"stride": 4, "scale": 1e-4, "verbose": 0}
+    whole = map_scene(model, scene, tmp_path / "whole.tif", **how)
+    out = tmp_path / "m.tif"
+    classifier = load_classifier(model)
+    done = []
+
+    def breaks(pixels):
+        if len(done) == 3:
+            raise KeyboardInterrupt
+        done.append(0)
+        return classifier.predict(pixels)
+
+    with pytest.raises(KeyboardInterrupt):
+        map_scene(_with(classifier, breaks), scene, out, **how)
+    assert not out.exists() and not (tmp_path / "m_confidence.tif").exists()
+    more = []
+
+    def counts(pixels):
+        more.append(0)
+        return classifier.predict(pixels)
+
+    map_scene(_with(classifier, counts), scene, out, **how)
+    assert 0 < len(more) < 12  # a batch for each of the 12 tiles
+    assert len(more) + len(done) <= 13
+    np.testing.assert_array_equal(read(out), read(whole))
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "m.tif",
+        "m_confidence.tif",
+        "whole.tif",
+        "whole_confidence.tif",
+    ]
+
+
+def test_other_questions_do_not_get_the_tiles_of_the_first(
+    tmp_path, monkeypatch, model, scene
+):
+    out = tmp_path / "m.tif"
+    classifier = load_classifier(model)
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="No space"):
+        patch.setattr(mapping, "_write", full)
+        map_scene(classifier, scene, out, stride=8, scale=1e-4, verbose=0)
+    assert not out.exists()
+    map_scene(classifier, scene, out, stride=4, scale=1e-4, verbose=0)
+    direct = map_scene(
+        classifier, scene, tmp_path / "n.tif", stride=4, scale=1e-4, verbose=0
+    )
+    np.testing.assert_array_equal(read(out), read(direct))
+
+
+def _with(classifier, predict):
+    from dataclasses import replace
+
+    return replace(classifier, predict=predict)
+
+
+def test_sharing_on_request_is_measured_first(tmp_path, capsys, model, scene, network):
+    how = {"stride": 4, "scale": 1e-4, "share": True}
+    with pytest.raises(UserError, match=r"agreement with exact windows on 100\.0%"):
+        map_scene(model, scene, tmp_path / "m.tif", min_agreement=1.0, **how)
+    assert not (tmp_path / "m.tif").exists()
+    out = map_scene(model, scene, tmp_path / "m.tif", min_agreement=0.5, **how)
+    told = re.search(r"agrees with exact windows on ([\d.]+)%", capsys.readouterr().out)
+    exact = map_scene(model, scene, tmp_path / "n.tif", stride=4, scale=1e-4, verbose=0)
+    agreement = (read(out) == read(exact)).mean()
+    assert 0.5 < agreement < 1
+    assert float(told[1]) == pytest.approx(100 * agreement, abs=4)
+
+
+def test_an_unpadded_network_is_shared_by_itself(tmp_path, monkeypatch, scene):
+    import keras
+
+    keras.utils.set_random_seed(1)
+    pixels = keras.Input((*WINDOW, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(pixels)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dense(3, activation="softmax", kernel_initializer="orthogonal")(x)
+    model = scenes.save(keras.Model(pixels, x), tmp_path / "model")
+    how = {"stride": 4, "scale": 1e-3, "verbose": 0, "probabilities": True}
+    exact = map_scene(model, scene, tmp_path / "e.tif", share=False, **how)
+    monkeypatch.setattr(mapping, "_exact_windows", lambda *_: None)
+    monkeypatch.setattr("autoai4eo.deploy.cells.TILE", 24)
+    out = map_scene(model, scene, tmp_path / "m.tif", **how)
+    np.testing.assert_array_equal(read(out), read(exact))
+    for layer in (1, 2, 3):
+        np.testing.assert_allclose(
+            read(mapping.beside(out, "probabilities"), layer),
+            read(mapping.beside(exact, "probabilities"), layer),
+            atol=1e-6,
+        )
+
+
+def test_a_savedmodel_gives_the_same_map(tmp_path, model, network, scene):
+    network.export(tmp_path / "saved", verbose=False)
+    scenes.describe(tmp_path / "saved")
+    how = {"stride": 8, "scale": 1e-4, "verbose": 0}
+    one = map_scene(tmp_path / "saved", scene, tmp_path / "a.tif", **how)
+    other = map_scene(model, scene, tmp_path / "b.tif", **how)
+    np.testing.assert_array_equal(read(one), read(other))
+
+
+def test_local_climate_zones_of_a_real_scene(tmp_path, shared):
+    (weights,) = (shared / "lcz_weights").glob("S2_*.h5")
+    folder = shared / "scenes"
+    out = map_scene(
+        "lcz42-resnet20-s2",
+        folder / "Spain_7370579_S2Hand.tif",
+        tmp_path / "spain.tif",
+        weights=weights,
+        scale=1e-4,
+        stride=20,
+        verbose=0,
+    )
+    classes = read(out)
+    with rasterio.open(out) as file:
+        table = file.colormap(1)
+        assert [table[i + 1][:3] for i in range(17)] == list(LCZ42_COLOURS)
+        assert file.tags(1)["CLASS_17"] == LCZ42_CLASSES[16]
+    water = read(folder / "Spain_7370579_LabelHand.tif")[:500, :500]
+    share = (water == 1).reshape(25, 20, 25, 20).mean(axis=(1, 3))
+    found = classes[:25, :25] == 17
+    # where most of a cell is water most cells are called so, and few others
+    assert found[share > 0.9].mean() > 0.7
+    assert found[share < 0.1].mean() < 0.2
+
+
+def told(*arguments, **more):
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        map_scene(*arguments, verbose=0, stride=8, **more)
+    return [str(w.message) for w in found]
+
+
+def test_other_units_than_those_of_the_training_are_told(tmp_path, model, scene):
+    from dataclasses import replace
+
+    typical = {"image": np.array([[0.02] * 3, [0.3] * 3])}
+    classifier = replace(load_classifier(model), typical=typical)
+    (note,) = told(classifier, scene, tmp_path / "a.tif")
+    assert "--scale 0.0001" in note
+    assert told(classifier, scene, tmp_path / "b.tif", scale=1e-4) == []
+    (note,) = told(classifier, scene, tmp_path / "c.tif", scale=1e-7)
+    assert "check --scale" in note
+
+
+def test_another_processing_level_is_told(tmp_path, model, pixels, network):
+    scenes.save(network, tmp_path / "m")
+    scenes.describe(tmp_path / "m", **{"autoai4eo:level": "L1C"})
+    scene = scenes.write_scene(tmp_path / "S2A_MSIL2A_20200101.tif", pixels)
+    (note,) = told(tmp_path / "m" / "net.keras", scene, tmp_path / "a.tif", scale=1e-4)
+    assert "level L2A" in note and "made for L1C" in note
+
+
+@pytest.fixture
+def refused(tmp_path):
+    def call(*arguments, **more):
+        with pytest.raises(UserError) as error:
+            map_scene(*arguments, verbose=0, **more)
+        assert not list(tmp_path.rglob("*.writing*"))
+        assert not list(tmp_path.glob("m*.tif"))
+        return str(error.value)
+
+    return call
+
+
+def test_bad_outputs(tmp_path, refused, model, scene):
+    assert "ends with .tif" in refused(model, scene, tmp_path / "m.png")
+    assert "found none; make it" in refused(model, scene, tmp_path / "no" / "m.tif")
+    (tmp_path / "old.tif").write_text("precious")
+    assert "--overwrite" in refused(model, scene, tmp_path / "old.tif")
+    assert (tmp_path / "old.tif").read_text() == "precious"
+    map_scene(
+        model,
+        scene,
+        tmp_path / "old.tif",
+        overwrite=True,
+        verbose=0,
+        stride=20,
+        scale=1e-4,
+    )
+    assert read(tmp_path / "old.tif").shape == (4, 5)
+
+
+def test_bad_scenes(tmp_path, refused, model, pixels):
+    out = tmp_path / "m.tif"
+    small = scenes.write_scene(tmp_path / "small.tif", pixels[:7])
+    assert "at least one window, 8×8 pixels, found 7×83" in refused(model, small, out)
+    empty = scenes.write_scene(tmp_path / "empty.tif", pixels * 0, nodata=0)
+    assert "is nodata" in refused(model, empty, out)
+    other = scenes.write_scene(tmp_path / "o.tif", pixels[..., :2], ["B02", "B03"])
+    assert "B04 missing" in refused(model, other, out)
+    whole = scenes.write_scene(tmp_path / "t.tif", pixels)
+    whole.write_bytes(whole.read_bytes()[:-9000])
+    assert "cut off" in refused(model, whole, out)
+
+
+def test_bad_models(tmp_path, refused, network, scene):
+    out = tmp_path / "m.tif"
+    assert "found nothing" in refused(tmp_path / "none.keras", scene, out)
+    assert "run.json" in refused(tmp_path, scene, out)
+    network.save(tmp_path / "net.keras")
+    assert '"mlm:input"' in refused(tmp_path / "net.keras", scene, out)
+    (tmp_path / "model.json").write_text("{}")
+    assert "this suffices" in refused(tmp_path / "net.keras", scene, out)
+    scenes.describe(tmp_path)
+    told = json.loads((tmp_path / "model.json").read_text())
+    told["properties"]["mlm:output"][0]["classification:classes"].pop()
+    (tmp_path / "model.json").write_text(json.dumps(told))
+    assert "3 classes of the network" in refused(tmp_path / "net.keras", scene, out)
+    (tmp_path / "net.onnx").write_text("no network")
+    assert "onnx" in refused(tmp_path / "net.onnx", scene, out)
+    assert "leave it out" in refused(
+        tmp_path / "net.keras", scene, out, weights=tmp_path / "w.h5"
+    )
+    assert "expected in" in refused("lcz42-resnet20-s2", scene, out, weights=scene)
+
+
+def test_killed_it_leaves_nothing_under_the_final_name(tmp_path, model):
+    pixels = scenes.digits(400, 400)
+    scene = scenes.write_scene(tmp_path / "s.tif", pixels)
+    out = tmp_path / "m.tif"
+    script = (
+        "import sys, warnings; from autoai4eo.deploy import map_scene, cells\n"
+        "cells.TILE = 64\n"
+        "map_scene(*sys.argv[1:], stride=2, scale=1e-4, verbose=0)\n"
+    )
+    command = [sys.executable, "-c", script, str(model), str(scene), str(out)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    folder = tmp_path / ".mapping-m.tif"
+    while process.poll() is None and len(list(folder.glob("[0-9]*.npz"))) < 3:
+        pass
+    process.kill()
+    process.wait()
+    assert not out.exists() and len(list(folder.glob("[0-9]*.npz"))) >= 3
+    subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+    assert read(out).shape == (200, 200) and not folder.exists()
