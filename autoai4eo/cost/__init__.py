@@ -13,6 +13,7 @@ from autoai4eo.cost.fingerprint import fingerprint
 from autoai4eo.cost.latency import Latency, measure_latency
 from autoai4eo.cost.profiling import Cost, profile
 from autoai4eo.cost.registry import Call, Work, elements, macs_rule
+from autoai4eo.cost.sharing import NotShared, Shared, shared
 from autoai4eo.cost.size import exported_bytes, weight_bytes
 
 __all__ = [
@@ -20,6 +21,8 @@ __all__ = [
     "Cost",
     "Counts",
     "Latency",
+    "NotShared",
+    "Shared",
     "Work",
     "count",
     "elements",
@@ -28,5 +31,6 @@ __all__ = [
     "macs_rule",
     "measure_latency",
     "profile",
+    "shared",
     "weight_bytes",
 ]

@@ -14,6 +14,7 @@ from autoai4eo.cost.registry import Call, no_rule, rule_of
 from autoai4eo.errors import UserError
 
 Visit = Callable[[Call], None]
+Apply = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
 
 
 def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
@@ -34,7 +35,7 @@ def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
     Raises:
         UserError: the model, or one inside it, has no graph to look into.
     """
-    if not _has_graph(model):
+    if not has_graph(model):
         kind = type(model).__name__
         raise UserError(
             f"expected a functional or a built Sequential Keras model, found {kind} "
@@ -42,15 +43,29 @@ def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
             f"keras.Input, or tell its cost with @autoai4eo.cost.macs_rule({kind}) "
             "and use it inside a functional model"
         )
+    return through(
+        model, inputs, lambda layer, args, kwargs: step(layer, args, kwargs, visit)
+    )
+
+
+def through(model: Any, inputs: list[Any], apply: Apply) -> Any:
+    """Sends anything through a model that `has_graph`: `apply` says what a call gives.
+
+    Args:
+        model: its nested models are told to `apply` like layers.
+        inputs: one for each of `model.inputs`; not only tensors.
+        apply: gets a layer or raw operation with its arguments, in which tensors of
+            the graph are replaced by what flows.
+    """
     if isinstance(model, keras.Sequential):
         flow = inputs[0]
         for layer in model.layers:
-            flow = step(layer, (flow,), {}, visit)
+            flow = apply(layer, (flow,), {})
         return flow
     return model._run_through_graph(
         inputs,
         operation_fn=lambda operation: (
-            lambda *args, **kwargs: step(operation, args, kwargs, visit)
+            lambda *args, **kwargs: apply(operation, args, kwargs)
         ),
     )
 
@@ -58,9 +73,9 @@ def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
 def step(layer: Any, args: tuple[Any, ...], kwargs: Any, visit: Visit) -> Any:
     """One call of a layer or model inside a walk; gives its outputs."""
     if rule_of(layer) is None and isinstance(layer, keras.Function | keras.Model):
-        if not _has_graph(layer):
+        if not has_graph(layer):
             raise no_rule(layer)
-        return walk(layer, _in_order(layer, args[0]), visit)
+        return walk(layer, in_order(layer, args[0]), visit)
     result = layer.compute_output_spec(*args, **kwargs)
     if _open(result) and not _open((args, kwargs)):
         # EinsumDense, for one, says None where it was given None: trace its call.
@@ -75,7 +90,7 @@ def _open(structure: Any) -> bool:
     return any(None in x.shape for x in tensors)
 
 
-def _has_graph(model: Any) -> bool:
+def has_graph(model: Any) -> bool:
     """Whether the forward pass is Keras's own run through a graph of layers."""
     if not isinstance(model, keras.Function | keras.Sequential):
         return False
@@ -83,7 +98,8 @@ def _has_graph(model: Any) -> bool:
     return not own_call and getattr(model, "inputs", None) is not None
 
 
-def _in_order(model: Any, given: Any) -> list[Any]:
+def in_order(model: Any, given: Any) -> list[Any]:
+    """What a nested model is called with, one for each of its `inputs`."""
     if isinstance(given, dict) and not isinstance(model.input, dict):
         return [given[x.name] for x in model.inputs]
     return list(keras.tree.flatten(given))
