@@ -23,6 +23,9 @@ from autoai4eo.files import in_one_step
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
 BATCH = 256
+CACHE = (
+    256  # MB of blocks that GDAL keeps; by itself it takes a twentieth of the memory
+)
 _SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300
 
 #: From the pixels of a tile, (h, w, bands) by input, and the cells wanted of it, bool
@@ -89,6 +92,8 @@ def map_scene(
     Raises:
         UserError: model, scene or output that cannot be used; no cell has data.
     """
+    import rasterio
+
     out = Path(out)
     _check_out(out, overwrite)
     classifier = (
@@ -101,6 +106,7 @@ def map_scene(
     if stride < 1:
         raise UserError(f"stride: expected 1 pixel or more, got {stride}")
     with ExitStack() as opened:
+        opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
         scenes: list[Scene] = []
         for paths in (scene, *seasons):
             one = Scene(
@@ -290,9 +296,8 @@ def _agreement(
         if wanted.any():
             there = np.flatnonzero(wanted)
             few = rng.permutation(there)[:_SAMPLED_WINDOWS]
-            sample = np.zeros(wanted.size, bool)
-            sample[few] = True
-            sample = sample.reshape(wanted.shape)
+            sample = np.zeros_like(wanted)
+            sample.flat[few] = True
             classes = [f(pixels, sample).argmax(axis=-1) for f in (one, other)]
             equal.append(classes[0] == classes[1])
         if len(equal) == _SAMPLED_TILES:
@@ -395,7 +400,7 @@ class _Tiles:
         if self._whole:
             layers["probabilities"] = probabilities
         with in_one_step(self._path(tile)) as temporary:
-            np.savez(temporary, **layers)  # type: ignore[arg-type]
+            np.savez(temporary, **layers)
 
     def wait(self) -> None:
         """Until all that was kept is on disk."""

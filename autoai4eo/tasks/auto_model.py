@@ -316,6 +316,19 @@ class AutoModel:
         model = self.export_model()
         return evaluation.probabilities(model, self._open_for(model, x), batch_size)
 
+    def predict_scene(self, scene: Any, out: str | Path, **how: Any) -> Path:
+        """Maps a scene with the finalist, see `autoai4eo.deploy.map_scene`.
+
+        Args:
+            scene: files of the scene.
+            out: the map's path, ``.tif``.
+            **how: ``stride``, ``scale``, ``seasons`` and the other arguments there.
+
+        Raises:
+            UserError: scene or output that cannot be used, or no finalist yet.
+        """
+        return deploy.map_scene(self.run, scene, out, **how)
+
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 32) -> dict[str, Any]:
         """Scores of the finalist on labelled data.
 

@@ -447,7 +447,7 @@ def test_killed_it_leaves_nothing_under_the_final_name(tmp_path, model):
     script = (
         "import sys, warnings; from autoai4eo.deploy import map_scene, cells\n"
         "cells.TILE = 64\n"
-        "map_scene(*sys.argv[1:], stride=2, scale=1e-4, verbose=0)\n"
+        "map_scene(*sys.argv[1:], stride=5, scale=1e-4, verbose=0)\n"
     )
     command = [sys.executable, "-c", script, str(model), str(scene), str(out)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
@@ -459,4 +459,4 @@ def test_killed_it_leaves_nothing_under_the_final_name(tmp_path, model):
     process.wait()
     assert not out.exists() and len(list(folder.glob("[0-9]*.npz"))) >= 3
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
-    assert read(out).shape == (200, 200) and not folder.exists()
+    assert read(out).shape == (80, 80) and not folder.exists()

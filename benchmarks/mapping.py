@@ -1,0 +1,164 @@
+"""Maps of scenes: speed against a loop of `predict`, and memory.
+
+    python benchmarks/mapping.py speed --weights S2_RESNET20….h5 SCENE.tif
+    python benchmarks/mapping.py memory --weights S2_RESNET20….h5 [--stride 40]
+    python benchmarks/mapping.py water --weights S2_RESNET20….h5 SCENE.tif LABELS.tif
+
+`speed`: the LCZ ResNet-20 on a scene, each 10 pixels, by `map_scene` and by what one
+would write otherwise: read the scene, cut all patches, `predict`, write the classes.
+Both in turn, medians. `memory`: peak resident memory of mapping a generated scene of
+10,980 × 10,980 pixels and 10 bands. `water`: the map's class water against labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import rasterio
+
+from autoai4eo.data.lcz42 import LCZ42_SEN2_BANDS
+from autoai4eo.data.sensors import canonical
+from autoai4eo.deploy import load_classifier, map_scene
+
+NAME = "lcz42-resnet20-s2"
+SIZE, STRIDE, WINDOW = 10_980, 10, 32
+
+
+def by_hand(network, scene: Path, out: Path, batch_size: int) -> np.ndarray:
+    """What one would write: all patches in memory, then `predict`."""
+    with rasterio.open(scene) as file:
+        names = [canonical(name) for name in file.descriptions]
+        chosen = [names.index(band.name) + 1 for band in LCZ42_SEN2_BANDS]
+        pixels = file.read(chosen).transpose(1, 2, 0).astype("float32") * 1e-4
+        profile = file.profile
+    rows = range(0, pixels.shape[0] - WINDOW + 1, STRIDE)
+    columns = range(0, pixels.shape[1] - WINDOW + 1, STRIDE)
+    patches = np.stack(
+        [pixels[i : i + WINDOW, j : j + WINDOW] for i in rows for j in columns]
+    )
+    found = network.predict(patches, batch_size=batch_size, verbose=0).argmax(axis=-1)
+    classes = found.reshape(len(rows), len(columns)).astype("uint8") + 1
+    profile.update(
+        count=1, dtype="uint8", height=len(rows), width=len(columns), nodata=0
+    )
+    with rasterio.open(out, "w", **profile) as file:
+        file.write(classes, 1)
+    return classes
+
+
+def speed(weights: Path, scene: Path, rounds: int) -> None:
+    """Windows per second of both, in turn."""
+    classifier = load_classifier(NAME, weights=weights)
+    seconds: dict[str, list[float]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(rounds + 1):
+            for size in (32, 256):
+                begin = time.perf_counter()
+                classes = by_hand(
+                    classifier.network, scene, Path(folder, "a.tif"), size
+                )
+                rate = classes.size / (time.perf_counter() - begin)
+                if turn:  # the first compiles
+                    seconds.setdefault(f"predict, batch {size}", []).append(rate)
+            begin = time.perf_counter()
+            out = map_scene(
+                classifier,
+                scene,
+                Path(folder, "b.tif"),
+                stride=STRIDE,
+                scale=1e-4,
+                overwrite=True,
+                verbose=0,
+            )
+            spent = time.perf_counter() - begin
+            with rasterio.open(out) as file:
+                rate = int((file.read(1) > 0).sum()) / spent
+            if turn:
+                seconds.setdefault("map_scene", []).append(rate)
+    ours = np.median(seconds["map_scene"])
+    for name, rates in seconds.items():
+        median = np.median(rates)
+        print(f"{name}: {median:.0f} windows/s, ours × {ours / median:.2f}")
+
+
+def memory(weights: Path, stride: int) -> None:
+    """Peak resident memory, and the time that it took."""
+    classifier = load_classifier(NAME, weights=weights)
+    with tempfile.TemporaryDirectory() as folder:
+        scene = Path(folder, "scene.tif")
+        _write_scene(scene)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        begin = time.perf_counter()
+        map_scene(classifier, scene, Path(folder, "map.tif"), stride=stride, scale=1e-4)
+        spent = time.perf_counter() - begin
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(f"peak {peak / 1e6:.2f} GB ({before / 1e6:.2f} GB before), {spent:.0f} s")
+
+
+def _write_scene(path: Path) -> None:
+    rng = np.random.default_rng(0)
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        dtype="uint16",
+        count=10,
+        height=SIZE,
+        width=SIZE,
+        crs="EPSG:32630",
+        transform=rasterio.transform.from_origin(3e5, 4.2e6, 10, 10),
+        tiled=True,
+        blockxsize=512,
+        blockysize=512,
+        bigtiff="yes",
+    ) as file:
+        file.descriptions = [band.name for band in LCZ42_SEN2_BANDS]
+        for top in range(0, SIZE, 512):
+            rows = min(512, SIZE - top)
+            stripe = rng.integers(300, 3000, (10, rows, SIZE), dtype="uint16")
+            file.write(stripe, window=((top, top + rows), (0, SIZE)))
+
+
+def water(weights: Path, scene: Path, labels: Path) -> None:
+    """Precision and recall of the class water, by pixels that have a label."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = map_scene(
+            NAME, scene, Path(folder, "map.tif"), scale=1e-4, weights=weights, verbose=0
+        )
+        with rasterio.open(out) as file:
+            cells = file.read(1)
+            stride = int(file.tags()["STRIDE"])
+    with rasterio.open(labels) as file:
+        truth = file.read(1)
+    classes = cells.repeat(stride, axis=0).repeat(stride, axis=1)
+    classes = classes[: truth.shape[0], : truth.shape[1]]
+    known = (classes > 0) & (truth >= 0)
+    found, there = (classes == 17) & known, (truth == 1) & known
+    both = (found & there).sum()
+    print(f"precision {both / found.sum():.3f}, recall {both / there.sum():.3f}")
+
+
+def main() -> None:
+    """See above."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("speed", "memory", "water"))
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--stride", type=int, default=STRIDE)
+    given = parser.parse_intermixed_args()
+    if given.what == "speed":
+        speed(given.weights, given.files[0], given.rounds)
+    elif given.what == "memory":
+        memory(given.weights, given.stride)
+    else:
+        water(given.weights, *given.files)
+
+
+if __name__ == "__main__":
+    main()
