@@ -57,9 +57,14 @@ class Cells:
         return -(-height // self.stride), -(-width // self.stride)
 
     @property
-    def per_tile(self) -> int:
-        """Rows, and columns, of cells in a tile that is not cut off."""
-        return max(1, TILE // self.stride)
+    def per_tile(self) -> tuple[int, int]:
+        """Rows and columns of cells in a tile; the last of each may have fewer."""
+        rows, columns = self.shape
+        return self._part(rows), self._part(columns)
+
+    def _part(self, cells: int) -> int:
+        """Tiles alike: a last one of a few cells would be mostly overlap."""
+        return -(-cells // max(1, round(cells * self.stride / TILE)))
 
     def first_pixel(self, cell: int, axis: int) -> int:
         """Where the window of a cell begins."""
@@ -69,10 +74,11 @@ class Cells:
         """All cells, tile by tile."""
         number = 0
         height, width = self.window
-        for row in range(0, self.shape[0], self.per_tile):
-            rows = min(self.per_tile, self.shape[0] - row)
-            for column in range(0, self.shape[1], self.per_tile):
-                columns = min(self.per_tile, self.shape[1] - column)
+        most_rows, most_columns = self.per_tile
+        for row in range(0, self.shape[0], most_rows):
+            rows = min(most_rows, self.shape[0] - row)
+            for column in range(0, self.shape[1], most_columns):
+                columns = min(most_columns, self.shape[1] - column)
                 yield Tile(
                     number,
                     row,

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from autoai4eo.cost.sharing import NotShared, shared
@@ -22,7 +23,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
-BATCH = 256
+BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
 CACHE = (
     256  # MB of blocks that GDAL keeps; by itself it takes a twentieth of the memory
 )
@@ -236,6 +237,8 @@ def _forward(
 
 
 def _exact_windows(classifier: Classifier, cells: Cells) -> Forward:
+    size = BATCH_GPU if keras.distribution.list_devices("gpu") else BATCH_CPU
+
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
         views = {
             name: windows(values, cells.window, cells.stride)
@@ -243,22 +246,22 @@ def _exact_windows(classifier: Classifier, cells: Cells) -> Forward:
         }
         rows, columns = np.nonzero(wanted)
         found = []
-        for start in range(0, len(rows), BATCH):
-            some = slice(start, start + BATCH)
+        for start in range(0, len(rows), size):
+            some = slice(start, start + size)
             # every batch of one size, or the network is compiled anew
-            lacking = start + BATCH - min(start + BATCH, len(rows))
+            lacking = max(0, start + size - len(rows))
             at = tuple(np.pad(i[some], (0, lacking), "edge") for i in (rows, columns))
             batch = {name: view[at] for name, view in views.items()}
-            found.append(classifier.predict(batch)[: BATCH - lacking])
+            found.append(classifier.predict(batch)[: size - lacking])
         return np.concatenate(found)
 
     return forward
 
 
 def _shared_windows(trunk: Any, cells: Cells) -> Forward:
-    counts = [min(cells.per_tile, n) for n in cells.shape]
     size = [
-        (n - 1) * cells.stride + w for n, w in zip(counts, cells.window, strict=True)
+        (n - 1) * cells.stride + w
+        for n, w in zip(cells.per_tile, cells.window, strict=True)
     ]
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
