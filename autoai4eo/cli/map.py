@@ -113,5 +113,8 @@ def _tell(out: Path, classes: tuple[str, ...]) -> None:
         for number in np.argsort(-counts[1:], kind="stable") + 1
         if counts[number]
     ]
-    title = f"{out}: {cells.shape[0]} × {cells.shape[1]} cells, {known:,} with data"
-    console.print(table(title, ["value", "class", "share"], rows))
+    console.print(
+        f"{out}: {cells.shape[0]} × {cells.shape[1]} cells, {known:,} with data",
+        soft_wrap=True,
+    )
+    console.print(table("", ["value", "class", "share"], rows))

@@ -20,7 +20,8 @@ from autoai4eo.data.sensors import Band
 class InputSpec:
     """One input of a dataset: patches of (height, width, bands) of one sensor.
 
-    ``nodata`` is the value the files declare to mean "no measurement here", if any.
+    ``nodata`` is the value the files declare to mean "no measurement here", if any;
+    ``level`` the processing level that they tell, ``L1C`` or ``L2A``.
     """
 
     name: str
@@ -29,6 +30,7 @@ class InputSpec:
     height: int
     width: int
     nodata: float | None = None
+    level: str | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

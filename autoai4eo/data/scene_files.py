@@ -13,7 +13,7 @@ SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
 # As ESA writes it (T30SXH_20200101T105441_B8A_20m.jp2), and BigEarthNet (…_B8A.tif).
 _BAND = re.compile(r"(?:^|[_.-])(B\d{1,2}A?|VV|VH)(?=[_.-]|$)", re.IGNORECASE)
 _METRES = re.compile(r"_(\d{2})m$", re.IGNORECASE)
-_LEVEL = re.compile(r"(?:MSI|Level-|_)(L?[12][AC])(?=[_.]|$)", re.IGNORECASE)
+_LEVEL = re.compile(r"(?:MSI|Level-|_|^)(L?[12][AC])(?=[_.]|$)", re.IGNORECASE)
 _BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from autoai4eo.data.labels import check_classes, class_indices
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
 from autoai4eo.data.reader import InputSpec
+from autoai4eo.data.scene_files import level_in
 from autoai4eo.data.sensors import (
     SENTINEL1_DB,
     SENTINEL2,
@@ -111,7 +112,10 @@ class So2SatReader:
             )
         if any(b.quantity == "decibel" for b in bands):
             bands = _told_apart(bands, data)
-        return InputSpec(name, sensor_of(bands), bands, shape[1], shape[2])
+        told = _strings(data.file.attrs.get(f"{name}_level")) or []
+        return InputSpec(
+            name, sensor_of(bands), bands, shape[1], shape[2], level=level_in(told)
+        )
 
     def _class_names(
         self, file: h5py.File, classes: int, given: Sequence[str] | None

@@ -173,13 +173,13 @@ def _check(classifier: Classifier, scene: Scene) -> None:
             f"pixels, found {scene.grid.height}×{scene.grid.width}; use a larger one"
         )
     for note in scene.notes:
-        warnings.warn(note, stacklevel=4)
+        warnings.warn(note, stacklevel=3)
     if classifier.level and scene.level and classifier.level != scene.level:
         warnings.warn(
             f"{scene}: a scene of level {scene.level}, and the network was made for "
             f"{classifier.level}: its classes may be wrong; use a {classifier.level} "
             "product of the scene",
-            stacklevel=4,
+            stacklevel=3,
         )
     for name, (low, high) in (classifier.typical or {}).items():
         names = classifier.bands[name]
@@ -190,7 +190,7 @@ def _check(classifier: Classifier, scene: Scene) -> None:
                 f"data from {low[0]:.4g} to {high[0]:.4g}; the network wants the same "
                 "units: check --scale and --offset (digital numbers to reflectance: "
                 "--scale 0.0001)",
-                stacklevel=4,
+                stacklevel=3,
             )
 
 

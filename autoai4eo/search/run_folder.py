@@ -33,6 +33,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
                 "sensor": spec.sensor,
                 "bands": [band.name for band in spec.bands],
                 "shape": list(spec.shape),
+                "level": spec.level,
             }
             for spec in dataset.inputs
         ],

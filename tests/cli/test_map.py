@@ -1,0 +1,105 @@
+"""`autoai4eo map`, as a new user tries it."""
+
+import numpy as np
+import pytest
+import rasterio
+import scenes
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("map")
+    scenes.save(scenes.classifier(), folder)
+    scenes.write_scene(folder / "scene.tif", scenes.digits(50, 70))
+    return folder
+
+
+def test_a_scene_becomes_a_map(run, folder, tmp_path):
+    out = tmp_path / "map.tif"
+    done = run(
+        "map",
+        folder / "net.keras",
+        folder / "scene.tif",
+        out,
+        "--scale",
+        0.0001,
+        "--stride",
+        5,
+        "--probabilities",
+    )
+    assert done.status == 0, done.err
+    assert "10 × 14 cells" in done.out
+    assert any(name in done.out for name in scenes.CLASSES)
+    with rasterio.open(out) as file:
+        assert file.shape == (10, 14) and file.crs == "EPSG:32630"
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "map.tif",
+        "map_confidence.tif",
+        "map_probabilities.tif",
+    ]
+
+
+def test_a_file_for_each_band(run, folder, tmp_path):
+    pixels = scenes.digits(50, 70)
+    names = ("B04", "B02", "B03")
+    files = [
+        scenes.write_scene(
+            tmp_path / f"x_{name}.tif",
+            pixels[..., [scenes.BANDS.index(name)]],
+            None,
+        )
+        for name in names
+    ]
+    how = ("--scale", 0.0001, "--stride", 5, "--quiet")
+    for out, given in (("a.tif", files), ("b.tif", [folder / "scene.tif"])):
+        done = run("map", folder / "net.keras", *given, tmp_path / out, *how)
+        assert (done.status, done.out, done.err) == (0, "", "")
+    read = []
+    for out in ("a.tif", "b.tif"):
+        with rasterio.open(tmp_path / out) as file:
+            read.append(file.read(1))
+    np.testing.assert_array_equal(*read)
+
+
+def test_what_goes_wrong_is_told_in_one_line(run, folder, tmp_path):
+    net, scene = folder / "net.keras", folder / "scene.tif"
+    scenes.write_scene(
+        tmp_path / "nowhere.tif", scenes.digits(50, 70), crs=None, transform=None
+    )
+    scenes.write_scene(tmp_path / "unnamed.tif", scenes.digits(50, 70), None)
+    out = tmp_path / "out.tif"
+    for given, expected in [
+        ((net, out), "no scene before"),
+        ((net, tmp_path / "nowhere.tif", out), "--allow-no-crs"),
+        ((net, tmp_path / "unnamed.tif", out), "--bands"),
+        ((net, scene, out, "--bands", "B02,B03"), "one name for each of its 3 bands"),
+        ((net, scene, out, "--stride", 0), "stride"),
+        ((net, scene, tmp_path / "no" / "out.tif"), "make it"),
+        ((net, tmp_path / "missing.tif", out), "check the path"),
+        ((tmp_path / "RUN", scene, out), "found nothing"),
+        ((net, scene, out, "--min-confidence", 2), "min-confidence"),
+    ]:
+        done = run("map", *given)
+        assert done.status == 2, given
+        assert done.err.startswith("error: ") and done.err.count("\n") == 1, done.err
+        assert expected in done.err
+    assert not out.exists()
+    done = run("map", net, tmp_path / "nowhere.tif", out, "--allow-no-crs")
+    assert done.status == 0
+
+
+def test_digital_numbers_where_reflectance_is_wanted_are_told(run, tmp_path, shared):
+    (weights,) = (shared / "lcz_weights").glob("S2_*.h5")
+    scene = shared / "scenes" / "Spain_7370579_S2Hand.tif"
+    done = run(
+        "map",
+        "lcz42-resnet20-s2",
+        scene,
+        tmp_path / "m.tif",
+        "--weights",
+        weights,
+        "--stride",
+        64,
+    )
+    assert done.status == 0
+    assert done.err.startswith("warning: ") and "--scale 0.0001" in done.err
