@@ -184,7 +184,9 @@ def _check(classifier: Classifier, scene: Scene) -> None:
     for name, (low, high) in (classifier.typical or {}).items():
         names = classifier.bands[name]
         found = scene.medians(names)
-        if (found > 10 * np.abs(high)).all() or (10 * found < low).all():
+        large = (found > 10 * high) & (high > 0)
+        small = (10 * found < low) & (low > 0)
+        if large.all() or small.all():
             warnings.warn(
                 f"{scene}: values of {names[0]} around {found[0]:.4g}, in the training "
                 f"data from {low[0]:.4g} to {high[0]:.4g}; the network wants the same "

@@ -34,6 +34,7 @@ def test_attributes_win(build, tmp_path):
         "class_names": ["a", "b"],
         "sen2_bands": "B1, b2,B8A",
         "sen1_bands": [b"VV", b"VH"],
+        "sen2_level": "Level-1C",
         "tile": np.array([b"x", b"y"] * 5),
     }
     path = build.write_h5(
@@ -49,6 +50,7 @@ def test_attributes_win(build, tmp_path):
     assert d.class_names == ("a", "b")
     assert [b.name for b in d.inputs[1].bands] == ["B01", "B02", "B8A"]
     assert [b.quantity for b in d.inputs[0].bands] == ["decibel"] * 2
+    assert [spec.level for spec in d.inputs] == [None, "L1C"]
     assert set(d.groups) == {"city", "tile"}
     assert d.groups["city"][3] == "c3" and d.groups["tile"][1] == "y"
     assert d.read([0])["sen2"].dtype == np.float32

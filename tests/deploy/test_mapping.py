@@ -366,6 +366,9 @@ def test_other_units_than_those_of_the_training_are_told(tmp_path, model, scene)
     assert told(classifier, scene, tmp_path / "b.tif", scale=1e-4) == []
     (note,) = told(classifier, scene, tmp_path / "c.tif", scale=1e-7)
     assert "check --scale" in note
+    decibels = {"image": np.array([[-25.0] * 3, [-5.0] * 3])}
+    radar = replace(classifier, typical=decibels)
+    assert told(radar, scene, tmp_path / "d.tif", scale=0, offset=-11) == []
 
 
 def test_another_processing_level_is_told(tmp_path, model, pixels, network):
