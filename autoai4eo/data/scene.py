@@ -242,9 +242,10 @@ class Scene:
             return list(source.descriptions)
         if source.count == 1 and (name := band_in(path)):
             return [name]
+        told = sum(map(bool, source.descriptions))
         raise UserError(
             f"{path}: expected a description of each of its {source.count} bands, "
-            "found none; name them in their order with --bands B02,B03,…"
+            f"found {told}; name them in their order with --bands B02,B03,…"
         )
 
     def _finest(self, sources: Sequence[Any], allow_no_crs: bool) -> Grid:

@@ -84,6 +84,11 @@ def load_classifier(
             f"weights: expected with a name of the catalogue ({', '.join(CATALOGUE)}), "
             f"got it with {model}; leave it out"
         )
+    if not path.exists():
+        raise UserError(
+            f"{model}: expected a run folder, a .keras, SavedModel or .onnx file, or "
+            f"weights named {', '.join(CATALOGUE)}, found nothing; check the path"
+        )
     if (path / "saved_model.pb").is_file():
         return _of_savedmodel(path)
     if path.suffix == ".onnx" and path.is_file():

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import warnings
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 import scenes
+import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -322,6 +324,36 @@ def test_a_savedmodel_gives_the_same_map(tmp_path, model, network, scene):
     one = map_scene(tmp_path / "saved", scene, tmp_path / "a.tif", **how)
     other = map_scene(model, scene, tmp_path / "b.tif", **how)
     np.testing.assert_array_equal(read(one), read(other))
+
+
+def test_a_run_maps_and_keeps_a_picture(tmp_path, in_process):
+    auto = small.model(tmp_path, max_trials=1)
+    names = [f"band{i}" for i in range(1, 5)]
+    scene = scenes.write_scene(tmp_path / "s.tif", scenes.digits(30, 40, 4), names)
+    with pytest.raises(UserError, match="found nothing"):
+        auto.predict_scene(scene, tmp_path / "m.tif")
+    train = small.dataset()
+    auto.fit(train, validation_data=train, epochs=1, verbose=0)
+    out = auto.predict_scene(
+        scene, tmp_path / "m.tif", scale=1e-3, offset=-1.5, stride=5, verbose=0
+    )
+    assert read(out).shape == (6, 8)
+    with rasterio.open(auto.run / "maps" / "m.png") as picture:
+        assert picture.width > 500
+    other = map_scene(
+        auto.run,
+        scene,
+        tmp_path / "n.tif",
+        trial=0,
+        scale=1e-3,
+        offset=-1.5,
+        stride=5,
+        verbose=0,
+    )
+    assert read(other).shape == (6, 8)
+    shutil.rmtree(auto.run / "best")
+    with pytest.raises(UserError, match="goes on with it"):
+        map_scene(auto.run, scene, tmp_path / "o.tif")
 
 
 def test_local_climate_zones_of_a_real_scene(tmp_path, shared):
