@@ -13,6 +13,7 @@ Both in turn, medians. `memory`: peak resident memory of mapping a generated sce
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import resource
 import tempfile
 import time
@@ -91,7 +92,12 @@ def memory(weights: Path, stride: int) -> None:
     classifier = load_classifier(NAME, weights=weights)
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.tif")
-        _write_scene(scene)
+        # in a process of its own, whose memory does not count
+        writing = multiprocessing.get_context("spawn").Process(
+            target=_write_scene, args=(scene,)
+        )
+        writing.start()
+        writing.join()
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         begin = time.perf_counter()
         map_scene(classifier, scene, Path(folder, "map.tif"), stride=stride, scale=1e-4)
