@@ -26,6 +26,10 @@ class ImageClassifier(AutoModel):
     `EOImageBlock` and `PooledHead` (`LatencyConstrainedHead` where `max_latency_ms` is
     given).
 
+    With `map_step`, networks made for maps: an `EOImageBlock` for that step on the
+    pixels themselves, all inputs side by side, and the same head. Overlapping windows
+    of a scene share their work.
+
     Args:
         inputs: names of the inputs that are used, such as ``["sen2"]``; None: all.
         max_latency_ms: budget of one forward pass with a batch of
@@ -58,9 +62,7 @@ class ImageClassifier(AutoModel):
 
     def _graph(self, train: Dataset) -> Graph:
         self.inputs = [blocks.ImageInput(spec.name) for spec in train.inputs]
-        stems = [blocks.MultispectralStem()(node)[0] for node in self.inputs]
-        features = blocks.SensorFusion()(stems)[0] if len(stems) > 1 else stems[0]
-        features = blocks.EOImageBlock()(features)[0]
+        features = self._features()
         if self.max_latency_ms is None:
             head = blocks.PooledHead()
         else:
@@ -69,6 +71,14 @@ class ImageClassifier(AutoModel):
             )
         self.outputs = head(features)
         return super()._graph(train)
+
+    def _features(self) -> Any:
+        if self.map_step is not None:
+            # a stem and a fusion would pad
+            return blocks.EOImageBlock(map_step=self.map_step)(self.inputs)[0]
+        stems = [blocks.MultispectralStem()(node)[0] for node in self.inputs]
+        features = blocks.SensorFusion()(stems)[0] if len(stems) > 1 else stems[0]
+        return blocks.EOImageBlock()(features)[0]
 
 
 class So2SatClassifier(ImageClassifier):
