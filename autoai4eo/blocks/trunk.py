@@ -195,27 +195,18 @@ class EOImageBlock(ak.Block):
     def _build_for_maps(self, hp: Any, tensors: list[Any], map_step: int) -> Any:
         for tensor in tensors:
             require_image(self, tensor)
-        sizes = {tuple(tensor.shape[1:3]) for tensor in tensors}
-        if len(sizes) > 1:
-            raise UserError(
-                f"{self.name}: expected inputs of one size with map_step, got "
-                f"{', '.join(f'{h}×{w}' for h, w in sorted(sizes))} pixels; resample "
-                "them, or leave one out"
-            )
+        size = unpadded.common_size(self.name, [t.shape[1:3] for t in tensors])
         tensors = [pixels.standardise(self, i, t) for i, t in enumerate(tensors)]
         tensor = tensors[0]
         if len(tensors) > 1:
             tensor = layers.Concatenate(name=f"{self.name}_inputs")(tensors)
-        (size,) = sizes
-        side = min(size)
-        possible = unpadded.total_strides(map_step, side)
-        if not possible or self.strides not in (None, *possible):
-            known = ", ".join(map(str, possible)) or "none"
+        possible = unpadded.total_strides(map_step, min(size))
+        if self.strides not in (None, *possible):
             raise UserError(
                 f"{self.name}: expected a total stride that divides map_step "
                 f"{map_step} and leaves {unpadded.FEWEST} features along each axis of "
-                f"{size[0]}×{size[1]} pixels ({known}), got {self.strides or 'none'}; "
-                "give one of these or larger patches"
+                f"{size[0]}×{size[1]} pixels ({', '.join(map(str, possible))}), got "
+                f"{self.strides}; give one of these"
             )
         family = choose(hp, "family", self.family, self.families, "residual")
         units = self._units(hp, family, possible)

@@ -7,13 +7,35 @@ windows share its work, see `autoai4eo.cost.sharing`.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from autoai4eo.blocks.units import Unit, chain_macs
+from autoai4eo.errors import UserError
 
 #: Features that a trunk leaves along each axis, at least.
 FEWEST = 3
+
+
+def common_size(name: str, sizes: Iterable[Sequence[int]]) -> tuple[int, int]:
+    """Height and width of all inputs of a trunk for maps.
+
+    Raises:
+        UserError: they are of several sizes, or too small for any such trunk.
+    """
+    found = sorted({(height, width) for height, width in sizes})
+    told = ", ".join(f"{height}×{width}" for height, width in found)
+    if len(found) > 1:
+        raise UserError(
+            f"{name}: expected inputs of one size for maps (map_step), got {told} "
+            "pixels; resample them, or leave one out"
+        )
+    if min(found[0]) < FEWEST:
+        raise UserError(
+            f"{name}: expected patches of at least {FEWEST}×{FEWEST} pixels for maps "
+            f"(map_step), got {told}; give larger patches"
+        )
+    return found[0]
 
 
 def total_strides(map_step: int, side: int) -> list[int]:

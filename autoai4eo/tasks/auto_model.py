@@ -224,6 +224,7 @@ class AutoModel:
             raise UserError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
         weights = _class_weight(class_weight, train)
         data = {"training": train, "validation": validation}
+        graph = self._graph(train)
         if not self.overwrite:
             check_same_data(self.run, data)
             check_same_map_step(self.run, self.map_step)
@@ -234,7 +235,6 @@ class AutoModel:
         for note in (*train.notes, *validation.notes):
             warnings.warn(note, stacklevel=2)
         _tell_missing(statistics)
-        graph = self._graph(train)
         _configure(graph, train, statistics, loss)
         with ExitStack() as held:
             held.enter_context(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo import blocks
+from autoai4eo.blocks import unpadded
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
 from autoai4eo.data.opening import open_dataset
@@ -62,6 +63,8 @@ class ImageClassifier(AutoModel):
 
     def _graph(self, train: Dataset) -> Graph:
         self.inputs = [blocks.ImageInput(spec.name) for spec in train.inputs]
+        if self.map_step is not None:
+            unpadded.common_size("inputs", [spec.shape[:2] for spec in train.inputs])
         features = self._features()
         if self.max_latency_ms is None:
             head = blocks.PooledHead()

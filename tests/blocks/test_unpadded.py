@@ -154,7 +154,7 @@ def test_several_inputs_lie_side_by_side(kit):
 
 
 def test_what_cannot_be_is_told(kit):
-    with pytest.raises(UserError, match=r"2×2 pixels \(none\)"):
+    with pytest.raises(UserError, match=r"at least 3×3 .* got 2×2"):
         network(kit, {}, 8, [(2, 2, 4)])
     with pytest.raises(UserError, match=r"\(1, 2, 4, 8\), got 3"):
         network(kit, {}, 8, strides=3)
