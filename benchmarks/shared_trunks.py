@@ -47,11 +47,41 @@ def cut_windows(scene: np.ndarray, side: int, step: int) -> np.ndarray:
     return np.ascontiguousarray(cut.reshape(-1, side, side, scene.shape[-1]))
 
 
-def seconds(run: Callable[[], object]) -> float:
+def seconds(run: Callable[..., object], *arguments: object) -> float:
     """How long one call takes."""
     start = time.perf_counter()
-    run()
+    run(*arguments)
     return time.perf_counter() - start
+
+
+def compare(
+    model: keras.Model, scene: np.ndarray, step: int, runs: int
+) -> dict[str, float]:
+    """Seconds of both ways, how many times faster, and how far apart."""
+    dense = shared(model, step)
+    windows = cut_windows(scene, dense.window[0], step)
+    tile = {model.inputs[0].name: scene}
+
+    def loop(batch: int) -> np.ndarray:
+        return model.predict(windows, batch_size=batch, verbose=0)
+
+    for batch in BATCHES:
+        loop(batch)
+    fastest = min(BATCHES, key=lambda b: np.median([seconds(loop, b) for _ in "123"]))
+    expected = loop(fastest)
+    found = dense(tile).reshape(expected.shape)
+    dense(tile)
+    both = [(seconds(loop, fastest), seconds(dense, tile)) for _ in range(runs)]
+    loops, shares = np.array(both).T
+    return {
+        "stride": dense.stride,
+        "batch": fastest,
+        "loop_s": float(np.median(loops)),
+        "shared_s": float(np.median(shares)),
+        "times": float(np.median(loops / shares)),
+        "difference": float(np.abs(found - expected).max()),
+        "same": float((found.argmax(-1) == expected.argmax(-1)).mean()),
+    }
 
 
 def main() -> None:
@@ -65,43 +95,21 @@ def main() -> None:
     trials = trials_table(open_study(args.run)).set_index("trial")
     scene = read_scene(args.data)
     print(
-        "| trial | kappa | MACs | stride | map_ms_per_km2 | loop s | shared s | × "
-        "| difference | same class |\n" + "|---" * 10 + "|"
+        "| trial | kappa | MACs | stride | map_ms_per_km2 | batch | loop s | shared s "
+        "| × | difference | same class |\n" + "|---" * 11 + "|"
     )
     for number, trial in trials[trials["status"] == "complete"].iterrows():
-        path = args.run / "trials" / str(number) / "model.keras"
-        model = keras.models.load_model(path)
-        (image,) = model.inputs
-        dense = shared(model, step)
-        windows = cut_windows(scene, dense.window[0], step)
-
-        def loop(
-            batch: int, model: keras.Model = model, cut: np.ndarray = windows
-        ) -> np.ndarray:
-            return model.predict(cut, batch_size=batch, verbose=0)
-
-        tile = {image.name: scene}
-        for batch in BATCHES:
-            loop(batch)
-        fastest = min(
-            BATCHES, key=lambda b: np.median([seconds(lambda: loop(b)) for _ in "123"])
+        model = keras.models.load_model(
+            args.run / "trials" / str(number) / "model.keras"
         )
-        expected, found = loop(fastest), dense(tile)
-        found = found.reshape(expected.shape)
-        dense(tile)
-        loops, shares = np.array(
-            [
-                (seconds(lambda: loop(fastest)), seconds(lambda: dense(tile)))
-                for _ in range(args.runs)
-            ]
-        ).T
-        same = (found.argmax(-1) == expected.argmax(-1)).mean()
+        found = compare(model, scene, step, args.runs)
+        figures = {**trial, **found, "million": trial["macs"] / 1e6}
         print(
-            f"| {number} | {trial['val_cohen_kappa']:.3f} | {trial['macs'] / 1e6:.2f} M "
-            f"| {dense.stride} | {trial['map_ms_per_km2']:.3g} "
-            f"| {np.median(loops):.3f} | {np.median(shares):.3f} "
-            f"| {np.median(loops / shares):.1f} | {np.abs(found - expected).max():.1e} "
-            f"| {same:.2%} |",
+            "| {number} | {val_cohen_kappa:.3f} | {million:.2f} M | {stride} "
+            "| {map_ms_per_km2:.3g} | {batch} | {loop_s:.3f} | {shared_s:.3f} "
+            "| {times:.1f} | {difference:.1e} | {same:.2%} |".format(
+                number=number, **figures
+            ),
             flush=True,
         )
 
