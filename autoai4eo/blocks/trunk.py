@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ import keras
 from autokeras.utils.utils import validate_num_inputs
 from keras import layers
 
-from autoai4eo.blocks import pixels
+from autoai4eo.blocks import pixels, unpadded
 from autoai4eo.blocks.catalogue import Weights
 from autoai4eo.blocks.choices import (
     band_names,
@@ -74,12 +75,22 @@ class EOImageBlock(ak.Block):
     same for every input size. Only ``transfer``, which is asked for by its weights, may
     cost more by itself; its up-scaling is held to the cap.
 
+    With `map_step`, networks made for maps: nothing is padded, and the total stride
+    divides the map step, so that windows of a scene at that step share the work of
+    the trunk (`autoai4eo.cost.shared`). `strides` is then the total stride, one of
+    the divisors of `map_step` that leave three features along each axis; 2 by
+    default. It is spread over the first convolution and the stages, and averaging for
+    `max_macs` counts to it. A kernel for which a patch has no pixels left is the next
+    smaller one. Several inputs of pixels of one size are standardised and put side by
+    side; what comes before must not pad either.
+
     Args:
         family: ``"residual"``, ``"inverted"`` or, with `weights`, ``"transfer"``.
         width: filters of the first stage.
         depth: units in each stage.
         kernel_size: of all but the 1×1 convolutions.
-        strides: of the first convolution; not used where the input is features.
+        strides: of the first convolution; not used where the input is features. With
+            `map_step`: of the whole trunk.
         preactivate: residual units that normalise before they convolve
             (arXiv:1603.05027).
         expansion: of the inverted residuals.
@@ -87,10 +98,11 @@ class EOImageBlock(ak.Block):
         weights: of ``transfer``: a name of `weights.CATALOGUE`, or a record of
             `weights.from_file`.
         bands: band names in the order of the last axis; by default those of the input.
+        map_step: pixels from one window of a map to the next; None: not for maps.
 
     Raises:
         UserError: an argument is out of its range; when built, a choice is over
-            `max_macs` even on a single pixel.
+            `max_macs` even on a single pixel, or patches are too small for a map.
     """
 
     def __init__(
@@ -105,6 +117,7 @@ class EOImageBlock(ak.Block):
         max_macs: int = 50_000_000,
         weights: str | Weights | Mapping[str, Any] | None = None,
         bands: Sequence[str | Band] | None = None,
+        map_step: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -115,6 +128,12 @@ class EOImageBlock(ak.Block):
         require_number("kernel_size", kernel_size)
         require_number("strides", strides)
         require_number("expansion", expansion)
+        require_number("map_step", map_step)
+        if map_step is not None and weights is not None:
+            raise UserError(
+                "map_step: expected a trunk without padding, got weights of one that "
+                "pads; leave weights or map_step out"
+            )
         self.family = family
         self.width = width
         self.depth = depth
@@ -124,6 +143,7 @@ class EOImageBlock(ak.Block):
         self.expansion = expansion
         self.max_macs = max_macs
         self.bands = bands
+        self.map_step = map_step
         self.learning_rate_factors: dict[str, float] = {}
         self.transfer = None
         if weights is not None:
@@ -149,11 +169,14 @@ class EOImageBlock(ak.Block):
             "max_macs": self.max_macs,
             "weights": None if transfer is None else transfer.get_config()["weights"],
             "bands": band_names(self.bands),
+            "map_step": self.map_step,
         }
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         """(N, height, width, channels) -> (N, height', width', channels')"""
         tensors = keras.tree.flatten(inputs)
+        if self.map_step is not None:
+            return self._build_for_maps(hp, tensors, self.map_step)
         validate_num_inputs(tensors, 1)
         tensor = tensors[0]
         require_image(self, tensor)
@@ -167,42 +190,95 @@ class EOImageBlock(ak.Block):
             return tensor
         units = self._units(hp, family)
         tensor = pixels.standardise(self, 0, tensor)
-        tensor = chain(units, self._affordable(units, tensor))
+        return self._chained(units, self._affordable(units, tensor))
+
+    def _build_for_maps(self, hp: Any, tensors: list[Any], map_step: int) -> Any:
+        for tensor in tensors:
+            require_image(self, tensor)
+        size = unpadded.common_size(self.name, [t.shape[1:3] for t in tensors])
+        tensors = [pixels.standardise(self, i, t) for i, t in enumerate(tensors)]
+        tensor = tensors[0]
+        if len(tensors) > 1:
+            tensor = layers.Concatenate(name=f"{self.name}_inputs")(tensors)
+        possible = unpadded.total_strides(map_step, min(size))
+        if self.strides not in (None, *possible):
+            raise UserError(
+                f"{self.name}: expected a total stride that divides map_step "
+                f"{map_step} and leaves {unpadded.FEWEST} features along each axis of "
+                f"{size[0]}×{size[1]} pixels ({', '.join(map(str, possible))}), got "
+                f"{self.strides}; give one of these"
+            )
+        family = choose(hp, "family", self.family, self.families, "residual")
+        units = self._units(hp, family, possible)
+        total = math.prod(unit.strides for unit in units)
+        factors = [d // total for d in possible if d % total == 0]
+        factor, units, macs = unpadded.affordable(
+            units, size, int(tensor.shape[-1]), factors, self.max_macs
+        )
+        if macs > self.max_macs:
+            raise UserError(
+                f"{self.name}: expected a network of at most {self.max_macs:,} MACs, "
+                f"this one has {macs:,} at the largest stride for map_step {map_step}; "
+                "raise max_macs or give a smaller width"
+            )
+        if factor > 1:
+            tensor = layers.AveragePooling2D(factor, name=f"{self.name}_affordable")(
+                tensor
+            )
+        return self._chained(units, tensor)
+
+    def _chained(self, units: Sequence[Unit], tensor: Any) -> Any:
+        tensor = chain(units, tensor)
         # Pre-activated units leave the last sum without an activation.
         last = units[-1]
         if isinstance(last, ResidualUnit) and last.preactivate:
             tensor = normalised(tensor, f"{self.name}_last")
         return tensor
 
-    def _units(self, hp: Any, family: str) -> list[Unit]:
+    def _units(
+        self, hp: Any, family: str, total_strides: Sequence[int] | None = None
+    ) -> list[Unit]:
         width = choose(hp, "width", self.width, (8, 12, 16, 24, 32), 16)
         depth = choose(hp, "depth", self.depth, (1, 2, 3), 1)
         kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)
+        first, *later = self._strides(hp, total_strides)
+        stages = self._stages(width, depth, (1, *later))
         units: list[Unit] = []
-        if pixels.is_pixels(self, 0):
-            strides = choose(hp, "strides", self.strides, (1, 2), 2)
-            units.append(ConvUnit(f"{self.name}_first", width, kernel, strides))
+        if first:
+            units.append(ConvUnit(f"{self.name}_first", width, kernel, first))
         if family == "residual":
             pre = self.preactivate
             if pre is None:
                 pre = hp.Boolean("preactivate", default=False)
             return units + [
                 ResidualUnit(name, filters, kernel, strides, pre)
-                for name, filters, strides in self._stages(width, depth)
+                for name, filters, strides in stages
             ]
         expansion = choose(hp, "expansion", self.expansion, (2, 4, 6), 4)
         units += [
             InvertedUnit(name, filters, kernel, strides, expansion)
-            for name, filters, strides in self._stages(width, depth)
+            for name, filters, strides in stages
         ]
         return [*units, ConvUnit(f"{self.name}_last", width * 2**STAGES, 1)]
 
-    def _stages(self, width: int, depth: int) -> list[tuple[str, int, int]]:
+    def _strides(self, hp: Any, total_strides: Sequence[int] | None) -> Sequence[int]:
+        """Of the first convolution (0: there is none) and of stages 2 and 3."""
+        if total_strides is not None:
+            default = 2 if 2 in total_strides else total_strides[-1]
+            total = choose(hp, "strides", self.strides, total_strides, default)
+            return unpadded.spread(total, STAGES)
+        if not pixels.is_pixels(self, 0):
+            return 0, 2, 2
+        return choose(hp, "strides", self.strides, (1, 2), 2), 2, 2
+
+    def _stages(
+        self, width: int, depth: int, strides: Sequence[int]
+    ) -> list[tuple[str, int, int]]:
         return [
             (
                 f"{self.name}_stage{stage + 1}_unit{unit + 1}",
                 width * 2**stage,
-                2 if stage > 0 and unit == 0 else 1,
+                strides[stage] if unit == 0 else 1,
             )
             for stage in range(STAGES)
             for unit in range(depth)

@@ -1,14 +1,15 @@
 """Convolutional units: what trunks are made of, and what each costs beforehand.
 
 A unit is called on a tensor (N, height, width, channels) like a Keras layer, and its
-multiply-adds can be asked for before anything is built.
+multiply-adds can be asked for before anything is built. With ``padding="valid"`` it
+never pads: maps shrink by what kernels overlap, and shortcuts are cropped to fit.
 """
 
 from __future__ import annotations
 
 import abc
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from keras import layers
@@ -18,13 +19,15 @@ from keras import layers
 MOMENTUM = 0.9
 
 
-def convolution(filters: int, kernel_size: int, strides: int, name: str) -> Any:
-    """A padded convolution without bias, to be followed by a normalisation."""
+def convolution(
+    filters: int, kernel_size: int, strides: int, name: str, padding: str = "same"
+) -> Any:
+    """A convolution without bias, to be followed by a normalisation."""
     return layers.Conv2D(
         filters,
         kernel_size,
         strides=strides,
-        padding="same",
+        padding=padding,
         use_bias=False,
         kernel_initializer="he_normal",
         name=name,
@@ -37,14 +40,26 @@ def normalised(tensor: Any, name: str, *, relu: bool = True) -> Any:
     return layers.ReLU(name=f"{name}_relu")(tensor) if relu else tensor
 
 
+def cropped(tensor: Any, before: int, size: Sequence[int], name: str) -> Any:
+    """`size` pixels (height, width) of `tensor` from pixel `before` on."""
+    after = [n - before - m for n, m in zip(tensor.shape[1:3], size, strict=True)]
+    if before == 0 and not any(after):
+        return tensor
+    return layers.Cropping2D([(before, n) for n in after], name=name)(tensor)
+
+
 @dataclass(frozen=True)
 class Unit(abc.ABC):
-    """Base: `filters` channels out, height and width divided by `strides`, upwards."""
+    """Base: `filters` channels out, height and width divided by `strides`, upwards.
+
+    Without padding, what the kernels overlap is taken off before.
+    """
 
     name: str
     filters: int
     kernel_size: int = 3
     strides: int = 1
+    padding: str = field(default="same", kw_only=True)
 
     @abc.abstractmethod
     def __call__(self, tensor: Any) -> Any:
@@ -56,7 +71,19 @@ class Unit(abc.ABC):
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of what it gives."""
-        return -(-height // self.strides), -(-width // self.strides)
+        return self._strided(height), self._strided(width)
+
+    @property
+    def strided_kernel(self) -> int:
+        """Size of the kernel that strides: without padding it skips no pixel."""
+        if self.padding == "same":
+            return self.kernel_size
+        return max(self.kernel_size, self.strides)
+
+    def _strided(self, pixels: int) -> int:
+        if self.padding == "same":
+            return -(-pixels // self.strides)
+        return (pixels - self.strided_kernel) // self.strides + 1
 
 
 @dataclass(frozen=True)
@@ -65,13 +92,15 @@ class ConvUnit(Unit):
 
     def __call__(self, tensor: Any) -> Any:
         """(N, h, w, channels) -> (N, h/strides, w/strides, filters)"""
-        conv = convolution(self.filters, self.kernel_size, self.strides, self.name)
+        conv = convolution(
+            self.filters, self.strided_kernel, self.strides, self.name, self.padding
+        )
         return normalised(conv(tensor), self.name)
 
     def macs(self, height: int, width: int, channels: int) -> int:
         """Multiply-adds of its convolution."""
         h, w = self.size(height, width)
-        return h * w * self.kernel_size**2 * channels * self.filters
+        return h * w * self.strided_kernel**2 * channels * self.filters
 
 
 @dataclass(frozen=True)
@@ -87,7 +116,7 @@ class ResidualUnit(Unit):
 
     def __call__(self, tensor: Any) -> Any:
         """(N, h, w, channels) -> (N, h/strides, w/strides, filters)"""
-        shortcut = tensor
+        shortcut = self._fitted(tensor)
         if self.strides > 1:
             shortcut = layers.AveragePooling2D(
                 self.strides, padding="same", name=f"{self.name}_shortcut_pool"
@@ -97,8 +126,10 @@ class ResidualUnit(Unit):
                 shortcut
             )
         one, two = f"{self.name}_1", f"{self.name}_2"
-        first = convolution(self.filters, self.kernel_size, self.strides, one)
-        second = convolution(self.filters, self.kernel_size, 1, two)
+        first = convolution(
+            self.filters, self.strided_kernel, self.strides, one, self.padding
+        )
+        second = convolution(self.filters, self.kernel_size, 1, two, self.padding)
         if self.preactivate:
             inner = second(normalised(first(normalised(tensor, one)), two))
             return layers.Add(name=f"{self.name}_add")([inner, shortcut])
@@ -110,9 +141,28 @@ class ResidualUnit(Unit):
     def macs(self, height: int, width: int, channels: int) -> int:
         """Multiply-adds of both convolutions and of the shortcut's, if it has one."""
         h, w = self.size(height, width)
-        inner = self.kernel_size**2 * (channels + self.filters) * self.filters
-        shortcut = channels * self.filters if channels != self.filters else 0
-        return h * w * (inner + shortcut)
+        first = self._strided(height) * self._strided(width) * self.strided_kernel**2
+        second = h * w * self.kernel_size**2 * self.filters
+        shortcut = h * w * channels if channels != self.filters else 0
+        return (first * channels + second + shortcut) * self.filters
+
+    def size(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width of what it gives."""
+        lost = 0 if self.padding == "same" else self.kernel_size - 1
+        return self._strided(height) - lost, self._strided(width) - lost
+
+    def _fitted(self, tensor: Any) -> Any:
+        """The pixels in the middle of what each result is computed from."""
+        if self.padding == "same":
+            return tensor
+        first = (self.strided_kernel - self.strides) // 2
+        second = (self.kernel_size - 1) // 2 * self.strides
+        return cropped(
+            tensor,
+            first + second,
+            [n * self.strides for n in self.size(*tensor.shape[1:3])],
+            f"{self.name}_shortcut_crop",
+        )
 
 
 @dataclass(frozen=True)
@@ -130,9 +180,9 @@ class InvertedUnit(Unit):
         channels = int(tensor.shape[-1])
         expand = convolution(channels * self.expansion, 1, 1, f"{self.name}_expand")
         depthwise = layers.DepthwiseConv2D(
-            self.kernel_size,
+            self.strided_kernel,
             strides=self.strides,
-            padding="same",
+            padding=self.padding,
             use_bias=False,
             depthwise_initializer="he_normal",
             name=f"{self.name}_depthwise",
@@ -143,13 +193,17 @@ class InvertedUnit(Unit):
         inner = normalised(project(inner), project.name, relu=False)
         if self.strides > 1 or channels != self.filters:
             return inner
+        if self.padding != "same":
+            before = (self.kernel_size - 1) // 2
+            crop = f"{self.name}_shortcut_crop"
+            tensor = cropped(tensor, before, inner.shape[1:3], crop)
         return layers.Add(name=f"{self.name}_add")([inner, tensor])
 
     def macs(self, height: int, width: int, channels: int) -> int:
         """Multiply-adds of the three convolutions."""
         h, w = self.size(height, width)
         wide = channels * self.expansion
-        after = h * w * wide * (self.kernel_size**2 + self.filters)
+        after = h * w * wide * (self.strided_kernel**2 + self.filters)
         return height * width * channels * wide + after
 
 

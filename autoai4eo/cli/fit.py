@@ -101,6 +101,14 @@ def fit(
     latency_batch_size: Annotated[
         int, typer.Option(min=1, help="For the latency.")
     ] = 1,
+    map_step: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Search networks for maps of a window each so many pixels; they "
+            "cost map_ms_per_km2.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Forget what the folder holds.")
@@ -132,6 +140,7 @@ def fit(
         seed=seed,
         overwrite=overwrite,
         latency_batch_size=latency_batch_size,
+        map_step=map_step,
         workers=workers,
         storage=storage,
         patience=patience,
@@ -218,6 +227,7 @@ _SHOWN = {
     "params": "params",
     "macs": "MACs",
     "latency_ms": "ms",
+    "map_ms_per_km2": "ms/km²",
     "train_seconds": "train s",
     "epochs": "epochs",
     "message": "message",

@@ -11,6 +11,7 @@ from autoai4eo.cost.rules import (  # isort: skip
 from autoai4eo.cost.counting import Counts, count
 from autoai4eo.cost.fingerprint import fingerprint
 from autoai4eo.cost.latency import Latency, measure_latency
+from autoai4eo.cost.mapping import measure_map_ms_per_km2
 from autoai4eo.cost.profiling import Cost, profile
 from autoai4eo.cost.registry import Call, Work, elements, macs_rule
 from autoai4eo.cost.sharing import NotShared, Shared, shared
@@ -30,6 +31,7 @@ __all__ = [
     "fingerprint",
     "macs_rule",
     "measure_latency",
+    "measure_map_ms_per_km2",
     "profile",
     "shared",
     "weight_bytes",

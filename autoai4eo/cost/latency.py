@@ -90,7 +90,7 @@ def measure_latency(
     run = compiled_pass(model, random_arrays(tensors))
     for _ in range(WARM_UP):
         run()
-    seconds = _timed(run, deadline, TIMED_SHARE * budget_s)
+    seconds = timed(run, deadline, TIMED_SHARE * budget_s)
     return Latency(
         median_ms=1000 * float(np.median(seconds)),
         p95_ms=1000 * float(np.percentile(seconds, 95)),
@@ -101,7 +101,14 @@ def measure_latency(
     )
 
 
-def _timed(run: Pass, deadline: float, at_least_s: float) -> list[float]:
+def timed(run: Pass, deadline: float, at_least_s: float) -> list[float]:
+    """Seconds of each pass, until their median is steady or the deadline is past.
+
+    Args:
+        run: one pass; the device has been waited for when it returns.
+        deadline: of `time.perf_counter`.
+        at_least_s: for which passes are timed in any case.
+    """
     seconds: list[float] = []
     begin = time.perf_counter()
     while True:

@@ -164,7 +164,9 @@ class _Dense(keras.Model):
             inner = (1, 1) if layer.keepdims else ()
             return ops.reshape(cells, (-1, *inner, cells.shape[-1]))
 
-        return through(self._model, [inputs[x.name] for x in self._model.inputs], apply)
+        flow = [inputs[x.name] for x in self._model.inputs]
+        (probabilities,) = keras.tree.flatten(through(self._model, flow, apply))
+        return probabilities
 
 
 def _window(model: Any) -> tuple[int, int]:
@@ -207,7 +209,7 @@ def _trace(model: Any) -> tuple[Pools, str | None]:
             padding.append(translation.named(layer))
         return result.map
 
-    output = through(
+    result = through(
         model,
         [
             FeatureMap(keras.KerasTensor((None, *x.shape[1:]), x.dtype), (1, 1))
@@ -215,6 +217,11 @@ def _trace(model: Any) -> tuple[Pools, str | None]:
         ],
         apply,
     )
-    if not isinstance(output, keras.KerasTensor) or len(output.shape) != 2:
+    outputs = keras.tree.flatten(result)
+    if (
+        len(outputs) != 1
+        or not isinstance(outputs[0], keras.KerasTensor)
+        or len(outputs[0].shape) != 2
+    ):
         raise NotShared("it does not end in one vector of classes for a patch")
     return pools, padding[0] if padding else None

@@ -9,9 +9,14 @@ from typing import Any
 import keras
 
 from autoai4eo.blocks.head import LatencyConstrainedHead
-from autoai4eo.cost import fingerprint, measure_latency, profile
+from autoai4eo.cost import (
+    fingerprint,
+    measure_latency,
+    measure_map_ms_per_km2,
+    profile,
+)
 from autoai4eo.cost.device import device_name
-from autoai4eo.search.objectives import MEASURED, violation
+from autoai4eo.search.objectives import MAP_COST, MEASURED, violation
 from autoai4eo.search.quiet import Quiet
 
 # A head that only might fit is measured briefly: the message is a hint.
@@ -27,6 +32,7 @@ class Budget:
         limits: upper limits of costs by name.
         batch_size: for which ``latency_ms`` is measured.
         heads: heads of the graph that bring a limit of their own.
+        map_step: for which the cost of a map is measured; None: it is not.
     """
 
     def __init__(
@@ -34,9 +40,11 @@ class Budget:
         limits: Mapping[str, float],
         batch_size: int,
         heads: Sequence[LatencyConstrainedHead],
+        map_step: int | None = None,
     ) -> None:
         self.limits = dict(limits)
         self.batch_size = batch_size
+        self.map_step = map_step
         self.heads = list(heads)
         for head in self.heads:
             head.enforced = True
@@ -73,12 +81,18 @@ class Budget:
             if reason:
                 return mark, counted, reason
             with self._alone():
-                self.remember(mark, profile(model, self.batch_size).to_dict())
+                self.remember(mark, self._measured(model))
         cost = self._costs[mark]
         reason = violation(cost, self.limits)
         for head in self.heads:
             reason = reason or self._over_budget(model, head)
         return mark, cost, reason
+
+    def _measured(self, model: keras.Model) -> dict[str, Any]:
+        cost = profile(model, self.batch_size).to_dict()
+        if self.map_step is not None:
+            cost[MAP_COST] = measure_map_ms_per_km2(model, self.map_step)
+        return cost
 
     def _over_budget(
         self, model: keras.Model, head: LatencyConstrainedHead

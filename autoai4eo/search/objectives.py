@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autoai4eo.errors import UserError
 
+#: Milliseconds to map a square kilometre; known where a search has a map step.
+MAP_COST = "map_ms_per_km2"
 #: Costs of a candidate, known before it is trained; all are better when smaller.
 COSTS = (
     "params",
@@ -17,9 +19,10 @@ COSTS = (
     "latency_ms",
     "latency_p95_ms",
     "peak_memory_bytes",
+    MAP_COST,
 )
 #: Costs that are measured on a device; the others are counted.
-MEASURED = ("latency_ms", "latency_p95_ms", "peak_memory_bytes")
+MEASURED = ("latency_ms", "latency_p95_ms", "peak_memory_bytes", MAP_COST)
 #: Figures of a trained candidate on the validation data, and which way is better.
 METRICS = {
     "val_cohen_kappa": "max",
@@ -99,6 +102,19 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
         if not limit > 0:
             raise UserError(f"constraint: {name} must be above 0, got {limit}")
     return limits
+
+
+def check_map_step(names: Iterable[str], map_step: int | None) -> None:
+    """Refuses to look at the cost of a map whose step nobody has told.
+
+    Raises:
+        UserError: it is among the objectives and constraints, and there is no step.
+    """
+    if map_step is None and MAP_COST in names:
+        raise UserError(
+            f"{MAP_COST}: expected the pixels from one window of the map to the next, "
+            "got none; give them with --map-step (map_step=…)"
+        )
 
 
 def figure(value: float) -> str:

@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step
-from autoai4eo.search.objectives import Objective
+from autoai4eo.search.objectives import MAP_COST, MEASURED, Objective
 from autoai4eo.search.storage import Stale, open_storage, without_password
 
 STUDY = "autoai4eo"
@@ -226,13 +226,17 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     """One row per trial: status, objectives and metrics, costs, hyperparameters.
 
     Times are in seconds, latencies in milliseconds, sizes in bytes; the metrics are
-    those of the trial's best epoch.
+    those of the trial's best epoch. ``map_ms_per_km2`` is there where the run has a
+    map step.
     """
     rows = [_row(trial) for trial in trials_of(study)]
     objectives = study.user_attrs["objectives"]
     metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
     shown = list(dict.fromkeys([*objectives, *metrics]))
-    shown = [name for name in shown if name not in _COST_COLUMNS]
+    costs = [*_COST_COLUMNS]
+    if MAP_COST in objectives or any(MAP_COST in row["cost"] for row in rows):
+        costs.insert(costs.index("latency_batch_size") + 1, MAP_COST)
+    shown = [name for name in shown if name not in costs]
     hyperparameters = dict.fromkeys(n for row in rows for n in row["hyperparameters"])
     return pd.DataFrame(
         [
@@ -240,7 +244,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
                 "trial": row["trial"],
                 "status": row["status"],
                 **{name: row["metrics"].get(name) for name in shown},
-                **{name: row["cost"].get(name) for name in _COST_COLUMNS},
+                **{name: row["cost"].get(name) for name in costs},
                 **{n: row[n] for n in ("train_seconds", "epochs", "message")},
                 **{n: row["hyperparameters"].get(n) for n in hyperparameters},
             }
@@ -250,7 +254,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
             "trial",
             "status",
             *shown,
-            *_COST_COLUMNS,
+            *costs,
             "train_seconds",
             "epochs",
             "message",
@@ -288,7 +292,7 @@ def estimate_errors(study: optuna.Study) -> dict[str, float]:
         pairs = [(b["estimated"], b["cost"]) for b in proposed.get("screened", [])]
         if "estimated" in proposed and "cost" in trial.user_attrs:
             cost = trial.user_attrs["cost"]
-            measured = {n: cost[n] for n in ("latency_ms", "latency_p95_ms")}
+            measured = {n: cost[n] for n in MEASURED if n in cost}
             pairs.append((proposed["estimated"], measured))
         for estimated, exact in pairs:
             for name in estimated.keys() & exact.keys():

@@ -75,6 +75,22 @@ def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
             )
 
 
+def check_same_map_step(run: Path, map_step: int | None) -> None:
+    """Refuses to go on with a search among other networks.
+
+    Raises:
+        UserError: the folder holds a run for another map step, or for none.
+    """
+    if not (run / "run.json").is_file():
+        return
+    known = read_run(run)["arguments"].get("map_step")
+    if known != map_step:
+        raise UserError(
+            f"{run}: expected the map step that this run was begun with ({known}), "
+            f"found {map_step}; choose another folder, or overwrite this one"
+        )
+
+
 def owner_of(run: Path) -> str:
     """The mark of a run's folder; a new one where it holds no run yet."""
     path = run / "run.json"

@@ -61,6 +61,7 @@ class Tuner(AutoTuner):
             or ``cost-aware`` for several objectives.
         constraints: upper limits of costs by name.
         latency_batch_size: batch size for which latency is measured.
+        map_step: pixels for which ``map_ms_per_km2`` is measured; None: it is not.
         patience: the search ends when so many trainings in a row did not enlarge what
             the front dominates; None: it does not.
         finalists: how many of the front are trained in full after a search by cheaper
@@ -84,6 +85,7 @@ class Tuner(AutoTuner):
         tuner: Any = None,
         constraints: Mapping[str, float] | None = None,
         latency_batch_size: int = 1,
+        map_step: int | None = None,
         patience: int | None = None,
         finalists: int = 1,
         stop_hopeless: bool = False,
@@ -99,6 +101,7 @@ class Tuner(AutoTuner):
             parse_constraints(constraints),
             latency_batch_size,
             [b for b in hypermodel.blocks if isinstance(b, LatencyConstrainedHead)],
+            map_step,
         )
         self._max_trials = max_trials
         self.patience = patience

@@ -29,11 +29,17 @@ from autoai4eo.errors import UserError
 from autoai4eo.search import finalist, front, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
-from autoai4eo.search.objectives import DEFAULT, parse_constraints, parse_objectives
+from autoai4eo.search.objectives import (
+    DEFAULT,
+    check_map_step,
+    parse_constraints,
+    parse_objectives,
+)
 from autoai4eo.search.record import check_owner, forget, open_study, trials_table
 from autoai4eo.search.run_folder import (
     alone,
     check_same_data,
+    check_same_map_step,
     locked,
     owner_of,
     read_run,
@@ -75,6 +81,9 @@ class AutoModel:
         max_model_size: the same as a constraint on ``params``, as in AutoKeras.
         constraints: upper limits of costs by name, such as ``{"latency_ms": 2.0}``.
         latency_batch_size: the batch size for which latency is measured.
+        map_step: pixels from one window of a map to the next, for which the cost
+            ``map_ms_per_km2`` is measured: milliseconds to map a square kilometre of
+            10 m pixels.
         workers: processes on this machine that try candidates at the same time.
         patience: the search ends when so many trainings in a row did not enlarge the
             hypervolume that the front dominates (with one objective: did not improve
@@ -107,6 +116,7 @@ class AutoModel:
         max_model_size: int | None = None,
         constraints: Mapping[str, float] | None = None,
         latency_batch_size: int = 1,
+        map_step: int | None = None,
         workers: int = 1,
         patience: int | None = None,
         proxy: Mapping[str, float] | None = None,
@@ -118,6 +128,7 @@ class AutoModel:
             max_trials=max_trials,
             workers=workers,
             patience=patience,
+            map_step=map_step,
             finalists=finalists,
         )
         self.inputs = keras.tree.flatten(inputs)
@@ -127,12 +138,16 @@ class AutoModel:
             limits["params"] = min(max_model_size, limits.get("params", max_model_size))
         self.constraints = parse_constraints(limits)
         self.objectives = parse_objectives(objective)
+        check_map_step(
+            [*(o.name for o in self.objectives), *self.constraints], map_step
+        )
         self.project_name = project_name
         self.directory = Path(directory or ".")
         self.max_trials = max_trials
         self.overwrite = overwrite
         self.seed = 0 if seed is None else int(seed)
         self.latency_batch_size = latency_batch_size
+        self.map_step = map_step
         self.workers = workers
         self.patience = patience
         self.proxy = _proxy(proxy)
@@ -209,8 +224,10 @@ class AutoModel:
             raise UserError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
         weights = _class_weight(class_weight, train)
         data = {"training": train, "validation": validation}
+        graph = self._graph(train)
         if not self.overwrite:
             check_same_data(self.run, data)
+            check_same_map_step(self.run, self.map_step)
         self._check_overwrites_a_run()
         if self.storage is not None:
             open_storage(self.storage)  # before anything is written
@@ -218,7 +235,6 @@ class AutoModel:
         for note in (*train.notes, *validation.notes):
             warnings.warn(note, stacklevel=2)
         _tell_missing(statistics)
-        graph = self._graph(train)
         _configure(graph, train, statistics, loss)
         with ExitStack() as held:
             held.enter_context(
@@ -235,6 +251,7 @@ class AutoModel:
                 tuner=self._tuner,
                 constraints=self.constraints,
                 latency_batch_size=self.latency_batch_size,
+                map_step=self.map_step,
                 patience=self.patience,
                 finalists=self.finalists,
                 stop_hopeless=self.stop_hopeless,
@@ -274,6 +291,7 @@ class AutoModel:
                     "loss": loss,
                     "seed": self.seed,
                     "latency_batch_size": self.latency_batch_size,
+                    "map_step": self.map_step,
                     "workers": self.workers,
                     "patience": self.patience,
                     "proxy": None if self.proxy is None else asdict(self.proxy),

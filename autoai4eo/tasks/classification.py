@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo import blocks
+from autoai4eo.blocks import unpadded
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
 from autoai4eo.data.opening import open_dataset
@@ -25,6 +26,10 @@ class ImageClassifier(AutoModel):
     patches and a head, all searched: `blocks.MultispectralStem`, `SensorFusion`,
     `EOImageBlock` and `PooledHead` (`LatencyConstrainedHead` where `max_latency_ms` is
     given).
+
+    With `map_step`, networks made for maps: an `EOImageBlock` for that step on the
+    pixels themselves, all inputs side by side, and the same head. Overlapping windows
+    of a scene share their work.
 
     Args:
         inputs: names of the inputs that are used, such as ``["sen2"]``; None: all.
@@ -58,9 +63,9 @@ class ImageClassifier(AutoModel):
 
     def _graph(self, train: Dataset) -> Graph:
         self.inputs = [blocks.ImageInput(spec.name) for spec in train.inputs]
-        stems = [blocks.MultispectralStem()(node)[0] for node in self.inputs]
-        features = blocks.SensorFusion()(stems)[0] if len(stems) > 1 else stems[0]
-        features = blocks.EOImageBlock()(features)[0]
+        if self.map_step is not None:
+            unpadded.common_size("inputs", [spec.shape[:2] for spec in train.inputs])
+        features = self._features()
         if self.max_latency_ms is None:
             head = blocks.PooledHead()
         else:
@@ -69,6 +74,14 @@ class ImageClassifier(AutoModel):
             )
         self.outputs = head(features)
         return super()._graph(train)
+
+    def _features(self) -> Any:
+        if self.map_step is not None:
+            # a stem and a fusion would pad
+            return blocks.EOImageBlock(map_step=self.map_step)(self.inputs)[0]
+        stems = [blocks.MultispectralStem()(node)[0] for node in self.inputs]
+        features = blocks.SensorFusion()(stems)[0] if len(stems) > 1 else stems[0]
+        return blocks.EOImageBlock()(features)[0]
 
 
 class So2SatClassifier(ImageClassifier):

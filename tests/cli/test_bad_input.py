@@ -183,3 +183,10 @@ def test_a_run_meets_other_data(run, tmp_path):
     none = write(tmp_path / "d.h5", sen2=None)
     result = run("evaluate", out, none)
     assert result.status == 2 and "expected an input called sen2" in result.err
+
+
+def test_a_map_of_patches_that_are_too_small(refused, tmp_path):
+    pixels = np.zeros((N, 2, 2, 4), "float32")
+    path = write(tmp_path / "tiny.h5", sen1=None, sen2=pixels)
+    refused(path, "--map-step", "10", message="larger patches")
+    refused(path, "--objective", "map_ms_per_km2", message="--map-step")

@@ -1,0 +1,70 @@
+"""How long it takes to map a square kilometre, by measurement."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.cost.compiled import Pass, compiled_pass
+from autoai4eo.cost.inputs import input_tensors, random_arrays
+from autoai4eo.cost.latency import TIMED_SHARE, WARM_UP, timed
+from autoai4eo.cost.sharing import NotShared, shared
+from autoai4eo.errors import UserError
+
+PIXEL_M = 10.0  # ground sampling distance: of Sentinel-2's finest bands
+TILE = 256  # pixels that the side of a timed tile has, about
+CELLS = 8  # along each side of a tile, at least
+BATCH = 64  # windows in a pass, where their work cannot be shared
+
+
+def measure_map_ms_per_km2(model: Any, map_step: int, budget_s: float = 1.0) -> float:
+    """Milliseconds to classify the windows of one square kilometre, median.
+
+    A pixel is taken to be 10 m × 10 m, as the finest of Sentinel-2, so a square
+    kilometre has (100 / map_step)² windows. Where their work can be `shared` exactly,
+    tiles of random pixels of about 256 × 256 are timed, from array to array; else
+    batches of 64 windows. Warm-up and steadiness as in `measure_latency`.
+
+    Args:
+        model: a functional or built Sequential classifier of patches of fixed size.
+        map_step: from one window of the map to the next, in pixels.
+        budget_s: seconds for all of it, see `measure_latency`.
+
+    Raises:
+        UserError: `map_step` is not positive, an input's shape is not known, or the
+            Keras backend is neither TensorFlow nor JAX.
+    """
+    if map_step < 1:
+        raise UserError(
+            f"map_step: expected a step of at least 1 pixel, found {map_step}; give "
+            "the pixels from one window of the map to the next"
+        )
+    deadline = time.perf_counter() + budget_s
+    run, windows = _pass(model, map_step)
+    for _ in range(WARM_UP):
+        run()
+    seconds = timed(run, deadline, TIMED_SHARE * budget_s)
+    km2 = windows * (map_step * PIXEL_M / 1000) ** 2
+    return 1000 * float(np.median(seconds)) / km2
+
+
+def _pass(model: Any, map_step: int) -> tuple[Pass, int]:
+    """What is timed, and how many windows it classifies."""
+    try:
+        dense = shared(model, map_step)
+    except NotShared:
+        return compiled_pass(model, random_arrays(input_tensors(model, BATCH))), BATCH
+    cells = [max(CELLS, (TILE - n) // map_step + 1) for n in dense.window]
+    height, width = (
+        n + (cell - 1) * map_step for n, cell in zip(dense.window, cells, strict=True)
+    )
+    shapes = {x.name: (height, width, x.shape[-1]) for x in model.inputs}
+    rng = np.random.default_rng(0)
+    tile = {name: rng.random((1, *s), "float32") for name, s in shapes.items()}
+
+    def run() -> None:
+        dense(tile)
+
+    return run, cells[0] * cells[1]

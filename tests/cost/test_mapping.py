@@ -1,0 +1,44 @@
+"""What a map costs: time of shared work where it can be, per square kilometre."""
+
+import keras
+import pytest
+from keras import layers
+
+from autoai4eo.cost import mapping, measure_map_ms_per_km2
+from autoai4eo.errors import UserError
+
+
+def network(padding="valid", filters=4):
+    pixels = keras.Input((16, 16, 3), name="sen2")
+    x = layers.Conv2D(filters, 3, padding=padding)(pixels)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(pixels, layers.Dense(5, activation="softmax")(x))
+
+
+@pytest.mark.parametrize(
+    ("padding", "step", "km2"),
+    [
+        ("valid", 8, 31**2 * 0.08**2),  # 31 × 31 windows in 256 pixels
+        ("valid", 100, 8**2 * 1.0),
+        ("same", 8, 64 * 0.08**2),
+    ],
+)
+def test_a_square_kilometre_is_of_10_m_pixels(monkeypatch, padding, step, km2):
+    def half_a_second(run, *_):
+        run()
+        return [0.1, 0.5, 0.6]
+
+    monkeypatch.setattr(mapping, "timed", half_a_second)
+    found = measure_map_ms_per_km2(network(padding), step)
+    assert found == pytest.approx(500 / km2)
+
+
+def test_what_can_be_shared_maps_faster():
+    # 36 times fewer convolutions: whatever the machine is doing
+    alone = measure_map_ms_per_km2(network("same", 16), 2, budget_s=0.3)
+    assert 0 < measure_map_ms_per_km2(network("valid", 16), 2, budget_s=0.3) < alone
+
+
+def test_a_step_is_a_number_of_pixels():
+    with pytest.raises(UserError, match="at least 1 pixel, found 0"):
+        measure_map_ms_per_km2(network(), 0)
