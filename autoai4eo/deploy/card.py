@@ -14,15 +14,14 @@ CARD = "MODEL_CARD.md"
 _TEMPLATE = """\
 # {{ p.title }}
 
-A network that tells which of {{ classes | length }} classes a patch is of. Found by
-architecture search with autoai4eo, written {{ p.created }}. `model.json` beside this card says the same to programs (a STAC item
-with the Machine Learning Model extension).
+A network that tells which of {{ classes | length }} classes a patch is of, found by
+architecture search with autoai4eo. Written {{ p.created }}. `model.json` beside this
+card says the same to programs (a STAC item with the Machine Learning Model extension).
 {%- set data = p["autoai4eo:training_data"] %}
 
 ## What it was trained on
 
-`{{ data.name }}`: {{ "{:,}".format(data.samples) }} patches, fingerprint
-`{{ data.fingerprint }}`
+`{{ data.name }}`: {{ "{:,}".format(data.samples) }} patches, fingerprint `{{ data.fingerprint }}`
 {%- if p["autoai4eo:trained_on"] != "training" %}, and the validation data with
 them{% endif %}; {{ p["autoai4eo:epochs"] }} epochs.
 
@@ -78,18 +77,18 @@ batch of {{ slow.batch_size }} on {{ slow.device }}.
 | {{ name }} | {{ a["autoai4eo:format"] }}{{ " " ~ a["autoai4eo:quantize"] if a["autoai4eo:quantize"] else "" }} | {{ "{:,}".format(a["autoai4eo:size_bytes"]) }} | {{ "%.2f" | format(a["autoai4eo:latency"].milliseconds) }} | {{ "%.1e" | format(a["autoai4eo:max_difference"]) }} | {{ a["autoai4eo:checked_on"] }} |
 {%- endfor %}
 
-Times in the runtime of the format, a fresh process on
-{{ (assets.values() | first)["autoai4eo:latency"].device }}; differences are the largest
-of any probability.
+Times are those of the format's own runtime, on
+{{ (assets.values() | first)["autoai4eo:latency"].device }}; differences the largest of
+any probability.
 {%- for name, a in assets.items() if "autoai4eo:accuracy" in a %}
 {%- set q = a["autoai4eo:accuracy"] %}
 {%- if q.not_measured is defined %}
 What quantising {{ name }} cost in accuracy was not measured: the validation data were
 not found.
 {%- else %}
-{{ name }}: OA {{ "%.4f" | format(q.float32.accuracy) }} becomes
-{{ "%.4f" | format(q.quantized.accuracy) }}, kappa {{ "%.4f" | format(q.float32.cohen_kappa) }} becomes
-{{ "%.4f" | format(q.quantized.cohen_kappa) }}, on {{ q.on }}.
+
+Quantising: in {{ name }} OA {{ "%.4f" | format(q.float32.accuracy) }} becomes {{ "%.4f" | format(q.quantized.accuracy) }}, kappa
+{{ "%.4f" | format(q.float32.cohen_kappa) }} becomes {{ "%.4f" | format(q.quantized.cohen_kappa) }}, on {{ q.on }}.
 {%- endif %}
 {%- endfor %}
 
@@ -119,8 +118,7 @@ not found.
 
 ## How to run it
 {% for name, a in assets.items() %}
-{{ name }} ({{ a["mlm:framework"] }} {{ a["mlm:framework_version"] }}, nothing of
-autoai4eo):
+{{ name }}, with {{ a["mlm:framework"] }} {{ a["mlm:framework_version"] }} and nothing of autoai4eo:
 
 ```python
 import numpy as np
@@ -154,7 +152,9 @@ def render(item: Mapping[str, Any]) -> str:
             ("cohen_kappa", "Cohen's kappa"),
         ],
         formats=FORMATS,
-        code=lambda name, asset: FORMATS[asset["autoai4eo:format"]].load.format(path=name),
+        code=lambda name, asset: FORMATS[asset["autoai4eo:format"]].load.format(
+            path=name
+        ),
         size=lambda given: " × ".join(str(n) for n in given["input"]["shape"][1:]),
         interval=lambda ends: (
             f"{ends[0]:.3f} to {ends[1]:.3f}" if ends else "not measured"

@@ -189,9 +189,7 @@ def _input(
 def _bands(inputs: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Each band once, for the references in ``mlm:input``."""
     sensors = {name: spec["sensor"] for spec in inputs for name in spec["bands"]}
-    return [
-        {"name": name, "description": sensor} for name, sensor in sensors.items()
-    ]
+    return [{"name": name, "description": sensor} for name, sensor in sensors.items()]
 
 
 def _hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:

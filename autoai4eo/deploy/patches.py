@@ -59,6 +59,7 @@ def for_check(
 
     Of the validation data, else of the training data, else drawn from the statistics
     of the training data's bands: normal, between the lowest and the highest value.
+    Every other patch misses its first row (NaN).
 
     Args:
         run: the run's folder.
@@ -71,7 +72,7 @@ def for_check(
             part = find(known, role, model, data, CHECKED)
         except UserError:
             continue
-        return Patches(part.dataset.read(part.rows), part.told)
+        return _with_holes(part.dataset.read(part.rows), part.told)
     inputs = json.loads((run / "statistics.json").read_text())["inputs"]
     rng = np.random.default_rng(0)
     pixels = {}
@@ -80,9 +81,17 @@ def for_check(
         drawn = rng.normal(told["mean"], told["std"], (CHECKED, *node.shape[1:]))
         drawn = drawn.clip(told["minimum"], told["maximum"])
         pixels[node.name] = drawn.astype("float32")
-    return Patches(
+    return _with_holes(
         pixels, f"{CHECKED} synthetic patches (the run's own data were not found)"
     )
+
+
+def _with_holes(pixels: dict[str, np.ndarray], told: str) -> Patches:
+    """Every other patch without its first row: what is missing must stay so."""
+    holes = {name: patches.copy() for name, patches in pixels.items()}
+    for patches in holes.values():
+        patches[1::2, 0] = np.nan
+    return Patches(holes, f"{told}, every other with missing pixels")
 
 
 def find(

@@ -54,4 +54,18 @@ class ONNX(Format):
             tf.TensorSpec((None, *node.shape[1:]), tf.float32, name=node.name)
             for node in model.inputs
         ]
-        tf2onnx.convert.from_function(forward, signature, output_path=str(out))
+        tf2onnx.convert.from_function(
+            forward,
+            signature,
+            custom_op_handlers={"SelectV2": (_where, [])},
+            output_path=str(out),
+        )
+
+
+def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
+    """A choice stays a choice.
+
+    tf2onnx makes a sum of products of it, by which NaN × 0 a missing pixel, which the
+    model replaces, becomes NaN for good.
+    """
+    node.type = "Where"
