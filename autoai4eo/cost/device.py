@@ -80,6 +80,7 @@ def tensorflow_backend() -> bool:
 
 
 def cpu_name() -> str:
+    """The processor, and how many of its cores this process may use."""
     return f"CPU {_cpu_model()} ({_cores()} cores)"
 
 

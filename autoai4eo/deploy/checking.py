@@ -60,7 +60,7 @@ class FreshProcess:
             load=format.load.format(path=str(path.absolute())),
             call=textwrap.indent(format.call, "    ").strip(),
         )
-        self._errors = tempfile.TemporaryFile()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._process = subprocess.Popen(
             # -I: nothing from the current folder or the user's environment
             [sys.executable, "-I", "-c", script],

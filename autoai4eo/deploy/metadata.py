@@ -147,8 +147,8 @@ def assets_beside(folder: Path, new: Mapping[str, Any]) -> dict[str, Any]:
     if not same:
         found = old.get("id", "something else") if isinstance(old, dict) else "a list"
         raise UserError(
-            f"{path}: expected none, or that of {new['id']}, found {found}; export into "
-            "a folder of its own, or overwrite it (--overwrite)"
+            f"{path}: expected none, or that of {new['id']}, found {found}; export "
+            "into a folder of its own, or overwrite it (--overwrite)"
         )
     return {
         name: asset

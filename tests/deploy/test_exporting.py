@@ -180,7 +180,7 @@ def test_what_does_not_run_is_not_written(run, tmp_path, monkeypatch):
     monkeypatch.setattr(
         FORMATS["onnx"], "load", "raise OSError('no such model')", raising=False
     )
-    with pytest.raises(RuntimeError, match="did not run.*no such model"):
+    with pytest.raises(RuntimeError, match=r"did not run.*no such model"):
         deploy.export(run, tmp_path / "m.onnx", "onnx")
     assert not any(tmp_path.iterdir())
 
@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(run, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("autoai4eo.deploy.metadata.write", full)
-    with pytest.raises(UserError, match="cannot be written .No space left on device"):
+    with pytest.raises(UserError, match=r"cannot be written .No space left on device"):
         deploy.export(run, out, "onnx", overwrite=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
 

@@ -126,4 +126,4 @@ def test_of_a_finalist_trained_on_everything_the_scores_are_its_trials(run, tmp_
     deploy.export(copy, tmp_path / "m.onnx", "onnx")
     card = (tmp_path / "MODEL_CARD.md").read_text()
     assert "of the same architecture trained on the training data alone" in card
-    assert "and the validation data with" in card and "0.99" not in card
+    assert "and the validation data with them" in card and "0.99" not in card
