@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import small
+import tensorflow as tf
 from small import EXPORTS
 
 from autoai4eo import deploy
@@ -197,6 +198,20 @@ def test_a_disk_that_is_full_leaves_what_was_there(run, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"cannot be written .No space left on device"):
         deploy.export(run, out, "onnx", overwrite=True)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == before
+
+
+def test_tensorflows_own_error_of_a_full_disk_is_told_as_others(
+    run, tmp_path, monkeypatch
+):
+    def full(*_, **__):
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "variables/part-00000; No space left on device"
+        )
+
+    monkeypatch.setattr(keras.export.ExportArchive, "write_out", full)
+    with pytest.raises(UserError, match=r"m: cannot be written .No space left"):
+        deploy.export(run, tmp_path / "m")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_place_where_nothing_can_be_made_is_told(run, tmp_path):

@@ -51,6 +51,9 @@ def write_signature(model: keras.Model, out: Path) -> None:
 
     From a float32 tensor (N, H, W, bands) for each input, named as the input, to
     ``probabilities``, float32 (N, classes).
+
+    Raises:
+        OSError: the disk is full, or nothing may be written there.
     """
     import tensorflow as tf
 
@@ -65,4 +68,8 @@ def write_signature(model: keras.Model, out: Path) -> None:
         lambda pixels: {"probabilities": model(pixels, training=False)},
         input_signature=[signature],
     )
-    archive.write_out(str(out), verbose=False)
+    try:
+        archive.write_out(str(out), verbose=False)
+    except tf.errors.OpError as error:
+        # TensorFlow's own errors of the disk are no OSErrors
+        raise OSError(error.message.rsplit("; ", 1)[-1]) from error
