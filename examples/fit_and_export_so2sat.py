@@ -1,4 +1,4 @@
-"""Search on So2Sat LCZ42 files, evaluate, export a SavedModel.
+"""Search on So2Sat LCZ42 files, evaluate, export a SavedModel and an ONNX file.
 
 python examples/fit_and_export_so2sat.py training.h5 validation.h5 testing.h5 out
 """
@@ -22,6 +22,7 @@ def main(training: str, validation: str, testing: str, out: str) -> None:
     scores = classifier.evaluate(testing)
     print({k: scores[k] for k in ("accuracy", "average_accuracy", "cohen_kappa")})
     print("written:", classifier.export(Path(out) / "savedmodel"))
+    print("written:", classifier.export(Path(out) / "lcz.onnx", format="onnx"))
 
 
 if __name__ == "__main__":

@@ -13,6 +13,15 @@ from autoai4eo.blocks import pixels
 from autoai4eo.data.dataset import Dataset
 
 CLASSES = 3
+#: What a network is exported as: name of the file -> format, quantize.
+EXPORTS = {
+    "saved": ("savedmodel", None),
+    "m.keras": ("keras", None),
+    "m.onnx": ("onnx", None),
+    "m.tflite": ("litert", None),
+    "m16.tflite": ("litert", "float16"),
+    "m8.tflite": ("litert", "int8"),
+}
 
 
 def dataset(samples: int = 48, seed: int = 0, size: int = 8, bands: int = 4) -> Dataset:

@@ -43,6 +43,10 @@ def test_so2sat_is_fitted_exported_and_served(so2sat, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 16
     assert all(0 < float(line.split()[-1]) <= 1 for line in lines)
+    run("classify_onnx", tmp_path / "lcz.onnx", files[2])
+    assert [line.split()[:-1] for line in capsys.readouterr().out.splitlines()] == [
+        line.split()[:-1] for line in lines
+    ]
 
 
 def test_a_graph_of_ones_own(so2sat, tmp_path, capsys):

@@ -13,16 +13,18 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from autoai4eo.errors import UserError
+
 # a file or a pipe has no width: nothing needs to be folded there
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps from the terminal what TensorFlow's C++ writes while it is imported.
+    """Keeps from the terminal what TensorFlow's C++ writes.
 
-    It writes to the file descriptor before its own settings can quiet it. Where the
-    import fails, all is shown.
+    It writes to the file descriptor before its own settings can quiet it. Where
+    something fails that is not the user's error, all is shown.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -30,6 +32,8 @@ def hushed() -> Iterator[None]:
         os.dup2(noise.fileno(), 2)
         try:
             yield
+        except UserError:
+            raise
         except BaseException:
             os.dup2(kept, 2)
             noise.seek(0)

@@ -26,12 +26,7 @@ def demo(
     begin = time.monotonic()
     _clear(out)
     with hushed():
-        import numpy as np
-
-        from autoai4eo.data.opening import open_dataset
         from autoai4eo.data.synthetic import write_so2sat_like
-        from autoai4eo.deploy import load_finalist
-        from autoai4eo.deploy.checking import fresh_predictions
     out.mkdir(parents=True)
     for part, (name, samples) in enumerate(_SAMPLES.items()):
         write_so2sat_like(out / f"{name}.h5", samples, seed=_SEED + part)
@@ -50,13 +45,6 @@ def demo(
     )
     model.evaluate(run, out / "testing.h5")
     model.export(run, exported)
-    few = open_dataset(out / "testing.h5").read(np.arange(64))
-    expected = load_finalist(run).predict(few, verbose=0)
-    difference = float(np.abs(fresh_predictions(exported, few) - expected).max())
-    console.print(
-        f"re-loaded in a fresh TensorFlow process: probabilities of 64 patches differ "
-        f"by {difference:.1e} at most"
-    )
     console.print(
         f"data {out}/*.h5, run {run}, SavedModel {exported}   "
         f"({time.monotonic() - begin:,.0f} s in all)"

@@ -25,14 +25,14 @@ def device_name() -> str:
 
         devices = tf.config.list_physical_devices("GPU")
         if not tf.config.list_logical_devices("GPU"):
-            return _cpu_name()
+            return cpu_name()
         details = tf.config.experimental.get_device_details(devices[0])
         return f"GPU {details.get('device_name', devices[0].name)}"
     import jax
 
     device = jax.devices()[0]
     if device.platform == "cpu":
-        return _cpu_name()
+        return cpu_name()
     return f"{device.platform.upper()} {device.device_kind}"
 
 
@@ -79,7 +79,8 @@ def tensorflow_backend() -> bool:
     return backend == "tensorflow"
 
 
-def _cpu_name() -> str:
+def cpu_name() -> str:
+    """The processor, and how many of its cores this process may use."""
     return f"CPU {_cpu_model()} ({_cores()} cores)"
 
 

@@ -2,20 +2,57 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
+from autoai4eo.cost.device import cpu_name
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.deploy import card, metadata, patches
+from autoai4eo.deploy.checking import FreshProcess
+from autoai4eo.deploy.formats import FORMATS, Format, check
 from autoai4eo.deploy.loading import load_network
 from autoai4eo.errors import UserError
-from autoai4eo.search.models import save_model
+from autoai4eo.files import folder_in_one_step, in_one_step
 from autoai4eo.search.run_folder import read_run
 
-FORMATS = ("savedmodel", "keras")
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how it did in a fresh process with its own runtime alone.
+
+    Attributes:
+        path: of the file or folder.
+        format: the name of its format.
+        quantize: ``"float16"``, ``"int8"`` or None.
+        size_bytes: on disk.
+        max_difference: of any probability from Keras's.
+        tolerance: that it had to keep to.
+        checked_on: the patches, in words.
+        latency_ms: median time of one patch, in ms.
+        device: that this was measured on.
+        accuracy: of a quantised model, what quantising cost: ``on``, and for
+            ``float32`` and ``quantized`` the ``accuracy`` and ``cohen_kappa``, or
+            ``not_measured`` and why.
+    """
+
+    path: Path
+    format: str
+    quantize: str | None
+    size_bytes: int
+    max_difference: float
+    tolerance: float
+    checked_on: str
+    latency_ms: float
+    device: str
+    accuracy: dict[str, Any] | None = None
 
 
 def export(
@@ -24,66 +61,251 @@ def export(
     format: str = "savedmodel",
     *,
     trial: int | None = None,
+    quantize: str | None = None,
     overwrite: bool = False,
-) -> Path:
-    """Writes a run's finalist, or one of its trials, and gives the path.
+    data: Mapping[str, Dataset] | None = None,
+) -> Exported:
+    """Writes a run's finalist, or one of its trials, once it ran where it will be used.
 
-    ``"savedmodel"`` is a TensorFlow SavedModel with the signature ``serving_default``:
-    a float32 tensor (N, H, W, bands) of raw pixels for each input, named as the input,
-    to ``probabilities``, float32 (N, classes); ``assets/class_names.txt`` and
-    ``assets/bands.json`` say what they are. ``"keras"`` is a ``.keras`` file.
+    Every format takes raw pixels, float32 (N, H, W, bands) for each input, named as the
+    input, and gives ``probabilities``, float32 (N, classes):
+
+    - ``"savedmodel"``: a folder, for TensorFlow and TensorFlow Serving; signature
+      ``serving_default``; ``assets/class_names.txt`` and ``assets/bands.json``.
+    - ``"keras"``: a ``.keras`` file, of Keras's own layers.
+    - ``"onnx"``: an ``.onnx`` file, for onnxruntime (the extra ``onnx``).
+    - ``"litert"``: a ``.tflite`` file, for LiteRT (the extra ``litert``).
+
+    What was written is loaded by its own runtime in a fresh process and compared with
+    Keras on patches of the run's own data before it takes its name. Beside it (for a
+    SavedModel in it) come ``model.json``, a STAC item with the Machine Learning Model
+    extension, and ``MODEL_CARD.md``.
+
+    Args:
+        run: the run's folder.
+        out: what is written; its folder is made where it is missing.
+        format: one of `FORMATS`.
+        trial: a trial's number; None: the finalist.
+        quantize: for ``"litert"``: ``"float16"`` weights, or ``"int8"`` weights and
+            activations, calibrated on the training data. What it costs in accuracy is
+            measured on the validation data, at most 5,000 patches.
+        overwrite: replaces what is at `out`, and a ``model.json`` of another network.
+        data: the run's ``"training"`` and ``"validation"`` data where they are open
+            already; else they are read from where ``run.json`` says that they were.
 
     Raises:
-        UserError: no run, an unknown format, `out` exists and `overwrite` is False, or
-            a SavedModel is asked for on a backend other than TensorFlow.
+        UserError: no run, an unknown format, a missing package, something stands in the
+            way, no data to calibrate on, it cannot be written, or it does not answer
+            as Keras does. Nothing is left.
+        RuntimeError: what was written does not run. Nothing is left.
     """
     run, out = Path(run), Path(out)
     if format not in FORMATS:
         raise UserError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
-    if format == "keras" and out.suffix != ".keras":
-        raise UserError(f"{out}: expected a name that ends with .keras; add it")
-    if format == "savedmodel" and keras.backend.backend() != "tensorflow":
+    kind = FORMATS[format]
+    check(kind, out, quantize)
+    _check_free(kind, out, overwrite)
+    known = read_run(run)
+    model = load_network(run, trial)
+    item = metadata.item(run, known, model, trial)
+    beside = {} if not kind.suffix else _beside(out, item, overwrite)
+    source = _Source(run, known, model, data or {})
+    calibration = source.calibration() if quantize == "int8" else None
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as files:
+            if kind.suffix:
+                # entered first, left last: never without its description
+                written = files.enter_context(in_one_step(out))
+                told = files.enter_context(in_one_step(out.parent / metadata.METADATA))
+                read = files.enter_context(in_one_step(out.parent / card.CARD))
+            else:
+                written = files.enter_context(folder_in_one_step(out))
+                told, read = written / metadata.METADATA, written / card.CARD
+            kind.write(model, written, known["data"]["training"], quantize, calibration)
+            exported = replace(_tried(kind, written, quantize, source), path=out)
+            item["assets"] = {**beside, out.name: _asset(kind, exported, item)}
+            metadata.write(told, item)
+            read.write_text(card.render(item), encoding="utf-8")
+    except OSError as error:
         raise UserError(
-            "format savedmodel: expected Keras on TensorFlow, found it on "
-            f"{keras.backend.backend()}; set KERAS_BACKEND=tensorflow and export again"
-        )
-    if out.exists() and not overwrite:
+            f"{out}: cannot be written ({error.strerror or error}); choose another "
+            "folder, or make room there"
+        ) from error
+    return exported
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A run's network and what it can be tried on."""
+
+    run: Path
+    known: dict[str, Any]
+    model: keras.Model
+    data: Mapping[str, Dataset]
+
+    def part(self, role: str, most: int) -> patches.Part:
+        return patches.find(self.known, role, self.model, self.data, most)
+
+    def calibration(self) -> Any:
+        try:
+            part = self.part("training", patches.CALIBRATED)
+        except UserError as error:
+            raise UserError(
+                "quantize int8: expected the training data to calibrate it on, found "
+                f"none ({error}); put them there, or take float16"
+            ) from None
+
+        def one_by_one() -> Iterator[dict[str, np.ndarray]]:
+            for pixels, _ in part.blocks(1):
+                yield pixels
+
+        return one_by_one
+
+
+def _check_free(kind: Format, out: Path, overwrite: bool) -> None:
+    if not out.exists():
+        return
+    if not overwrite:
         raise UserError(
             f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
         )
-    model = load_network(run, trial)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if format == "keras":
-        save_model(model, out)
-    else:
-        _save_savedmodel(model, read_run(run)["data"]["training"], out)
-    return out
+    if out.is_dir() and (
+        kind.suffix or (any(out.iterdir()) and not (out / "saved_model.pb").is_file())
+    ):
+        raise UserError(
+            f"{out}: expected a {kind.name} to overwrite, found another folder; choose "
+            "another name, or remove it yourself"
+        )
 
 
-def _save_savedmodel(model: keras.Model, data: dict[str, Any], out: Path) -> None:
-    import tensorflow as tf
-
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    signature = {
-        node.name: tf.TensorSpec((None, *node.shape[1:]), tf.float32, name=node.name)
-        for node in model.inputs
-    }
-    archive.add_endpoint(
-        "serving_default",
-        lambda pixels: {"probabilities": model(pixels, training=False)},
-        input_signature=[signature],
-    )
-    temporary = out.with_name(f".{out.name}.{os.getpid()}")
+def _beside(out: Path, item: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
+    """The same network's other formats in the folder of a file."""
     try:
-        archive.write_out(str(temporary), verbose=False)
-        assets = temporary / "assets"
-        assets.mkdir(exist_ok=True)
-        (assets / "class_names.txt").write_text("\n".join(data["classes"]) + "\n")
-        bands = {spec["name"]: spec["bands"] for spec in data["inputs"]}
-        (assets / "bands.json").write_text(json.dumps(bands, indent=2) + "\n")
-        if out.exists():
-            shutil.rmtree(out) if out.is_dir() else out.unlink()
-        os.replace(temporary, out)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        beside = metadata.assets_beside(out.parent, item)
+    except UserError:
+        if not overwrite:
+            raise
+        return {}
+    foreign = out.parent / card.CARD
+    if foreign.exists() and not (beside or overwrite):
+        raise UserError(
+            f"{foreign}: expected none, found one that is not of this network; export "
+            "into a folder of its own, or overwrite it (--overwrite)"
+        )
+    return beside
+
+
+def _tried(
+    kind: Format, written: Path, quantize: str | None, source: _Source
+) -> Exported:
+    """A written model in a fresh process, held against Keras.
+
+    Raises:
+        UserError: it is further from Keras than it may be.
+        RuntimeError: it does not run there.
+    """
+    some = patches.for_check(source.run, source.known, source.model, source.data)
+    with keras.device("cpu:0"):
+        expected = np.asarray(source.model(some.pixels, training=False))
+    with FreshProcess(kind, written) as fresh:
+        # where both are NaN they agree, where one is they are worlds apart
+        found, expected = (
+            np.nan_to_num(p, nan=9) for p in (fresh.predict(some.pixels), expected)
+        )
+        difference = np.abs(found - expected).max()
+        tolerance = kind.tolerances[quantize]
+        if not difference <= tolerance:
+            raise UserError(
+                f"format {kind.name}: expected probabilities within {tolerance:g} of "
+                f"Keras's on {some.told}, found a difference of {difference:.2g}, and "
+                f"wrote nothing; take {'float16' if quantize else 'another format'}"
+            )
+        one = {name: pixels[:1] for name, pixels in some.pixels.items()}
+        latency = fresh.latency_ms(one)
+        accuracy = (
+            None if quantize is None else _quantised_accuracy(kind, fresh, source)
+        )
+    return Exported(
+        path=written,
+        format=kind.name,
+        quantize=quantize,
+        size_bytes=_size(written),
+        max_difference=float(difference),
+        tolerance=tolerance,
+        checked_on=some.told,
+        latency_ms=latency,
+        device=cpu_name(),
+        accuracy=accuracy,
+    )
+
+
+def _quantised_accuracy(
+    kind: Format, quantised: FreshProcess, source: _Source
+) -> dict[str, Any]:
+    """Scores of the network with and without quantising, in the format's runtime."""
+    from sklearn.metrics import accuracy_score, cohen_kappa_score
+
+    try:
+        part = source.part("validation", patches.JUDGED)
+    except UserError as error:
+        return {"not_measured": str(error)}
+    labels: list[int] = []
+    found: dict[str, list[int]] = {"float32": [], "quantized": []}
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder, f"float32{kind.suffix}")
+        kind.write(source.model, plain, source.known["data"]["training"], None, None)
+        with FreshProcess(kind, plain) as float32:
+            for pixels, truth in part.blocks():
+                labels += truth.tolist()
+                for name, process in (("float32", float32), ("quantized", quantised)):
+                    found[name] += process.predict(pixels).argmax(axis=-1).tolist()
+    return {
+        "on": part.told,
+        **{
+            name: {
+                "accuracy": float(accuracy_score(labels, classes)),
+                "cohen_kappa": float(cohen_kappa_score(labels, classes)),
+            }
+            for name, classes in found.items()
+        },
+    }
+
+
+def _asset(kind: Format, exported: Exported, item: Mapping[str, Any]) -> dict[str, Any]:
+    asset = {
+        "href": f"./{exported.path.name}" if kind.suffix else "./",
+        "type": kind.media_type,
+        "title": " ".join(filter(None, (kind.name, exported.quantize))),
+        "roles": [metadata.MODEL_ROLE],
+        # STAC 1.1 wants them here where they are in the properties
+        "bands": [{"name": band["name"]} for band in item["properties"]["bands"]],
+        "mlm:artifact_type": kind.artifact_type,
+        "mlm:framework": kind.framework,
+        "mlm:framework_version": kind.version,
+        "autoai4eo:format": kind.name,
+        "autoai4eo:quantize": exported.quantize,
+        "autoai4eo:size_bytes": exported.size_bytes,
+        "autoai4eo:max_difference": exported.max_difference,
+        "autoai4eo:tolerance": exported.tolerance,
+        "autoai4eo:checked_on": exported.checked_on,
+        "autoai4eo:latency": {
+            "milliseconds": exported.latency_ms,
+            "batch_size": 1,
+            "device": exported.device,
+            "runtime": f"{kind.framework}, in a process of its own",
+        },
+    }
+    if exported.accuracy is not None:
+        asset["autoai4eo:accuracy"] = exported.accuracy
+    return asset
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(
+        Path(folder, name).stat().st_size
+        for folder, _, names in os.walk(path)
+        for name in names
+    )

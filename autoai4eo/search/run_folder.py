@@ -48,7 +48,7 @@ def read_run(run: Path) -> dict[str, Any]:
     """
     try:
         content: dict[str, Any] = json.loads((run / "run.json").read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(
             f"{run}: expected a run folder with run.json in it, found none; "
             "`autoai4eo fit … --out` makes one"

@@ -416,9 +416,44 @@ class AutoModel:
         self._finalist = None
         return trial.number
 
-    def export(self, path: str | Path, format: str = "savedmodel") -> Path:
-        """Writes the finalist as ``"savedmodel"`` or ``"keras"``; gives the path."""
-        return deploy.export(self.run, path, format)
+    def export(
+        self,
+        path: str | Path,
+        format: str = "savedmodel",
+        *,
+        trial: int | None = None,
+        quantize: str | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Writes the finalist, or a trial, for other programs; gives the path.
+
+        Checked in a fresh process, with ``model.json`` and ``MODEL_CARD.md`` beside it;
+        see `autoai4eo.deploy.export`.
+
+        Args:
+            path: what is written.
+            format: ``"savedmodel"``, ``"keras"``, ``"onnx"`` or ``"litert"``.
+            trial: a trial's number; None: the finalist.
+            quantize: for ``"litert"``: ``"float16"`` or ``"int8"``.
+            overwrite: replaces what is there.
+
+        Raises:
+            UserError: it cannot be written so, nor is anything left.
+        """
+        data = {}
+        if self._training is not None:
+            data["training"] = self._training.train
+            if self._training.validation is not None:
+                data["validation"] = self._training.validation
+        return deploy.export(
+            self.run,
+            path,
+            format,
+            trial=trial,
+            quantize=quantize,
+            overwrite=overwrite,
+            data=data,
+        ).path
 
     def _open_for(self, model: keras.Model, x: Any, y: Any = None) -> Dataset:
         data = read_run(self.run)["data"]["training"]

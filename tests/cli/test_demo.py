@@ -13,7 +13,7 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch):
     (out / "run" / "study.db").write_text("old")
     result = run("demo", "--out", out)
     assert result.status == 0, result.err
-    for words in ("synthetic", "complete", "Cohen's kappa", "fresh TensorFlow process"):
+    for words in ("synthetic", "complete", "Cohen's kappa", "in a fresh process"):
         assert words in result.out
     assert (out / "savedmodel" / "saved_model.pb").is_file()
     (out / "thesis.tex").write_text("of other people")

@@ -1,0 +1,241 @@
+"""``model.json``: what an exported model is, for other programs.
+
+A STAC item (1.1.0) with the Machine Learning Model extension, version 1.6.0, the one
+that stac-model 0.7 validates. Fields of our own begin with ``autoai4eo:``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.errors import UserError
+from autoai4eo.search.record import open_study
+
+METADATA = "model.json"
+EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
+MODEL_ROLE = "mlm:model"
+_COSTS = ("macs", "flops", "size_bytes")
+_SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
+
+
+def item(
+    run: Path, known: Mapping[str, Any], network: keras.Model, trial: int | None
+) -> dict[str, Any]:
+    """The STAC item of a run's network, without assets.
+
+    Args:
+        run: the run's folder.
+        known: its ``run.json``.
+        network: the finalist, or the network of `trial`.
+        trial: a number; None: the finalist.
+    """
+    evaluation = _json(run / "best" / "evaluation.json")
+    number = int(evaluation["trial"]) if trial is None else trial
+    found = open_study(run).get_trials(deepcopy=False)[number].user_attrs
+    cost = found.get("cost") or _json(run / "trials" / str(number) / "cost.json")
+    training = known["data"]["training"]
+    statistics = _json(run / "statistics.json").get("inputs", {})
+    which = f"trial {number}" + (" finalist" if trial is None else "")
+    name = re.sub(r"[^a-zA-Z0-9_.\-]", "-", run.resolve().name)
+    levels = {spec.get("level") for spec in training["inputs"]} - {None}
+    told = evaluation if trial is None else {}
+    return {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [EXTENSION],
+        "id": f"{name}-{which.replace(' ', '-')}",
+        "geometry": None,
+        "properties": {
+            "datetime": known["started"],
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "title": f"{name}, {which}",
+            "bands": _bands(training["inputs"]),
+            "mlm:name": f"autoai4eo {name} {which}",
+            "mlm:architecture": "convolutional network found by architecture search",
+            "mlm:tasks": ["classification"],
+            "mlm:framework": "Keras",
+            "mlm:framework_version": keras.__version__,
+            "mlm:total_parameters": network.count_params(),
+            "mlm:accelerator": None,
+            "mlm:accelerator_constrained": False,
+            "mlm:accelerator_summary": f"any; latency measured on {cost['device']}",
+            "mlm:pretrained": True,
+            "mlm:pretrained_source": f"{Path(training['path']).name}, "
+            f"{training['samples']} patches",
+            **_hyperparameters(found.get("hyperparameters", {})),
+            "mlm:input": [
+                _input(network, spec, statistics.get(spec["name"]))
+                for spec in training["inputs"]
+            ],
+            "mlm:output": [
+                {
+                    "name": "probabilities",
+                    "description": "the probability of each class, in this order",
+                    "tasks": ["classification"],
+                    "result": {
+                        "shape": [-1, len(training["classes"])],
+                        "dim_order": ["batch", "class"],
+                        "data_type": "float32",
+                    },
+                    "classification:classes": [
+                        {"value": value, "name": label, "description": label}
+                        for value, label in enumerate(training["classes"], 1)
+                    ],
+                }
+            ],
+            "autoai4eo:run": known.get("id"),
+            "autoai4eo:trial": number,
+            "autoai4eo:weights_sha256": weights_sha256(network),
+            "autoai4eo:training_data": {
+                "name": Path(training["path"]).name,
+                "samples": training["samples"],
+                "fingerprint": training["fingerprint"],
+                "sensors": {s["name"]: s["sensor"] for s in training["inputs"]},
+            },
+            "autoai4eo:trained_on": told.get("trained_on", "training"),
+            "autoai4eo:epochs": told.get("epochs", found.get("epochs")),
+            "autoai4eo:metrics": _metrics(told, found.get("metrics", {})),
+            "autoai4eo:level": levels.pop() if len(levels) == 1 else None,
+            "autoai4eo:map_step": known["arguments"].get("map_step"),
+            **{f"autoai4eo:{name}": cost[name] for name in _COSTS},
+            "autoai4eo:latency": {
+                "milliseconds": cost["latency_ms"],
+                "p95_milliseconds": cost["latency_p95_ms"],
+                "batch_size": cost["latency_batch_size"],
+                "device": cost["device"],
+                "runtime": "Keras, when it was searched",
+            },
+            "autoai4eo:versions": known["versions"],
+        },
+        "links": [],
+        "assets": {},
+    }
+
+
+def weights_sha256(network: keras.Model) -> str:
+    """What tells one trained network from another."""
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(np.ascontiguousarray(weight).tobytes())
+    return digest.hexdigest()
+
+
+def assets_beside(folder: Path, new: Mapping[str, Any]) -> dict[str, Any]:
+    """Other formats of the same network that ``model.json`` in a folder tells of.
+
+    Raises:
+        UserError: it is of another network, or not ours at all.
+    """
+    path = folder / METADATA
+    if not path.exists():
+        return {}
+    key = "autoai4eo:weights_sha256"
+    try:
+        old = json.loads(path.read_text())
+        same = old["properties"].get(key) == new["properties"][key]
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        old, same = {}, False
+    if not same:
+        found = old.get("id", "something else") if isinstance(old, dict) else "a list"
+        raise UserError(
+            f"{path}: expected none, or that of {new['id']}, found {found}; export "
+            "into a folder of its own, or overwrite it (--overwrite)"
+        )
+    return {
+        name: asset
+        for name, asset in old.get("assets", {}).items()
+        if MODEL_ROLE in asset.get("roles", ()) and (folder / asset["href"]).exists()
+    }
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Writes an item as JSON that any program reads: what is NaN is null."""
+    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _input(
+    network: keras.Model, spec: Mapping[str, Any], statistics: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    (node,) = (node for node in network.inputs if node.name == spec["name"])
+    told: dict[str, Any] = {
+        "name": node.name,
+        "description": "raw pixels, as they lie in the training data: what is to be "
+        "done to them is inside the model",
+        "bands": list(spec["bands"]),
+        "input": {
+            "shape": [-1, *node.shape[1:]],
+            "dim_order": ["batch", "height", "width", "bands"],
+            "data_type": "float32",
+        },
+        "value_scaling": None,
+    }
+    if statistics is not None:
+        told["autoai4eo:statistics"] = {
+            name: statistics[name] for name in ("mean", "std", "p2", "p98")
+        }
+    return told
+
+
+def _bands(inputs: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Each band once, for the references in ``mlm:input``."""
+    sensors = {name: spec["sensor"] for spec in inputs for name in spec["bands"]}
+    return [{"name": name, "description": sensor} for name, sensor in sensors.items()]
+
+
+def _hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
+    named = {re.sub(r"[^0-9a-zA-Z_.\-]", ".", n): value for n, value in values.items()}
+    return {"mlm:hyperparameters": named} if named else {}
+
+
+def _metrics(
+    evaluation: Mapping[str, Any], of_trial: Mapping[str, float]
+) -> dict[str, Any]:
+    """Scores on the validation data, with their intervals where those are known."""
+    of_finalist = evaluation.get("metrics", {})
+    alone = evaluation.get("trained_on", "training") == "training"
+    figures = {**of_trial, **of_finalist} if alone else of_trial
+    intervals = evaluation.get("intervals", {})
+    told: dict[str, Any] = {
+        "on": "validation",
+        "of": "this network"
+        if alone
+        else "the same architecture trained on the training data alone",
+    }
+    for name in _SCORES:
+        value = evaluation.get(name, figures.get(f"val_{name}"))
+        if value is not None:
+            told[name] = {"value": value, "interval_95": intervals.get(name)}
+    for name in (
+        "resampled_by",
+        "absent_classes",
+        "expected_calibration_error",
+        "temperature",
+    ):
+        if name in evaluation:
+            told[name] = evaluation[name]
+    return told
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _json(path: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return content

@@ -1,0 +1,140 @@
+"""Patches of a run's own data, to check, calibrate and judge an exported model with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.opening import open_dataset
+from autoai4eo.errors import UserError
+
+CHECKED, CALIBRATED, JUDGED = 64, 200, 5000
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Some patches.
+
+    Attributes:
+        pixels: float32 (N, H, W, bands) by input name.
+        told: what they are, in words.
+    """
+
+    pixels: dict[str, np.ndarray]
+    told: str
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a run's data, found again.
+
+    Attributes:
+        dataset: its patches.
+        rows: those to be used, drawn where there are many.
+        told: what they are, in words.
+    """
+
+    dataset: Dataset
+    rows: np.ndarray
+    told: str
+
+    def blocks(self, size: int = 64) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
+        """Pixels by input name and labels, so many patches at a time."""
+        for start in range(0, len(self.rows), size):
+            rows = self.rows[start : start + size]
+            yield self.dataset.read(rows), self.dataset.labels[rows]
+
+
+def for_check(
+    run: Path, known: Mapping[str, Any], model: keras.Model, data: Mapping[str, Dataset]
+) -> Patches:
+    """Patches to compare a written model with the network on.
+
+    Of the validation data, else of the training data, else drawn from the statistics
+    of the training data's bands: normal, between the lowest and the highest value.
+    Every other patch misses its first row (NaN).
+
+    Args:
+        run: the run's folder.
+        known: its ``run.json``.
+        model: the network; its inputs are what is wanted.
+        data: data sets of the run that are open already, by role.
+    """
+    for role in ("validation", "training"):
+        try:
+            part = find(known, role, model, data, CHECKED)
+        except UserError:
+            continue
+        return _with_holes(part.dataset.read(part.rows), part.told)
+    inputs = json.loads((run / "statistics.json").read_text())["inputs"]
+    rng = np.random.default_rng(0)
+    pixels = {}
+    for node in model.inputs:
+        told = {name: np.array(values) for name, values in inputs[node.name].items()}
+        drawn = rng.normal(told["mean"], told["std"], (CHECKED, *node.shape[1:]))
+        drawn = drawn.clip(told["minimum"], told["maximum"])
+        pixels[node.name] = drawn.astype("float32")
+    return _with_holes(
+        pixels, f"{CHECKED} synthetic patches (the run's own data were not found)"
+    )
+
+
+def _with_holes(pixels: dict[str, np.ndarray], told: str) -> Patches:
+    """Every other patch without its first row: what is missing must stay so."""
+    holes = {name: patches.copy() for name, patches in pixels.items()}
+    for patches in holes.values():
+        patches[1::2, 0] = np.nan
+    return Patches(holes, f"{told}, every other with missing pixels")
+
+
+def find(
+    known: Mapping[str, Any],
+    role: str,
+    model: keras.Model,
+    data: Mapping[str, Dataset],
+    most: int,
+) -> Part:
+    """A part of a run's data: the one that is open, or what lies at its path.
+
+    Args:
+        known: the ``run.json``.
+        role: ``"training"`` or ``"validation"``.
+        model: the network that they are for.
+        data: data sets of the run that are open already, by role.
+        most: so many patches are drawn where there are more.
+
+    Raises:
+        UserError: there is nothing any more, or something else.
+    """
+    asked = known["data"][role]
+    names = [node.name for node in model.inputs]
+    dataset = data.get(role)
+    if dataset is None:
+        dataset = open_dataset(
+            asked["path"],
+            inputs=names,
+            class_names=known["data"]["training"]["classes"],
+            bands={spec["name"]: spec["bands"] for spec in asked["inputs"]},
+        )
+    shapes = {spec.name: spec.shape for spec in dataset.inputs}
+    wanted = {node.name: tuple(node.shape[1:]) for node in model.inputs}
+    if shapes != wanted or not len(dataset):
+        raise UserError(
+            f"{asked['path']}: expected the run's {role} data ({wanted}), found others "
+            f"({shapes})"
+        )
+    rows = np.arange(len(dataset))
+    if len(rows) > most:
+        rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
+    told = f"{len(rows):,} patches of {Path(asked['path']).name}"
+    if dataset.fingerprint() == asked["fingerprint"]:
+        return Part(dataset, rows, f"{told} ({role})")
+    # a --split or a --subset: which patches were drawn is not recorded
+    return Part(dataset, rows, f"{told}, of which the {role} data were a part")

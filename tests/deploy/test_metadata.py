@@ -1,0 +1,129 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import jsonschema
+import pystac
+import pytest
+from pystac.validation.stac_validator import JsonSchemaSTACValidator
+from small import EXPORTS
+from stac_model.schema import MLModelExtension, MLModelProperties
+
+from autoai4eo import deploy
+
+
+@pytest.fixture
+def item(exported):
+    return json.loads((exported.folder / "model.json").read_text())
+
+
+def valid(item):
+    """By STAC's own schema, which pystac brings, and by the MLM extension's package."""
+    JsonSchemaSTACValidator().validate_core(
+        item, pystac.STACObjectType.ITEM, "1.1.0", None
+    )
+    read = pystac.Item.from_dict(item)
+    assert MLModelExtension.has_extension(read)
+    return MLModelProperties(**read.properties)
+
+
+def test_it_is_a_stac_item_with_the_mlm_extension(exported, item):
+    model = valid(item)
+    assert [given.name for given in model.input] == ["sen1", "sen2"]
+    assert model.input[1].bands[:2] == ["B02", "B03"]
+    assert model.input[1].input.shape == [-1, 32, 32, 10]
+    assert model.output[0].classes[16].to_dict()["value"] == 17
+    inside = json.loads((exported.folder / "saved" / "model.json").read_text())
+    valid(inside)
+    assert list(inside["assets"]) == ["saved"]
+
+
+def test_what_is_no_such_item_would_be_noticed(item):
+    del item["properties"]["mlm:input"]
+    with pytest.raises(ValueError, match="mlm:input"):
+        valid(item)
+    item["stac_version"] = 1
+    with pytest.raises((pystac.STACValidationError, jsonschema.ValidationError)):
+        valid(item)
+
+
+def test_every_format_of_a_network_is_an_asset(item):
+    files = [name for name in EXPORTS if name != "saved"]
+    assert list(item["assets"]) == files
+    for name in files:
+        asset = item["assets"][name]
+        assert "mlm:model" in asset["roles"] and asset["mlm:artifact_type"]
+        assert asset["href"] == f"./{name}"
+        assert asset["autoai4eo:max_difference"] <= asset["autoai4eo:tolerance"]
+
+
+def test_the_few_fields_suffice_to_know_the_model(run, item):
+    properties = item["properties"]
+    known = json.loads((run / "run.json").read_text())["data"]["training"]
+    assert {g["name"]: g["bands"] for g in properties["mlm:input"]} == {
+        s["name"]: s["bands"] for s in known["inputs"]
+    }
+    (output,) = properties["mlm:output"]
+    assert [(c["value"], c["name"]) for c in output["classification:classes"]] == list(
+        enumerate(known["classes"], 1)
+    )
+    assert properties["autoai4eo:training_data"]["fingerprint"] == known["fingerprint"]
+    assert properties["autoai4eo:latency"]["milliseconds"] > 0
+
+
+@pytest.mark.parametrize("name", ["m.onnx", "m8.tflite"])
+def test_the_code_of_the_card_runs(exported, code, name):
+    card = (exported.folder / "MODEL_CARD.md").read_text()
+    assert code(card).keys() == EXPORTS.keys() - {"saved"}
+    script = code(card)[name] + "\nprint(probabilities.shape)"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", script],
+        cwd=exported.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "(1, 17)"
+
+
+def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    known = json.loads((copy / "run.json").read_text())
+    for spec in known["data"]["training"]["inputs"]:
+        spec["level"] = "L2A"
+    known["arguments"]["map_step"] = 10
+    (copy / "run.json").write_text(json.dumps(known))
+    path = copy / "best" / "evaluation.json"
+    more = {
+        "accuracy": 0.8124,
+        "intervals": {"accuracy": [0.7321, 0.8765]},
+        "resampled_by": "sample",
+        "expected_calibration_error": 0.0456,
+        "absent_classes": ["water"],
+    }
+    path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
+    deploy.export(copy, tmp_path / "m.onnx", "onnx")
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    for words in (
+        "| overall accuracy | 0.812 | 0.732 to 0.876 |",
+        "Expected calibration error: 0.046.",
+        "were of processing level L2A",
+        "have none of them: water",
+        "neighbours are not",
+    ):
+        assert words in card
+    told = json.loads((tmp_path / "model.json").read_text())["properties"]
+    assert (told["autoai4eo:level"], told["autoai4eo:map_step"]) == ("L2A", 10)
+
+
+def test_of_a_finalist_trained_on_everything_the_scores_are_its_trials(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    path = copy / "best" / "evaluation.json"
+    kept = json.loads(path.read_text())
+    kept["trained_on"] = "training and validation"
+    path.write_text(json.dumps({**kept, "metrics": {"accuracy": 0.99}}))
+    deploy.export(copy, tmp_path / "m.onnx", "onnx")
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "of the same architecture trained on the training data alone" in card
+    assert "and the validation data with them" in card and "0.99" not in card
