@@ -46,6 +46,7 @@ from autoai4eo.search.training import Proxy, Training, clock_after
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks import evaluation
 from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa
+from autoai4eo.tasks.validating import validate
 
 STATISTICS = "statistics.json"
 LOSSES = {
@@ -296,6 +297,8 @@ class AutoModel:
                 workers=self.workers,
                 verbose=verbose,
             )
+            with locked(self.run, "finalist"):
+                validate(self.run, validation, batch_size)
 
     def export_model(self) -> keras.Model:
         """The finalist, trained; it takes raw pixels and gives class probabilities.
@@ -323,7 +326,9 @@ class AutoModel:
             ``accuracy`` (overall), ``average_accuracy`` (mean recall over the classes
             that the data have), ``cohen_kappa``, ``macro_f1``, ``per_class`` (by class
             name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
-            and ``absent_classes``.
+            and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and what
+            they were ``resampled_by``; ``expected_calibration_error`` and its
+            ``reliability`` table.
         """
         model = self.export_model()
         return evaluation.evaluate(model, self._open_for(model, x, y), batch_size)
@@ -382,6 +387,8 @@ class AutoModel:
         with alone(self.run) if self.storage is None else locked(self.run, "finalist"):
             finalist.set_to(study, trial)
             workers.search(self.tuner, training, whole, verbose=0, task="finalist")
+            assert training.validation is not None  # fit always has some
+            validate(self.run, training.validation, training.batch_size)
         self._finalist = None
         return trial.number
 
