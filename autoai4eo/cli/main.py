@@ -9,7 +9,7 @@ import warnings
 
 import typer
 
-from autoai4eo.cli import demo, fit, inspect, model, simulate
+from autoai4eo.cli import demo, fit, inspect, model, report, simulate
 from autoai4eo.errors import UserError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("pareto")(fit.pareto)
 app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)
 app.command("export")(model.export)
+app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 

@@ -6,7 +6,9 @@ import numpy as np
 
 from autoai4eo.data.reader import InputSpec
 
-_TRUE_COLOUR = (("B04", "B03", "B02"), ("R", "G", "B"))
+_REFLECTANCE = ("B04", "B03", "B02")
+_TRUE_COLOUR = (_REFLECTANCE, ("R", "G", "B"))
+_GAMMA = 0.6
 _RADAR = (("VV", "VH"), ("VV_intensity", "VH_intensity"))
 #: Percentiles that become black and white.
 _STRETCH = (2.0, 98.0)
@@ -44,4 +46,7 @@ def pictures(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
         return np.zeros(colours.shape, np.uint8)
     low, high = np.nanpercentile(colours, _STRETCH, axis=(0, 1, 2))
     stretched = (colours - low) / np.where(high > low, high - low, 1.0)
-    return np.asarray(255 * np.clip(np.nan_to_num(stretched), 0, 1), np.uint8)
+    shares = np.clip(np.nan_to_num(stretched), 0, 1)
+    if shown == _REFLECTANCE:
+        shares **= _GAMMA  # forests are dark beside bare soil
+    return np.asarray(255 * shares, np.uint8)

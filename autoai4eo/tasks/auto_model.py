@@ -15,6 +15,7 @@ import autokeras as ak
 import keras
 import numpy as np
 import pandas as pd
+from markupsafe import escape
 
 from autoai4eo import deploy
 from autoai4eo.blocks import ImageInput
@@ -26,6 +27,8 @@ from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
 from autoai4eo.errors import UserError
+from autoai4eo.report.notebook import notebook_view
+from autoai4eo.report.page import write_report
 from autoai4eo.search import finalist, front, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
@@ -395,6 +398,23 @@ class AutoModel:
     def export(self, path: str | Path, format: str = "savedmodel") -> Path:
         """Writes the finalist as ``"savedmodel"`` or ``"keras"``; gives the path."""
         return deploy.export(self.run, path, format)
+
+    def report(self) -> Path:
+        """Writes ``report.html`` into the run's folder, one page; gives its path.
+
+        The search may be at work in another process, or broken off.
+
+        Raises:
+            UserError: nothing was begun in this run's folder yet.
+        """
+        return write_report(self.run)
+
+    def _repr_html_(self) -> str:
+        """Status, leaderboard and a small chart, for notebooks."""
+        try:
+            return notebook_view(self.run)
+        except Exception as error:  # a notebook would show a traceback in their place
+            return f"<code>{escape(self)}: {escape(error)}</code>"
 
     def _open_for(self, model: keras.Model, x: Any, y: Any = None) -> Dataset:
         data = read_run(self.run)["data"]["training"]

@@ -79,5 +79,5 @@ def _keep_mistakes(path: Path, dataset: Dataset, probabilities: np.ndarray) -> N
             truth=dataset.labels[chosen],
             prediction=predicted[chosen],
             confidence=confidence[chosen],
-            **images,
+            **images,  # type: ignore[arg-type]
         )
