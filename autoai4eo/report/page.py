@@ -95,9 +95,7 @@ def _content(run: Run) -> dict[str, Any]:
             if "confusion_matrix" in scores
         ],
         "mistakes": mistakes,
-        "views": " beside ".join(name for name, _ in mistakes[0]["views"])
-        if mistakes
-        else "",
+        "views": _views(run, mistakes),
         "maps": [
             (p.stem, pictures.data_url(p.read_bytes()))
             for p in sorted((run.path / "maps").glob("*.png"))
@@ -112,6 +110,13 @@ def _content(run: Run) -> dict[str, Any]:
             for t in run.trials
         },
     }
+
+
+def _views(run: Run, mistakes: list[dict[str, Any]]) -> str:
+    """What the pictures of a patch show."""
+    sensors = {i["name"]: i["sensor"] for i in run.asked["data"]["training"]["inputs"]}
+    shown = [name for patch in mistakes[:1] for name, _ in patch["views"]]
+    return " beside ".join(f"{name} ({sensors[name]})" for name in shown)
 
 
 def _chart(run: Run, metric: str, cost: str) -> dict[str, Any]:

@@ -137,8 +137,11 @@ def facts(run: Run, trial: Trial) -> list[tuple[str, str]]:
     names = dict.fromkeys([*objectives, metric, *costs, "macs", "train_seconds"])
     told = [("reason", trial.message)] if trial.message else []
     told += [(named(n), figure(trial.figures[n])) for n in names if n in trial.figures]
-    told += [(n, choice(v)) for n, v in trial.choices.items()]
-    return told
+    blocks: dict[str, list[str]] = {}
+    for name, value in trial.choices.items():
+        block, _, what = name.rpartition("/")
+        blocks.setdefault(block or "training", []).append(f"{what} {choice(value)}")
+    return told + [(block, ", ".join(words)) for block, words in blocks.items()]
 
 
 def choice(value: object) -> str:

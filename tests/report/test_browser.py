@@ -124,7 +124,7 @@ def test_a_trial_tells_of_itself_inside_the_window(seen):
     width, found, _ = seen
     assert found["tip_shown"] == "block" and found["tip_right"] <= width
     assert found["tip"].startswith(f"trial {found['trial']} ·")
-    assert "tiny_block_1/width" in found["tip"]
+    assert "tiny_block_1width" in found["tip"]
 
 
 def test_another_cost_can_be_chosen(seen):

@@ -74,7 +74,7 @@ def test_hovering_tells_architecture_cost_and_reason(run, searched):
         if row["status"] == "failed":
             assert trial["reason"] == "ValueError: </script><b>bad</b>"
         else:
-            assert trial["tiny_block_1/width"] == f"{row['tiny_block_1/width']:.0f}"
+            assert trial["tiny_block_1"] == f"width {row['tiny_block_1/width']:.0f}"
             assert trial["parameters"] == f"{row['params']:,.0f}"
         if row["status"] == "infeasible":
             assert trial["reason"].startswith("params ")
