@@ -67,6 +67,22 @@ def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
     return copy
 
 
+def calibrated(run: Path, finalist: keras.Model, trial: int | None) -> keras.Model:
+    """The finalist of a run with the temperature that was fitted for it.
+
+    Raises:
+        UserError: another trial is asked for, whose temperature nobody fitted, or there
+            is none.
+    """
+    if trial is not None:
+        raise UserError(
+            f"calibrated: expected the finalist, found trial {trial}, for which no "
+            "temperature was fitted; leave out --trial, or make it the finalist "
+            "(clf.select)"
+        )
+    return with_temperature(finalist, temperature_of(run))
+
+
 def temperature_of(run: Path) -> float:
     """The temperature that was fitted for the finalist of a run.
 

@@ -5,6 +5,7 @@ import scipy.optimize
 import scipy.special
 
 from autoai4eo.deploy.calibration import (
+    calibrated,
     fit_temperature,
     scaled,
     temperature_of,
@@ -69,12 +70,12 @@ def test_a_network_with_a_temperature_divides_its_logits(last):
     model = network(last)
     pixels = np.random.default_rng(0).normal(size=(16, 6)).astype("float32")
     before = model.predict(pixels, verbose=0)
-    calibrated = with_temperature(model, 2.0)
-    found = calibrated.predict(pixels, verbose=0)
+    changed = with_temperature(model, 2.0)
+    found = changed.predict(pixels, verbose=0)
     np.testing.assert_allclose(found, scaled(before, 2.0), atol=1e-6)
     np.testing.assert_array_equal(model.predict(pixels, verbose=0), before)
-    assert [n.name for n in calibrated.inputs] == ["sen2"]
-    assert [type(a) for a in calibrated.layers] == [type(a) for a in model.layers]
+    assert [n.name for n in changed.inputs] == ["sen2"]
+    assert [type(a) for a in changed.layers] == [type(a) for a in model.layers]
 
 
 def test_other_networks_are_refused():
@@ -92,3 +93,8 @@ def test_other_networks_are_refused():
 def test_a_run_without_a_temperature_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="temperature was fitted, found none"):
         temperature_of(tmp_path)
+
+
+def test_a_trial_that_is_not_the_finalist_is_refused(tmp_path):
+    with pytest.raises(UserError, match="expected the finalist, found trial 3"):
+        calibrated(tmp_path, network(dense_then_softmax), 3)
