@@ -67,7 +67,9 @@ def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
     return copy
 
 
-def calibrated(run: Path, finalist: keras.Model, trial: int | None) -> keras.Model:
+def with_fitted_temperature(
+    run: Path, finalist: keras.Model, trial: int | None
+) -> keras.Model:
     """The finalist of a run with the temperature that was fitted for it.
 
     Raises:

@@ -5,10 +5,10 @@ import scipy.optimize
 import scipy.special
 
 from autoai4eo.deploy.calibration import (
-    calibrated,
     fit_temperature,
     scaled,
     temperature_of,
+    with_fitted_temperature,
     with_temperature,
 )
 from autoai4eo.errors import UserError
@@ -97,4 +97,4 @@ def test_a_run_without_a_temperature_says_what_to_do(tmp_path):
 
 def test_a_trial_that_is_not_the_finalist_is_refused(tmp_path):
     with pytest.raises(UserError, match="expected the finalist, found trial 3"):
-        calibrated(tmp_path, network(dense_then_softmax), 3)
+        with_fitted_temperature(tmp_path, network(dense_then_softmax), 3)
