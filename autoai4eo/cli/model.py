@@ -92,9 +92,17 @@ def export(
     format: Annotated[str, typer.Option(help="savedmodel or keras")] = "savedmodel",
     trial: Trial = None,
     overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated", help="As sure as it is right: by its temperature."
+        ),
+    ] = False,
 ) -> None:
     """Write a run's network for other programs."""
     with hushed():
         from autoai4eo import deploy
-    path = deploy.export(run, out, format, trial=trial, overwrite=overwrite)
+    path = deploy.export(
+        run, out, format, trial=trial, overwrite=overwrite, calibrated=calibrated
+    )
     console.print(f"written: {path} ({format})")

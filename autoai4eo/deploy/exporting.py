@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from autoai4eo.deploy.calibration import with_fitted_temperature
 from autoai4eo.deploy.loading import load_network
 from autoai4eo.errors import UserError
 from autoai4eo.search.models import save_model
@@ -25,13 +26,16 @@ def export(
     *,
     trial: int | None = None,
     overwrite: bool = False,
+    calibrated: bool = False,
 ) -> Path:
     """Writes a run's finalist, or one of its trials, and gives the path.
 
     ``"savedmodel"`` is a TensorFlow SavedModel with the signature ``serving_default``:
     a float32 tensor (N, H, W, bands) of raw pixels for each input, named as the input,
     to ``probabilities``, float32 (N, classes); ``assets/class_names.txt`` and
-    ``assets/bands.json`` say what they are. ``"keras"`` is a ``.keras`` file.
+    ``assets/bands.json`` say what they are. ``"keras"`` is a ``.keras`` file. With
+    `calibrated` the finalist's logits are divided by the temperature that was fitted to
+    the validation data.
 
     Raises:
         UserError: no run, an unknown format, `out` exists and `overwrite` is False, or
@@ -52,6 +56,8 @@ def export(
             f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
         )
     model = load_network(run, trial)
+    if calibrated:
+        model = with_fitted_temperature(run, model, trial)
     out.parent.mkdir(parents=True, exist_ok=True)
     if format == "keras":
         save_model(model, out)

@@ -8,6 +8,7 @@ import pytest
 import small
 
 from autoai4eo import deploy
+from autoai4eo.deploy.calibration import scaled, temperature_of
 from autoai4eo.deploy.checking import fresh_predictions
 from autoai4eo.errors import UserError
 
@@ -66,6 +67,14 @@ def test_any_trial_can_be_exported(model, tmp_path):
             kept.predict(pixels, verbose=0),
             atol=1e-6,
         )
+
+
+def test_a_calibrated_export_is_as_sure_as_the_temperature_says(model, tmp_path):
+    out = deploy.export(model.run, tmp_path / "c.keras", "keras", calibrated=True)
+    pixels = DATA.read(np.arange(len(DATA)))
+    expected = scaled(model.predict_proba(DATA), temperature_of(model.run))
+    found = deploy.load_model(out).predict(pixels, verbose=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 def test_what_is_there_is_not_overwritten_unasked(model, tmp_path):
