@@ -36,17 +36,7 @@ def shared() -> Path:
 @pytest.fixture(scope="module")
 def in_process():
     """Searches in this process, so that a test can look into it, and sooner."""
-    from autoai4eo.search import workers
-    from autoai4eo.search.progress import Progress
+    import small
 
-    def search(tuner, training, refit_on=None, *, task="search", **_):
-        tuner.open(training)
-        progress = Progress(lambda message: None, tuner.monitor)
-        if task == "finalist":
-            tuner.train_finalist(training, progress, refit_on)
-        else:
-            tuner.work(training, progress, refit_on)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "search", search)
+    with small.in_this_process():
         yield

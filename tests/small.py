@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import autokeras as ak
 import keras
 import numpy as np
+import pytest
 
 import autoai4eo as ae
 from autoai4eo.blocks import pixels
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.search import workers
+from autoai4eo.search.progress import Progress
 
 CLASSES = 3
 #: What a network is exported as: name of the file -> format, quantize.
@@ -54,3 +59,20 @@ def model(folder: Any, **arguments: Any) -> ae.AutoModel:
     return ae.AutoModel(
         node, head(features), directory=folder, project_name="run", **given
     )
+
+
+@contextmanager
+def in_this_process() -> Iterator[None]:
+    """Searches in this process, so that a test can look into it, and sooner."""
+
+    def search(tuner, training, refit_on=None, *, task="search", **_):
+        tuner.open(training)
+        progress = Progress(lambda message: None, tuner.monitor)
+        if task == "finalist":
+            tuner.train_finalist(training, progress, refit_on)
+        else:
+            tuner.work(training, progress, refit_on)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(workers, "search", search)
+        yield

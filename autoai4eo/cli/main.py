@@ -9,7 +9,7 @@ import warnings
 
 import typer
 
-from autoai4eo.cli import demo, fit, inspect, map, model, simulate
+from autoai4eo.cli import demo, fit, inspect, map, model, report, simulate
 from autoai4eo.errors import UserError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)
 app.command("export")(model.export)
 app.command("map")(map.map)
+app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 

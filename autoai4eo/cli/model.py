@@ -40,10 +40,20 @@ def evaluate(
 def print_scores(scores: dict[str, Any], title: str) -> None:
     """The scores of an evaluation for people."""
     console.print(f"[bold]{title}[/bold]")
+    shown = {
+        "accuracy": "accuracy",
+        "average_accuracy": "average accuracy",
+        "cohen_kappa": "Cohen's kappa",
+    }
+    with_intervals = [
+        f"{name} {scores[key]:.4f} ({low:.3f} to {high:.3f})"
+        for key, name in shown.items()
+        for low, high in [scores["intervals"][key]]
+    ]
     console.print(
-        f"accuracy {scores['accuracy']:.4f}   average accuracy "
-        f"{scores['average_accuracy']:.4f}   Cohen's kappa "
-        f"{scores['cohen_kappa']:.4f}   macro F1 {scores['macro_f1']:.4f}"
+        "   ".join(with_intervals) + f"   macro F1 {scores['macro_f1']:.4f}\n"
+        f"expected calibration error {scores['expected_calibration_error']:.4f}   "
+        f"(in brackets: 95 % intervals, resampled by {scores['resampled_by']})"
     )
     if scores["absent_classes"]:
         console.print(
@@ -87,13 +97,25 @@ def export(
         str | None, typer.Option(help="For litert: float16 or int8.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated", help="As sure as it is right: by its temperature."
+        ),
+    ] = False,
 ) -> None:
     """Write a run's network for other programs, once it ran in a fresh process."""
     with hushed():
         from autoai4eo import deploy
 
         done = deploy.export(
-            run, out, format, trial=trial, quantize=quantize, overwrite=overwrite
+            run,
+            out,
+            format,
+            trial=trial,
+            quantize=quantize,
+            calibrated=calibrated,
+            overwrite=overwrite,
         )
     kind = " ".join(filter(None, (done.format, done.quantize)))
     console.print(

@@ -16,6 +16,7 @@ import numpy as np
 from autoai4eo.cost.device import cpu_name
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.deploy import card, metadata, patches
+from autoai4eo.deploy.calibration import with_fitted_temperature
 from autoai4eo.deploy.checking import FreshProcess
 from autoai4eo.deploy.formats import FORMATS, Format, check
 from autoai4eo.deploy.loading import load_network
@@ -62,6 +63,7 @@ def export(
     *,
     trial: int | None = None,
     quantize: str | None = None,
+    calibrated: bool = False,
     overwrite: bool = False,
     data: Mapping[str, Dataset] | None = None,
 ) -> Exported:
@@ -89,6 +91,8 @@ def export(
         quantize: for ``"litert"``: ``"float16"`` weights, or ``"int8"`` weights and
             activations, calibrated on the training data. What it costs in accuracy is
             measured on the validation data, at most 5,000 patches.
+        calibrated: whether the finalist's logits are divided by the temperature that
+            was fitted to the validation data.
         overwrite: replaces what is at `out`, and a ``model.json`` of another network.
         data: the run's ``"training"`` and ``"validation"`` data where they are open
             already; else they are read from where ``run.json`` says that they were.
@@ -107,6 +111,8 @@ def export(
     _check_free(kind, out, overwrite)
     known = read_run(run)
     model = load_network(run, trial)
+    if calibrated:
+        model = with_fitted_temperature(run, model, trial)
     item = metadata.item(run, known, model, trial)
     beside = {} if not kind.suffix else _beside(out, item, overwrite)
     source = _Source(run, known, model, data or {})
@@ -124,7 +130,9 @@ def export(
                 told, read = written / metadata.METADATA, written / card.CARD
             kind.write(model, written, known["data"]["training"], quantize, calibration)
             exported = replace(_tried(kind, written, quantize, source), path=out)
-            item["assets"] = {**beside, out.name: _asset(kind, exported, item)}
+            asset = _asset(kind, exported, item)
+            asset["autoai4eo:calibrated"] = calibrated
+            item["assets"] = {**beside, out.name: asset}
             metadata.write(told, item)
             read.write_text(card.render(item), encoding="utf-8")
     except OSError as error:

@@ -2,48 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
+from autoai4eo.report.pictures import data_url
+from autoai4eo.report.rendering import render
 from autoai4eo.search.objectives import Objective
-
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 70em; margin: 2em auto; }}
-table {{ border-collapse: collapse; margin: 1em 0; }}
-th, td {{ padding: 0.2em 0.8em; text-align: right; border-bottom: 1px solid #ddd; }}
-th:first-child, td:first-child {{ text-align: left; }}
-img {{ max-width: 100%; }}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<p>Objectives: {objectives}. The hypervolume is that of the objectives scaled to the
-range of the table (after the logarithm where it is taken), from the worst of each; 1
-is what all networks of the table together reach. Lines are medians over the seeds,
-bands the quartiles.</p>
-<img alt="share of the hypervolume and best of each objective against trainings"
- src="data:image/png;base64,{image}">
-<h2>Trainings needed</h2>
-<p>Median number of distinct trainings until 90, 95 and 99&nbsp;% of that hypervolume;
-empty where the median search did not get there.</p>
-{summary}
-<h2>Are they different?</h2>
-<p>Two-sided Mann&ndash;Whitney tests of the mean share over the budget, corrected for
-their number (Holm).</p>
-{differences}
-</body>
-</html>
-"""
 
 
 def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
@@ -89,17 +57,26 @@ def write_page(
     """Writes ``curves.png`` and ``index.html``, which needs nothing beside it."""
     picture = plot(results["curves"], objectives)
     (folder / "curves.png").write_bytes(picture)
-    page = _PAGE.format(
-        title=html.escape(title),
-        objectives=html.escape(
-            ", ".join(f"{o.name} ({o.direction})" for o in objectives)
-        ),
-        image=base64.b64encode(picture).decode(),
+    page = render(
+        "simulation.html",
+        title=title,
+        objectives=", ".join(f"{o.name} ({o.direction})" for o in objectives),
+        image=data_url(picture),
         summary=_table(results["summary"]),
         differences=_table(results["differences"]),
     )
     (folder / "index.html").write_text(page)
 
 
-def _table(frame: pd.DataFrame) -> str:
-    return frame.to_html(index=False, na_rep="", float_format="{:.4g}".format, border=0)
+def _table(frame: pd.DataFrame) -> Markup:
+    # pandas escapes what is in the cells
+    return Markup(
+        frame.to_html(
+            index=False,
+            na_rep="",
+            float_format="{:.4g}".format,
+            border=0,
+            classes="sorts",
+            justify="unset",
+        )
+    )

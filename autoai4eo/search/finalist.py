@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,12 +35,6 @@ def of(study: optuna.Study) -> FrozenTrial:
 def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
     """Makes a trial the finalist from now on."""
     study.set_user_attr(_CHOSEN, trial.number)
-
-
-def trained(run: Path) -> int | None:
-    """The number of the trial whose network lies in ``RUN/best``, if there is one."""
-    record = run / "best" / "evaluation.json"
-    return int(json.loads(record.read_text())["trial"]) if record.is_file() else None
 
 
 def keep(run: Path, trial: FrozenTrial) -> None:

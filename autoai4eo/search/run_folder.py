@@ -56,6 +56,12 @@ def read_run(run: Path) -> dict[str, Any]:
     return content
 
 
+def trained_finalist(run: Path) -> int | None:
+    """The number of the trial whose network lies in ``RUN/best``, if there is one."""
+    record = run / "best" / "evaluation.json"
+    return int(json.loads(record.read_text())["trial"]) if record.is_file() else None
+
+
 def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
     """Refuses to go on with a search on other data.
 
@@ -135,6 +141,20 @@ def alone(run: Path) -> Iterator[None]:
                 "at work in it; wait for it or choose another folder"
             ) from None
         yield
+
+
+def at_work(run: Path) -> bool | None:
+    """Whether a fit is at work in the folder; None where only its storage knows."""
+    if read_run(run)["arguments"].get("storage") is not None:
+        return None
+    if not (run / LOCK).is_file():
+        return False
+    with (run / LOCK).open() as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @contextmanager

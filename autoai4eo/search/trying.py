@@ -19,7 +19,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import checkpoint, front, stopping
+from autoai4eo.search import checkpoint, event_file, front, stopping
 from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
 from autoai4eo.search.candidates import Values
 from autoai4eo.search.checkpoint import Checkpoint, restore
@@ -75,9 +75,16 @@ class Trying:
         # what an interrupted process left under this number is of no use
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        begun = time.time()
         try:
-            return self._try(trial, frozen, folder)
-        except (optuna.TrialPruned, UpdateFinishedTrialError):
+            values = self._try(trial, frozen, folder)
+            event_file.write(folder, trial, begun, "complete")
+            return values
+        except UpdateFinishedTrialError:
+            raise
+        except optuna.TrialPruned:
+            ended = trial.user_attrs.get("status", "pruned")
+            event_file.write(folder, trial, begun, ended)
             raise
         except Exception as error:
             if getattr(error, "errno", None) in _FULL:
@@ -89,6 +96,7 @@ class Trying:
             message = f"{type(error).__name__}: {error}".splitlines()[0]
             trial.set_user_attr("message", message)
             (folder / "error.txt").write_text(traceback.format_exc())
+            event_file.write(folder, trial, begun, "failed")
             self._progress.done(f"trial {trial.number}   failed   {message}")
             raise
 

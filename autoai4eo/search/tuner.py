@@ -37,7 +37,7 @@ from autoai4eo.search.objectives import (
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.quiet import Quiet
 from autoai4eo.search.record import FULL_OF, check_device, open_study, trials_of
-from autoai4eo.search.run_folder import locked
+from autoai4eo.search.run_folder import locked, trained_finalist
 from autoai4eo.search.seeds import candidate, derived_seed
 from autoai4eo.search.training import Training
 from autoai4eo.search.trying import Trying, tell_front
@@ -241,7 +241,7 @@ class Tuner(AutoTuner):
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist"), self.quiet.working():
-            if finalist.trained(self.run) != finalist.of(self.study).number:
+            if trained_finalist(self.run) != finalist.of(self.study).number:
                 self.train_finalist(training, progress, refit_on)
         return True
 

@@ -15,6 +15,7 @@ import autokeras as ak
 import keras
 import numpy as np
 import pandas as pd
+from markupsafe import escape
 
 from autoai4eo import deploy
 from autoai4eo.blocks import ImageInput
@@ -26,6 +27,8 @@ from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
 from autoai4eo.errors import UserError
+from autoai4eo.report.notebook import notebook_view
+from autoai4eo.report.page import write_report
 from autoai4eo.search import finalist, front, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
@@ -52,6 +55,7 @@ from autoai4eo.search.training import Proxy, Training, clock_after
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks import evaluation
 from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa
+from autoai4eo.tasks.validating import validate
 
 STATISTICS = "statistics.json"
 LOSSES = {
@@ -314,6 +318,8 @@ class AutoModel:
                 workers=self.workers,
                 verbose=verbose,
             )
+            with locked(self.run, "finalist"):
+                validate(self.run, validation, batch_size)
 
     def export_model(self) -> keras.Model:
         """The finalist, trained; it takes raw pixels and gives class probabilities.
@@ -354,7 +360,9 @@ class AutoModel:
             ``accuracy`` (overall), ``average_accuracy`` (mean recall over the classes
             that the data have), ``cohen_kappa``, ``macro_f1``, ``per_class`` (by class
             name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
-            and ``absent_classes``.
+            and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and what
+            they were ``resampled_by``; ``expected_calibration_error`` and its
+            ``reliability`` table.
         """
         model = self.export_model()
         return evaluation.evaluate(model, self._open_for(model, x, y), batch_size)
@@ -413,6 +421,8 @@ class AutoModel:
         with alone(self.run) if self.storage is None else locked(self.run, "finalist"):
             finalist.set_to(study, trial)
             workers.search(self.tuner, training, whole, verbose=0, task="finalist")
+            assert training.validation is not None  # fit always has some
+            validate(self.run, training.validation, training.batch_size)
         self._finalist = None
         return trial.number
 
@@ -423,6 +433,7 @@ class AutoModel:
         *,
         trial: int | None = None,
         quantize: str | None = None,
+        calibrated: bool = False,
         overwrite: bool = False,
     ) -> Path:
         """Writes the finalist, or a trial, for other programs; gives the path.
@@ -435,6 +446,7 @@ class AutoModel:
             format: ``"savedmodel"``, ``"keras"``, ``"onnx"`` or ``"litert"``.
             trial: a trial's number; None: the finalist.
             quantize: for ``"litert"``: ``"float16"`` or ``"int8"``.
+            calibrated: as sure as it is right, by the finalist's temperature.
             overwrite: replaces what is there.
 
         Raises:
@@ -451,9 +463,27 @@ class AutoModel:
             format,
             trial=trial,
             quantize=quantize,
+            calibrated=calibrated,
             overwrite=overwrite,
             data=data,
         ).path
+
+    def report(self) -> Path:
+        """Writes ``report.html`` into the run's folder, one page; gives its path.
+
+        The search may be at work in another process, or broken off.
+
+        Raises:
+            UserError: nothing was begun in this run's folder yet.
+        """
+        return write_report(self.run)
+
+    def _repr_html_(self) -> str:
+        """Status, leaderboard and a small chart, for notebooks."""
+        try:
+            return notebook_view(self.run)
+        except Exception as error:  # a notebook would show a traceback in their place
+            return f"<code>{escape(self)}: {escape(error)}</code>"
 
     def _open_for(self, model: keras.Model, x: Any, y: Any = None) -> Dataset:
         data = read_run(self.run)["data"]["training"]

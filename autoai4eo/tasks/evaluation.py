@@ -11,7 +11,12 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.errors import UserError
+from autoai4eo.tasks.calibration import expected_calibration_error, reliability
+from autoai4eo.tasks.intervals import intervals
 from autoai4eo.tasks.metrics import scores
+
+#: Groups that are preferred where data have several.
+_COARSEST_FIRST = ("city", "parent")
 
 
 def open_for(
@@ -75,15 +80,48 @@ def probabilities(
 def evaluate(
     model: keras.Model, dataset: Dataset, batch_size: int = 32
 ) -> dict[str, Any]:
-    """Scores on labelled data, see `scores`.
+    """Scores on labelled data, see `judge`.
 
     Raises:
         UserError: the data have no labels.
     """
     if not len(dataset) or (dataset.labels < 0).any():
         raise UserError(f"{dataset.path}: expected labelled samples, found none")
-    predicted = probabilities(model, dataset, batch_size).argmax(axis=-1)
-    return scores(dataset.labels, predicted, dataset.class_names)
+    return judge(dataset, probabilities(model, dataset, batch_size))
+
+
+def judge(dataset: Dataset, probabilities: np.ndarray) -> dict[str, Any]:
+    """All that is said of predictions for labelled data, ready for JSON.
+
+    Args:
+        dataset: N labelled samples.
+        probabilities: of each class, shape (N, classes).
+
+    Returns:
+        What `scores` gives, and ``expected_calibration_error``, ``reliability`` (see
+        `calibration.reliability`), ``intervals`` (see `intervals.intervals`) and
+        ``resampled_by``: the name of the groups that these were drawn by, such as
+        ``"parent"``, or ``"sample"``.
+    """
+    predicted = probabilities.argmax(axis=-1)
+    table = reliability(dataset.labels, probabilities)
+    by, groups = _groups(dataset)
+    return {
+        **scores(dataset.labels, predicted, dataset.class_names),
+        "expected_calibration_error": expected_calibration_error(table),
+        "reliability": table,
+        "intervals": intervals(dataset.labels, predicted, dataset.num_classes, groups),
+        "resampled_by": by,
+    }
+
+
+def _groups(dataset: Dataset) -> tuple[str, np.ndarray | None]:
+    """What samples belong together by; every sample by itself where nothing says so."""
+    for name in (*_COARSEST_FIRST, *dataset.groups):
+        groups = dataset.groups.get(name, np.empty(0))
+        if 1 < len(np.unique(groups)) < len(dataset):
+            return name, groups
+    return "sample", None
 
 
 def _size(shape: Sequence[int]) -> str:

@@ -93,6 +93,34 @@ def test_evaluate_prints_scores(finished, so2sat, run):
     assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17
 
 
+def test_evaluate_tells_intervals_and_calibration(finished, so2sat, run):
+    data = so2sat / "testing.h5"
+    told = run("evaluate", finished, data)
+    assert "resampled by" in told.out and "expected calibration error" in told.out
+    scores = json.loads(run("evaluate", finished, data, "--json").out)
+    for name, (low, high) in scores["intervals"].items():
+        assert low <= scores[name] <= high
+    assert len(scores["reliability"]) == 15
+
+
+def test_report_writes_a_page_without_tensorflow(finished):
+    code = (
+        "import sys; sys.argv[1:] = ['report', sys.argv[1]]\n"
+        "from autoai4eo.cli import main\n"
+        "try: main()\n"
+        "finally: assert 'tensorflow' not in sys.modules"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, finished],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    page = (finished / "report.html").read_text()
+    assert "Confusion matrix" in page and "Cohen&#39;s kappa" in page
+
+
 def test_profile_prints_costs(finished, run):
     cost = json.loads(run("profile", finished, "--json").out)
     kept = json.loads((finished / "best" / "evaluation.json").read_text())

@@ -11,6 +11,7 @@ import tensorflow as tf
 from small import EXPORTS
 
 from autoai4eo import deploy
+from autoai4eo.deploy.calibration import scaled, temperature_of
 from autoai4eo.deploy.checking import FreshProcess
 from autoai4eo.deploy.formats import FORMATS
 from autoai4eo.errors import UserError
@@ -120,6 +121,15 @@ def test_what_is_there_is_not_overwritten_unasked(run, tmp_path):
         "model.json",
         "MODEL_CARD.md",
     }
+
+
+def test_a_calibrated_export_is_as_sure_as_the_temperature_says(run, pixels, tmp_path):
+    deploy.export(run, tmp_path / "c.keras", "keras", calibrated=True)
+    kept = deploy.load_network(run).predict(pixels, verbose=0)
+    found = deploy.load_model(tmp_path / "c.keras").predict(pixels, verbose=0)
+    np.testing.assert_allclose(found, scaled(kept, temperature_of(run)), atol=1e-5)
+    item = json.loads((tmp_path / "model.json").read_text())
+    assert item["assets"]["c.keras"]["autoai4eo:calibrated"]
 
 
 def test_a_folder_that_is_no_savedmodel_is_never_removed(run, tmp_path):

@@ -1,0 +1,239 @@
+"""A network as blocks: read from its ``.keras`` file, without Keras."""
+
+from __future__ import annotations
+
+import json
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+_NAMED = re.compile(r"(.+?_\d+)(?:_(.+))?$")
+#: Layers that are told in a block's summary; the others only in its list of all.
+_TOLD = {
+    "Conv2D": "conv",
+    "DepthwiseConv2D": "depthwise",
+    "SeparableConv2D": "separable",
+    "Dense": "dense",
+    "MaxPooling2D": "max pooling",
+    "AveragePooling2D": "average pooling",
+    "GlobalAveragePooling2D": "global average",
+    "GlobalMaxPooling2D": "global maximum",
+    "Concatenate": "concatenate",
+    "Softmax": "softmax",
+    "Dropout": "dropout",
+}
+_LINES, _PARTS = 12, 4
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer: its class, what is set of it, and the shape of what it gives."""
+
+    name: str
+    kind: str
+    detail: str
+    shape: str
+    sources: tuple[str, ...]
+    is_operation: bool
+
+    @property
+    def brief(self) -> str:
+        """In a word or two."""
+        return f"{_TOLD.get(self.kind, self.kind)} {self.detail}".strip()
+
+
+@dataclass
+class Block:
+    """Layers that belong together, as their names say.
+
+    ``column`` is the place of its middle in its row, from 0 to 1.
+    """
+
+    name: str
+    kind: str
+    layers: list[Layer] = field(default_factory=list)
+    sources: set[str] = field(default_factory=set)
+    row: int = 0
+    column: float = 0.5
+
+    @property
+    def title(self) -> str:
+        """``eo_image_block_1`` is "eo image block"."""
+        return re.sub(r"_\d+$", "", self.name).replace("_", " ")
+
+    @property
+    def lines(self) -> list[tuple[str, str, str]]:
+        """What it does: part, layers that matter, shape of the outcome."""
+        parts: dict[str, list[Layer]] = {}
+        for layer in self.layers:
+            match = _NAMED.match(layer.name)
+            rest = match[2] if match and match[1] == self.name else None
+            if not layer.is_operation:
+                parts.setdefault((rest or "").split("_")[0], []).append(layer)
+        told = []
+        for part, layers in parts.items():
+            briefs = Counter(layer.brief for layer in layers if layer.kind in _TOLD)
+            if not briefs:
+                continue
+            words = [f"{n} × {b}" if n > 1 else b for b, n in briefs.items()]
+            if len(words) > _PARTS:
+                words = [*words[:_PARTS], "…"]
+            text = ", ".join(words)
+            told.append(("" if text.startswith(part) else part, text, layers[-1].shape))
+        return told if len(told) <= _LINES else [*told[:_LINES], ("…", "", "")]
+
+
+def read_layers(path: Path) -> list[Layer]:
+    """The layers of a functional network, inputs first; [] of another kind."""
+    with zipfile.ZipFile(path) as file:
+        content = json.loads(file.read("config.json"))
+    raw = content["config"].get("layers", [])
+    if not all("inbound_nodes" in layer for layer in raw):
+        return []
+    tensors = {layer["config"]["name"]: list(_tensors(layer)) for layer in raw}
+    shapes = {name: shape for found in tensors.values() for name, shape in found}
+    for layer in raw:
+        name, settings = layer["config"]["name"], layer["config"]
+        if name not in shapes and layer["class_name"] == "InputLayer":
+            shapes[name] = settings["batch_shape"]
+        elif name not in shapes:  # an output: nothing takes it
+            before = [shape for _, shape in tensors[name]]
+            units = (
+                [*before[0][:-1], settings["units"]] if "units" in settings else None
+            )
+            shapes[name] = units or (before[0] if before else [])
+    return [
+        Layer(
+            name,
+            layer["class_name"],
+            _detail(layer["class_name"], layer["config"]),
+            "×".join(str(size) for size in shapes[name][1:]),
+            tuple(dict.fromkeys(source for source, _ in tensors[name])),
+            not layer["module"].startswith("keras.layers"),
+        )
+        for layer in raw
+        for name in [layer["config"]["name"]]
+    ]
+
+
+def blocks_of(layers: list[Layer]) -> list[list[Block]]:
+    """Rows of blocks, from the inputs to the output; each has its place in its row."""
+    block_of = _assigned(layers)
+    blocks: dict[str, Block] = {}
+    for layer in layers:
+        name = block_of[layer.name]
+        kind = "input" if layer.kind == "InputLayer" else "block"
+        block = blocks.setdefault(name, Block(name, kind))
+        block.layers.append(layer)
+        for source in layer.sources:
+            if block_of[source] != name:
+                block.sources.add(block_of[source])
+    rows: list[list[Block]] = []
+    placed: dict[str, Block] = {}
+    for name, block in blocks.items():
+        # a block that comes back to an earlier one would never end
+        before = [placed[source] for source in block.sources if source in placed]
+        block.row = 1 + max((b.row for b in before), default=-1)
+        placed[name] = block
+        rows.extend([] for _ in range(block.row + 1 - len(rows)))
+        rows[block.row].append(block)
+    for row in rows:
+        row.sort(key=lambda b: _mean([placed[s].column for s in b.sources]))
+        for i, block in enumerate(row):
+            block.column = (i + 0.5) / len(row)
+    last = blocks[block_of[layers[-1].name]]
+    if last.kind == "block":
+        last.kind = "output"
+    return rows
+
+
+def links(rows: list[list[Block]]) -> list[list[tuple[float, float]]]:
+    """Between each row and the next: from which column to which a tensor goes."""
+    found: list[list[tuple[float, float]]] = []
+    everything = {block.name: block for row in rows for block in row}
+    for row in rows[1:]:
+        found.append(
+            [
+                (everything[source].column, block.column)
+                for block in row
+                for source in sorted(block.sources)
+                if everything[source].row == block.row - 1
+            ]
+        )
+    return found
+
+
+def _assigned(layers: list[Layer]) -> dict[str, str]:
+    """The block of each layer.
+
+    Blocks name their layers after themselves. A bare operation belongs to what takes
+    its outcome; layers with names that Keras gave are blocks of their own, together.
+    """
+    block_of: dict[str, str] = {}
+    unnamed = 0
+    for layer in layers:
+        match = _NAMED.match(layer.name)
+        automatic = re.sub(r"(?<!^)(?=[A-Z])", "_", layer.kind).lower()
+        plain = automatic.replace("_", "")
+        if layer.kind == "InputLayer":
+            block_of[layer.name] = layer.name
+        elif layer.is_operation:
+            continue
+        elif match and match[1].rsplit("_", 1)[0].replace("_", "") != plain:
+            block_of[layer.name] = match[1]
+        else:
+            before = [block_of.get(s, "") for s in layer.sources]
+            joined = next((b for b in before if b.startswith("layers_")), None)
+            unnamed += joined is None
+            block_of[layer.name] = joined or f"layers_{unnamed}"
+    for layer in reversed(layers):
+        if layer.name in block_of:
+            for source in layer.sources:
+                block_of.setdefault(source, block_of[layer.name])
+        else:
+            block_of[layer.name] = "layers_0"
+    return block_of
+
+
+def _tensors(layer: dict[str, Any]) -> Iterator[tuple[str, list[int | None]]]:
+    """The name of the source and the shape of each tensor that a layer takes."""
+
+    def walk(value: Any) -> Iterator[tuple[str, list[int | None]]]:
+        if isinstance(value, dict):
+            if value.get("class_name") == "__keras_tensor__":
+                settings = value["config"]
+                yield settings["keras_history"][0], settings["shape"]
+            else:
+                for inner in value.values():
+                    yield from walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                yield from walk(inner)
+
+    return walk(layer["inbound_nodes"])
+
+
+def _detail(kind: str, settings: dict[str, Any]) -> str:
+    parts = []
+    if "kernel_size" in settings:
+        parts.append("×".join(map(str, settings["kernel_size"])))
+    if "filters" in settings:
+        parts.append(f"{settings['filters']} filters")
+    if "units" in settings:
+        parts.append(f"{settings['units']} units")
+    if "pool_size" in settings:
+        parts.append("×".join(map(str, settings["pool_size"])))
+    strides = settings.get("strides")
+    if isinstance(strides, list) and max(strides) > 1:
+        parts.append(f"stride {max(strides)}")
+    if kind == "Dropout":
+        parts.append(f"{settings['rate']:g}")
+    return " ".join(parts)
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.5

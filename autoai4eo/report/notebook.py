@@ -1,0 +1,43 @@
+"""A run as a notebook shows it: status, leaderboard, a small chart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autoai4eo.report.reading import Run, read
+from autoai4eo.report.rendering import render
+from autoai4eo.report.trials import axes_of, cost_chart, named
+
+_ROWS = 5
+
+
+def notebook_view(path: Path) -> str:
+    """HTML that stands in a notebook's cell by itself.
+
+    Args:
+        path: a run's folder; it may not be there yet.
+
+    Raises:
+        UserError: the folder's study cannot be read.
+    """
+    if not (path / "run.json").is_file():
+        return render("notebook.html", path=path, run=None)
+    run = read(path, curves=False)
+    metric, costs = axes_of(run)
+    shown = [*dict.fromkeys([*(o.name for o in run.objectives), metric, *costs])]
+    return render(
+        "notebook.html",
+        path=path,
+        run=run,
+        state=_state(run),
+        columns=[(name, named(name)) for name in shown],
+        rows=run.complete[:_ROWS],
+        left=len(run.complete[_ROWS:]),
+        chart=cost_chart(run, metric, costs[0], tooltips=True) if costs else None,
+    )
+
+
+def _state(run: Run) -> str:
+    statuses = dict.fromkeys(t.status for t in run.trials)
+    counts = [f"{run.count(status)} {status}" for status in statuses]
+    return ", ".join([run.state, *counts]) if counts else f"{run.state}, no trial yet"

@@ -1,0 +1,279 @@
+"""``RUN/report.html``: a run for people who would rather look than read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.files import in_one_step
+from autoai4eo.report import network, pictures
+from autoai4eo.report.charts import short
+from autoai4eo.report.reading import Run, Trial, read
+from autoai4eo.report.reliability import reliability_chart
+from autoai4eo.report.rendering import render
+from autoai4eo.report.trials import (
+    axes_of,
+    choice,
+    cost_chart,
+    curve_chart,
+    facts,
+    named,
+)
+from autoai4eo.search.objectives import figure
+
+_STATUS = ("complete", "running", "pruned", "infeasible", "failed", "broken off")
+_COLUMNS = (
+    "val_cohen_kappa",
+    "val_accuracy",
+    "val_average_accuracy",
+    "val_loss",
+    "params",
+    "macs",
+    "size_bytes",
+    "latency_ms",
+    "train_seconds",
+    "epochs",
+)
+_SCORES = {
+    "accuracy": "overall accuracy",
+    "average_accuracy": "average accuracy",
+    "cohen_kappa": "Cohen's kappa",
+    "macro_f1": "macro F1",
+    "expected_calibration_error": "calibration error",
+}
+
+
+def write_report(path: str | Path) -> Path:
+    """Writes ``report.html`` into a run's folder, and gives its path.
+
+    One page that needs no network and nothing beside it. The search may be at work,
+    broken off, or without a finished trial.
+
+    Raises:
+        UserError: the folder holds no run.
+    """
+    run = read(Path(path))
+    page = render("run.html", **_content(run))
+    out = run.path / "report.html"
+    with in_one_step(out) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return out
+
+
+def _content(run: Run) -> dict[str, Any]:
+    metric, costs = axes_of(run)
+    best = run.path / "best"
+    mistakes = pictures.mistakes(best / "mistakes.npz", run.classes)
+    monitors = dict.fromkeys([metric, "val_loss"])
+    curves = [curve_chart(run, name) for name in monitors]
+    known = {name for trial in run.trials for name in trial.figures}
+    columns = [
+        n
+        for n in dict.fromkeys([*(o.name for o in run.objectives), *_COLUMNS])
+        if n in known
+    ]
+    choices = list(dict.fromkeys(n for trial in run.trials for n in trial.choices))
+    return {
+        "run": run,
+        "counts": [(s, n) for s in _STATUS if (n := run.count(s))],
+        "written": datetime.now().strftime("%Y-%m-%d %H:%M"),
+        "version": run.asked["versions"].get("autoai4eo", ""),
+        "cards": _cards(run),
+        "charts": [(named(c), _chart(run, metric, c)) for c in costs],
+        "curves": [curve for curve in curves if curve],
+        "columns": columns,
+        "messages": any(t.message for t in run.trials),
+        "choices": choices,
+        "rows": [_row(t, columns, choices) for t in _ranked(run)],
+        "parts": [
+            _part(run, title, scores)
+            for title, scores in (
+                ("Validation", run.evaluation),
+                ("Test", run.test),
+            )
+            if "confusion_matrix" in scores
+        ],
+        "mistakes": mistakes,
+        "views": _views(run, mistakes),
+        "maps": [
+            (p.stem, pictures.data_url(p.read_bytes()))
+            for p in sorted((run.path / "maps").glob("*.png"))
+        ],
+        "network": _network(best / "model.keras"),
+        "asked": _asked(run),
+        "told": {
+            t.number: {
+                "title": f"trial {t.number} · {t.status}",
+                "facts": facts(run, t),
+            }
+            for t in run.trials
+        },
+    }
+
+
+def _views(run: Run, mistakes: list[dict[str, Any]]) -> str:
+    """What the pictures of a patch show."""
+    sensors = {i["name"]: i["sensor"] for i in run.asked["data"]["training"]["inputs"]}
+    shown = [name for patch in mistakes[:1] for name, _ in patch["views"]]
+    return " beside ".join(f"{name} ({sensors[name]})" for name in shown)
+
+
+def _chart(run: Run, metric: str, cost: str) -> dict[str, Any]:
+    missing = [t for t in run.trials if cost not in t.figures]
+    told = [f"{t.number} ({t.status})" for t in missing]
+    words = "trial " if len(told) == 1 else "trials "
+    return {
+        "svg": cost_chart(run, metric, cost),
+        "missing": words + ", ".join(told) if told else "",
+    }
+
+
+def _cards(run: Run) -> list[tuple[str, str]]:
+    shown = run.finalist or (run.complete[0] if run.complete else None)
+    if shown is None:
+        return []
+    who = "of the finalist" if shown.is_finalist else f"of trial {shown.number}"
+    metric, _ = axes_of(run)
+    names = dict.fromkeys([metric, "params", "macs", "latency_ms"])
+    after = run.evaluation.get("metrics", {}) if shown.is_finalist else {}
+    figures = {**shown.figures, **after}
+    cards = [(_large(figures[n]), f"{named(n)} {who}") for n in names if n in figures]
+    seconds = sum(t.figures.get("train_seconds", 0) for t in run.trials)
+    return [*cards, (_duration(seconds), "of training in all trials")]
+
+
+def _ranked(run: Run) -> list[Trial]:
+    return [*run.complete, *(t for t in run.trials if t.status != "complete")]
+
+
+def _row(trial: Trial, columns: list[str], choices: list[str]) -> dict[str, Any]:
+    kind = "front" if trial.on_front else ""
+    return {
+        "number": trial.number,
+        "status": trial.status,
+        "kind": "finalist" if trial.is_finalist else kind,
+        "figures": [trial.figures.get(name) for name in columns],
+        "message": trial.message,
+        "choices": [
+            choice(trial.choices[name]) if name in trial.choices else ""
+            for name in choices
+        ],
+    }
+
+
+def _part(run: Run, title: str, scores: dict[str, Any]) -> dict[str, Any]:
+    intervals = scores.get("intervals", {})
+    note = ""
+    if scores.get("evaluated_network") == "trial":
+        note = (
+            f"Scores of trial {scores['trial']} as the search left it: the finalist "
+            "then was trained on the validation data, too, and is not judged on them."
+        )
+    table = scores.get("reliability")
+    return {
+        "title": f"{title}: {sum(map(sum, scores['confusion_matrix'])):,} samples",
+        "note": note,
+        "scores": [
+            {
+                "name": name,
+                "value": f"{scores[key]:.3f}",
+                "interval": "{:.3f} to {:.3f}".format(*intervals[key])
+                if key in intervals
+                else "",
+            }
+            for key, name in _SCORES.items()
+            if key in scores
+        ],
+        "resampled_by": scores.get("resampled_by"),
+        "absent": scores["absent_classes"],
+        "confusion": _confusion(run.classes, scores["confusion_matrix"]),
+        "per_class": list(scores["per_class"].items()),
+        "reliability": reliability_chart(table) if table else None,
+        "calibration": _calibration(scores),
+    }
+
+
+def _calibration(scores: dict[str, Any]) -> str:
+    if "temperature" not in scores:
+        return ""
+    return (
+        f"Divided by a temperature of {scores['temperature']:.2f}, which was fitted to "
+        "these samples, its logits have a calibration error of "
+        f"{scores['calibrated_expected_calibration_error']:.3f}."
+    )
+
+
+def _confusion(classes: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:
+    rows = []
+    for i, (name, row) in enumerate(zip(classes, matrix, strict=True)):
+        cells = []
+        for j, (other, count) in enumerate(zip(classes, row, strict=True)):
+            share = count / sum(row) if sum(row) else 0.0
+            colour = "31,111,235" if i == j else "217,72,15"
+            cells.append(
+                {
+                    "name": other,
+                    "count": count,
+                    "background": f"rgba({colour},{share:.2f})" if count else "#f6f8fa",
+                    "ink": "#fff" if share > 0.55 else "#1c2733",
+                }
+            )
+        rows.append({"name": name, "cells": cells})
+    return rows
+
+
+def _network(path: Path) -> list[dict[str, Any]]:
+    layers = network.read_layers(path) if path.is_file() else []
+    if not layers:
+        return []
+    rows = network.blocks_of(layers)
+    return [
+        {"blocks": row, "links": between}
+        for row, between in zip(rows, [None, *network.links(rows)], strict=True)
+    ]
+
+
+def _asked(run: Run) -> list[tuple[str, str]]:
+    told = [("folder", str(run.path.resolve()))]
+    for name, value in run.asked["arguments"].items():
+        if value not in (None, [], {}, False):
+            told.append((name.replace("_", " "), _words(value)))
+    for role, data in run.asked["data"].items():
+        inputs = "; ".join(
+            f"{i['name']} ({i['sensor']}): {' '.join(i['bands'])}, "
+            f"{'×'.join(map(str, i['shape'][:2]))} pixels"
+            for i in data["inputs"]
+        )
+        told.append(
+            (
+                f"{role} data",
+                f"{data['path']}, {data['samples']:,} samples, fingerprint "
+                f"{data['fingerprint']}; {inputs}",
+            )
+        )
+    told.append(("classes", ", ".join(run.classes)))
+    told.append(("machine", run.asked["device"]))
+    versions = run.asked["versions"].items()
+    told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
+    told.append(("started", run.asked.get("started", "")))
+    return told
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    return figure(value) if isinstance(value, float) else str(value)
+
+
+def _large(value: float) -> str:
+    return short(value) if abs(value) >= 1e5 else figure(value)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

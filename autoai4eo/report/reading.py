@@ -1,0 +1,182 @@
+"""A run's folder as it is now: finished, running, broken off or just begun."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.errors import UserError
+from autoai4eo.search import front
+from autoai4eo.search.objectives import Objective, parse_objectives
+from autoai4eo.search.record import objectives_of, open_study, trials_table
+from autoai4eo.search.run_folder import at_work, read_run, trained_finalist
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A trial: ``status`` as `record.status`, or ``"broken off"`` where nobody works.
+
+    ``figures`` are its metrics and costs by name, those that are known; ``choices`` its
+    hyperparameters; ``curve`` what it reached after each epoch, with ``epoch``.
+    """
+
+    number: int
+    status: str
+    message: str
+    figures: dict[str, float]
+    choices: dict[str, Any]
+    curve: list[dict[str, float]]
+    on_front: bool
+    is_finalist: bool
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run's folder holds.
+
+    Attributes:
+        path: the folder.
+        state: ``"running"``, ``"finished"`` or ``"broken off"``.
+        asked: the content of run.json.
+        objectives: in order.
+        trials: oldest first; there may be none.
+        evaluation, test: the content of these files in ``RUN/best``, {} without.
+    """
+
+    path: Path
+    state: str
+    asked: dict[str, Any]
+    objectives: tuple[Objective, ...]
+    trials: list[Trial]
+    evaluation: dict[str, Any]
+    test: dict[str, Any]
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """The constraints of the search."""
+        return dict(self.asked["arguments"].get("constraints") or {})
+
+    @property
+    def classes(self) -> list[str]:
+        """Their names."""
+        return list(self.asked["data"]["training"]["classes"])
+
+    @property
+    def complete(self) -> list[Trial]:
+        """The trials that were trained to their end, from the best on."""
+        (first, *_) = self.objectives
+        sign = -1 if first.direction == "max" else 1
+        found = [t for t in self.trials if t.status == "complete"]
+        return sorted(found, key=lambda t: sign * t.figures.get(first.name, math.inf))
+
+    @property
+    def finalist(self) -> Trial | None:
+        """The trial whose network lies in ``RUN/best``."""
+        return next((t for t in self.trials if t.is_finalist), None)
+
+    def count(self, status: str) -> int:
+        """How many trials there are of this status."""
+        return sum(t.status == status for t in self.trials)
+
+
+def read(path: Path, curves: bool = True) -> Run:
+    """Reads a run, also one that is at work.
+
+    Args:
+        path: the folder.
+        curves: whether the trials' histories are read, too.
+
+    Raises:
+        UserError: it holds no run.
+    """
+    asked = read_run(path)
+    try:
+        study = open_study(path)
+    except UserError:
+        if asked["arguments"].get("storage") or (path / "study.db").is_file():
+            raise
+        return Run(path, _state(path, None, []), asked, _objectives(asked), [], {}, {})
+    table = trials_table(study)
+    best = {t.number for t in front.front(study)}
+    chosen = trained_finalist(path)
+    names = list(table.columns)
+    after = names.index("message") + 1
+    working = at_work(path)
+    trials = []
+    for row in table.to_dict("records"):
+        number, status = int(row["trial"]), row["status"]
+        if status == "running" and working is False:
+            status = "broken off"
+        figures = {n: row[n] for n in names[2 : after - 1] if _is_number(row[n])}
+        history = path / "trials" / str(number) / "history.csv"
+        trials.append(
+            Trial(
+                number,
+                status,
+                row["message"] or "",
+                figures,
+                {n: row[n] for n in names[after:] if not _is_nothing(row[n])},
+                _curve(history) if curves else [],
+                number in best,
+                number == chosen,
+            )
+        )
+    return Run(
+        path,
+        _state(path, working, trials),
+        asked,
+        objectives_of(study),
+        trials,
+        _json(path / "best" / "evaluation.json"),
+        _json(path / "best" / "test.json"),
+    )
+
+
+def _state(path: Path, working: bool | None, trials: list[Trial]) -> str:
+    if working or (working is None and any(t.status == "running" for t in trials)):
+        return "running"
+    return "finished" if trained_finalist(path) is not None else "broken off"
+
+
+def _objectives(asked: dict[str, Any]) -> tuple[Objective, ...]:
+    """Those of a run without a study; names of one's own are better when larger."""
+    return tuple(
+        _objective(name) for name in asked["arguments"].get("objective", [])
+    ) or parse_objectives("val_cohen_kappa")
+
+
+def _objective(name: str) -> Objective:
+    try:
+        return parse_objectives(name)[0]
+    except UserError:
+        return Objective(name, "max")
+
+
+def _curve(path: Path) -> list[dict[str, float]]:
+    """A history, without a last line that is just being written."""
+    if not path.is_file():
+        return []
+    rows = []
+    with path.open(newline="") as file:
+        for row in csv.DictReader(file):
+            if None in row.values() or "" in row.values() or None in row:
+                continue
+            rows.append({name: float(value) for name, value in row.items()})
+    return rows
+
+
+def _json(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    return found
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))

@@ -1,0 +1,101 @@
+"""A trial as TensorBoard reads it: hyperparameters, figures and learning curves."""
+
+from __future__ import annotations
+
+import csv
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import optuna
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.plugins.hparams import metadata, summary_v2
+from tensorboard.plugins.hparams.api_pb2 import Status
+from tensorboard.plugins.hparams.plugin_data_pb2 import (
+    HParamsPluginData,
+    SessionEndInfo,
+)
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from autoai4eo.files import in_one_step
+from autoai4eo.search.callbacks import HISTORY
+from autoai4eo.search.objectives import COSTS
+
+NAME = "events.out.tfevents.trial"
+
+
+def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
+    """Writes the event file of a trial that has ended: a session of its HParams view.
+
+    The figures of the best epoch and the costs are its metrics; ``epoch/…`` are the
+    curves. How it ended is the hyperparameter ``status``.
+
+    Args:
+        folder: ``RUN/trials/ID``.
+        trial: what is recorded of it.
+        begun: when, in seconds since 1970.
+        ended: how, as `record.status` calls it.
+    """
+    kept = trial.user_attrs
+    values = {n: v for n, v in kept.get("hyperparameters", {}).items() if v is not None}
+    start = summary_v2.hparams_pb(
+        {**values, "status": ended}, trial_id=str(trial.number), start_time_secs=begun
+    )
+    end = HParamsPluginData(
+        session_end_info=SessionEndInfo(
+            status=Status.STATUS_FAILURE
+            if ended == "failed"
+            else Status.STATUS_SUCCESS,
+            end_time_secs=time.time(),
+        )
+    )
+    costs = {n: kept["cost"].get(n) for n in COSTS} if "cost" in kept else {}
+    figures = {**kept.get("metrics", {}), **costs}
+    with in_one_step(folder / NAME) as temporary, temporary.open("wb") as file:
+        records = RecordWriter(file)
+
+        def add(summary: Summary, step: int = 0) -> None:
+            event = Event(wall_time=time.time(), step=step, summary=summary)
+            records.write(event.SerializeToString())
+
+        records.write(Event(file_version="brain.Event:2").SerializeToString())
+        add(start)
+        for epoch, logs in _history(folder / HISTORY):
+            add(_scalars({f"epoch/{n}": v for n, v in logs.items()}), epoch)
+        add(_scalars(figures))
+        add(
+            Summary(
+                value=[
+                    Summary.Value(
+                        tag=metadata.SESSION_END_INFO_TAG,
+                        metadata=metadata.create_summary_metadata(end),
+                        tensor=metadata.NULL_TENSOR,
+                    )
+                ]
+            )
+        )
+
+
+def _scalars(figures: Mapping[str, Any]) -> Summary:
+    return Summary(
+        value=[
+            Summary.Value(tag=name, simple_value=value)
+            for name, value in figures.items()
+            if value is not None
+        ]
+    )
+
+
+def _history(path: Path) -> list[tuple[int, dict[str, float]]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return [
+            (
+                int(row["epoch"]),
+                {n: float(v) for n, v in row.items() if n not in ("epoch", "seconds")},
+            )
+            for row in csv.DictReader(file)
+        ]

@@ -1,0 +1,162 @@
+"""What the page says of a run, in whatever state it is."""
+
+import base64
+import fcntl
+import html
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import small
+from optuna.trial import TrialState, create_trial
+
+from autoai4eo.errors import UserError
+from autoai4eo.report.page import write_report
+from autoai4eo.report.pictures import png
+from autoai4eo.search.record import open_study
+from autoai4eo.tasks.evaluation import judge
+
+EVIL = '<img src=x onerror="document.title=1">'
+
+
+def page_of(run):
+    path = write_report(run)
+    assert path == run / "report.html"
+    return path.read_text()
+
+
+def facts(page):
+    (told,) = re.findall(r'id="trials">(.*?)</script>', page, re.DOTALL)
+    return {
+        int(n): dict(trial["facts"], title=trial["title"])
+        for n, trial in json.loads(told).items()
+    }
+
+
+def test_a_finished_run_is_all_there(run, searched):
+    page = page_of(run)
+    for title in (
+        "Accuracy against cost",
+        "Learning curves",
+        "Trials",
+        "Validation: 60 samples",
+        "Confusion matrix",
+        "Reliability",
+        "architecture",
+        "What was asked",
+    ):
+        assert f"{title}" in page
+    kept = json.loads((run / "best" / "evaluation.json").read_text())
+    low, high = kept["intervals"]["cohen_kappa"]
+    assert f"{low:.3f} to {high:.3f}" in page
+    assert f"temperature of {kept['temperature']:.2f}" in page
+    assert page.count("<figure>\n<div class") == len(
+        np.load(run / "best" / "mistakes.npz")["truth"]
+    )
+    for trial in searched.trials()["trial"]:
+        assert f"<td>{trial}</td>" in page
+
+
+def test_the_page_needs_nothing_beside_it(run):
+    page = page_of(run)
+    sources = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(source.startswith("data:") for source in sources)
+    assert "url(" not in page and "@import" not in page and "https:" not in page
+
+
+def test_hovering_tells_architecture_cost_and_reason(run, searched):
+    told = facts(page_of(run))
+    for row in searched.trials().to_dict("records"):
+        trial = told[row["trial"]]
+        assert trial["title"] == f"trial {row['trial']} · {row['status']}"
+        if row["status"] == "failed":
+            assert trial["reason"] == "ValueError: </script><b>bad</b>"
+        else:
+            assert trial["tiny_block_1"] == f"width {row['tiny_block_1/width']:.0f}"
+            assert trial["parameters"] == f"{row['params']:,.0f}"
+        if row["status"] == "infeasible":
+            assert trial["reason"].startswith("params ")
+
+
+def test_every_trial_with_a_cost_is_drawn(run, searched):
+    page = page_of(run)
+    first = page[page.index('id="costs"') :]
+    drawn = set(re.findall(r'data-trial="(\d+)"', first[: first.index("</svg>")]))
+    trials = searched.trials()
+    assert drawn == {str(n) for n in trials[trials["params"].notna()]["trial"]}
+
+
+def test_what_the_user_named_is_escaped(run):
+    page = page_of(run)
+    assert EVIL not in page and html.escape(EVIL, quote=False) in page.replace(
+        "&#34;", '"'
+    )
+    assert "<b>bad</b>" not in page and "forest &amp; field" in page
+
+
+def test_a_search_without_a_trial_says_so(run):
+    (run / "study.db").unlink()
+    for folder in ("best", "trials"):
+        shutil.rmtree(run / folder)
+    page = page_of(run)
+    assert "No trial is finished yet" in page and "broken off" in page
+    assert "What was asked" in page and "<svg" not in page
+
+
+def test_a_running_search_is_told_as_such(run):
+    shutil.rmtree(run / "best")
+    open_study(run).add_trial(create_trial(state=TrialState.RUNNING))
+    with (run / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        page = page_of(run)
+    assert "This search is at work" in page and ">1 running<" in page
+    page = page_of(run)
+    assert "goes on with it" in page and ">1 broken off<" in page
+    assert "architecture</h2>" not in page
+
+
+def test_a_history_that_is_being_written_is_read_up_to_there(run):
+    (history, *_) = sorted(run.glob("trials/*/history.csv"))
+    before = page_of(run).count("<polyline")
+    with history.open("a") as file:
+        file.write("3,1.2,0.")
+    assert page_of(run).count("<polyline") == before
+
+
+def test_a_run_from_before_has_no_calibration_and_is_shown(run):
+    path = run / "best" / "evaluation.json"
+    kept = json.loads(path.read_text())
+    old = {k: kept[k] for k in ("trial", "trained_on", "metrics", "epochs")}
+    path.write_text(json.dumps(old))
+    (run / "best" / "mistakes.npz").unlink()
+    new = ("expected_calibration_error", "reliability", "intervals", "resampled_by")
+    scores = {k: v for k, v in kept.items() if k not in (*old, *new)}
+    (run / "best" / "test.json").write_text(json.dumps(scores))
+    page = page_of(run)
+    assert "Test: 60 samples" in page and "Reliability" not in page
+    assert "What it gets wrong" not in page
+
+
+def test_test_scores_and_maps_are_shown(run, searched):
+    data = searched._open_for(searched.export_model(), *_arrays())
+    found = judge(data, searched.predict_proba(_arrays()[0]))
+    (run / "best" / "test.json").write_text(json.dumps(found))
+    (run / "maps").mkdir()
+    url = png(np.zeros((4, 4, 3), np.uint8))
+    content = base64.b64decode(url.partition(",")[2])
+    (run / "maps" / "spain & more.png").write_bytes(content)
+    page = page_of(run)
+    assert "Test: 48 samples" in page and "resamples by\nsample" in page
+    assert "spain &amp; more" in page and url in page
+
+
+def _arrays():
+    data = small.dataset(seed=3)
+    return data.read(np.arange(48)), data.labels
+
+
+def test_a_folder_that_is_no_run_is_refused(run):
+    with pytest.raises(UserError, match="expected a run folder"):
+        write_report(run / "trials")

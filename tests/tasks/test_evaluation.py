@@ -1,0 +1,109 @@
+"""Calibration and intervals held against scikit-learn and SciPy."""
+
+import json
+
+import numpy as np
+import pytest
+import scipy.stats
+import small
+from sklearn import metrics
+from sklearn.calibration import calibration_curve
+
+from autoai4eo.data.opening import open_dataset
+from autoai4eo.tasks.calibration import expected_calibration_error, reliability
+from autoai4eo.tasks.evaluation import judge
+from autoai4eo.tasks.intervals import intervals
+
+CLASSES = 4
+
+
+def predictions(samples=400, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(0, CLASSES, samples)
+    logits = rng.normal(size=(samples, CLASSES))
+    logits[np.arange(samples), truth] += 1.5
+    return truth, scipy.special.softmax(2 * logits, axis=-1).astype("float32")
+
+
+def test_calibration_error_is_that_of_scikit_learns_curve():
+    truth, found = predictions()
+    confidence = found.max(axis=1).astype(float)
+    right = found.argmax(axis=1) == truth
+    accuracy, mean = calibration_curve(right, confidence, n_bins=15)
+    table = reliability(truth, found)
+    some = [row for row in table if row["samples"]]
+    np.testing.assert_allclose([row["accuracy"] for row in some], accuracy)
+    np.testing.assert_allclose([row["mean_confidence"] for row in some], mean)
+    weights = [row["samples"] / len(truth) for row in some]
+    expected = np.sum(weights * np.abs(accuracy - mean))
+    assert expected_calibration_error(table) == pytest.approx(expected)
+
+
+def test_a_sure_network_that_is_half_right_is_off_by_a_half():
+    found = np.tile([1.0, 0.0], (10, 1))
+    truth = np.arange(10) % 2
+    table = reliability(truth, found)
+    assert expected_calibration_error(table) == 0.5
+    assert (len(table), table[-1]["samples"], table[-1]["to"]) == (15, 10, 1.0)
+    assert table[0]["accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "score"),
+    [
+        ("accuracy", metrics.accuracy_score),
+        ("average_accuracy", metrics.balanced_accuracy_score),
+        ("cohen_kappa", metrics.cohen_kappa_score),
+    ],
+)
+def test_intervals_are_those_of_scipys_bootstrap(name, score):
+    truth, found = predictions()
+    predicted = found.argmax(axis=1)
+    ours = intervals(truth, predicted, CLASSES)[name]
+    theirs = scipy.stats.bootstrap(
+        (truth, predicted),
+        score,
+        paired=True,
+        vectorized=False,
+        n_resamples=1000,
+        method="percentile",
+        rng=1,
+    ).confidence_interval
+    # two draws of 1,000; the interval is 0.09 wide
+    np.testing.assert_allclose(ours, theirs, atol=0.012)
+    assert ours == intervals(truth, predicted, CLASSES)[name]
+
+
+def test_whole_groups_are_drawn():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 10)
+    truth = rng.integers(0, 2, 400)
+    right = np.repeat(rng.random(40) < 0.7, 10)  # all of a group, or none
+    predicted = np.where(right, truth, 1 - truth)
+    low, high = intervals(truth, predicted, 2, groups)["accuracy"]
+    expected = scipy.stats.bootstrap(
+        (right[::10],), np.mean, n_resamples=1000, method="percentile", rng=1
+    ).confidence_interval
+    np.testing.assert_allclose([low, high], expected, atol=0.03)
+    alone = intervals(truth, predicted, 2)["accuracy"]
+    assert high - low > 2.5 * (alone[1] - alone[0])  # sqrt(10) times in theory
+
+
+def test_classes_that_a_resample_lacks_are_left_out():
+    truth, predicted = np.array([0] * 30 + [1]), np.array([0] * 31)
+    found = intervals(truth, predicted, 3)
+    assert found["average_accuracy"] == [0.5, 1.0]
+    assert found["cohen_kappa"] == [0.0, 0.0]
+
+
+def test_the_groups_that_the_data_have_are_named(so2sat):
+    dataset = open_dataset(so2sat / "testing.h5", inputs=["sen2"])
+    found = np.eye(dataset.num_classes)[dataset.labels]
+    told = judge(dataset, found)
+    assert told["resampled_by"] in ("city", "parent")
+    assert told["intervals"]["accuracy"] == [1.0, 1.0]
+    assert told["expected_calibration_error"] == 0
+    alone = small.dataset()
+    told = judge(alone, np.eye(small.CLASSES)[alone.labels])
+    assert told["resampled_by"] == "sample"
+    json.dumps(told)  # floats and lists, none of NumPy's
