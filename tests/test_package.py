@@ -118,12 +118,11 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(
     package = {name for name in names if name.startswith("autoai4eo/")}
     beside = {name.split("/")[0] for name in set(names) - package}
     assert beside == {f"autoai4eo-{PROJECT['version']}.dist-info"}
-    sources = {
-        path.relative_to(ROOT).as_posix()
-        for path in (ROOT / "autoai4eo").rglob("*.py*")
-        if path.suffix == ".py"
-    }
-    assert package == sources | {"autoai4eo/py.typed"}
+    folder = ROOT / "autoai4eo"
+    sources = {p for p in folder.rglob("*.py*") if p.suffix == ".py"}
+    templates = {p for p in folder.glob("report/templates/*") if p.is_file()}
+    expected = {p.relative_to(ROOT).as_posix() for p in sources | templates}
+    assert package == expected | {"autoai4eo/py.typed"}
 
 
 def make(clone: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -113,7 +113,7 @@ def export(
     model = load_network(run, trial)
     if calibrated:
         model = with_fitted_temperature(run, model, trial)
-    item = metadata.item(run, known, model, trial)
+    item = metadata.item(run, known, model, trial, calibrated)
     beside = {} if not kind.suffix else _beside(out, item, overwrite)
     source = _Source(run, known, model, data or {})
     calibration = source.calibration() if quantize == "int8" else None
@@ -130,9 +130,7 @@ def export(
                 told, read = written / metadata.METADATA, written / card.CARD
             kind.write(model, written, known["data"]["training"], quantize, calibration)
             exported = replace(_tried(kind, written, quantize, source), path=out)
-            asset = _asset(kind, exported, item)
-            asset["autoai4eo:calibrated"] = calibrated
-            item["assets"] = {**beside, out.name: asset}
+            item["assets"] = {**beside, out.name: _asset(kind, exported, item)}
             metadata.write(told, item)
             read.write_text(card.render(item), encoding="utf-8")
     except OSError as error:

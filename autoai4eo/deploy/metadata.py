@@ -28,7 +28,11 @@ _SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
 
 
 def item(
-    run: Path, known: Mapping[str, Any], network: keras.Model, trial: int | None
+    run: Path,
+    known: Mapping[str, Any],
+    network: keras.Model,
+    trial: int | None,
+    calibrated: bool = False,
 ) -> dict[str, Any]:
     """The STAC item of a run's network, without assets.
 
@@ -37,6 +41,7 @@ def item(
         known: its ``run.json``.
         network: the finalist, or the network of `trial`.
         trial: a number; None: the finalist.
+        calibrated: whether the finalist's temperature is in `network`.
     """
     evaluation = _json(run / "best" / "evaluation.json")
     number = int(evaluation["trial"]) if trial is None else trial
@@ -45,9 +50,13 @@ def item(
     training = known["data"]["training"]
     statistics = _json(run / "statistics.json").get("inputs", {})
     which = f"trial {number}" + (" finalist" if trial is None else "")
+    which += " calibrated" if calibrated else ""
     name = re.sub(r"[^a-zA-Z0-9_.\-]", "-", run.resolve().name)
     levels = {spec.get("level") for spec in training["inputs"]} - {None}
     told = evaluation if trial is None else {}
+    if calibrated:
+        error = told["calibrated_expected_calibration_error"]
+        told = {**told, "expected_calibration_error": error}
     return {
         "type": "Feature",
         "stac_version": "1.1.0",

@@ -128,8 +128,11 @@ def test_a_calibrated_export_is_as_sure_as_the_temperature_says(run, pixels, tmp
     kept = deploy.load_network(run).predict(pixels, verbose=0)
     found = deploy.load_model(tmp_path / "c.keras").predict(pixels, verbose=0)
     np.testing.assert_allclose(found, scaled(kept, temperature_of(run)), atol=1e-5)
-    item = json.loads((tmp_path / "model.json").read_text())
-    assert item["assets"]["c.keras"]["autoai4eo:calibrated"]
+    told = json.loads((tmp_path / "model.json").read_text())
+    evaluation = json.loads((run / "best" / "evaluation.json").read_text())
+    error = told["properties"]["autoai4eo:metrics"]["expected_calibration_error"]
+    assert error == evaluation["calibrated_expected_calibration_error"]
+    assert told["id"].endswith("calibrated")
 
 
 def test_a_folder_that_is_no_savedmodel_is_never_removed(run, tmp_path):
