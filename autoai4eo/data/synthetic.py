@@ -146,6 +146,63 @@ def write_so2sat_like(
         ) from cause
 
 
+def write_scene_like(path: str | Path, blocks: int, seed: int) -> None:
+    """Write a generated scene of such zones, a GeoTIFF of one place in UTM zone 32.
+
+    All bands of So2Sat's ``sen1`` and ``sen2``, by name; float32, reflectance. Zones
+    lie in blocks of 2 × 2 patches. The tag ``SYNTHETIC`` says that no pixel was
+    measured.
+
+    Args:
+        path: of the file.
+        blocks: along each edge, of 640 m.
+        seed: of all that is drawn.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
+    import rasterio
+
+    rng = np.random.default_rng(seed)
+    share = np.array([zone.share for zone in ZONES], dtype=float)
+    zones = rng.choice(len(ZONES), (blocks, blocks), p=share / share.sum())
+    labels = zones.repeat(2, axis=0).repeat(2, axis=1).ravel()
+    cover = _cover(labels, rng)
+    local = np.exp(rng.normal(0, 0.16, (1, len(MATERIALS), 1)))
+    local = np.broadcast_to(local, (len(labels), *SPECTRA.shape))
+    haze = np.full(len(labels), rng.uniform(0, 0.025))
+    patches = [_radar(cover, labels, rng), _optical(cover, local, haze, rng)]
+    edge = 2 * blocks
+    pixels = np.concatenate(patches, axis=-1).reshape(edge, edge, SIZE, SIZE, -1)
+    scene = pixels.transpose(4, 0, 2, 1, 3).reshape(-1, edge * SIZE, edge * SIZE)
+    place = rasterio.Affine(10.0, 0.0, 691_000.0, 0.0, -10.0, 5_335_000.0)
+    try:
+        with (
+            in_one_step(Path(path)) as partial,
+            rasterio.open(
+                partial,
+                "w",
+                driver="GTiff",
+                dtype="float32",
+                count=len(scene),
+                height=edge * SIZE,
+                width=edge * SIZE,
+                crs="EPSG:32632",
+                transform=place,
+                tiled=True,
+            ) as file,
+        ):
+            file.write(scene.astype(np.float32))
+            file.descriptions = tuple(
+                band.name for band in (*LCZ42_SEN1_BANDS, *LCZ42_SEN2_BANDS)
+            )
+            file.update_tags(SYNTHETIC=NOTE)
+    except (OSError, rasterio.errors.RasterioError) as cause:
+        raise UserError(
+            f"{path}: cannot be written ({cause}); choose another folder"
+        ) from cause
+
+
 def _cover(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Share of each material in each pixel, float32 (n, 32, 32, materials)."""
     cover = np.empty((len(labels), SIZE, SIZE, len(MATERIALS)), np.float32)

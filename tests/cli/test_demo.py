@@ -1,5 +1,7 @@
 """`autoai4eo demo` is the main job, whole; here with fewer patches."""
 
+import rasterio
+
 from autoai4eo.cli import demo
 
 
@@ -8,6 +10,7 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "_SAMPLES", samples)
     monkeypatch.setattr(demo, "_TRIALS", 1)
     monkeypatch.setattr(demo, "_EPOCHS", 1)
+    monkeypatch.setattr(demo, "_BLOCKS", 2)
     out = tmp_path / "demo"
     (out / "run").mkdir(parents=True)  # what an earlier demo left is replaced
     (out / "run" / "study.db").write_text("old")
@@ -16,6 +19,10 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch):
     for words in ("synthetic", "complete", "Cohen's kappa", "in a fresh process"):
         assert words in result.out
     assert (out / "savedmodel" / "saved_model.pb").is_file()
+    with rasterio.open(out / "map.tif") as file:
+        assert file.shape == (13, 13) and file.crs == "EPSG:32632"
+    page = (out / "run" / "report.html").read_text()
+    assert "Maps</h2>" in page and page.count("data:image/png") > 1
     (out / "thesis.tex").write_text("of other people")
     again = run("demo", "--out", out)
     assert again.status == 2 and "found thesis.tex" in again.err
