@@ -339,7 +339,8 @@ def _told(path: Path) -> Any:
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             yield
     except rasterio.errors.RasterioError as cause:
+        told = str(cause.__cause__ or cause).splitlines()[0]
         raise UserError(
             f"{path}: expected a raster that can be read, found one that is cut off, "
-            f"damaged or something else ({str(cause).splitlines()[0]}); copy it again"
+            f"damaged or something else ({told}); copy it again"
         ) from cause

@@ -211,20 +211,18 @@ def _forward(
     try:
         if classifier.network is None:
             raise NotShared(f"{classifier.path} is not a Keras network")
-        return _shared_windows(shared(classifier.network, cells.stride), cells)
+        trunk = shared(classifier.network, cells.stride, exact=share is None)
     except NotShared as why:
         if share is None:
             return exact
-        reason = str(why)
-    try:
-        if classifier.network is None:
-            raise NotShared(reason)
-        trunk = shared(classifier.network, cells.stride, exact=False)
-    except NotShared as why:
         raise UserError(
             f"share: expected a network whose work windows can share, found that {why};"
             " leave --share out"
         ) from None
+    if trunk.exact and trunk.phases == 1:
+        return _shared_windows(trunk, cells)
+    if share is None:
+        return exact  # so many runs of the trunk may take longer
     found = _shared_windows(trunk, cells)
     agreement, number = _agreement(found, exact, classifier, scenes[0], cells)
     told = f"{agreement:.1%} of {number:,} windows of this scene"
