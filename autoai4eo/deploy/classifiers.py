@@ -230,7 +230,7 @@ def _of_onnx(path: Path) -> Classifier:
 
 
 def _metadata(path: Path, inputs: Sequence[str], classes: int) -> dict[str, Any]:
-    """Bands, classes, level and map step, as ``model.json`` tells them.
+    """Bands, classes and what else of `Classifier` ``model.json`` tells.
 
     Raises:
         UserError: there is none, or one of other inputs or classes.
@@ -243,6 +243,11 @@ def _metadata(path: Path, inputs: Sequence[str], classes: int) -> dict[str, Any]
                 for b in given["bands"]
             )
             for given in told["mlm:input"]
+        }
+        typical = {
+            given["name"]: np.array([known["p2"], known["p98"]], float)
+            for given in told["mlm:input"]
+            if (known := given.get("autoai4eo:statistics"))
         }
         (output,) = told["mlm:output"]
         ordered = sorted(output["classification:classes"], key=lambda c: c["value"])
@@ -267,6 +272,7 @@ def _metadata(path: Path, inputs: Sequence[str], classes: int) -> dict[str, Any]
         "classes": names,
         "level": told.get("autoai4eo:level"),
         "map_step": told.get("autoai4eo:map_step"),
+        "typical": typical,
     }
 
 

@@ -404,6 +404,18 @@ def test_other_units_than_those_of_the_training_are_told(tmp_path, model, scene)
     assert told(radar, scene, tmp_path / "d.tif", scale=0, offset=-11) == []
 
 
+def test_units_of_the_training_are_read_from_beside_a_model(tmp_path, network, scene):
+    model = scenes.save(network, tmp_path / "m")
+    told_of = json.loads((tmp_path / "m" / "model.json").read_text())
+    told_of["properties"]["mlm:input"][0]["autoai4eo:statistics"] = {
+        "p2": [0.02] * 3,
+        "p98": [0.3] * 3,
+    }
+    (tmp_path / "m" / "model.json").write_text(json.dumps(told_of))
+    (note,) = told(model, scene, tmp_path / "a.tif")
+    assert "--scale 0.0001" in note
+
+
 def test_another_processing_level_is_told(tmp_path, model, pixels, network):
     scenes.save(network, tmp_path / "m")
     scenes.describe(tmp_path / "m", **{"autoai4eo:level": "L1C"})
