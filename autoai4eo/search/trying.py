@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import importlib.util
 import os
 import shutil
 import time
@@ -19,7 +20,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import checkpoint, event_file, front, stopping
+from autoai4eo.search import checkpoint, front, stopping
 from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
 from autoai4eo.search.candidates import Values
 from autoai4eo.search.checkpoint import Checkpoint, restore
@@ -78,13 +79,13 @@ class Trying:
         begun = time.time()
         try:
             values = self._try(trial, frozen, folder)
-            event_file.write(folder, trial, begun, "complete")
+            _leave_events(folder, trial, begun, "complete")
             return values
         except UpdateFinishedTrialError:
             raise
         except optuna.TrialPruned:
             ended = trial.user_attrs.get("status", "pruned")
-            event_file.write(folder, trial, begun, ended)
+            _leave_events(folder, trial, begun, ended)
             raise
         except Exception as error:
             if getattr(error, "errno", None) in _FULL:
@@ -96,7 +97,7 @@ class Trying:
             message = f"{type(error).__name__}: {error}".splitlines()[0]
             trial.set_user_attr("message", message)
             (folder / "error.txt").write_text(traceback.format_exc())
-            event_file.write(folder, trial, begun, "failed")
+            _leave_events(folder, trial, begun, "failed")
             self._progress.done(f"trial {trial.number}   failed   {message}")
             raise
 
@@ -293,3 +294,11 @@ def tell_front(study: optuna.Study, limits: dict[str, float], to: Progress) -> N
         f"trial {last.number}   {len(found)} on the front   "
         f"hypervolume {volume:.4g} (reference: {at})"
     )
+
+
+def _leave_events(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
+    """What TensorBoard shows of a trial, where TensorBoard is; nothing else needs it."""
+    if importlib.util.find_spec("tensorboard") is not None:
+        from autoai4eo.search import event_file
+
+        event_file.write(folder, trial, begun, ended)
