@@ -297,7 +297,7 @@ def tell_front(study: optuna.Study, limits: dict[str, float], to: Progress) -> N
 
 
 def _leave_events(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
-    """What TensorBoard shows of a trial, where TensorBoard is; nothing else needs it."""
+    """What TensorBoard shows of a trial, where it is installed."""
     if importlib.util.find_spec("tensorboard") is not None:
         from autoai4eo.search import event_file
 
