@@ -24,9 +24,8 @@ from autoai4eo.files import in_one_step
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
 BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
-CACHE = (
-    256  # MB of blocks that GDAL keeps; by itself it takes a twentieth of the memory
-)
+# Bytes of blocks that GDAL keeps; by itself it takes a twentieth of the memory.
+CACHE = 256 * 2**20
 _SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300
 
 #: From the pixels of a tile, (h, w, bands) by input, and the cells wanted of it, bool
