@@ -2,6 +2,7 @@
 
     python benchmarks/mapping.py speed --weights S2_RESNET20….h5 SCENE.tif
     python benchmarks/mapping.py memory --weights S2_RESNET20….h5 [--stride 40]
+    python benchmarks/mapping.py memory --model RUN
     python benchmarks/mapping.py water --weights S2_RESNET20….h5 SCENE.tif LABELS.tif
 
 `speed`: the LCZ ResNet-20 on a scene, each 10 pixels, by `map_scene` and by what one
@@ -87,9 +88,9 @@ def speed(weights: Path, scene: Path, rounds: int) -> None:
         print(f"{name}: {median:.0f} windows/s, ours × {ours / median:.2f}")
 
 
-def memory(weights: Path, stride: int) -> None:
+def memory(model: str, weights: Path | None, stride: int) -> None:
     """Peak resident memory, and the time that it took."""
-    classifier = load_classifier(NAME, weights=weights)
+    classifier = load_classifier(model, weights=weights)
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.tif")
         # in a process of its own, whose memory does not count
@@ -154,14 +155,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("speed", "memory", "water"))
     parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--model", default=NAME)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stride", type=int, default=STRIDE)
     given = parser.parse_intermixed_args()
     if given.what == "speed":
         speed(given.weights, given.files[0], given.rounds)
     elif given.what == "memory":
-        memory(given.weights, given.stride)
+        memory(given.model, given.weights, given.stride)
     else:
         water(given.weights, *given.files)
 
