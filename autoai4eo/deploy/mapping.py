@@ -11,9 +11,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
+from autoai4eo.cost.device import device_name
 from autoai4eo.cost.sharing import NotShared, shared
 from autoai4eo.data.scene import Scene
 from autoai4eo.deploy.cells import Cells, Tile, covered, windows
@@ -236,7 +236,7 @@ def _forward(
 
 
 def _exact_windows(classifier: Classifier, cells: Cells) -> Forward:
-    size = BATCH_GPU if keras.distribution.list_devices("gpu") else BATCH_CPU
+    size = BATCH_CPU if device_name().startswith("CPU") else BATCH_GPU
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
         views = {
