@@ -1,4 +1,4 @@
-"""The same on JAX: fit, profile and evaluate."""
+"""The same on JAX: fit, profile, evaluate and map."""
 
 import json
 import os
@@ -10,7 +10,10 @@ import pytest
 
 SCRIPT = """
 import json, sys
+import pathlib
 import keras
+import rasterio
+import scenes
 import small
 import autoai4eo as ae
 
@@ -18,7 +21,14 @@ data = small.dataset()
 model = small.model(sys.argv[1], max_trials=1)
 model.fit(data, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
 cost = ae.profile(model.export_model(), latency=True, budget_s=0.2)
+folder = pathlib.Path(sys.argv[1])
+bands = [f"band{i}" for i in range(1, 5)]
+scene = scenes.write_scene(folder / "s.tif", scenes.digits(30, 40, 4), bands)
+out = model.predict_scene(scene, folder / "m.tif", stride=5, verbose=0)
+with rasterio.open(out) as file:
+    cells = file.shape
 print(json.dumps({
+    "cells": cells,
     "backend": keras.backend.backend(),
     "status": list(model.trials()["status"]),
     "latency": model.trials()["latency_ms"].tolist(),
@@ -44,6 +54,7 @@ def test_a_search_runs_on_jax(tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["backend"] == "jax"
+    assert told["cells"] == [6, 8]
     assert told["status"] == ["complete"]
     assert told["latency"][0] > 0
     assert told["macs"][0] == told["macs"][1] > 0
