@@ -12,6 +12,8 @@ import typer
 from autoai4eo.cli import demo, fit, inspect, map, model, report, simulate
 from autoai4eo.errors import UserError
 
+_INTERRUPTED = 130  # what newer versions of Typer make of Ctrl-C
+
 app = typer.Typer(
     name="autoai4eo",
     help="Neural architecture search for Earth observation.",
@@ -46,7 +48,10 @@ def main() -> None:
     if not sys.argv[1:]:
         sys.argv.append("--help")
     try:
-        sys.exit(app(standalone_mode=False))
+        status = app(standalone_mode=False)
+        if status == _INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.exit(status)
     except UserError as error:
         sys.exit(_wrong(str(error)))
     except (typer.Abort, KeyboardInterrupt):

@@ -88,6 +88,16 @@ def test_what_goes_wrong_is_told_in_one_line(run, folder, tmp_path):
     assert done.status == 0
 
 
+def test_ctrl_c_says_how_to_go_on(run, folder, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("autoai4eo.deploy.map_scene", interrupted)
+    done = run("map", folder / "net.keras", folder / "scene.tif", tmp_path / "m.tif")
+    assert done.status == 1
+    assert done.err == "interrupted; the same command goes on from here\n"
+
+
 def test_digital_numbers_where_reflectance_is_wanted_are_told(run, tmp_path, shared):
     (weights,) = (shared / "lcz_weights").glob("S2_*.h5")
     scene = shared / "scenes" / "Spain_7370579_S2Hand.tif"
