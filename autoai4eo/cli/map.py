@@ -102,19 +102,22 @@ def map(
 def _tell(out: Path, classes: tuple[str, ...]) -> None:
     """How much of the map each class has."""
     import numpy as np
+    import rasterio
 
-    from autoai4eo.deploy.mapping import thumbnail
-
-    cells = thumbnail(out, 2000)
-    counts = np.bincount(cells.ravel(), minlength=len(classes) + 1)
+    counts = np.zeros(len(classes) + 1, int)
+    with rasterio.open(out) as cells:
+        height, width = cells.shape
+        for _, block in cells.block_windows(1):
+            found = cells.read(1, window=block).ravel()
+            counts += np.bincount(found, minlength=len(counts))
     known = counts[1:].sum()
     rows = [
-        [number, classes[number - 1], f"{counts[number] / known:.1%}"]
+        [number, classes[number - 1], f"{counts[number] / max(1, known):.1%}"]
         for number in np.argsort(-counts[1:], kind="stable") + 1
         if counts[number]
     ]
     console.print(
-        f"{out}: {cells.shape[0]} × {cells.shape[1]} cells, {known:,} with data",
+        f"{out}: {height:,} × {width:,} cells, {known:,} with data",
         soft_wrap=True,
     )
     console.print(table("", ["value", "class", "share"], rows))
