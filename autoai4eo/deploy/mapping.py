@@ -157,10 +157,12 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise UserError(
             f"{out}: expected the folder {out.parent} to write to, found none; make it"
         )
-    if out.exists() and not overwrite:
-        raise UserError(
-            f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
-        )
+    for layer in (out, beside(out, "confidence"), beside(out, "probabilities")):
+        if layer.exists() and not overwrite:
+            raise UserError(
+                f"{layer}: exists already; choose another name for the map, or "
+                "overwrite it (--overwrite)"
+            )
 
 
 def _check(classifier: Classifier, scene: Scene) -> None:

@@ -442,6 +442,8 @@ def test_bad_outputs(tmp_path, refused, model, scene):
     (tmp_path / "old.tif").write_text("precious")
     assert "--overwrite" in refused(model, scene, tmp_path / "old.tif")
     assert (tmp_path / "old.tif").read_text() == "precious"
+    (tmp_path / "n_confidence.tif").write_text("precious")
+    assert "n_confidence.tif: exists" in refused(model, scene, tmp_path / "n.tif")
     map_scene(
         model,
         scene,
