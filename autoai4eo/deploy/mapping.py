@@ -150,6 +150,11 @@ def beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.stem}_{what}.tif")
 
 
+def _folder(out: Path) -> Path:
+    """Where the tiles of a map lie until it is whole."""
+    return out.with_name(f".mapping-{out.name}")
+
+
 def _check_out(out: Path, overwrite: bool) -> None:
     if out.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"{out}: expected a name that ends with .tif; add it")
@@ -157,7 +162,10 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise UserError(
             f"{out}: expected the folder {out.parent} to write to, found none; make it"
         )
-    for layer in (out, beside(out, "confidence"), beside(out, "probabilities")):
+    layers = [out]
+    if not _folder(out).exists():  # else they are of this map, broken off
+        layers += [beside(out, "confidence"), beside(out, "probabilities")]
+    for layer in layers:
         if layer.exists() and not overwrite:
             raise UserError(
                 f"{layer}: exists already; choose another name for the map, or "
@@ -367,7 +375,7 @@ class _Tiles:
     """
 
     def __init__(self, out: Path, asked: dict[str, Any], whole: bool) -> None:
-        self._folder = out.with_name(f".mapping-{out.name}")
+        self._folder = _folder(out)
         self._asked = json.dumps(asked, sort_keys=True)
         self._whole = whole
         self._writer = ThreadPoolExecutor(1)

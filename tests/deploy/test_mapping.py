@@ -508,5 +508,7 @@ def test_killed_it_leaves_nothing_under_the_final_name(tmp_path, model):
     process.kill()
     process.wait()
     assert not out.exists() and len(list(folder.glob("[0-9]*.npz"))) >= 3
+    # as if it had been killed between the layers
+    (tmp_path / "m_confidence.tif").write_text("of this map")
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
     assert read(out).shape == (80, 80) and not folder.exists()
