@@ -13,7 +13,7 @@ from autoai4eo.search.candidates import Candidates, Values
 from autoai4eo.search.strategies.base import HandsOut
 from autoai4eo.search.strategies.limits import excess
 
-_ROUNDS, _SCREENED = 2, 2  # how often so many are built to compare their exact costs
+_ROUNDS, _SCREENED = 1, 2  # how often so many are built to compare their exact costs
 _SPREAD = 3  # are built where nothing fits
 _LOOKED_AT = 6  # of the best in the end, until one fits
 _SHORTLIST = 500  # ranked again after that
