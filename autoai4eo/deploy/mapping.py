@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,24 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.cost.device import device_name
-from autoai4eo.cost.sharing import NotShared, shared
 from autoai4eo.data.scene import Scene
-from autoai4eo.deploy.cells import Cells, Tile, covered, windows
+from autoai4eo.deploy.cells import Cells, Tile, covered
 from autoai4eo.deploy.classifiers import Classifier, load_classifier
+from autoai4eo.deploy.forward import Forward, forward_of, read
+from autoai4eo.deploy.kept_tiles import KeptTiles, folder_of
 from autoai4eo.deploy.map_files import NODATA, MapFile, colours, picture
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
-BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
+MOST_CLASSES = 255
 # Bytes of blocks that GDAL keeps; by itself it takes a twentieth of the memory.
 CACHE = 256 * 2**20
-_SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300
-
-#: From the pixels of a tile, (h, w, bands) by input, and the cells wanted of it, bool
-#: (rows, columns), to the probabilities of these, float32 (n, classes).
-Forward = Callable[[dict[str, np.ndarray], np.ndarray], np.ndarray]
 ScenePaths = str | Path | Sequence[str | Path]
 
 
@@ -105,6 +97,11 @@ def map_scene(
         stride = classifier.map_step or STRIDE
     if stride < 1:
         raise UserError(f"stride: expected 1 pixel or more, got {stride}")
+    if len(classifier.classes) > MOST_CLASSES:
+        raise UserError(
+            f"{classifier.path}: expected at most {MOST_CLASSES} classes, as many as a "
+            f"map has values, found {len(classifier.classes)}; use another model"
+        )
     with ExitStack() as opened:
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
         scenes: list[Scene] = []
@@ -121,11 +118,11 @@ def map_scene(
             _check(classifier, one)
         grid = scenes[0].grid
         cells = Cells((grid.height, grid.width), classifier.window, stride)
-        forward = _forward(classifier, scenes, cells, share, min_agreement, verbose)
+        forward = forward_of(classifier, scenes, cells, share, min_agreement, verbose)
         asked = _asked(
             classifier, scenes, [stride, scale, offset, share, probabilities]
         )
-        with _Tiles(out, asked, probabilities) as tiles:
+        with KeptTiles(out, asked, probabilities) as tiles:
             _compute(classifier, scenes, cells, forward, tiles, verbose)
             _write(out, tiles, cells, classifier, scenes, probabilities, min_confidence)
             tiles.forget()
@@ -150,11 +147,6 @@ def beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.stem}_{what}.tif")
 
 
-def _folder(out: Path) -> Path:
-    """Where the tiles of a map lie until it is whole."""
-    return out.with_name(f".mapping-{out.name}")
-
-
 def _check_out(out: Path, overwrite: bool) -> None:
     if out.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"{out}: expected a name that ends with .tif; add it")
@@ -163,7 +155,7 @@ def _check_out(out: Path, overwrite: bool) -> None:
             f"{out}: expected the folder {out.parent} to write to, found none; make it"
         )
     layers = [out]
-    if not _folder(out).exists():  # else they are of this map, broken off
+    if not folder_of(out).exists():  # else they are of this map, broken off
         layers += [beside(out, "confidence"), beside(out, "probabilities")]
     for layer in layers:
         if layer.exists() and not overwrite:
@@ -205,140 +197,21 @@ def _check(classifier: Classifier, scene: Scene) -> None:
             )
 
 
-def _forward(
-    classifier: Classifier,
-    scenes: Sequence[Scene],
-    cells: Cells,
-    share: bool | None,
-    min_agreement: float,
-    verbose: int,
-) -> Forward:
-    """How a tile is computed: by exact windows, or with their common work shared."""
-    exact = _exact_windows(classifier, cells)
-    if share is False or (share is None and cells.stride >= min(cells.window)):
-        return exact
-    try:
-        if classifier.network is None:
-            raise NotShared(f"{classifier.path} is not a Keras network")
-        trunk = shared(classifier.network, cells.stride, exact=share is None)
-    except NotShared as why:
-        if share is None:
-            return exact
-        raise UserError(
-            f"share: expected a network whose work windows can share, found that {why};"
-            " leave --share out"
-        ) from None
-    if trunk.exact and trunk.phases == 1:
-        return _shared_windows(trunk, cells)
-    if share is None:
-        return exact  # so many runs of the trunk may take longer
-    found = _shared_windows(trunk, cells)
-    agreement, number = _agreement(found, exact, classifier, scenes[0], cells)
-    told = f"{agreement:.1%} of {number:,} windows of this scene"
-    if agreement < min_agreement:
-        raise UserError(
-            f"share: expected agreement with exact windows on {min_agreement:.1%}, "
-            f"found {told}; leave --share out, or lower --min-agreement"
-        )
-    if verbose:
-        print(f"sharing agrees with exact windows on {told}")
-    return found
-
-
-def _exact_windows(classifier: Classifier, cells: Cells) -> Forward:
-    size = BATCH_CPU if device_name().startswith("CPU") else BATCH_GPU
-
-    def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
-        views = {
-            name: windows(values, cells.window, cells.stride)
-            for name, values in pixels.items()
-        }
-        rows, columns = np.nonzero(wanted)
-        found = []
-        for start in range(0, len(rows), size):
-            some = slice(start, start + size)
-            # every batch of one size, or the network is compiled anew
-            lacking = max(0, start + size - len(rows))
-            at = tuple(np.pad(i[some], (0, lacking), "edge") for i in (rows, columns))
-            batch = {name: view[at] for name, view in views.items()}
-            found.append(classifier.predict(batch)[: size - lacking])
-        return np.concatenate(found)
-
-    return forward
-
-
-def _shared_windows(trunk: Any, cells: Cells) -> Forward:
-    size = [
-        (n - 1) * cells.stride + w
-        for n, w in zip(cells.per_tile, cells.window, strict=True)
-    ]
-
-    def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
-        # every tile of one size, or the network is compiled anew
-        whole = {
-            name: np.pad(
-                values,
-                [
-                    *((0, n - m) for n, m in zip(size, values.shape, strict=False)),
-                    (0, 0),
-                ],
-            )[None]
-            for name, values in pixels.items()
-        }
-        rows, columns = np.nonzero(wanted)
-        return np.asarray(trunk(whole))[0, rows, columns]
-
-    return forward
-
-
-def _agreement(
-    one: Forward,
-    other: Forward,
-    classifier: Classifier,
-    scene: Scene,
-    cells: Cells,
-) -> tuple[float, int]:
-    """The share of sampled windows of a scene that get the same class, and how many."""
-    rng = np.random.default_rng(0)
-    tiles = list(cells.tiles())
-    equal: list[np.ndarray] = []
-    for i in rng.permutation(len(tiles)):
-        pixels, valid = _read(scene, tiles[i], classifier)
-        wanted = covered(valid, cells.window, cells.stride)
-        if wanted.any():
-            there = np.flatnonzero(wanted)
-            few = rng.permutation(there)[:_SAMPLED_WINDOWS]
-            sample = np.zeros_like(wanted)
-            sample.flat[few] = True
-            classes = [f(pixels, sample).argmax(axis=-1) for f in (one, other)]
-            equal.append(classes[0] == classes[1])
-        if len(equal) == _SAMPLED_TILES:
-            break
-    together = np.concatenate(equal) if equal else np.zeros(0, bool)
-    return (float(together.mean()) if len(together) else 0.0), len(together)
-
-
-def _read(
-    scene: Scene, tile: Tile, classifier: Classifier
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    return scene.read(tile.top, tile.left, tile.height, tile.width, classifier.bands)
-
-
 def _compute(
     classifier: Classifier,
     scenes: Sequence[Scene],
     cells: Cells,
     forward: Forward,
-    tiles: _Tiles,
+    tiles: KeptTiles,
     verbose: int,
 ) -> None:
     """Computes the tiles that are missing; what is next is read meanwhile."""
     from rich.progress import track
 
     missing = [tile for tile in cells.tiles() if not tiles.has(tile)]
-    read = _ahead(missing, lambda tile: [_read(s, tile, classifier) for s in scenes])
+    ahead = _ahead(missing, lambda tile: [read(s, tile, classifier) for s in scenes])
     for tile, seasons in track(
-        read, "mapping", total=len(missing), disable=not verbose, transient=True
+        ahead, "mapping", total=len(missing), disable=not verbose, transient=True
     ):
         shape = (tile.rows, tile.columns)
         total = np.zeros((*shape, len(classifier.classes)), np.float32)
@@ -352,83 +225,15 @@ def _compute(
         tiles.keep(tile, total / np.maximum(number, 1)[..., None])
 
 
-def _ahead(tiles: Sequence[Tile], read: Callable[[Tile], Any]) -> Iterator[Any]:
+def _ahead(tiles: Sequence[Tile], get: Callable[[Tile], Any]) -> Iterator[Any]:
     """Each tile with what was read of it, the next being read meanwhile."""
     with ThreadPoolExecutor(1) as reader:
         coming: Future[Any] | None = None
         for tile, after in zip(tiles, [*tiles[1:], None], strict=True):
-            now = coming or reader.submit(read, tile)
+            now = coming or reader.submit(get, tile)
             values = now.result()
-            coming = None if after is None else reader.submit(read, after)
+            coming = None if after is None else reader.submit(get, after)
             yield tile, values
-
-
-class _Tiles:
-    """The finished tiles, in a folder beside the map to be.
-
-    What was computed for another question is forgotten.
-
-    Args:
-        out: path of the map.
-        asked: what tiles depend on.
-        whole: whether the probabilities of all classes are kept.
-    """
-
-    def __init__(self, out: Path, asked: dict[str, Any], whole: bool) -> None:
-        self._folder = _folder(out)
-        self._asked = json.dumps(asked, sort_keys=True)
-        self._whole = whole
-        self._writer = ThreadPoolExecutor(1)
-        self._writing: Future[None] | None = None
-
-    def __enter__(self) -> _Tiles:
-        question = self._folder / "asked.json"
-        if not question.is_file() or question.read_text() != self._asked:
-            self.forget()
-            self._folder.mkdir()
-            with in_one_step(question) as temporary:
-                temporary.write_text(self._asked)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._writer.shutdown()
-
-    def has(self, tile: Tile) -> bool:
-        return self._path(tile).is_file()
-
-    def keep(self, tile: Tile, probabilities: np.ndarray) -> None:
-        """Writes a tile while the next is computed.
-
-        Raises what went wrong with the one before.
-        """
-        self.wait()
-        self._writing = self._writer.submit(self._write, tile, probabilities)
-
-    def _write(self, tile: Tile, probabilities: np.ndarray) -> None:
-        confidence = probabilities.max(axis=-1)
-        number = probabilities.argmax(axis=-1) + 1
-        number[np.isnan(confidence)] = NODATA
-        layers = {"class": number.astype(np.uint8), "confidence": confidence}
-        if self._whole:
-            layers["probabilities"] = probabilities
-        with in_one_step(self._path(tile)) as temporary:
-            np.savez(temporary, **layers)
-
-    def wait(self) -> None:
-        """Until all that was kept is on disk."""
-        if self._writing is not None:
-            self._writing.result()
-
-    def read(self, tile: Tile) -> dict[str, np.ndarray]:
-        """The layers of a tile, (rows, columns) or (rows, columns, classes)."""
-        with np.load(self._path(tile)) as kept:
-            return dict(kept)
-
-    def forget(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _path(self, tile: Tile) -> Path:
-        return self._folder / f"{tile.number}.npz"
 
 
 def _asked(
@@ -450,7 +255,7 @@ def _asked(
 
 def _write(
     out: Path,
-    tiles: _Tiles,
+    tiles: KeptTiles,
     cells: Cells,
     classifier: Classifier,
     scenes: Sequence[Scene],

@@ -306,7 +306,7 @@ def test_an_unpadded_network_is_shared_by_itself(tmp_path, monkeypatch, scene):
     model = scenes.save(keras.Model(pixels, x), tmp_path / "model")
     how = {"stride": 4, "scale": 1e-3, "verbose": 0, "probabilities": True}
     exact = map_scene(model, scene, tmp_path / "e.tif", share=False, **how)
-    monkeypatch.setattr(mapping, "_exact_windows", lambda *_: None)
+    monkeypatch.setattr("autoai4eo.deploy.forward.exact_windows", lambda *_: None)
     monkeypatch.setattr("autoai4eo.deploy.cells.TILE", 24)
     out = map_scene(model, scene, tmp_path / "m.tif", **how)
     np.testing.assert_array_equal(read(out), read(exact))
@@ -431,6 +431,7 @@ def refused(tmp_path):
             map_scene(*arguments, verbose=0, **more)
         assert not list(tmp_path.rglob("*.writing*"))
         assert not list(tmp_path.glob("m*.tif"))
+        assert not list(tmp_path.glob(".mapping*"))
         return str(error.value)
 
     return call
