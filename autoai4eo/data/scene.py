@@ -55,7 +55,8 @@ class Scene:
     """Bands on one grid, that of the finest of the files; a context manager.
 
     Files of other resolutions or projections are resampled to it (bilinear) where and
-    when they are read.
+    when they are read. In reflectance that is stored in whole numbers without a nodata
+    value 0 means that there are no data, as ESA writes Sentinel-2.
 
     Attributes:
         bands: names, in the order of the files.
@@ -102,7 +103,13 @@ class Scene:
             self._where = self._places(sources, bands)
             self.bands = tuple(self._where)
             self.grid = grid or self._finest(sources, allow_no_crs)
-            self._sources = [self._on_grid(source) for source in sources]
+            self._zero_is_none = [
+                self._without_nodata(i, source) for i, source in enumerate(sources)
+            ]
+            self._sources = [
+                self._on_grid(source, zero)
+                for source, zero in zip(sources, self._zero_is_none, strict=True)
+            ]
             self.notes = self._doubts(sources)
         except BaseException:
             self._open.close()
@@ -259,7 +266,18 @@ class Scene:
         best = min(alike, key=lambda s: abs(s.transform.determinant))
         return Grid(best.crs, best.transform, best.height, best.width)
 
-    def _on_grid(self, source: Any) -> Any:
+    def _without_nodata(self, number: int, source: Any) -> bool:
+        """Whether a file is whole-numbered reflectance that declares no nodata."""
+        from rasterio.enums import MaskFlags
+
+        mine = [name for name, (i, _) in self._where.items() if i == number]
+        return (
+            all(MaskFlags.all_valid in flags for flags in source.mask_flag_enums)
+            and all(np.dtype(kind).kind in "iu" for kind in source.dtypes)
+            and all(band(name).quantity == "reflectance" for name in mine)
+        )
+
+    def _on_grid(self, source: Any, zero_is_none: bool) -> Any:
         from rasterio.enums import Resampling
         from rasterio.vrt import WarpedVRT
 
@@ -281,6 +299,7 @@ class Scene:
                 width=grid.width,
                 resampling=Resampling.bilinear,
                 dtype="float32",
+                src_nodata=0 if zero_is_none else source.nodata,
                 nodata=np.nan,  # also outside of the file
             )
         )
@@ -295,6 +314,8 @@ class Scene:
             indexes = [self._where[name][1] for name in here]
             with _told(self.paths[i]):
                 read = source.read(indexes, window=window, masked=True)
+            if self._zero_is_none[i]:
+                read = np.ma.masked_equal(read, 0)
             values.update(zip(here, read.astype(np.float32), strict=True))
         for name in names:
             if band(name).quantity not in RADAR:

@@ -6,6 +6,7 @@ import rasterio
 import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.shutil import copy
 from rasterio.transform import Affine
 
 from autoai4eo.data.scene import Scene
@@ -126,6 +127,39 @@ def test_pixels_without_data_in_all_bands_of_an_input_are_told(tmp_path):
     assert found["image"][10, 10, 0] == pytest.approx(medians[0])
 
 
+def test_zero_is_no_data_in_a_product_of_sentinel_2(tmp_path):
+    empty = scenes.digits(20, 20, 1)
+    empty[:, :8] = 0
+    for name, pixels, transform in [
+        ("B02", empty, scenes.UTM),
+        ("B03", empty, scenes.UTM),
+        ("B11", empty[::2, ::2], TWICE),
+    ]:
+        path = scenes.write_scene(tmp_path / "x.tif", pixels, None, transform=transform)
+        band = tmp_path / "safe" / f"T33UUB_20170527T102031_{name}.jp2"
+        band.parent.mkdir(exist_ok=True)
+        copy(
+            str(path), str(band), driver="JP2OpenJPEG", quality="100", reversible="YES"
+        )
+    with Scene(tmp_path / "safe", scale=1e-4, offset=-0.1) as scene:
+        found, valid = scene.read(0, 0, 20, 20, {"a": ["B02", "B03"], "b": ["B11"]})
+        coarse, known = scene.read(0, 0, 20, 20, {"b": ["B11"]})
+    assert not valid[:, :8].any() and valid[:, 9:].all()
+    assert not known[:, :7].any() and known[:, 9:].all()
+    np.testing.assert_allclose(
+        found["a"][:, 8:, 0], empty[:, 8:, 0] * 1e-4 - 0.1, atol=1e-6
+    )
+    assert coarse["b"].min() > -0.08  # no zeros were mixed into what is there
+
+
+def test_zero_is_black_in_a_picture(tmp_path):
+    pixels = np.zeros((9, 9, 3), np.uint8)
+    path = scenes.write_scene(tmp_path / "p.tif", pixels, ["R", "G", "B"])
+    with Scene(path) as scene:
+        found, valid = scene.read(0, 0, 9, 9, {"image": ["R", "G", "B"]})
+    assert valid.all() and (found["image"] == 0).all()
+
+
 def test_a_safe_folder_gives_the_finest_of_each_band(tmp_path):
     safe = (
         tmp_path / "S2A_MSIL2A_20230101T105441_N0509_R051_T30SXH_20230101T150000.SAFE"
@@ -163,7 +197,6 @@ def test_a_real_patch_of_single_bands(shared):
 
 
 def test_a_vrt(tmp_path, path, pixels):
-    from rasterio.shutil import copy
     from rasterio.vrt import WarpedVRT
 
     with rasterio.open(path) as file, WarpedVRT(file) as vrt:
