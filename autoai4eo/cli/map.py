@@ -39,8 +39,12 @@ def map(
         typer.Option(help="Pixels to a cell. By default the model's map step, or 10."),
     ] = None,
     season: Annotated[
-        list[Path] | None,
-        typer.Option(help="A further scene of the place; probabilities are averaged."),
+        list[str] | None,
+        typer.Option(
+            metavar="FILE,FILE,…",
+            help="A further scene of the place, all its files; probabilities are "
+            "averaged.",
+        ),
     ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Write those of all classes.")
@@ -86,7 +90,7 @@ def map(
         scale=scale,
         offset=offset,
         stride=stride,
-        seasons=season or (),
+        seasons=[files.split(",") for files in season or ()],
         probabilities=probabilities,
         min_confidence=min_confidence,
         share=share,

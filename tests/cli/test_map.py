@@ -61,6 +61,28 @@ def test_a_file_for_each_band(run, folder, tmp_path):
     np.testing.assert_array_equal(*read)
 
 
+def test_a_season_of_several_files(run, folder, tmp_path):
+    summer = scenes.digits(50, 70, seed=1)
+    files = [
+        scenes.write_scene(tmp_path / f"{name}.tif", summer[..., [i]], [name])
+        for i, name in enumerate(scenes.BANDS)
+    ]
+    how = ("--scale", 0.0001, "--stride", 5, "--quiet", "--probabilities")
+    net, spring = folder / "net.keras", folder / "scene.tif"
+    for out, given in [
+        ("a.tif", [spring]),
+        ("b.tif", files),
+        ("ab.tif", [spring, "--season", ",".join(map(str, files))]),
+    ]:
+        done = run("map", net, *given, tmp_path / out, *how)
+        assert (done.status, done.err) == (0, "")
+    read = []
+    for out in ("a", "b", "ab"):
+        with rasterio.open(tmp_path / f"{out}_probabilities.tif") as file:
+            read.append(file.read())
+    np.testing.assert_allclose(read[2], (read[0] + read[1]) / 2, atol=1e-6)
+
+
 def test_what_goes_wrong_is_told_in_one_line(run, folder, tmp_path):
     net, scene = folder / "net.keras", folder / "scene.tif"
     scenes.write_scene(
