@@ -122,14 +122,34 @@ def map_scene(
         asked = _asked(
             classifier, scenes, [stride, scale, offset, share, probabilities]
         )
-        with KeptTiles(out, asked, probabilities) as tiles:
-            _compute(classifier, scenes, cells, forward, tiles, verbose)
-            _write(out, tiles, cells, classifier, scenes, probabilities, min_confidence)
-            tiles.forget()
+        try:
+            with KeptTiles(out, asked, probabilities) as tiles:
+                _compute(classifier, scenes, cells, forward, tiles, verbose)
+                _write(
+                    out, tiles, cells, classifier, scenes, probabilities, min_confidence
+                )
+                tiles.forget()
+        except OSError as error:
+            raise UserError(
+                f"{out}: cannot be written ({error.strerror or error}); make room "
+                "there, and the same call goes on"
+            ) from error
     if Path(classifier.path, "run.json").is_file():
-        name = Path(classifier.path, "maps", f"{out.stem}.png")
-        picture(lambda size: thumbnail(out, size), classifier.classes, out.stem, name)
+        _keep_picture(Path(classifier.path), out, classifier.classes)
     return out
+
+
+def _keep_picture(run: Path, out: Path, classes: Sequence[str]) -> None:
+    """Writes ``RUN/maps/NAME.png``; the map stands without it, too."""
+    path = run / "maps" / f"{out.stem}.png"
+    try:
+        picture(lambda size: thumbnail(out, size), classes, out.stem, path)
+    except OSError as error:
+        warnings.warn(
+            f"{path}: the map's picture cannot be written ({error.strerror or error}); "
+            "the map itself is there",
+            stacklevel=3,
+        )
 
 
 def thumbnail(path: Path, size: int) -> np.ndarray:
