@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import autokeras as ak
 import keras
 import numpy as np
 import pandas as pd
-from markupsafe import escape
 
 from autoai4eo import deploy
 from autoai4eo.blocks import ImageInput
@@ -483,7 +483,7 @@ class AutoModel:
         try:
             return notebook_view(self.run)
         except Exception as error:  # a notebook would show a traceback in their place
-            return f"<code>{escape(self)}: {escape(error)}</code>"
+            return f"<code>{escape(str(self))}: {escape(str(error))}</code>"
 
     def _open_for(self, model: keras.Model, x: Any, y: Any = None) -> Dataset:
         data = read_run(self.run)["data"]["training"]
