@@ -10,6 +10,7 @@ import typer
 
 from autoai4eo.cli.console import console, hushed, table
 from autoai4eo.cli.model import print_scores
+from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
 from autoai4eo.errors import UserError
 from autoai4eo.search.objectives import DEFAULT, figure
 
@@ -42,6 +43,8 @@ def fit(
     input: Annotated[
         list[str] | None, typer.Option(help="Use this input; all by default.")
     ] = None,
+    bands: Bands = None,
+    class_level: ClassLevel = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(help="Metric or cost; several make a Pareto search."),
@@ -124,6 +127,7 @@ def fit(
     shares = _shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
+        from autoai4eo.data.dataset import Dataset
         from autoai4eo.data.opening import open_dataset
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
@@ -148,17 +152,20 @@ def fit(
         finalists=finalists,
         stop_hopeless=stop_hopeless,
     )
-    training = open_dataset(train, inputs=input)
+    training = open_dataset(
+        train, inputs=input, bands=parse_bands(bands), class_level=class_level
+    )
     if subset is not None:
         training = sample(training, subset, seed=seed)
-    test = None
+    test: Dataset | None = None
+    validation: Dataset | Path
     if val is None:
         training, validation, *rest = split_dataset(
             training, shares, group=group, seed=seed
         )
         test = rest[0] if rest else None
     else:
-        validation = open_dataset(val, inputs=input, class_names=training.class_names)
+        validation = val
     classifier.fit(
         training,
         validation_data=validation,

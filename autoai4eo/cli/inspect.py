@@ -3,92 +3,176 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 from autoai4eo.cli.console import console, print_json, table
+from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
+from autoai4eo.errors import UserError
+
+_FIGURES = ("mean", "std", "minimum", "p2", "p98", "maximum", "nan", "nodata")
+_GROUPS_SHOWN = 12
 
 
 def inspect(
     data: Annotated[
         list[Path],
         typer.Argument(
-            help="So2Sat HDF5, or a folder or zip file with one folder of images per "
-            "class; further ones are searched for patches that are in the first, too."
+            help="So2Sat HDF5, .npz, or a folder or zip file of images; further ones "
+            "are searched for patches that are in the first, too."
         ),
     ],
     input: Annotated[list[str] | None, typer.Option(help="Only this input.")] = None,
+    bands: Bands = None,
+    class_level: ClassLevel = None,
+    png: Annotated[
+        Path | None, typer.Option(help="Write a picture of a few patches per class.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is in data: samples, bands, classes, statistics, problems."""
+    """Say what is in data; exit status 2 where it would make results wrong."""
     from autoai4eo.data.opening import open_dataset
     from autoai4eo.data.problems import find_problems
     from autoai4eo.data.statistics import statistics
 
-    dataset = open_dataset(data[0], inputs=input)
-    others = {str(path): open_dataset(path, inputs=input) for path in data[1:]}
+    how: dict[str, Any] = {"inputs": input, "bands": parse_bands(bands)}
+    dataset = open_dataset(data[0], class_level=class_level, **how)
+    others = {
+        str(path): open_dataset(
+            path, class_names=dataset.class_names or None, unlabelled=True, **how
+        )
+        for path in data[1:]
+    }
+    if png is not None:
+        from autoai4eo.report.samples import write_samples
+
+        write_samples(dataset, png)
     found = statistics(dataset)
     problems = find_problems(dataset, found, others)
-    counts = dataset.label_counts().tolist()
+    notes = [str(problem) for problem in problems if not problem.serious]
+    serious = [str(problem) for problem in problems if problem.serious]
     if json:
-        print_json(
-            {
-                "path": dataset.path,
-                "samples": len(dataset),
-                "classes": dict(zip(dataset.class_names, counts, strict=True)),
-                "groups": {k: len(set(v)) for k, v in dataset.groups.items()},
-                "inputs": {
-                    spec.name: {
-                        "sensor": spec.sensor,
-                        "shape": list(spec.shape),
-                        "bands": [
-                            {
-                                "name": band.name,
-                                "wavelength": band.wavelength,
-                                "quantity": band.quantity,
-                                **{
-                                    k: float(getattr(found[spec.name], k)[i])
-                                    for k in _FIGURES
-                                },
-                            }
-                            for i, band in enumerate(spec.bands)
-                        ],
-                    }
-                    for spec in dataset.inputs
-                },
-                "problems": problems,
-            }
+        print_json(_content(dataset, found, notes, serious))
+    else:
+        _show(dataset, found)
+        _list("notes", notes)
+        _list("problems", serious)
+        if not problems:
+            console.print("no problems found")
+        if png is not None:
+            console.print(f"written: {png}")
+    if serious:
+        raise UserError(
+            f"{dataset.path}: expected data that give right results, found "
+            f"{len(serious)} problem{'s' if len(serious) > 1 else ''}: {serious[0]}"
         )
-        return
-    console.print(f"[bold]{dataset.path}[/bold]   {len(dataset):,} samples")
-    for name, members in dataset.groups.items():
-        console.print(f"groups   {name}: {len(set(members)):,}")
+
+
+def _list(title: str, sentences: list[str]) -> None:
+    if sentences:
+        console.print(title)
+    for sentence in sentences:
+        console.print(f"- {sentence}")
+
+
+def _counts(dataset: Any, rows: np.ndarray | None = None) -> list[int]:
+    """Samples of each class, of all or of some."""
+    labels = dataset.labels if rows is None else dataset.labels[rows]
+    found = np.bincount(labels[labels >= 0], minlength=dataset.num_classes)
+    return [int(n) for n in found]
+
+
+def _content(
+    dataset: Any, found: Any, notes: list[str], problems: list[str]
+) -> dict[str, Any]:
+    """All of it for ``--json``."""
+    names = dataset.class_names
+    return {
+        "path": dataset.path,
+        "samples": len(dataset),
+        "unlabelled": int((dataset.labels < 0).sum()),
+        "classes": dict(zip(names, _counts(dataset), strict=True)),
+        "groups": {
+            group: {
+                str(member): dict(
+                    zip(names, _counts(dataset, members == member), strict=True)
+                )
+                for member in np.unique(members)
+            }
+            for group, members in dataset.groups.items()
+        },
+        "inputs": {
+            spec.name: {
+                "sensor": spec.sensor,
+                "shape": list(spec.shape),
+                "level": spec.level,
+                "bands_named": spec.named,
+                "bands": [
+                    {
+                        "name": band.name,
+                        "wavelength": band.wavelength,
+                        "quantity": band.quantity,
+                        **_figures(found[spec.name], i, (*_FIGURES, *_MORE_FIGURES)),
+                    }
+                    for i, band in enumerate(spec.bands)
+                ],
+            }
+            for spec in dataset.inputs
+        },
+        "notes": notes,
+        "problems": problems,
+    }
+
+
+_MORE_FIGURES = ("inf", "fill", "fill_share", "border")
+
+
+def _figures(
+    statistics: Any, band: int, names: tuple[str, ...]
+) -> dict[str, float | None]:
+    values = {name: float(getattr(statistics, name)[band]) for name in names}
+    return {name: None if v != v else v for name, v in values.items()}
+
+
+def _show(dataset: Any, found: Any) -> None:
+    console.print(f"{dataset.path}   {len(dataset):,} samples")
     for spec in dataset.inputs:
         rows = [
             [
                 band.name,
                 band.wavelength,
                 band.quantity,
-                *(float(getattr(found[spec.name], k)[i]) for k in _FIGURES),
+                *_figures(found[spec.name], i, _FIGURES).values(),
             ]
             for i, band in enumerate(spec.bands)
         ]
         title = f"{spec.name}   {spec.sensor}   {spec.height}×{spec.width} pixels"
         console.print(table(title, ["band", "nm", "quantity", *_FIGURES], rows))
-    console.print(
-        table(
-            "classes",
-            ["class", "samples", "share"],
-            [
-                [name, n, n / max(1, len(dataset))]
-                for name, n in zip(dataset.class_names, counts, strict=True)
-            ],
-        )
-    )
-    console.print("[bold]problems[/bold]" if problems else "no problems found")
-    for problem in problems:
-        console.print(f"- {problem}")
-
-
-_FIGURES = ("mean", "std", "p2", "p98", "nan", "inf", "nodata")
+    if not dataset.class_names:
+        console.print("no labels")
+        return
+    counts = _counts(dataset)
+    members = {name: np.unique(of) for name, of in dataset.groups.items()}
+    few = {name: of for name, of in members.items() if len(of) <= _GROUPS_SHOWN}
+    shown = {
+        f"{name} {member}": _counts(dataset, dataset.groups[name] == member)
+        for name, of in few.items()
+        for member in of
+    }
+    # of many groups: in how many of them a class is
+    spread = {
+        f"{name}s": [
+            len(np.unique(dataset.groups[name][dataset.labels == i]))
+            for i in range(dataset.num_classes)
+        ]
+        for name in members
+        if name not in few
+    }
+    columns = {"samples": counts, **spread, **shown}
+    rows = [
+        [name, n / max(1, len(dataset)), *(column[i] for column in columns.values())]
+        for i, (name, n) in enumerate(zip(dataset.class_names, counts, strict=True))
+    ]
+    console.print(table("classes", ["class", "share", *columns], rows))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_json, table
+from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trial = Annotated[
@@ -20,6 +21,8 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Labelled data.")],
     trial: Trial = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    bands: Bands = None,
+    class_level: ClassLevel = None,
     json: Json = False,
 ) -> None:
     """Hold a network against labelled data."""
@@ -29,7 +32,9 @@ def evaluate(
         from autoai4eo.tasks import evaluation
     network = load_network(model, trial)
     known = read_run(model)["data"]["training"] if model.is_dir() else None
-    dataset = evaluation.open_for(network, known, data)
+    dataset = evaluation.open_for(
+        network, known, data, bands=parse_bands(bands), class_level=class_level
+    )
     scores = evaluation.evaluate(network, dataset, batch_size)
     if json:
         print_json(scores)

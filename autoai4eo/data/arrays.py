@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoai4eo.data.labels import check_classes, class_indices
+from autoai4eo.data.labels import read_labels
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
@@ -19,8 +19,16 @@ class ArraysReader:
 
     Three bands of 8 bits are red, green and blue; other bands are unknown until named.
 
+    Args:
+        arrays: by input name.
+        labels: see `read_labels`; None where there are none.
+        class_names: of the classes that are looked for, where they are known.
+        path: for messages.
+        names: of the classes in the order of the labels' numbers, where the source
+            tells them.
+
     Raises:
-        UserError: shapes or counts that do not fit, one class only.
+        UserError: shapes or counts that do not fit, classes that are not known.
     """
 
     chunk_rows = 1
@@ -33,24 +41,23 @@ class ArraysReader:
         labels: np.ndarray | None,
         class_names: Sequence[str] | None = None,
         path: str = "arrays",
+        names: Sequence[str] | None = None,
     ) -> None:
         self.path = path
         self.names: Sequence[str] | None = None
         self.groups: Mapping[str, np.ndarray] = {}
         self._arrays = {name: _float32(np.asarray(a)) for name, a in arrays.items()}
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
+        self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
         if labels is None:
             self.labels, self.notes = np.full(total, -1, dtype=np.int64), ()
-            self.class_names = tuple(class_names or ())
+            self.class_names = tuple(class_names or names or ())
         else:
-            self.labels, classes, notes = class_indices(np.asarray(labels), path)
+            self.labels, self.class_names, notes = read_labels(
+                np.asarray(labels), names, class_names, path
+            )
             self.notes = tuple(notes)
-            if class_names is not None and np.ndim(labels) == 1:
-                classes = max(classes, len(class_names))
-            names = class_names or [f"class {i}" for i in range(classes)]
-            check_classes(self.labels, classes, names, path)
-            self.class_names = tuple(names)
         for name, array in self._arrays.items():
             if len(array) != len(self.labels):
                 raise UserError(
@@ -66,8 +73,10 @@ class ArraysReader:
             )
         height, width, count = array.shape[1:]
         if array.dtype == np.uint8 and count == 3:
-            return InputSpec(name, RGB.name, RGB.bands, height, width)
-        return InputSpec(name, UNKNOWN_SENSOR, unknown_bands(count), height, width)
+            sensor, bands = RGB.name, RGB.bands
+        else:
+            sensor, bands = UNKNOWN_SENSOR, unknown_bands(count)
+        return InputSpec(name, sensor, bands, height, width, named=False)
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """See `Reader.read`."""
@@ -88,7 +97,7 @@ def accepts(path: Path) -> bool:
 
 
 def open_npz(path: Path, class_names: Sequence[str] | None = None) -> ArraysReader:
-    """Open a ``.npz`` file: arrays of four dimensions, and ``label``.
+    """Open a ``.npz`` file: arrays of four dimensions, and ``label`` where it has one.
 
     Raises:
         UserError: it cannot be read, or holds neither.
@@ -102,11 +111,12 @@ def open_npz(path: Path, class_names: Sequence[str] | None = None) -> ArraysRead
             "with numpy.savez"
         ) from cause
     images = {name: a for name, a in arrays.items() if a.ndim == 4}
-    if not images or "label" not in arrays:
+    if not images:
         raise UserError(
             f"{path}: expected arrays of shape (N, height, width, bands), and label, "
             f"found {', '.join(arrays) or 'none'}"
         )
-    if class_names is None and "class_names" in arrays:
-        class_names = [str(name) for name in arrays["class_names"]]
-    return ArraysReader(images, arrays["label"], class_names, str(path))
+    names = None
+    if "class_names" in arrays:
+        names = [str(name) for name in arrays["class_names"]]
+    return ArraysReader(images, arrays.get("label"), class_names, str(path), names)

@@ -32,6 +32,7 @@ class CachedReader:
         self.groups = reader.groups
         self.names = reader.names
         self.notes = reader.notes
+        self.pixel_bytes = reader.pixel_bytes
         self._forget()
 
     def _forget(self) -> None:
@@ -79,14 +80,6 @@ class CachedReader:
 
 
 def worth_keeping(reader: Reader) -> bool:
-    """Whether all of the reader's pixels, as float32, fit into `CACHE_BYTES`.
-
-    Images of 8 bits take a quarter of that.
-    """
-    bytes_each = 1 if _is_colour(reader) else 4
-    per_sample = sum(int(np.prod(s.shape)) * bytes_each for s in reader.inputs)
-    return per_sample * len(reader.labels) <= CACHE_BYTES
-
-
-def _is_colour(reader: Reader) -> bool:
-    return all(b.quantity == "colour" for s in reader.inputs for b in s.bands)
+    """Whether all of the reader's pixels fit into `CACHE_BYTES`."""
+    values = sum(int(np.prod(spec.shape)) for spec in reader.inputs)
+    return values * reader.pixel_bytes * len(reader.labels) <= CACHE_BYTES

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autoai4eo.data.labels import by_name
 from autoai4eo.data.reader import InputSpec, Reader
 from autoai4eo.data.sensors import band, canonical, sensor_of
 from autoai4eo.errors import UserError
@@ -42,14 +43,16 @@ class Dataset:
         inputs: tuple[InputSpec, ...] | None = None,
         columns: Mapping[str, list[int]] | None = None,
         notes: tuple[str, ...] = (),
+        classes: tuple[np.ndarray, tuple[str, ...]] | None = None,
     ) -> None:
         self._reader = reader
         self._rows = np.arange(len(reader.labels)) if rows is None else rows
         self._columns = dict(columns or {})
         self.path = reader.path
         self.inputs = reader.inputs if inputs is None else inputs
-        self.class_names = reader.class_names
-        self.labels: np.ndarray = reader.labels[self._rows]
+        self._classes = classes or (reader.labels, reader.class_names)
+        self.labels: np.ndarray = self._classes[0][self._rows]
+        self.class_names = self._classes[1]
         self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
         self.notes = notes
 
@@ -131,8 +134,17 @@ class Dataset:
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> Dataset:
         """Return the dataset of these samples (indices or a boolean mask)."""
-        rows = self._rows[np.asarray(indices)]
-        return Dataset(self._reader, rows, self.inputs, self._columns, self.notes)
+        return self._with(rows=self._rows[np.asarray(indices)])
+
+    def with_classes(self, wanted: Sequence[str]) -> Dataset:
+        """Return the dataset with these classes, matched by name.
+
+        Raises:
+            UserError: it has samples of another class.
+        """
+        labels, names = self._classes
+        found = by_name(labels, names, wanted, self.path)
+        return self._with(classes=(found, tuple(wanted)))
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these inputs only, in the order given.
@@ -147,7 +159,7 @@ class Dataset:
                     f"{self.path}: expected an input called {name}, found "
                     f"{', '.join(there)}; choose among these"
                 )
-        return self._with_inputs(tuple(there[name] for name in names))
+        return self._with(inputs=tuple(there[name] for name in names))
 
     def select_bands(
         self, bands: Mapping[str, Sequence[str]] | Sequence[str]
@@ -172,18 +184,18 @@ class Dataset:
             before = self._columns.get(spec.name, list(range(len(there))))
             columns[spec.name] = [before[i] for i in picked]
             inputs.append(replace(spec, bands=tuple(spec.bands[i] for i in picked)))
-        return Dataset(self._reader, self._rows, tuple(inputs), columns, self.notes)
+        return self._with(inputs=tuple(inputs), columns=columns)
 
     def name_bands(self, name: str, bands: Sequence[str]) -> Dataset:
         """Return the dataset with the bands of the input ``name`` called ``bands``."""
         found = tuple(band(b) for b in bands)
         inputs = tuple(
-            replace(spec, bands=found, sensor=sensor_of(found))
+            replace(spec, bands=found, sensor=sensor_of(found), named=True)
             if spec.name == name
             else spec
             for spec in self.inputs
         )
-        return self._with_inputs(inputs)
+        return self._with(inputs=inputs)
 
     def _inputs_of(self, bands: Sequence[str]) -> dict[str, Sequence[str]]:
         by_input: dict[str, list[str]] = {}
@@ -206,8 +218,16 @@ class Dataset:
             f"{', '.join(there)}; choose among these"
         )
 
-    def _with_inputs(self, inputs: tuple[InputSpec, ...]) -> Dataset:
-        return Dataset(self._reader, self._rows, inputs, self._columns, self.notes)
+    def _with(self, **changes: Any) -> Dataset:
+        """The same but for what is named as an argument."""
+        now = {
+            "rows": self._rows,
+            "inputs": self.inputs,
+            "columns": self._columns,
+            "notes": self.notes,
+            "classes": self._classes,
+        }
+        return Dataset(self._reader, **{**now, **changes})
 
     def batches(
         self,

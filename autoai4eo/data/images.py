@@ -1,41 +1,54 @@
 """Folders and zip files of images, one folder per class, read with rasterio.
 
-JPEG, PNG and GeoTIFF. What counts as a class is the name of the folder an image lies
-in; folders above it, as EuroSAT's zip has one, do not matter.
+Every format of GDAL that is an image by itself: JPEG, PNG, GeoTIFF, WebP, JPEG 2000,
+BMP, GIF, …. What a file declares to be no measurement (nodata, a mask, transparency)
+is read as NaN.
 """
 
 from __future__ import annotations
 
+import lzma
 import os
 import threading
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.labels import check_classes
+from autoai4eo.data.image_files import (
+    Listing,
+    classes_of,
+    list_folder,
+    list_zip,
+    suffixes,
+)
+from autoai4eo.data.image_header import Header, check_alike, header_of, read_headers
+from autoai4eo.data.labels import by_name
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.sensors import (
     RGB,
     SENTINEL2,
     Band,
     band,
+    canonical,
     sensor_of,
     unknown_bands,
 )
 from autoai4eo.errors import UserError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff")
 # Helber et al. 2019, doi:10.1109/JSTARS.2019.2918242: EuroSAT's files end with B8A.
 EUROSAT_BANDS = SENTINEL2.pick(
     *(f"B{i:02d}" for i in range(1, 13)),
     "B8A",
 )
-LOOKED_AT_ON_OPENING = 128
+_SAMPLED = 16  # images are looked into where names are guessed
+_MOSTLY = 0.5  # of the pixels half transparent: no mask any more
 
 
 def accepts(path: Path) -> bool:
@@ -46,59 +59,67 @@ def accepts(path: Path) -> bool:
 class ImagesReader:
     """See `Reader`. The one input is called ``image``.
 
-    Size and bands are those of the first image. Some images over the whole range are
-    looked at on opening, the others when they are read.
+    The headers of all images are read on opening. They must be of one size, type and
+    unit, and have the same bands; bands are matched by the names that files declare. An
+    alpha band is a mask. A table of colours is applied. Images that lie in no folder
+    have no label.
+
+    Args:
+        path: of the folder or zip file.
+        class_names: of the classes that are looked for, where they are known; folders
+            are matched to them by name.
+        bands: names that the user gave; with ``alpha`` among them, or one for each band
+            of the file, an alpha band is a band.
+        class_level: which level of folders is the classes, from 1; None: the first with
+            several.
 
     Raises:
-        UserError: no images, one class only, images of unequal size.
+        UserError: no images, images that cannot be read or are not alike, classes that
+            are not known.
     """
 
     chunk_rows = 1
     whole = False
 
-    def __init__(self, path: Path, class_names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        class_names: Sequence[str] | None = None,
+        bands: Sequence[str] | None = None,
+        class_level: int | None = None,
+    ) -> None:
         self.path = str(path)
         self._zip: zipfile.ZipFile | None = None
         self._opened_by = 0
         self._lock = threading.Lock()
-        self.names: Sequence[str] = sorted(self._list(path))
+        self._written: dict[str, str] = {}
+        listing = self._list(path)
+        self.names: Sequence[str] = listing.names
+        self._sidecars = listing.sidecars
         if not self.names:
+            more = f" ({'; '.join(listing.notes)})" if listing.notes else ""
             raise UserError(
-                f"{path}: expected images ({', '.join(SUFFIXES)}) in one folder per "
-                "class, found none"
+                f"{path}: expected images ({', '.join(suffixes())}) in one folder per "
+                f"class, found none{more}"
             )
-        folders = [f"/{name}".split("/")[-2] or path.name for name in self.names]
-        classes = sorted(set(folders))
-        index = {name: i for i, name in enumerate(classes)}
-        self.labels = np.array([index[f] for f in folders], dtype=np.int64)
-        self.class_names = tuple(class_names or classes)
-        check_classes(self.labels, len(classes), self.class_names, self.path)
+        found, notes = classes_of(self.names, class_level, class_names, self.path)
+        self.labels, self.class_names = _labels(found, class_names, self.path)
         self.groups: Mapping[str, np.ndarray] = {}
-        self.notes: tuple[str, ...] = ()
-        self._dtype: np.dtype = np.dtype(np.uint8)
-        with _gdal(), self._image(self.names[0]) as image:
-            self._dtype = np.dtype(image.dtypes[0])
-            if self._dtype == np.float64:
-                self._dtype = np.dtype(np.float32)
-            self.inputs: tuple[InputSpec, ...] = (self._spec(image),)
-        step = max(1, len(self.names) // LOOKED_AT_ON_OPENING)
-        with _gdal():
-            for name in self.names[::step]:
-                with self._image(name) as image:
-                    self._check(image, name)
+        with _gdal(self._sidecars):
+            self._headers = self._read_headers(listing, bands)
+            more_notes = self._set_up()
+        self.notes = (*listing.notes, *notes, *more_notes)
 
-    def _list(self, path: Path) -> list[str]:
+    @property
+    def pixel_bytes(self) -> int:
+        """See `Reader`."""
+        return self._dtype.itemsize
+
+    def _list(self, path: Path) -> Listing:
         if path.is_dir():
-            everything = [p.relative_to(path) for p in path.rglob("*") if p.is_file()]
-            names = [p.as_posix() for p in everything]
-        else:
-            names = self._open_zip().namelist()
-        return [
-            n
-            for n in names
-            if n.lower().endswith(SUFFIXES)
-            and not n.rsplit("/", 1)[-1].startswith(".")  # macOS puts ._ files in
-        ]
+            return list_folder(path)
+        listing, self._written = list_zip(self._open_zip())
+        return listing
 
     def _open_zip(self) -> zipfile.ZipFile:
         if self._zip is None or self._opened_by != os.getpid():
@@ -119,16 +140,134 @@ class ImagesReader:
         self.__dict__.update(state)
         self._lock = threading.Lock()
 
-    def _spec(self, image: Any) -> InputSpec:
-        bands = _bands(image.count, self._dtype, image.descriptions)
-        return InputSpec(
-            "image",
-            sensor_of(bands),
-            bands,
-            image.height,
-            image.width,
-            image.nodata,
+    def _read_headers(
+        self, listing: Listing, bands: Sequence[str] | None
+    ) -> list[Header]:
+        def read(name: str, alpha_is_a_band: bool) -> Header:
+            with self._image(name) as image:
+                return header_of(image, alpha_is_a_band)
+
+        headers: dict[str, Header] = {}
+        asked = [canonical(name) for name in bands or ()]
+        takes_alpha = any(name.casefold() in ("alpha", "a") for name in asked)
+        if not takes_alpha:
+            headers = read_headers(
+                listing, self.path, partial(read, alpha_is_a_band=False)
+            )
+            first = next(iter(headers.values()))
+            takes_alpha = first.alpha > 0 and len(asked) == len(first.bands) + 1
+        if takes_alpha:
+            headers = read_headers(
+                listing, self.path, partial(read, alpha_is_a_band=True), "alpha"
+            )
+        self._alpha_is_a_band = takes_alpha
+        check_alike(headers, self.path)
+        return list(headers.values())
+
+    def _set_up(self) -> list[str]:
+        """Bands, type and the one input, from the headers; gives notes."""
+        first = self._headers[0]
+        kinds = {np.dtype(header.dtype) for header in self._headers}
+        plain = len(kinds) == 1 and not any(h.masked for h in self._headers)
+        kind = kinds.pop()
+        exact = plain and kind != np.float64
+        self._dtype = kind if exact else np.dtype(np.float32)
+        notes = []
+        if first.named:
+            bands = tuple(_band(str(name), first.kind) for name in first.bands)
+        else:
+            bands = _guessed(len(first.bands), first.kind)
+        self.inputs: tuple[InputSpec, ...] = (
+            InputSpec(
+                "image",
+                sensor_of(bands),
+                bands,
+                first.height,
+                first.width,
+                named=first.named,
+            ),
         )
+        if bands == EUROSAT_BANDS and not first.named:
+            notes.append(self._check_eurosat())
+        elif not first.named and bands != unknown_bands(len(bands)):
+            notes.append(
+                f"{len(bands)} bands without names are taken for "
+                f"{' '.join(b.name for b in bands)}; --bands names them otherwise"
+            )
+        if number := sum(header.alpha > 0 for header in self._headers):
+            self._check_alpha()
+            notes.append(
+                f"{number:,} of {len(self.names):,} images have an alpha band: it is a "
+                "mask (transparent pixels are missing), not a band; name it with "
+                "--bands to take it for one"
+            )
+        if number := sum(header.palette for header in self._headers):
+            notes.append(
+                f"{number:,} of {len(self.names):,} images have a table of colours: "
+                "they are read as their colours R G B"
+            )
+        if tags := sorted(set(first.units) - {(1.0, 0.0, "")}):
+            scale, offset, unit = tags[0]
+            notes.append(
+                f"the images declare a scale of {scale:g} and an offset of {offset:g}"
+                f"{f' in {unit}' if unit else ''}, which are not applied: values are "
+                "taken as they lie in the files"
+            )
+        return notes
+
+    def _some(self) -> list[int]:
+        step = max(1, len(self.names) // _SAMPLED)
+        return list(range(0, len(self.names), step))[:_SAMPLED]
+
+    def _check_eurosat(self) -> str:
+        """A note on 13 bands that are taken for EuroSAT's.
+
+        Raises:
+            UserError: their values are others.
+        """
+        rows = np.array(self._some())
+        pixels = self.read(rows, ["image"])["image"].reshape(-1, len(EUROSAT_BANDS))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a band without values
+            medians = np.nanmedian(pixels.astype(np.float64), axis=0)
+        cirrus = [b.name for b in EUROSAT_BANDS].index("B10")
+        order = " ".join(b.name for b in EUROSAT_BANDS)
+        others = np.delete(medians, cirrus)
+        if medians[cirrus] > np.nanmin(others):
+            raise UserError(
+                f"{self.path}: expected names of the 13 bands, found none, and values "
+                f"that are not in EuroSAT's order ({order}): its B10 is always the "
+                f"darkest, here it is band {int(np.nanargmin(medians)) + 1} (median "
+                f"{np.nanmin(medians):g}, band {cirrus + 1} {medians[cirrus]:g}); name "
+                "them in the order of the files, such as --bands "
+                "B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B10,B11,B12"
+            )
+        return (
+            f"13 bands without names are taken for EuroSAT's ({order}); --bands names "
+            "them otherwise"
+        )
+
+    def _check_alpha(self) -> None:
+        """Refuses an alpha band that holds measurements, as GDAL's default makes one.
+
+        Raises:
+            UserError: it has many values.
+        """
+        for row in self._some():
+            header = self._headers[row]
+            if not header.alpha or np.dtype(header.dtype).kind not in "iu":
+                continue
+            with self._image(self.names[row]) as image:
+                values = image.read(header.alpha)
+            between = (values > 0) & (values < np.iinfo(header.dtype).max)
+            if between.mean() > _MOSTLY:
+                raise UserError(
+                    f"{self.path}: expected an alpha band of opaque and transparent "
+                    f"pixels, found values from {values.min()} to {values.max()} in "
+                    f"band {header.alpha} of {self.names[row]}, as a measurement has; "
+                    f"name all {len(header.bands) + 1} bands in their order to take it "
+                    "for a band (--bands R,G,B,B08), or write the files without it"
+                )
 
     @contextmanager
     def _image(self, name: str) -> Iterator[Any]:
@@ -137,52 +276,92 @@ class ImagesReader:
         from rasterio.io import MemoryFile
 
         try:
-            if os.path.isdir(self.path):
+            if not self._written:
                 with rasterio.open(os.path.join(self.path, name)) as image:
                     yield image
                 return
+            if self._sidecars:  # GDAL finds them beside the image only
+                inside = f"{{{os.path.abspath(self.path)}}}/{self._written[name]}"
+                with rasterio.open(f"/vsizip/{inside}") as image:
+                    yield image
+                return
             with self._lock:
-                content = self._open_zip().read(name)
+                content = self._open_zip().read(self._written[name])
             with MemoryFile(content) as memory, memory.open() as image:
                 yield image
-        except (rasterio.errors.RasterioError, zipfile.BadZipFile, OSError) as cause:
+        except UserError:
+            raise
+        except (
+            rasterio.errors.RasterioError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            lzma.LZMAError,
+            NotImplementedError,  # how a zip file may be packed
+            UnicodeError,  # a name that is not UTF-8
+            OSError,
+        ) as cause:
+            lines = str(cause.__cause__ or cause).splitlines()
             raise UserError(
                 f"{self.path}: cannot read the image {name} "
-                f"({str(cause).splitlines()[0]}); repair or remove it"
+                f"({lines[0] if lines else type(cause).__name__}); repair or remove it"
             ) from cause
 
-    def _check(self, image: Any, name: str) -> None:
-        spec = self.inputs[0]
-        found = (image.height, image.width, image.count)
-        if found != spec.shape:
-            raise UserError(
-                f"{self.path}: expected all images of one size, found "
-                f"{_size(spec.shape)} ({self.names[0]}) and {_size(found)} ({name}); "
-                "cut or resample them to one size"
-            )
-
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """See `Reader.read`.
+        """See `Reader.read`. Missing values are NaN.
 
         Raises:
-            UserError: an image of another size, or one that cannot be read.
+            UserError: an image that has changed or cannot be read.
         """
         spec = self.inputs[0]
         pixels = np.empty((len(rows), *spec.shape), self._dtype)
-        with _gdal():
+        with _gdal(self._sidecars):
             for i, row in enumerate(rows):
-                name = self.names[row]
-                with self._image(name) as image:
-                    self._check(image, name)
-                    pixels[i] = image.read(out_dtype=self._dtype).transpose(1, 2, 0)
+                pixels[i] = self._pixels(int(row))
         return {spec.name: pixels}
+
+    def _pixels(self, row: int) -> np.ndarray:
+        """One image (height, width, bands), bands in the order of the first image."""
+        name, header, first = self.names[row], self._headers[row], self._headers[0]
+        with self._image(name) as image:
+            if (image.height, image.width) != (header.height, header.width):
+                raise UserError(
+                    f"{self.path}: expected {name} as it was on opening, found another "
+                    "size; leave the files alone while they are used"
+                )
+            if header.palette:
+                values = _colours(image, self._dtype)
+            else:
+                numbers = [n for n in image.indexes if n != header.alpha]
+                if first.named:
+                    place = dict(zip(header.bands, numbers, strict=True))
+                    numbers = [place[name] for name in first.bands]
+                values = image.read(numbers)
+                missing = self._missing(image, header, numbers, values)
+                values = values.astype(self._dtype, copy=False)
+                if missing is not None:
+                    values[missing] = np.nan
+        return np.moveaxis(values, 0, -1)
+
+    def _missing(
+        self, image: Any, header: Header, numbers: list[int], values: np.ndarray
+    ) -> np.ndarray | None:
+        """Where an image declares that there is no measurement, as its values."""
+        if not header.masked:
+            return None
+        if not self._alpha_is_a_band:
+            return np.asarray(image.read_masks(numbers) == 0)
+        # a mask of GDAL's would be that band
+        nodata = [image.nodatavals[n - 1] for n in numbers]
+        told = np.array([np.nan if n is None else n for n in nodata])
+        return np.asarray(values == told[:, None, None])
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; the centres of the images, if georeferenced."""
         from rasterio.warp import transform
 
         centres = np.empty((len(self.names), 2))
-        with _gdal():
+        with _gdal(self._sidecars):
             for i, name in enumerate(self.names):
                 with self._image(name) as image:
                     if image.crs is None:
@@ -194,30 +373,60 @@ class ImagesReader:
         return centres
 
 
+def _labels(
+    found: Sequence[str | None], wanted: Sequence[str] | None, path: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    names = sorted({name for name in found if name is not None})
+    place = {name: i for i, name in enumerate(names)}
+    labels = np.array([-1 if f is None else place[f] for f in found], dtype=np.int64)
+    if wanted is None:
+        return labels, tuple(names)
+    return by_name(labels, names, wanted, path), tuple(wanted)
+
+
+def _colours(image: Any, dtype: np.dtype) -> np.ndarray:
+    """R, G and B of an image with a palette; NaN where it is transparent or masked."""
+    table = image.colormap(1)
+    colours = np.zeros((max(table) + 1, 4), np.uint8)
+    colours[list(table)] = list(table.values())
+    indices = np.minimum(image.read(1), len(colours) - 1)
+    values = colours[indices, :3].astype(dtype)
+    if dtype.kind == "f":
+        missing = (colours[indices, 3] == 0) | (image.read_masks(1) == 0)
+        values[missing] = np.nan
+    return np.moveaxis(values, -1, 0)
+
+
 @contextmanager
-def _gdal() -> Iterator[None]:
-    """GDAL set for many small files, and quiet about pictures without a place."""
+def _gdal(sidecars: bool) -> Iterator[None]:
+    """GDAL set for many small files, and quiet about pictures without a place.
+
+    What libjpeg warns of is an error: a JPEG that is cut off would be read as grey.
+    """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
+    alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
     with (
         warnings.catch_warnings(),
-        rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR", GDAL_PAM_ENABLED="NO"),
+        rasterio.Env(
+            GDAL_ERROR_ON_LIBJPEG_WARNING="YES", **({} if sidecars else alone)
+        ),
     ):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
 
 
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]}×{shape[1]} with {shape[2]} bands"
+def _band(name: str, kind: str) -> Band:
+    """The catalogue's band; R, G and B are display colours in 8 bits only."""
+    found = band(name)
+    if found.quantity == "colour" and kind != "8 bits":
+        return Band(found.name, found.wavelength, "unknown")
+    return found
 
 
-def _bands(
-    count: int, kind: np.dtype, descriptions: Sequence[str | None]
-) -> tuple[Band, ...]:
-    if all(descriptions):
-        return tuple(band(str(name)) for name in descriptions)
-    if count == 3 and kind == np.uint8:
+def _guessed(count: int, kind: str) -> tuple[Band, ...]:
+    if count == 3 and kind == "8 bits":
         return RGB.bands
     if count == len(EUROSAT_BANDS):
         return EUROSAT_BANDS

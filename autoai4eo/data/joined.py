@@ -29,6 +29,7 @@ class _Joined:
         self.notes: tuple[str, ...] = ()
         self.chunk_rows = max(part.chunk_rows for part in self._parts)
         self.whole = False
+        self.pixel_bytes = 4  # a dataset reads float32
 
     @property
     def names(self) -> Sequence[str] | None:

@@ -1,7 +1,8 @@
-"""Labels as they lie in files, to one class index per sample."""
+"""Labels as they lie in files, to one class index per sample; classes by name."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,41 +10,140 @@ import numpy as np
 from autoai4eo.errors import UserError
 
 
-def class_indices(labels: np.ndarray, path: str) -> tuple[np.ndarray, int, list[str]]:
-    """Return int64 class indices (N,), the number of classes and what was wrong.
+def read_labels(
+    labels: np.ndarray,
+    names: Sequence[str] | None,
+    wanted: Sequence[str] | None,
+    path: str,
+) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """Return class indices, int64 (N,), the class names and what was wrong.
 
-    ``labels`` is one-hot (N, classes) or integer (N,) or (N, 1). A row without any
-    class (all zero, not a number, negative) becomes -1.
+    A row without any class (all zero, not a number, negative, an empty name) becomes
+    -1.
+
+    Args:
+        labels: one-hot (N, classes), whole numbers or names (N,) or (N, 1).
+        names: of the classes in the order of the numbers, where the source tells them.
+        wanted: names of the classes to find, such as those of the training data. Named
+            labels are matched by name, others are numbers in this order.
+        path: for messages.
 
     Raises:
-        UserError: rows with several classes (multi-label data), no number, wrong shape.
+        UserError: rows with several classes (multi-label data), wrong shape; names and
+            numbers that do not fit; a class that is not among those ``wanted``.
     """
-    if labels.dtype.kind not in "biuf":
-        raise UserError(
-            f"{path}: expected labels as numbers, found type {labels.dtype}; "
-            "store class indices or one-hot rows"
-        )
+    labels = np.asarray(labels)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.ndim == 1:
+    if labels.dtype.kind in "SUO" and labels.ndim == 1:
+        texts = np.array([_text(v) for v in labels.tolist()], dtype=object)
+        names = sorted(set(texts.tolist()) - {""})
+        place = {name: i for i, name in enumerate(names)}
+        indices = np.array([place.get(t, -1) for t in texts], dtype=np.int64)
+        count = len(names)
+    elif labels.dtype.kind not in "biuf":
+        raise UserError(
+            f"{path}: expected labels as numbers or names, found type {labels.dtype}; "
+            "store class indices, one-hot rows or names"
+        )
+    elif labels.ndim == 1:
         indices = _from_integers(labels, path)
-        classes = int(indices.max(initial=-1)) + 1
+        count = int(indices.max(initial=-1)) + 1
+        given = wanted if names is None else names
+        # whole numbers may stop short of the last class
+        count = max(count, len(given or ()))
     elif labels.ndim == 2:
-        indices = _from_one_hot(labels, path)
-        classes = labels.shape[1]
+        indices, count = _from_one_hot(labels, path), labels.shape[1]
     else:
         raise UserError(
             f"{path}: expected labels of shape (N,) or (N, classes), found "
             f"{labels.shape}; a map of labels per pixel is not a patch label"
         )
-    lost = int((indices < 0).sum())
+    if len(indices) and not (indices >= 0).any():
+        raise UserError(f"{path}: no label row names a class; check the labels")
     notes = []
-    if lost:
+    if lost := int((indices < 0).sum()):
         notes.append(
             f"{lost} of {len(indices)} label rows are not one-hot (no class at all): "
             "these samples are left out"
         )
-    return indices, classes, notes
+    if names is None:
+        names = wanted or [f"class {i}" for i in range(count)]
+        wanted = None
+    if len(names) != count:
+        raise UserError(
+            f"{path}: expected {count} class names, one per class, found {len(names)} "
+            f"({', '.join(names)}); give class_names=[…] in the order of the labels"
+        )
+    if wanted is None:
+        return indices, tuple(names), notes
+    return by_name(indices, names, wanted, path), tuple(wanted), notes
+
+
+def by_name(
+    indices: np.ndarray, names: Sequence[str], wanted: Sequence[str], path: str
+) -> np.ndarray:
+    """Class indices into ``wanted`` in place of those into ``names``, int64 (N,).
+
+    Upper and lower case, blanks around a name and the two ways to write an accent in
+    Unicode do not matter. A class without samples needs no name in ``wanted``.
+
+    Raises:
+        UserError: a class that has samples is not among those ``wanted``.
+    """
+    exact = {name: i for i, name in enumerate(wanted)}
+    folded: dict[str, list[int]] = {}
+    for i, name in enumerate(wanted):
+        folded.setdefault(fold(name), []).append(i)
+    places = np.full(len(names) + 1, -1, dtype=np.int64)  # the last is that of -1
+    unknown = []
+    present = set(np.unique(indices).tolist())
+    for i, name in enumerate(names):
+        alike = folded.get(fold(name), [])
+        if name in exact:
+            places[i] = exact[name]
+        elif len(alike) == 1:
+            places[i] = alike[0]
+        elif i in present:
+            unknown.append(name)
+    if unknown:
+        raise UserError(
+            f"{path}: expected the classes {', '.join(wanted)}, found "
+            f"{', '.join(names)}; unknown: {', '.join(unknown)}. Rename or remove them"
+        )
+    return places[indices]
+
+
+def fold(name: str) -> str:
+    """A class name without what two people write differently."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
+
+
+def check_several_classes(
+    labels: np.ndarray, class_names: Sequence[str], path: str
+) -> None:
+    """Refuses to learn from data without labels or of one class.
+
+    Raises:
+        UserError: fewer than two classes have samples.
+    """
+    present = np.unique(labels[labels >= 0])
+    if len(present) == 0:
+        raise UserError(
+            f"{path}: expected labelled samples, found none; one folder of images per "
+            "class, or a data set called label, tells them"
+        )
+    if len(present) == 1:
+        raise UserError(
+            f"{path}: expected two classes or more, found one only "
+            f"({class_names[present[0]]}, {len(labels)} samples); there is nothing to "
+            "tell apart"
+        )
+
+
+def _text(value: object) -> str:
+    text = value.decode() if isinstance(value, bytes) else str(value)
+    return unicodedata.normalize("NFC", text).strip()
 
 
 def _from_integers(labels: np.ndarray, path: str) -> np.ndarray:
@@ -68,26 +168,3 @@ def _from_one_hot(labels: np.ndarray, path: str) -> np.ndarray:
             "per row"
         )
     return np.where(count == 1, positive.argmax(axis=1), -1).astype(np.int64)
-
-
-def check_classes(
-    indices: np.ndarray, classes: int, names: Sequence[str], path: str
-) -> None:
-    """Raise UserError where names and classes do not fit or there is one class only.
-
-    Samples without any label at all are fine: one can predict them.
-    """
-    if len(names) != classes:
-        raise UserError(
-            f"{path}: expected {classes} class names, one per class, found "
-            f"{len(names)}; give class_names=[…] in the order of the labels"
-        )
-    present = np.unique(indices[indices >= 0])
-    if len(present) == 0 and len(indices) and classes:
-        raise UserError(f"{path}: no label row names a class; check the labels")
-    if len(present) == 1:
-        raise UserError(
-            f"{path}: expected two classes or more, found one only "
-            f"({names[present[0]]}, {len(indices)} samples); there is nothing to tell "
-            "apart"
-        )

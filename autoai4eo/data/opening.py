@@ -13,16 +13,14 @@ from autoai4eo.data import arrays, images, so2sat
 from autoai4eo.data.cache import CachedReader, worth_keeping
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.reader import Reader
-from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.errors import UserError
 
 Bands = Mapping[str, Sequence[str]] | Sequence[str]
 
-# The first that accepts a path opens it.
+# The first that accepts a path opens it; images are tried last.
 READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Any], Reader]]] = [
     (so2sat.accepts, so2sat.So2SatReader),
     (arrays.accepts, arrays.open_npz),
-    (images.accepts, images.ImagesReader),
 ]
 
 
@@ -33,33 +31,43 @@ def open_dataset(
     bands: Bands | None = None,
     class_names: Sequence[str] | None = None,
     labels: np.ndarray | None = None,
+    class_level: int | None = None,
+    unlabelled: bool = False,
 ) -> Dataset:
     """Open what lies at a path, or wrap arrays.
 
     Args:
         source: an HDF5 file in So2Sat's layout, a folder or zip file with one folder
-            of images per class, a ``.npz`` file, an array (N, H, W, bands) or a dict
-            of them by input name, or a dataset.
+            of images per class (or images without folders, which have no labels), a
+            ``.npz`` file, an array (N, H, W, bands) or a dict of them by input name,
+            or a dataset.
         inputs: take only these inputs (``["sen2"]``).
         bands: take only these bands, by name, of each input in a dict or of all. Where
-            the source does not know its bands and the number is the same, these are
-            their names.
-        class_names: one per class, in place of what the source says.
-        labels: for arrays, class indices (N,) or one-hot (N, classes); without them
-            the samples can only be predicted.
+            the source does not tell the names of its bands and the number is the same,
+            these are their names. ``alpha`` makes an image's alpha band one of them.
+        class_names: of the classes that are looked for, such as those of the training
+            data, in their order. Classes that the source names are matched by name;
+            numbers are taken for this order.
+        labels: for arrays, class indices (N,), one-hot (N, classes) or names (N,);
+            without them the samples can only be predicted.
+        class_level: which level of a folder's folders is the classes, from 1; None: the
+            first with several.
+        unlabelled: keeps samples without a label where others have one.
 
     Raises:
-        UserError: nothing there, not readable, not in a known form, one class only,
-            inputs or bands that are not there.
+        UserError: nothing there, not readable, not in a known form, a class that is
+            not known, inputs or bands that are not there.
     """
     if isinstance(source, Dataset):
-        dataset = source
+        dataset = _of_classes(source, class_names)
     else:
-        reader = _reader(source, class_names, labels)
+        reader = _reader(
+            source, class_names, labels, _names_of_image(bands), class_level
+        )
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
         found: Reader = CachedReader(reader) if keep else reader
         labelled = found.labels >= 0
-        some = labelled.any() and not labelled.all()
+        some = labelled.any() and not labelled.all() and not unlabelled
         rows = np.flatnonzero(labelled) if some else None
         dataset = Dataset(found, rows, notes=found.notes)
     if inputs is not None:
@@ -71,6 +79,8 @@ def _reader(
     source: str | Path | np.ndarray | Mapping[str, np.ndarray],
     class_names: Sequence[str] | None,
     labels: np.ndarray | None,
+    bands: Sequence[str] | None,
+    class_level: int | None,
 ) -> Reader:
     if isinstance(source, str | Path):
         path = Path(source).expanduser()
@@ -81,8 +91,15 @@ def _reader(
         if not os.access(path, os.R_OK):
             raise UserError(f"{path}: may not be read; change its permissions")
         for accepts, opens in READERS:
-            if accepts(path):
+            if accepts(path) and class_level is None:
                 return opens(path, class_names)
+        if images.accepts(path):
+            return images.ImagesReader(path, class_names, bands, class_level)
+        if class_level is not None:
+            raise UserError(
+                f"{path}: expected a folder or zip file of images for a class level, "
+                "found another file; leave it out"
+            )
         raise UserError(
             f"{path}: expected an HDF5 file in So2Sat's layout, a folder or zip file "
             "of images with one folder per class, or a .npz file; found none of these"
@@ -97,14 +114,27 @@ def _reader(
     )
 
 
+def _of_classes(dataset: Dataset, wanted: Sequence[str] | None) -> Dataset:
+    """A dataset that is open already, its classes matched by name."""
+    if wanted is None or tuple(wanted) == dataset.class_names:
+        return dataset
+    return dataset.with_classes(wanted)
+
+
+def _names_of_image(bands: Bands | None) -> Sequence[str] | None:
+    """The bands that are asked for of a folder of images."""
+    if isinstance(bands, Mapping):
+        return bands.get("image")
+    return None if bands is None else [str(name) for name in bands]
+
+
 def _choose(dataset: Dataset, bands: Bands) -> Dataset:
-    """Select bands by name, or name them where nothing is known of them."""
+    """Select bands by name, or name them where the source does not."""
     by_input = dict(bands) if isinstance(bands, Mapping) else None
     if by_input is None and len(dataset.inputs) == 1:
         by_input = {dataset.inputs[0].name: [str(b) for b in bands]}
     for spec in dataset.inputs:
         names = (by_input or {}).get(spec.name)
-        nameless = spec.bands == unknown_bands(len(spec.bands))
-        if names is not None and nameless and len(names) == len(spec.bands):
+        if names is not None and not spec.named and len(names) == len(spec.bands):
             dataset = dataset.name_bands(spec.name, names)
     return dataset.select_bands(by_input or [str(b) for b in bands])

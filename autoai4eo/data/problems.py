@@ -3,90 +3,227 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.statistics import BLOCK_BYTES, BandStatistics
+
+#: The range in which values of a quantity are believed; reflectance by its scale.
+_PLAUSIBLE = {
+    "reflectance": ((-0.2, 2.0), (-2000.0, 20000.0)),  # a share, or × 10,000
+    "decibel": ((-70.0, 40.0),),
+    "colour": ((0.0, 255.0),),
+    "intensity": ((0.0, 1e9),),
+}
+_SHARE_UP_TO = 2.0  # reflectance whose 98th percentile is below is a share
+_PAIRS = 3  # of copies that are named
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that a user should know of their data.
+
+    Attributes:
+        message: a sentence.
+        serious: whether results would be wrong.
+    """
+
+    message: str
+    serious: bool = False
+
+    def __str__(self) -> str:
+        return self.message
 
 
 def find_problems(
     dataset: Dataset,
     statistics: Mapping[str, BandStatistics],
     others: Mapping[str, Dataset] | None = None,
-) -> list[str]:
-    """Return one sentence per problem, none where all is well.
+) -> list[Problem]:
+    """Return the problems, none where all is well.
 
-    Looks for label rows that are not one-hot, NaN and infinite pixels, nodata,
-    constant bands, empty classes, patches that are zero throughout, patches that occur
-    twice (all pixels of all inputs exactly equal), here or in ``others`` (the other
-    parts of a split, by name). Reads each dataset once, in blocks.
+    Looks for what `value_problems` does, for label rows that are not one-hot, fewer
+    than two classes, empty classes, patches that are zero throughout, and patches that
+    occur twice (all pixels of all inputs exactly equal), here or in ``others`` (the
+    other parts of a split, by name). Reads each dataset once, in blocks.
     """
-    found = list(dataset.notes)
-    for spec in dataset.inputs:
-        values = statistics[spec.name]
-        for i, band in enumerate(spec.bands):
-            where = f"{spec.name} {band.name}"
-            if values.nan[i]:
-                found.append(
-                    f"{where}: {_share(values.nan[i])} of the pixels are NaN; they are "
-                    "replaced by the band's mean"
-                )
-            if values.inf[i]:
-                found.append(
-                    f"{where}: {_share(values.inf[i])} of the pixels are infinite; "
-                    "they are replaced by the band's mean"
-                )
-            if values.minimum[i] == values.maximum[i]:
-                found.append(
-                    f"{where} is constant ({values.minimum[i]:g}): it tells nothing"
-                )
-        if values.nodata.any():
-            found.append(
-                f"{spec.name}: {_share(values.nodata.max())} of the pixels are nodata"
-            )
-    found += _empty_classes(dataset)
+    found = [Problem(note) for note in dataset.notes]
+    found += value_problems(dataset.inputs, statistics)
+    found += _class_problems(dataset)
     prints, zero = _look(dataset)
     for name, count in zero.items():
         if count:
             found.append(
-                f"{name}: {_times(count, 'patch is', 'patches are')} zero throughout"
+                Problem(
+                    f"{name}: {_times(count, 'patch is', 'patches are')} zero "
+                    "throughout"
+                )
             )
-    if repeated := len(prints) - len(np.unique(prints)):
-        found.append(
-            f"{_times(repeated, 'patch is', 'patches are')} an exact copy of another "
-            "in the same data"
-        )
+    found += _copies(dataset, prints)
     for other_name, other in (others or {}).items():
         if [s.shape for s in other.inputs] != [s.shape for s in dataset.inputs]:
+            found.append(
+                Problem(
+                    f"{other_name} has other inputs ({_shapes(other)}) than "
+                    f"{dataset.path} ({_shapes(dataset)})",
+                    serious=True,
+                )
+            )
             continue
         if shared := int(np.isin(prints, _look(other)[0]).sum()):
             found.append(
-                f"{_times(shared, 'patch occurs', 'patches occur')} in {other_name} "
-                "as well: the score there is not one on unseen data"
+                Problem(
+                    f"{_times(shared, 'patch occurs', 'patches occur')} in "
+                    f"{other_name} as well: the score there is not one on unseen data",
+                    serious=True,
+                )
             )
     return found
+
+
+def value_problems(
+    inputs: Sequence[InputSpec], statistics: Mapping[str, BandStatistics]
+) -> list[Problem]:
+    """What the statistics of the bands tell: missing, fill and implausible values."""
+    found = []
+    for spec in inputs:
+        values = statistics[spec.name]
+        missing = values.nan + values.inf
+        if missing.any():
+            share, worst = float(missing.mean()), _worst(spec, missing)
+            found.append(
+                Problem(
+                    f"{spec.name}: {_share(share)} of the values are missing (nodata, "
+                    f"masked, NaN or infinite){worst}; the network takes the band's "
+                    "mean for them"
+                )
+            )
+        for i, band in enumerate(spec.bands):
+            where = f"{spec.name} {band.name}"
+            found += _band_problems(where, band.quantity, values, i)
+        if values.nodata.any():
+            found.append(
+                Problem(
+                    f"{spec.name}: {_share(values.nodata.max())} of the pixels are "
+                    "exactly 0 in every band: if that means no measurement, declare "
+                    "it as nodata or write NaN"
+                )
+            )
+        if values.border.any():
+            found.append(
+                Problem(
+                    f"{spec.name}: {_share(values.border.max())} of the patches have "
+                    "an edge of one value in every band (0, -9999 or such): fill that "
+                    "the files do not declare? Declare it as nodata, or write NaN"
+                )
+            )
+    return found
+
+
+def _band_problems(
+    where: str, quantity: str, values: BandStatistics, i: int
+) -> list[Problem]:
+    low, high = values.minimum[i], values.maximum[i]
+    if low == high:
+        return [Problem(f"{where} is constant ({low:g}): it tells nothing")]
+    if not np.isnan(values.fill[i]):
+        return [
+            Problem(
+                f"{where}: {_share(values.fill_share[i])} of the values are exactly "
+                f"{values.fill[i]:g}, far from all others: a fill value that the files "
+                "do not declare? Declare it as nodata, or write NaN",
+                serious=True,
+            )
+        ]
+    ranges = _PLAUSIBLE.get(quantity, ())
+    if quantity == "reflectance":
+        ranges = ranges[:1] if values.p98[i] <= _SHARE_UP_TO else ranges[1:]
+    if ranges and not ranges[0][0] <= low <= high <= ranges[0][1]:
+        return [
+            Problem(
+                f"{where}: values from {low:g} to {high:g} are not what {quantity} is "
+                f"believed to be ({ranges[0][0]:g} to {ranges[0][1]:g}); look at its "
+                "unit and at outliers"
+            )
+        ]
+    return []
+
+
+def _worst(spec: InputSpec, missing: np.ndarray) -> str:
+    if len(spec.bands) == 1 or np.ptp(missing) == 0:
+        return ""
+    worst = int(missing.argmax())
+    return f", most of {spec.bands[worst].name} ({_share(missing[worst])})"
 
 
 def _share(share: float) -> str:
     return f"{share:.2%}" if share >= 1e-4 else f"{share:.1e}"
 
 
+def _shapes(dataset: Dataset) -> str:
+    return ", ".join(f"{spec.name} {spec.shape}" for spec in dataset.inputs)
+
+
 def _times(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
-def _empty_classes(dataset: Dataset) -> list[str]:
+def _class_problems(dataset: Dataset) -> list[Problem]:
     if (dataset.labels < 0).all():
         return []
-    empty = [
-        dataset.class_names[i] for i in np.flatnonzero(dataset.label_counts() == 0)
-    ]
+    counts = dataset.label_counts()
+    if np.count_nonzero(counts) == 1:
+        return [
+            Problem(
+                f"there is one class only ({dataset.class_names[counts.argmax()]}): "
+                "nothing to tell apart",
+                serious=True,
+            )
+        ]
+    empty = [dataset.class_names[i] for i in np.flatnonzero(counts == 0)]
     if not empty:
         return []
     have = "class has" if len(empty) == 1 else "classes have"
-    return [f"{len(empty)} {have} no samples: {', '.join(empty)}"]
+    return [Problem(f"{len(empty)} {have} no samples: {', '.join(empty)}")]
+
+
+def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
+    """Patches that are equal to another, and those of them with another label."""
+    order = np.argsort(prints, kind="stable")
+    second = np.flatnonzero(prints[order][1:] == prints[order][:-1]) + 1
+    if not len(second):
+        return []
+    pairs = np.stack([order[second - 1], order[second]], axis=1)
+    unlike = dataset.labels[pairs[:, 0]] != dataset.labels[pairs[:, 1]]
+    found = [
+        Problem(
+            f"{_times(len(pairs), 'patch is', 'patches are')} an exact copy of another "
+            f"in the same data: {_named(dataset, pairs)}"
+        )
+    ]
+    if unlike.any():
+        found.append(
+            Problem(
+                f"{_times(int(unlike.sum()), 'copy has', 'copies have')} another class "
+                f"than the other: {_named(dataset, pairs[unlike])}",
+                serious=True,
+            )
+        )
+    return found
+
+
+def _named(dataset: Dataset, pairs: np.ndarray) -> str:
+    names = dataset.names
+
+    def name(i: int) -> str:
+        return f"sample {i}" if names is None else names[i]
+
+    some = [f"{name(a)} = {name(b)}" for a, b in pairs[:_PAIRS].tolist()]
+    return ", ".join(some) + (", …" if len(pairs) > _PAIRS else "")
 
 
 def _look(dataset: Dataset) -> tuple[np.ndarray, dict[str, int]]:

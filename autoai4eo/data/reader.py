@@ -20,8 +20,8 @@ from autoai4eo.data.sensors import Band
 class InputSpec:
     """One input of a dataset: patches of (height, width, bands) of one sensor.
 
-    ``nodata`` is the value the files declare to mean "no measurement here", if any;
-    ``level`` the processing level that they tell, ``L1C`` or ``L2A``.
+    ``level`` is the processing level that the files tell, ``L1C`` or ``L2A``; ``named``
+    is whether they tell the names of the bands, which are guessed otherwise.
     """
 
     name: str
@@ -29,8 +29,8 @@ class InputSpec:
     bands: tuple[Band, ...]
     height: int
     width: int
-    nodata: float | None = None
     level: str | None = None
+    named: bool = True
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -52,6 +52,7 @@ class Reader(Protocol):
         chunk_rows: so many neighbouring samples are stored together and are best read
             together; 1 where every order costs the same.
         whole: whether a small data set is best read at once and not bit by bit.
+        pixel_bytes: of one value as it is read.
     """
 
     path: str
@@ -64,13 +65,18 @@ class Reader(Protocol):
     whole: bool
 
     @property
+    def pixel_bytes(self) -> int:
+        """See above."""
+
+    @property
     def names(self) -> Sequence[str] | None:
         """See above."""
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Pixels (n, H, W, C) of the inputs ``names``, in the data type of the file.
 
-        ``rows`` is strictly increasing. Float64 comes back as float32.
+        ``rows`` is strictly increasing. Float64 comes back as float32, and so does
+        what has missing values, which are NaN.
         """
 
     def coordinates(self) -> np.ndarray | None:

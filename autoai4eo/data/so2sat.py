@@ -15,7 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from autoai4eo.data.labels import check_classes, class_indices
+from autoai4eo.data.labels import read_labels
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.scene_files import level_in
@@ -56,6 +56,7 @@ class So2SatReader:
     """
 
     whole = True
+    pixel_bytes = 4
 
     def __init__(self, path: Path, class_names: Sequence[str] | None = None) -> None:
         self.path = str(path)
@@ -64,13 +65,13 @@ class So2SatReader:
         self._opened_by = 0
         file = self._open()
         self.inputs = tuple(self._spec(file[n], n) for n in INPUTS if n in file)
-        if not self.inputs or "label" not in file:
+        if not self.inputs:
             raise UserError(
                 f"{path}: expected the data sets sen1 or sen2, and label, found "
                 f"{', '.join(file) or 'none'}; see the So2Sat LCZ42 layout"
             )
-        self.labels, classes, notes = class_indices(file["label"][()], self.path)
-        self.notes = tuple(notes)
+        self.labels, self.class_names, notes = self._labels(file, class_names)
+        self.notes = (*notes, *map(_guess, filter(_is_guess, self.inputs)))
         for spec in self.inputs:
             if len(file[spec.name]) != len(self.labels):
                 raise UserError(
@@ -78,8 +79,6 @@ class So2SatReader:
                     f"{len(self.labels)} labels and {len(file[spec.name])} images in "
                     f"{spec.name}; write the file anew"
                 )
-        self.class_names = self._class_names(file, classes, class_names)
-        check_classes(self.labels, len(self.class_names), self.class_names, self.path)
         self.groups: Mapping[str, np.ndarray] = self._groups(file)
         self.chunk_rows = max(_chunk_rows(file[s.name]) for s in self.inputs)
 
@@ -114,22 +113,31 @@ class So2SatReader:
             bands = _told_apart(bands, data)
         told = _strings(data.file.attrs.get(f"{name}_level")) or []
         return InputSpec(
-            name, sensor_of(bands), bands, shape[1], shape[2], level=level_in(told)
+            name,
+            sensor_of(bands),
+            bands,
+            shape[1],
+            shape[2],
+            level=level_in(told),
+            named=names is not None,
         )
 
-    def _class_names(
-        self, file: h5py.File, classes: int, given: Sequence[str] | None
-    ) -> tuple[str, ...]:
-        names = list(given) if given else _strings(file.attrs.get("class_names"))
-        if names is not None:
-            # Whole numbers may stop short of the last class.
-            missing_last = file["label"].ndim == 1 and classes < len(names)
-            if len(names) != classes and not missing_last:
-                check_classes(self.labels, classes, names, self.path)
-            return tuple(names)
-        if classes == len(LCZ42_CLASSES):
-            return LCZ42_CLASSES
-        return tuple(f"class {i}" for i in range(classes))
+    def _labels(
+        self, file: h5py.File, wanted: Sequence[str] | None
+    ) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+        """Class indices, class names and notes; -1 throughout without labels."""
+        names = _strings(file.attrs.get("class_names"))
+        if "label" not in file:
+            samples = len(file[self.inputs[0].name])
+            without = np.full(samples, -1, dtype=np.int64)
+            return without, tuple(wanted or names or ()), []
+        labels = file["label"][()]
+        many = labels.ndim == 2 and labels.shape[1] == len(LCZ42_CLASSES)
+        if not many and labels.ndim == 1 and labels.dtype.kind in "biu":
+            many = labels.max(initial=-1) + 1 == len(LCZ42_CLASSES)
+        if names is None and wanted is None and many:
+            names = list(LCZ42_CLASSES)
+        return read_labels(labels, names, wanted, self.path)
 
     def _groups(self, file: h5py.File) -> dict[str, np.ndarray]:
         total = len(self.labels)
@@ -203,6 +211,21 @@ def _strings(values: Any) -> list[str] | None:
     if array.dtype.kind not in "SOU":
         return None
     return [v.decode() if isinstance(v, bytes) else str(v) for v in array]
+
+
+def _is_guess(spec: InputSpec) -> bool:
+    """Whether bands were named by their number alone, and not by So2Sat's layout."""
+    layout = len(LCZ42_SEN1_BANDS if spec.name == "sen1" else LCZ42_SEN2_BANDS)
+    nameless = spec.bands == unknown_bands(len(spec.bands))
+    return not spec.named and not nameless and len(spec.bands) != layout
+
+
+def _guess(spec: InputSpec) -> str:
+    return (
+        f"{spec.name}: {len(spec.bands)} bands without names are taken for "
+        f"{' '.join(b.name for b in spec.bands)}; the attribute {spec.name}_bands, or "
+        "--bands, names them otherwise"
+    )
 
 
 def _told_apart(bands: tuple[Band, ...], data: h5py.Dataset) -> tuple[Band, ...]:

@@ -15,14 +15,19 @@ from autoai4eo.files import in_one_step
 
 SAMPLED_PIXELS = 2**18
 BLOCK_BYTES = 16 * 2**20
-FORMAT = 1
+FORMAT = 2
+#: What people write where there is no measurement.
+FILLS = (0.0, -999.0, -9999.0, -32768.0, 65535.0)
+_ALONE = 10  # values or more that are equal make a fill value of an outlier
+_MANY = 16  # different values a measurement has
 
 
 @dataclass(frozen=True)
 class BandStatistics:
     """Statistics of the bands of one input, arrays of shape (bands,).
 
-    Over finite pixels that are not the declared nodata value, in the units of the file.
+    Over finite pixels, in the units of the file. What a file declares to be no
+    measurement (nodata, a mask) is read as NaN.
 
     Attributes:
         mean: accumulated in float64.
@@ -34,8 +39,13 @@ class BandStatistics:
         maximum: largest value; a band is constant where the two are equal.
         nan: share of pixels that are NaN, 0 to 1.
         inf: share of infinite pixels.
-        nodata: share of pixels that have the nodata value the files declare or, where
-            they declare none, are exactly 0 in every band of an input with several.
+        nodata: share of pixels that are exactly 0 in every band of an input with
+            several.
+        fill: the smallest or largest value where it stands alone, many times and
+            further from all others than these are spread; NaN where there is none.
+        fill_share: share of pixels that have this value.
+        border: share of patches with an edge that is one fill value, such as 0 or
+            -9999, in all bands.
     """
 
     mean: np.ndarray
@@ -47,6 +57,9 @@ class BandStatistics:
     nan: np.ndarray
     inf: np.ndarray
     nodata: np.ndarray
+    fill: np.ndarray
+    fill_share: np.ndarray
+    border: np.ndarray
 
 
 def statistics(dataset: Dataset) -> dict[str, BandStatistics]:
@@ -83,7 +96,11 @@ class _Sums:
         self.squares = np.zeros(bands)
         self.minimum = np.full(bands, np.inf)
         self.maximum = np.full(bands, -np.inf)
+        self.samples = samples
         self.nan, self.inf, self.nodata = (np.zeros(bands) for _ in range(3))
+        # how many values are the minimum, and the maximum
+        self.lowest, self.highest = np.zeros(bands), np.zeros(bands)
+        self.border = 0
         self.wanted = _spread(self.pixels, SAMPLED_PIXELS)
         self.sampled: list[np.ndarray] = []
 
@@ -95,12 +112,11 @@ class _Sums:
         count_all = table.shape[1]
         low, high = np.searchsorted(self.wanted, (seen * size, seen * size + count_all))
         sampled = table[:, self.wanted[low:high] - seen * size]
-        self.sampled.append(np.where(self._valid(sampled), sampled, np.nan))
-        if self.spec.nodata is not None:
-            self.nodata += (table == np.float32(self.spec.nodata)).sum(axis=1)
-        elif len(table) > 1:
+        self.sampled.append(np.where(np.isfinite(sampled), sampled, np.nan))
+        self.border += int(_bordered(pixels).sum())
+        if len(table) > 1:
             self.nodata += count_all - np.count_nonzero(table.any(axis=0))
-        valid = self._valid(table)
+        valid = np.isfinite(table)
         for i, values in enumerate(table):
             if not valid[i].all():
                 self.nan[i] += np.isnan(values).sum()
@@ -116,15 +132,14 @@ class _Sums:
         spread = values - mean
         self.squares[i] += spread @ spread + delta**2 * self.count[i] * count / total
         self.mean[i] += delta * count / total
-        self.minimum[i] = min(self.minimum[i], values.min())
-        self.maximum[i] = max(self.maximum[i], values.max())
+        low, high = values.min(), values.max()
+        if low < self.minimum[i]:
+            self.minimum[i], self.lowest[i] = low, 0
+        if high > self.maximum[i]:
+            self.maximum[i], self.highest[i] = high, 0
+        self.lowest[i] += np.count_nonzero(values == self.minimum[i])
+        self.highest[i] += np.count_nonzero(values == self.maximum[i])
         self.count[i] = total
-
-    def _valid(self, table: np.ndarray) -> np.ndarray:
-        valid = np.isfinite(table)
-        if self.spec.nodata is not None:
-            valid &= table != np.float32(self.spec.nodata)
-        return valid
 
     def result(self) -> BandStatistics:
         for band, count in zip(self.spec.bands, self.count, strict=True):
@@ -136,11 +151,13 @@ class _Sums:
                 )
         sampled = np.concatenate(self.sampled, axis=1)
         p2, p98 = np.empty(len(self.count)), np.empty(len(self.count))
+        fill, fill_count = np.empty(len(self.count)), np.empty(len(self.count))
         for i in range(len(self.count)):
             values = sampled[i][np.isfinite(sampled[i])]
             # So few valid pixels that none was sampled: the extremes stand in.
             ends = (self.minimum[i], self.maximum[i])
             p2[i], p98[i] = np.percentile(values, (2, 98)) if len(values) else ends
+            fill[i], fill_count[i] = self._fill(i, values)
         constant = self.minimum == self.maximum
         std = np.sqrt(self.squares / self.count)
         return BandStatistics(
@@ -153,7 +170,35 @@ class _Sums:
             nan=self.nan / self.pixels,
             inf=self.inf / self.pixels,
             nodata=self.nodata / self.pixels,
+            fill=fill,
+            fill_share=fill_count / self.pixels,
+            border=np.full(len(self.count), self.border / self.samples),
         )
+
+    def _fill(self, i: int, values: np.ndarray) -> tuple[float, float]:
+        """A value of band `i` that stands alone far outside, and how often it is."""
+        for extreme, count in (
+            (self.minimum[i], self.lowest[i]),
+            (self.maximum[i], self.highest[i]),
+        ):
+            others = values[values != np.float32(extreme)]
+            if count < _ALONE or len(np.unique(others)) < _MANY:
+                continue
+            low, high = np.percentile(others, (1, 99))
+            if np.abs(others - extreme).min() > high - low:
+                return float(extreme), float(count)
+        return float("nan"), 0.0
+
+
+def _bordered(pixels: np.ndarray) -> np.ndarray:
+    """Which patches (n, H, W, bands) have an edge of one fill value, bool (n,)."""
+    found = np.zeros(len(pixels), dtype=bool)
+    for edge in (pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]):
+        value = edge[:, :1, :1]
+        found |= (edge == value).all(axis=(1, 2)) & np.isin(value[:, 0, 0], FILLS)
+    some = pixels[found]  # one that is nothing but fill has no border
+    found[found] = (some != some[:, :1, :1, :1]).any(axis=(1, 2, 3))
+    return found
 
 
 def _spread(total: int, wanted: int) -> np.ndarray:
@@ -181,7 +226,7 @@ def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]
         FORMAT,
     ):
         return {
-            name: BandStatistics(**{k: np.array(v) for k, v in values.items()})
+            name: BandStatistics(**{k: np.array(v, float) for k, v in values.items()})
             for name, values in found["inputs"].items()
         }
     result = statistics(dataset)
@@ -189,7 +234,11 @@ def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]
         "format": FORMAT,
         "fingerprint": fingerprint,
         "inputs": {
-            name: {k: v.tolist() for k, v in asdict(values).items()}
+            name: {
+                # JSON has no NaN
+                k: [None if np.isnan(x) else float(x) for x in v]
+                for k, v in asdict(values).items()
+            }
             for name, values in result.items()
         },
     }

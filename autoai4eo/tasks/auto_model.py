@@ -23,7 +23,9 @@ from autoai4eo.cost.device import device_name
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.joined import joined
+from autoai4eo.data.labels import check_several_classes
 from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.problems import value_problems
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
 from autoai4eo.errors import UserError
@@ -213,12 +215,12 @@ class AutoModel:
             RuntimeError: every trial failed.
         """
         train = whole = self._open(x, y)
+        check_several_classes(train.labels, train.class_names, train.path)
         if validation_data is not None:
             if not isinstance(validation_data, tuple):
                 validation_data = (validation_data, None)
-            validation = self._open(
-                validation_data[0], validation_data[1], train.class_names
-            )
+            there, labels = validation_data
+            validation = self._open(there, labels, like=train)
             _check_alike(train, validation)
         else:
             train, validation = _split(train, validation_split, self.seed)
@@ -236,9 +238,7 @@ class AutoModel:
         if self.storage is not None:
             open_storage(self.storage)  # before anything is written
         statistics = cached_statistics(train, self.run / STATISTICS)
-        for note in (*train.notes, *validation.notes):
-            warnings.warn(note, stacklevel=2)
-        _tell_missing(statistics)
+        _tell(train, validation, statistics)
         _configure(graph, train, statistics, loss)
         with ExitStack() as held:
             held.enter_context(
@@ -338,7 +338,8 @@ class AutoModel:
     def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """The probability of each class for each patch, float32 (N, classes)."""
         model = self.export_model()
-        return evaluation.probabilities(model, self._open_for(model, x), batch_size)
+        dataset = self._open_for(model, x, unlabelled=True)
+        return evaluation.probabilities(model, dataset, batch_size)
 
     def predict_scene(self, scene: Any, out: str | Path, **how: Any) -> Path:
         """Maps a scene with the finalist, see `autoai4eo.deploy.map_scene`.
@@ -485,17 +486,17 @@ class AutoModel:
         except Exception as error:  # a notebook would show a traceback in their place
             return f"<code>{escape(str(self))}: {escape(str(error))}</code>"
 
-    def _open_for(self, model: keras.Model, x: Any, y: Any = None) -> Dataset:
-        data = read_run(self.run)["data"]["training"]
-        return evaluation.open_for(model, data, x, y)
-
-    def _open(
-        self, x: Any, y: Any, class_names: Sequence[str] | None = None
+    def _open_for(
+        self, model: keras.Model, x: Any, y: Any = None, unlabelled: bool = False
     ) -> Dataset:
-        """Data for `fit`."""
+        data = read_run(self.run)["data"]["training"]
+        return evaluation.open_for(model, data, x, y, unlabelled=unlabelled)
+
+    def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
+        """Data for `fit`, with the bands and classes of another data set."""
         names = [node.name for node in self.inputs]
         dataset = open_dataset(
-            evaluation.by_input(x, names), labels=y, class_names=class_names
+            evaluation.by_input(x, names), labels=y, **names_of(like)
         )
         if len(names) == len(dataset.inputs) == 1:
             # one input and one image: no name is needed to know which is meant
@@ -572,34 +573,48 @@ def _class_weight(
     return class_weights(train)
 
 
+def names_of(like: Dataset | None) -> dict[str, Any]:
+    """The bands and classes to look for in `open_dataset`, as another data set has."""
+    if like is None:
+        return {}
+    return {
+        "class_names": like.class_names or None,
+        "bands": {spec.name: [b.name for b in spec.bands] for spec in like.inputs},
+    }
+
+
 def _check_alike(train: Dataset, validation: Dataset) -> None:
-    for what in ("inputs", "class_names"):
-        expected, found = getattr(train, what), getattr(validation, what)
-        if expected != found:
+    for told, found in zip(train.inputs, validation.inputs, strict=True):
+        if (told.shape, told.bands, told.level) != (
+            found.shape,
+            found.bands,
+            found.level,
+        ):
             raise UserError(
-                f"validation data: expected the {what.replace('_', ' ')} of the "
-                f"training data ({_brief(expected)}), found {_brief(found)}"
+                "validation data: expected the inputs of the training data "
+                f"({_brief_input(told)}), found {_brief_input(found)}; bring both to "
+                "one form"
             )
-
-
-def _brief(values: Sequence[Any]) -> str:
-    return "; ".join(v if isinstance(v, str) else _brief_input(v) for v in values)
+    if (validation.labels < 0).any() or not len(validation):
+        raise UserError(
+            f"{validation.path}: expected labelled samples to judge candidates on, "
+            "found some without a label"
+        )
 
 
 def _brief_input(spec: InputSpec) -> str:
     bands = " ".join(f"{band.name} ({band.quantity})" for band in spec.bands)
-    return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}"
+    level = f", {spec.level}" if spec.level else ""
+    return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}{level}"
 
 
-def _tell_missing(statistics: Mapping[str, BandStatistics]) -> None:
-    for name, bands in statistics.items():
-        share = float(np.mean(bands.nan + bands.inf))
-        if share:
-            warnings.warn(
-                f"{name}: {share:.3%} of the values are NaN or infinite; the model "
-                "replaces them by the band's mean",
-                stacklevel=3,
-            )
+def _tell(
+    train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
+) -> None:
+    """Warns of what is wrong with the data, once each."""
+    problems = map(str, value_problems(train.inputs, statistics))
+    for note in dict.fromkeys((*train.notes, *validation.notes, *problems)):
+        warnings.warn(note, stacklevel=3)
 
 
 def _configure(

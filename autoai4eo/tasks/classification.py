@@ -16,7 +16,7 @@ from autoai4eo.data.so2sat import USUAL_BANDS
 from autoai4eo.errors import UserError
 from autoai4eo.search.graph import Graph
 from autoai4eo.tasks import evaluation
-from autoai4eo.tasks.auto_model import AutoModel
+from autoai4eo.tasks.auto_model import AutoModel, names_of
 
 
 class ImageClassifier(AutoModel):
@@ -50,16 +50,12 @@ class ImageClassifier(AutoModel):
         self.input_names = None if inputs is None else list(inputs)
         self.max_latency_ms = max_latency_ms
 
-    def _open(
-        self, x: Any, y: Any, class_names: Sequence[str] | None = None
-    ) -> Dataset:
+    def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         if isinstance(x, list | tuple):
             x = evaluation.by_input(
                 x, self.input_names or [f"image_{i}" for i, _ in enumerate(x, 1)]
             )
-        return open_dataset(
-            x, inputs=self.input_names, labels=y, class_names=class_names
-        )
+        return open_dataset(x, inputs=self.input_names, labels=y, **names_of(like))
 
     def _graph(self, train: Dataset) -> Graph:
         self.inputs = [blocks.ImageInput(spec.name) for spec in train.inputs]
@@ -94,12 +90,10 @@ class So2SatClassifier(ImageClassifier):
     def __init__(self, project_name: str = "so2sat_classifier", **kwargs: Any) -> None:
         super().__init__(project_name=project_name, **kwargs)
 
-    def _open(
-        self, x: Any, y: Any, class_names: Sequence[str] | None = None
-    ) -> Dataset:
+    def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         arrays = [x] if isinstance(x, np.ndarray) else x
         if not isinstance(arrays, list | tuple):
-            return super()._open(x, y, class_names)
+            return super()._open(x, y, like)
         named = {}
         for array in arrays:
             name = next((n for n, c in USUAL_BANDS if c == array.shape[-1]), None)
@@ -111,17 +105,18 @@ class So2SatClassifier(ImageClassifier):
                     "by name"
                 )
             named[name] = array
-        labels = np.asarray(() if y is None else y)
-        classes = labels.shape[1] if labels.ndim == 2 else labels.max(initial=-1) + 1
-        if class_names is None and classes == len(LCZ42_CLASSES):
-            class_names = LCZ42_CLASSES
-        return open_dataset(
-            named,
-            inputs=self.input_names,
-            labels=y,
-            class_names=class_names,
-            bands={
-                name: [band.name for band in USUAL_BANDS[name, array.shape[-1]]]
-                for name, array in named.items()
-            },
-        )
+        bands = {
+            name: [band.name for band in USUAL_BANDS[name, array.shape[-1]]]
+            for name, array in named.items()
+        }
+        how = {"class_names": _lcz42(y), "bands": bands, **names_of(like)}
+        return open_dataset(named, inputs=self.input_names, labels=y, **how)
+
+
+def _lcz42(y: Any) -> tuple[str, ...] | None:
+    """The local climate zones, where there are as many classes."""
+    labels = np.asarray(() if y is None else y)
+    if labels.dtype.kind not in "biuf":
+        return None
+    count = labels.shape[1] if labels.ndim == 2 else labels.max(initial=-1) + 1
+    return LCZ42_CLASSES if count == len(LCZ42_CLASSES) else None

@@ -20,31 +20,53 @@ _COARSEST_FIRST = ("city", "parent")
 
 
 def open_for(
-    model: keras.Model, data: dict[str, Any] | None, x: Any, y: Any = None
+    model: keras.Model,
+    data: dict[str, Any] | None,
+    x: Any,
+    y: Any = None,
+    *,
+    bands: Any = None,
+    class_level: int | None = None,
+    unlabelled: bool = False,
 ) -> Dataset:
-    """Data as a network wants them: its inputs, and its bands in their order.
+    """Data as a network wants them: its inputs, bands and classes in their order.
+
+    Classes and bands are matched by name where both sides name them.
 
     Args:
         model: the network.
         data: what ``run.json`` says of its training data, where that is known.
         x, y: a path, data set or arrays, see `open_dataset`; arrays for several inputs
             are in the order of the network's.
+        bands: names of the bands in `x`, where it does not tell them.
+        class_level: see `open_dataset`.
+        unlabelled: keeps samples without a label where others have one.
 
     Raises:
         UserError: inputs, bands or classes that are not there, patches of another size.
     """
     names = [node.name for node in model.inputs]
     x = by_input(x, names)
-    classes = None if data is None else data["classes"]
-    bands = None if data is None else {s["name"]: s["bands"] for s in data["inputs"]}
-    dataset = open_dataset(x, inputs=names, labels=y, class_names=classes, bands=bands)
+    known = None if data is None else {s["name"]: s["bands"] for s in data["inputs"]}
+    dataset = open_dataset(
+        x,
+        inputs=names,
+        labels=y,
+        class_names=None if data is None else data["classes"],
+        bands=known if bands is None else bands,
+        class_level=class_level,
+        unlabelled=unlabelled,
+    )
+    if bands is not None and known is not None:
+        dataset = dataset.select_bands(known)
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:
             raise UserError(
                 f"{dataset.path}: expected {node.name} of {_size(node.shape[1:])}, as "
                 f"the network was made for, found {_size(spec.shape)}"
             )
-    if dataset.num_classes != model.output_shape[-1]:
+    labelled = (dataset.labels >= 0).any()
+    if labelled and dataset.num_classes != model.output_shape[-1]:
         raise UserError(
             f"{dataset.path}: expected the {model.output_shape[-1]} classes of the "
             f"network, found {dataset.num_classes}"
@@ -86,7 +108,10 @@ def evaluate(
         UserError: the data have no labels.
     """
     if not len(dataset) or (dataset.labels < 0).any():
-        raise UserError(f"{dataset.path}: expected labelled samples, found none")
+        raise UserError(
+            f"{dataset.path}: expected labelled samples, found some without a label; "
+            "one folder of images per class, or a data set called label, tells them"
+        )
     return judge(dataset, probabilities(model, dataset, batch_size))
 
 

@@ -1,0 +1,48 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from autoai4eo.errors import UserError
+
+Bands = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="B02,B03,…",
+        help="Take these bands; names, in their order, of bands that the data do not "
+        "name. Of one input among several: sen2=B02,B03,…",
+    ),
+]
+ClassLevel = Annotated[
+    int | None,
+    typer.Option(
+        help="The level of folders that are the classes, from 1; by default the first "
+        "with several."
+    ),
+]
+
+
+def parse_bands(texts: list[str] | None) -> dict[str, list[str]] | list[str] | None:
+    """What `open_dataset` takes for ``--bands``.
+
+    Raises:
+        UserError: bands with and without an input.
+    """
+    if not texts:
+        return None
+    parts = [text.rpartition("=") for text in texts]
+    by_input = {
+        name: [band.strip() for band in bands.split(",") if band.strip()]
+        for name, _, bands in parts
+    }
+    if "" not in by_input:
+        return by_input
+    if len(parts) > 1:
+        raise UserError(
+            "--bands: expected once B02,B03,… or for each input INPUT=B02,B03,…, got "
+            f"{' '.join(texts)}"
+        )
+    return by_input[""]

@@ -1,0 +1,269 @@
+"""Which files of a folder or a zip file are images, and of which class each is."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from autoai4eo.data.labels import fold
+from autoai4eo.errors import UserError
+
+#: Formats of GDAL that are images by themselves, where the installed one reads them.
+DRIVERS = {
+    *("GTiff", "JPEG", "PNG", "WEBP", "JP2OpenJPEG", "JPEG2000", "BMP", "GIF", "PNM"),
+    *("HFA", "NITF", "SGI", "MRF"),
+}
+#: What lies beside an image and belongs to it.
+SIDECARS = (".aux.xml", ".msk", ".ovr", ".tfw", ".tifw", ".jgw", ".pgw", ".wld", ".prj")
+_PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
+_ZIP_METHODS = {
+    zipfile.ZIP_STORED,
+    zipfile.ZIP_DEFLATED,
+    zipfile.ZIP_BZIP2,
+    zipfile.ZIP_LZMA,
+}
+#: What operating systems and tools leave beside a user's files, besides hidden names.
+_HIDDEN = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
+
+
+@cache
+def suffixes() -> tuple[str, ...]:
+    """Endings of the image files that the installed GDAL reads, such as ``.jp2``."""
+    from rasterio.drivers import raster_driver_extensions
+
+    known = raster_driver_extensions()
+    return tuple(sorted(f".{end}" for end, name in known.items() if name in DRIVERS))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The images of a folder or zip file.
+
+    Attributes:
+        names: of the images, with ``/``, relative to the folder; sorted.
+        stamps: by name, what changes when the file does: size and time.
+        sidecars: whether files that belong to images lie beside them.
+        notes: sentences about what was left out.
+    """
+
+    names: tuple[str, ...]
+    stamps: dict[str, tuple[int, int]]
+    sidecars: bool
+    notes: tuple[str, ...]
+
+
+def list_folder(root: Path) -> Listing:
+    """Looks through a folder and all below, links followed once, hidden names left out.
+
+    Raises:
+        UserError: a folder in it may not be read.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    skipped = _Skipped()
+    seen: set[tuple[int, int]] = set()
+    # links come last, so that a folder is found where it really is
+    folders = [(str(root), "")]
+    links: list[tuple[str, str]] = []
+    while folders or links:
+        folder, prefix = folders.pop() if folders else links.pop(0)
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            skipped.twice.append(prefix.rstrip("/"))
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        try:
+            entries = sorted(os.scandir(folder), key=lambda e: e.name)
+        except OSError as cause:
+            raise UserError(
+                f"{folder}: cannot be read ({cause.strerror}); change its permissions "
+                "or take it away"
+            ) from cause
+        for entry in entries:
+            name = prefix + entry.name
+            try:
+                is_folder, status = entry.is_dir(), entry.stat()
+            except OSError:
+                skipped.broken.append(name)
+                continue
+            if _hidden(entry.name):
+                skipped.hidden.append(name)
+            elif is_folder:
+                (links if entry.is_symlink() else folders).append(
+                    (entry.path, f"{name}/")
+                )
+            elif _is_image(name, skipped):
+                found[name] = (status.st_size, status.st_mtime_ns)
+    return Listing(tuple(sorted(found)), found, skipped.sidecars > 0, skipped.notes())
+
+
+def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
+    """The same for a zip file, and each image's name as the zip file writes it.
+
+    Backslashes, as some programs of Windows write them, are taken for ``/``.
+
+    Raises:
+        UserError: images are encrypted, or compressed in a way that Python cannot read.
+    """
+    found: dict[str, tuple[int, int]] = {}
+    written: dict[str, str] = {}
+    skipped = _Skipped()
+    for member in archive.infolist():
+        name = member.filename.replace("\\", "/")
+        if name.endswith("/"):
+            continue
+        if any(_hidden(part) for part in name.split("/")):
+            skipped.hidden.append(name)
+            continue
+        if not _is_image(name, skipped):
+            continue
+        if member.flag_bits & 1:
+            raise UserError(
+                f"{archive.filename}: expected images that can be read, found "
+                f"encrypted ones ({name}); unpack it with its password and give the "
+                "folder"
+            )
+        if member.compress_type not in _ZIP_METHODS:
+            raise UserError(
+                f"{archive.filename}: expected images stored or deflated, found "
+                f"compression method {member.compress_type} ({name}), which Python "
+                "cannot read; unpack it and give the folder"
+            )
+        found[name] = (member.file_size, member.CRC)
+        written[name] = member.filename
+    listing = Listing(
+        tuple(sorted(found)), found, skipped.sidecars > 0, skipped.notes()
+    )
+    return listing, written
+
+
+def classes_of(
+    names: Sequence[str], level: int | None, wanted: Sequence[str] | None, path: str
+) -> tuple[list[str | None], list[str]]:
+    """The class of each image, None where it has none, and notes.
+
+    A class is a folder of the first level. Folders around all of them, as EuroSAT's zip
+    file has one, do not count. Where the classes are known, the first level on which
+    all folders are known is taken.
+
+    Args:
+        names: of the images, with ``/``.
+        level: the level of folders that are the classes, from 1; None: find it.
+        wanted: names of the classes, where they are known.
+        path: for messages.
+
+    Raises:
+        UserError: no image lies so deep; the folders are called train and test.
+    """
+    folders = [name.split("/")[:-1] for name in names]
+    deepest = max(map(len, folders), default=0)
+    if deepest == 0 and level is None:
+        return [None] * len(names), []
+
+    def at(level: int) -> list[str | None]:
+        return [parts[level - 1] if len(parts) >= level else None for parts in folders]
+
+    notes: list[str] = []
+    if level is not None:
+        if not 1 <= level <= deepest:
+            raise UserError(
+                f"{path}: expected a class level from 1 to {deepest}, as deep as its "
+                f"folders are, found {level}"
+            )
+    else:
+        level = _known_level(at, deepest, wanted) or _first_level(at, deepest)
+        if around := {parts[level - 2] for parts in folders if level > 1}:
+            notes.append(f"the classes are the folders in {', '.join(sorted(around))}")
+        _refuse_parts(at(level), path)
+        below = {parts[level] for parts in folders if len(parts) > level}
+        if below:
+            some = ", ".join(sorted(below)[:3]) + (", …" if len(below) > 3 else "")
+            notes.append(
+                f"the classes are the folders of level {level}; those below them "
+                f"({some}) are parts of them; --class-level {level + 1} makes them the "
+                "classes"
+            )
+    classes = at(level)
+    if beside := classes.count(None):
+        notes.append(
+            f"{beside:,} of {len(names):,} images lie in no class folder: they have no "
+            "label and are left out"
+        )
+    return classes, notes
+
+
+def _first_level(at: Callable[[int], list[str | None]], deepest: int) -> int:
+    for level in range(1, deepest + 1):
+        found = at(level)
+        if len(set(found)) > 1:
+            return level
+    return 1
+
+
+def _known_level(
+    at: Callable[[int], list[str | None]], deepest: int, wanted: Sequence[str] | None
+) -> int | None:
+    known = {fold(name) for name in wanted or ()}
+    for level in range(1, deepest + 1):
+        found = {fold(name) for name in at(level) if name is not None}
+        if found and found <= known:
+            return level
+    return None
+
+
+def _refuse_parts(classes: Sequence[str | None], path: str) -> None:
+    found = {name for name in classes if name is not None}
+    if found and {name.casefold() for name in found} <= _PARTS:
+        raise UserError(
+            f"{path}: expected one folder per class, found the parts of a split "
+            f"({', '.join(sorted(found))}); give one of these folders, or --class-level"
+        )
+
+
+class _Skipped:
+    """Counts what is no image."""
+
+    def __init__(self) -> None:
+        self.hidden: list[str] = []
+        self.broken: list[str] = []
+        self.twice: list[str] = []
+        self.others: Counter[str] = Counter()
+        self.sidecars = 0
+
+    def notes(self) -> tuple[str, ...]:
+        parts = []
+        if self.hidden:
+            parts.append(_some("hidden file or folder", self.hidden))
+        if self.broken:
+            parts.append(_some("link that leads nowhere", self.broken))
+        if self.twice:
+            parts.append(_some("link to a folder that was read already", self.twice))
+        if self.others:
+            ends = ", ".join(f"{end} {n:,}" for end, n in self.others.most_common(5))
+            total = sum(self.others.values())
+            parts.append(f"{total:,} that GDAL reads as no image ({ends})")
+        return (f"skipped: {'; '.join(parts)}",) if parts else ()
+
+
+def _some(what: str, names: Sequence[str]) -> str:
+    more = f", … ({len(names):,})" if len(names) > 2 else ""
+    return f"{what}: {', '.join(names[:2])}{more}"
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _HIDDEN
+
+
+def _is_image(name: str, skipped: _Skipped) -> bool:
+    lower = name.lower()
+    if lower.endswith(SIDECARS):
+        skipped.sidecars += 1
+        return False
+    if lower.endswith(suffixes()):
+        return True
+    skipped.others[os.path.splitext(lower)[1] or "without ending"] += 1
+    return False

@@ -1,0 +1,279 @@
+"""What each image file says of itself, and whether a folder of them is of one kind."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.image_files import Listing
+from autoai4eo.data.sensors import canonical
+from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step
+
+FORMAT = 1
+#: From so many images on, their headers are kept in the user's cache.
+KEPT_FROM = 1000
+
+
+@dataclass(frozen=True)
+class Header:
+    """An image file's own metadata; bands without its alpha band.
+
+    Attributes:
+        height, width: in pixels.
+        dtype: of its values, as NumPy calls it; that of its colours where it has a
+            palette.
+        bands: names of the bands, where the file tells all of them, else as many
+            ``None``.
+        alpha: number of the alpha band, from 1; 0 where there is none.
+        palette: whether its values are indices of a table of colours.
+        masked: whether values may be missing: nodata, a mask or an alpha band.
+        units: scale, offset and unit of each band, as the file declares them.
+        pages: whether it has more pages than are read.
+    """
+
+    height: int
+    width: int
+    dtype: str
+    bands: tuple[str | None, ...]
+    alpha: int
+    palette: bool
+    masked: bool
+    units: tuple[tuple[float, float, str], ...]
+    pages: bool
+
+    @property
+    def named(self) -> bool:
+        """Whether the file tells the names of its bands."""
+        return None not in self.bands
+
+    @property
+    def kind(self) -> str:
+        """What its values are, for people."""
+        dtype = np.dtype(self.dtype)
+        if dtype.itemsize == 1:
+            return "8 bits"
+        return "whole numbers" if dtype.kind in "iu" else "fractions"
+
+
+def header_of(image: Any, alpha_is_a_band: bool) -> Header:
+    """Reads the header of an image that rasterio has opened.
+
+    Args:
+        image: open.
+        alpha_is_a_band: takes an alpha band for one more band.
+    """
+    from rasterio.enums import ColorInterp, MaskFlags
+
+    meanings = image.colorinterp
+    palette = image.count == 1 and meanings[0] == ColorInterp.palette
+    told = image.descriptions
+    alpha = 0
+    if not alpha_is_a_band and image.count > 1:
+        for i, meaning in enumerate(meanings):
+            # a band that is called B08 is no mask, whatever its colour is said to be
+            if meaning == ColorInterp.alpha and _is_alpha(told[i]):
+                alpha = i + 1
+    places = [i for i in range(image.count) if i + 1 != alpha]
+    if palette:
+        bands: tuple[str | None, ...] = ("R", "G", "B")
+    else:
+        colours = {
+            ColorInterp.red: "R",
+            ColorInterp.green: "G",
+            ColorInterp.blue: "B",
+            ColorInterp.alpha: "alpha",
+        }
+        bands = tuple(canonical(told[i]) if told[i] else None for i in places)
+        shown = tuple(colours.get(meanings[i]) for i in places)
+        if not any(bands) and image.dtypes[0] == "uint8" and None not in shown:
+            bands = shown
+        if None in bands:
+            bands = (None,) * len(places)
+    flags = [image.mask_flag_enums[i] for i in places]
+    if alpha_is_a_band:  # then GDAL's own mask is that band, not a mask
+        masked = any(value is not None for value in image.nodatavals)
+    else:
+        masked = any(MaskFlags.all_valid not in some for some in flags) or palette
+    return Header(
+        height=image.height,
+        width=image.width,
+        dtype="uint8" if palette else image.dtypes[0],
+        bands=bands,
+        alpha=alpha,
+        palette=palette,
+        masked=masked,
+        units=tuple(
+            (float(image.scales[i]), float(image.offsets[i]), image.units[i] or "")
+            for i in places
+        ),
+        pages=bool(image.subdatasets),
+    )
+
+
+def _is_alpha(description: str | None) -> bool:
+    return not description or description.strip().casefold() in ("alpha", "a")
+
+
+def check_alike(headers: Mapping[str, Header], path: str) -> None:
+    """Refuses images that cannot be samples of one data set.
+
+    Each is held against the first.
+
+    Raises:
+        UserError: unequal size, number or names of bands, type or units; complex
+            numbers; several pages. It names both files.
+    """
+    first_name, first = next(iter(headers.items()))
+
+    def refuse(what: str, expected: str, name: str, found: str, cure: str) -> None:
+        raise UserError(
+            f"{path}: expected all images of one {what}, found {expected} "
+            f"({first_name}) and {found} ({name}); {cure}"
+        )
+
+    checked = set()
+    for name, header in headers.items():
+        if header in checked:
+            continue
+        checked.add(header)
+        if np.dtype(header.dtype).kind not in "biuf":
+            raise UserError(
+                f"{path}: expected images of real numbers, found {header.dtype} "
+                f"({name}); store amplitude or intensity"
+            )
+        if header.pages:
+            raise UserError(
+                f"{path}: expected images with all bands in one page, found a file of "
+                f"several pages ({name}); write its pages as bands"
+            )
+        if _size(header) != _size(first):
+            refuse(
+                "size",
+                _size(first),
+                name,
+                _size(header),
+                "cut or resample them to one size",
+            )
+        if header.named != first.named or set(header.bands) != set(first.bands):
+            refuse(
+                "set of bands",
+                _bands(first),
+                name,
+                _bands(header),
+                "take one of them away, or write the names of the bands into the files",
+            )
+        if len(set(header.bands)) < len(header.bands) and header.named:
+            raise UserError(
+                f"{path}: expected each band once, found {_bands(header)} ({name}); "
+                "correct the names"
+            )
+        if header.kind != first.kind:
+            refuse(
+                "type",
+                f"{first.kind} ({first.dtype})",
+                name,
+                f"{header.kind} ({header.dtype})",
+                "bring them to one type and unit",
+            )
+        units = dict(zip(header.bands, header.units, strict=True))
+        theirs = dict(zip(first.bands, first.units, strict=True))
+        if units != theirs:
+            refuse(
+                "unit",
+                _units(first.units),
+                name,
+                _units(header.units),
+                "bring them to one unit",
+            )
+
+
+def _size(header: Header) -> str:
+    return f"{header.height}×{header.width} with {len(header.bands)} bands"
+
+
+def _bands(header: Header) -> str:
+    return ", ".join(map(str, header.bands)) if header.named else "bands without names"
+
+
+def _units(units: Iterable[tuple[float, float, str]]) -> str:
+    some = sorted(set(units))
+    return " and ".join(
+        f"scale {s:g} and offset {o:g}{f' {unit}' if unit else ''}"
+        for s, o, unit in some
+    )
+
+
+def read_headers(
+    listing: Listing, path: str, read: Callable[[str], Header], variant: str = ""
+) -> dict[str, Header]:
+    """The header of every image, from the user's cache where they are many and known.
+
+    Args:
+        listing: the images.
+        path: of their folder or zip file.
+        read: reads one.
+        variant: of reading, which changes what is found.
+    """
+    if len(listing.names) < KEPT_FROM:
+        return {name: read(name) for name in listing.names}
+    place = os.path.abspath(path) + variant
+    kept = _cache() / f"headers-{sha256(os.fsencode(place)).hexdigest()[:16]}.json"
+    stamp = sha256(
+        repr((FORMAT, place, sorted(listing.stamps.items()))).encode(
+            errors="surrogateescape"
+        )
+    ).hexdigest()
+    known = _load(kept, stamp)
+    if known is None:
+        known = [read(name) for name in listing.names]
+        _keep(kept, stamp, known)
+    return dict(zip(listing.names, known, strict=True))
+
+
+def _cache() -> Path:
+    folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(folder).expanduser() / "autoai4eo"
+
+
+def _load(path: Path, stamp: str) -> list[Header] | None:
+    try:
+        content = json.loads(path.read_text())
+        if content["stamp"] != stamp:
+            return None
+        kinds = [
+            Header(
+                **{
+                    **kind,
+                    "bands": tuple(kind["bands"]),
+                    "units": tuple(tuple(unit) for unit in kind["units"]),
+                }
+            )
+            for kind in content["kinds"]
+        ]
+        return [kinds[i] for i in content["headers"]]
+    except (OSError, ValueError, KeyError, TypeError, IndexError):
+        return None  # they are read again
+
+
+def _keep(path: Path, stamp: str, headers: Sequence[Header]) -> None:
+    kinds = list(dict.fromkeys(headers))
+    number = {kind: i for i, kind in enumerate(kinds)}
+    content = {
+        "stamp": stamp,
+        "kinds": [asdict(kind) for kind in kinds],
+        "headers": [number[header] for header in headers],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with in_one_step(path) as partial:
+            partial.write_text(json.dumps(content))
+    except OSError:
+        pass  # a cache that cannot be written costs seconds, no result
