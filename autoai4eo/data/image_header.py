@@ -34,7 +34,9 @@ class Header:
             ``None``.
         alpha: number of the alpha band, from 1; 0 where there is none.
         palette: whether its values are indices of a table of colours.
-        masked: whether values may be missing: nodata, a mask or an alpha band.
+        missing: how the file tells which values are missing: ``""`` not at all,
+            ``"mask"`` by GDAL's masks (nodata, a mask, an alpha band), ``"nodata"`` by
+            nodata alone, where GDAL would take a band for the mask.
         units: scale, offset and unit of each band, as the file declares them.
         pages: whether it has more pages than are read.
     """
@@ -45,7 +47,7 @@ class Header:
     bands: tuple[str | None, ...]
     alpha: int
     palette: bool
-    masked: bool
+    missing: str
     units: tuple[tuple[float, float, str], ...]
     pages: bool
 
@@ -98,10 +100,12 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
         if None in bands:
             bands = (None,) * len(places)
     flags = [image.mask_flag_enums[i] for i in places]
-    if alpha_is_a_band:  # then GDAL's own mask is that band, not a mask
-        masked = any(value is not None for value in image.nodatavals)
+    if alpha == 0 and any(MaskFlags.alpha in some for some in flags):
+        missing = "nodata" if any(n is not None for n in image.nodatavals) else ""
+    elif palette or any(MaskFlags.all_valid not in some for some in flags):
+        missing = "mask"
     else:
-        masked = any(MaskFlags.all_valid not in some for some in flags) or palette
+        missing = ""
     return Header(
         height=image.height,
         width=image.width,
@@ -109,7 +113,7 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
         bands=bands,
         alpha=alpha,
         palette=palette,
-        masked=masked,
+        missing=missing,
         units=tuple(
             (float(image.scales[i]), float(image.offsets[i]), image.units[i] or "")
             for i in places
@@ -162,6 +166,14 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
                 _size(header),
                 "cut or resample them to one size",
             )
+        if header.kind != first.kind:
+            refuse(
+                "type",
+                f"{first.kind} ({first.dtype})",
+                name,
+                f"{header.kind} ({header.dtype})",
+                "bring them to one type and unit",
+            )
         if header.named != first.named or set(header.bands) != set(first.bands):
             refuse(
                 "set of bands",
@@ -174,14 +186,6 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
             raise UserError(
                 f"{path}: expected each band once, found {_bands(header)} ({name}); "
                 "correct the names"
-            )
-        if header.kind != first.kind:
-            refuse(
-                "type",
-                f"{first.kind} ({first.dtype})",
-                name,
-                f"{header.kind} ({header.dtype})",
-                "bring them to one type and unit",
             )
         units = dict(zip(header.bands, header.units, strict=True))
         theirs = dict(zip(first.bands, first.units, strict=True))

@@ -107,7 +107,7 @@ class ImagesReader:
         self.groups: Mapping[str, np.ndarray] = {}
         with _gdal(self._sidecars):
             self._headers = self._read_headers(listing, bands)
-            more_notes = self._set_up()
+            more_notes = self._set_up(bands)
         self.notes = (*listing.notes, *notes, *more_notes)
 
     @property
@@ -160,15 +160,14 @@ class ImagesReader:
             headers = read_headers(
                 listing, self.path, partial(read, alpha_is_a_band=True), "alpha"
             )
-        self._alpha_is_a_band = takes_alpha
         check_alike(headers, self.path)
         return list(headers.values())
 
-    def _set_up(self) -> list[str]:
+    def _set_up(self, asked: Sequence[str] | None) -> list[str]:
         """Bands, type and the one input, from the headers; gives notes."""
         first = self._headers[0]
         kinds = {np.dtype(header.dtype) for header in self._headers}
-        plain = len(kinds) == 1 and not any(h.masked for h in self._headers)
+        plain = len(kinds) == 1 and not any(h.missing for h in self._headers)
         kind = kinds.pop()
         exact = plain and kind != np.float64
         self._dtype = kind if exact else np.dtype(np.float32)
@@ -187,9 +186,12 @@ class ImagesReader:
                 named=first.named,
             ),
         )
-        if bands == EUROSAT_BANDS and not first.named:
+        given = asked is not None and len(asked) == len(bands)
+        if first.named or given:
+            pass
+        elif bands == EUROSAT_BANDS:
             notes.append(self._check_eurosat())
-        elif not first.named and bands != unknown_bands(len(bands)):
+        elif bands != unknown_bands(len(bands)):
             notes.append(
                 f"{len(bands)} bands without names are taken for "
                 f"{' '.join(b.name for b in bands)}; --bands names them otherwise"
@@ -347,11 +349,10 @@ class ImagesReader:
         self, image: Any, header: Header, numbers: list[int], values: np.ndarray
     ) -> np.ndarray | None:
         """Where an image declares that there is no measurement, as its values."""
-        if not header.masked:
+        if not header.missing:
             return None
-        if not self._alpha_is_a_band:
+        if header.missing == "mask":
             return np.asarray(image.read_masks(numbers) == 0)
-        # a mask of GDAL's would be that band
         nodata = [image.nodatavals[n - 1] for n in numbers]
         told = np.array([np.nan if n is None else n for n in nodata])
         return np.asarray(values == told[:, None, None])

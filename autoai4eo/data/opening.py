@@ -13,8 +13,10 @@ from autoai4eo.data import arrays, images, so2sat
 from autoai4eo.data.cache import CachedReader, worth_keeping
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.reader import Reader
+from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
 
+COLOURS = {"R", "G", "B", "alpha"}
 Bands = Mapping[str, Sequence[str]] | Sequence[str]
 
 # The first that accepts a path opens it; images are tried last.
@@ -135,6 +137,10 @@ def _choose(dataset: Dataset, bands: Bands) -> Dataset:
         by_input = {dataset.inputs[0].name: [str(b) for b in bands]}
     for spec in dataset.inputs:
         names = (by_input or {}).get(spec.name)
-        if names is not None and not spec.named and len(names) == len(spec.bands):
+        if names is None or len(names) != len(spec.bands):
+            continue
+        # a picture's colours may be other bands, if the user says so
+        colours = {b.name for b in spec.bands} <= COLOURS
+        if not spec.named or (colours and not {*map(canonical, names)} <= COLOURS):
             dataset = dataset.name_bands(spec.name, names)
     return dataset.select_bands(by_input or [str(b) for b in bands])

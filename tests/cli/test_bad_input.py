@@ -102,7 +102,7 @@ def test_validation_with_other_bands(refused, tmp_path):
         write(tmp_path / "a.h5"),
         "--val",
         other,
-        message="validation data: expected the inputs of the training data",
+        message="expected a band B02 in sen2, found band1, band2",
     )
 
 

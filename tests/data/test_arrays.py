@@ -98,13 +98,11 @@ def test_bad_arrays():
         open_dataset(X, labels=Y[:5])
     with pytest.raises(UserError, match=r"found float32 of shape \(6, 4\)"):
         open_dataset(X[:, :, 0, 0], labels=Y)
-    with pytest.raises(UserError, match="found one only"):
-        open_dataset(X, labels=np.ones(6, int))
     with pytest.raises(UserError, match="multi-label"):
         open_dataset(X, labels=np.ones((6, 3)))
     with pytest.raises(UserError, match="expected a path, a dataset, an array"):
         open_dataset(3)
-    with pytest.raises(UserError, match="found 2; give class_names"):
+    with pytest.raises(UserError, match=r"found 2 \(a, b\); give class_names"):
         open_dataset(X, labels=np.eye(3)[Y], class_names=["a", "b"])
 
 

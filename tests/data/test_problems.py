@@ -1,6 +1,7 @@
 """Problems are found, counted and said."""
 
 import numpy as np
+import pytest
 
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.problems import find_problems
@@ -8,7 +9,8 @@ from autoai4eo.data.statistics import statistics
 
 
 def problems(dataset, others=None):
-    return find_problems(dataset, statistics(dataset), others)
+    found = find_problems(dataset, statistics(dataset), others)
+    return [("! " if p.serious else "") + str(p) for p in found]
 
 
 def pixels(count=8, seed=0):
@@ -35,12 +37,12 @@ def test_each_problem_has_a_sentence():
     assert found == [
         "1 of 8 label rows are not one-hot (no class at all): these samples are left "
         "out",
-        "image B02: 0.89% of the pixels are NaN; they are replaced by the band's mean",
-        "image B02: 0.89% of the pixels are infinite; they are replaced by the band's "
-        "mean",
+        "image: 0.89% of the values are missing (nodata, masked, NaN or infinite), "
+        "most of B02 (1.79%); the network takes the band's mean for them",
         "image B03 is constant (3): it tells nothing",
         "2 classes have no samples: class 2, class 3",
-        "1 patch is an exact copy of another in the same data",
+        "1 patch is an exact copy of another in the same data: sample 4 = sample 5",
+        "! 1 copy has another class than the other: sample 4 = sample 5",
     ]
 
 
@@ -49,9 +51,11 @@ def test_zero_patches_and_nodata():
     x[2:4] = 0
     found = problems(open_dataset(x, labels=np.arange(8) % 2))
     assert found == [
-        "image: 25.00% of the pixels are nodata",
+        "image: 25.00% of the pixels are exactly 0 in every band: if that means no "
+        "measurement, declare it as nodata or write NaN",
         "image: 2 patches are zero throughout",
-        "1 patch is an exact copy of another in the same data",
+        "1 patch is an exact copy of another in the same data: sample 2 = sample 3",
+        "! 1 copy has another class than the other: sample 2 = sample 3",
     ]
 
 
@@ -62,12 +66,55 @@ def test_copies_across_parts():
     d = open_dataset(x, labels=np.arange(8) % 2)
     found = problems(d, {"validation": open_dataset(other), "testing": d.subset([1])})
     assert found == [
-        "2 patches occur in validation as well: the score there is not one on unseen "
+        "! 2 patches occur in validation as well: the score there is not one on unseen "
         "data",
-        "1 patch occurs in testing as well: the score there is not one on unseen data",
+        "! 1 patch occurs in testing as well: the score there is not one on unseen "
+        "data",
     ]
-    narrower = open_dataset(other[..., :1])
-    assert problems(d, {"validation": narrower}) == []
+    (narrower,) = problems(d, {"validation": open_dataset(other[..., :1])})
+    assert narrower.startswith("! validation has other inputs (image (4, 4, 1))")
+
+
+@pytest.mark.parametrize("fill", [-9999.0, -32768.0, 65535.0])
+def test_fill_that_stands_alone_is_told(fill):
+    x = pixels(40)
+    x[::2, :2, :, 1] = fill
+    found = problems(open_dataset(x, labels=np.arange(40) % 2, bands=["B02", "B08"]))
+    (told,) = [line for line in found if line.startswith("!")]
+    assert f"B08: 25.00% of the values are exactly {fill:g}, far from all" in told
+
+
+def test_a_wide_range_is_no_fill():
+    rng = np.random.default_rng(0)
+    x = rng.lognormal(5, 1.5, (40, 8, 8, 2)).astype(np.float32)
+    np.minimum(x, 3000, out=x)  # saturated, but not far from the others
+    found = problems(open_dataset(x, labels=np.arange(40) % 2))
+    assert not [line for line in found if "exactly" in line]
+
+
+@pytest.mark.parametrize("fill", [0.0, -9999.0])
+@pytest.mark.parametrize("edge", ["top", "right"])
+def test_borders_of_fill_are_told(fill, edge):
+    x = pixels(40)
+    if edge == "top":
+        x[:10, :1] = fill
+    else:
+        x[:10, :, -1:] = fill
+    found = problems(open_dataset(x, labels=np.arange(40) % 2))
+    assert any("25.00% of the patches have an edge of one value" in f for f in found)
+
+
+def test_values_that_cannot_be_are_told():
+    x = pixels(40) * 0.4
+    x[3, 2, 2, 0], x[3, 2, 2, 1] = 7, 60
+    found = problems(open_dataset(x, labels=np.arange(40) % 2, bands=["B02", "VV"]))
+    assert any("B02: values from" in f and "-0.2 to 2" in f for f in found)
+    assert any("VV: values from" in f and "decibel" in f for f in found)
+
+
+def test_one_class_is_serious():
+    found = problems(open_dataset(pixels(), labels=np.ones(8, int)))
+    assert found == ["! there is one class only (class 1): nothing to tell apart"]
 
 
 def test_real_splits_share_nothing(shared):

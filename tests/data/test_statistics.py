@@ -79,7 +79,8 @@ def test_nodata_of_zeros_and_declared(build, tmp_path):
         pixels[3, 3, 1] = -9999
         build.write_image(tmp_path / name / "1.tif", pixels, nodata=-9999)
     found = statistics(open_dataset(tmp_path))["image"]
-    assert found.nodata.tolist() == [0, 1 / 16]
+    assert found.nodata.tolist() == [0.25, 0.25]
+    assert found.nan.tolist() == [0, 1 / 16]  # declared: it is read as missing
     assert found.minimum.tolist() == [0, 0] and found.mean[1] == pytest.approx(
         3.667, 1e-3
     )
