@@ -116,7 +116,7 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
         missing=missing,
         units=tuple(
             (float(image.scales[i]), float(image.offsets[i]), image.units[i] or "")
-            for i in places
+            for i in (places * len(bands) if palette else places)
         ),
         pages=bool(image.subdatasets),
     )
