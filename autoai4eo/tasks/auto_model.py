@@ -579,11 +579,20 @@ def names_of(like: Dataset | None) -> dict[str, Any]:
         return {}
     return {
         "class_names": like.class_names or None,
-        "bands": {spec.name: [b.name for b in spec.bands] for spec in like.inputs},
+        "bands": evaluation.told_bands(
+            {spec.name: [b.name for b in spec.bands] for spec in like.inputs}
+        ),
     }
 
 
 def _check_alike(train: Dataset, validation: Dataset) -> None:
+    missing = {s.name for s in train.inputs} - {s.name for s in validation.inputs}
+    if missing or len(train.inputs) != len(validation.inputs):
+        raise UserError(
+            "validation data: expected the inputs of the training data "
+            f"({', '.join(s.name for s in train.inputs)}), found "
+            f"{', '.join(s.name for s in validation.inputs)}; choose them by name"
+        )
     for told, found in zip(train.inputs, validation.inputs, strict=True):
         if (told.shape, told.bands, told.level) != (
             found.shape,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -10,6 +11,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.errors import UserError
 from autoai4eo.tasks.calibration import expected_calibration_error, reliability
 from autoai4eo.tasks.intervals import intervals
@@ -47,7 +49,9 @@ def open_for(
     """
     names = [node.name for node in model.inputs]
     x = by_input(x, names)
-    known = None if data is None else {s["name"]: s["bands"] for s in data["inputs"]}
+    known = None
+    if data is not None:
+        known = told_bands({s["name"]: s["bands"] for s in data["inputs"]})
     dataset = open_dataset(
         x,
         inputs=names,
@@ -59,6 +63,8 @@ def open_for(
     )
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
+    for note in dataset.notes:
+        warnings.warn(note, stacklevel=3)
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:
             raise UserError(
@@ -72,6 +78,19 @@ def open_for(
             f"network, found {dataset.num_classes}"
         )
     return dataset
+
+
+def told_bands(by_input: Mapping[str, Sequence[str]]) -> dict[str, list[str]] | None:
+    """The names of the bands; None where an input has none, so that places count.
+
+    Args:
+        by_input: names of bands; ``band1``, ``band2``, … where nothing is known.
+    """
+    nameless = any(
+        list(names) == [band.name for band in unknown_bands(len(names))]
+        for names in by_input.values()
+    )
+    return None if nameless else {name: list(b) for name, b in by_input.items()}
 
 
 def by_input(x: Any, names: Sequence[str]) -> Any:

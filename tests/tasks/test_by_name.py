@@ -1,0 +1,107 @@
+"""Data that are judged or predicted are matched to the training data by name."""
+
+import numpy as np
+import pytest
+import rasterio
+import small
+
+import autoai4eo as ae
+from autoai4eo.errors import UserError
+
+pytestmark = [
+    pytest.mark.usefixtures("in_process"),
+    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
+]
+#: The band that is bright in a class.
+BRIGHT = {"Forest": "B02", "Pasture": "B03", "River": "B08"}
+BANDS = ("B02", "B03", "B08")
+
+
+def image(path, bright, bands=BANDS, seed=0):
+    rng = np.random.default_rng(seed)
+    pixels = np.stack([np.full((8, 8), 0.8 if b == bright else 0.1) for b in bands])
+    pixels += rng.normal(0, 0.05, pixels.shape)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=8,
+        width=8,
+        count=len(bands),
+        dtype="float32",
+    ) as file:
+        file.write(pixels.astype("float32"))
+        file.descriptions = bands
+    return path
+
+
+def folder(root, classes, each=12, **how):
+    for name in classes:
+        for i in range(each):
+            image(root / name / f"{i}.tif", BRIGHT.get(name), seed=i, **how)
+    return root
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory, in_process):
+    """A network that tells the three classes apart."""
+    root = tmp_path_factory.mktemp("folders")
+    node = ae.ImageInput("image")
+    head = ae.blocks.PooledHead(pooling="average", dropout=0.0)
+    model = ae.AutoModel(
+        node,
+        head(small.TinyBlock()(node)),
+        directory=root,
+        project_name="run",
+        max_trials=1,
+        seed=0,
+        tuner="random",
+    )
+    model.fit(
+        folder(root / "train", BRIGHT),
+        # other classes, in another order of bands: only River and Forest are there
+        validation_data=folder(root / "val", ["River", "Forest"], bands=BANDS[::-1]),
+        epochs=60,
+        verbose=0,
+    )
+    return model
+
+
+def test_candidates_are_judged_by_the_right_classes(fitted):
+    # by their numbers River would have been Pasture: a kappa of 0 or below
+    assert fitted.trials()["val_cohen_kappa"].max() == 1
+
+
+def test_evaluate_matches_classes_and_bands_by_name(fitted, tmp_path):
+    there = folder(tmp_path / "x", ["Pasture", "River"], bands=BANDS[::-1])
+    scores = fitted.evaluate(there)
+    assert scores["accuracy"] == 1 and scores["absent_classes"] == ["Forest"]
+    assert scores["per_class"]["River"]["support"] == 12
+    assert fitted.evaluate(folder(tmp_path / "y", ["River"]))["accuracy"] == 1
+    assert fitted.evaluate(ae.open_dataset(there))["accuracy"] == 1
+
+
+def test_unknown_classes_are_refused(fitted, tmp_path):
+    there = folder(tmp_path, ["Forest", "Water"])
+    with pytest.raises(
+        UserError, match=r"classes Forest, Pasture, River, found .*Water"
+    ):
+        fitted.evaluate(there)
+    with pytest.raises(UserError, match="unknown: Water"):
+        fitted.evaluate(ae.open_dataset(there))
+
+
+def test_plain_images_are_predicted_in_the_order_of_their_names(fitted, tmp_path):
+    for i, bright in enumerate(("B08", "B02", "B03")):
+        image(tmp_path / f"{i}.tif", bright)
+    assert fitted.predict(tmp_path).tolist() == [2, 0, 1]
+    with pytest.raises(UserError, match="expected labelled samples"):
+        fitted.evaluate(tmp_path)
+
+
+def test_prediction_leaves_no_sample_out(fitted, tmp_path):
+    folder(tmp_path, ["Forest", "River"], each=1)
+    image(tmp_path / "beside.tif", "B03")
+    with pytest.warns(UserWarning, match="1 of 3 images lie in no class"):
+        assert fitted.predict(tmp_path).tolist() == [0, 2, 1]  # Forest, River, beside
