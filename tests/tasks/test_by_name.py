@@ -43,10 +43,7 @@ def folder(root, classes, each=12, **how):
     return root
 
 
-@pytest.fixture(scope="module")
-def fitted(tmp_path_factory, in_process):
-    """A network that tells the three classes apart."""
-    root = tmp_path_factory.mktemp("folders")
+def fit(root, judged_on):
     node = ae.ImageInput("image")
     head = ae.blocks.PooledHead(pooling="average", dropout=0.0)
     model = ae.AutoModel(
@@ -60,17 +57,24 @@ def fitted(tmp_path_factory, in_process):
     )
     model.fit(
         folder(root / "train", BRIGHT),
-        # other classes, in another order of bands: only River and Forest are there
-        validation_data=folder(root / "val", ["River", "Forest"], bands=BANDS[::-1]),
-        epochs=60,
+        # in another order of bands
+        validation_data=folder(root / "val", judged_on, bands=BANDS[::-1]),
+        epochs=40,
         verbose=0,
     )
     return model
 
 
-def test_candidates_are_judged_by_the_right_classes(fitted):
-    # by their numbers River would have been Pasture: a kappa of 0 or below
-    assert fitted.trials()["val_cohen_kappa"].max() == 1
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory, in_process):
+    """A network that tells the three classes apart."""
+    return fit(tmp_path_factory.mktemp("folders"), BRIGHT)
+
+
+def test_candidates_are_judged_by_the_right_classes(tmp_path):
+    model = fit(tmp_path, ["River", "Forest"])
+    # by their numbers River would have been Pasture: a kappa of 0.5 at most
+    assert model.trials()["val_cohen_kappa"].max() == 1
 
 
 def test_evaluate_matches_classes_and_bands_by_name(fitted, tmp_path):
