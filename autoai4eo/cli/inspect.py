@@ -163,7 +163,7 @@ def _show(dataset: Any, found: Any) -> None:
     }
     # of many groups: in how many of them a class is
     spread = {
-        f"{name}s": [
+        f"number of {name}": [
             len(np.unique(dataset.groups[name][dataset.labels == i]))
             for i in range(dataset.num_classes)
         ]

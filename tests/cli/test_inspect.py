@@ -1,0 +1,129 @@
+"""``inspect`` for a data manager: figures, problems, JSON, a picture, exit status."""
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+NAMES = ["forest", "water [1]"]
+
+
+@pytest.fixture
+def write(tmp_path):
+    """Writes a file in So2Sat's layout with a city for each patch."""
+
+    def call(name="a.h5", change=lambda x: x, cities=("Rome", "Oslo"), seed=0):
+        rng = np.random.default_rng(seed)
+        with h5py.File(tmp_path / name, "w") as file:
+            file["sen2"] = change(rng.random((24, 8, 8, 2), dtype=np.float32) * 0.4)
+            file["label"] = np.eye(2)[np.arange(24) % 2]
+            file["city"] = np.array(cities)[np.arange(24) // 2 % len(cities)].tolist()
+            file.attrs["class_names"] = NAMES
+            file.attrs["sen2_bands"] = ["B02", "B08"]
+        return tmp_path / name
+
+    return call
+
+
+def test_clean_data_have_status_0(write, run):
+    result = run("inspect", write())
+    assert (result.status, result.err) == (0, "")
+    for word in ("24 samples", "B08", "water [1]", "city Oslo", "no problems found"):
+        assert word in result.out
+
+
+def test_json_is_whole(write, run):
+    def fill(x):
+        x[::2, :2, :, 1] = -9999
+        x[3, 4, 4, 0] = np.nan
+        return x
+
+    result = run("inspect", write(change=fill), "--json")
+    assert result.status == 2  # fill would make results wrong
+    told = json.loads(result.out)
+    assert told["samples"] == 24 and told["classes"] == dict.fromkeys(NAMES, 12)
+    assert told["groups"]["city"]["Rome"] == dict.fromkeys(NAMES, 6)
+    b02, b08 = told["inputs"]["sen2"]["bands"]
+    assert (b08["fill"], b08["fill_share"], b02["fill"]) == (-9999, 0.125, None)
+    assert b02["nan"] == pytest.approx(1 / (24 * 64))
+    (problem,) = told["problems"]
+    assert "B08: 12.50% of the values are exactly -9999" in problem
+    assert any("values are missing" in note for note in told["notes"])
+
+
+def test_problems_are_told_in_one_line_and_status_2(write, run):
+    first, second = write(), write("b.h5")
+    result = run("inspect", first, second)
+    assert result.status == 2
+    (line,) = result.err.splitlines()
+    assert line.startswith(f"error: {first}: expected data that give right results")
+    assert "24 patches occur in" in line and "24 patches occur in" in result.out
+
+
+def test_copies_with_another_class_are_serious(write, run):
+    def copy(x):
+        x[1] = x[0]
+        return x
+
+    result = run("inspect", write(change=copy))
+    assert result.status == 2 and "sample 0 = sample 1" in result.err
+
+
+def test_many_groups_are_counted(write, run):
+    result = run("inspect", write(cities=[f"C{i}" for i in range(12)]))
+    assert "city C11" in result.out
+    path = write()
+    with h5py.File(path, "r+") as file:
+        file["parent"] = np.arange(24) * 2 // 3
+    result = run("inspect", path)
+    assert "number of parent" in result.out and "parent 5" not in result.out
+
+
+def test_the_picture_shows_patches_of_each_class(write, run, tmp_path):
+    path = tmp_path / "few.png"
+    result = run("inspect", write(), "--png", path)
+    assert result.status == 0 and f"written: {path}" in result.out
+    picture = imread(path)[..., :3]
+    assert picture.shape[1] > 500 and (picture.std(axis=-1) + picture.std()).max() > 0.1
+
+
+def test_a_picture_that_cannot_be_written_is_told(write, run, tmp_path):
+    result = run("inspect", write(), "--png", tmp_path / "none" / "few.png")
+    assert result.status == 2
+    assert "expected a picture that can be written" in result.err
+
+
+def test_plain_images_need_no_labels(run, tmp_path):
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning
+
+    for i in range(3):
+        with (
+            pytest.warns(NotGeoreferencedWarning),
+            rasterio.open(
+                tmp_path / f"{i}.tif",
+                "w",
+                driver="GTiff",
+                height=8,
+                width=8,
+                count=1,
+                dtype="float32",
+            ) as image,
+        ):
+            image.write(np.random.default_rng(i).random((1, 8, 8), dtype=np.float32))
+    result = run("inspect", tmp_path, "--bands", "B08", "--png", tmp_path / "x.png")
+    assert result.status == 0, result.err
+    assert "no labels" in result.out and "B08" in result.out
+
+
+def test_bands_name_what_the_file_does_not(write, run):
+    path = write()
+    with h5py.File(path, "r+") as file:
+        del file.attrs["sen2_bands"]
+    assert "band1" in run("inspect", path).out
+    result = run("inspect", path, "--bands", "sen2=B11,B12")
+    assert "B11" in result.out and "reflectance" in result.out
+    result = run("inspect", path, "--bands", "sen2=B11", "--bands", "B12")
+    assert result.status == 2 and "for each input INPUT=B02" in result.err
