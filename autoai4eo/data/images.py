@@ -30,6 +30,7 @@ from autoai4eo.data.image_files import (
 )
 from autoai4eo.data.image_header import Header, check_alike, header_of, read_headers
 from autoai4eo.data.labels import by_name
+from autoai4eo.data.png import check_png
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.sensors import (
     RGB,
@@ -287,8 +288,9 @@ class ImagesReader:
                 with rasterio.open(f"/vsizip/{inside}") as image:
                     yield image
                 return
-            with self._lock:
-                content = self._open_zip().read(self._written[name])
+            content = self._content(name)
+            if not content:  # MemoryFile would take it for one to be written
+                raise OSError("the file is empty")
             with MemoryFile(content) as memory, memory.open() as image:
                 yield image
         except UserError:
@@ -309,6 +311,13 @@ class ImagesReader:
                 f"({lines[0] if lines else type(cause).__name__}); repair or remove it"
             ) from cause
 
+    def _content(self, name: str) -> bytes:
+        """The bytes of one file."""
+        if not self._written:
+            return Path(self.path, name).read_bytes()
+        with self._lock:
+            return self._open_zip().read(self._written[name])
+
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """See `Reader.read`. Missing values are NaN.
 
@@ -326,6 +335,8 @@ class ImagesReader:
         """One image (height, width, bands), bands in the order of the first image."""
         name, header, first = self.names[row], self._headers[row], self._headers[0]
         with self._image(name) as image:
+            if image.driver == "PNG":
+                check_png(self._content(name))
             if (image.height, image.width) != (header.height, header.width):
                 raise UserError(
                     f"{self.path}: expected {name} as it was on opening, found another "
@@ -352,7 +363,10 @@ class ImagesReader:
         if not header.missing:
             return None
         if header.missing == "mask":
-            return np.asarray(image.read_masks(numbers) == 0)
+            missing = image.read_masks(numbers) == 0
+            if header.alpha:  # a declared nodata value would shadow it
+                missing |= image.read(header.alpha) == 0
+            return np.asarray(missing)
         nodata = [image.nodatavals[n - 1] for n in numbers]
         told = np.array([np.nan if n is None else n for n in nodata])
         return np.asarray(values == told[:, None, None])
@@ -405,7 +419,7 @@ def _gdal(sidecars: bool) -> Iterator[None]:
     What libjpeg warns of is an error: a JPEG that is cut off would be read as grey.
     """
     import rasterio
-    from rasterio.errors import NotGeoreferencedWarning
+    from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning
 
     alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
     with (
@@ -415,6 +429,7 @@ def _gdal(sidecars: bool) -> Iterator[None]:
         ),
     ):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        warnings.simplefilter("ignore", NodataShadowWarning)
         yield
 
 

@@ -240,6 +240,16 @@ def test_alpha_is_a_mask_and_no_band(build, tmp_path):
     np.testing.assert_array_equal(taken.read([0])["image"][0], pixels)
 
 
+def test_nodata_does_not_shadow_alpha(build, tmp_path):
+    pixels = dark(7, bands=4)
+    pixels[..., 3] = 255
+    pixels[0, 0, 3] = 0
+    pixels[1, 1, :3] = 99
+    two(build, tmp_path, pixels, pixels, {"nodata": 99}, {"nodata": 99})
+    read = open_dataset(tmp_path).read([0])["image"][0]
+    assert np.isnan(read[[0, 1], [0, 1]]).all() and np.isnan(read).sum() == 6
+
+
 def test_alpha_that_holds_a_measurement_is_refused_and_can_be_named(build, tmp_path):
     # GDAL declares the fourth of four bands of 8 bits to be alpha
     pixels = np.random.default_rng(0).integers(1, 250, (8, 8, 4), np.uint8)

@@ -78,7 +78,7 @@ def test_missing_pixels_become_the_bands_mean_and_are_told(tmp_path):
     pixels[0, 0, 0, 1] = np.nan
     pixels[1, :, :, 0] = np.inf
     model = small.model(tmp_path, max_trials=1)
-    with pytest.warns(UserWarning, match=r"sen2: 0.\d+% of the values are NaN"):
+    with pytest.warns(UserWarning, match=r"sen2: 0.\d+% of the values are missing"):
         model.fit(
             pixels,
             DATA.labels,
