@@ -7,28 +7,18 @@ is read as NaN.
 
 from __future__ import annotations
 
-import lzma
-import os
-import threading
 import warnings
 import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.image_files import (
-    Listing,
-    classes_of,
-    list_folder,
-    list_zip,
-    suffixes,
-)
+from autoai4eo.data.image_files import Listing, classes_of, suffixes
 from autoai4eo.data.image_header import Header, check_alike, header_of, read_headers
+from autoai4eo.data.image_store import ImageStore
 from autoai4eo.data.labels import by_name
 from autoai4eo.data.png import check_png
 from autoai4eo.data.reader import InputSpec
@@ -90,13 +80,9 @@ class ImagesReader:
         class_level: int | None = None,
     ) -> None:
         self.path = str(path)
-        self._zip: zipfile.ZipFile | None = None
-        self._opened_by = 0
-        self._lock = threading.Lock()
-        self._written: dict[str, str] = {}
-        listing = self._list(path)
+        self._store = ImageStore(path)
+        listing = self._store.list()
         self.names: Sequence[str] = listing.names
-        self._sidecars = listing.sidecars
         if not self.names:
             more = f" ({'; '.join(listing.notes)})" if listing.notes else ""
             raise UserError(
@@ -106,7 +92,7 @@ class ImagesReader:
         found, notes = classes_of(self.names, class_level, class_names, self.path)
         self.labels, self.class_names = _labels(found, class_names, self.path)
         self.groups: Mapping[str, np.ndarray] = {}
-        with _gdal(self._sidecars):
+        with self._store.gdal():
             self._headers = self._read_headers(listing, bands)
             more_notes = self._set_up(bands)
         self.notes = (*listing.notes, *notes, *more_notes)
@@ -116,36 +102,11 @@ class ImagesReader:
         """See `Reader`."""
         return self._dtype.itemsize
 
-    def _list(self, path: Path) -> Listing:
-        if path.is_dir():
-            return list_folder(path)
-        listing, self._written = list_zip(self._open_zip())
-        return listing
-
-    def _open_zip(self) -> zipfile.ZipFile:
-        if self._zip is None or self._opened_by != os.getpid():
-            try:
-                self._zip = zipfile.ZipFile(self.path)
-            except (OSError, zipfile.BadZipFile) as cause:
-                raise UserError(
-                    f"{self.path}: expected a whole zip file, found one that is cut "
-                    f"off or damaged ({cause}); copy it again"
-                ) from cause
-            self._opened_by = os.getpid()
-        return self._zip
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_zip": None, "_lock": None}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.Lock()
-
     def _read_headers(
         self, listing: Listing, bands: Sequence[str] | None
     ) -> list[Header]:
         def read(name: str, alpha_is_a_band: bool) -> Header:
-            with self._image(name) as image:
+            with self._store.open(name) as image:
                 return header_of(image, alpha_is_a_band)
 
         headers: dict[str, Header] = {}
@@ -162,7 +123,8 @@ class ImagesReader:
                 listing, self.path, partial(read, alpha_is_a_band=True), "alpha"
             )
         check_alike(headers, self.path)
-        return list(headers.values())
+        kinds: dict[Header, Header] = {}  # few, which a copy for a worker has once
+        return [kinds.setdefault(header, header) for header in headers.values()]
 
     def _set_up(self, asked: Sequence[str] | None) -> list[str]:
         """Bands, type and the one input, from the headers; gives notes."""
@@ -260,7 +222,7 @@ class ImagesReader:
             header = self._headers[row]
             if not header.alpha or np.dtype(header.dtype).kind not in "iu":
                 continue
-            with self._image(self.names[row]) as image:
+            with self._store.open(self.names[row]) as image:
                 values = image.read(header.alpha)
             between = (values > 0) & (values < np.iinfo(header.dtype).max)
             if between.mean() > _MOSTLY:
@@ -272,52 +234,6 @@ class ImagesReader:
                     "for a band (--bands R,G,B,B08), or write the files without it"
                 )
 
-    @contextmanager
-    def _image(self, name: str) -> Iterator[Any]:
-        """Open one image with rasterio."""
-        import rasterio
-        from rasterio.io import MemoryFile
-
-        try:
-            if not self._written:
-                with rasterio.open(os.path.join(self.path, name)) as image:
-                    yield image
-                return
-            if self._sidecars:  # GDAL finds them beside the image only
-                inside = f"{{{os.path.abspath(self.path)}}}/{self._written[name]}"
-                with rasterio.open(f"/vsizip/{inside}") as image:
-                    yield image
-                return
-            content = self._content(name)
-            if not content:  # MemoryFile would take it for one to be written
-                raise OSError("the file is empty")
-            with MemoryFile(content) as memory, memory.open() as image:
-                yield image
-        except UserError:
-            raise
-        except (
-            rasterio.errors.RasterioError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            lzma.LZMAError,
-            NotImplementedError,  # how a zip file may be packed
-            UnicodeError,  # a name that is not UTF-8
-            OSError,
-        ) as cause:
-            lines = str(cause.__cause__ or cause).splitlines()
-            raise UserError(
-                f"{self.path}: cannot read the image {name} "
-                f"({lines[0] if lines else type(cause).__name__}); repair or remove it"
-            ) from cause
-
-    def _content(self, name: str) -> bytes:
-        """The bytes of one file."""
-        if not self._written:
-            return Path(self.path, name).read_bytes()
-        with self._lock:
-            return self._open_zip().read(self._written[name])
-
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """See `Reader.read`. Missing values are NaN.
 
@@ -326,7 +242,7 @@ class ImagesReader:
         """
         spec = self.inputs[0]
         pixels = np.empty((len(rows), *spec.shape), self._dtype)
-        with _gdal(self._sidecars):
+        with self._store.gdal():
             for i, row in enumerate(rows):
                 pixels[i] = self._pixels(int(row))
         return {spec.name: pixels}
@@ -334,9 +250,9 @@ class ImagesReader:
     def _pixels(self, row: int) -> np.ndarray:
         """One image (height, width, bands), bands in the order of the first image."""
         name, header, first = self.names[row], self._headers[row], self._headers[0]
-        with self._image(name) as image:
+        with self._store.open(name) as image:
             if image.driver == "PNG":
-                check_png(self._content(name))
+                check_png(self._store.content(name))
             if (image.height, image.width) != (header.height, header.width):
                 raise UserError(
                     f"{self.path}: expected {name} as it was on opening, found another "
@@ -376,9 +292,9 @@ class ImagesReader:
         from rasterio.warp import transform
 
         centres = np.empty((len(self.names), 2))
-        with _gdal(self._sidecars):
+        with self._store.gdal():
             for i, name in enumerate(self.names):
-                with self._image(name) as image:
+                with self._store.open(name) as image:
                     if image.crs is None:
                         return None
                     west, south, east, north = image.bounds
@@ -410,27 +326,6 @@ def _colours(image: Any, dtype: np.dtype) -> np.ndarray:
         missing = (colours[indices, 3] == 0) | (image.read_masks(1) == 0)
         values[missing] = np.nan
     return np.moveaxis(values, -1, 0)
-
-
-@contextmanager
-def _gdal(sidecars: bool) -> Iterator[None]:
-    """GDAL set for many small files, and quiet about pictures without a place.
-
-    What libjpeg warns of is an error: a JPEG that is cut off would be read as grey.
-    """
-    import rasterio
-    from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning
-
-    alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
-    with (
-        warnings.catch_warnings(),
-        rasterio.Env(
-            GDAL_ERROR_ON_LIBJPEG_WARNING="YES", **({} if sidecars else alone)
-        ),
-    ):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        warnings.simplefilter("ignore", NodataShadowWarning)
-        yield
 
 
 def _band(name: str, kind: str) -> Band:

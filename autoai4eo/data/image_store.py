@@ -1,0 +1,135 @@
+"""Where images lie, a folder or a zip file, and how GDAL opens one of them."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import threading
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.data.image_files import Listing, list_folder, list_zip
+from autoai4eo.errors import UserError
+
+
+class ImageStore:
+    """The images of a folder or a zip file; a copy in another process opens it anew.
+
+    Attributes:
+        path: of the folder or zip file.
+        sidecars: whether masks and the like lie beside the images.
+
+    Raises:
+        UserError: a zip file that cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self._zip: zipfile.ZipFile | None = None
+        self._opened_by = 0
+        self._lock = threading.Lock()
+        self._written: dict[str, str] | None = None
+        self.sidecars = False
+
+    def list(self) -> Listing:
+        """See `list_folder`."""
+        if os.path.isdir(self.path):
+            listing = list_folder(Path(self.path))
+        else:
+            listing, self._written = list_zip(self._open_zip())
+        self.sidecars = listing.sidecars
+        return listing
+
+    @contextmanager
+    def gdal(self) -> Iterator[None]:
+        """GDAL set for many small files, and quiet about pictures without a place.
+
+        What libjpeg warns of is an error: a JPEG that is cut off would be read as grey.
+        """
+        import rasterio
+        from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning
+
+        alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+        with (
+            warnings.catch_warnings(),
+            rasterio.Env(
+                GDAL_ERROR_ON_LIBJPEG_WARNING="YES", **({} if self.sidecars else alone)
+            ),
+        ):
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            warnings.simplefilter("ignore", NodataShadowWarning)
+            yield
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[Any]:
+        """Opens one image with rasterio, inside of `gdal`.
+
+        Raises:
+            UserError: it cannot be read, here or by what is done with it.
+        """
+        import rasterio
+        from rasterio.io import MemoryFile
+
+        try:
+            if self._written is None:
+                with rasterio.open(os.path.join(self.path, name)) as image:
+                    yield image
+                return
+            if self.sidecars:  # GDAL finds them beside the image only
+                inside = f"{{{os.path.abspath(self.path)}}}/{self._written[name]}"
+                with rasterio.open(f"/vsizip/{inside}") as image:
+                    yield image
+                return
+            content = self.content(name)
+            if not content:  # MemoryFile would take it for one to be written
+                raise OSError("the file is empty")
+            with MemoryFile(content) as memory, memory.open() as image:
+                yield image
+        except UserError:
+            raise
+        except (
+            rasterio.errors.RasterioError,
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            lzma.LZMAError,
+            NotImplementedError,  # how a zip file may be packed
+            UnicodeError,  # a name that is not UTF-8
+            OSError,
+        ) as cause:
+            lines = str(cause.__cause__ or cause).splitlines()
+            raise UserError(
+                f"{self.path}: cannot read the image {name} "
+                f"({lines[0] if lines else type(cause).__name__}); repair or remove it"
+            ) from cause
+
+    def content(self, name: str) -> bytes:
+        """The bytes of one file."""
+        if self._written is None:
+            return Path(self.path, name).read_bytes()
+        with self._lock:
+            return self._open_zip().read(self._written[name])
+
+    def _open_zip(self) -> zipfile.ZipFile:
+        if self._zip is None or self._opened_by != os.getpid():
+            try:
+                self._zip = zipfile.ZipFile(self.path)
+            except (OSError, zipfile.BadZipFile) as cause:
+                raise UserError(
+                    f"{self.path}: expected a whole zip file, found one that is cut "
+                    f"off or damaged ({cause}); copy it again"
+                ) from cause
+            self._opened_by = os.getpid()
+        return self._zip
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_zip": None, "_lock": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._lock = threading.Lock()
