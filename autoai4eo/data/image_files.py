@@ -142,7 +142,11 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
 
 
 def classes_of(
-    names: Sequence[str], level: int | None, wanted: Sequence[str] | None, path: str
+    names: Sequence[str],
+    level: int | None,
+    wanted: Sequence[str] | None,
+    path: str,
+    zipped: bool,
 ) -> tuple[list[str | None], list[str]]:
     """The class of each image, None where it has none, and notes.
 
@@ -155,6 +159,7 @@ def classes_of(
         level: the level of folders that are the classes, from 1; None: find it.
         wanted: names of the classes, where they are known.
         path: for messages.
+        zipped: whether it is a zip file, where a folder around all is usual.
 
     Raises:
         UserError: no image lies so deep; the folders are called train and test.
@@ -176,7 +181,8 @@ def classes_of(
             )
     else:
         level = _known_level(at, deepest, wanted) or _first_level(at, deepest)
-        if around := {parts[level - 2] for parts in folders if level > 1}:
+        around = {parts[level - 2] for parts in folders if level > 1}
+        if around and not zipped:
             notes.append(f"the classes are the folders in {', '.join(sorted(around))}")
         _refuse_parts(at(level), path)
         below = {parts[level] for parts in folders if len(parts) > level}

@@ -89,7 +89,9 @@ class ImagesReader:
                 f"{path}: expected images ({', '.join(suffixes())}) in one folder per "
                 f"class, found none{more}"
             )
-        found, notes = classes_of(self.names, class_level, class_names, self.path)
+        found, notes = classes_of(
+            self.names, class_level, class_names, self.path, not path.is_dir()
+        )
         self.labels, self.class_names = _labels(found, class_names, self.path)
         self.groups: Mapping[str, np.ndarray] = {}
         with self._store.gdal():
