@@ -31,9 +31,23 @@ def map(
         typer.Option(help="B02,B03,…: the scene's bands in their order."),
     ] = None,
     scale: Annotated[
-        float, typer.Option(help="Value = digital number × scale + offset.")
-    ] = 1.0,
+        str,
+        typer.Option(
+            metavar="NUMBER|tags",
+            help="Value = digital number × scale + offset; tags: each band's own.",
+        ),
+    ] = "1",
     offset: Annotated[float, typer.Option(help="See --scale.")] = 0.0,
+    like: Annotated[
+        Path | None,
+        typer.Option(help="A raster whose grid the map takes, not the finest file's."),
+    ] = None,
+    mask_clouds: Annotated[
+        bool,
+        typer.Option(
+            "--mask-clouds", help="Cloud and snow of the bands SCL or QA60 are nodata."
+        ),
+    ] = False,
     stride: Annotated[
         int | None,
         typer.Option(help="Pixels to a cell. By default the model's map step, or 10."),
@@ -89,6 +103,8 @@ def map(
         bands=None if bands is None else bands.split(","),
         scale=scale,
         offset=offset,
+        like=like,
+        mask_clouds=mask_clouds,
         stride=stride,
         seasons=[files.split(",") for files in season or ()],
         probabilities=probabilities,

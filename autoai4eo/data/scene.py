@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
+import math
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,70 +12,81 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.scene_files import band_in, has_offset, level_in, scene_files
-from autoai4eo.data.sensors import band, canonical
+from autoai4eo.data.scene_grid import Grid, finest
+from autoai4eo.data.scene_masks import (
+    QUALITY,
+    SENSED,
+    alpha_bands,
+    scene_band,
+    unusable,
+)
+from autoai4eo.data.scene_rasters import Rasters, Slot, told
+from autoai4eo.data.scene_units import RADAR
+from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 
-RADAR = ("decibel", "intensity", "complex", "covariance")
-_PLACES, _SIZE = 4, 64  # 4 × 4 windows of so many pixels are looked at on opening
+TAGS = "tags"
+_PLACES, _SIZE = 4, 64  # 4 × 4 windows of so many pixels are looked at
 
 
 @dataclass(frozen=True)
-class Grid:
-    """Where pixels lie: ``transform`` is from (column, row) to coordinates."""
+class Sample:
+    """What 16 small windows of a scene hold.
 
-    crs: Any
-    transform: Any
-    height: int
-    width: int
+    Attributes:
+        raw: by band, values as they are stored, (n,), finite.
+        read: the same with scale and offset.
+        zero: by band, the share of pixels, 0 to 1, that have no data because they are
+            0.
+        unusable: by band, the share that SCL or QA60 leaves out.
+        clouds: the share of pixels that SCL or QA60 calls cloud or snow.
+    """
 
-    def holds(self, source: Any) -> bool:
-        """Whether a file's pixels are these, to a hundredth of one."""
-        size = (source.height, source.width) == (self.height, self.width)
-        if not size or source.crs != self.crs:
-            return False
-        there = np.array(source.transform).reshape(3, 3)
-        here = np.array(self.transform).reshape(3, 3)
-        corners = np.array([[0, 0, 1], [self.width, 0, 1], [0, self.height, 1]]).T
-        off = np.linalg.solve(here, there @ corners) - corners
-        return self.crs is None or bool(np.abs(off).max() < 0.01)
-
-    def coarser(self, stride: int) -> Grid:
-        """The grid of cells of `stride` × `stride` pixels that covers this one."""
-        t = self.transform
-        columns, rows = (t.a * stride, t.d * stride), (t.b * stride, t.e * stride)
-        return Grid(
-            self.crs,
-            type(t)(columns[0], rows[0], t.c, columns[1], rows[1], t.f),
-            -(-self.height // stride),
-            -(-self.width // stride),
-        )
+    raw: Mapping[str, np.ndarray]
+    read: Mapping[str, np.ndarray]
+    zero: Mapping[str, float]
+    unusable: Mapping[str, float]
+    clouds: float
 
 
 class Scene:
-    """Bands on one grid, that of the finest of the files; a context manager.
+    """Bands on one grid; a context manager.
 
-    Files of other resolutions or projections are resampled to it (bilinear) where and
-    when they are read. In reflectance that is stored in whole numbers without a nodata
-    value 0 means that there are no data, as ESA writes Sentinel-2.
+    The grid is that of the file with the smallest pixels in metres (see `finest`), or
+    `grid`. Files of other resolutions or projections are resampled to it (bilinear,
+    classes by nearest neighbour) where and when they are read.
+
+    No data are: declared nodata values, band by band; what masks and alpha bands leave
+    out; 0 in reflectance that is stored in whole numbers without a nodata value, as ESA
+    writes Sentinel-2; pixels that are exactly 0 in all reflectance bands that are read,
+    in any file; in reflectance, the classes 0 and 1 of a band ``SCL``, and with
+    `mask_clouds` what ``SCL`` or ``QA60`` call cloud or snow.
 
     Attributes:
         bands: names, in the order of the files.
         grid: of the pixels.
         level: ``"L1C"`` or ``"L2A"`` where file names or tags tell it.
-        notes: sentences about what looks wrong.
+        files: all files that are read, masks and the sources of VRTs among them.
+        units: by band, scale and offset that are applied.
+        tags: by band, scale and offset that its file tells, where it does.
+        offset_is_due: whether it is a product whose digital numbers are 1,000 too high,
+            and no offset is applied.
 
     Args:
         paths: files of one or more bands, VRTs, or folders of band files (SAFE).
         bands: names of the files' bands in their order, where the files do not tell
-            them in their descriptions or names.
+            them in their descriptions or names; alpha bands need none.
         scale, offset: a pixel's value is its digital number × scale + offset; bands of
-            a radar are left as they are.
+            a radar and classes are left as they are. The scale ``"tags"`` takes scale
+            and offset of each band from its file's tags, of a radar as well.
         grid: another one than that of the finest file.
+        mask_clouds: clouds and snow are pixels without data.
         allow_no_crs: takes files without a coordinate reference system.
 
     Raises:
         UserError: files that are missing, cannot be read or tell no bands; the same
-            band twice; no coordinate reference system.
+            band twice; no coordinate reference system; a scale that is none, or no tags
+            where they are wanted; clouds are to be masked without SCL or QA60.
     """
 
     def __init__(
@@ -83,34 +94,43 @@ class Scene:
         paths: str | Path | Sequence[str | Path],
         bands: Sequence[str] | None = None,
         *,
-        scale: float = 1.0,
+        scale: float | str = 1.0,
         offset: float = 0.0,
         grid: Grid | None = None,
+        mask_clouds: bool = False,
         allow_no_crs: bool = False,
     ) -> None:
         given = [paths] if isinstance(paths, str | Path) else list(paths)
         self.paths = scene_files([Path(path) for path in given])
-        self._scale, self._offset = scale, offset
-        self._medians: dict[str, float] = {}
+        self._samples: dict[tuple[str, ...], Sample] = {}
         self._open = ExitStack()
         try:
             sources = [self._opened(path) for path in self.paths]
+            named = {Path(file) for source in sources for file in source.files}
+            self.files = sorted(file for file in named if file.is_file())
             self.level = level_in(
                 text
                 for path, source in zip(self.paths, sources, strict=True)
                 for text in (*path.absolute().parts, *source.tags().values())
             )
-            self._where = self._places(sources, bands)
-            self.bands = tuple(self._where)
-            self.grid = grid or self._finest(sources, allow_no_crs)
-            self._zero_is_none = [
-                self._without_nodata(i, source) for i, source in enumerate(sources)
-            ]
-            self._sources = [
-                self._on_grid(source, zero)
-                for source, zero in zip(sources, self._zero_is_none, strict=True)
-            ]
-            self.notes = self._doubts(sources)
+            self._slots = self._named(sources, bands)
+            self.bands = tuple(self._slots)
+            self.tags = _tags(self._slots)
+            self.units = self._units(scale, offset)
+            self.offset_is_due = scale != TAGS and not offset and self._has_offset()
+            self._clouds = mask_clouds
+            self._quality = [name for name in QUALITY if name in self._slots]
+            if mask_clouds and not self._quality:
+                raise UserError(
+                    f"{self}: expected a band {' or '.join(QUALITY)} to mask clouds by,"
+                    f" found {', '.join(self.bands)}; add its file, or leave "
+                    "--mask-clouds out"
+                )
+            if not allow_no_crs:
+                for path, source in zip(self.paths, sources, strict=True):
+                    _check_crs(path, source)
+            self.grid = grid or self._finest()
+            self._groups = self._on_grids()
         except BaseException:
             self._open.close()
             raise
@@ -132,7 +152,7 @@ class Scene:
             UserError: bands are missing; both sides are listed.
         """
         wanted = [name for names in inputs.values() for name in names]
-        missing = [name for name in wanted if name not in self._where]
+        missing = [name for name in wanted if name not in self._slots]
         if missing:
             raise UserError(
                 f"{self}: expected the bands {', '.join(wanted)} of the network, found "
@@ -174,172 +194,298 @@ class Scene:
         )
         place = np.ix_(rows - first_row, columns - first_column)
         names = list(dict.fromkeys(n for some in inputs.values() for n in some))
-        values = dict(zip(names, self._read(names, window), strict=True))
+        values = self._read(names, window)
         pixels, valid = {}, np.ones((height, width), bool)
         for name, some in inputs.items():
-            together = np.ma.stack([values[n] for n in some], axis=-1)
-            empty = np.ma.getmaskarray(together) | ~np.isfinite(together.data)
+            together = np.stack([values[n] for n in some], axis=-1)
+            empty = np.isnan(together)
             valid &= ~empty.all(axis=-1)[place]
-            filled = together.data
             if empty.any():
-                filled = np.where(empty, np.float32(self.medians(some)), filled)
-            pixels[name] = np.ascontiguousarray(filled[place])
+                medians = self.medians(names).astype(np.float32)
+                mine = medians[[names.index(n) for n in some]]
+                together = np.where(empty, mine, together)
+            pixels[name] = np.ascontiguousarray(together[place])
         inside_rows = (np.arange(height) + top == rows)[:, None]
         inside_columns = np.arange(width) + left == columns
         return pixels, valid & inside_rows & inside_columns
 
     def medians(self, names: Sequence[str]) -> np.ndarray:
         """The median of each band over 16 small windows, float64; 0 where no data."""
-        new = [name for name in names if name not in self._medians]
-        if new:
-            self._medians.update(zip(new, self._sampled_medians(new), strict=True))
-        return np.array([self._medians[name] for name in names])
+        read = self.sample(names).read
+        return np.array([np.median(v) if len(v) else 0.0 for v in read.values()])
 
-    def _sampled_medians(self, names: Sequence[str]) -> list[float]:
-        found: list[list[np.ndarray]] = [[] for _ in names]
+    def sample(self, names: Sequence[str]) -> Sample:
+        """The values of some bands in 16 small windows, evenly spread."""
+        key = tuple(names)
+        if key not in self._samples:
+            self._samples[key] = self._sampled(key)
+        return self._samples[key]
+
+    def notes(self, names: Sequence[str]) -> list[str]:
+        """Sentences on what was taken for nodata where these bands are read."""
+        sample, found = self.sample(names), []
+        by = " and ".join(self._quality)
+        of = "of the pixels in 16 windows spread over the scene"
+        for shares, text in (
+            (sample.zero, "0 is taken for nodata, which is not declared, in"),
+            (sample.unusable, f"{by} leave out"),
+        ):
+            each = ", ".join(f"{n} {share:.1%}" for n, share in shares.items() if share)
+            if each:
+                found.append(f"{self}: {text} {each} {of}")
+        if sample.clouds and not self._clouds:
+            found.append(
+                f"{self}: {by} call {sample.clouds:.1%} {of} cloud or snow, and they "
+                "are mapped as the rest is; --mask-clouds leaves them out"
+            )
+        return found
+
+    def _sampled(self, names: Sequence[str]) -> Sample:
+        raw: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        zero, bad = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
         height, width = self.grid.height, self.grid.width
+        cloudy = 0.0
         for row in np.linspace(0, max(0, height - _SIZE), _PLACES).astype(int):
             for column in np.linspace(0, max(0, width - _SIZE), _PLACES).astype(int):
                 window = (
-                    (row, min(row + _SIZE, height)),
-                    (column, min(column + _SIZE, width)),
+                    (int(row), int(min(row + _SIZE, height))),
+                    (int(column), int(min(column + _SIZE, width))),
                 )
-                for kept, values in zip(found, self._read(names, window), strict=True):
-                    there = values.compressed()
-                    kept.append(there[np.isfinite(there)])
-        merged = [np.concatenate(kept) for kept in found]
-        return [float(np.median(v)) if len(v) else 0.0 for v in merged]
+                values, zeros = self._stored(names, window)
+                without, clouds = self._quality_masks(window)
+                cloudy += float((clouds & ~without).mean()) / _PLACES**2
+                without |= clouds & self._clouds
+                for name, one in values.items():
+                    zero[name] += float(zeros[name].mean()) / _PLACES**2
+                    there = ~np.isnan(one)
+                    if band(name).quantity == "reflectance":
+                        bad[name] += float((there & without).mean()) / _PLACES**2
+                        there &= ~without
+                    raw[name].append(one[there])
+        merged = {name: np.concatenate(kept) for name, kept in raw.items()}
+        return Sample(merged, self._scaled(merged), zero, bad, cloudy)
 
     def _opened(self, path: Path) -> Any:
         import rasterio
 
-        with _told(path):
+        with told(path):
             return self._open.enter_context(rasterio.open(path))
 
-    def _places(
+    def _named(
         self, sources: Sequence[Any], names: Sequence[str] | None
-    ) -> dict[str, tuple[int, int]]:
-        """By band: which source it lies in, and its number there, from 1."""
-        slots = [(i, n) for i, source in enumerate(sources) for n in source.indexes]
+    ) -> dict[str, Slot]:
+        """Where each band lies, but for alpha bands."""
+        slots = [
+            Slot(path, source, index)
+            for path, source in zip(self.paths, sources, strict=True)
+            for index in source.indexes
+        ]
+        pixels = [s for s in slots if s.number not in alpha_bands(s.source)]
         if names is None:
             names = [
                 name
                 for path, source in zip(self.paths, sources, strict=True)
-                for name in self._told_names(path, source)
+                for name in _told_names(path, source)
             ]
-        elif len(names) != len(slots):
+        elif len(names) == len(slots):
+            # an alpha band was named as well, or a band is not one that a writer says
+            kept = [
+                (name, slot)
+                for name, slot in zip(names, slots, strict=True)
+                if slot in pixels or scene_band(name) in SENSED
+            ]
+            names, pixels = [name for name, _ in kept], [slot for _, slot in kept]
+        elif len(names) != len(pixels):
             raise UserError(
-                f"{self}: expected one name for each of its {len(slots)} bands, found "
+                f"{self}: expected one name for each of its {len(pixels)} bands, found "
                 f"{len(names)} ({', '.join(names)}); give --bands in the order of the "
                 "file"
             )
-        found: dict[str, tuple[int, int]] = {}
-        for name, slot in zip(map(canonical, names), slots, strict=True):
+        found: dict[str, Slot] = {}
+        for name, slot in zip(map(scene_band, names), pixels, strict=True):
             if name in found:
                 raise UserError(
                     f"{self}: expected each band once, found {name} in "
-                    f"{self.paths[found[name][0]].name} and "
-                    f"{self.paths[slot[0]].name}; leave one out"
+                    f"{found[name].path.name} and {slot.path.name}; leave one out"
                 )
             found[name] = slot
         return found
 
-    def _told_names(self, path: Path, source: Any) -> list[str]:
-        if all(source.descriptions):
-            return list(source.descriptions)
-        if source.count == 1 and (name := band_in(path)):
-            return [name]
-        told = sum(map(bool, source.descriptions))
-        raise UserError(
-            f"{path}: expected a description of each of its {source.count} bands, "
-            f"found {told}; name them in their order with --bands B02,B03,…"
-        )
-
-    def _finest(self, sources: Sequence[Any], allow_no_crs: bool) -> Grid:
-        for path, source in zip(self.paths, sources, strict=True):
-            if source.crs is None and not allow_no_crs:
+    def _units(self, scale: float | str, offset: float) -> dict[str, tuple[float, ...]]:
+        """By band, scale and offset that are applied."""
+        if scale == TAGS:
+            if offset:
                 raise UserError(
-                    f"{path}: expected a coordinate reference system, found none; "
-                    "georeference it, or take it as it is with --allow-no-crs"
+                    f"offset: expected none beside the scale {TAGS}, which has the "
+                    f"files' own, got {offset:g}; leave it out"
                 )
-        alike = [s for s in sources if s.crs == sources[0].crs]
-        best = min(alike, key=lambda s: abs(s.transform.determinant))
-        return Grid(best.crs, best.transform, best.height, best.width)
+            if not self.tags:
+                raise UserError(
+                    f"{self}: expected tags of scale or offset, found none; give "
+                    "--scale and --offset as numbers"
+                )
+            return {name: self.tags.get(name, (1.0, 0.0)) for name in self.bands}
+        number = _number(scale)
+        return {
+            name: (1.0, 0.0)
+            if name in QUALITY or band(name).quantity in RADAR
+            else (number, offset)
+            for name in self.bands
+        }
 
-    def _without_nodata(self, number: int, source: Any) -> bool:
-        """Whether a file is whole-numbered reflectance that declares no nodata."""
-        from rasterio.enums import MaskFlags
+    def _finest(self) -> Grid:
+        """Of the files that have more than classes, if there are any."""
+        first: dict[Path, str] = {}
+        for name, slot in self._slots.items():
+            if name not in QUALITY or slot.path not in first:
+                first.setdefault(slot.path, name)
+        grids = {n: Grid.of(self._slots[n].source) for n in first.values()}
+        pixels = {n: grid for n, grid in grids.items() if n not in QUALITY}
+        return finest(pixels or grids)
 
-        mine = [name for name, (i, _) in self._where.items() if i == number]
-        return (
-            all(MaskFlags.all_valid in flags for flags in source.mask_flag_enums)
-            and all(np.dtype(kind).kind in "iu" for kind in source.dtypes)
-            and all(band(name).quantity == "reflectance" for name in mine)
+    def _on_grids(self) -> list[Rasters]:
+        """The bands by their grid; classes for themselves."""
+        found: list[tuple[bool, Grid, dict[str, Slot]]] = []
+        for name, slot in self._slots.items():
+            grid, classes = Grid.of(slot.source), name in QUALITY
+            if not self.grid.holds(grid) and None in (grid.crs, self.grid.crs):
+                raise UserError(
+                    f"{self}: expected files without a coordinate reference system to "
+                    f"have one size, found {grid.height}×{grid.width} and "
+                    f"{self.grid.height}×{self.grid.width} pixels; georeference them"
+                )
+            for other, there, bands in found:
+                if other == classes and there.holds(grid):
+                    bands[name] = slot
+                    break
+            else:
+                found.append((classes, grid, {name: slot}))
+        return [Rasters(grid, bands) for _, grid, bands in found]
+
+    def _read(self, names: Sequence[str], window: Any) -> dict[str, np.ndarray]:
+        """The bands in a window inside of the scene, float32, NaN without data."""
+        values, _ = self._stored(names, window)
+        optical = [n for n in names if band(n).quantity == "reflectance"]
+        if optical and self._quality:
+            without, clouds = self._quality_masks(window)
+            without |= clouds & self._clouds
+            for name in optical:
+                values[name][without] = np.nan
+        return self._scaled(values)
+
+    def _stored(
+        self, names: Sequence[str], window: Any
+    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Values as they are stored, and which are missing because they are 0."""
+        values: dict[str, np.ndarray] = {}
+        zeros: dict[str, np.ndarray] = {}
+        for group in self._groups:
+            here = [name for name in names if name in group.slots]
+            if here:
+                pixels = group.read(here, self.grid, window)
+                values.update(zip(here, pixels.values, strict=True))
+                zeros.update(zip(here, pixels.zeros, strict=True))
+        # where bands of another grid have data a 0 is a dark pixel
+        dark = [n for n in names if zeros[n].any() and not self._slots[n].zero_is_none]
+        if dark and len(self._groups) > 1:
+            some = np.zeros(zeros[dark[0]].shape, bool)
+            for name in names:
+                if band(name).quantity == "reflectance":
+                    some |= ~np.isnan(values[name])
+            for name in dark:
+                values[name][zeros[name] & some] = 0
+                zeros[name] = zeros[name] & ~some
+        return {n: values[n] for n in names}, zeros
+
+    def _quality_masks(self, window: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels that are no data, and clouds, by SCL and QA60."""
+        (top, bottom), (left, right) = window
+        without = np.zeros((bottom - top, right - left), bool)
+        clouds = without.copy()
+        for name, values in self._stored(self._quality, window)[0].items():
+            without |= unusable(name, values, clouds=False)
+            clouds |= unusable(name, values, clouds=True)
+        return without, clouds
+
+    def _scaled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        found = {}
+        for name, one in values.items():
+            scale, offset = map(np.float32, self.units[name])
+            found[name] = one if (scale, offset) == (1, 0) else one * scale + offset
+        return found
+
+    def _has_offset(self) -> bool:
+        return any(has_offset(path.absolute()) for path in self.paths)
+
+
+def grid_of(path: str | Path, allow_no_crs: bool = False) -> Grid:
+    """The grid of a raster file.
+
+    Raises:
+        UserError: it cannot be read, or has no coordinate reference system.
+    """
+    import rasterio
+
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(
+            f"{path}: expected a raster whose grid the map takes, found nothing of "
+            "this name; check the path"
+        )
+    with told(path), rasterio.open(path) as source:
+        if not allow_no_crs:
+            _check_crs(path, source)
+        return Grid.of(source)
+
+
+def _check_crs(path: Path, source: Any) -> None:
+    if source.crs is None:
+        raise UserError(
+            f"{path}: expected a coordinate reference system, found none; "
+            "georeference it, or take it as it is with --allow-no-crs"
         )
 
-    def _on_grid(self, source: Any, zero_is_none: bool) -> Any:
-        from rasterio.enums import Resampling
-        from rasterio.vrt import WarpedVRT
 
-        grid = self.grid
-        if grid.holds(source):
-            return source
-        if source.crs is None or grid.crs is None:
-            raise UserError(
-                f"{self}: expected files without a coordinate reference system to "
-                f"have one size, found {source.height}×{source.width} and "
-                f"{grid.height}×{grid.width} pixels; georeference them"
-            )
-        return self._open.enter_context(
-            WarpedVRT(
-                source,
-                crs=grid.crs,
-                transform=grid.transform,
-                height=grid.height,
-                width=grid.width,
-                resampling=Resampling.bilinear,
-                dtype="float32",
-                src_nodata=0 if zero_is_none else source.nodata,
-                nodata=np.nan,  # also outside of the file
-            )
+def _told_names(path: Path, source: Any) -> list[str]:
+    """The names of a file's bands, but for alpha bands."""
+    alpha = alpha_bands(source)
+    names = [
+        name
+        for index, name in zip(source.indexes, source.descriptions, strict=True)
+        if index not in alpha
+    ]
+    if all(names):
+        return names
+    if len(names) == 1 and (name := band_in(path)):
+        return [name]
+    raise UserError(
+        f"{path}: expected a description of each of its {len(names)} bands, "
+        f"found {sum(map(bool, names))}; name them in their order with "
+        "--bands B02,B03,…"
+    )
+
+
+def _tags(slots: Mapping[str, Slot]) -> dict[str, tuple[float, float]]:
+    """Scale and offset that files tell, of the bands where they do."""
+    found = {}
+    for name, (_, source, index) in slots.items():
+        told_ = (source.scales[index - 1], source.offsets[index - 1])
+        if name not in QUALITY and told_ != (1.0, 0.0):
+            found[name] = told_
+    return found
+
+
+def _number(scale: float | str) -> float:
+    try:
+        number = float(scale)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise UserError(
+            f"scale: expected a number, or {TAGS} for those of the files, got "
+            f"{scale!r}; digital numbers to reflectance: 0.0001"
         )
-
-    def _read(self, names: Sequence[str], window: Any) -> list[np.ma.MaskedArray]:
-        """The bands in a window inside of the scene, float32."""
-        values: dict[str, np.ma.MaskedArray] = {}
-        for i, source in enumerate(self._sources):
-            here = [name for name in names if self._where[name][0] == i]
-            if not here:
-                continue
-            indexes = [self._where[name][1] for name in here]
-            with _told(self.paths[i]):
-                read = source.read(indexes, window=window, masked=True)
-            if self._zero_is_none[i]:
-                read = np.ma.masked_equal(read, 0)
-            values.update(zip(here, read.astype(np.float32), strict=True))
-        for name in names:
-            if band(name).quantity not in RADAR:
-                values[name] = values[name] * np.float32(self._scale)
-                values[name] += np.float32(self._offset)
-        return [values[name] for name in names]
-
-    def _doubts(self, sources: Sequence[Any]) -> tuple[str, ...]:
-        notes = []
-        if self._offset == 0 and any(has_offset(p.absolute()) for p in self.paths):
-            notes.append(
-                f"{self}: since processing baseline 04.00 Sentinel-2's digital numbers "
-                "are 1,000 higher; with a network for reflectance give --scale 0.0001 "
-                "--offset -0.1"
-            )
-        told = {pair for s in sources for pair in zip(s.scales, s.offsets, strict=True)}
-        if (self._scale, self._offset) == (1, 0) and told - {(1.0, 0.0)}:
-            scale, offset = min(told - {(1.0, 0.0)})
-            notes.append(
-                f"{self}: the file tells a scale of {scale:g} and an offset of "
-                f"{offset:g}, which are not applied by themselves; give --scale "
-                f"{scale:g} --offset {offset:g}"
-            )
-        return tuple(notes)
+    return number
 
 
 def _reflected(first: int, number: int, size: int) -> np.ndarray:
@@ -348,20 +494,3 @@ def _reflected(first: int, number: int, size: int) -> np.ndarray:
         return np.zeros(number, dtype=np.int64)
     around = np.abs(np.arange(first, first + number)) % (2 * size - 2)
     return np.minimum(around, 2 * size - 2 - around)
-
-
-@contextmanager
-def _told(path: Path) -> Any:
-    """Rasterio's errors in one line."""
-    import rasterio
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-            yield
-    except rasterio.errors.RasterioError as cause:
-        told = str(cause.__cause__ or cause).splitlines()[0]
-        raise UserError(
-            f"{path}: expected a raster that can be read, found one that is cut off, "
-            f"damaged or something else ({told}); copy it again"
-        ) from cause

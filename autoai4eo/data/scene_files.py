@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from autoai4eo.data.sensors import canonical
+from autoai4eo.data.scene_masks import scene_band
 from autoai4eo.errors import UserError
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
 # As ESA writes it (T30SXH_20200101T105441_B8A_20m.jp2), and BigEarthNet (…_B8A.tif).
-_BAND = re.compile(r"(?:^|[_.-])(B\d{1,2}A?|VV|VH)(?=[_.-]|$)", re.IGNORECASE)
+_BAND = re.compile(r"(?:^|[_.-])(B\d{1,2}A?|VV|VH|SCL|QA60)(?=[_.-]|$)", re.IGNORECASE)
 _METRES = re.compile(r"_(\d{2})m$", re.IGNORECASE)
 _LEVEL = re.compile(r"(?:MSI|Level-|_|^)(L?[12][AC])(?=[_.]|$)", re.IGNORECASE)
 _BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
@@ -69,7 +69,7 @@ def band_in(path: Path) -> str | None:
     if path.suffix.lower() not in SUFFIXES:
         return None
     told = _BAND.findall(path.stem)
-    return canonical(told[-1]) if told else None
+    return scene_band(told[-1]) if told else None
 
 
 def level_in(texts: Iterable[str]) -> str | None:

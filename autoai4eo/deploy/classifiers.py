@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
+from autoai4eo.data.scene_units import Typical
 from autoai4eo.data.sensors import canonical
 from autoai4eo.deploy.loading import load_model, network_file
 from autoai4eo.errors import UserError
@@ -41,8 +42,8 @@ class Classifier:
         level: processing level of the scenes it was made for, where known.
         map_step: pixels between neighbouring windows that it was made for, if any.
         network: the Keras network, where there is one.
-        typical: by input, the 2nd and 98th percentile of each band in the training
-            data, (2, bands), where known.
+        typical: by input, what each of its bands is like in the training data, where
+            known.
     """
 
     path: str
@@ -54,7 +55,7 @@ class Classifier:
     level: str | None = None
     map_step: int | None = None
     network: keras.Model | None = None
-    typical: Mapping[str, np.ndarray] | None = None
+    typical: Mapping[str, tuple[Typical, ...]] | None = None
 
 
 def load_classifier(
@@ -116,6 +117,7 @@ def _of_catalogue(name: str, file: str | Path | None) -> Classifier:
     shift = np.array(record.scaling.shift, np.float32)
     forward = _keras_forward(network)
     mean, std = np.array(record.scaling.mean), np.array(record.scaling.std)
+    normal = {"mean": mean, "std": std, "p2": mean - 2 * std, "p98": mean + 2 * std}
     return Classifier(
         path=name,
         bands={node.name: bands},
@@ -126,7 +128,7 @@ def _of_catalogue(name: str, file: str | Path | None) -> Classifier:
         level=record.level,
         # where a network wants a shift its own layers do not do it
         network=network if not shift.any() else None,
-        typical={node.name: np.stack([mean - 2 * std, mean + 2 * std])},
+        typical={node.name: _typical(normal)},
     )
 
 
@@ -146,18 +148,25 @@ def _of_run(run: Path, trial: int | None) -> Classifier:
         level=levels.pop() if len(levels) == 1 else None,
         map_step=known["arguments"].get("map_step"),
         network=network,
-        typical=_typical(run / "statistics.json"),
+        typical=_typical_of_run(run / "statistics.json"),
     )
 
 
-def _typical(path: Path) -> dict[str, np.ndarray] | None:
+def _typical_of_run(path: Path) -> dict[str, tuple[Typical, ...]] | None:
     if not path.is_file():
         return None
     inputs = json.loads(path.read_text())["inputs"]
-    return {
-        name: np.array([told["p2"], told["p98"]], float)
-        for name, told in inputs.items()
-    }
+    return {name: _typical(told) for name, told in inputs.items()}
+
+
+def _typical(told: Mapping[str, Any]) -> tuple[Typical, ...]:
+    """What each band is like, of lists of statistics; the percentiles suffice."""
+    p2, p98 = np.array(told["p2"], float), np.array(told["p98"], float)
+    mean = np.array(told.get("mean", (p2 + p98) / 2), float)
+    std = np.array(told.get("std", (p98 - p2) / 4), float)
+    return tuple(
+        Typical(*map(float, band)) for band in zip(mean, std, p2, p98, strict=True)
+    )
 
 
 def _of_keras_file(path: Path) -> Classifier:
@@ -245,7 +254,7 @@ def _metadata(path: Path, inputs: Sequence[str], classes: int) -> dict[str, Any]
             for given in told["mlm:input"]
         }
         typical = {
-            given["name"]: np.array([known["p2"], known["p98"]], float)
+            given["name"]: _typical(known)
             for given in told["mlm:input"]
             if (known := given.get("autoai4eo:statistics"))
         }

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.scene import Scene
+from autoai4eo.data.scene import Scene, grid_of
+from autoai4eo.data.scene_units import advice
 from autoai4eo.deploy.cells import Cells, Tile, covered
 from autoai4eo.deploy.classifiers import Classifier, load_classifier
 from autoai4eo.deploy.forward import Forward, forward_of, read
@@ -34,8 +35,10 @@ def map_scene(
     stride: int | None = None,
     seasons: Sequence[ScenePaths] = (),
     bands: Sequence[str] | None = None,
-    scale: float = 1.0,
+    scale: float | str = 1.0,
     offset: float = 0.0,
+    like: str | Path | None = None,
+    mask_clouds: bool = False,
     probabilities: bool = False,
     min_confidence: float = 0.0,
     share: bool | None = None,
@@ -65,7 +68,13 @@ def map_scene(
         seasons: further scenes of the place; probabilities are averaged over all before
             the class is chosen.
         bands: names of the scene's bands in their order, where it does not tell them.
-        scale, offset: value = digital number × scale + offset, for all but radar bands.
+        scale, offset: value = digital number × scale + offset, for all but radar bands;
+            the scale ``"tags"`` takes those of each band's file, of a radar as well.
+        like: a raster whose grid the map takes; None: of the scene's files that with
+            the smallest pixels in metres (of those up to 5 % larger a projected one
+            before a geographic one, then the first band's name in the alphabet).
+        mask_clouds: pixels that the scene's bands SCL or QA60 call cloud or snow have
+            no data.
         probabilities: whether those of all classes are written.
         min_confidence: a cell under it has no class.
         share: computes what windows have in common once. None: where that is provably
@@ -105,23 +114,24 @@ def map_scene(
     with ExitStack() as opened:
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
         scenes: list[Scene] = []
+        grid = None if like is None else grid_of(like, allow_no_crs)
         for paths in (scene, *seasons):
             one = Scene(
                 paths,
                 bands,
                 scale=scale,
                 offset=offset,
-                grid=scenes[0].grid if scenes else None,
+                grid=grid,
+                mask_clouds=mask_clouds,
                 allow_no_crs=allow_no_crs,
             )
             scenes.append(opened.enter_context(one))
+            grid = one.grid
             _check(classifier, one)
         grid = scenes[0].grid
         cells = Cells((grid.height, grid.width), classifier.window, stride)
         forward = forward_of(classifier, scenes, cells, share, min_agreement, verbose)
-        asked = _asked(
-            classifier, scenes, [stride, scale, offset, share, probabilities]
-        )
+        asked = _asked(classifier, scenes, [stride, share, probabilities, mask_clouds])
         try:
             with KeptTiles(out, asked, probabilities) as tiles:
                 _compute(classifier, scenes, cells, forward, tiles, verbose)
@@ -193,8 +203,6 @@ def _check(classifier: Classifier, scene: Scene) -> None:
             f"{scene}: expected a scene of at least one window, {height}×{width} "
             f"pixels, found {scene.grid.height}×{scene.grid.width}; use a larger one"
         )
-    for note in scene.notes:
-        warnings.warn(note, stacklevel=3)
     if classifier.level and scene.level and classifier.level != scene.level:
         warnings.warn(
             f"{scene}: a scene of level {scene.level}, and the network was made for "
@@ -202,19 +210,39 @@ def _check(classifier: Classifier, scene: Scene) -> None:
             "product of the scene",
             stacklevel=3,
         )
-    for name, (low, high) in (classifier.typical or {}).items():
-        names = classifier.bands[name]
-        found = scene.medians(names)
-        large = (found > 10 * high) & (high > 0)
-        small = (10 * found < low) & (low > 0)
-        if large.all() or small.all():
-            warnings.warn(
-                f"{scene}: values of {names[0]} around {found[0]:.4g}, in the training "
-                f"data from {low[0]:.4g} to {high[0]:.4g}; the network wants the same "
-                "units: check --scale and --offset (digital numbers to reflectance: "
-                "--scale 0.0001)",
-                stacklevel=3,
-            )
+    names = list(dict.fromkeys(n for some in classifier.bands.values() for n in some))
+    for note in (*scene.notes(names), *_units(classifier, scene, names)):
+        warnings.warn(note, stacklevel=3)
+
+
+def _units(classifier: Classifier, scene: Scene, names: Sequence[str]) -> list[str]:
+    """Sentences on units that are not those of the training data, or may not be."""
+    if classifier.typical:
+        typical = {
+            name: one
+            for key, bands in classifier.bands.items()
+            if key in classifier.typical
+            for name, one in zip(bands, classifier.typical[key], strict=True)
+        }
+        sample = scene.sample(names)
+        told = advice(sample.raw, sample.read, typical, scene.tags, scene.offset_is_due)
+        return [f"{scene}: {sentence}" for sentence in told]
+    told = []
+    if scene.offset_is_due:
+        told.append(
+            f"{scene}: Sentinel-2 numbers since processing baseline 04.00 are "
+            "1,000 higher, and what the network was trained on is not known; if on "
+            "reflectance, give --scale 0.0001 --offset -0.1"
+        )
+    unused = {n: t for n, t in scene.tags.items() if n in names and scene.units[n] != t}
+    if unused:
+        each = ", ".join(f"{n} {s:g} and {o:g}" for n, (s, o) in unused.items())
+        told.append(
+            f"{scene}: scale and offset that the files tell are not applied ({each}), "
+            "and what the network was trained on is not known; if on such values, give "
+            "--scale tags"
+        )
+    return told
 
 
 def _compute(
@@ -262,13 +290,21 @@ def _asked(
     how: list[Any],
 ) -> dict[str, Any]:
     """What a tile depends on."""
+    grid = scenes[0].grid
     return {
         "classifier": [classifier.path, classifier.fingerprint, classifier.bands],
         "scenes": [
-            [[str(p.absolute()), p.stat().st_size, p.stat().st_mtime_ns], s.bands]
+            [
+                [
+                    [str(p.absolute()), p.stat().st_size, p.stat().st_mtime_ns]
+                    for p in s.files
+                ],
+                s.bands,
+                s.units,
+            ]
             for s in scenes
-            for p in s.paths
         ],
+        "grid": [str(grid.crs), list(grid.transform), grid.height, grid.width],
         "how": how,
     }
 

@@ -96,6 +96,13 @@ def test_what_goes_wrong_is_told_in_one_line(run, folder, tmp_path):
         ((net, tmp_path / "unnamed.tif", out), "--bands"),
         ((net, scene, out, "--bands", "B02,B03"), "one name for each of its 3 bands"),
         ((net, scene, out, "--stride", 0), "stride"),
+        ((net, scene, out, "--scale", "tag"), "expected a number, or tags"),
+        ((net, scene, out, "--scale", "tags"), "expected tags of scale or offset"),
+        ((net, scene, out, "--mask-clouds"), "SCL or QA60"),
+        (
+            (net, scene, out, "--like", tmp_path / "none.tif"),
+            "whose grid the map takes",
+        ),
         ((net, scene, tmp_path / "no" / "out.tif"), "make it"),
         ((net, tmp_path / "missing.tif", out), "check the path"),
         ((tmp_path / "RUN", scene, out), "found nothing"),

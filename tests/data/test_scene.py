@@ -181,8 +181,9 @@ def test_a_safe_folder_gives_the_finest_of_each_band(tmp_path):
     ]
     with Scene(safe) as scene:
         assert scene.level == "L2A"
-        (note,) = scene.notes
-    assert "--offset -0.1" in note
+        assert scene.offset_is_due
+    with Scene(safe, offset=-0.1) as scene:
+        assert not scene.offset_is_due
 
 
 def test_a_real_patch_of_single_bands(shared):
@@ -274,3 +275,245 @@ def test_a_file_that_is_cut_off(tmp_path):
 def test_a_path_that_is_not_there(tmp_path):
     assert "check the path" in refused(tmp_path / "none.tif")
     assert "found none" in refused(tmp_path)
+
+
+def written(path, bands, *, masks=None, **how):
+    """A file of bands by name, (h, w) each; `masks` as GDAL writes them inside."""
+    pixels = np.stack(list(bands.values()), axis=-1)
+    scenes.write_scene(path, pixels, list(bands), **how)
+    if masks is not None:
+        inside = rasterio.Env(GDAL_TIFF_INTERNAL_MASK=masks == "internal")
+        with inside, rasterio.open(path, "r+") as file:
+            mask = np.full(pixels.shape[:2], 255, np.uint8)
+            mask[:, :6] = 0
+            file.write_mask(mask)
+    return path
+
+
+def sea(kind=np.uint16, height=20, width=20):
+    """Three bands of a border of 0, columns 0 to 5, and land beside it."""
+    pixels = scenes.digits(height, width).astype(kind)
+    pixels[:, :6] = 0
+    return {name: pixels[..., i] for i, name in enumerate(scenes.BANDS)}
+
+
+@pytest.mark.parametrize(
+    "extra", ["none", "SCL", "QA60", "alpha", "unused", "float", "dataMask"]
+)
+def test_the_border_of_zeros_is_no_data_whatever_else_is_in_the_stack(tmp_path, extra):
+    bands = sea(np.float32 if extra == "float" else np.uint16)
+    if extra not in ("none", "float"):
+        fill = {"SCL": 4, "alpha": 255, "dataMask": 1}.get(extra, 0)
+        bands[extra] = np.full((20, 20), fill, np.uint16)
+    path = written(tmp_path / "s.tif", bands)
+    with Scene(path) as scene:
+        _, valid = scene.read(0, 0, 20, 20, INPUT)
+        (note,) = scene.notes(scenes.BANDS)
+    assert not valid[:, :6].any() and valid[:, 6:].all()
+    assert "0 is taken for nodata" in note and "B02 30.0%" in note
+
+
+def test_a_dark_sea_is_data_in_float_files(tmp_path):
+    bands = {n: v.astype(np.float32) for n, v in sea().items()}
+    bands["B02"][:, 3:6] = 0.01
+    path = written(tmp_path / "s.tif", bands)
+    short = {"B12": np.zeros((10, 10), np.float32)}  # clipped, on a grid of its own
+    other = written(tmp_path / "swir.tif", short, transform=TWICE)
+    with Scene([path, other]) as scene:
+        found, valid = scene.read(0, 0, 20, 20, {"a": scenes.BANDS, "b": ["B12"]})
+    assert not valid[:, :2].any() and valid[:, 3:].all()
+    assert (found["a"][:, 3:6, 1:] == 0).all() and (found["b"][:, 7:] == 0).all()
+
+
+@pytest.mark.parametrize("masks", ["internal", "beside"])
+@pytest.mark.parametrize("transform", [scenes.UTM, TWICE])
+@pytest.mark.parametrize("nodata", [None, 7])
+def test_masks_hold_beside_nodata_values_and_when_resampled(
+    tmp_path, masks, transform, nodata
+):
+    bands = {n: v + np.uint16(100) for n, v in sea().items()}
+    bands["B03"][:, 10:12] = 7
+    path = written(
+        tmp_path / "s.tif", bands, masks=masks, transform=transform, nodata=nodata
+    )
+    fine = written(tmp_path / "f.tif", {"B08": np.full((40, 40), 9, np.uint16)})
+    with Scene([path, fine] if transform is TWICE else path) as scene:
+        times = 2 if transform is TWICE else 1
+        size = 20 * times
+        values = scene._read(["B02", "B03"], ((0, size), (0, size)))
+    expected = np.zeros((2, 20, 20), bool)
+    expected[:, :, :6] = True
+    expected[1, :, 10:12] = nodata is not None
+    for name, one in zip(("B02", "B03"), expected, strict=True):
+        grown = one.repeat(times, axis=0).repeat(times, axis=1)
+        np.testing.assert_array_equal(np.isnan(values[name]), grown)
+
+
+@pytest.mark.parametrize("alpha_is", ["colour", "name"])
+def test_an_alpha_band_is_a_mask_beside_a_nodata_value(tmp_path, alpha_is):
+    bands = {n: v + np.uint16(100) for n, v in sea().items()}
+    bands["B03"][0, 10] = 7
+    alpha = np.full((20, 20), 255, np.uint16)
+    alpha[:, :6] = 0
+    bands["alpha" if alpha_is == "name" else "x"] = alpha
+    path = written(tmp_path / "s.tif", bands, nodata=7)
+    if alpha_is == "colour":
+        from rasterio.enums import ColorInterp as Colour
+
+        with rasterio.open(path, "r+") as file:
+            file.colorinterp = [Colour.gray, *[Colour.undefined] * 2, Colour.alpha]
+    for names in (None, list(scenes.BANDS)):
+        with Scene(path, names) as scene:
+            assert scene.bands == scenes.BANDS
+            missing = np.isnan(scene._read(["B03"], ((0, 20), (0, 20)))["B03"])
+        assert missing[:, :6].all() and missing[0, 10] and missing.sum() == 121
+
+
+def nearest_and_bilinear(values):
+    """Twice as fine, by hand: weights of 1/16, 3/16, 9/16 of what has data."""
+    around = np.pad(values, 1, mode="constant", constant_values=np.nan)
+    found = np.full([2 * n for n in values.shape], np.nan)
+    for i, j in np.ndindex(found.shape):
+        if np.isnan(values[i // 2, j // 2]):
+            continue
+        total = weight = 0.0
+        for di, wi in ((0, 0.75), (1 if i % 2 else -1, 0.25)):
+            for dj, wj in ((0, 0.75), (1 if j % 2 else -1, 0.25)):
+                value = around[i // 2 + di + 1, j // 2 + dj + 1]
+                if not np.isnan(value):
+                    total, weight = total + wi * wj * value, weight + wi * wj
+        found[i, j] = total / weight
+    return found
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from([-9999.0, np.nan, 0.0]))
+def test_nodata_of_one_band_holds_through_resampling(tmp_path_factory, seed, nodata):
+    folder = tmp_path_factory.mktemp("mixed")
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(-30, -3, (2, 9, 11))
+    values[rng.random(values.shape) < 0.3] = np.nan
+    stored = {
+        name: np.where(np.isnan(v), nodata, v).astype(np.float32)
+        for name, v in zip(("VV", "VH"), values, strict=True)
+    }
+    radar = written(folder / "r.tif", stored, transform=TWICE, nodata=nodata)
+    fine = written(folder / "f.tif", {"B02": np.full((18, 22), 9, np.uint16)})
+    with Scene([radar, fine]) as scene:
+        found = scene._read(["VH", "VV"], ((0, 18), (0, 22)))
+        part = scene._read(["VH"], ((4, 13), (3, 17)))["VH"]
+    for name, v in zip(("VV", "VH"), values, strict=True):
+        np.testing.assert_allclose(found[name], nearest_and_bilinear(v), rtol=1e-4)
+    np.testing.assert_allclose(part, found["VH"][4:13, 3:17], rtol=1e-4)
+
+
+def test_nodata_of_one_band_holds_through_reprojection(tmp_path):
+    step = 1.8e-4
+    there = Affine(step, 0, -5.2766, 0, -step, 37.9245)
+    values = np.full((60, 60), -12.0, np.float32)
+    holes = values.copy()
+    holes[10:20, 10:20] = -9999
+    radar = written(
+        tmp_path / "r.tif",
+        {"VV": values, "VH": holes},
+        crs="EPSG:4326",
+        transform=there,
+        nodata=-9999,
+    )
+    optical = written(tmp_path / "o.tif", {"B02": np.full((90, 90), 9, np.uint16)})
+    with Scene([radar, optical]) as scene:
+        assert scene.grid.crs == "EPSG:32630"
+        found = scene._read(["VV", "VH"], ((0, 90), (0, 90)))
+    assert np.isfinite(found["VV"]).any()
+    both = np.isnan(found["VH"]) & np.isfinite(found["VV"])
+    assert 150 < both.sum() < 700
+    np.testing.assert_allclose(found["VH"][np.isfinite(found["VH"])], -12)
+
+
+def test_classes_of_scl_are_never_mixed_and_mask_what_they_say(tmp_path):
+    classes = np.full((10, 10), 4, np.uint8)
+    for column, value in enumerate((0, 1, 8, 9, 10, 11, 3)):
+        classes[:, column] = value
+    optical = {n: v + np.uint16(200) for n, v in sea().items()}
+    written(tmp_path / "T30SXH_B02_10m.tif", {"B02": optical["B02"]})
+    written(tmp_path / "T30SXH_SCL_20m.tif", {"SCL": classes}, transform=TWICE)
+    radar = written(tmp_path / "r.tif", {"VV": np.full((20, 20), -9, np.float32)})
+    expected = np.zeros((2, 20), bool)
+    expected[0, :4] = expected[1, :12] = True
+    for clouds in (False, True):
+        paths = [tmp_path, radar] if clouds else [tmp_path]
+        with Scene(paths, scale=1e-4, mask_clouds=clouds) as scene:
+            _, valid = scene.read(0, 0, 20, 20, {"a": ["B02"]})
+            raw, _ = scene.read(0, 0, 20, 20, {"a": ["SCL"]})
+            notes = scene.notes(["B02"])
+            if clouds:
+                _, radar_valid = scene.read(0, 0, 20, 20, {"a": ["VV"]})
+                assert radar_valid.all()
+        np.testing.assert_array_equal(~valid, np.tile(expected[int(clouds)], (20, 1)))
+        whole = classes.repeat(2, axis=0).repeat(2, axis=1)
+        np.testing.assert_array_equal(raw["a"][..., 0], whole)
+        assert "SCL leave out B02" in notes[0]
+        assert any("--mask-clouds leaves them out" in n for n in notes) != clouds
+
+
+def test_the_bits_of_qa60_are_clouds(tmp_path):
+    quality = np.zeros((20, 20), np.uint16)
+    quality[:, 8:10], quality[:, 10:12], quality[:, 12:14] = 1024, 2048, 512
+    bands = {**{n: v + np.uint16(200) for n, v in sea().items()}, "QA60": quality}
+    path = written(tmp_path / "s.tif", bands)
+    for clouds in (False, True):
+        with Scene(path, mask_clouds=clouds) as scene:
+            _, valid = scene.read(0, 0, 20, 20, INPUT)
+        assert valid[:, 8:12].any() != clouds and valid[:, 12:].all()
+
+
+def test_clouds_cannot_be_masked_without_what_tells_them(path):
+    with pytest.raises(UserError, match="SCL or QA60 to mask clouds"):
+        Scene(path, mask_clouds=True)
+
+
+def test_the_grid_does_not_depend_on_the_order_of_the_files(tmp_path):
+    step = 8.983152841195215e-05  # 9.98 m of latitude, 7.9 m of longitude
+    geographic = Affine(step, 0, -5.2766, 0, -step, 37.9245)
+    a = written(
+        tmp_path / "a.tif",
+        {"VV": np.ones((30, 30), np.float32)},
+        crs="EPSG:4326",
+        transform=geographic,
+    )
+    b = written(tmp_path / "b.tif", {"B03": np.ones((30, 30), np.uint16)})
+    shifted = Affine(10, 0, 300_050, 0, -10, 4_200_000)
+    c = written(
+        tmp_path / "c.tif", {"B02": np.ones((31, 30), np.uint16)}, transform=shifted
+    )
+    for files in ([a, b, c], [c, b, a], [b, a, c]):
+        with Scene(files) as scene:
+            assert scene.grid.crs == "EPSG:32630" and scene.grid.height == 31
+    fine = written(
+        tmp_path / "d.tif",
+        {"VH": np.ones((30, 30), np.float32)},
+        crs="EPSG:4326",
+        transform=Affine(step / 2, 0, -5.2766, 0, -step / 2, 37.9245),
+    )
+    for files in ([b, fine], [fine, b]):
+        with Scene(files) as scene:
+            assert scene.grid.crs == "EPSG:4326"
+
+
+def test_tags_are_of_each_band(tmp_path):
+    bands = {"B02": np.full((9, 9), 1000, np.int16), "SCL": np.full((9, 9), 4, "i2")}
+    path = written(tmp_path / "s.tif", {**bands, "B03": bands["B02"]})
+    with rasterio.open(path, "r+") as file:
+        file.scales, file.offsets = (0.001, 1, 0.002), (-0.5, 0, 0)
+    with Scene(path, scale="tags") as scene:
+        found, _ = scene.read(0, 0, 9, 9, {"a": ["B02", "B03", "SCL"]})
+    assert found["a"][0, 0] == pytest.approx([0.5, 2.0, 4.0])
+    for scale, offset, told in [
+        ("tags", 1.0, "leave it out"),
+        ("abc", 0.0, "expected a number, or tags"),
+        ("nan", 0.0, "expected a number, or tags"),
+    ]:
+        with pytest.raises(UserError, match=told):
+            Scene(path, scale=scale, offset=offset)
+    with Scene(path, scale="0.5") as scene:
+        assert scene.units == {"B02": (0.5, 0), "SCL": (1, 0), "B03": (0.5, 0)}

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
+from autoai4eo.data.scene_units import Typical
 from autoai4eo.deploy import load_classifier, map_scene, mapping
 from autoai4eo.deploy.cells import Cells, covered
 from autoai4eo.errors import UserError
@@ -401,14 +402,14 @@ def told(*arguments, **more):
 def test_other_units_than_those_of_the_training_are_told(tmp_path, model, scene):
     from dataclasses import replace
 
-    typical = {"image": np.array([[0.02] * 3, [0.3] * 3])}
+    typical = {"image": (Typical(0.16, 0.07, 0.02, 0.3),) * 3}
     classifier = replace(load_classifier(model), typical=typical)
     (note,) = told(classifier, scene, tmp_path / "a.tif")
     assert "--scale 0.0001" in note
     assert told(classifier, scene, tmp_path / "b.tif", scale=1e-4) == []
     (note,) = told(classifier, scene, tmp_path / "c.tif", scale=1e-7)
-    assert "check --scale" in note
-    decibels = {"image": np.array([[-25.0] * 3, [-5.0] * 3])}
+    assert "this fits: --scale 0.0001" in note
+    decibels = {"image": (Typical(-15, 5, -25, -5),) * 3}
     radar = replace(classifier, typical=decibels)
     assert told(radar, scene, tmp_path / "d.tif", scale=0, offset=-11) == []
 
@@ -522,3 +523,124 @@ def test_killed_it_leaves_nothing_under_the_final_name(tmp_path, model):
     (tmp_path / "m_confidence.tif").write_text("of this map")
     subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
     assert read(out).shape == (80, 80) and not folder.exists()
+
+
+def two_sensors(tmp_path):
+    """A network of B02 in reflectance and VV in decibels, and files of both."""
+    from dataclasses import replace
+
+    network = scenes.classifier(WINDOW, bands=2)
+    model = scenes.save(network, tmp_path / "two", ["B02", "VV"])
+    classifier = replace(
+        load_classifier(model),
+        typical={"image": (Typical(0.15, 0.06, 0.03, 0.3), Typical(-11, 4, -20, -3))},
+    )
+    optical = scenes.write_scene(tmp_path / "o.tif", scenes.digits(61, 83, 1), ["B02"])
+    decibels = np.random.default_rng(0).normal(-11, 3, (80, 110, 1))
+    step = 8.983152841195215e-05
+    geographic = rasterio.transform.Affine(step, 0, -5.2766, 0, -step, 37.9245)
+    files = {}
+    for name, values in (("db", decibels), ("linear", 10 ** (decibels / 10))):
+        files[name] = scenes.write_scene(
+            tmp_path / f"{name}.tif",
+            values.astype(np.float32),
+            ["VV"],
+            crs="EPSG:4326",
+            transform=geographic,
+        )
+    return classifier, optical, files
+
+
+def test_linear_intensity_for_decibels_is_told_and_the_reverse(tmp_path):
+    from dataclasses import replace
+
+    classifier, optical, radar = two_sensors(tmp_path)
+    how = {"scale": 1e-4}
+    assert told(classifier, [optical, radar["db"]], tmp_path / "a.tif", **how) == []
+    (note,) = told(classifier, [optical, radar["linear"]], tmp_path / "b.tif", **how)
+    assert "values of VV (median 0.0" in note and "mean -11" in note
+    assert "10 · log10" in note
+    linear = (classifier.typical["image"][0], Typical(0.1, 0.08, 0.01, 0.5))
+    other = replace(classifier, typical={"image": linear})
+    assert told(other, [optical, radar["linear"]], tmp_path / "c.tif", **how) == []
+    (note,) = told(other, [optical, radar["db"]], tmp_path / "d.tif", **how)
+    assert "10 to the power" in note
+
+
+def test_maps_do_not_depend_on_the_order_of_the_files(tmp_path):
+    classifier, optical, radar = two_sensors(tmp_path)
+    how = {"scale": 1e-4, "stride": 8, "verbose": 0}
+    a = map_scene(classifier, [optical, radar["db"]], tmp_path / "a.tif", **how)
+    b = map_scene(classifier, [radar["db"], optical], tmp_path / "b.tif", **how)
+    assert a.read_bytes() == b.read_bytes()
+    for one, other in [("a_confidence.tif", "b_confidence.tif")]:
+        assert (tmp_path / one).read_bytes() == (tmp_path / other).read_bytes()
+    like = map_scene(
+        classifier,
+        [optical, radar["db"]],
+        tmp_path / "c.tif",
+        like=radar["db"],
+        **how,
+    )
+    with rasterio.open(a) as first, rasterio.open(like) as second:
+        assert first.crs == "EPSG:32630" and second.crs == "EPSG:4326"
+        assert second.shape == (10, 14)
+
+
+def test_advice_about_tags_is_tried_on_the_values_first(tmp_path, model, pixels):
+    from dataclasses import replace
+
+    def tagged(name, values, scales, offsets=(0, 0, 0)):
+        path = scenes.write_scene(tmp_path / name, values)
+        with rasterio.open(path, "r+") as file:
+            file.scales, file.offsets = scales, offsets
+        return path
+
+    numbers = (Typical(1600, 700, 200, 3000),) * 3
+    shares = (Typical(0.16, 0.07, 0.02, 0.3),) * 3
+    on_numbers = replace(load_classifier(model), typical={"image": numbers})
+    on_shares = replace(on_numbers, typical={"image": shares})
+    path = tagged("s.tif", pixels, [1e-4] * 3)
+    assert told(on_numbers, path, tmp_path / "a.tif") == []
+    (note,) = told(on_numbers, path, tmp_path / "b.tif", scale="tags")
+    assert "--scale 1" in note
+    (note,) = told(on_shares, path, tmp_path / "c.tif")
+    assert "fits: --scale" in note
+    # tags that differ by band, which one number cannot stand for
+    mixed = (pixels * np.array([1, 10, 1])).astype(np.uint16)
+    path = tagged("t.tif", mixed, [1e-4, 1e-5, 1e-4], [0, 0, -0.01])
+    (note,) = told(on_shares, path, tmp_path / "d.tif")
+    assert "--scale tags" in note and "B03 × 1e-05 + 0" in note
+    assert "B04 × 0.0001 − 0.01" in note
+    assert told(on_shares, path, tmp_path / "e.tif", scale="tags") == []
+    # tags that are wrong are not advised, and where nothing fits that is said
+    path = tagged("u.tif", (pixels // 10), [7.0] * 3)
+    (note,) = told(on_shares, path, tmp_path / "f.tif")
+    assert "--scale tags" not in note
+    strange = replace(on_shares, typical={"image": (Typical(5e8, 1e8, 3e8, 7e8),) * 3})
+    (note,) = told(strange, path, tmp_path / "g.tif")
+    assert "no scale or offset that is usual fits" in note and "median" in note
+
+
+def test_tiles_of_other_choices_are_not_gone_on_with(tmp_path, monkeypatch, model):
+    pixels = scenes.digits(HEIGHT, WIDTH)
+    quality = np.full((HEIGHT, WIDTH, 1), 4, np.uint16)
+    quality[:30] = 9
+    path = scenes.write_scene(
+        tmp_path / "s.tif",
+        np.concatenate([pixels, quality], axis=-1),
+        [*scenes.BANDS, "SCL"],
+    )
+    out = tmp_path / "m.tif"
+    how = {"stride": 4, "scale": 1e-4, "verbose": 0}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mapping, "_write", full)
+        with pytest.raises(UserError), pytest.warns(UserWarning, match="--mask-clouds"):
+            map_scene(model, path, out, **how)
+    with pytest.warns(UserWarning, match="SCL leave out B02"):
+        map_scene(model, path, out, mask_clouds=True, **how)
+    assert (read(out)[:6] == 0).all() and (read(out)[9:-1] > 0).all()

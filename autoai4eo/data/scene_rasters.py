@@ -1,0 +1,225 @@
+"""Files of one grid, read by windows of their own or of another grid."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autoai4eo.data.scene_grid import Grid
+from autoai4eo.data.scene_masks import QUALITY, alpha_bands, declared_missing
+from autoai4eo.data.sensors import band
+from autoai4eo.errors import UserError
+
+_EDGE = np.linspace(0, 1, 21)  # points along a window's edge that are reprojected
+
+
+class Slot(NamedTuple):
+    """Where a band lies: an open file of that path, and its number there, from 1."""
+
+    path: Path
+    source: Any
+    number: int
+
+    @property
+    def zero_is_none(self) -> bool:
+        """Whether its numbers are whole and no nodata value is declared."""
+        kind = np.dtype(self.source.dtypes[self.number - 1]).kind
+        return kind in "iu" and self.source.nodatavals[self.number - 1] is None
+
+
+class Pixels(NamedTuple):
+    """Bands in a window.
+
+    Attributes:
+        values: float32 (bands, h, w) as they are stored, NaN where there are no data.
+        zeros: bool (bands, h, w), which of the missing are so because they are 0.
+    """
+
+    values: np.ndarray
+    zeros: np.ndarray
+
+
+@dataclass(frozen=True)
+class Rasters:
+    """Bands whose pixels lie alike, in one file or several.
+
+    In reflectance 0 means that there are no data: where it is stored in whole numbers
+    without a nodata value, in each band by itself, as ESA writes Sentinel-2; else where
+    all reflectance bands that are read are exactly 0: a dark sea is 0 in some bands.
+    """
+
+    grid: Grid
+    slots: Mapping[str, Slot]
+
+    def read(self, names: Sequence[str], target: Grid, window: Any) -> Pixels:
+        """Some of the bands in a window of the target's grid.
+
+        Where that is another grid, they are resampled (bilinear, of the pixels that
+        have data; quality bands by nearest neighbour). Where the nearest pixel has no
+        data there are none.
+
+        Args:
+            names: of the bands.
+            target: a grid.
+            window: ((first row, end), (first column, end)) of it.
+        """
+        if target.holds(self.grid):
+            return self._native(names, window)
+        (top, bottom), (left, right) = window
+        shape = (len(names), bottom - top, right - left)
+        outside = Pixels(np.full(shape, np.nan, np.float32), np.zeros(shape, bool))
+        mine = self._window(target, window)
+        if mine is None:
+            return outside
+        pixels = self._native(names, mine)
+        return self._resampled(names, pixels, mine, target, window, outside)
+
+    def _native(self, names: Sequence[str], window: Any) -> Pixels:
+        (top, bottom), (left, right) = window
+        shape = (len(names), bottom - top, right - left)
+        values, zeros = np.empty(shape, np.float32), np.zeros(shape, bool)
+        every = np.array([self.slots[name].zero_is_none for name in names])
+        optical = np.array([band(name).quantity == "reflectance" for name in names])
+        for source in dict.fromkeys(self.slots[name].source for name in names):
+            mine = [i for i, n in enumerate(names) if self.slots[n].source is source]
+            indexes = [self.slots[names[i]].number for i in mine]
+            with told(self.slots[names[mine[0]]].path):
+                raw = source.read(indexes, window=window)
+                if raw.dtype.kind == "c":
+                    raise UserError(
+                        f"{self.slots[names[mine[0]]].path}: expected real numbers, "
+                        f"found {raw.dtype}; write amplitude, intensity or decibels"
+                    )
+                missing = declared_missing(
+                    source, raw, indexes, self._alpha(source), window
+                )
+            for at, i in enumerate(mine):
+                if optical[i]:
+                    zeros[i] = (raw[at] == 0) & ~missing[at]
+                values[i] = raw[at]
+                if names[i] not in QUALITY and missing[at].any():
+                    values[i][missing[at]] = np.nan
+        if zeros.any():
+            dark = (zeros | np.isnan(values))[optical].all(axis=0)
+            zeros &= every[:, None, None] | dark
+            values[zeros] = np.nan
+        return Pixels(values, zeros)
+
+    def _alpha(self, source: Any) -> list[int]:
+        """A file's alpha bands, but for one that was named a band of a sensor."""
+        named = {slot.number for slot in self.slots.values() if slot.source is source}
+        return [index for index in alpha_bands(source) if index not in named]
+
+    def _window(self, target: Grid, window: Any) -> Any:
+        """The window here that covers one there and what is interpolated from."""
+        from rasterio.warp import transform
+
+        (top, bottom), (left, right) = window
+        rows, columns = top + (bottom - top) * _EDGE, left + (right - left) * _EDGE
+        there = np.concatenate(
+            [[(c, r) for c in columns] for r in (rows[0], rows[-1])]
+            + [[(c, r) for r in rows] for c in (columns[0], columns[-1])]
+        )
+        x, y = _coordinates(target.transform, there)
+        if target.crs != self.grid.crs:
+            x, y = map(np.array, transform(target.crs, self.grid.crs, x, y))
+        finite = np.isfinite(x) & np.isfinite(y)
+        here = _coordinates(~self.grid.transform, np.stack([x, y], axis=1)[finite])
+        found = []
+        sizes = (self.grid.height, self.grid.width)
+        for places, size in zip(here[::-1], sizes, strict=True):
+            if not len(places):
+                return None
+            margin = 2 + int(max(1.0, 1 / self._zoom(target)))
+            first = max(0, int(np.floor(places.min())) - margin)
+            end = min(size, int(np.ceil(places.max())) + margin)
+            if first >= end:
+                return None
+            found.append((first, end))
+        return tuple(found)
+
+    def _zoom(self, target: Grid) -> float:
+        """How many of the target's pixels one of these spans, at most 1."""
+        zoom = self.grid.metres() / target.metres()
+        return zoom if zoom < 0.95 else 1.0
+
+    def _resampled(
+        self,
+        names: Sequence[str],
+        pixels: Pixels,
+        mine: Any,
+        target: Grid,
+        window: Any,
+        outside: Pixels,
+    ) -> Pixels:
+        from rasterio.enums import Resampling
+        from rasterio.warp import reproject
+
+        how = {
+            "src_transform": _moved(self.grid.transform, mine),
+            "src_crs": self.grid.crs,
+            "dst_transform": _moved(target.transform, window),
+            "dst_crs": target.crs,
+        }
+        found, zeros = outside
+        classes = np.array([name in QUALITY for name in names])
+        for some, kind in ((~classes, Resampling.bilinear), (classes, 0)):
+            if some.any():
+                resampled = found[some]
+                reproject(
+                    pixels.values[some],
+                    resampled,
+                    **how,
+                    src_nodata=np.nan,
+                    dst_nodata=np.nan,
+                    resampling=kind,
+                    UNIFIED_SRC_NODATA="NO",  # each band has pixels of its own
+                    # else they are told from each window anew, and windows differ
+                    XSCALE=self._zoom(target),
+                    YSCALE=self._zoom(target),
+                )
+                found[some] = resampled
+        missing = np.isnan(pixels.values)
+        if missing.any():
+            nearest = np.zeros(found.shape, np.uint8)
+            codes = missing.astype(np.uint8) + pixels.zeros
+            reproject(codes, nearest, **how, resampling=Resampling.nearest)
+            found[nearest > 0] = np.nan
+            zeros = nearest == 2
+        return Pixels(found, zeros)
+
+
+def _coordinates(t: Any, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """An affine transform of places (n, 2)."""
+    x, y = places[:, 0], places[:, 1]
+    return t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f
+
+
+def _moved(t: Any, window: Any) -> Any:
+    """The transform of a window."""
+    (top, _), (left, _) = window
+    x, y = _coordinates(t, np.array([[left, top]]))
+    return type(t)(t.a, t.b, float(x[0]), t.d, t.e, float(y[0]))
+
+
+@contextmanager
+def told(path: Path) -> Any:
+    """Rasterio's errors in one line."""
+    import rasterio
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+            yield
+    except rasterio.errors.RasterioError as cause:
+        text = str(cause.__cause__ or cause).splitlines()[0]
+        raise UserError(
+            f"{path}: expected a raster that can be read, found one that is cut off, "
+            f"damaged or something else ({text}); copy it again"
+        ) from cause

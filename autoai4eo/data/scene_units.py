@@ -1,0 +1,229 @@
+"""Whether a scene's values are in the units that a network was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoai4eo.data.sensors import band
+
+RADAR = ("decibel", "intensity", "complex", "covariance")
+_TIMES = 10.0  # so much brighter or darker than the training data is another unit
+# standard deviations by which advice must bring a right unit closer
+_CLOSER = 0.5
+_FAR = 3.0  # standard deviations; what is advised must come as close
+_LISTED = 3  # bands of which a sentence tells the figures
+
+Values = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Typical:
+    """What the training data are like: statistics of one band, as in statistics.json.
+
+    Attributes:
+        mean, std: over all pixels.
+        p2, p98: 2nd and 98th percentiles.
+    """
+
+    mean: float
+    std: float
+    p2: float
+    p98: float
+
+
+@dataclass(frozen=True)
+class _Try:
+    """A way to other units: what to do, and what it makes of a band's values."""
+
+    advice: str
+    of: Callable[[str, np.ndarray], np.ndarray]
+
+
+def differs(values: np.ndarray, typical: Typical) -> bool:
+    """Whether a band's values are in other units than the training data's.
+
+    By median, sign and spread: most values have the other sign; or the median is ten
+    times the 98th percentile of the training data, or the other way round the scene's
+    98th percentile is a tenth of their 2nd; or the spread is a thousandth. Less than
+    that another landscape does as well.
+
+    Args:
+        values: (n,) finite, as the network would read them.
+        typical: of the training data.
+    """
+    if not len(values):
+        return False
+    p2, median, p98 = np.percentile(values, (2, 50, 98))
+    if typical.mean < 0 and typical.p2 < 0:  # decibels
+        spread = max(typical.p98 - typical.p2, 1e-12)
+        far = not typical.p2 - spread <= median <= typical.p98 + spread
+        return bool(p2 >= 0 or far)
+    if typical.p98 <= 0:
+        return False
+    lowest = typical.p2 if typical.p2 > 0 else typical.mean / 10
+    return bool(
+        (median < 0 and typical.p2 >= 0)
+        or median < typical.mean - 10 * typical.std
+        or median > _TIMES * typical.p98
+        or p98 < lowest / _TIMES
+    )
+
+
+def distance(values: np.ndarray, typical: Typical) -> float:
+    """How far a band's median is from the training data's mean, in their deviations."""
+    return abs(float(np.median(values)) - typical.mean) / max(typical.std, 1e-12)
+
+
+def advice(
+    raw: Values,
+    read: Values,
+    typical: Mapping[str, Typical],
+    tags: Mapping[str, tuple[float, float]],
+    offset_is_due: bool,
+) -> list[str]:
+    """Sentences on bands whose values differ from the training data's.
+
+    A scale and an offset are advised only after they were tried on the values: all
+    bands must be like the training data then.
+
+    Args:
+        raw: a sample of each band's values as they are stored, (n,), finite.
+        read: the same values as the network would read them.
+        typical: of each band in the training data.
+        tags: scale and offset that the file tells, of the bands where it does.
+        offset_is_due: the product's name tells that digital numbers are 1,000 higher.
+    """
+    names = [name for name in typical if len(raw[name])]
+    told = []
+    for radar in (False, True):
+        some = [n for n in names if (band(n).quantity in RADAR) == radar]
+        if some:
+            told += _of(some, radar, raw, read, typical, tags, offset_is_due)
+    return told
+
+
+def _of(
+    names: Sequence[str],
+    radar: bool,
+    raw: Values,
+    read: Values,
+    typical: Mapping[str, Typical],
+    tags: Mapping[str, tuple[float, float]],
+    offset_is_due: bool,
+) -> list[str]:
+    wrong = [n for n in names if differs(read[n], typical[n])]
+    wrong = _not_only_dark(wrong, names, read, typical)
+
+    def score(values: Values) -> float:
+        return float(np.mean([distance(values[n], typical[n]) for n in names]))
+
+    def fits(values: Values) -> bool:
+        bad = [n for n in names if differs(values[n], typical[n])]
+        return not _not_only_dark(bad, names, values, typical)
+
+    found = []
+    for one in _tries(names, radar, tags, offset_is_due, bool(wrong)):
+        made = {n: one.of(n, raw[n]) for n in names}
+        if all(len(v) for v in made.values()) and fits(made) and score(made) <= _FAR:
+            found.append((score(made), one.advice))
+    closest, text = min(found, default=(np.inf, ""))
+    if not wrong:
+        # right units; what the file tells of itself may bring them closer
+        if closest < score(read) - _CLOSER:
+            return [
+                f"values of {_listed(names, read, typical)} are of the training data's "
+                f"size, and closer to them with what the file tells of itself: {text}"
+            ]
+        return []
+    what = f"{_listed(wrong, read, typical)}: the network wants the same units; "
+    if text:
+        return [f"values of {what}tried on the values, this fits: {text}"]
+    return [
+        f"values of {what}no scale or offset that is usual fits: check --scale and "
+        "--offset, and the file"
+    ]
+
+
+def _not_only_dark(
+    wrong: Sequence[str],
+    names: Sequence[str],
+    values: Values,
+    typical: Mapping[str, Typical],
+) -> list[str]:
+    """Without bands that are darker while others are right, as those of a sea are."""
+    dark = [
+        n
+        for n in wrong
+        if typical[n].mean > 0
+        and 0 <= np.median(values[n]) < typical[n].mean
+        and np.percentile(values[n], 98) > typical[n].mean / 3000
+    ]
+    if set(dark) != set(names):
+        return [n for n in wrong if n not in dark]
+    return list(wrong)
+
+
+def _tries(
+    names: Sequence[str],
+    radar: bool,
+    tags: Mapping[str, tuple[float, float]],
+    offset_is_due: bool,
+    wrong: bool,
+) -> list[_Try]:
+    """What may bring values to the training data's units."""
+    found = []
+    told = {n: tags[n] for n in names if n in tags}
+    if told:
+        each = ", ".join(f"{n} × {s:g} {_signed(o)}" for n, (s, o) in told.items())
+
+        def by_tags(name: str, v: np.ndarray) -> np.ndarray:
+            scale, offset = tags.get(name, (1.0, 0.0))
+            return v * scale + offset
+
+        found.append(_Try(f"--scale tags (the file's own: {each})", by_tags))
+    if radar and wrong:
+        found += [
+            _Try(
+                "decibels, 10 · log10 of the values; convert the file",
+                lambda _, v: 10 * np.log10(v[v > 0]),
+            ),
+            _Try(
+                "intensity, 10 to the power of a tenth of the values; convert the file",
+                lambda _, v: 10 ** (np.minimum(v, 300) / 10),
+            ),
+        ]
+    if radar:
+        return found
+    if wrong or offset_is_due:
+        found.append(_scaled(1e-4, -0.1))
+    if wrong:
+        found += [_scaled(1e-4, 0.0), _scaled(1e4, 0.0), _scaled(1.0, 0.0)]
+    return found
+
+
+def _scaled(scale: float, offset: float) -> _Try:
+    text = f"--scale {scale:.4f}".rstrip("0").rstrip(".")
+    text += f" --offset {offset:g}" if offset else ""
+    return _Try(text, lambda _, v: v * scale + offset)
+
+
+def _signed(offset: float) -> str:
+    return f"− {-offset:g}" if offset < 0 else f"+ {offset:g}"
+
+
+def _listed(
+    names: Sequence[str], values: Values, typical: Mapping[str, Typical]
+) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return (
+        ", ".join(
+            f"{n} (median {np.median(values[n]):.4g}; training data: mean "
+            f"{typical[n].mean:.4g}, mostly {typical[n].p2:.4g} to "
+            f"{typical[n].p98:.4g})"
+            for n in names[:_LISTED]
+        )
+        + more
+    )
