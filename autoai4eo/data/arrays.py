@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from autoai4eo.data.input_names import input_names
 from autoai4eo.data.labels import check_classes, class_indices
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
+from autoai4eo.files import read_npz
 
 
 class ArraysReader:
@@ -37,20 +38,24 @@ class ArraysReader:
         self.path = path
         self.names: Sequence[str] | None = None
         self.groups: Mapping[str, np.ndarray] = {}
-        self._arrays = {name: _float32(np.asarray(a)) for name, a in arrays.items()}
+        if not arrays:
+            raise UserError(f"{path}: expected an array for each input, found none")
+        names, notes = input_names(list(arrays), path)
+        self._arrays = {names[n]: _float32(np.asarray(a)) for n, a in arrays.items()}
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
         total = len(next(iter(self._arrays.values())))
         if labels is None:
-            self.labels, self.notes = np.full(total, -1, dtype=np.int64), ()
+            self.labels = np.full(total, -1, dtype=np.int64)
             self.class_names = tuple(class_names or ())
         else:
-            self.labels, classes, notes = class_indices(np.asarray(labels), path)
-            self.notes = tuple(notes)
+            self.labels, classes, told = class_indices(np.asarray(labels), path)
+            notes += told
             if class_names is not None and np.ndim(labels) == 1:
                 classes = max(classes, len(class_names))
-            names = class_names or [f"class {i}" for i in range(classes)]
-            check_classes(self.labels, classes, names, path)
-            self.class_names = tuple(names)
+            called = class_names or [f"class {i}" for i in range(classes)]
+            check_classes(self.labels, classes, called, path)
+            self.class_names = tuple(called)
+        self.notes = tuple(notes)
         for name, array in self._arrays.items():
             if len(array) != len(self.labels):
                 raise UserError(
@@ -93,14 +98,7 @@ def open_npz(path: Path, class_names: Sequence[str] | None = None) -> ArraysRead
     Raises:
         UserError: it cannot be read, or holds neither.
     """
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as cause:
-        raise UserError(
-            f"{path}: expected a whole .npz file of numbers, found {cause}; write it "
-            "with numpy.savez"
-        ) from cause
+    arrays = read_npz(path, "write it anew with numpy.savez")
     images = {name: a for name, a in arrays.items() if a.ndim == 4}
     if not images or "label" not in arrays:
         raise UserError(
