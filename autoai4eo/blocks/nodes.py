@@ -10,7 +10,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from autoai4eo.data.input_names import input_names
 from autoai4eo.data.sensors import Band, band
+from autoai4eo.errors import UserError
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
@@ -27,6 +29,9 @@ class ImageInput(ak.ImageInput):
         mean: per band, in the units of the file; missing pixels (NaN, infinite) are
             replaced by it inside the model.
         std: per band, in the units of the file.
+
+    Raises:
+        UserError: a name that not every format of an exported model can hold.
     """
 
     def __init__(
@@ -37,6 +42,13 @@ class ImageInput(ak.ImageInput):
         std: Sequence[float] | None = None,
         **kwargs: Any,
     ) -> None:
+        if name is not None:
+            (possible,) = input_names([name], "ImageInput")[0].values()
+            if name != possible:
+                raise UserError(
+                    f"ImageInput: expected a name of letters, digits and _, got "
+                    f"{name!r}; {possible} would do, and data called {name!r} fit it"
+                )
         super().__init__(name=name, **kwargs)
         self.bands = (
             None

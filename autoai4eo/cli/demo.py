@@ -12,6 +12,7 @@ import typer
 from autoai4eo.cli import fit, map, model, report
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_can_write_into
 
 _SAMPLES = {"training": 1200, "validation": 300, "testing": 300}
 _TRIALS, _EPOCHS, _SEED = 3, 4, 0
@@ -25,6 +26,7 @@ def demo(
 ) -> None:
     """Generate data, search, evaluate, export, map a scene, write the report."""
     begin = time.monotonic()
+    check_can_write_into(out)
     _clear(out)
     with hushed():
         from autoai4eo.data.synthetic import write_scene_like, write_so2sat_like

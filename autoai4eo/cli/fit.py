@@ -9,9 +9,17 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed, table
-from autoai4eo.cli.model import print_scores
+from autoai4eo.cli.model import finalist_story, print_scores
 from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
 from autoai4eo.errors import UserError
+from autoai4eo.files import (
+    check_can_write,
+    check_can_write_into,
+    in_one_step,
+    is_plain,
+    write_json,
+    written,
+)
 from autoai4eo.search.objectives import DEFAULT, figure
 
 
@@ -123,6 +131,7 @@ def fit(
         raise UserError("expected --val or --split, got both; leave one out")
     if class_weight not in (None, "balanced"):
         raise UserError(f"--class-weight: expected balanced, got {class_weight!r}")
+    check_can_write_into(out)
     limits = dict(_limit(text) for text in constraint or [])
     shares = _shares(split or "0.8/0.2")
     begin = time.monotonic()
@@ -131,7 +140,6 @@ def fit(
         from autoai4eo.data.opening import open_dataset
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
-        from autoai4eo.search.record import write_json
         from autoai4eo.tasks import ImageClassifier
     classifier = ImageClassifier(
         inputs=input,
@@ -182,6 +190,7 @@ def fit(
     if quiet:
         return
     console.print(_trials_view(classifier.trials(), str(out)))
+    console.print(finalist_story(out))
     if scores is not None and test is not None:
         print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
     console.print(
@@ -199,6 +208,8 @@ def trials(
     """Show the trials of a run, one a row."""
     from autoai4eo.search.record import open_study, trials_table
 
+    if csv is not None:
+        check_can_write(csv)
     _show(trials_table(open_study(run)), str(run), csv, json)
 
 
@@ -212,6 +223,8 @@ def pareto(
     from autoai4eo.search.record import estimate_errors, open_study
     from autoai4eo.search.run_folder import read_run
 
+    if csv is not None:
+        check_can_write(csv)
     study = open_study(run)
     _show(front.front_table(study), f"the front of {run}", csv, json)
     if csv is None and not json:
@@ -244,12 +257,24 @@ _SHOWN = {
 def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
     """A table of trials as a CSV file, as JSON or on the terminal."""
     if csv is not None:
-        found.to_csv(csv, index=False)
+        with written(csv):
+            _write_csv(csv, found.to_csv(index=False))
         console.print(f"written: {csv} ({len(found)} trials)")
     elif json:
         print(found.to_json(orient="records", indent=2))
     else:
         console.print(_trials_view(found, title))
+        console.print(
+            "scores: of each trial's best epoch in the search, on the validation data"
+        )
+
+
+def _write_csv(path: Path, text: str) -> None:
+    if path.exists() and not is_plain(path):
+        path.write_text(text)  # such as /dev/stdout
+        return
+    with in_one_step(path) as temporary:
+        temporary.write_text(text)
 
 
 def _trials_view(trials: Any, title: str) -> Any:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import re
 import sys
 import warnings
 
@@ -45,6 +47,11 @@ def main() -> None:
     )
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", module="autoai4eo")
+    # a path or a name need not be of characters that the terminal has
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.argv[1:] = [_at_home(argument) for argument in sys.argv[1:]]
     if not sys.argv[1:]:
         sys.argv.append("--help")
     try:
@@ -62,6 +69,14 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         sys.exit(_wrong(error.format_message()))
+
+
+def _at_home(argument: str) -> str:
+    """With the home folder for ~ where a shell leaves it: after an = and a comma."""
+    start = r"(^|^--[a-z-]+=|,)"
+    return re.sub(
+        rf"{start}(~[^/,]*)", lambda m: m[1] + os.path.expanduser(m[2]), argument
+    )
 
 
 def _wrong(message: str) -> int:

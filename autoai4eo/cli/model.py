@@ -40,6 +40,22 @@ def evaluate(
         print_json(scores)
     else:
         print_scores(scores, f"{model} on {data} ({len(dataset):,} samples)")
+        if model.is_dir() and trial is None:
+            console.print(finalist_story(model))
+
+
+def finalist_story(run: Path) -> str:
+    """What a run's finalist and its trial reached, and why these differ."""
+    from autoai4eo.search.record import objectives_of, open_study
+    from autoai4eo.search.run_folder import read_evaluation
+    from autoai4eo.search.two_figures import two_figures
+
+    evaluation = read_evaluation(run)
+    if not evaluation:
+        return ""
+    study = open_study(run)
+    trial = study.get_trials(deepcopy=False)[evaluation["trial"]]
+    return two_figures(evaluation, trial.user_attrs["metrics"], objectives_of(study))
 
 
 def print_scores(scores: dict[str, Any], title: str) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed, table
-from autoai4eo.errors import UserError
+from autoai4eo.files import check_can_write_into, written
 
 
 def simulate(
@@ -58,6 +58,7 @@ def simulate(
     with hushed():
         from autoai4eo.report.simulation import write_page
         from autoai4eo.search import simulation
+    check_can_write_into(out)
     networks = simulation.read_table(
         recorded,
         maximize=_names(maximize),
@@ -70,21 +71,15 @@ def simulate(
     asked = simulation.check_strategies(
         _names([strategies]) if strategies else None, networks.objectives
     )
-    if out.exists() and not out.is_dir():
-        raise UserError(f"{out}: expected a folder, found a file; choose another --out")
     queries = simulation.replay_all(networks, asked, seeds, budget, workers)
-    written = simulation.results(networks, queries, budget)
+    results = simulation.results(networks, queries, budget)
     title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
-    try:
+    with written(out):
         out.mkdir(parents=True, exist_ok=True)
-        for name, frame in written.items():
+        for name, frame in results.items():
             frame.to_csv(out / f"{name}.csv", index=False)
-        write_page(out, title, networks.objectives, written)
-    except OSError as error:
-        raise UserError(
-            f"{out}: expected a folder to write to, found {error}"
-        ) from None
-    summary = written["summary"].astype(object)
+        write_page(out, title, networks.objectives, results)
+    summary = results["summary"].astype(object)
     rows = summary.where(summary.notna(), None).to_numpy().tolist()
     console.print(table(title, list(summary.columns), rows))
     console.print(

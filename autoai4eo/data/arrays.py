@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from autoai4eo.data.input_names import input_names
 from autoai4eo.data.labels import read_labels
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
+from autoai4eo.files import read_npz
 
 
 class ArraysReader:
@@ -46,18 +47,22 @@ class ArraysReader:
         self.path = path
         self.names: Sequence[str] | None = None
         self.groups: Mapping[str, np.ndarray] = {}
-        self._arrays = {name: _float32(np.asarray(a)) for name, a in arrays.items()}
+        if not arrays:
+            raise UserError(f"{path}: expected an array for each input, found none")
+        called, notes = input_names(list(arrays), path)
+        self._arrays = {called[n]: _float32(np.asarray(a)) for n, a in arrays.items()}
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
         if labels is None:
-            self.labels, self.notes = np.full(total, -1, dtype=np.int64), ()
+            self.labels = np.full(total, -1, dtype=np.int64)
             self.class_names = tuple(class_names or names or ())
         else:
-            self.labels, self.class_names, notes = read_labels(
+            self.labels, self.class_names, told = read_labels(
                 np.asarray(labels), names, class_names, path
             )
-            self.notes = tuple(notes)
+            notes += told
+        self.notes = tuple(notes)
         for name, array in self._arrays.items():
             if len(array) != len(self.labels):
                 raise UserError(
@@ -102,14 +107,7 @@ def open_npz(path: Path, class_names: Sequence[str] | None = None) -> ArraysRead
     Raises:
         UserError: it cannot be read, or holds neither.
     """
-    try:
-        with np.load(path) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as cause:
-        raise UserError(
-            f"{path}: expected a whole .npz file of numbers, found {cause}; write it "
-            "with numpy.savez"
-        ) from cause
+    arrays = read_npz(path, "write it anew with numpy.savez")
     images = {name: a for name, a in arrays.items() if a.ndim == 4}
     if not images:
         raise UserError(

@@ -15,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from autoai4eo.data import hdf5
 from autoai4eo.data.labels import read_labels
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
 from autoai4eo.data.reader import InputSpec
@@ -38,6 +39,11 @@ USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
 }
 SKIP_BYTES = 128 * 1024  # reading over so much costs less than one more call
 RUN_BYTES = 64 * 2**20  # at most so much is read at once
+#: Whether radar is in decibels is seen in so many finite values, of so many places.
+ENOUGH_VALUES, ENOUGH_PLACES = 4096, 16
+PLACE_ROWS = 8
+#: Interpolation and the removal of noise leave a few intensities below zero.
+NEGATIVE_SHARE = 0.05
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"))
 
 
@@ -63,15 +69,19 @@ class So2SatReader:
         self.names: Sequence[str] | None = None
         self._file: h5py.File | None = None
         self._opened_by = 0
+        self._nodata: dict[str, np.ndarray] = {}
+        self.notes: tuple[str, ...] = ()
         file = self._open()
-        self.inputs = tuple(self._spec(file[n], n) for n in INPUTS if n in file)
+        self.inputs = tuple(
+            self._spec(hdf5.item(file, n), n) for n in INPUTS if n in file
+        )
         if not self.inputs:
             raise UserError(
                 f"{path}: expected the data sets sen1 or sen2, and label, found "
                 f"{', '.join(file) or 'none'}; see the So2Sat LCZ42 layout"
             )
-        self.labels, self.class_names, notes = self._labels(file, class_names)
-        self.notes = (*notes, *map(_guess, filter(_is_guess, self.inputs)))
+        self.labels, self.class_names, notes = self._classes(file, class_names)
+        self.notes += (*notes, *map(_guess, filter(_is_guess, self.inputs)))
         for spec in self.inputs:
             if len(file[spec.name]) != len(self.labels):
                 raise UserError(
@@ -85,7 +95,7 @@ class So2SatReader:
     def _open(self) -> h5py.File:
         # A handle must not be shared with a forked process.
         if self._file is None or self._opened_by != os.getpid():
-            self._file = open_hdf5(self.path)
+            self._file = hdf5.open_hdf5(self.path)
             self._opened_by = os.getpid()
         return self._file
 
@@ -109,8 +119,11 @@ class So2SatReader:
                 f"{self.path}: expected {shape[3]} names in the attribute "
                 f"{name}_bands, one per band of {name}, found {len(names)}"
             )
+        hdf5.check_sources(data)
+        self._nodata[name] = hdf5.declared_nodata(data)
+        self._tell(data, name)
         if any(b.quantity == "decibel" for b in bands):
-            bands = _told_apart(bands, data)
+            bands = self._told_apart(bands, data, name)
         told = _strings(data.file.attrs.get(f"{name}_level")) or []
         return InputSpec(
             name,
@@ -122,7 +135,7 @@ class So2SatReader:
             named=names is not None,
         )
 
-    def _labels(
+    def _classes(
         self, file: h5py.File, wanted: Sequence[str] | None
     ) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
         """Class indices, class names and notes; -1 throughout without labels."""
@@ -131,7 +144,7 @@ class So2SatReader:
             samples = len(file[self.inputs[0].name])
             without = np.full(samples, -1, dtype=np.int64)
             return without, tuple(wanted or names or ()), []
-        labels = file["label"][()]
+        labels = _labels(hdf5.item(file, "label"))
         many = labels.ndim == 2 and labels.shape[1] == len(LCZ42_CLASSES)
         if not many and labels.ndim == 1 and labels.dtype.kind in "biu":
             many = labels.max(initial=-1) + 1 == len(LCZ42_CLASSES)
@@ -139,65 +152,92 @@ class So2SatReader:
             names = list(LCZ42_CLASSES)
         return read_labels(labels, names, wanted, self.path)
 
+    def _tell(self, data: h5py.Dataset, name: str) -> None:
+        """Notes what the file says of its numbers, and what it lacks."""
+        values = np.unique(self._nodata[name][np.isfinite(self._nodata[name])])
+        if len(values):
+            told = ", ".join(f"{value:g}" for value in values)
+            self._note(f"{name}: declared missing is {told}; it is read as NaN")
+        if told := ", ".join(hdf5.unapplied(data)):
+            self._note(f"{name}: the file says {told}, which is not applied")
+        if share := hdf5.unwritten(data):
+            self._note(
+                f"{name}: {share:.1%} of it was never written and is read as "
+                f"{np.ravel(data.fillvalue)[0]:g}; write the file anew"
+            )
+
+    def _note(self, note: str) -> None:
+        self.notes += (f"{self.path}: {note}",)
+
+    def _told_apart(
+        self, bands: tuple[Band, ...], data: h5py.Dataset, name: str
+    ) -> tuple[Band, ...]:
+        """Bands called VV and VH are decibels only where values are below zero."""
+        columns = [i for i, b in enumerate(bands) if b.quantity == "decibel"]
+        called = " and ".join(bands[i].name for i in columns)
+        share = _share_below_zero(data, self._nodata[name], columns)
+        if share is None:
+            self._note(
+                f"{name}: {called} have no finite value to tell decibels from "
+                "intensity by; decibels are assumed"
+            )
+        if share is None or share > NEGATIVE_SHARE:
+            return bands
+        self._note(
+            f"{name}: {called} are taken for intensity, {1 - share:.0%} of their "
+            "values are not below zero; decibels would be"
+        )
+        return tuple(
+            Band(b.name, b.wavelength, "intensity") if b.quantity == "decibel" else b
+            for b in bands
+        )
+
     def _groups(self, file: h5py.File) -> dict[str, np.ndarray]:
         total = len(self.labels)
         groups = {}
-        for name, data in [*file.items(), *file.attrs.items()]:
+        found = {name: hdf5.item(file, name) for name in file}
+        for name, data in [*found.items(), *file.attrs.items()]:
             if name == "label" or getattr(data, "shape", ()) != (total,):
                 continue
             if name.endswith("_bands") or name == "class_names":
                 continue
-            values = np.asarray(data[()])
+            values = _values(data) if isinstance(data, h5py.Dataset) else data
             if values.dtype.kind in "iuSO":
                 groups[name] = np.array(_strings(values) or values)
         return groups
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """See `Reader.read`.
+        """See `Reader.read`. Pixels that are declared missing are NaN.
 
         Raises:
             UserError: the file is damaged there.
         """
         file = self._open()
-        try:
-            return {name: _read(file[name], rows) for name in names}
-        except OSError as cause:
-            raise UserError(
-                f"{self.path}: cannot read samples {rows[0]} to {rows[-1]}, the file "
-                f"is damaged or cut off ({_first_line(cause)}); copy it again"
-            ) from cause
+        return {n: _read(hdf5.item(file, n), rows, self._nodata[n]) for n in names}
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; from data sets ``lon`` and ``lat``."""
         file = self._open()
         for pair in COORDINATES:
             if all(n in file and file[n].shape == self.labels.shape for n in pair):
-                return np.stack([file[n][()] for n in pair], axis=1).astype(np.float64)
+                values = [_values(file[n]) for n in pair]
+                return np.stack(values, axis=1).astype(np.float64)
         return None
 
 
-def open_hdf5(path: str) -> h5py.File:
-    """Open for reading.
-
-    Raises:
-        UserError: not HDF5, or cut off.
-    """
-    if os.path.getsize(path) == 0 or not h5py.is_hdf5(path):
-        raise UserError(
-            f"{path}: expected an HDF5 file, found {os.path.getsize(path):,} bytes of "
-            "something else; check the path, or copy the file again"
-        )
-    try:
-        return h5py.File(path, "r")
-    except OSError as cause:
-        raise UserError(
-            f"{path}: expected a whole HDF5 file, found one that is cut off or damaged "
-            f"({_first_line(cause)}); copy it again"
-        ) from cause
+def _labels(data: h5py.Dataset) -> np.ndarray:
+    """Labels; class numbers that are declared missing are -1."""
+    values = _values(data)
+    if values.ndim == 1 and values.dtype.kind in "iu":
+        for missing in hdf5.declared_nodata(data)[:, 0]:
+            values = np.where(values == missing, -1, values.astype(np.int64))
+    return values
 
 
-def _first_line(cause: Exception) -> str:
-    return str(cause).splitlines()[0]
+def _values(data: h5py.Dataset) -> np.ndarray:
+    hdf5.check_sources(data)
+    with hdf5.reading(data):
+        return np.asarray(data[()])
 
 
 def _strings(values: Any) -> list[str] | None:
@@ -205,12 +245,12 @@ def _strings(values: Any) -> list[str] | None:
     if values is None:
         return None
     if isinstance(values, bytes | str):
-        text = values.decode() if isinstance(values, bytes) else values
+        text = _text(values)
         return [part.strip() for part in text.split(",")]
     array = np.asarray(values)
     if array.dtype.kind not in "SOU":
         return None
-    return [v.decode() if isinstance(v, bytes) else str(v) for v in array]
+    return [_text(v) for v in array]
 
 
 def _is_guess(spec: InputSpec) -> bool:
@@ -228,14 +268,31 @@ def _guess(spec: InputSpec) -> str:
     )
 
 
-def _told_apart(bands: tuple[Band, ...], data: h5py.Dataset) -> tuple[Band, ...]:
-    """Bands called VV and VH are decibels only where a pixel is below zero."""
-    if len(data) == 0 or np.nanmin(data[: min(8, len(data))]) < 0:
-        return bands
-    return tuple(
-        Band(b.name, b.wavelength, "intensity") if b.quantity == "decibel" else b
-        for b in bands
-    )
+def _text(value: Any) -> str:
+    """UTF-8, or what every sequence of bytes is: Latin-1."""
+    if not isinstance(value, bytes):
+        return str(value)
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
+def _share_below_zero(
+    data: h5py.Dataset, nodata: np.ndarray, columns: Sequence[int]
+) -> float | None:
+    """Of finite values from all over a data set; None where it has none."""
+    count = below = 0
+    starts = np.arange(0, len(data), PLACE_ROWS)
+    for place, start in enumerate(np.random.default_rng(0).permutation(starts)):
+        if place >= ENOUGH_PLACES and count >= ENOUGH_VALUES:
+            break
+        rows = np.arange(start, min(start + PLACE_ROWS, len(data)))
+        values = _read(data, rows, nodata)[..., columns]
+        values = values[np.isfinite(values)]
+        count += len(values)
+        below += int(np.count_nonzero(values < 0))
+    return below / count if count else None
 
 
 def _chunk_rows(data: h5py.Dataset) -> int:
@@ -252,20 +309,26 @@ def _runs(rows: np.ndarray, chunk: int, row_bytes: int) -> list[tuple[int, int]]
     return list(pairwise(edges))
 
 
-def _read(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
+def _read(data: h5py.Dataset, rows: np.ndarray, nodata: np.ndarray) -> np.ndarray:
+    """Rows of a data set, in its own type; NaN, in float32, where it is missing."""
     kind = data.dtype.newbyteorder("=")
-    if kind.kind == "f":
+    if kind.kind == "f" or len(nodata):
         kind = np.dtype(np.float32)
     out = np.empty((len(rows), *data.shape[1:]), kind)
     if len(rows) == 0:
         return out
     row_bytes = data.dtype.itemsize * int(np.prod(data.shape[1:]))
-    for start, stop in _runs(rows, _chunk_rows(data), row_bytes):
-        low, high = int(rows[start]), int(rows[stop - 1]) + 1
-        if high - low == stop - start and data.dtype == kind:
-            _read_run(data, low, out[start:stop])
-        else:
-            out[start:stop] = data[low:high][rows[start:stop] - low]
+    with hdf5.reading(data, f"samples {rows[0]} to {rows[-1]} of "):
+        for start, stop in _runs(rows, _chunk_rows(data), row_bytes):
+            low, high = int(rows[start]), int(rows[stop - 1]) + 1
+            if high - low == stop - start and data.dtype == kind:
+                _read_run(data, low, out[start:stop])
+                found = out[start:stop]
+            else:
+                found = data[low:high][rows[start:stop] - low]
+                out[start:stop] = found
+            for values in nodata:
+                out[start:stop][found == values] = np.nan
     return out
 
 

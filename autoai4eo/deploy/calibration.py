@@ -6,13 +6,13 @@ makes a network less sure, and never changes which class it takes for the likeli
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from autoai4eo.errors import UserError
+from autoai4eo.search.run_folder import read_evaluation
 
 #: Where a network is right on every sample, no temperature is low enough.
 LOWEST, HIGHEST = 0.05, 20.0
@@ -91,8 +91,7 @@ def temperature_of(run: Path) -> float:
     Raises:
         UserError: none was.
     """
-    path = run / "best" / "evaluation.json"
-    kept = json.loads(path.read_text()) if path.is_file() else {}
+    kept = read_evaluation(run)
     if "temperature" not in kept:
         raise UserError(
             f"{run}: expected a finalist whose temperature was fitted, found none; "

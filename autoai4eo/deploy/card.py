@@ -62,6 +62,9 @@ well give less; `autoai4eo evaluate` tells.
 {% for name, label in scores.items() if name in m -%}
 | {{ label }} | {{ m[name].value | figure }} | {{ m[name].interval_95 | ends }} |
 {% endfor -%}
+{% if m.two_figures %}
+{{ m.two_figures }}
+{% endif -%}
 {% if m.resampled_by is defined %}
 Intervals by bootstrap over each {{ m.resampled_by }}.
 {% endif -%}

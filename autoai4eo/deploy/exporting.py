@@ -21,7 +21,13 @@ from autoai4eo.deploy.checking import FreshProcess
 from autoai4eo.deploy.formats import FORMATS, Format, check
 from autoai4eo.deploy.loading import load_network
 from autoai4eo.errors import UserError
-from autoai4eo.files import folder_in_one_step, in_one_step
+from autoai4eo.files import (
+    check_can_write_into,
+    check_utf8,
+    folder_in_one_step,
+    in_one_step,
+    written,
+)
 from autoai4eo.search.run_folder import read_run
 
 
@@ -103,12 +109,15 @@ def export(
             as Keras does. Nothing is left.
         RuntimeError: what was written does not run. Nothing is left.
     """
-    run, out = Path(run), Path(out)
+    run, out = Path(run).expanduser(), Path(out).expanduser()
     if format not in FORMATS:
         raise UserError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
     kind = FORMATS[format]
     check(kind, out, quantize)
     _check_free(kind, out, overwrite)
+    check_can_write_into(out.parent)
+    if not kind.suffix:
+        check_utf8(out)
     known = read_run(run)
     model = load_network(run, trial)
     if calibrated:
@@ -117,27 +126,22 @@ def export(
     beside = {} if not kind.suffix else _beside(out, item, overwrite)
     source = _Source(run, known, model, data or {})
     calibration = source.calibration() if quantize == "int8" else None
-    try:
+    with written(out), ExitStack() as files:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as files:
-            if kind.suffix:
-                # entered first, left last: never without its description
-                written = files.enter_context(in_one_step(out))
-                told = files.enter_context(in_one_step(out.parent / metadata.METADATA))
-                read = files.enter_context(in_one_step(out.parent / card.CARD))
-            else:
-                written = files.enter_context(folder_in_one_step(out))
-                told, read = written / metadata.METADATA, written / card.CARD
-            kind.write(model, written, known["data"]["training"], quantize, calibration)
-            exported = replace(_tried(kind, written, quantize, source), path=out)
-            item["assets"] = {**beside, out.name: _asset(kind, exported, item)}
-            metadata.write(told, item)
-            read.write_text(card.render(item), encoding="utf-8")
-    except OSError as error:
-        raise UserError(
-            f"{out}: cannot be written ({error.strerror or error}); choose another "
-            "folder, or make room there"
-        ) from error
+        if kind.suffix:
+            # entered first, left last: never without its description
+            new = files.enter_context(in_one_step(out))
+            told = files.enter_context(in_one_step(out.parent / metadata.METADATA))
+            read = files.enter_context(in_one_step(out.parent / card.CARD))
+        else:
+            new = files.enter_context(folder_in_one_step(out))
+            told, read = new / metadata.METADATA, new / card.CARD
+        kind.write(model, new, known["data"]["training"], quantize, calibration)
+        exported = replace(_tried(kind, new, quantize, source), path=out)
+        item["assets"] = {**beside, out.name: _asset(kind, exported, item)}
+        metadata.write(told, item)
+        text = card.render(item)
+        read.write_text(text, encoding="utf-8", errors="backslashreplace")
     return exported
 
 

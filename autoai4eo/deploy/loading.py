@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import keras
@@ -9,6 +11,18 @@ import keras
 from autoai4eo.errors import UserError
 from autoai4eo.search.record import best_trial, open_study
 from autoai4eo.search.run_folder import read_run
+
+#: What Keras raises for a file that is damaged or of another version of its layers.
+_DAMAGED = (
+    ValueError,
+    OSError,
+    KeyError,
+    TypeError,
+    RuntimeError,
+    EOFError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -19,7 +33,7 @@ def load_model(path: str | Path) -> keras.Model:
     """
     from autoai4eo import blocks  # noqa: F401  (registers its layers)
 
-    path = Path(path)
+    path = Path(path).expanduser()
     if not path.is_file() or path.suffix != ".keras":
         found = "something else" if path.exists() else "nothing"
         raise UserError(
@@ -28,11 +42,11 @@ def load_model(path: str | Path) -> keras.Model:
         )
     try:
         return keras.models.load_model(path, compile=False)
-    except (ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except _DAMAGED as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
             f"{path}: expected a network saved by Keras, found a file that it cannot "
-            f"read ({reason}); export it again"
+            f"read ({reason}); restore it from a copy, or export it again"
         ) from None
 
 

@@ -18,7 +18,10 @@ import keras
 import numpy as np
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.record import open_study
+from autoai4eo.files import read_json
+from autoai4eo.search.record import objectives_of, open_study
+from autoai4eo.search.run_folder import read_evaluation, read_statistics
+from autoai4eo.search.two_figures import two_figures
 
 METADATA = "model.json"
 EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
@@ -43,12 +46,15 @@ def item(
         trial: a number; None: the finalist.
         calibrated: whether the finalist's temperature is in `network`.
     """
-    evaluation = _json(run / "best" / "evaluation.json")
+    evaluation = read_evaluation(run)
     number = int(evaluation["trial"]) if trial is None else trial
-    found = open_study(run).get_trials(deepcopy=False)[number].user_attrs
-    cost = found.get("cost") or _json(run / "trials" / str(number) / "cost.json")
+    study = open_study(run)
+    found = study.get_trials(deepcopy=False)[number].user_attrs
+    cost = found.get("cost") or read_json(
+        run / "trials" / str(number) / "cost.json", "restore it from a copy", _COSTS
+    )
     training = known["data"]["training"]
-    statistics = _json(run / "statistics.json").get("inputs", {})
+    statistics = read_statistics(run)
     which = f"trial {number}" + (" finalist" if trial is None else "")
     which += " calibrated" if calibrated else ""
     name = re.sub(r"[^a-zA-Z0-9_.\-]", "-", run.resolve().name)
@@ -112,7 +118,12 @@ def item(
             },
             "autoai4eo:trained_on": told.get("trained_on", "training"),
             "autoai4eo:epochs": told.get("epochs", found.get("epochs")),
-            "autoai4eo:metrics": _metrics(told, found.get("metrics", {})),
+            "autoai4eo:metrics": {
+                **_metrics(told, found.get("metrics", {})),
+                "two_figures": two_figures(
+                    told, found.get("metrics", {}), objectives_of(study)
+                ),
+            },
             "autoai4eo:level": levels.pop() if len(levels) == 1 else None,
             "autoai4eo:map_step": known["arguments"].get("map_step"),
             **{f"autoai4eo:{name}": cost[name] for name in _COSTS},
@@ -169,7 +180,8 @@ def assets_beside(folder: Path, new: Mapping[str, Any]) -> dict[str, Any]:
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Writes an item as JSON that any program reads: what is NaN is null."""
     text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    # a name that is not UTF-8 has halves of characters, which JSON writes so, too
+    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
 
 
 def _input(
@@ -243,8 +255,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _json(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    return content

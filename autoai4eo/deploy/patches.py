@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.errors import UserError
+from autoai4eo.search.run_folder import read_statistics
 
 CHECKED, CALIBRATED, JUDGED = 64, 200, 5000
 
@@ -73,7 +73,12 @@ def for_check(
         except UserError:
             continue
         return _with_holes(part.dataset.read(part.rows), part.told)
-    inputs = json.loads((run / "statistics.json").read_text())["inputs"]
+    inputs = read_statistics(run)
+    if not inputs:
+        raise UserError(
+            f"{run}: expected the run's data, or statistics.json, to try the network "
+            "on, found neither; put one of them there"
+        )
     rng = np.random.default_rng(0)
     pixels = {}
     for node in model.inputs:

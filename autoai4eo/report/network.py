@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.files import reading
+
+_CURE = "restore it from a copy, or export it again"
 _NAMED = re.compile(r"(.+?_\d+)(?:_(.+))?$")
 #: Layers that are told in a block's summary; the others only in its list of all.
 _TOLD = {
@@ -88,8 +91,15 @@ class Block:
 
 
 def read_layers(path: Path) -> list[Layer]:
-    """The layers of a functional network, inputs first; [] of another kind."""
-    with zipfile.ZipFile(path) as file:
+    """The layers of a functional network, inputs first; [] of another kind.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    with (
+        reading(path, "a network saved by Keras", _CURE),
+        zipfile.ZipFile(path) as file,
+    ):
         content = json.loads(file.read("config.json"))
     raw = content["config"].get("layers", [])
     if not all("inbound_nodes" in layer for layer in raw):

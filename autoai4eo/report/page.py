@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.files import in_one_step
+from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.report import network, pictures
 from autoai4eo.report.charts import short
 from autoai4eo.report.reading import Run, Trial, read
@@ -20,7 +20,7 @@ from autoai4eo.report.trials import (
     facts,
     named,
 )
-from autoai4eo.search.objectives import figure
+from autoai4eo.search.objectives import LABELS, figure
 
 _STATUS = ("complete", "running", "pruned", "infeasible", "failed", "broken off")
 _COLUMNS = (
@@ -51,13 +51,16 @@ def write_report(path: str | Path) -> Path:
     broken off, or without a finished trial.
 
     Raises:
-        UserError: the folder holds no run.
+        UserError: the folder holds no run, one that is damaged, or cannot be written.
     """
-    run = read(Path(path))
+    folder = Path(path).expanduser()
+    check_can_write_into(folder)
+    run = read(folder)
     page = render("run.html", **_content(run))
     out = run.path / "report.html"
-    with in_one_step(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    with written(out), in_one_step(out) as temporary:
+        # a path that is not UTF-8 has halves of characters
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return out
 
 
@@ -135,10 +138,19 @@ def _cards(run: Run) -> list[tuple[str, str]]:
         return []
     who = "of the finalist" if shown.is_finalist else f"of trial {shown.number}"
     metric, _ = axes_of(run)
-    names = dict.fromkeys([metric, "params", "macs", "latency_ms"])
+    cards = []
     after = run.evaluation.get("metrics", {}) if shown.is_finalist else {}
-    figures = {**shown.figures, **after}
-    cards = [(_large(figures[n]), f"{named(n)} {who}") for n in names if n in figures]
+    if metric in after:
+        label = f"{LABELS.get(metric, metric)} {who} (validation)"
+        cards.append((_large(after[metric]), label))
+    elif metric in shown.figures:
+        label = f"{named(metric)} of trial {shown.number}"
+        cards.append((_large(shown.figures[metric]), label))
+    cards += [
+        (_large(shown.figures[n]), f"{named(n)} {who}")
+        for n in ("params", "macs", "latency_ms")
+        if n in shown.figures and n != metric
+    ]
     seconds = sum(t.figures.get("train_seconds", 0) for t in run.trials)
     return [*cards, (_duration(seconds), "of training in all trials")]
 
@@ -164,16 +176,14 @@ def _row(trial: Trial, columns: list[str], choices: list[str]) -> dict[str, Any]
 
 def _part(run: Run, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     intervals = scores.get("intervals", {})
-    note = ""
+    who = "the finalist"
     if scores.get("evaluated_network") == "trial":
-        note = (
-            f"Scores of trial {scores['trial']} as the search left it: the finalist "
-            "then was trained on the validation data, too, and is not judged on them."
-        )
+        who = f"trial {scores['trial']} as the search left it"
     table = scores.get("reliability")
     return {
         "title": f"{title}: {sum(map(sum, scores['confusion_matrix'])):,} samples",
-        "note": note,
+        "note": f"Scores of {who}. "
+        + (run.two_figures if scores is run.evaluation else ""),
         "scores": [
             {
                 "name": name,

@@ -9,6 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.files import read_npz
+
+_CURE = "restore it from a copy, or remove it: the page is written without it"
+
 
 def mistakes(path: Path, classes: list[str]) -> list[dict[str, Any]]:
     """The patches of ``RUN/best/mistakes.npz``; none where it is not there.
@@ -16,26 +20,29 @@ def mistakes(path: Path, classes: list[str]) -> list[dict[str, Any]]:
     Args:
         path: of the file.
         classes: their names.
+
+    Raises:
+        UserError: it is damaged.
     """
     if not path.is_file():
         return []
-    with np.load(path) as kept:
-        images = {
-            name.removeprefix("image_"): kept[name]
-            for name in kept.files
-            if name.startswith("image_")
+    kept = read_npz(path, _CURE, ("truth", "prediction", "confidence"))
+    images = {
+        name.removeprefix("image_"): values
+        for name, values in kept.items()
+        if name.startswith("image_")
+    }
+    return [
+        {
+            "truth": classes[truth],
+            "prediction": classes[prediction],
+            "confidence": float(confidence),
+            "views": [(name, png(image[i])) for name, image in images.items()],
         }
-        return [
-            {
-                "truth": classes[truth],
-                "prediction": classes[prediction],
-                "confidence": float(confidence),
-                "views": [(name, png(image[i])) for name, image in images.items()],
-            }
-            for i, (truth, prediction, confidence) in enumerate(
-                zip(kept["truth"], kept["prediction"], kept["confidence"], strict=True)
-            )
-        ]
+        for i, (truth, prediction, confidence) in enumerate(
+            zip(kept["truth"], kept["prediction"], kept["confidence"], strict=True)
+        )
+    ]
 
 
 def png(pixels: np.ndarray) -> str:

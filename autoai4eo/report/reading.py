@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import read_csv, read_json
 from autoai4eo.search import front
 from autoai4eo.search.objectives import Objective, parse_objectives
 from autoai4eo.search.record import objectives_of, open_study, trials_table
-from autoai4eo.search.run_folder import at_work, read_run, trained_finalist
+from autoai4eo.search.run_folder import (
+    at_work,
+    read_evaluation,
+    read_run,
+    trained_finalist,
+)
+from autoai4eo.search.two_figures import two_figures
+
+_CURE = "restore it from a copy, or remove it: the page is written without it"
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,12 @@ class Run:
         """The trial whose network lies in ``RUN/best``."""
         return next((t for t in self.trials if t.is_finalist), None)
 
+    @property
+    def two_figures(self) -> str:
+        """What the finalist and its trial reached, and why these differ."""
+        of_trial = self.finalist.figures if self.finalist else {}
+        return two_figures(self.evaluation, of_trial, self.objectives)
+
     def count(self, status: str) -> int:
         """How many trials there are of this status."""
         return sum(t.status == status for t in self.trials)
@@ -91,7 +104,7 @@ def read(path: Path, curves: bool = True) -> Run:
         curves: whether the trials' histories are read, too.
 
     Raises:
-        UserError: it holds no run.
+        UserError: it holds no run, or a file of it is damaged.
     """
     asked = read_run(path)
     try:
@@ -125,14 +138,15 @@ def read(path: Path, curves: bool = True) -> Run:
                 number == chosen,
             )
         )
+    test = path / "best" / "test.json"
     return Run(
         path,
         _state(path, working, trials),
         asked,
         objectives_of(study),
         trials,
-        _json(path / "best" / "evaluation.json"),
-        _json(path / "best" / "test.json"),
+        read_evaluation(path),
+        read_json(test, _CURE) if test.is_file() else {},
     )
 
 
@@ -160,18 +174,14 @@ def _curve(path: Path) -> list[dict[str, float]]:
     """A history, without a last line that is just being written."""
     if not path.is_file():
         return []
-    rows = []
-    with path.open(newline="") as file:
-        for row in csv.DictReader(file):
-            if None in row.values() or "" in row.values() or None in row:
-                continue
-            rows.append({name: float(value) for name, value in row.items()})
-    return rows
-
-
-def _json(path: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
-    return found
+    rows = [row for row in read_csv(path, _CURE) if "" not in row.values()]
+    try:
+        return [{name: float(value) for name, value in row.items()} for row in rows]
+    except ValueError as error:
+        raise UserError(
+            f"{path}: expected a number in each cell, found that it is damaged "
+            f"({error}); {_CURE}"
+        ) from None
 
 
 def _is_number(value: Any) -> bool:

@@ -7,8 +7,9 @@ from markupsafe import Markup
 
 from autoai4eo.report.charts import Axis, Chart, axis_for
 from autoai4eo.report.reading import Run, Trial
-from autoai4eo.search.objectives import METRICS, figure
+from autoai4eo.search.objectives import LABELS, METRICS, figure
 from autoai4eo.search.pareto import on_front
+from autoai4eo.search.two_figures import shown_metric
 
 _BLUE, _ORANGE, _RED, _GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
 #: Costs that a chart is drawn for, in this order, after those that were objectives.
@@ -22,11 +23,9 @@ _NAMES = {
     "flops": "FLOPs",
     "size_bytes": "size [bytes]",
     "peak_memory_bytes": "peak memory [bytes]",
-    "val_cohen_kappa": "Cohen's kappa (validation)",
-    "val_average_accuracy": "average accuracy (validation)",
-    "val_accuracy": "overall accuracy (validation)",
-    "val_loss": "loss (validation)",
     "train_seconds": "training [s]",
+    # the finalist, which is trained on, has others
+    **{name: f"{label} in the search (validation)" for name, label in LABELS.items()},
 }
 
 
@@ -37,11 +36,10 @@ def named(name: str) -> str:
 
 def axes_of(run: Run) -> tuple[str, list[str]]:
     """What the charts of a run show: a metric, and the costs it is drawn against."""
-    metrics = [o.name for o in run.objectives if not o.is_cost]
     costs = [o.name for o in run.objectives if o.is_cost]
     known = {name for trial in run.trials for name in trial.figures}
     wanted = dict.fromkeys([*costs, *run.limits, *_AXES])
-    return (metrics or ["val_cohen_kappa"])[0], [n for n in wanted if n in known]
+    return shown_metric(run.objectives), [n for n in wanted if n in known]
 
 
 def cost_chart(run: Run, metric: str, cost: str, tooltips: bool = False) -> Markup:

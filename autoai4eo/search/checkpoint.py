@@ -9,10 +9,11 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.files import in_one_step
+from autoai4eo.files import in_one_step, read_npz
 from autoai4eo.search.callbacks import BestEpoch
 
 FILE = "state.npz"
+_CURE = "remove it: the training then begins anew"
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -57,8 +58,7 @@ def epochs(path: Path) -> int:
     """How many epochs were finished when the file was written; 0 without a file."""
     if not path.is_file():
         return 0
-    with np.load(path) as kept:
-        return int(json.loads(str(kept["story"]))["epochs"])
+    return int(json.loads(str(read_npz(path, _CURE, ("story",))["story"]))["epochs"])
 
 
 def restore(path: Path, model: keras.Model, best: BestEpoch) -> int:
@@ -75,12 +75,12 @@ def restore(path: Path, model: keras.Model, best: BestEpoch) -> int:
     if not path.is_file():
         return 0
     model.optimizer.build(model.trainable_variables)
-    with np.load(path) as kept:
-        story = json.loads(str(kept["story"]))
-        for i, variable in enumerate(_variables(model)):
-            variable.assign(kept[f"state_{i}"])
-        names = [name for name in kept.files if name.startswith("best_")]
-        weights = [kept[f"best_{i}"] for i in range(len(names))]
+    kept = read_npz(path, _CURE, ("story",))
+    story = json.loads(str(kept["story"]))
+    for i, variable in enumerate(_variables(model)):
+        variable.assign(kept[f"state_{i}"])
+    names = [name for name in kept if name.startswith("best_")]
+    weights = [kept[f"best_{i}"] for i in range(len(names))]
     finished = int(story["epochs"])
     best.go_on(story["logs"], story["best_epoch"], weights, finished, story["curve"])
     return finished

@@ -9,12 +9,13 @@ import keras
 import optuna
 from optuna.trial import FrozenTrial
 
+from autoai4eo.files import write_json
 from autoai4eo.search.callbacks import BestEpoch, GiveWay
 from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.quiet import Quiet
-from autoai4eo.search.record import best_trial, write_json
+from autoai4eo.search.record import best_trial
 from autoai4eo.search.training import Training
 
 _CHOSEN = "finalist"

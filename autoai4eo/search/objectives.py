@@ -30,6 +30,13 @@ METRICS = {
     "val_accuracy": "max",
     "val_loss": "min",
 }
+#: The same as people read them.
+LABELS = {
+    "val_cohen_kappa": "Cohen's kappa",
+    "val_average_accuracy": "average accuracy",
+    "val_accuracy": "overall accuracy",
+    "val_loss": "loss",
+}
 DEFAULT = "val_cohen_kappa"
 
 

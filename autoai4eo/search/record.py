@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,9 +14,16 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step
 from autoai4eo.search.objectives import MAP_COST, MEASURED, Objective
-from autoai4eo.search.storage import Stale, open_storage, without_password
+from autoai4eo.search.run_folder import read_run
+from autoai4eo.search.storage import (
+    Stale,
+    check_sqlite,
+    damaged,
+    open_storage,
+    sqlite_url,
+    without_password,
+)
 
 STUDY = "autoai4eo"
 #: Attribute of a trial that trains another one's network in full, after a search by
@@ -53,28 +59,33 @@ def open_study(
         stale: is told of a trial whose worker is not heard of any more.
 
     Raises:
-        UserError: there is no study, or one of other objectives; or the database
-            cannot be used.
+        UserError: there is no study, or one of other objectives; or the database is
+            damaged or cannot be used.
     """
     # failed trials are told by the tuner, in one line
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = run / "study.db"
-    known = run / "run.json"
-    if storage is None and known.is_file():
-        storage = json.loads(known.read_text())["arguments"].get("storage")
-    if storage is None and objectives is None and not path.is_file():
-        raise UserError(
-            f"{run}: expected a run folder with study.db in it, found none; "
-            "`autoai4eo fit … --out` makes one"
-        )
+    if storage is None and (run / "run.json").is_file():
+        storage = read_run(run)["arguments"].get("storage")
+    if storage is None:
+        if objectives is None and not path.is_file():
+            raise UserError(
+                f"{run}: expected a run folder with study.db in it, found none; "
+                "`autoai4eo fit … --out` makes one"
+            )
+        begun = any((run / "trials").glob("*"))
+        if begun or objectives is None:
+            check_sqlite(path)  # SQLite would fill an empty file with empty tables
     name = STUDY if storage is None else run.resolve().name
-    database = open_storage(storage or f"sqlite:///{path.absolute()}", stale)
+    database = open_storage(storage or sqlite_url(path), stale)
     if objectives is None:
         try:
             return optuna.load_study(study_name=name, storage=database)
         except KeyError:
+            if storage is None:
+                raise damaged(path, "it holds no search") from None
             raise UserError(
-                f"{run}: expected the study {name} in {without_password(str(storage))}"
+                f"{run}: expected the study {name} in {without_password(storage)}"
                 ", found none of this name there"
             ) from None
     directions = [
@@ -300,10 +311,3 @@ def estimate_errors(study: optuna.Study) -> dict[str, float]:
                     off = abs(estimated[name] / exact[name] - 1)
                     errors.setdefault(name, []).append(off)
     return {name: float(np.median(off)) for name, off in sorted(errors.items())}
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Writes JSON, in one step."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with in_one_step(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n")

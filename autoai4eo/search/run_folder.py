@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.metadata
-import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from typing import Any
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
-from autoai4eo.search.record import write_json
+from autoai4eo.files import read_json, write_json
 
 LOCK = ".lock"
 _PACKAGES = ("autoai4eo", "autokeras", "keras", "keras-tuner", "optuna", "numpy")
@@ -44,22 +44,52 @@ def read_run(run: Path) -> dict[str, Any]:
     """The content of ``RUN/run.json``.
 
     Raises:
-        UserError: the folder holds no run.
+        UserError: the folder holds no run, or it is damaged.
     """
-    try:
-        content: dict[str, Any] = json.loads((run / "run.json").read_text())
-    except (FileNotFoundError, NotADirectoryError):
+    path = run / "run.json"
+    if not os.path.lexists(path) and os.access(run if run.is_dir() else ".", os.X_OK):
         raise UserError(
             f"{run}: expected a run folder with run.json in it, found none; "
             "`autoai4eo fit … --out` makes one"
-        ) from None
-    return content
+        )
+    cure = "restore it from a copy; without it the folder is no run"
+    return read_json(path, cure, ("arguments", "data", "versions", "device"))
+
+
+def read_evaluation(run: Path) -> dict[str, Any]:
+    """The content of ``RUN/best/evaluation.json``, {} before there is a finalist.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = run / "best" / "evaluation.json"
+    if not path.is_file():
+        return {}
+    cure = (
+        f"restore it from a copy, or remove the folder {path.parent}: `autoai4eo fit` "
+        "with the same arguments makes it anew"
+    )
+    return read_json(path, cure, ("trial", "trained_on", "metrics", "epochs"))
+
+
+def read_statistics(run: Path) -> dict[str, Any]:
+    """By input, what ``RUN/statistics.json`` says of the bands; {} where it is missing.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    path = run / "statistics.json"
+    if not path.is_file():
+        return {}
+    cure = "remove it: `autoai4eo fit` with the same arguments makes it anew"
+    inputs: dict[str, Any] = read_json(path, cure, ("inputs",))["inputs"]
+    return inputs
 
 
 def trained_finalist(run: Path) -> int | None:
     """The number of the trial whose network lies in ``RUN/best``, if there is one."""
-    record = run / "best" / "evaluation.json"
-    return int(json.loads(record.read_text())["trial"]) if record.is_file() else None
+    known = read_evaluation(run)
+    return int(known["trial"]) if known else None
 
 
 def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:

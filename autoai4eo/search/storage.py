@@ -10,12 +10,14 @@ import contextlib
 import fcntl
 import functools
 import logging
+import os
 import sqlite3
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote, unquote_to_bytes
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
@@ -53,6 +55,9 @@ _SQLITE_AWAY = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_PROTOCOL,
 }
+_SQLITE_BEGINS = b"SQLite format 3\0"
+#: It can be read no more, or is no database at all.
+_SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # What opens one session each, so that a repetition begins with a fresh one. The other
 # methods of RDBStorage call these.
 _ONE_SESSION = (
@@ -83,6 +88,15 @@ _ONE_SESSION = (
 Stale = Callable[[optuna.Study, FrozenTrial], None]
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
+
+
+def sqlite_url(path: Path) -> str:
+    """The URL of an SQLite file; its path may have any characters, or any bytes.
+
+    As SQLite's own URI: that is ASCII, whatever SQLAlchemy quotes.
+    """
+    uri = f"file:{quote(os.fsencode(path.absolute()))}"
+    return URL.create("sqlite", database=uri, query={"uri": "true"}).render_as_string()
 
 
 def open_storage(
@@ -133,8 +147,11 @@ def open_storage(
             '`pip install "autoai4eo[postgresql]"`'
         ) from None
     except (StorageInternalError, SQLAlchemyError) as error:
+        file = sqlite_file(parsed)
+        if file is not None and _is_damaged(error):
+            raise damaged(file, _reason(error)) from error
         raise UserError(
-            f"storage: expected a database that answers at {shown}, found "
+            f"storage: expected a database that answers at {file or shown}, found "
             f"{_reason(error)}; {advice}"
         ) from None
     except RuntimeError:
@@ -144,6 +161,26 @@ def open_storage(
             "one of the two up to date: `optuna storage upgrade --storage URL`, or "
             "`pip install -U optuna`"
         ) from None
+
+
+def check_sqlite(path: Path) -> None:
+    """Whether a file is an SQLite database, before SQLite makes one of it.
+
+    Raises:
+        UserError: it is missing, empty, or something else.
+    """
+    content = path.read_bytes()[:16] if path.is_file() else None
+    if content != _SQLITE_BEGINS:
+        found = "no database" if content else "it is empty"
+        raise damaged(path, "there is none" if content is None else found)
+
+
+def damaged(path: Path, reason: str) -> UserError:
+    """What is said of a search's record that cannot be read."""
+    return UserError(
+        f"{path}: expected the record of a search (SQLite), found a damaged file "
+        f"({reason}); restore it from a copy, or begin the search anew (--overwrite)"
+    )
 
 
 def without_password(url: str) -> str:
@@ -203,8 +240,7 @@ def _reason(error: Exception) -> str:
 
 def _is_away(error: BaseException | None) -> bool:
     """Whether the database could not be reached or was locked."""
-    while error is not None and not isinstance(error, DBAPIError):
-        error = error.__cause__ or error.__context__
+    error = _from_database(error)
     if error is None:
         return False
     if isinstance(error.orig, sqlite3.Error):
@@ -214,15 +250,36 @@ def _is_away(error: BaseException | None) -> bool:
     )
 
 
+def sqlite_file(url: URL) -> Path | None:
+    """The file of an SQLite database; None for a server's, or one in memory."""
+    if url.get_backend_name() != "sqlite" or not url.database:
+        return None
+    if not url.database.startswith("file:"):
+        return Path(url.database)
+    return Path(os.fsdecode(unquote_to_bytes(url.database.removeprefix("file:"))))
+
+
+def _is_damaged(error: BaseException | None) -> bool:
+    error = _from_database(error)
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", 0)
+    return code & 0xFF in _SQLITE_DAMAGED
+
+
+def _from_database(error: BaseException | None) -> DBAPIError | None:
+    """The error of the database that another one was raised for."""
+    while error is not None and not isinstance(error, DBAPIError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 class _PatientStorage(RDBStorage):
     """Waits for a database that is away."""
 
     def __init__(self, url: str, patience: float, **arguments: Any) -> None:
         super().__init__(url, **arguments)
         self._patience = patience
-        file = self.engine.url.database
-        sqlite = self.engine.dialect.name == "sqlite"
-        self._turns = Path(f"{file}.lock") if sqlite else None
+        self._file = sqlite_file(self.engine.url)
+        self._turns = None if self._file is None else Path(f"{self._file}.lock")
         self._last_away = -float("inf")
 
     def _patiently(self, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
@@ -232,6 +289,8 @@ class _PatientStorage(RDBStorage):
             try:
                 return operation(*args, **kwargs)
             except (StorageInternalError, SQLAlchemyError) as error:
+                if self._file is not None and _is_damaged(error):
+                    raise damaged(self._file, _reason(error)) from error
                 if not _is_away(error):
                     raise
                 self._last_away = time.monotonic()

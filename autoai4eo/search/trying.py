@@ -20,6 +20,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import write_json
 from autoai4eo.search import checkpoint, front, stopping
 from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
 from autoai4eo.search.candidates import Values
@@ -30,7 +31,7 @@ from autoai4eo.search.memory import is_out_of_memory
 from autoai4eo.search.objectives import COSTS, figure
 from autoai4eo.search.pareto import minimised, on_front
 from autoai4eo.search.progress import Progress
-from autoai4eo.search.record import FULL_OF, trials_of, write_json
+from autoai4eo.search.record import FULL_OF, trials_of
 from autoai4eo.search.seeds import candidate, derived_seed
 from autoai4eo.search.suggestions import SuggestedHyperParameters
 from autoai4eo.search.training import Training

@@ -29,6 +29,7 @@ from autoai4eo.data.problems import value_problems
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_utf8
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
 from autoai4eo.search import finalist, front, workers
@@ -148,7 +149,7 @@ class AutoModel:
             [*(o.name for o in self.objectives), *self.constraints], map_step
         )
         self.project_name = project_name
-        self.directory = Path(directory or ".")
+        self.directory = Path(directory or ".").expanduser()
         self.max_trials = max_trials
         self.overwrite = overwrite
         self.seed = 0 if seed is None else int(seed)
@@ -214,6 +215,7 @@ class AutoModel:
                 another fit is at work in the run's folder.
             RuntimeError: every trial failed.
         """
+        check_utf8(self.run)
         train = whole = self._open(x, y)
         check_several_classes(train.labels, train.class_names, train.path)
         if validation_data is not None:

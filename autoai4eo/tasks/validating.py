@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +10,8 @@ from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
 from autoai4eo.deploy.calibration import fit_temperature, scaled
-from autoai4eo.files import in_one_step
-from autoai4eo.search.record import write_json
+from autoai4eo.files import in_one_step, write_json
+from autoai4eo.search.run_folder import read_evaluation
 from autoai4eo.tasks import evaluation
 from autoai4eo.tasks.calibration import expected_calibration_error, reliability
 
@@ -36,7 +35,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
         batch_size: patches at a time.
     """
     path = run / "best" / "evaluation.json"
-    kept = json.loads(path.read_text())
+    kept = read_evaluation(run)
     if "temperature" in kept:
         return
     apart = kept["trained_on"] == "training"

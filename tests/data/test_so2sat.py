@@ -2,6 +2,9 @@
 
 import os
 import pickle
+import subprocess
+import sys
+from subprocess import PIPE
 
 import h5py
 import numpy as np
@@ -9,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoai4eo.data import hdf5, so2sat
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.so2sat import So2SatReader, _runs
+from autoai4eo.data.statistics import statistics
 from autoai4eo.errors import UserError
 
 
@@ -246,3 +251,257 @@ def test_real_file(shared):
     with h5py.File(d.path) as file:
         expected = file["sen2"][[5, 700]]
     np.testing.assert_array_equal(d.read([700, 5])["sen2"], expected[::-1])
+
+
+DECIBELS = np.full((60, 4, 4, 2), -9.0, np.float32)
+
+
+@pytest.mark.parametrize("missing", ["nan", "declared"])
+def test_decibels_stay_decibels_where_the_first_patches_are_missing(
+    build, tmp_path, missing
+):
+    sen1 = DECIBELS.copy()
+    sen1[:40] = np.nan if missing == "nan" else 7
+    path = build.write_h5(tmp_path / "a.h5", sen1=sen1)
+    if missing == "declared":
+        declare(path, "sen1", _FillValue=np.float32(7))
+    assert {b.quantity for b in open_dataset(path).inputs[0].bands} == {"decibel"}
+
+
+def test_intensity_is_seen_behind_nodata_and_beside_a_complex_band(build, tmp_path):
+    sen1 = np.full((60, 4, 4, 3), 0.1, np.float32)
+    sen1[..., 2] = -3  # a real part may well be
+    sen1[::2] = -9999
+    sen1[1, 0, 0, 0] = -1e-4  # as interpolation leaves it
+    attrs = {"sen1_bands": "VV,VH,VV_real"}
+    path = build.write_h5(tmp_path / "a.h5", sen1=sen1, attrs=attrs)
+    declare(path, "sen1", nodata=-9999)
+    d = open_dataset(path)
+    quantities = [b.quantity for b in d.inputs[0].bands]
+    assert quantities == ["intensity", "intensity", "complex"]
+    assert any("taken for intensity" in note for note in d.notes)
+
+
+def test_no_finite_value_keeps_the_name_and_says_so(build, tmp_path):
+    path = build.write_h5(tmp_path / "a.h5", sen1=DECIBELS * np.nan)
+    d = open_dataset(path)
+    assert {b.quantity for b in d.inputs[0].bands} == {"decibel"}
+    assert any("no finite value to tell decibels" in note for note in d.notes)
+
+
+def test_the_whole_file_is_asked_for_decibels_but_not_all_of_it(
+    build, tmp_path, monkeypatch
+):
+    path = build.write_h5(
+        tmp_path / "a.h5", 4000, sen1=np.repeat(DECIBELS, 67, 0)[:4000]
+    )
+    read = []
+    real = so2sat._read
+    monkeypatch.setattr(
+        so2sat, "_read", lambda d, rows, n: read.append(rows) or real(d, rows, n)
+    )
+    So2SatReader(path)
+    rows = np.concatenate(read)
+    assert len(rows) < 1500
+    assert rows.min() < 1000 and rows.max() > 3000
+
+
+def declare(path, name, **attributes):
+    with h5py.File(path, "r+") as file:
+        file[name].attrs.update(attributes)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    kind=st.sampled_from(["uint8", "int16", "uint16", "float32", ">f4", "float64"]),
+    attribute=st.sampled_from(hdf5.NODATA),
+    per_band=st.booleans(),
+    chunk=st.sampled_from([None, (1, 4, 4, 4), (16, 2, 2, 3)]),
+    rows=st.lists(st.integers(0, 19), min_size=1, max_size=30),
+)
+def test_what_a_file_declares_missing_is_nan(
+    build, tmp_path_factory, kind, attribute, per_band, chunk, rows
+):
+    values = np.random.default_rng(0).integers(1, 6, (20, 4, 4, 4)).astype(kind)
+    missing = np.array([1, 2, 3, 4]) if per_band else 3
+    path = tmp_path_factory.mktemp("h5") / "a.h5"
+    build.write_h5(
+        path, 20, chunks=chunk, sen1=None, sen2=values, label=np.arange(20) % 2
+    )
+    declare(path, "sen2", **{attribute: missing})
+    expected = np.where(values == missing, np.nan, values).astype("float32")
+    reader = So2SatReader(path)
+    wanted = np.unique(rows)
+    np.testing.assert_array_equal(
+        reader.read(wanted, ["sen2"])["sen2"], expected[wanted]
+    )
+    d = open_dataset(path)
+    np.testing.assert_array_equal(d.read(rows)["sen2"], expected[rows])
+    np.testing.assert_allclose(
+        statistics(d)["sen2"].nan, np.isnan(expected).mean(axis=(0, 1, 2))
+    )
+    assert any("declared missing is" in note for note in d.notes)
+
+
+@pytest.mark.parametrize(
+    ("declared", "kind"), [(-9999.0, "uint16"), (np.nan, "float32"), (2.5, "int16")]
+)
+def test_a_value_that_no_pixel_has_changes_nothing(build, tmp_path, declared, kind):
+    values = np.arange(60 * 64).reshape(60, 4, 4, 4).astype(kind)
+    path = build.write_h5(tmp_path / "a.h5", sen1=None, sen2=values)
+    declare(path, "sen2", _FillValue=declared)
+    found = open_dataset(path).read(range(60))["sen2"]
+    np.testing.assert_array_equal(found, values)
+
+
+def test_nodata_as_text_and_of_the_wrong_number(build, tmp_path):
+    path = build.write_h5(tmp_path / "a.h5", sen1=None)
+    declare(path, "sen2", nodata="none")
+    with pytest.raises(UserError, match=r"expected numbers in the attribute nodata"):
+        open_dataset(path)
+    declare(path, "sen2", nodata=[1, 2, 3])
+    with pytest.raises(UserError, match=r"one number or 10, one per band.*found 3"):
+        open_dataset(path)
+
+
+def test_a_class_number_that_is_declared_missing_is_no_class(build, tmp_path):
+    label = np.arange(60, dtype="uint8") % 3
+    label[7] = 255
+    path = build.write_h5(tmp_path / "a.h5", label=label)
+    declare(path, "label", _FillValue=np.uint8(255))
+    d = open_dataset(path)
+    assert len(d) == 59 and d.num_classes == 3
+
+
+def test_scale_and_offset_are_told_and_not_applied(build, tmp_path):
+    path = build.write_h5(tmp_path / "a.h5", sen1=None)
+    before = open_dataset(path).read([1])["sen2"]
+    declare(path, "sen2", scale_factor=1e-4, add_offset=[-0.1])
+    d = open_dataset(path)
+    np.testing.assert_array_equal(d.read([1])["sen2"], before)
+    (note,) = d.notes
+    assert "scale_factor 0.0001, add_offset [-0.1], which is not applied" in note
+    same = build.write_h5(tmp_path / "b.h5", sen1=None)
+    declare(same, "sen2", scale_factor=1.0, add_offset=0)
+    assert open_dataset(same).notes == ()
+
+
+def test_patches_that_were_never_written_are_told(build, tmp_path):
+    path = build.write_h5(tmp_path / "a.h5", sen1=None, sen2=None)
+    with h5py.File(path, "r+") as file:  # as a conversion that was broken off leaves it
+        data = file.create_dataset("sen2", (60, 4, 4, 10), "f4", chunks=(1, 4, 4, 10))
+        data[:45] = 1
+    (note,) = open_dataset(path).notes
+    assert "sen2: 25.0% of it was never written and is read as 0" in note
+
+
+@pytest.mark.parametrize("filters", [32001, 32015])
+def test_a_missing_filter_is_named(build, tmp_path, filters):
+    path = build.write_h5(tmp_path / "a.h5", sen1=None, sen2=None)
+    with h5py.File(path, "r+") as file:
+        made = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        made.set_chunk((60, 4, 4, 10))
+        made.set_filter(filters, h5py.h5z.FLAG_OPTIONAL)
+        space = h5py.h5s.create_simple((60, 4, 4, 10))
+        data = h5py.h5d.create(file.id, b"sen2", h5py.h5t.NATIVE_FLOAT, space, made)
+        data.write_direct_chunk((0, 0, 0, 0), b"compressed")
+    with pytest.raises(UserError, match=rf"filter {filters}.*pip install hdf5plugin"):
+        open_dataset(path).read([0])
+
+
+def test_hdf5plugin_is_imported_where_it_is_there(build, tmp_path, monkeypatch):
+    (tmp_path / "hdf5plugin.py").write_text("imported = True\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "hdf5plugin", raising=False)
+    open_dataset(build.write_h5(tmp_path / "a.h5"))
+    assert sys.modules.pop("hdf5plugin").imported
+
+
+WRITER = """
+import sys, h5py
+with h5py.File(sys.argv[1], "r+") as file:
+    print("open", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_file_that_another_program_writes(build, tmp_path):
+    path = build.write_h5(tmp_path / "a.h5")
+    command = [sys.executable, "-c", WRITER, str(path)]
+    with subprocess.Popen(command, stdin=PIPE, stdout=PIPE, text=True) as writer:
+        assert writer.stdout.readline() == "open\n"
+        with pytest.raises(UserError) as refused:
+            open_dataset(path)
+        writer.stdin.close()
+    assert "another program has open for writing" in str(refused.value)
+    assert "HDF5_USE_FILE_LOCKING" in str(refused.value)
+    assert len(open_dataset(path)) == 60
+
+
+@pytest.mark.parametrize("name", ["sen2", "label", "city"])
+def test_a_lost_link_is_named(build, tmp_path, name):
+    path = build.write_h5(tmp_path / "a.h5", **{name: None})
+    with h5py.File(path, "r+") as file:
+        file[name] = h5py.ExternalLink("other.h5", "/there")
+    with pytest.raises(UserError, match=rf"{name} is a link to /there in the file oth"):
+        open_dataset(path)
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file[name] = h5py.SoftLink("/nowhere")
+    with pytest.raises(UserError, match=rf"{name} is a link to /nowhere, which cannot"):
+        open_dataset(path)
+
+
+def test_a_link_that_is_whole_is_followed(build, tmp_path):
+    build.write_h5(tmp_path / "other.h5")
+    path = build.write_h5(tmp_path / "a.h5", sen2=None)
+    with h5py.File(path, "r+") as file:
+        file["sen2"] = h5py.ExternalLink("other.h5", "/sen2")
+    expected = open_dataset(tmp_path / "other.h5").read([5])["sen2"]
+    np.testing.assert_array_equal(open_dataset(path).read([5])["sen2"], expected)
+
+
+@pytest.mark.parametrize("lost", ["file", "data set"])
+def test_a_virtual_data_set_without_a_source_is_refused(build, tmp_path, lost):
+    part = build.write_h5(tmp_path / "part.h5", 30)
+    layout = h5py.VirtualLayout((60, 4, 4, 10), "f4")
+    for half in (0, 1):
+        rows = slice(30 * half, 30 * half + 30)
+        layout[rows] = h5py.VirtualSource("part.h5", "sen2", (30, 4, 4, 10))
+    path = build.write_h5(tmp_path / "a.h5", sen1=None, sen2=None)
+    with h5py.File(path, "r+") as file:
+        file.create_virtual_dataset("sen2", layout, fillvalue=0)
+    expected = open_dataset(part).read([5])["sen2"]
+    np.testing.assert_array_equal(open_dataset(path).read([35])["sen2"], expected)
+    if lost == "file":
+        part.unlink()
+    else:
+        with h5py.File(part, "r+") as file:
+            del file["sen2"]
+    with pytest.raises(UserError, match=r"sen2 in part.h5 cannot be opened"):
+        open_dataset(path)
+
+
+def test_an_external_file_that_is_lost_or_short(build, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = build.write_h5(tmp_path / "a.h5", sen1=None, sen2=None)
+    with h5py.File(path, "r+") as file:
+        whole = (60, 4, 4, 10)
+        data = file.create_dataset("sen2", whole, "f4", external="raw.bin")
+        data[:] = 1
+    assert open_dataset(path).read([59])["sen2"].min() == 1
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(raw.read_bytes()[:-4000])
+    with pytest.raises(
+        UserError, match=r"lies in the file raw.bin, expected 38,400 by"
+    ):
+        open_dataset(path)
+    raw.unlink()
+    with pytest.raises(UserError, match=r"lies in the file raw.bin, which is not ther"):
+        open_dataset(path).read([0])
+
+
+def test_names_in_latin_1(build, tmp_path):
+    cities = np.array(["São Paulo".encode("latin-1")] * 30 + [b"Berlin"] * 30)
+    d = open_dataset(build.write_h5(tmp_path / "a.h5", city=cities))
+    assert set(d.groups["city"]) == {"São Paulo", "Berlin"}

@@ -230,7 +230,9 @@ def test_tensorflows_own_error_of_a_full_disk_is_told_as_others(
 
 def test_a_place_where_nothing_can_be_made_is_told(run, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written"):
+    with pytest.raises(
+        UserError, match="expected a folder to write to, found the file"
+    ):
         deploy.export(run, tmp_path / "file" / "m.keras", "keras")
 
 

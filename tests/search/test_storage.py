@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sqlite3
 import subprocess
@@ -17,11 +18,17 @@ import pytest
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.storages._cached_storage import _CachedStorage
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from autoai4eo.errors import UserError
 from autoai4eo.search import storage as module
-from autoai4eo.search.storage import open_storage, without_password
+from autoai4eo.search.storage import (
+    open_storage,
+    sqlite_file,
+    sqlite_url,
+    without_password,
+)
 
 WORKER = """
 import sys, optuna
@@ -283,8 +290,25 @@ def test_a_database_that_does_not_answer_is_told(server, database, tmp_path):
     with refused("unable to open database file"):
         open_storage(f"sqlite:///{tmp_path / 'nowhere' / 'study.db'}")
     (tmp_path / "note.txt").write_text("not a database " * 100)
-    with refused("file is not a database"):
+    with pytest.raises(
+        UserError, match=r"note\.txt: .*file is not a database.*restore"
+    ):
         open_storage(f"sqlite:///{tmp_path / 'note.txt'}")
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"a?b#c 50%25{x}", b"a@b:c"])
+def test_a_file_in_a_folder_of_any_name(tmp_path, name):
+    folder = tmp_path / os.fsdecode(name)
+    folder.mkdir()
+    storage = open_storage(sqlite_url(folder / "study.db"))
+    study = storage.create_new_study([StudyDirection.MINIMIZE])
+    storage.set_trial_state_values(
+        storage.create_new_trial(study), TrialState.COMPLETE, [1.0]
+    )
+    assert (folder / "study.db").is_file()
+    assert sqlite_file(storage.engine.url) == folder / "study.db"
+    assert [p.name for p in tmp_path.iterdir()] == [folder.name]
+    storage.engine.dispose()
 
 
 def test_a_password_comes_from_the_url_or_from_pgpassword(

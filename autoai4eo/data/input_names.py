@@ -1,0 +1,43 @@
+"""Names of inputs, such as every format of an exported model can hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from autoai4eo.errors import UserError
+
+#: Keras refuses ``/``; a SavedModel's signature, and LiteRT's with it, needs a letter
+#: or digit first and neither blanks nor dots, and cannot hold ``self``; in ONNX no
+#: input may be called as the output is.
+_OTHER = re.compile(r"[^A-Za-z0-9_]+")
+RESERVED = ("probabilities", "self")
+
+
+def input_names(names: Sequence[str], path: str) -> tuple[dict[str, str], list[str]]:
+    """What inputs are called in a model, by what their data are called.
+
+    Args:
+        names: as they are in the data.
+        path: where these lie, for messages.
+
+    Returns:
+        The names, and notes about those that differ.
+
+    Raises:
+        UserError: nothing is left of a name, two become equal, or one is reserved.
+    """
+    made = {name: _OTHER.sub("_", str(name)).lstrip("_") for name in names}
+    for new in made.values():
+        same = [other for other in made if made[other] == new]
+        if not new or new in RESERVED or len(same) > 1:
+            found = " and ".join(repr(other) for other in same)
+            taken = f", and not {' or '.join(RESERVED)}"
+            raise UserError(
+                f"{path}: expected input names that differ in letters (a to z), digits "
+                f"and _{taken if new in RESERVED else ''}, found {found}; rename the "
+                "arrays"
+            )
+    changed = [f"{name!r} is called {new}" for name, new in made.items() if name != new]
+    notes = [f"{path}: the input {told} from here on" for told in changed]
+    return made, notes

@@ -1,0 +1,57 @@
+"""Why a finalist has two figures on the validation data, in a sentence.
+
+Its trial's is of the trial's best epoch, and stands wherever trials are compared. The
+finalist is trained on from there, and has a figure of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autoai4eo.search.objectives import DEFAULT, LABELS, Objective, figure
+
+
+def shown_metric(objectives: Sequence[Objective]) -> str:
+    """The metric that a search is told by: the first objective that is no cost."""
+    return next((o.name for o in objectives if not o.is_cost), DEFAULT)
+
+
+def two_figures(
+    evaluation: Mapping[str, Any],
+    of_trial: Mapping[str, Any],
+    objectives: Sequence[Objective],
+) -> str:
+    """Says what the finalist reached, what its trial did, and why they differ.
+
+    Args:
+        evaluation: the content of ``RUN/best/evaluation.json``.
+        of_trial: the metrics of the finalist's trial.
+        objectives: of the search.
+
+    Returns:
+        A sentence; empty where there is no finalist, or no such metric.
+    """
+    name = shown_metric(objectives)
+    before = of_trial.get(name)
+    if not evaluation or before is None:
+        return ""
+    trial = f"trial {evaluation['trial']}"
+    begin = f"{LABELS.get(name, name)} on the validation data: "
+    in_search = f"{figure(before)} is that of {trial} in the search"
+    if evaluation["trained_on"] != "training":
+        return (
+            f"{begin}{in_search}; the finalist is the same architecture, trained anew "
+            "on training and validation data together, and cannot be judged on these."
+        )
+    after = evaluation["metrics"].get(name, before)
+    if figure(after) == figure(before):
+        return (
+            f"{begin}{in_search} and of the finalist: it is the network of this "
+            "trial's best epoch, training on brought nothing better."
+        )
+    return (
+        f"{begin}{figure(after)} is that of the finalist, {in_search}; the finalist "
+        f"was trained on from {trial}'s best epoch. Charts and tables of trials show "
+        "the figure in the search."
+    )
