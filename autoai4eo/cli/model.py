@@ -27,13 +27,20 @@ def evaluate(
 ) -> None:
     """Hold a network against labelled data."""
     with hushed():
+        from autoai4eo.data.units import typical_of
         from autoai4eo.deploy import load_network
-        from autoai4eo.search.run_folder import read_run
+        from autoai4eo.search.run_folder import read_run, read_statistics
         from autoai4eo.tasks import evaluation
     network = load_network(model, trial)
     known = read_run(model)["data"]["training"] if model.is_dir() else None
+    statistics = read_statistics(model) if model.is_dir() else {}
     dataset = evaluation.open_for(
-        network, known, data, bands=parse_bands(bands), class_level=class_level
+        network,
+        known,
+        data,
+        bands=parse_bands(bands),
+        class_level=class_level,
+        typical={name: typical_of(told) for name, told in statistics.items()},
     )
     scores = evaluation.evaluate(network, dataset, batch_size)
     if json:

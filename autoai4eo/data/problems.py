@@ -53,6 +53,7 @@ def find_problems(
     """
     found = [Problem(note) for note in dataset.notes]
     found += value_problems(dataset.inputs, statistics)
+    found += _implausible(dataset.inputs, statistics)
     found += _class_problems(dataset)
     prints, zero = _look(dataset)
     for name, count in zero.items():
@@ -88,7 +89,7 @@ def find_problems(
 def value_problems(
     inputs: Sequence[InputSpec], statistics: Mapping[str, BandStatistics]
 ) -> list[Problem]:
-    """What the statistics of the bands tell: missing, fill and implausible values."""
+    """What the statistics of the bands tell of missing values, fill and constants."""
     found = []
     for spec in inputs:
         values = statistics[spec.name]
@@ -104,7 +105,7 @@ def value_problems(
             )
         for i, band in enumerate(spec.bands):
             where = f"{spec.name} {band.name}"
-            found += _band_problems(where, band.quantity, values, i)
+            found += _band_problems(where, values, i)
         if values.nodata.any():
             found.append(
                 Problem(
@@ -124,33 +125,46 @@ def value_problems(
     return found
 
 
-def _band_problems(
-    where: str, quantity: str, values: BandStatistics, i: int
-) -> list[Problem]:
+def _band_problems(where: str, values: BandStatistics, i: int) -> list[Problem]:
     low, high = values.minimum[i], values.maximum[i]
     if low == high:
         return [Problem(f"{where} is constant ({low:g}): it tells nothing")]
-    if not np.isnan(values.fill[i]):
-        return [
-            Problem(
-                f"{where}: {_share(values.fill_share[i])} of the values are exactly "
-                f"{values.fill[i]:g}, far from all others: a fill value that the files "
-                "do not declare? Declare it as nodata, or write NaN",
-                serious=True,
+    if np.isnan(values.fill[i]):
+        return []
+    return [
+        Problem(
+            f"{where}: {_share(values.fill_share[i])} of the values are exactly "
+            f"{values.fill[i]:g}, far from all others: a fill value that the files do "
+            "not declare? Declare it as nodata, or write NaN",
+            serious=True,
+        )
+    ]
+
+
+def _implausible(
+    inputs: Sequence[InputSpec], statistics: Mapping[str, BandStatistics]
+) -> list[Problem]:
+    """Bands with values that their quantity is not believed to have."""
+    found = []
+    for spec in inputs:
+        values = statistics[spec.name]
+        for i, band in enumerate(spec.bands):
+            ranges = _PLAUSIBLE.get(band.quantity, ())
+            if band.quantity == "reflectance":
+                share = values.p98[i] <= _SHARE_UP_TO
+                ranges = ranges[:1] if share else ranges[1:]
+            low, high = values.minimum[i], values.maximum[i]
+            filled = not np.isnan(values.fill[i])
+            if filled or not ranges or ranges[0][0] <= low <= high <= ranges[0][1]:
+                continue
+            found.append(
+                Problem(
+                    f"{spec.name} {band.name}: values from {low:g} to {high:g} are "
+                    f"not what {band.quantity} is believed to be ({ranges[0][0]:g} to "
+                    f"{ranges[0][1]:g}); look at its unit and at outliers"
+                )
             )
-        ]
-    ranges = _PLAUSIBLE.get(quantity, ())
-    if quantity == "reflectance":
-        ranges = ranges[:1] if values.p98[i] <= _SHARE_UP_TO else ranges[1:]
-    if ranges and not ranges[0][0] <= low <= high <= ranges[0][1]:
-        return [
-            Problem(
-                f"{where}: values from {low:g} to {high:g} are not what {quantity} is "
-                f"believed to be ({ranges[0][0]:g} to {ranges[0][1]:g}); look at its "
-                "unit and at outliers"
-            )
-        ]
-    return []
+    return found
 
 
 def _worst(spec: InputSpec, missing: np.ndarray) -> str:

@@ -21,8 +21,8 @@ from autoai4eo.data.scene_masks import (
     unusable,
 )
 from autoai4eo.data.scene_rasters import Rasters, Slot, told
-from autoai4eo.data.scene_units import RADAR
 from autoai4eo.data.sensors import band
+from autoai4eo.data.units import RADAR
 from autoai4eo.errors import UserError
 
 TAGS = "tags"

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
-from autoai4eo.data.scene_units import Typical
 from autoai4eo.data.sensors import canonical
+from autoai4eo.data.units import Typical, typical_of
 from autoai4eo.deploy.loading import load_model, network_file
 from autoai4eo.errors import UserError
-from autoai4eo.search.run_folder import read_run
+from autoai4eo.search.run_folder import read_run, read_statistics
 
 METADATA = "model.json"
 _FEW_LINES = (
@@ -128,7 +128,7 @@ def _of_catalogue(name: str, file: str | Path | None) -> Classifier:
         level=record.level,
         # where a network wants a shift its own layers do not do it
         network=network if not shift.any() else None,
-        typical={node.name: _typical(normal)},
+        typical={node.name: typical_of(normal)},
     )
 
 
@@ -148,24 +148,7 @@ def _of_run(run: Path, trial: int | None) -> Classifier:
         level=levels.pop() if len(levels) == 1 else None,
         map_step=known["arguments"].get("map_step"),
         network=network,
-        typical=_typical_of_run(run / "statistics.json"),
-    )
-
-
-def _typical_of_run(path: Path) -> dict[str, tuple[Typical, ...]] | None:
-    if not path.is_file():
-        return None
-    inputs = json.loads(path.read_text())["inputs"]
-    return {name: _typical(told) for name, told in inputs.items()}
-
-
-def _typical(told: Mapping[str, Any]) -> tuple[Typical, ...]:
-    """What each band is like, of lists of statistics; the percentiles suffice."""
-    p2, p98 = np.array(told["p2"], float), np.array(told["p98"], float)
-    mean = np.array(told.get("mean", (p2 + p98) / 2), float)
-    std = np.array(told.get("std", (p98 - p2) / 4), float)
-    return tuple(
-        Typical(*map(float, band)) for band in zip(mean, std, p2, p98, strict=True)
+        typical={n: typical_of(told) for n, told in read_statistics(run).items()},
     )
 
 
@@ -254,7 +237,7 @@ def _metadata(path: Path, inputs: Sequence[str], classes: int) -> dict[str, Any]
             for given in told["mlm:input"]
         }
         typical = {
-            given["name"]: _typical(known)
+            given["name"]: typical_of(known)
             for given in told["mlm:input"]
             if (known := given.get("autoai4eo:statistics"))
         }

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.scene import Scene, grid_of
-from autoai4eo.data.scene_units import advice
+from autoai4eo.data.units import advice
 from autoai4eo.deploy.cells import Cells, Tile, covered
 from autoai4eo.deploy.classifiers import Classifier, load_classifier
 from autoai4eo.deploy.forward import Forward, forward_of, read

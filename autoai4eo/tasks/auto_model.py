@@ -28,6 +28,7 @@ from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
+from autoai4eo.data.units import other_units, typical_of
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.report.notebook import notebook_view
@@ -49,6 +50,7 @@ from autoai4eo.search.run_folder import (
     locked,
     owner_of,
     read_run,
+    read_statistics,
     write_run,
 )
 from autoai4eo.search.storage import open_storage, without_password
@@ -492,7 +494,15 @@ class AutoModel:
         self, model: keras.Model, x: Any, y: Any = None, unlabelled: bool = False
     ) -> Dataset:
         data = read_run(self.run)["data"]["training"]
-        return evaluation.open_for(model, data, x, y, unlabelled=unlabelled)
+        known = read_statistics(self.run).items()
+        return evaluation.open_for(
+            model,
+            data,
+            x,
+            y,
+            unlabelled=unlabelled,
+            typical={name: typical_of(told) for name, told in known},
+        )
 
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         """Data for `fit`, with the bands and classes of another data set."""
@@ -624,7 +634,9 @@ def _tell(
 ) -> None:
     """Warns of what is wrong with the data, once each."""
     problems = map(str, value_problems(train.inputs, statistics))
-    for note in dict.fromkeys((*train.notes, *validation.notes, *problems)):
+    typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
+    units = other_units(validation, typical)
+    for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
         warnings.warn(note, stacklevel=3)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
+from autoai4eo.data.units import Typical, other_units
 from autoai4eo.errors import UserError
 from autoai4eo.tasks.calibration import expected_calibration_error, reliability
 from autoai4eo.tasks.intervals import intervals
@@ -30,6 +31,7 @@ def open_for(
     bands: Any = None,
     class_level: int | None = None,
     unlabelled: bool = False,
+    typical: Mapping[str, tuple[Typical, ...]] | None = None,
 ) -> Dataset:
     """Data as a network wants them: its inputs, bands and classes in their order.
 
@@ -43,6 +45,10 @@ def open_for(
         bands: names of the bands in `x`, where it does not tell them.
         class_level: see `open_dataset`.
         unlabelled: keeps samples without a label where others have one.
+        typical: what the bands of the training data are like, where that is known.
+
+    Warns:
+        UserWarning: what was found on opening; values in other units.
 
     Raises:
         UserError: inputs, bands or classes that are not there, patches of another size.
@@ -63,7 +69,7 @@ def open_for(
     )
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
-    for note in dataset.notes:
+    for note in (*dataset.notes, *other_units(dataset, typical or {})):
         warnings.warn(note, stacklevel=3)
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
-from autoai4eo.data.scene_units import Typical
+from autoai4eo.data.units import Typical
 from autoai4eo.deploy import load_classifier, map_scene, mapping
 from autoai4eo.deploy.cells import Cells, covered
 from autoai4eo.errors import UserError

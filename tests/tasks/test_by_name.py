@@ -17,7 +17,7 @@ BRIGHT = {"Forest": "B02", "Pasture": "B03", "River": "B08"}
 BANDS = ("B02", "B03", "B08")
 
 
-def image(path, bright, bands=BANDS, seed=0):
+def image(path, bright, bands=BANDS, seed=0, scale=1):
     rng = np.random.default_rng(seed)
     pixels = np.stack([np.full((8, 8), 0.8 if b == bright else 0.1) for b in bands])
     pixels += rng.normal(0, 0.05, pixels.shape)
@@ -31,7 +31,7 @@ def image(path, bright, bands=BANDS, seed=0):
         count=len(bands),
         dtype="float32",
     ) as file:
-        file.write(pixels.astype("float32"))
+        file.write((scale * pixels).astype("float32"))
         file.descriptions = bands
     return path
 
@@ -109,3 +109,9 @@ def test_prediction_leaves_no_sample_out(fitted, tmp_path):
     image(tmp_path / "beside.tif", "B03")
     with pytest.warns(UserWarning, match="1 of 3 images lie in no class"):
         assert fitted.predict(tmp_path).tolist() == [0, 2, 1]  # Forest, River, beside
+
+
+def test_other_units_are_told(fitted, tmp_path):
+    there = folder(tmp_path, ["Forest", "River", "Pasture"], scale=10_000)
+    with pytest.warns(UserWarning, match=r"other values than in the training .* B02"):
+        fitted.evaluate(there)

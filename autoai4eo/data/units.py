@@ -1,17 +1,20 @@
-"""Whether a scene's values are in the units that a network was trained on."""
+"""Whether values are in the units that a network was trained on."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.sensors import band
 
 RADAR = ("decibel", "intensity", "complex", "covariance")
 _TIMES = 10.0  # so much brighter or darker than the training data is another unit
 # standard deviations by which advice must bring a right unit closer
+_PATCHES = 64  # of a data set are looked at
 _CLOSER = 0.5
 _FAR = 3.0  # standard deviations; what is advised must come as close
 _LISTED = 3  # bands of which a sentence tells the figures
@@ -32,6 +35,50 @@ class Typical:
     std: float
     p2: float
     p98: float
+
+
+def typical_of(told: Mapping[str, Any]) -> tuple[Typical, ...]:
+    """What each band of an input is like; the percentiles suffice.
+
+    Args:
+        told: a value for each band by the name of a statistic, as in statistics.json.
+    """
+    p2, p98 = np.array(told["p2"], float), np.array(told["p98"], float)
+    mean = np.array(told.get("mean", (p2 + p98) / 2), float)
+    std = np.array(told.get("std", (p98 - p2) / 4), float)
+    return tuple(
+        Typical(*map(float, band)) for band in zip(mean, std, p2, p98, strict=True)
+    )
+
+
+def other_units(
+    dataset: Dataset, typical: Mapping[str, tuple[Typical, ...]]
+) -> list[str]:
+    """A sentence for each input of which most bands differ from the training data.
+
+    Args:
+        dataset: 64 patches all over it are looked at.
+        typical: of each band, by input.
+    """
+    rows = np.unique(np.linspace(0, len(dataset) - 1, _PATCHES).astype(int))
+    pixels = dataset.read(rows) if len(dataset) else {}
+    told = []
+    for spec in dataset.inputs:
+        known = typical.get(spec.name, ())
+        if spec.name not in pixels or len(known) != len(spec.bands):
+            continue
+        values, wrong = {}, {}
+        for i, (one, like) in enumerate(zip(spec.bands, known, strict=True)):
+            found = pixels[spec.name][..., i].ravel()
+            values[one.name] = found[np.isfinite(found)]
+            if differs(values[one.name], like):
+                wrong[one.name] = like
+        if 2 * len(wrong) > len(spec.bands):
+            told.append(
+                f"{dataset.path}: other values than in the training data, "
+                f"{_listed(list(wrong), values, wrong)}: bring them to one unit"
+            )
+    return told
 
 
 @dataclass(frozen=True)
