@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.data.scene_files import split_paths
 from autoai4eo.errors import UserError
 
 
@@ -106,7 +107,7 @@ def map(
         like=like,
         mask_clouds=mask_clouds,
         stride=stride,
-        seasons=[files.split(",") for files in season or ()],
+        seasons=[split_paths(files) for files in season or ()],
         probabilities=probabilities,
         min_confidence=min_confidence,
         share=share,

@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.scene_files import band_in, has_offset, level_in, scene_files
+from autoai4eo.data.scene_files import (
+    band_in,
+    check_vrt,
+    has_offset,
+    level_in,
+    scene_files,
+)
 from autoai4eo.data.scene_grid import Grid, finest
 from autoai4eo.data.scene_masks import (
     QUALITY,
@@ -107,6 +113,7 @@ class Scene:
         try:
             sources = [self._opened(path) for path in self.paths]
             named = {Path(file) for source in sources for file in source.files}
+            named |= {Path(path) for path in given}  # of a zip file GDAL does not tell
             self.files = sorted(file for file in named if file.is_file())
             self.level = level_in(
                 text
@@ -269,7 +276,10 @@ class Scene:
         import rasterio
 
         with told(path):
-            return self._open.enter_context(rasterio.open(path))
+            source = self._open.enter_context(rasterio.open(path))
+        if source.driver == "VRT":
+            check_vrt(path)
+        return source
 
     def _named(
         self, sources: Sequence[Any], names: Sequence[str] | None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 from autoai4eo.data.scene_masks import scene_band
 from autoai4eo.errors import UserError
@@ -20,8 +22,8 @@ _BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
 def scene_files(paths: Sequence[Path]) -> list[Path]:
     """The rasters of a scene: files as they are given, of a folder its band files.
 
-    A folder is a SAFE product or any other with one file per band; of a band that lies
-    there in several resolutions the finest is taken.
+    A folder is a SAFE product or any other with one file per band, also as a zip file;
+    of a band that lies there in several resolutions the finest is taken.
 
     Raises:
         UserError: a path is not there, or a folder has no band files.
@@ -29,7 +31,10 @@ def scene_files(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
-            found += _band_files(path)
+            there = [p for p in sorted(path.rglob("*")) if p.is_file()]
+            found += _band_files(path, there)
+        elif path.suffix.lower() == ".zip" and path.is_file():
+            found += _band_files(path, _zipped(path))
         elif path.is_file():
             found.append(path)
         else:
@@ -40,12 +45,25 @@ def scene_files(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def _band_files(folder: Path) -> list[Path]:
+def _zipped(path: Path) -> list[Path]:
+    """The files in a zip file, as GDAL calls them."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(archive.namelist())
+    except (OSError, zipfile.BadZipFile) as cause:
+        raise UserError(
+            f"{path}: expected a whole zip file, found one that is cut off or damaged "
+            f"({cause}); copy it again"
+        ) from cause
+    return [Path(f"/vsizip/{{{path.absolute()}}}/{name}") for name in names]
+
+
+def _band_files(folder: Path, files: Iterable[Path]) -> list[Path]:
     finest: dict[str, tuple[int, Path]] = {}
-    for path in sorted(folder.rglob("*")):
+    for path in files:
         name = band_in(path)
         # a SAFE product has quality masks of each band beside its images
-        if name is None or not path.is_file() or "QI_DATA" in path.parts:
+        if name is None or "QI_DATA" in path.parts:
             continue
         told = _METRES.search(path.stem)
         metres = int(told[1]) if told else 0
@@ -87,3 +105,42 @@ def has_offset(path: Path) -> bool:
     """
     told = _BASELINE.search(str(path))
     return told is not None and int(told[1]) >= 4
+
+
+def check_vrt(path: Path) -> None:
+    """Looks for the files that a VRT is made of; GDAL misses them when it reads.
+
+    Raises:
+        UserError: one of them is not there.
+    """
+    try:
+        root = ElementTree.fromstring(path.read_bytes())
+    except (OSError, ElementTree.ParseError):
+        return  # GDAL says what is wrong with it
+    for element in root.iter("SourceFilename"):
+        name = element.text or ""
+        if name.startswith("/vsi") or ":" in name:
+            continue
+        beside = element.get("relativeToVRT") == "1"
+        file = path.parent / name if beside else Path(name)
+        if not file.exists():
+            raise UserError(
+                f"{path}: expected the files that this VRT is made of, found no {file};"
+                " bring it back, or make the VRT anew"
+            )
+
+
+def split_paths(text: str) -> list[str]:
+    """Paths with commas between them; a name may have a comma itself where it exists.
+
+    Args:
+        text: such as ``a.tif,b.tif``.
+    """
+    pieces = text.split(",")
+    found = []
+    while pieces:
+        ends = range(len(pieces), 0, -1)
+        end = next((e for e in ends if Path(",".join(pieces[:e])).exists()), 1)
+        found.append(",".join(pieces[:end]))
+        pieces = pieces[end:]
+    return found

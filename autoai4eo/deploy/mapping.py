@@ -19,6 +19,7 @@ from autoai4eo.deploy.forward import Forward, forward_of, read
 from autoai4eo.deploy.kept_tiles import KeptTiles, folder_of
 from autoai4eo.deploy.map_files import NODATA, MapFile, colours, picture
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_can_write_into
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
 MOST_CLASSES = 255
@@ -184,6 +185,7 @@ def _check_out(out: Path, overwrite: bool) -> None:
         raise UserError(
             f"{out}: expected the folder {out.parent} to write to, found none; make it"
         )
+    check_can_write_into(out.parent)
     layers = [out]
     if not folder_of(out).exists():  # else they are of this map, broken off
         layers += [beside(out, "confidence"), beside(out, "probabilities")]

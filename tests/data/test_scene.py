@@ -1,5 +1,8 @@
 """Scenes: bands by name, one grid, windows over the edges."""
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 import rasterio
@@ -10,7 +13,12 @@ from rasterio.shutil import copy
 from rasterio.transform import Affine
 
 from autoai4eo.data.scene import Scene
-from autoai4eo.data.scene_files import has_offset, level_in, scene_files
+from autoai4eo.data.scene_files import (
+    has_offset,
+    level_in,
+    scene_files,
+    split_paths,
+)
 from autoai4eo.errors import UserError
 
 INPUT = {"image": scenes.BANDS}
@@ -517,3 +525,33 @@ def test_tags_are_of_each_band(tmp_path):
             Scene(path, scale=scale, offset=offset)
     with Scene(path, scale="0.5") as scene:
         assert scene.units == {"B02": (0.5, 0), "SCL": (1, 0), "B03": (0.5, 0)}
+
+
+def test_a_zipped_product_is_read_in_place(tmp_path, pixels):
+    product = tmp_path / "S2A.SAFE"
+    for band in ("B02", "B03"):
+        file = product / "R10m" / f"T30_{band}_10m.tif"
+        scenes.write_scene(file, pixels[..., :1], None)
+    archive = shutil.make_archive(str(product), "zip", tmp_path, product.name)
+    window = (0, 0, 9, 9, {"x": ["B03", "B02"]})
+    with Scene(archive) as zipped, Scene(product) as folder:
+        np.testing.assert_equal(zipped.read(*window), folder.read(*window))
+        assert zipped.files == [Path(archive)]  # what a map's kept tiles go by
+    Path(archive).write_bytes(b"PK no zip")
+    with pytest.raises(UserError, match="expected a whole zip file"):
+        Scene(archive)
+
+
+def test_a_vrt_whose_source_is_gone(tmp_path, path):
+    copy(path, tmp_path / "all.vrt", driver="VRT")
+    path.unlink()
+    with pytest.raises(UserError, match=rf"this VRT is made of, found no {path}"):
+        Scene(tmp_path / "all.vrt")
+
+
+def test_commas_part_paths_and_may_be_in_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a,b.tif").touch()
+    assert split_paths("c.tif,a,b.tif,d.tif") == ["c.tif", "a,b.tif", "d.tif"]
+    assert split_paths("a,b.tif") == ["a,b.tif"]
+    assert split_paths("a.tif,b.tif") == ["a.tif", "b.tif"]
