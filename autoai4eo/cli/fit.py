@@ -63,8 +63,8 @@ def fit(
     tuner: Annotated[
         str | None,
         typer.Option(
-            help="greedy (for one objective), cost-aware (for several), bayesian, "
-            "hyperband, random, tpe, nsga2, gp, cost-sorted"
+            help="cost-aware (the default), greedy, bayesian, hyperband, random, tpe, "
+            "nsga2, gp, cost-sorted"
         ),
     ] = None,
     max_trials: Annotated[int, typer.Option(help="Candidates that are trained.")] = 20,

@@ -11,6 +11,28 @@ from optuna.trial import FrozenTrial
 
 Values = dict[str, Any]
 
+#: Ends the names of hyperparameters that a network does not show: equal networks are
+#: trained in unequal ways by them.
+_OF_TRAINING = (
+    "learning_rate",
+    "learning_rate_factor",
+    "weight_decay",
+    "optimizer",
+    "pretrained",
+    "epochs",
+    "initial_epoch",
+)
+
+
+def is_of_training(name: str) -> bool:
+    """Whether a hyperparameter is of the training, not of the network."""
+    return name.rpartition("/")[2] in _OF_TRAINING
+
+
+def recipe(values: Values) -> tuple[tuple[str, Any], ...]:
+    """What else than the network decides how a training ends."""
+    return tuple(sorted((n, v) for n, v in values.items() if is_of_training(n)))
+
 
 class Candidates(Protocol):
     """The networks of a search, by their hyperparameter values."""
@@ -42,7 +64,10 @@ class Candidates(Protocol):
         """Mutations and crossovers of `parents`, so many or fewer."""
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
-        """What a model of the accuracy is fitted on, (n, d)."""
+        """What a model of the accuracy is told of the networks, (n, d)."""
+
+    def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
+        """What it is told of how they are trained, (n, t)."""
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """Their costs, above 0, (n, costs); exact, or by a model of the exact ones."""
@@ -54,4 +79,4 @@ class Candidates(Protocol):
         """
 
     def identity(self, values: Values) -> Hashable:
-        """Equal for values that are known to give the same network."""
+        """Equal for values known to give the same network, trained the same way."""

@@ -14,7 +14,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 from autoai4eo.cost.device import device_name
-from autoai4eo.search.candidates import Values
+from autoai4eo.search.candidates import Values, is_of_training, recipe
 
 #: Costs that are counted; the others are measured on a device.
 COUNTED = ("params", "trainable_params", "macs", "flops", "size_bytes")
@@ -52,6 +52,7 @@ class GraphCandidates:
         self._batch_size = batch_size
         self._space: dict[str, Any] = {}
         self._marks: dict[Hashable, str] = {}
+        self._recipes: dict[Hashable, Hashable] = {}
         self._exact: dict[str, dict[str, float]] = {}
         self._of_mark: dict[str, Values] = {}
         self._read: set[int] = set()
@@ -73,7 +74,12 @@ class GraphCandidates:
             kept = trial.user_attrs
             for built in kept.get("proposed", {}).get("screened", []):
                 self._know(built["space"])
-                self._remember(built["values"], built["fingerprint"], built["cost"])
+                self._remember(
+                    built["values"],
+                    built["fingerprint"],
+                    built["cost"],
+                    built.get("asked"),
+                )
             self._know(kept.get("space", []))
             if "fingerprint" in kept:
                 cost = dict(kept["cost"])
@@ -113,8 +119,17 @@ class GraphCandidates:
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
         """Choices as one column per level, numbers on a scale from 0 to 1, (n, d)."""
+        return self._columns(several, of_training=False)
+
+    def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
+        """The same of the hyperparameters of the training, (n, t)."""
+        return self._columns(several, of_training=True)
+
+    def _columns(self, several: Sequence[Values], of_training: bool) -> np.ndarray:
         columns = []
         for name, hp in self._parameters():
+            if is_of_training(name) != of_training:
+                continue
             values = [v.get(name) for v in several]
             if isinstance(hp, hp_types.Choice | hp_types.Boolean):
                 levels = hp.values if isinstance(hp, hp_types.Choice) else [False, True]
@@ -151,11 +166,13 @@ class GraphCandidates:
             except Exception:
                 continue
             known = {name: cost[name] for name in COUNTED}
-            self._remember(values, mark, known)
+            asked = {p.name: values[p.name] for p in hp.space if p.name in values}
+            self._remember(values, mark, known, asked)
             estimated = dict(zip(self.costs, guess, strict=True))
             built.append(
                 {
                     "values": values,
+                    "asked": asked,
                     "fingerprint": mark,
                     "cost": known,
                     "estimated": {n: estimated[n] for n in COUNTED if n in estimated},
@@ -172,10 +189,26 @@ class GraphCandidates:
         """The fingerprint and the recipe of training, once the network was built."""
         key = self._key(values)
         mark = self._marks.get(key)
-        return key if mark is None else (mark, recipe(values))
+        return key if mark is None else (mark, self._recipes[key])
 
-    def _remember(self, values: Values, mark: str, cost: Mapping[str, Any]) -> None:
-        self._marks[self._key(values)] = mark
+    def _remember(
+        self,
+        values: Values,
+        mark: str,
+        cost: Mapping[str, Any],
+        asked: Values | None = None,
+    ) -> None:
+        """Takes over what was built.
+
+        Args:
+            values: it was built of.
+            mark: its fingerprint.
+            cost: of it.
+            asked: those of the values that the network asked for; None: all.
+        """
+        key = self._key(values)
+        self._marks[key] = mark
+        self._recipes[key] = recipe(values if asked is None else asked)
         self._of_mark.setdefault(mark, dict(values))
         known = self._exact.setdefault(mark, {})
         for name in self.costs:
@@ -218,12 +251,6 @@ class GraphCandidates:
 
     def _key(self, values: Values) -> Hashable:
         return tuple(sorted((name, str(value)) for name, value in values.items()))
-
-
-def recipe(values: Values) -> tuple[Any, ...]:
-    """What else than the network decides how a training ends."""
-    names = ("learning_rate", "weight_decay", "tuner/epochs", "tuner/initial_epoch")
-    return tuple(values.get(name) for name in names)
 
 
 def _interpolation(

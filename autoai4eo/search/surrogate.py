@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtr
@@ -55,17 +56,21 @@ class Forecast:
 
 
 class Surrogate:
-    """A Gaussian process over features of networks.
+    """A Gaussian process over features of networks and of how they are trained.
 
-    Matérn 5/2 with one length for all features, and noise, since the same network
-    trained twice does not score the same; fitted by marginal likelihood. The figure is
+    The effect of the network and that of its training, such as the learning rate, add
+    up. Each is a Matérn 5/2 with a height and a length of its own: with one length for
+    all features, equal networks of unequal learning rates would be as good as the
+    same. Noise comes on top, since the same network trained twice the same way does
+    not score the same. All are fitted by marginal likelihood. The figure is
     modelled as the logarithm of its distance to a value a little better than the best
     seen: that spreads out the good ones, among which the choice is made, and pulls in
     the failures.
 
     Args:
-        features: (n, d), of scale 1.
+        features: (n, d), of scale 1; those of the training come last.
         figures: (n,), better when smaller.
+        of_training: how many features are of the training.
         like: one fitted on nearly the same, whose length and noises are taken over.
     """
 
@@ -73,16 +78,17 @@ class Surrogate:
         self,
         features: np.ndarray,
         figures: np.ndarray,
+        of_training: int = 0,
         like: Surrogate | None = None,
     ) -> None:
         spread = np.median(figures) - figures.min()
         self._zero = float(figures.min() - _MARGIN * (spread if spread > 0 else 1.0))
         logs = np.log(figures - self._zero)
         self._mean, self._scale = logs.mean(), logs.std() or 1.0
-        width = np.sqrt(max(features.shape[1], 1))
-        kernel = ConstantKernel(1.0, (1e-2, 1e2)) * Matern(
-            width, (0.1 * width, 30 * width), nu=2.5
-        ) + WhiteKernel(0.05, (1e-4, 1.0))
+        split = features.shape[1] - of_training
+        kernel = _effect(0, split) + WhiteKernel(0.05, (1e-4, 1.0))
+        if of_training:
+            kernel += _effect(split, features.shape[1])
         scaled = (logs - self._mean) / self._scale
         if like is None:
             process = GaussianProcessRegressor(kernel, alpha=1e-8)
@@ -107,6 +113,35 @@ class Surrogate:
             self._mean + self._scale * mean,
             np.maximum(self._scale * deviation, 1e-9),
         )
+
+
+class _Of(Matern):
+    """A Matérn kernel of some columns only."""
+
+    def __init__(
+        self,
+        columns: tuple[int, int] = (0, 1),
+        length_scale: float = 1.0,
+        length_scale_bounds: tuple[float, float] = (1e-5, 1e5),
+        nu: float = 2.5,
+    ) -> None:
+        super().__init__(length_scale, length_scale_bounds, nu)
+        self.columns = columns
+
+    def __call__(
+        self, X: np.ndarray, Y: np.ndarray | None = None, eval_gradient: bool = False
+    ) -> Any:
+        few = slice(*self.columns)
+        return super().__call__(
+            X[:, few], None if Y is None else Y[:, few], eval_gradient
+        )
+
+
+def _effect(begin: int, end: int) -> Any:
+    width = np.sqrt(max(end - begin, 1))
+    return ConstantKernel(1.0, (1e-2, 1e2)) * _Of(
+        (begin, end), width, (0.1 * width, 30 * width)
+    )
 
 
 def representative(

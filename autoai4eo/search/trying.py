@@ -23,9 +23,8 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import write_json
 from autoai4eo.search import checkpoint, front, stopping
 from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
-from autoai4eo.search.candidates import Values
+from autoai4eo.search.candidates import Values, recipe
 from autoai4eo.search.checkpoint import Checkpoint, restore
-from autoai4eo.search.graph_candidates import recipe
 from autoai4eo.search.learning_curves import Hopeless, HopelessError
 from autoai4eo.search.memory import is_out_of_memory
 from autoai4eo.search.objectives import COSTS, figure

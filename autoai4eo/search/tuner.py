@@ -57,8 +57,8 @@ class Tuner(AutoTuner):
         objective: name of a metric on the validation data or of a cost, a
             `keras_tuner.Objective`, or several of them.
         max_trials: how many candidates are trained; infeasible ones do not count.
-        tuner: name of a strategy or a `keras_tuner.Oracle` class; None: ``greedy``,
-            or ``cost-aware`` for several objectives.
+        tuner: name of a strategy or a `keras_tuner.Oracle` class; None:
+            ``cost-aware``.
         constraints: upper limits of costs by name.
         latency_batch_size: batch size for which latency is measured.
         map_step: pixels for which ``map_ms_per_km2`` is measured; None: it is not.
@@ -96,7 +96,7 @@ class Tuner(AutoTuner):
         overwrite: bool = False,
     ) -> None:
         self.objectives = parse_objectives(objective)
-        self.strategy = strategies.check(tuner or strategies.default(self.objectives))
+        self.strategy = strategies.check(tuner or strategies.DEFAULT)
         self.budget = Budget(
             parse_constraints(constraints),
             latency_batch_size,

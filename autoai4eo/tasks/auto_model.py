@@ -54,8 +54,8 @@ from autoai4eo.search.run_folder import (
     write_run,
 )
 from autoai4eo.search.storage import open_storage, without_password
+from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
 from autoai4eo.search.strategies import check as check_tuner
-from autoai4eo.search.strategies import default as default_tuner
 from autoai4eo.search.training import Proxy, Training, clock_after
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks import evaluation
@@ -81,10 +81,9 @@ class AutoModel:
         max_trials: how many candidates are trained.
         directory: where the run's folder is made; None: the current folder.
         objective: ``val_cohen_kappa`` by default; any metric or cost, or several.
-        tuner: ``"greedy"`` (the default), ``"bayesian"``, ``"hyperband"``,
-            ``"random"``, ``"tpe"``, ``"nsga2"``, ``"gp"``, ``"cost-sorted"``,
-            ``"cost-aware"`` (the default for several objectives), or a
-            `keras_tuner.Oracle` class.
+        tuner: ``"cost-aware"`` (the default), ``"greedy"``, ``"bayesian"``,
+            ``"hyperband"``, ``"random"``, ``"tpe"``, ``"nsga2"``, ``"gp"``,
+            ``"cost-sorted"``, or a `keras_tuner.Oracle` class.
         overwrite: forgets what the run's folder holds instead of going on with it.
         seed: makes a search repeatable.
         max_model_size: the same as a constraint on ``params``, as in AutoKeras.
@@ -163,7 +162,7 @@ class AutoModel:
         self.finalists = finalists
         self.stop_hopeless = stop_hopeless
         self.storage = storage
-        self._tuner = check_tuner(tuner or default_tuner(self.objectives))
+        self._tuner = check_tuner(tuner or DEFAULT_TUNER)
         self._objective = objective
         self.tuner: Tuner
         self._finalist: keras.Model | None = None

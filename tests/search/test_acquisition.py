@@ -72,5 +72,29 @@ def test_the_surrogate_learns_an_order_and_knows_what_it_knows():
     assert forecast.deviation[:40].mean() < forecast.deviation[40:].mean()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_networks_effect_is_told_from_its_learning_rates(seed):
+    # 20 trainings of networks of 15 choices; the rate decides twice as much as they
+    rng = np.random.default_rng(seed)
+    networks = rng.integers(4, size=(20, 15))
+    effects = rng.normal(0, 1, (15, 4))
+    worth = effects[np.arange(15), networks].sum(axis=1)
+    worth /= worth.std()
+    rate = rng.integers(3, size=20)
+    figures = worth + np.array([-2.0, 0.0, 2.0])[rate] + rng.normal(0, 0.1, 20)
+    # then each of them with every rate
+    columns = np.hstack([networks[:, i, None] == np.arange(4) for i in range(15)])
+    several = np.vstack([columns, np.repeat(columns, 3, axis=0)]).astype(float)
+    rates = np.concatenate([rate, np.tile(np.arange(3), 20)])[:, None] == np.arange(3)
+    of_network, of_training = standardised(several), standardised(rates.astype(float))
+    features = np.hstack([of_network, of_training])
+    model = Surrogate(features[:20], figures, of_training.shape[1])
+    forecast = model.forecast(features[20:])
+    expected = np.array([forecast.value(row) for row in range(60)]).reshape(20, 3)
+    assert (np.diff(expected.mean(axis=0)) > 1).all()  # 2 in truth
+    assert (np.diff(expected, axis=1) > 0).all()  # equal networks, unequal rates
+    assert np.corrcoef(expected[:, 1], worth)[0, 1] > 0.8
+
+
 def test_constant_columns_say_nothing():
     assert standardised(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist() == [[-1], [1]]

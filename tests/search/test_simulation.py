@@ -1,9 +1,11 @@
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import comb
 
 from autoai4eo.errors import UserError
 from autoai4eo.search.simulation import (
@@ -108,6 +110,46 @@ def test_cost_aware_needs_far_fewer_trainings_than_the_others(table):
     assert rows["n"].tolist()[:3] == [1, 2, 3]
     assert len(found["curves"]) == 180
     assert (found["differences"]["p_holm"] >= found["differences"]["p"]).all()
+
+
+def random_best(figures, budget):
+    """The best of n without replacement, expected and exact, for n from 1."""
+    ordered = np.sort(figures)
+    places = np.arange(1, len(ordered) + 1)
+    found = []
+    for n in range(1, budget + 1):
+        at_most = comb(places, n) / comb(len(ordered), n)
+        found.append((np.diff(at_most, prepend=0) * ordered).sum())
+    return np.array(found)
+
+
+@pytest.mark.parametrize("grid", ["eurosat", "so2sat"])
+def test_cost_aware_is_as_good_as_random_from_the_first_training_on(grid):
+    table = read(
+        Path(__file__).parents[2] / "benchmarks" / f"{grid}_grid.csv",
+        maximize=["kappa"],
+        minimize=[],
+        choices=["first_map", "width", "stages", "blocks", "unit", "kernel"],
+        known=["latency_ms", "macs", "params"],
+    )
+    kappa = table.figures[:, 0]
+    runs = [replay(table, "cost-aware", seed, 20) for seed in range(9)]
+    best = np.array([np.maximum.accumulate(kappa[run]) for run in runs])
+    random = random_best(kappa, 20)
+    margin = 0.1 * np.ptp(kappa)  # the error of a mean of nine in the first draws
+    assert (best.mean(axis=0) > random - margin).all()
+    assert (best.mean(axis=0)[9:] > random[9:]).all()
+    assert best[:, -1].mean() > random[-1] + 0.02 * np.ptp(kappa)
+
+
+def test_a_learning_rate_in_a_table_is_of_the_training(tmp_path):
+    one = frame().rename(columns={"e": "learning_rate"})
+    one.to_csv(tmp_path / "t.csv", index=False)
+    table = read(tmp_path / "t.csv", choices=["width", "b", "c", "d", "learning_rate"])
+    places = [0, 1]  # they differ in it alone
+    values = [table.values[i] for i in places]
+    assert len(set(map(tuple, table.features(values)))) == 1
+    assert len(set(map(tuple, table.features_of_training(values)))) == 2
 
 
 def test_the_share_grows_to_one_and_counts_the_worst_as_nothing(table):

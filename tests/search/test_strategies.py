@@ -5,11 +5,14 @@ import keras_tuner
 import optuna
 import pytest
 
+import autoai4eo as ae
 from autoai4eo.errors import UserError
-from autoai4eo.search.graph_candidates import GraphCandidates
+from autoai4eo.search.graph import Graph
+from autoai4eo.search.graph_candidates import COUNTED, GraphCandidates
 from autoai4eo.search.objectives import parse_objectives
-from autoai4eo.search.strategies import STRATEGIES, Setting, check, default, strategy
+from autoai4eo.search.strategies import DEFAULT, STRATEGIES, Setting, check, strategy
 from autoai4eo.search.suggestions import SuggestedHyperParameters
+from autoai4eo.search.tuner import Tuner
 
 LOSS = parse_objectives("val_loss")
 BOTH = parse_objectives(["val_loss", "macs"])
@@ -264,8 +267,76 @@ def test_an_oracle_takes_one_objective():
         sampler_of("greedy", 0, BOTH)
 
 
-def test_the_default_is_autokeras_for_one_objective_and_ours_for_several():
-    assert (default(LOSS), default(BOTH)) == ("greedy", "cost-aware")
+@pytest.mark.parametrize("objective", ["val_loss", "macs", ["val_loss", "macs"]])
+def test_the_default_takes_one_objective_and_several(objective, tmp_path):
+    node = ae.ImageInput("patch")
+    graph = Graph(node, ae.blocks.PooledHead()(node))
+    tuner = Tuner(graph, objective=objective, directory=tmp_path)
+    assert tuner.strategy == DEFAULT == "cost-aware"
+
+
+def test_cost_aware_finds_the_best_by_one_objective():
+    found = at_once("cost-aware", 20)
+    assert found[0][0] == {"x": 0.5, "more": False}
+    # x within 0.1 of 0 without y: one candidate in twenty
+    assert min(loss for _, loss in found) < 0.01
+    assert sum(params["more"] for params, _ in found[10:]) <= 2
+
+
+def test_cost_aware_finds_the_cheapest_where_a_cost_is_the_one_objective():
+    macs = parse_objectives("macs")
+    sampler = sampler_of("cost-aware", 0, macs)
+    study = optuna.create_study(sampler=sampler)
+    study.optimize(objective_of(sampler, macs), n_trials=10)
+    assert study.best_value < 2.05  # it is 1.99 where |x| is 1
+
+
+def recipes_built(values):
+    """Equal networks; a factor of which only some of them ask."""
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(values)
+    hp.Choice("learning_rate", [1e-3, 1e-2])
+    if hp.Boolean("trunk/frozen"):
+        mark = "frozen"
+    else:
+        hp.Choice("trunk/learning_rate_factor", [0.1, 1.0])
+        mark = "free"
+    return hp, mark, dict.fromkeys(COUNTED, 10.0)
+
+
+def recipes():
+    return GraphCandidates(recipes_built, recipes_built({})[0], ["macs"], 1)
+
+
+@pytest.mark.parametrize("name", ["learning_rate", "trunk/learning_rate_factor"])
+def test_equal_networks_of_unequal_learning_rates_are_told_apart(name):
+    candidates = recipes()
+    one = {
+        "learning_rate": 1e-3,
+        "trunk/frozen": False,
+        "trunk/learning_rate_factor": 0.1,
+    }
+    other = one | {name: {1e-3: 1e-2, 0.1: 1.0}[one[name]]}
+    candidates.screen([one, other])
+    assert candidates.identity(one) != candidates.identity(other)
+    network, training = (
+        of([one, other])
+        for of in (candidates.features, candidates.features_of_training)
+    )
+    assert (network[0] == network[1]).all() and (training[0] != training[1]).any()
+
+
+def test_a_learning_rate_that_a_network_does_not_ask_for_is_no_difference():
+    candidates, again = recipes(), recipes()
+    frozen = {"learning_rate": 1e-3, "trunk/frozen": True}
+    several = [frozen | {"trunk/learning_rate_factor": f} for f in (0.1, 1.0)]
+    built = json.loads(json.dumps(candidates.screen(several)))
+    assert candidates.identity(several[0]) == candidates.identity(several[1])
+    study = optuna.create_study()
+    study.enqueue_trial({}, user_attrs={"proposed": {"screened": built}})
+    study.ask()
+    again.learn_from(study.trials)  # after a restart
+    assert again.identity(several[0]) == again.identity(several[1])
 
 
 def test_gp_names_its_extra(monkeypatch):

@@ -16,7 +16,7 @@ from keras_tuner.src.engine.hyperparameters import hp_types
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.candidates import Values
+from autoai4eo.search.candidates import Values, is_of_training
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.simulation.graphs import (
     cell_choices,
@@ -42,6 +42,7 @@ class Table:
         costs: names of the columns that are known before training.
         known: (n, costs).
         described: features of the networks, (n, d).
+        trained: features of how they were trained, (n, t).
         logarithmic: the objectives that are taken in logarithm.
     """
 
@@ -53,6 +54,7 @@ class Table:
     costs: tuple[str, ...]
     known: np.ndarray
     described: np.ndarray
+    trained: np.ndarray
     logarithmic: tuple[str, ...]
 
     def __post_init__(self) -> None:
@@ -96,8 +98,12 @@ class Table:
         return [self.values[i] for i in rng.permutation(found)[:number]]
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
-        """What a model of the accuracy is fitted on, (n, d)."""
+        """What a model of the accuracy is told of the networks, (n, d)."""
         return self.described[[self.identity(values) for values in several]]
+
+    def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
+        """What it is told of how they were trained, (n, t)."""
+        return self.trained[[self.identity(values) for values in several]]
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """The recorded costs, (n, costs)."""
@@ -199,6 +205,8 @@ def read_table(
         raise UserError(f"{path}: expected two networks or more, found {len(rows)}")
     kept = [values[i] for i in rows]
     levels = {c: sorted({v[c] for v in kept}, key=_order) for c in kept[0]}
+    network = {c: some for c, some in levels.items() if not is_of_training(c)}
+    training = {c: some for c, some in levels.items() if is_of_training(c)}
     return Table(
         levels,
         kept,
@@ -207,7 +215,8 @@ def read_table(
         figures[rows],
         tuple(known),
         costs[rows],
-        _choice_features(kept, levels) if described is None else described[rows],
+        _choice_features(kept, network) if described is None else described[rows],
+        _choice_features(kept, training),
         tuple(logarithmic),
     )
 
@@ -299,4 +308,4 @@ def _choice_features(
         if len(names) > 1:
             some = levels[names[0]]
             columns += [(table[names] == level).sum(axis=1) for level in some]
-    return np.column_stack(columns).astype(float)
+    return np.array(columns, float).T.reshape(len(values), -1)

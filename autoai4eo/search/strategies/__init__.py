@@ -21,7 +21,6 @@ import keras_tuner
 from optuna.samplers import BaseSampler
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.objectives import Objective
 from autoai4eo.search.strategies.autokeras import (
     bayesian,
     greedy,
@@ -36,7 +35,7 @@ from autoai4eo.search.strategies.nsga2 import nsga2
 from autoai4eo.search.strategies.random import random
 from autoai4eo.search.strategies.tpe import tpe
 
-__all__ = ["STRATEGIES", "Setting", "check", "default", "strategy"]
+__all__ = ["DEFAULT", "STRATEGIES", "Setting", "check", "strategy"]
 
 STRATEGIES: dict[str, Callable[[Setting], BaseSampler]] = {
     "greedy": greedy,
@@ -51,9 +50,8 @@ STRATEGIES: dict[str, Callable[[Setting], BaseSampler]] = {
 }
 
 
-def default(objectives: tuple[Objective, ...]) -> str:
-    """Where none is named: AutoKeras's for one objective, our own for several."""
-    return "greedy" if len(objectives) == 1 else "cost-aware"
+#: Where none is named, for one objective and for several.
+DEFAULT = "cost-aware"
 
 
 def strategy(tuner: str | type[keras_tuner.Oracle], setting: Setting) -> BaseSampler:

@@ -1,4 +1,4 @@
-"""``cost-aware``: train what is expected to enlarge the front most, costs known."""
+"""``cost-aware``, the default: train what is expected to gain most, costs known."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autoai4eo.search.strategies.cost_sorted import promising
 from autoai4eo.search.strategies.proposing import ProposingSampler, values_of
 from autoai4eo.search.surrogate import Surrogate, representative, standardised
 
-_STARTS = 8  # trained before a model is fitted
+_STARTS, _STARTS_OF_ONE = 8, 4  # trained before a model is fitted
 _POOL, _VARIED = 3000, 1000
 _MOST = 300  # trainings that the models are fitted on
 
@@ -20,10 +20,15 @@ _MOST = 300  # trainings that the models are fitted on
 class CostAware(ProposingSampler):
     """Expected hypervolume improvement (Emmerich 2005) with costs that are known.
 
-    The first eight candidates are spread over those that are cheap and of much
-    capacity, see `cost_sorted`; the very first is the default network where there is
-    one. From then on a Gaussian process models each objective that only a training
-    tells, over the features of the networks and their costs. Of 3,000 candidates at
+    With one objective that is the expected improvement on the best (Jones et al. 1998).
+
+    The very first candidate is the default network where there is one. With several
+    objectives the first eight are spread over those that are cheap and of much
+    capacity, see `cost_sorted`. With one, which says nothing against a dear network,
+    the first four are drawn at random: whatever costs have to do with it is not known
+    yet, and what is drawn is no worse than random search. From then on a Gaussian
+    process models each objective that only a training tells, over the features of the
+    networks, their costs, and how they are trained. Of 3,000 candidates at
     random and 1,000 mutations and crossovers of the front that the limits allow and
     nobody tried, the one is proposed that is expected to enlarge the hypervolume most,
     given its known costs in logarithm. Where costs are estimates, the few that look
@@ -49,7 +54,9 @@ class CostAware(ProposingSampler):
             np.array([t.values for t in trained]), self.setting.objectives
         )
         pool = candidates.draw(_POOL, rng)
-        if len(trained) >= _STARTS:
+        alone = len(self.setting.objectives) == 1
+        starting = len(trained) < (_STARTS_OF_ONE if alone else _STARTS)
+        if not starting:
             best = np.flatnonzero(on_front(figures))
             pool = pool + candidates.vary([networks[i] for i in best], _VARIED, rng)
 
@@ -57,7 +64,9 @@ class CostAware(ProposingSampler):
         models: list[Surrogate | None] = [None] * len(self.setting.objectives)
 
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
-            if len(trained) < _STARTS:
+            if starting and alone:
+                return rng.permutation(len(pool))
+            if starting:
                 return self._spread(pool, costs, networks, rng)
             return self._ranked(pool, costs, networks, figures, rows, models)
 
@@ -104,9 +113,10 @@ class CostAware(ProposingSampler):
         """
         candidates, objectives = self.setting.candidates, self.setting.objectives
         logs = np.log(np.vstack([candidates.estimate(networks), costs]))
-        features = standardised(
-            np.hstack([candidates.features([*networks, *pool]), logs])
-        )
+        several = [*networks, *pool]
+        of_training = standardised(candidates.features_of_training(several))
+        of_network = standardised(np.hstack([candidates.features(several), logs]))
+        features = np.hstack([of_network, of_training])
         trained, tried = len(figures), len(networks)
         known = [i for i, o in enumerate(objectives) if o.name in candidates.costs]
         unknown = [i for i in range(len(objectives)) if i not in known]
@@ -115,7 +125,9 @@ class CostAware(ProposingSampler):
         figures = figures[:, unknown]
 
         def model(i: int, of: np.ndarray) -> Surrogate:
-            fitted = Surrogate(features[of], figures[of, i], models[i])
+            fitted = Surrogate(
+                features[of], figures[of, i], of_training.shape[1], models[i]
+            )
             models[i] = models[i] or fitted
             return fitted
 
