@@ -15,6 +15,7 @@ RADAR = ("decibel", "intensity", "complex", "covariance")
 _TIMES = 10.0  # so much brighter or darker than the training data is another unit
 # standard deviations by which advice must bring a right unit closer
 _PATCHES = 64  # of a data set are looked at
+_OFFSET_LATER = "and --offset -0.1 for a product of baseline 04.00 or later"
 _CLOSER = 0.5
 _FAR = 3.0  # standard deviations; what is advised must come as close
 _LISTED = 3  # bands of which a sentence tells the figures
@@ -244,17 +245,19 @@ def _tries(
         ]
     if radar:
         return found
-    if wrong or offset_is_due:
+    if offset_is_due:
         found.append(_scaled(1e-4, -0.1))
     if wrong:
-        found += [_scaled(1e-4, 0.0), _scaled(1e4, 0.0), _scaled(1.0, 0.0)]
+        # values alone cannot tell that offset from a darker landscape
+        told = "" if offset_is_due else f" ({_OFFSET_LATER})"
+        found += [_scaled(1e-4, 0.0, told), _scaled(1e4, 0.0), _scaled(1.0, 0.0)]
     return found
 
 
-def _scaled(scale: float, offset: float) -> _Try:
+def _scaled(scale: float, offset: float, told: str = "") -> _Try:
     text = f"--scale {scale:.4f}".rstrip("0").rstrip(".")
     text += f" --offset {offset:g}" if offset else ""
-    return _Try(text, lambda _, v: v * scale + offset)
+    return _Try(text + told, lambda _, v: v * scale + offset)
 
 
 def _signed(offset: float) -> str:
