@@ -11,6 +11,7 @@ import typer
 from autoai4eo.cli.console import console, hushed, table
 from autoai4eo.cli.model import print_scores
 from autoai4eo.errors import UserError
+from autoai4eo.search.log import log
 from autoai4eo.search.objectives import DEFAULT, figure
 
 
@@ -148,6 +149,8 @@ def fit(
         finalists=finalists,
         stop_hopeless=stop_hopeless,
     )
+    tell = log(not quiet)
+    tell(f"opening {train}")
     training = open_dataset(train, inputs=input)
     if subset is not None:
         training = sample(training, subset, seed=seed)
@@ -158,6 +161,7 @@ def fit(
         )
         test = rest[0] if rest else None
     else:
+        tell(f"opening {val}")
         validation = open_dataset(val, inputs=input, class_names=training.class_names)
     classifier.fit(
         training,
@@ -169,8 +173,10 @@ def fit(
         max_hours=max_hours,
         verbose=0 if quiet else 1,
     )
-    scores = None if test is None else classifier.evaluate(test)
-    if scores is not None:
+    scores = None
+    if test is not None:
+        tell("holding the finalist against the test part")
+        scores = classifier.evaluate(test)
         write_json(out / "best" / "test.json", scores)
     if quiet:
         return

@@ -39,7 +39,7 @@ def evaluate(
 
 def print_scores(scores: dict[str, Any], title: str) -> None:
     """The scores of an evaluation for people."""
-    console.print(f"[bold]{title}[/bold]")
+    console.print(title, style="bold")
     shown = {
         "accuracy": "accuracy",
         "average_accuracy": "average accuracy",

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from autoai4eo.cli.console import console, hushed, table
 from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step
 
 
 def simulate(
@@ -53,37 +58,66 @@ def simulate(
         int | None, typer.Option(min=1, help="Processes; one per core by default.")
     ] = None,
 ) -> None:
-    """Compare strategies on networks that were all trained before."""
+    """Compare strategies on networks that were all trained before.
+
+    OUT keeps every finished search; the same command goes on from there, also with
+    more seeds or strategies.
+    """
     begin = time.monotonic()
     with hushed():
         from autoai4eo.report.simulation import write_page
         from autoai4eo.search import simulation
-    networks = simulation.read_table(
-        recorded,
-        maximize=_names(maximize),
-        minimize=_names(minimize),
-        choices=_names([choices]),
-        adjacency=_names([adjacency]),
-        known=_names([known]),
-        log=None if log is None else _names([log]),
-    )
+        from autoai4eo.search.log import say
+        from autoai4eo.search.run_folder import alone
+        from autoai4eo.search.simulation import kept
+    columns: dict[str, Any] = {
+        "maximize": _names(maximize),
+        "minimize": _names(minimize),
+        "choices": _names([choices]),
+        "adjacency": _names([adjacency]),
+        "known": _names([known]),
+        "log": None if log is None else _names([log]),
+    }
+    networks = simulation.read_table(recorded, **columns)
     asked = simulation.check_strategies(
         _names([strategies]) if strategies else None, networks.objectives
     )
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: expected a folder, found a file; choose another --out")
-    queries = simulation.replay_all(networks, asked, seeds, budget, workers)
-    written = simulation.results(networks, queries, budget)
-    title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, frame in written.items():
-            frame.to_csv(out / f"{name}.csv", index=False)
-        write_page(out, title, networks.objectives, written)
-    except OSError as error:
-        raise UserError(
-            f"{out}: expected a folder to write to, found {error}"
-        ) from None
+    simulated = {
+        "table": hashlib.sha256(recorded.read_bytes()).hexdigest(),
+        **columns,
+        "budget": budget,
+        "autoai4eo": importlib.metadata.version("autoai4eo"),
+    }
+
+    def keep(searches: Any) -> None:
+        with _writing(out):
+            kept.keep(out, networks, searches)
+
+    with ExitStack() as held:
+        with _writing(out):
+            out.mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone(out, "simulate"))
+            kept.begin(out, simulated)
+        queries = simulation.replay_all(
+            networks,
+            asked,
+            seeds,
+            budget,
+            workers,
+            searches=kept.read(out, networks),
+            keep=keep,
+            tell=say,
+        )
+        written = simulation.results(networks, queries, budget)
+        title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
+        with _writing(out):
+            for name, frame in written.items():
+                if name != "queries":  # they are kept, with those of earlier calls
+                    with in_one_step(out / f"{name}.csv") as temporary:
+                        frame.to_csv(temporary, index=False)
+            write_page(out, title, networks.objectives, written)
     summary = written["summary"].astype(object)
     rows = summary.where(summary.notna(), None).to_numpy().tolist()
     console.print(table(title, list(summary.columns), rows))
@@ -92,6 +126,16 @@ def simulate(
         f"written: {out}/summary.csv, queries.csv, curves.csv, differences.csv, "
         f"curves.png, index.html   ({time.monotonic() - begin:,.0f} s)"
     )
+
+
+@contextmanager
+def _writing(out: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{out}: expected a folder to write to, found {error}"
+        ) from None
 
 
 def _names(texts: list[str] | None) -> list[str]:

@@ -32,6 +32,7 @@ from autoai4eo.report.page import write_report
 from autoai4eo.search import finalist, front, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
+from autoai4eo.search.log import log
 from autoai4eo.search.objectives import (
     DEFAULT,
     check_map_step,
@@ -212,6 +213,9 @@ class AutoModel:
                 another fit is at work in the run's folder.
             RuntimeError: every trial failed.
         """
+        tell = log(bool(verbose))
+        if not isinstance(x, Dataset):
+            tell("opening the data")
         train = whole = self._open(x, y)
         if validation_data is not None:
             if not isinstance(validation_data, tuple):
@@ -235,6 +239,10 @@ class AutoModel:
         self._check_overwrites_a_run()
         if self.storage is not None:
             open_storage(self.storage)  # before anything is written
+        tell(
+            f"{len(train):,} samples for training, {len(validation):,} for validation, "
+            f"{train.num_classes} classes; computing the statistics of the bands"
+        )
         statistics = cached_statistics(train, self.run / STATISTICS)
         for note in (*train.notes, *validation.notes):
             warnings.warn(note, stacklevel=2)
@@ -319,6 +327,7 @@ class AutoModel:
                 verbose=verbose,
             )
             with locked(self.run, "finalist"):
+                tell("holding the finalist against the validation data")
                 validate(self.run, validation, batch_size)
 
     def export_model(self) -> keras.Model:
