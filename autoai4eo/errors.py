@@ -1,4 +1,4 @@
-"""The error a user can do something about."""
+"""The errors that end a command with one line."""
 
 
 class UserError(ValueError):
@@ -6,4 +6,12 @@ class UserError(ValueError):
 
     The message is one line: what was expected, what was found, the next step.
     The command line prints it after ``error:`` and ends with exit status 2.
+    """
+
+
+class SearchError(RuntimeError):
+    """A search ended without a result, by no mistake in the call.
+
+    The message is one line, with the cause. The command line prints it after
+    ``error:`` and ends with exit status 1.
     """

@@ -12,11 +12,25 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from autoai4eo.errors import UserError
+from autoai4eo.search.log import printable
+
+
+class _PlainConsole(Console):
+    """Prints text as it is: no markup, no emoji codes, no control characters.
+
+    Class names, paths and messages are not ours; a style is an argument of `print`.
+    """
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        lines = "\n".join(map(printable, text.split("\n")))
+        return super().render_str(lines, **{**how, "markup": False, "emoji": False})
+
 
 # a file or a pipe has no width: nothing needs to be folded there
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+console = _PlainConsole(highlight=False, width=None if sys.stdout.isatty() else 160)
 
 
 @contextmanager
@@ -46,7 +60,7 @@ def hushed() -> Iterator[None]:
 
 def table(title: str, columns: list[str], rows: list[list[Any]]) -> Table:
     """A table, numbers to the right; only messages are folded."""
-    made = Table(title=title, title_justify="left")
+    made = Table(title=printable(title), title_justify="left")
     for i, name in enumerate(columns):
         numbers = all(isinstance(row[i], int | float | None) for row in rows)
         made.add_column(
@@ -70,4 +84,4 @@ def _text(value: Any) -> str:
         return ""
     if isinstance(value, float):
         return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))

@@ -20,6 +20,7 @@ from autoai4eo.files import (
     write_json,
     written,
 )
+from autoai4eo.search.log import log
 from autoai4eo.search.objectives import DEFAULT, figure
 
 
@@ -160,6 +161,8 @@ def fit(
         finalists=finalists,
         stop_hopeless=stop_hopeless,
     )
+    tell = log(not quiet)
+    tell(f"opening {train}")
     training = open_dataset(
         train, inputs=input, bands=parse_bands(bands), class_level=class_level
     )
@@ -184,8 +187,10 @@ def fit(
         max_hours=max_hours,
         verbose=0 if quiet else 1,
     )
-    scores = None if test is None else classifier.evaluate(test)
-    if scores is not None:
+    scores = None
+    if test is not None:
+        tell("holding the finalist against the test part")
+        scores = classifier.evaluate(test)
         write_json(out / "best" / "test.json", scores)
     if quiet:
         return

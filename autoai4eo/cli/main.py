@@ -6,13 +6,15 @@ import io
 import logging
 import os
 import re
+import signal
 import sys
 import warnings
 
 import typer
 
 from autoai4eo.cli import demo, fit, inspect, map, model, report, simulate
-from autoai4eo.errors import UserError
+from autoai4eo.errors import SearchError, UserError
+from autoai4eo.search.log import printable
 
 _INTERRUPTED = 130  # what newer versions of Typer make of Ctrl-C
 
@@ -42,15 +44,15 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # that each candidate is traced anew is no news
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    warnings.showwarning = lambda message, *_: print(
-        f"warning: {message}", file=sys.stderr
-    )
-    warnings.simplefilter("ignore")
-    warnings.filterwarnings("default", module="autoai4eo")
     # a path or a name need not be of characters that the terminal has
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # a batch system ends a job so: as Ctrl-C does, workers and locks are let go
+    signal.signal(signal.SIGTERM, _interrupt)
+    warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
+    warnings.simplefilter("ignore")
+    warnings.filterwarnings("default", module="autoai4eo")
     sys.argv[1:] = [_at_home(argument) for argument in sys.argv[1:]]
     if not sys.argv[1:]:
         sys.argv.append("--help")
@@ -60,15 +62,20 @@ def main() -> None:
             raise KeyboardInterrupt
         sys.exit(status)
     except UserError as error:
-        sys.exit(_wrong(str(error)))
+        _tell(f"error: {error}")
+        sys.exit(2)
+    except SearchError as error:
+        _tell(f"error: {error}")
+        sys.exit(1)
     except (typer.Abort, KeyboardInterrupt):
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        _tell("interrupted; the same command goes on from here")
         sys.exit(1)
     except Exception as error:
         # Typer brings its own copy of click, whose exceptions have no public name
         if not hasattr(error, "format_message"):
             raise
-        sys.exit(_wrong(error.format_message()))
+        _tell(f"error: {error.format_message()}")
+        sys.exit(2)
 
 
 def _at_home(argument: str) -> str:
@@ -79,6 +86,9 @@ def _at_home(argument: str) -> str:
     )
 
 
-def _wrong(message: str) -> int:
-    print(f"error: {message}", file=sys.stderr)
-    return 2
+def _tell(line: str) -> None:
+    print(printable(line), file=sys.stderr, flush=True)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt

@@ -67,7 +67,7 @@ def finalist_story(run: Path) -> str:
 
 def print_scores(scores: dict[str, Any], title: str) -> None:
     """The scores of an evaluation for people."""
-    console.print(f"[bold]{title}[/bold]")
+    console.print(title, style="bold")
     shown = {
         "accuracy": "accuracy",
         "average_accuracy": "average accuracy",

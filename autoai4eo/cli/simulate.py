@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 import time
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from autoai4eo.cli.console import console, hushed, table
-from autoai4eo.files import check_can_write_into, written
+from autoai4eo.files import check_can_write_into, in_one_step, written
 
 
 def simulate(
@@ -53,33 +56,66 @@ def simulate(
         int | None, typer.Option(min=1, help="Processes; one per core by default.")
     ] = None,
 ) -> None:
-    """Compare strategies on networks that were all trained before."""
+    """Compare strategies on networks that were all trained before.
+
+    OUT keeps every finished search; the same command goes on from there, also with
+    more seeds or strategies.
+    """
     begin = time.monotonic()
     with hushed():
         from autoai4eo.report.simulation import write_page
         from autoai4eo.search import simulation
+        from autoai4eo.search.log import say
+        from autoai4eo.search.run_folder import alone
+        from autoai4eo.search.simulation import kept
+    columns: dict[str, Any] = {
+        "maximize": _names(maximize),
+        "minimize": _names(minimize),
+        "choices": _names([choices]),
+        "adjacency": _names([adjacency]),
+        "known": _names([known]),
+        "log": None if log is None else _names([log]),
+    }
     check_can_write_into(out)
-    networks = simulation.read_table(
-        recorded,
-        maximize=_names(maximize),
-        minimize=_names(minimize),
-        choices=_names([choices]),
-        adjacency=_names([adjacency]),
-        known=_names([known]),
-        log=None if log is None else _names([log]),
-    )
+    networks = simulation.read_table(recorded, **columns)
     asked = simulation.check_strategies(
         _names([strategies]) if strategies else None, networks.objectives
     )
-    queries = simulation.replay_all(networks, asked, seeds, budget, workers)
-    results = simulation.results(networks, queries, budget)
-    title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
-    with written(out):
-        out.mkdir(parents=True, exist_ok=True)
-        for name, frame in results.items():
-            frame.to_csv(out / f"{name}.csv", index=False)
-        write_page(out, title, networks.objectives, results)
-    summary = results["summary"].astype(object)
+    simulated = {
+        "table": hashlib.sha256(recorded.read_bytes()).hexdigest(),
+        **columns,
+        "budget": budget,
+        "autoai4eo": importlib.metadata.version("autoai4eo"),
+    }
+
+    def keep(searches: Any) -> None:
+        with written(out):
+            kept.keep(out, networks, searches)
+
+    with ExitStack() as held:
+        with written(out):
+            out.mkdir(parents=True, exist_ok=True)
+            held.enter_context(alone(out, "simulate"))
+            kept.begin(out, simulated)
+        queries = simulation.replay_all(
+            networks,
+            asked,
+            seeds,
+            budget,
+            workers,
+            searches=kept.read(out, networks),
+            keep=keep,
+            tell=say,
+        )
+        found = simulation.results(networks, queries, budget)
+        title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
+        with written(out):
+            for name, frame in found.items():
+                if name != "queries":  # they are kept, with those of earlier calls
+                    with in_one_step(out / f"{name}.csv") as temporary:
+                        frame.to_csv(temporary, index=False)
+            write_page(out, title, networks.objectives, found)
+    summary = found["summary"].astype(object)
     rows = summary.where(summary.notna(), None).to_numpy().tolist()
     console.print(table(title, list(summary.columns), rows))
     console.print(

@@ -249,8 +249,8 @@ def _tries(
         found.append(_scaled(1e-4, -0.1))
     if wrong:
         # values alone cannot tell that offset from a darker landscape
-        told = "" if offset_is_due else f" ({_OFFSET_LATER})"
-        found += [_scaled(1e-4, 0.0, told), _scaled(1e4, 0.0), _scaled(1.0, 0.0)]
+        later = "" if offset_is_due else f" ({_OFFSET_LATER})"
+        found += [_scaled(1e-4, 0.0, later), _scaled(1e4, 0.0), _scaled(1.0, 0.0)]
     return found
 
 

@@ -194,19 +194,23 @@ def picture(
     axes = figure.add_subplot()
     axes.imshow(table[shown], interpolation="nearest")
     axes.set_axis_off()
-    axes.set_title(title, fontsize=11)
+    # names are no mathematics, whatever dollars are in them
+    axes.set_title(title, fontsize=11, parse_math=False)
     share = np.bincount(shown[shown > 0], minlength=len(table)) / max(
         1, (shown > 0).sum()
     )
     there = [i for i in np.argsort(-share) if share[i] > 0]
-    figure.legend(
+    legend = figure.legend(
         handles=[
-            Patch(color=table[i] / 255, label=f"{classes[i - 1]}  {share[i]:.1%}")
+            # the share first: a legend leaves out what begins with _
+            Patch(color=table[i] / 255, label=f"{share[i]:.1%}  {classes[i - 1]}")
             for i in there
         ],
         loc="outside right upper",
         frameon=False,
     )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     path.parent.mkdir(parents=True, exist_ok=True)
     with in_one_step(path) as temporary:
         FigureCanvasAgg(figure).print_png(str(temporary))

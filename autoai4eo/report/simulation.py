@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from markupsafe import Markup
 
+from autoai4eo.files import in_one_step
 from autoai4eo.report.pictures import data_url
 from autoai4eo.report.rendering import render
 from autoai4eo.search.objectives import Objective
@@ -40,7 +41,8 @@ def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
                 linewidth=0,
             )
         axis.set_xlabel("distinct trainings")
-        axis.set_ylabel(label)
+        # a column's name is no mathematics, whatever dollars are in it
+        axis.set_ylabel(label, parse_math=False)
         axis.grid(alpha=0.3)
     figure.axes[0].legend()
     picture = io.BytesIO()
@@ -56,7 +58,8 @@ def write_page(
 ) -> None:
     """Writes ``curves.png`` and ``index.html``, which needs nothing beside it."""
     picture = plot(results["curves"], objectives)
-    (folder / "curves.png").write_bytes(picture)
+    with in_one_step(folder / "curves.png") as temporary:
+        temporary.write_bytes(picture)
     page = render(
         "simulation.html",
         title=title,
@@ -65,7 +68,8 @@ def write_page(
         summary=_table(results["summary"]),
         differences=_table(results["differences"]),
     )
-    (folder / "index.html").write_text(page)
+    with in_one_step(folder / "index.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
 
 
 def _table(frame: pd.DataFrame) -> Markup:

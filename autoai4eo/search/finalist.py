@@ -74,7 +74,7 @@ def train(
         progress: where it is told.
         quiet: gives way to those who measure.
     """
-    progress.line(f"trial {trial.number} is the finalist; training it to the end")
+    progress.done(f"trial {trial.number} is the finalist; training it to the end")
     before = keras.models.load_model(run / "trials" / str(trial.number) / "model.keras")
     again = build()
     on_everything = training.validation is None
@@ -93,6 +93,9 @@ def train(
             progress.callback("finalist", training.max_epochs),
         ],
     )
+    reached = keeper.logs.get(monitor.name)
+    figure = "" if reached is None else f"   {monitor.name} {reached:.4f}"
+    progress.done(f"finalist   trained{figure}")
     on = "training and validation" if on_everything else "training"
     _tell(run, trial, on, keeper.logs, keeper.epochs)
 

@@ -37,11 +37,9 @@ class Progress:
         """A line that stays."""
         self.tell({"done": text})
 
-    def finished(self, trial: int, logs: dict[str, float]) -> None:
-        """A trial is complete."""
-        value = logs[self.objective.name]
-        self.tell({"best": value})
-        self.done(f"trial {trial}   {self.objective.name} {value:.4f}")
+    def reached(self, logs: dict[str, float]) -> None:
+        """The figures of a trial that is complete."""
+        self.tell({"best": logs[self.objective.name]})
 
     def callback(self, trial: str, epochs: int) -> keras.callbacks.Callback:
         """A Keras callback that tells of every epoch of a trial."""
@@ -55,8 +53,13 @@ class _Epochs(keras.callbacks.Callback):
         self._start = time.monotonic()
         self._first: int | None = None
 
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if self._first is None:
+            self._first = epoch
+            self._to.line(f"{self._trial}   in epoch {epoch + 1}/{self._epochs}")
+
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        self._first = epoch if self._first is None else self._first
+        assert self._first is not None
         per_epoch = (time.monotonic() - self._start) / (epoch + 1 - self._first)
         left = round(per_epoch * (self._epochs - epoch - 1))
         name = self._to.objective.name

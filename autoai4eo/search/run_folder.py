@@ -156,18 +156,22 @@ def write_run(
 
 
 @contextmanager
-def alone(run: Path) -> Iterator[None]:
-    """Keeps a second fit out of the folder; the lock ends with the process.
+def alone(run: Path, command: str = "fit") -> Iterator[None]:
+    """Keeps a second command out of the folder; the lock ends with the process.
+
+    Args:
+        run: the folder.
+        command: as messages call it.
 
     Raises:
-        UserError: another fit is at work in it.
+        UserError: another one is at work in it.
     """
     with (run / LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(
-                f"{run}: expected a run folder that is not in use, found another fit "
+                f"{run}: expected a folder that is not in use, found another {command} "
                 "at work in it; wait for it or choose another folder"
             ) from None
         yield

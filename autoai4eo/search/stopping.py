@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import SearchError, UserError
 from autoai4eo.search import front
 from autoai4eo.search.broken_off import broken_off
 from autoai4eo.search.objectives import figure, violation
@@ -101,12 +101,12 @@ def raise_if_all_failed(trials: Sequence[FrozenTrial], run: object) -> None:
     """Tells that nothing came out.
 
     Raises:
-        RuntimeError: every training failed; the first cause is told.
+        SearchError: every training failed; the first cause is told.
     """
     trained = [t for t in trials if was_trained(t)]
     if trained and all(t.state == TrialState.FAIL for t in trained):
         first = trained[0]
-        raise RuntimeError(
+        raise SearchError(
             f"every trial failed ({len(trained)} of them); the first: "
             f"{first.user_attrs['message']} ({run}/trials/{first.number})"
         )

@@ -24,6 +24,7 @@ from autoai4eo.files import write_json
 from autoai4eo.search import checkpoint, front, stopping
 from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
 from autoai4eo.search.candidates import Values, recipe
+from autoai4eo.search.causes import cause, chain
 from autoai4eo.search.checkpoint import Checkpoint, restore
 from autoai4eo.search.learning_curves import Hopeless, HopelessError
 from autoai4eo.search.memory import is_out_of_memory
@@ -35,6 +36,8 @@ from autoai4eo.search.seeds import candidate, derived_seed
 from autoai4eo.search.suggestions import SuggestedHyperParameters
 from autoai4eo.search.training import Training
 
+#: Costs that are told of every trial beside the objectives.
+_SHOWN = ("params", "macs", "latency_ms")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class Trying:
         self._study = tuner.study
         self._training = training
         self._progress = progress
+        self._begun = time.monotonic()
         #: what no further trial can do anything against
         self.fatal: UserError | None = None
 
@@ -88,17 +92,17 @@ class Trying:
             _leave_events(folder, trial, begun, ended)
             raise
         except Exception as error:
-            if getattr(error, "errno", None) in _FULL:
+            if any(getattr(link, "errno", None) in _FULL for link in chain(error)):
                 self.fatal = UserError(
                     f"{self._tuner.run}: expected room to write, found a full disk "
-                    f"({error}); free some and give the same command again"
+                    f"({cause(error)}); free some and give the same command again"
                 )
                 raise
-            message = f"{type(error).__name__}: {error}".splitlines()[0]
+            message = cause(error)
             trial.set_user_attr("message", message)
-            (folder / "error.txt").write_text(traceback.format_exc())
+            (folder / "error.txt").write_text(traceback.format_exc(), "utf-8")
             _leave_events(folder, trial, begun, "failed")
-            self._progress.done(f"trial {trial.number}   failed   {message}")
+            self._tell_end(trial, "failed", message)
             raise
 
     def _is_too_much(self, trial: FrozenTrial) -> bool:
@@ -163,13 +167,29 @@ class Trying:
         trial.set_user_attr("metrics", best.logs)
         trial.set_user_attr("curve", best.curve)
         values = {**best.logs, **cost}
-        self._progress.finished(trial.number, best.logs)
+        self._progress.reached(best.logs)
+        names = [o.name for o in (*self._tuner.objectives, self._tuner.monitor)]
+        shown = [n for n in dict.fromkeys([*names, *_SHOWN]) if n in values]
+        figures = [f"{n} {_figure(n, values[n])}" for n in shown]
+        self._tell_end(trial, "complete", *figures)
         return tuple(values[o.name] for o in self._tuner.objectives)
 
     def _end(self, trial: optuna.Trial, message: str, status: str = "pruned") -> None:
         trial.set_user_attr("message", message)
-        self._progress.done(f"trial {trial.number}   {status}   {message}")
+        self._tell_end(trial, status, message)
         raise optuna.TrialPruned(message)
+
+    def _tell_end(self, trial: optuna.Trial, status: str, *more: str) -> None:
+        """Tells of the end of a trial: how long it took, and which it was of all."""
+        kept = trial.user_attrs
+        training = status in ("complete", "failed") or kept.get("stopped", False)
+        count = sum(map(stopping.was_trained, trials_of(self._study)))
+        count += training and FULL_OF not in kept
+        took = f"{time.monotonic() - self._begun:,.0f} s"
+        of = f"{count} of {self._tuner.max_trials} trained"
+        self._progress.done(
+            "   ".join([f"trial {trial.number}", status, *more, took, of])
+        )
 
     def _train(
         self,
@@ -271,6 +291,10 @@ class Trying:
             and t.user_attrs.get("proposed", {}).get("id") == oracle_trial
         )
         return keras.models.load_model(self._tuner.trial_folder(number) / "model.keras")
+
+
+def _figure(name: str, value: float) -> str:
+    return figure(value) if name in COSTS else f"{value:.4f}"
 
 
 def _as_built(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:

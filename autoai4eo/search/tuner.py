@@ -228,7 +228,7 @@ class Tuner(AutoTuner):
 
         Raises:
             UserError: no candidate is feasible.
-            RuntimeError: every trial failed; the first cause is told.
+            SearchError: every trial failed; the first cause is told.
         """
         tried = 0
         while self._awaits_next(training, progress):

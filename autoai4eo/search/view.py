@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Any
 
@@ -10,14 +11,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from autoai4eo.search.log import EVERY_S, is_watched, log, printable
 from autoai4eo.search.objectives import Objective, figure
 
 
 class View:
-    """Shows what workers tell on a terminal; quiet elsewhere.
+    """Shows what workers tell on a terminal; elsewhere it writes a log.
 
     Args:
-        show: False keeps quiet whatever the terminal.
+        show: False keeps quiet.
         objectives: of the search; the first that is no cost is shown.
         monitor: the figure of which the best is shown.
     """
@@ -28,8 +30,10 @@ class View:
         self._console = Console(stderr=True, highlight=False)
         self._objectives, self._monitor = objectives, monitor
         self._live: Live | None = None
-        if show and self._console.is_terminal:
+        if show and is_watched():
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._log = log(show)
+        self._logged = time.monotonic()
         self._doing: dict[int, str] = {}
         self._front: list[list[float]] = []
         self._best: float | None = None
@@ -60,8 +64,17 @@ class View:
             self._front = message["front"]
         if self._live:
             if "done" in message:
-                self._live.console.print(Text(message["done"]))
+                self._live.console.print(Text(printable(message["done"])))
             self._live.update(self._drawn(), refresh=True)
+        elif "done" in message:
+            self._write(message["done"])
+
+    def go_on(self) -> None:
+        """Logs what the workers do where nothing was logged for a minute."""
+        if self._live is None and time.monotonic() - self._logged >= EVERY_S:
+            best = [] if self._best is None else [self._best_so_far()]
+            for doing in self._doings():
+                self._write("   ".join([doing, *best]))
 
     def ended(self, worker: int) -> None:
         """A worker is no more."""
@@ -74,9 +87,21 @@ class View:
             for trial, *figures in self._front:
                 table.add_row(f"{trial:.0f}", *map(figure, figures))
             parts.append(table)
-        for worker, doing in sorted(self._doing.items()):
-            who = f"worker {worker}   " if len(self._doing) > 1 else ""
-            parts.append(Text(who + doing))
+        parts += [Text(printable(doing)) for doing in self._doings()]
         if self._best is not None:
-            parts.append(Text(f"best {self._monitor.name} {self._best:.4f}"))
+            parts.append(Text(self._best_so_far()))
         return Group(*parts)
+
+    def _doings(self) -> list[str]:
+        several = len(self._doing) > 1
+        return [
+            f"worker {worker}   {doing}" if several else doing
+            for worker, doing in sorted(self._doing.items())
+        ]
+
+    def _best_so_far(self) -> str:
+        return f"best {self._monitor.name} so far {self._best:.4f}"
+
+    def _write(self, line: str) -> None:
+        self._log(line)
+        self._logged = time.monotonic()

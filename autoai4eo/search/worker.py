@@ -18,7 +18,8 @@ import threading
 import traceback
 from typing import Any
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import SearchError, UserError
+from autoai4eo.search.causes import cause
 from autoai4eo.search.quiet import Quiet
 
 
@@ -36,9 +37,13 @@ def main(job: int) -> None:
         tell({"ended": _work(job, tell)})
     except UserError as error:
         tell({"wrong": str(error)})
-    except RuntimeError as error:
-        traceback.print_exc()
+    except SearchError as error:
         tell({"failed": str(error)})
+    except Exception as error:
+        traceback.print_exc()
+        sys.stderr.flush()
+        tell({"broke": cause(error)})
+        os._exit(1)
     # at once: TensorFlow's threads need not be waited for
     os._exit(0)
 

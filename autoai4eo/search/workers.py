@@ -25,8 +25,10 @@ import cloudpickle
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import UserError
+from autoai4eo.errors import SearchError, UserError
 from autoai4eo.search import broken_off
+from autoai4eo.search.record import trials_of
+from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.training import Training
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.view import View
@@ -61,7 +63,7 @@ def search(
     Raises:
         UserError: an object of the user's that no other process can be given; and as
             `Tuner.open` and `Tuner.work`.
-        RuntimeError: every trial failed, or workers die before they try anything.
+        SearchError: every trial failed, or workers die before they try anything.
     """
     # several processes may share a GPU
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
@@ -71,6 +73,13 @@ def search(
         _written(tuner.run, content) as job,
         View(bool(verbose), tuner.objectives, tuner.monitor) as view,
     ):
+        trials = trials_of(tuner.study)
+        for trial in trials:
+            if tuner.monitor.name in (reached := trial.user_attrs.get("metrics", {})):
+                view.told(0, {"best": reached[tuner.monitor.name]})
+        count = sum(map(was_trained, trials))
+        done = f"{count} of {tuner.max_trials} trials trained"
+        view.told(0, {"done": f"searching in {tuner.run}   {done}"})
         _Crew(tuner, job, view, workers).work()
 
 
@@ -107,7 +116,7 @@ class _Crew:
             for number in range(1, self._size + 1):
                 self._begin(number)
             while self._processes:
-                number, message = self._told.get()
+                number, message = self._next()
                 if message is not None:
                     self._last[number] = message
                     self._view.told(number, message)
@@ -115,6 +124,13 @@ class _Crew:
                     self._begin(number)
         finally:
             self._dismiss()
+
+    def _next(self) -> tuple[int, dict[str, Any] | None]:
+        """The next message of a worker; the view is kept going meanwhile."""
+        while True:
+            self._view.go_on()
+            with contextlib.suppress(queue.Empty):
+                return self._told.get(timeout=1)
 
     def _begin(self, number: int) -> None:
         log = self._log(number)
@@ -149,7 +165,7 @@ class _Crew:
         if "wrong" in told:
             raise UserError(told["wrong"])
         if "failed" in told:
-            raise RuntimeError(told["failed"])
+            raise SearchError(told["failed"])
         if "ended" in told:
             self._deaths = 0
             return bool(told["ended"] == "renewed")
@@ -160,9 +176,9 @@ class _Crew:
             # not a trial's fault: an error outside of all trials, told at the end
             for trial in trials:
                 self._take_over(trial, cause)
-            raise RuntimeError(
-                f"a worker ended with {cause}: {_reason(self._log(number))} "
-                f"({self._log(number)})"
+            reason = told.get("broke") or _reason(self._log(number))
+            raise SearchError(
+                f"a worker ended with {cause}: {reason} ({self._log(number)})"
             )
         for trial in trials:
             self._view.told(

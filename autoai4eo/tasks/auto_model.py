@@ -36,6 +36,7 @@ from autoai4eo.report.page import write_report
 from autoai4eo.search import finalist, front, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
+from autoai4eo.search.log import log
 from autoai4eo.search.objectives import (
     DEFAULT,
     check_map_step,
@@ -217,6 +218,9 @@ class AutoModel:
             RuntimeError: every trial failed.
         """
         check_utf8(self.run)
+        tell = log(bool(verbose))
+        if not isinstance(x, Dataset):
+            tell("opening the data")
         train = whole = self._open(x, y)
         check_several_classes(train.labels, train.class_names, train.path)
         if validation_data is not None:
@@ -240,6 +244,10 @@ class AutoModel:
         self._check_overwrites_a_run()
         if self.storage is not None:
             open_storage(self.storage)  # before anything is written
+        tell(
+            f"{len(train):,} samples for training, {len(validation):,} for validation, "
+            f"{train.num_classes} classes; computing the statistics of the bands"
+        )
         statistics = cached_statistics(train, self.run / STATISTICS)
         _tell(train, validation, statistics)
         _configure(graph, train, statistics, loss)
@@ -322,6 +330,7 @@ class AutoModel:
                 verbose=verbose,
             )
             with locked(self.run, "finalist"):
+                tell("holding the finalist against the validation data")
                 validate(self.run, validation, batch_size)
 
     def export_model(self) -> keras.Model:

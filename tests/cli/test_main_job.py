@@ -1,6 +1,7 @@
 """The main job, as the README types it, on generated and on real data."""
 
 import json
+import re
 import subprocess
 import sys
 
@@ -36,7 +37,36 @@ def finished(so2sat, tmp_path_factory):
     )
     assert done.returncode == 0, done.stderr
     assert "finalist:" in done.stdout and "Traceback" not in done.stderr
+    (out.parent / "log").write_text(done.stdout)
     return out
+
+
+def test_fit_without_a_terminal_writes_a_log(finished, so2sat):
+    text = (finished.parent / "log").read_text()
+    assert text.replace("\n", "").isprintable()  # no bars, no colours
+    found = re.findall(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)   (.*)$", text, re.M)
+    times, lines = zip(*found, strict=True)
+    assert list(times) == sorted(times)
+    # some candidates may be over the limit, and a slow machine is told of each minute
+    told = [line for line in lines if not re.search("infeasible|best .* so far", line)]
+    told = [line for line in told if "building" not in line]
+    for line, expected in zip(
+        told,
+        [
+            f"opening {so2sat}/training.h5",
+            f"opening {so2sat}/validation.h5",
+            "160 samples for training, 160 for validation, 17 classes; computing the "
+            "statistics of the bands",
+            f"searching in {finished}   0 of 1 trials trained",
+            r"trial \d+   complete   val_cohen_kappa -?[\d.]+   params [\d,]+   macs "
+            r"[\d,]+   latency_ms [\d.]+   [\d,]+ s   1 of 1 trained",
+            r"trial \d+ is the finalist; training it to the end",
+            r"finalist   trained   val_cohen_kappa -?[\d.]+",
+            "holding the finalist against the validation data",
+        ],
+        strict=True,
+    ):
+        assert re.fullmatch(expected, line)
 
 
 def test_fit_leaves_the_runs_folder(finished):

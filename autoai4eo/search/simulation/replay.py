@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from typing import Any, cast
+import re
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import IO, Any, cast
 
 import keras_tuner
 import numpy as np
@@ -14,14 +20,17 @@ import optuna
 from optuna.study import StudyDirection
 from threadpoolctl import threadpool_limits
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import SearchError, UserError
+from autoai4eo.search.log import EVERY_S, printable
 from autoai4eo.search.objectives import Objective
+from autoai4eo.search.simulation.summary import Searches
 from autoai4eo.search.simulation.table import Table
 from autoai4eo.search.strategies import STRATEGIES, Setting, strategy
 from autoai4eo.search.suggestions import SuggestedHyperParameters
 
 #: Proposals of trained networks in a row, after which a random one is trained.
 STUCK = 50
+_START = re.compile(r"[IWE]\d{4} |WARNING: All log messages")
 
 
 def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
@@ -112,7 +121,15 @@ def check_strategies(
 
 
 def replay_all(
-    table: Table, names: Sequence[str], seeds: int, budget: int, workers: int | None
+    table: Table,
+    names: Sequence[str],
+    seeds: int,
+    budget: int,
+    workers: int | None,
+    *,
+    searches: Searches | None = None,
+    keep: Callable[[Searches], None] = lambda searches: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[np.ndarray]]:
     """`replay` of every strategy with the seeds 0, 1, …, in parallel.
 
@@ -121,23 +138,100 @@ def replay_all(
         names: of the strategies.
         seeds: how many searches for each.
         budget: distinct trainings.
-        workers: processes; None: one per core.
+        workers: processes; None: one per core. They end with this process, however
+            that ends.
+        searches: those that are finished; they are not repeated.
+        keep: is given all finished searches whenever there is another one.
+        tell: is told of each finished search, and once a minute.
+
+    Raises:
+        SearchError: one of the processes died.
     """
+    found = dict(searches or {})
     tasks = [(name, seed) for name in names for seed in range(seeds)]
-    count = min(workers or os.cpu_count() or 1, len(tasks))
-    with ProcessPoolExecutor(
-        count,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_begin,
-        initargs=(table,),
-    ) as pool:
-        found = list(
-            pool.map(_one, *zip(*((*task, budget) for task in tasks), strict=True))
-        )
-    return {
-        name: [run for task, run in zip(tasks, found, strict=True) if task[0] == name]
-        for name in names
-    }
+    missing = [task for task in tasks if task not in found]
+    count = min(workers or os.cpu_count() or 1, len(missing))
+    done = len(tasks) - len(missing)
+    tell(f"{done} of {len(tasks)} searches finished")
+    with _running(table, missing, budget, count) as running:
+        while running:
+            ended, _ = wait(running, EVERY_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                task = running.pop(future)
+                found[task] = future.result()
+                keep(found)
+                done += 1
+                tell(
+                    f"{task[0]}, seed {task[1]}   {len(found[task])} trainings   "
+                    f"{done} of {len(tasks)} searches finished"
+                )
+            if not ended:
+                tell(f"{done} of {len(tasks)} searches finished, {count} running")
+    return {name: [found[name, seed] for seed in range(seeds)] for name in names}
+
+
+@contextlib.contextmanager
+def _running(
+    table: Table, tasks: Sequence[tuple[str, int]], budget: int, count: int
+) -> Iterator[dict[Future[np.ndarray], tuple[str, int]]]:
+    """The tasks in so many processes; killed where something goes wrong here."""
+    others = multiprocessing.active_children()
+    with tempfile.TemporaryFile() as said:
+        # what TensorFlow says when it is imported is no news
+        with _stderr_to(said.fileno()):
+            pool = ProcessPoolExecutor(
+                max(1, count),
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(table,),
+            )
+            # they inherit what is blocked, and are ended by this process alone
+            with _blocked(signal.SIGINT, signal.SIGTERM):
+                running = {pool.submit(_one, *task, budget): task for task in tasks}
+        try:
+            yield running
+        except BrokenProcessPool as error:
+            raise SearchError(
+                f"a process of the simulation died: {_reason(said)}; the same command "
+                "goes on from here, with fewer --workers if memory was short"
+            ) from error
+        except BaseException:
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _stderr_to(file: int) -> Iterator[None]:
+    """Has a file take what is written to this process's standard error."""
+    kept = os.dup(2)
+    os.dup2(file, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def _blocked(*signals: signal.Signals) -> Iterator[None]:
+    """Keeps signals waiting."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _reason(said: IO[bytes]) -> str:
+    """The last line that is not one of TensorFlow's on its start."""
+    said.seek(0)
+    lines = said.read().decode(errors="replace").splitlines()
+    told = [line for line in lines if line.strip() and not _START.match(line)]
+    return printable(told[-1]) if told else "no reason given"
 
 
 _table: Table
@@ -146,7 +240,15 @@ _table: Table
 def _begin(table: Table) -> None:
     global _table
     _table = table
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(1)  # the processes share the cores already
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _one(name: str, seed: int, budget: int) -> np.ndarray:

@@ -17,24 +17,37 @@ LOOKED_AT = (50, 100)
 
 #: By strategy, the places in the table that each seed trained, in order.
 Queries = Mapping[str, Sequence[np.ndarray]]
+#: The same by strategy and seed, of which some may be missing.
+Searches = dict[tuple[str, int], np.ndarray]
 
 
 def results(table: Table, queries: Queries, budget: int) -> dict[str, pd.DataFrame]:
     """All tables of a simulation by name: summary, queries, curves, differences."""
     return {
         "summary": summary(table, queries, budget),
-        "queries": pd.DataFrame(
-            [
-                (name, seed, n, table.rows[place])
+        "queries": queries_of(
+            table,
+            {
+                (name, seed): run
                 for name, runs in queries.items()
                 for seed, run in enumerate(runs)
-                for n, place in enumerate(run, start=1)
-            ],
-            columns=["strategy", "seed", "n", "row"],
+            },
         ),
         "curves": curves(table, queries, budget),
         "differences": differences(table, queries, budget),
     }
+
+
+def queries_of(table: Table, searches: Searches) -> pd.DataFrame:
+    """A row per training: strategy, seed, ``n`` from 1, and its row in the file."""
+    return pd.DataFrame(
+        [
+            (name, seed, n, table.rows[place])
+            for (name, seed), run in searches.items()
+            for n, place in enumerate(run, start=1)
+        ],
+        columns=["strategy", "seed", "n", "row"],
+    )
 
 
 def scaled(table: Table) -> np.ndarray:

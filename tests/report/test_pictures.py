@@ -1,0 +1,45 @@
+"""Names in pictures are no mathematics."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.text import Text
+
+from autoai4eo.deploy import map_files
+from autoai4eo.report import simulation
+from autoai4eo.search.objectives import Objective
+
+DOLLARS = r"$\frac$ and a"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """All texts that were laid out as they are."""
+    found = set()
+    layout = Text._preprocess_math
+
+    def seen(self, words):
+        text, how = layout(self, words)
+        if how is False:
+            found.add(text)
+        return text, how
+
+    monkeypatch.setattr(Text, "_preprocess_math", seen)
+    return found
+
+
+def test_a_column_of_a_table(drawn):
+    names = ["hv_q25", "hv_median", "hv_q75"]
+    names += [f"{DOLLARS}_{part}" for part in ("q25", "median", "q75")]
+    curves = pd.DataFrame([[0.1] * 6, [0.2] * 6], columns=names)
+    curves = curves.assign(strategy="random", n=[1, 2])
+    assert simulation.plot(curves, [Objective(DOLLARS, "max")]).startswith(b"\x89PNG")
+    assert f"best {DOLLARS}" in drawn
+
+
+def test_a_class_and_a_file_of_a_map(drawn, tmp_path):
+    cells = np.array([[1, 2], [1, 1]], np.uint8)
+    out = tmp_path / "map.png"
+    map_files.picture(lambda _: cells, [DOLLARS, "_water"], DOLLARS, out)
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert {DOLLARS, f"75.0%  {DOLLARS}", "25.0%  _water"} <= drawn
