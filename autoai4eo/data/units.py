@@ -52,21 +52,32 @@ def typical_of(told: Mapping[str, Any]) -> tuple[Typical, ...]:
     )
 
 
-def other_units(
+def unlike_training(
     dataset: Dataset, typical: Mapping[str, tuple[Typical, ...]]
 ) -> list[str]:
-    """A sentence for each input of which most bands differ from the training data.
+    """What a network should be told before it judges data that it was not trained on.
+
+    A sentence for each input with missing values, and for each of which most bands have
+    other values than the training data.
 
     Args:
         dataset: 64 patches all over it are looked at.
-        typical: of each band, by input.
+        typical: of each band in the training data, by input, where that is known.
     """
     rows = np.unique(np.linspace(0, len(dataset) - 1, _PATCHES).astype(int))
     pixels = dataset.read(rows) if len(dataset) else {}
     told = []
     for spec in dataset.inputs:
+        if spec.name not in pixels:
+            continue
+        if share := float((~np.isfinite(pixels[spec.name])).mean()):
+            told.append(
+                f"{dataset.path}: {spec.name}: {share:.1%} of the values in "
+                f"{len(rows)} patches all over the data are missing; the network takes "
+                "the training data's mean for them"
+            )
         known = typical.get(spec.name, ())
-        if spec.name not in pixels or len(known) != len(spec.bands):
+        if len(known) != len(spec.bands):
             continue
         values, wrong = {}, {}
         for i, (one, like) in enumerate(zip(spec.bands, known, strict=True)):

@@ -28,7 +28,7 @@ from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import BandStatistics, cached_statistics
-from autoai4eo.data.units import other_units, typical_of
+from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.report.notebook import notebook_view
@@ -643,7 +643,7 @@ def _tell(
     """Warns of what is wrong with the data, once each."""
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
-    units = other_units(validation, typical)
+    units = unlike_training(validation, typical)
     for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
         warnings.warn(note, stacklevel=3)
 

@@ -12,7 +12,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
-from autoai4eo.data.units import Typical, other_units
+from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import UserError
 from autoai4eo.tasks.calibration import expected_calibration_error, reliability
 from autoai4eo.tasks.intervals import intervals
@@ -69,7 +69,7 @@ def open_for(
     )
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
-    for note in (*dataset.notes, *other_units(dataset, typical or {})):
+    for note in (*dataset.notes, *unlike_training(dataset, typical or {})):
         warnings.warn(note, stacklevel=3)
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:

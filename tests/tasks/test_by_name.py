@@ -17,7 +17,7 @@ BRIGHT = {"Forest": "B02", "Pasture": "B03", "River": "B08"}
 BANDS = ("B02", "B03", "B08")
 
 
-def image(path, bright, bands=BANDS, seed=0, scale=1):
+def image(path, bright, bands=BANDS, seed=0, scale=1, nodata=None):
     rng = np.random.default_rng(seed)
     pixels = np.stack([np.full((8, 8), 0.8 if b == bright else 0.1) for b in bands])
     pixels += rng.normal(0, 0.05, pixels.shape)
@@ -30,7 +30,10 @@ def image(path, bright, bands=BANDS, seed=0, scale=1):
         width=8,
         count=len(bands),
         dtype="float32",
+        nodata=nodata,
     ) as file:
+        if nodata is not None:
+            pixels[:, :4] = nodata
         file.write((scale * pixels).astype("float32"))
         file.descriptions = bands
     return path
@@ -115,3 +118,10 @@ def test_other_units_are_told(fitted, tmp_path):
     there = folder(tmp_path, ["Forest", "River", "Pasture"], scale=10_000)
     with pytest.warns(UserWarning, match=r"other values than in the training .* B02"):
         fitted.evaluate(there)
+
+
+def test_missing_values_are_no_pixels_and_are_told(fitted, tmp_path):
+    there = folder(tmp_path, ["Forest", "River", "Pasture"], nodata=-9999)
+    with pytest.warns(UserWarning, match=r"50\.0% of the values .* are missing"):
+        scores = fitted.evaluate(there)
+    assert scores["accuracy"] > 0.9
