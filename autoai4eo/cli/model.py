@@ -85,7 +85,7 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
     )
     if scores["absent_classes"]:
         console.print(
-            f"not in these data, and left out of the average accuracy: "
+            "not in these data, left out of the average accuracy and 0 in macro F1: "
             f"{', '.join(scores['absent_classes'])}"
         )
     columns = ["precision", "recall", "f1", "support"]

@@ -50,7 +50,7 @@ class ArraysReader:
         if not arrays:
             raise UserError(f"{path}: expected an array for each input, found none")
         called, notes = input_names(list(arrays), path)
-        self._arrays = {called[n]: _float32(np.asarray(a)) for n, a in arrays.items()}
+        self._arrays = {called[n]: _float32(a) for n, a in arrays.items()}
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
@@ -59,7 +59,7 @@ class ArraysReader:
             self.class_names = tuple(class_names or names or ())
         else:
             self.labels, self.class_names, told = read_labels(
-                np.asarray(labels), names, class_names, path
+                labels, names, class_names, path
             )
             notes += told
         self.notes = tuple(notes)
@@ -77,6 +77,11 @@ class ArraysReader:
                 f"bands), found {array.dtype} of shape {array.shape}"
             )
         height, width, count = array.shape[1:]
+        if 0 in array.shape:
+            raise UserError(
+                f"{self.path}: expected {name} with samples, pixels and bands, found "
+                f"the shape {array.shape}"
+            )
         if array.dtype == np.uint8 and count == 3:
             sensor, bands = RGB.name, RGB.bands
         else:
@@ -93,6 +98,9 @@ class ArraysReader:
 
 
 def _float32(array: np.ndarray) -> np.ndarray:
+    if np.ma.isMaskedArray(array):
+        return np.ma.filled(array.astype(np.float32), np.nan)
+    array = np.asarray(array)
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
@@ -116,5 +124,18 @@ def open_npz(path: Path, class_names: Sequence[str] | None = None) -> ArraysRead
         )
     names = None
     if "class_names" in arrays:
-        names = [str(name) for name in arrays["class_names"]]
-    return ArraysReader(images, arrays.get("label"), class_names, str(path), names)
+        told = np.asarray(arrays["class_names"])
+        if told.ndim != 1 or told.dtype.kind not in "SU":
+            raise UserError(
+                f"{path}: expected class_names as a list of text, found {told.dtype} "
+                f"of shape {told.shape}; correct it"
+            )
+        names = [v.decode() if isinstance(v, bytes) else str(v) for v in told.tolist()]
+    reader = ArraysReader(images, arrays.get("label"), class_names, str(path), names)
+    unused = sorted(arrays.keys() - images.keys() - {"label", "class_names"})
+    if unused:
+        reader.notes += (
+            f"not used: {', '.join(unused)}; pixels are arrays of four dimensions, "
+            "labels are called label",
+        )
+    return reader

@@ -80,7 +80,7 @@ def item(file: h5py.File, name: str) -> Any:
     """
     try:
         return file[name]
-    except (KeyError, OSError) as cause:
+    except (KeyError, OSError, RuntimeError) as cause:  # RuntimeError: links in a ring
         link = file.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
             where = f"{link.path} in the file {link.filename}"

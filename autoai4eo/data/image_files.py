@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import posixpath
+import stat
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +17,8 @@ from autoai4eo.errors import UserError
 
 #: Formats of GDAL that are images by themselves, where the installed one reads them.
 DRIVERS = {
-    *("GTiff", "JPEG", "PNG", "WEBP", "JP2OpenJPEG", "JPEG2000", "BMP", "GIF", "PNM"),
+    # not PNM: GDAL reads one that is cut off as zeros
+    *("GTiff", "JPEG", "PNG", "WEBP", "JP2OpenJPEG", "JPEG2000", "BMP", "GIF"),
     *("HFA", "NITF", "SGI", "MRF"),
 }
 #: What lies beside an image and belongs to it.
@@ -87,6 +90,11 @@ def list_folder(root: Path) -> Listing:
             name = prefix + entry.name
             try:
                 is_folder, status = entry.is_dir(), entry.stat()
+            except PermissionError as cause:
+                raise UserError(
+                    f"{entry.path}: cannot be read ({cause.strerror}); change the "
+                    "permissions of its folder, or take it away"
+                ) from cause
             except OSError:
                 skipped.broken.append(name)
                 continue
@@ -96,6 +104,8 @@ def list_folder(root: Path) -> Listing:
                 (links if entry.is_symlink() else folders).append(
                     (entry.path, f"{name}/")
                 )
+            elif not stat.S_ISREG(status.st_mode):
+                skipped.broken.append(name)  # a pipe would be waited for
             elif _is_image(name, skipped):
                 found[name] = (status.st_size, status.st_mtime_ns)
     return Listing(tuple(sorted(found)), found, skipped.sidecars > 0, skipped.notes())
@@ -116,6 +126,7 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
         name = member.filename.replace("\\", "/")
         if name.endswith("/"):
             continue
+        name = posixpath.normpath(name).lstrip("/")
         if any(_hidden(part) for part in name.split("/")):
             skipped.hidden.append(name)
             continue
@@ -132,6 +143,11 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
                 f"{archive.filename}: expected images stored or deflated, found "
                 f"compression method {member.compress_type} ({name}), which Python "
                 "cannot read; unpack it and give the folder"
+            )
+        if name in found:
+            raise UserError(
+                f"{archive.filename}: expected each image once, found {name} twice; "
+                "pack the file anew"
             )
         found[name] = (member.file_size, member.CRC)
         written[name] = member.filename
@@ -245,7 +261,7 @@ class _Skipped:
         if self.hidden:
             parts.append(_some("hidden file or folder", self.hidden))
         if self.broken:
-            parts.append(_some("link that leads nowhere", self.broken))
+            parts.append(_some("pipe, or link that leads nowhere", self.broken))
         if self.twice:
             parts.append(_some("link to a folder that was read already", self.twice))
         if self.others:

@@ -17,7 +17,7 @@ from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step
 
-FORMAT = 1
+FORMAT = 2
 #: From so many images on, their headers are kept in the user's cache.
 KEPT_FROM = 1000
 
@@ -34,10 +34,11 @@ class Header:
             ``None``.
         alpha: number of the alpha band, from 1; 0 where there is none.
         palette: whether its values are indices of a table of colours.
-        missing: how the file tells which values are missing: ``""`` not at all,
-            ``"mask"`` by GDAL's masks (nodata, a mask, an alpha band), ``"nodata"`` by
-            nodata alone, where GDAL would take a band for the mask.
+        missing: whether the file tells that values may be missing: by nodata, a mask
+            or an alpha band.
         units: scale, offset and unit of each band, as the file declares them.
+        bits: of a value, where the file says that they are fewer than its type has.
+        partly_named: whether it tells the names of some of its bands only.
         pages: whether it has more pages than are read.
     """
 
@@ -47,7 +48,9 @@ class Header:
     bands: tuple[str | None, ...]
     alpha: int
     palette: bool
-    missing: str
+    missing: bool
+    bits: int
+    partly_named: bool
     units: tuple[tuple[float, float, str], ...]
     pages: bool
 
@@ -61,7 +64,7 @@ class Header:
         """What its values are, for people."""
         dtype = np.dtype(self.dtype)
         if dtype.itemsize == 1:
-            return "8 bits"
+            return f"{self.bits} bit{'s' if self.bits > 1 else ''}"
         return "whole numbers" if dtype.kind in "iu" else "fractions"
 
 
@@ -100,12 +103,17 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
         if None in bands:
             bands = (None,) * len(places)
     flags = [image.mask_flag_enums[i] for i in places]
-    if alpha == 0 and any(MaskFlags.alpha in some for some in flags):
-        missing = "nodata" if any(n is not None for n in image.nodatavals) else ""
-    elif palette or any(MaskFlags.all_valid not in some for some in flags):
-        missing = "mask"
-    else:
-        missing = ""
+    marks = {mark for some in flags for mark in some}
+    missing = bool(
+        palette
+        or alpha
+        or any(value is not None for value in image.nodatavals)
+        or marks - {MaskFlags.all_valid, MaskFlags.alpha, MaskFlags.per_dataset}
+        or (MaskFlags.per_dataset in marks and MaskFlags.alpha not in marks)
+    )
+    told_bits = image.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
+    size = 8 * np.dtype(image.dtypes[0]).itemsize
+    bits = 8 if palette else int(told_bits or size)
     return Header(
         height=image.height,
         width=image.width,
@@ -114,6 +122,8 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
         alpha=alpha,
         palette=palette,
         missing=missing,
+        bits=bits,
+        partly_named=any(told[i] for i in places) and not all(told[i] for i in places),
         units=tuple(
             (float(image.scales[i]), float(image.offsets[i]), image.units[i] or "")
             for i in (places * len(bands) if palette else places)
@@ -153,6 +163,11 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
                 f"{path}: expected images of real numbers, found {header.dtype} "
                 f"({name}); store amplitude or intensity"
             )
+        if header.partly_named:
+            raise UserError(
+                f"{path}: expected the names of all bands or of none, found some "
+                f"({name}); write them into the files"
+            )
         if header.pages:
             raise UserError(
                 f"{path}: expected images with all bands in one page, found a file of "
@@ -187,14 +202,16 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
                 f"{path}: expected each band once, found {_bands(header)} ({name}); "
                 "correct the names"
             )
-        units = dict(zip(header.bands, header.units, strict=True))
-        theirs = dict(zip(first.bands, first.units, strict=True))
-        if units != theirs:
+        # bands without names are known by their place
+        mine = header.bands if header.named else range(len(header.bands))
+        theirs = first.bands if first.named else range(len(first.bands))
+        units = dict(zip(mine, header.units, strict=True))
+        if units != dict(zip(theirs, first.units, strict=True)):
             refuse(
                 "unit",
-                _units(first.units),
+                describe_units(first.units),
                 name,
-                _units(header.units),
+                describe_units(header.units),
                 "bring them to one unit",
             )
 
@@ -207,7 +224,8 @@ def _bands(header: Header) -> str:
     return ", ".join(map(str, header.bands)) if header.named else "bands without names"
 
 
-def _units(units: Iterable[tuple[float, float, str]]) -> str:
+def describe_units(units: Iterable[tuple[float, float, str]]) -> str:
+    """Scales, offsets and units of bands, each once."""
     some = sorted(set(units))
     return " and ".join(
         f"scale {s:g} and offset {o:g}{f' {unit}' if unit else ''}"

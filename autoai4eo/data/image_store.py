@@ -81,6 +81,7 @@ class ImageStore:
                     yield image
                 return
             if self.sidecars:  # GDAL finds them beside the image only
+                self.content(name)  # which compares checksums, as GDAL does not
                 inside = f"{{{os.path.abspath(self.path)}}}/{self._written[name]}"
                 with rasterio.open(f"/vsizip/{inside}") as image:
                     yield image

@@ -17,11 +17,18 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.image_files import Listing, classes_of, suffixes
-from autoai4eo.data.image_header import Header, check_alike, header_of, read_headers
+from autoai4eo.data.image_header import (
+    Header,
+    check_alike,
+    describe_units,
+    header_of,
+    read_headers,
+)
 from autoai4eo.data.image_store import ImageStore
 from autoai4eo.data.labels import by_name
 from autoai4eo.data.png import check_png
 from autoai4eo.data.reader import InputSpec
+from autoai4eo.data.scene_masks import declared_missing
 from autoai4eo.data.sensors import (
     RGB,
     SENTINEL2,
@@ -111,6 +118,7 @@ class ImagesReader:
             with self._store.open(name) as image:
                 return header_of(image, alpha_is_a_band)
 
+        self._takes_alpha = False
         headers: dict[str, Header] = {}
         asked = [canonical(name) for name in bands or ()]
         takes_alpha = any(name.casefold() in ("alpha", "a") for name in asked)
@@ -124,6 +132,7 @@ class ImagesReader:
             headers = read_headers(
                 listing, self.path, partial(read, alpha_is_a_band=True), "alpha"
             )
+        self._takes_alpha = takes_alpha
         check_alike(headers, self.path)
         kinds: dict[Header, Header] = {}  # few, which a copy for a worker has once
         return [kinds.setdefault(header, header) for header in headers.values()]
@@ -173,12 +182,10 @@ class ImagesReader:
                 f"{number:,} of {len(self.names):,} images have a table of colours: "
                 "they are read as their colours R G B"
             )
-        if tags := sorted(set(first.units) - {(1.0, 0.0, "")}):
-            scale, offset, unit = tags[0]
+        if set(first.units) - {(1.0, 0.0, "")}:
             notes.append(
-                f"the images declare a scale of {scale:g} and an offset of {offset:g}"
-                f"{f' in {unit}' if unit else ''}, which are not applied: values are "
-                "taken as they lie in the files"
+                f"the images declare {describe_units(first.units)}, which is not "
+                "applied: values are taken as they lie in the files"
             )
         return notes
 
@@ -255,10 +262,10 @@ class ImagesReader:
         with self._store.open(name) as image:
             if image.driver == "PNG":
                 check_png(self._store.content(name))
-            if (image.height, image.width) != (header.height, header.width):
+            if header_of(image, self._takes_alpha) != header:
                 raise UserError(
                     f"{self.path}: expected {name} as it was on opening, found another "
-                    "size; leave the files alone while they are used"
+                    "image; leave the files alone while they are used"
                 )
             if header.palette:
                 values = _colours(image, self._dtype)
@@ -280,14 +287,8 @@ class ImagesReader:
         """Where an image declares that there is no measurement, as its values."""
         if not header.missing:
             return None
-        if header.missing == "mask":
-            missing = image.read_masks(numbers) == 0
-            if header.alpha:  # a declared nodata value would shadow it
-                missing |= image.read(header.alpha) == 0
-            return np.asarray(missing)
-        nodata = [image.nodatavals[n - 1] for n in numbers]
-        told = np.array([np.nan if n is None else n for n in nodata])
-        return np.asarray(values == told[:, None, None])
+        alpha = [header.alpha] if header.alpha else []
+        return declared_missing(image, values, numbers, alpha, None)
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; the centres of the images, if georeferenced."""

@@ -9,6 +9,8 @@ import numpy as np
 
 from autoai4eo.errors import UserError
 
+MOST_CLASSES = 10_000  # a larger number is an id or a fill value
+
 
 def read_labels(
     labels: np.ndarray,
@@ -32,7 +34,10 @@ def read_labels(
         UserError: rows with several classes (multi-label data), wrong shape; names and
             numbers that do not fit; a class that is not among those ``wanted``.
     """
+    if np.ma.isMaskedArray(labels):
+        labels = np.ma.filled(labels.astype(np.float64), np.nan)
     labels = np.asarray(labels)
+    _check_names(names, path)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.dtype.kind in "SUO" and labels.ndim == 1:
@@ -49,6 +54,11 @@ def read_labels(
     elif labels.ndim == 1:
         indices = _from_integers(labels, path)
         count = int(indices.max(initial=-1)) + 1
+        if count > MOST_CLASSES:
+            raise UserError(
+                f"{path}: expected class numbers from 0, found {count - 1}; a number "
+                "that means no class is to be negative"
+            )
         given = wanted if names is None else names
         # whole numbers may stop short of the last class
         count = max(count, len(given or ()))
@@ -62,6 +72,12 @@ def read_labels(
     if len(indices) and not (indices >= 0).any():
         raise UserError(f"{path}: no label row names a class; check the labels")
     notes = []
+    numbers = labels.ndim == 1 and labels.dtype.kind in "iuf"
+    if numbers and len(indices) and indices[indices >= 0].min() > 0:
+        notes.append(
+            "no label is 0: class numbers are counted from 0; if these are counted "
+            "from 1, subtract 1, or the names are shifted by one"
+        )
     if lost := int((indices < 0).sum()):
         notes.append(
             f"{lost} of {len(indices)} label rows are not one-hot (no class at all): "
@@ -141,9 +157,25 @@ def check_several_classes(
         )
 
 
+def _check_names(names: Sequence[str] | None, path: str) -> None:
+    twice = sorted({name for name in names or () if list(names or ()).count(name) > 1})
+    if twice:
+        raise UserError(
+            f"{path}: expected a name of its own for each class, found "
+            f"{', '.join(twice)} twice; correct the names"
+        )
+
+
 def _text(value: object) -> str:
-    text = value.decode() if isinstance(value, bytes) else str(value)
-    return unicodedata.normalize("NFC", text).strip()
+    if value is None or value != value:  # a table's missing value
+        return ""
+    text = str(value)
+    if isinstance(value, bytes):
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            text = value.decode("latin-1")
+    return unicodedata.normalize("NFC", " ".join(text.split()))
 
 
 def _from_integers(labels: np.ndarray, path: str) -> np.ndarray:

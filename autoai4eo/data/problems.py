@@ -55,7 +55,11 @@ def find_problems(
     found += value_problems(dataset.inputs, statistics)
     found += _implausible(dataset.inputs, statistics)
     found += _class_problems(dataset)
-    prints, zero = _look(dataset)
+    prints, zero, empty = _look(dataset)
+    if empty:
+        found.append(
+            Problem(f"{_times(empty, 'patch has', 'patches have')} no valid pixel")
+        )
     for name, count in zero.items():
         if count:
             found.append(
@@ -240,8 +244,12 @@ def _named(dataset: Dataset, pairs: np.ndarray) -> str:
     return ", ".join(some) + (", …" if len(pairs) > _PAIRS else "")
 
 
-def _look(dataset: Dataset) -> tuple[np.ndarray, dict[str, int]]:
-    """Return a 64-bit print of each sample, and all-zero patches per input."""
+def _look(dataset: Dataset) -> tuple[np.ndarray, dict[str, int], int]:
+    """A 64-bit print of each sample, all-zero patches per input, and those of nothing.
+
+    Patches without a valid pixel are copies of none.
+    """
+    empty = 0
     prints = np.empty(len(dataset), dtype=np.uint64)
     zero = {spec.name: 0 for spec in dataset.inputs}
     for block in dataset.blocks(max(1, BLOCK_BYTES // dataset.sample_bytes())):
@@ -252,5 +260,8 @@ def _look(dataset: Dataset) -> tuple[np.ndarray, dict[str, int]]:
             digest = hashlib.blake2b(digest_size=8)
             for values in pixels.values():
                 digest.update(np.ascontiguousarray(values[i]).data)
+            if not any(np.isfinite(values[i]).any() for values in pixels.values()):
+                empty += 1
+                digest.update(f"{dataset.path} {index}".encode(errors="replace"))
             prints[index] = int.from_bytes(digest.digest(), "little")
-    return prints, zero
+    return prints, zero, empty

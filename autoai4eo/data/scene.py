@@ -46,6 +46,8 @@ class Sample:
             0.
         unusable: by band, the share that SCL or QA60 leaves out.
         clouds: the share of pixels that SCL or QA60 calls cloud or snow.
+        missing: by band, the share that has no data for another reason: nodata, a mask,
+            or outside of its file.
     """
 
     raw: Mapping[str, np.ndarray]
@@ -53,6 +55,7 @@ class Sample:
     zero: Mapping[str, float]
     unusable: Mapping[str, float]
     clouds: float
+    missing: Mapping[str, float]
 
 
 class Scene:
@@ -166,6 +169,16 @@ class Scene:
                 f"{', '.join(self.bands)}; {', '.join(missing)} missing: add their "
                 "files, or name the file's bands in their order with --bands"
             )
+        names = list(dict.fromkeys(wanted))
+        raw = self.sample(names).raw
+        empty = [name for name in names if not len(raw[name])]
+        if empty and len(empty) < len(names):
+            paths = {str(self._slots[name].path) for name in empty}
+            raise UserError(
+                f"{self}: expected data in all bands of the network, found none of "
+                f"{', '.join(empty)} in 16 windows spread over the scene: does "
+                f"{', '.join(sorted(paths))} lie elsewhere? Give a file that covers it"
+            )
 
     def read(
         self,
@@ -235,11 +248,25 @@ class Scene:
         of = "of the pixels in 16 windows spread over the scene"
         for shares, text in (
             (sample.zero, "0 is taken for nodata, which is not declared, in"),
-            (sample.unusable, f"{by} leave out"),
+            (sample.unusable, f"masked by {by}:"),
         ):
-            each = ", ".join(f"{n} {share:.1%}" for n, share in shares.items() if share)
+            each = _each(shares)
             if each:
                 found.append(f"{self}: {text} {each} {of}")
+        if self._renamed:
+            found.append(
+                f"{self}: --bands names bands otherwise than the files do: "
+                + ", ".join(self._renamed)
+            )
+        least = min(sample.missing.values(), default=0.0)
+        each = ", ".join(
+            f"{n} {share:.1%}" for n, share in sample.missing.items() if share > least
+        )
+        if each:
+            found.append(
+                f"{self}: no data where other bands have some, in {each} {of}; the "
+                "band's median is taken there"
+            )
         if sample.clouds and not self._clouds:
             found.append(
                 f"{self}: {by} call {sample.clouds:.1%} {of} cloud or snow, and they "
@@ -251,7 +278,7 @@ class Scene:
         raw: dict[str, list[np.ndarray]] = {name: [] for name in names}
         zero, bad = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
         height, width = self.grid.height, self.grid.width
-        cloudy = 0.0
+        cloudy, gone = 0.0, dict.fromkeys(names, 0.0)
         for row in np.linspace(0, max(0, height - _SIZE), _PLACES).astype(int):
             for column in np.linspace(0, max(0, width - _SIZE), _PLACES).astype(int):
                 window = (
@@ -265,12 +292,13 @@ class Scene:
                 for name, one in values.items():
                     zero[name] += float(zeros[name].mean()) / _PLACES**2
                     there = ~np.isnan(one)
+                    gone[name] += float((~there & ~zeros[name]).mean()) / _PLACES**2
                     if band(name).quantity == "reflectance":
                         bad[name] += float((there & without).mean()) / _PLACES**2
                         there &= ~without
                     raw[name].append(one[there])
         merged = {name: np.concatenate(kept) for name, kept in raw.items()}
-        return Sample(merged, self._scaled(merged), zero, bad, cloudy)
+        return Sample(merged, self._scaled(merged), zero, bad, cloudy, gone)
 
     def _opened(self, path: Path) -> Any:
         import rasterio
@@ -312,7 +340,17 @@ class Scene:
                 "file"
             )
         found: dict[str, Slot] = {}
+        self._renamed: list[str] = []
         for name, slot in zip(map(scene_band, names), pixels, strict=True):
+            told = scene_band(slot.source.descriptions[slot.number - 1] or "")
+            if told in SENSED and told != name:
+                if told in map(scene_band, names):
+                    raise UserError(
+                        f"{slot.path}: expected band {slot.number} to be {name}, as it "
+                        f"is named, found that the file calls it {told}; bands are "
+                        "matched by name: leave --bands out, or correct the file"
+                    )
+                self._renamed.append(f"{told} is {name}")
             if name in found:
                 raise UserError(
                     f"{self}: expected each band once, found {name} in "
@@ -454,6 +492,14 @@ def _check_crs(path: Path, source: Any) -> None:
             f"{path}: expected a coordinate reference system, found none; "
             "georeference it, or take it as it is with --allow-no-crs"
         )
+
+
+def _each(shares: Mapping[str, float]) -> str:
+    """Bands with their shares, equal ones once."""
+    texts = {name: f"{share:.1%}" for name, share in shares.items() if share}
+    if len(texts) == len(shares) > 1 and len(set(texts.values())) == 1:
+        return f"all bands {next(iter(texts.values()))}"
+    return ", ".join(f"{name} {text}" for name, text in texts.items())
 
 
 def _told_names(path: Path, source: Any) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zipfile
+import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
@@ -14,6 +15,7 @@ from autoai4eo.errors import UserError
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
 # As ESA writes it (T30SXH_20200101T105441_B8A_20m.jp2), and BigEarthNet (…_B8A.tif).
 _BAND = re.compile(r"(?:^|[_.-])(B\d{1,2}A?|VV|VH|SCL|QA60)(?=[_.-]|$)", re.IGNORECASE)
+_BLOCK = 2**24  # bytes of a zip file that are checked at a time
 _METRES = re.compile(r"_(\d{2})m$", re.IGNORECASE)
 _LEVEL = re.compile(r"(?:MSI|Level-|_|^)(L?[12][AC])(?=[_.]|$)", re.IGNORECASE)
 _BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
@@ -32,9 +34,10 @@ def scene_files(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if path.is_dir():
             there = [p for p in sorted(path.rglob("*")) if p.is_file()]
-            found += _band_files(path, there)
+            found += _band_files(path, [p for p in there if _shown(p, path)])
         elif path.suffix.lower() == ".zip" and path.is_file():
             found += _band_files(path, _zipped(path))
+            _check_members(path, found)
         elif path.is_file():
             found.append(path)
         else:
@@ -49,13 +52,51 @@ def _zipped(path: Path) -> list[Path]:
     """The files in a zip file, as GDAL calls them."""
     try:
         with zipfile.ZipFile(path) as archive:
-            names = sorted(archive.namelist())
+            names = sorted(n for n in archive.namelist() if _shown(Path(n)))
     except (OSError, zipfile.BadZipFile) as cause:
         raise UserError(
             f"{path}: expected a whole zip file, found one that is cut off or damaged "
             f"({cause}); copy it again"
         ) from cause
-    return [Path(f"/vsizip/{{{path.absolute()}}}/{name}") for name in names]
+    return [Path(_inside(path, name)) for name in names]
+
+
+def _shown(path: Path, root: Path = Path()) -> bool:
+    """Whether it is a user's file, and not what a system or a tool leaves beside."""
+    parts = path.relative_to(root).parts
+    return not any(part.startswith(".") or part == "__MACOSX" for part in parts)
+
+
+def _check_members(path: Path, files: Sequence[Path]) -> None:
+    """Compares checksums of the files in a zip file, which GDAL does not.
+
+    Raises:
+        UserError: one is damaged.
+    """
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            if Path(_inside(path, name)) not in files:
+                continue
+            try:
+                with archive.open(name) as member:
+                    while member.read(_BLOCK):
+                        pass
+            except (
+                OSError,
+                EOFError,
+                zlib.error,
+                RuntimeError,
+                zipfile.BadZipFile,
+            ) as e:
+                raise UserError(
+                    f"{path}: expected whole files, found {name} damaged or encrypted "
+                    f"({e}); copy it again"
+                ) from e
+
+
+def _inside(path: Path, name: str) -> str:
+    """What GDAL calls a file in a zip file."""
+    return f"/vsizip/{{{path.absolute()}}}/{name}"
 
 
 def _band_files(folder: Path, files: Iterable[Path]) -> list[Path]:

@@ -70,9 +70,11 @@ def declared_missing(
         missing |= ~np.isfinite(raw)
     for i, index in enumerate(indexes):
         nodata = source.nodatavals[index - 1]
-        if nodata is not None:
-            missing[i] |= raw[i] == _as_stored(nodata, raw.dtype)
         flags = set(source.mask_flag_enums[index - 1])
+        # a colour that is declared missing (PNG) is so in all bands together
+        together = {MaskFlags.nodata, MaskFlags.per_dataset} <= flags
+        if nodata is not None and not together:
+            missing[i] |= raw[i] == _as_stored(nodata, raw.dtype)
         if not flags & {MaskFlags.all_valid, MaskFlags.alpha} and flags != {
             MaskFlags.nodata
         }:

@@ -16,7 +16,7 @@ from autoai4eo.data.scene_masks import QUALITY, alpha_bands, declared_missing
 from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 
-_EDGE = np.linspace(0, 1, 21)  # points along a window's edge that are reprojected
+_EDGE = np.linspace(0, 1, 21)  # points along and inside of a window: reprojected
 
 
 class Slot(NamedTuple):
@@ -102,7 +102,9 @@ class Rasters:
             for at, i in enumerate(mine):
                 if optical[i]:
                     zeros[i] = (raw[at] == 0) & ~missing[at]
-                values[i] = raw[at]
+                with np.errstate(over="ignore"):
+                    values[i] = raw[at]
+                values[i][~np.isfinite(values[i])] = np.nan
                 if names[i] not in QUALITY and missing[at].any():
                     values[i][missing[at]] = np.nan
         if zeros.any():
@@ -122,14 +124,13 @@ class Rasters:
 
         (top, bottom), (left, right) = window
         rows, columns = top + (bottom - top) * _EDGE, left + (right - left) * _EDGE
-        there = np.concatenate(
-            [[(c, r) for c in columns] for r in (rows[0], rows[-1])]
-            + [[(c, r) for r in rows] for c in (columns[0], columns[-1])]
-        )
+        there = np.stack(np.meshgrid(columns, rows), axis=-1).reshape(-1, 2)
         x, y = _coordinates(target.transform, there)
         if target.crs != self.grid.crs:
             x, y = map(np.array, transform(target.crs, self.grid.crs, x, y))
         finite = np.isfinite(x) & np.isfinite(y)
+        if self.grid.crs is not None and self.grid.crs.is_geographic:
+            x, y = self._around(x, y, finite)
         here = _coordinates(~self.grid.transform, np.stack([x, y], axis=1)[finite])
         found = []
         sizes = (self.grid.height, self.grid.width)
@@ -143,6 +144,25 @@ class Rasters:
                 return None
             found.append((first, end))
         return tuple(found)
+
+    def _around(
+        self, x: np.ndarray, y: np.ndarray, finite: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Longitudes as this grid counts them; where a pole is near all of them."""
+        t = self.grid.transform
+        centre = np.array([[self.grid.width / 2, self.grid.height / 2]])
+        middle = _coordinates(t, centre)[0][0]
+        x = middle + (x - middle + 180) % 360 - 180
+        if not finite.any():
+            return x, y
+        reach = np.ptp(y[finite]) / 10  # between two of the points
+        if np.abs(y[finite]).max() + reach < 90:
+            return x, y
+        pole = np.copysign(90, y[finite][np.abs(y[finite]).argmax()])
+        x, y = x.copy(), y.copy()
+        first = np.flatnonzero(finite)[:2]
+        x[first], y[first] = [middle - 180, middle + 180][: len(first)], pole
+        return x, y
 
     def _zoom(self, target: Grid) -> float:
         """How many of the target's pixels one of these spans, at most 1."""
@@ -217,7 +237,7 @@ def told(path: Path) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             yield
-    except rasterio.errors.RasterioError as cause:
+    except (rasterio.errors.RasterioError, UnicodeError) as cause:
         text = str(cause.__cause__ or cause).splitlines()[0]
         raise UserError(
             f"{path}: expected a raster that can be read, found one that is cut off, "

@@ -103,13 +103,23 @@ class So2SatReader:
         return {**self.__dict__, "_file": None}
 
     def _spec(self, data: h5py.Dataset, name: str) -> InputSpec:
-        shape: tuple[int, ...] = getattr(data, "shape", ())
+        shape: tuple[int, ...] = getattr(data, "shape", ()) or ()
         if len(shape) != 4 or data.dtype.kind not in "biuf":
             raise UserError(
                 f"{self.path}: expected {name} as numbers of shape (N, height, width, "
                 f"bands), found {shape}; write the file anew"
             )
-        names = _strings(data.file.attrs.get(f"{name}_bands"))
+        if 0 in shape:
+            raise UserError(
+                f"{self.path}: expected {name} with samples, pixels and bands, found "
+                f"the shape {shape}"
+            )
+        names = self._told(f"{name}_bands", data.file, name, "bands")
+        if names is not None and len(set(names)) < len(names):
+            raise UserError(
+                f"{self.path}: expected each band of {name} once, found "
+                f"{', '.join(names)}; correct {name}_bands"
+            )
         if names is None:
             bands = USUAL_BANDS.get((name, shape[3]), unknown_bands(shape[3]))
         elif len(names) == shape[3]:
@@ -139,18 +149,55 @@ class So2SatReader:
         self, file: h5py.File, wanted: Sequence[str] | None
     ) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
         """Class indices, class names and notes; -1 throughout without labels."""
-        names = _strings(file.attrs.get("class_names"))
+        names = self._told("class_names", file, "label", "class_names")
         if "label" not in file:
             samples = len(file[self.inputs[0].name])
             without = np.full(samples, -1, dtype=np.int64)
             return without, tuple(wanted or names or ()), []
-        labels = _labels(hdf5.item(file, "label"))
+        data = hdf5.item(file, "label")
+        if not isinstance(data, h5py.Dataset) or data.shape is None:
+            raise UserError(
+                f"{self.path}: expected label as a data set of numbers or names, found "
+                f"{'a group' if isinstance(data, h5py.Group) else 'an empty one'}"
+            )
+        labels = _labels(data)
         many = labels.ndim == 2 and labels.shape[1] == len(LCZ42_CLASSES)
         if not many and labels.ndim == 1 and labels.dtype.kind in "biu":
-            many = labels.max(initial=-1) + 1 == len(LCZ42_CLASSES)
+            many = labels.max(initial=0) + 1 == len(LCZ42_CLASSES)
         if names is None and wanted is None and many:
             names = list(LCZ42_CLASSES)
         return read_labels(labels, names, wanted, self.path)
+
+    def _told(
+        self, name: str, file: h5py.File, data: str, short: str
+    ) -> list[str] | None:
+        """Names that a file tells: its attribute, its data set or that of the data.
+
+        Args:
+            name: of the file's attribute or data set, such as ``sen2_bands``.
+            file: open.
+            data: name of the data set that they belong to.
+            short: name of that data set's attribute, such as ``bands``.
+
+        Raises:
+            UserError: they are no text.
+        """
+        places = [file.attrs.get(name)]
+        if isinstance(file.get(name), h5py.Dataset):
+            places.append(_values(file[name]))
+        if isinstance(file.get(data), h5py.Dataset):
+            places += [file[data].attrs.get(name), file[data].attrs.get(short)]
+        for told in places:
+            if told is None:
+                continue
+            names = _strings(told)
+            if names is None or not all(names):
+                raise UserError(
+                    f"{self.path}: expected {name} as names with commas between them "
+                    "or a list of text, found something else; correct it"
+                )
+            return names
+        return None
 
     def _tell(self, data: h5py.Dataset, name: str) -> None:
         """Notes what the file says of its numbers, and what it lacks."""
@@ -201,6 +248,9 @@ class So2SatReader:
                 continue
             if name.endswith("_bands") or name == "class_names":
                 continue
+            if name.lower() in ("label", "labels", "class", "classes", "y"):
+                self._note(f"{name} is not used; labels are a data set called label")
+                continue
             values = _values(data) if isinstance(data, h5py.Dataset) else data
             if values.dtype.kind in "iuSO":
                 groups[name] = np.array(_strings(values) or values)
@@ -228,9 +278,11 @@ class So2SatReader:
 def _labels(data: h5py.Dataset) -> np.ndarray:
     """Labels; class numbers that are declared missing are -1."""
     values = _values(data)
-    if values.ndim == 1 and values.dtype.kind in "iu":
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim == 1 and values.dtype.kind in "iuf":
         for missing in hdf5.declared_nodata(data)[:, 0]:
-            values = np.where(values == missing, -1, values.astype(np.int64))
+            values = np.where(values == missing, -1, values.astype(np.float64))
     return values
 
 
@@ -245,12 +297,16 @@ def _strings(values: Any) -> list[str] | None:
     if values is None:
         return None
     if isinstance(values, bytes | str):
-        text = _text(values)
-        return [part.strip() for part in text.split(",")]
-    array = np.asarray(values)
-    if array.dtype.kind not in "SOU":
+        text = _text(values).strip()
+        if text[:1] + text[-1:] == "[]":  # a list as Python or JSON writes it
+            text = text[1:-1].replace("'", "").replace('"', "")
+        return [" ".join(part.split()) for part in text.split(",")]
+    if isinstance(values, h5py.Empty):
         return None
-    return [_text(v) for v in array]
+    array = np.asarray(values)
+    if array.dtype.kind not in "SOU" or array.ndim > 1:
+        return None
+    return [" ".join(_text(v).split()) for v in np.atleast_1d(array)]
 
 
 def _is_guess(spec: InputSpec) -> bool:

@@ -644,6 +644,15 @@ def _tell(
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
     units = unlike_training(validation, typical)
+    absent = np.flatnonzero(
+        (validation.label_counts() == 0) & (train.label_counts() > 0)
+    )
+    if len(absent):
+        names = ", ".join(train.class_names[i] for i in absent)
+        units.append(
+            f"{validation.path}: no samples of {names}: candidates are judged by the "
+            "other classes"
+        )
     for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
         warnings.warn(note, stacklevel=3)
 

@@ -13,7 +13,7 @@ import numpy as np
 import rasterio
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioError
 
 from autoai4eo.data.opening import open_dataset
@@ -132,7 +132,7 @@ def reading(path: Path, bands: tuple[str, ...]) -> np.ndarray:
         if all(told[i - 1] for i in wanted):
             wanted = [told.index(name) + 1 for name in bands]
         described_alpha = len(wanted) == file.count and (
-            ColorInterp.alpha in file.colorinterp
+            MaskFlags.alpha in file.mask_flag_enums[0]
         )
         if described_alpha:  # rasterio would take a band that is no mask for one
             read = file.read(wanted).astype(np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
+from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
 from autoai4eo.data import image_header, images
@@ -348,7 +349,7 @@ def test_scales_that_differ_are_refused_and_equal_ones_told(build, tmp_path):
         if path == "a/1.tif":
             with pytest.raises(UserError, match=r"one unit, found scale 0\.0001 .*a/1"):
                 open_dataset(tmp_path)
-    assert "scale of 0.0001" in open_dataset(tmp_path).notes[-1]
+    assert "scale 0.0001" in open_dataset(tmp_path).notes[-1]
 
 
 def test_bands_are_matched_by_their_names(build, tmp_path):
@@ -449,3 +450,81 @@ def test_backslashes_of_windows_are_folders(build, tmp_path):
     z = open_dataset(tmp_path / "w.zip")
     assert z.class_names == ("forest", "water")
     assert z.fingerprint() == open_dataset(folder).fingerprint()
+
+
+def test_mask_and_nodata_count_together(build, tmp_path):
+    pixels = dark(3, np.uint16)
+    pixels[0, 0] = 7
+    two(build, tmp_path, pixels, pixels, {"nodata": 7}, {"nodata": 7})
+    for internal, name in ((True, "a/1.tif"), (False, "b/2.tif")):
+        with (
+            rasterio.Env(GDAL_TIFF_INTERNAL_MASK=internal),
+            edited(tmp_path / name) as f,
+        ):
+            mask = np.full((8, 8), 255, np.uint8)
+            mask[1, 1] = 0
+            f.write_mask(mask)
+    read = open_dataset(tmp_path).read([0, 1])["image"]
+    assert np.isnan(read[:, [0, 1], [0, 1]]).all() and np.isnan(read).sum() == 12
+
+
+def test_an_alpha_band_in_front_is_a_mask(build, tmp_path):
+    pixels = dark(5, bands=2)
+    pixels[..., 0] = 255
+    pixels[2, 2, 0] = 0
+    two(build, tmp_path, pixels, pixels)
+    for name in ("a/1.tif", "b/2.tif"):
+        with edited(tmp_path / name) as file:
+            file.colorinterp = [ColorInterp.alpha, ColorInterp.gray]
+    d = open_dataset(tmp_path)
+    read = d.read([0])["image"]
+    assert d.inputs[0].shape == (8, 8, 1)
+    assert np.isnan(read[0, 2, 2]).all() and np.isnan(read).sum() == 1
+
+
+@pytest.mark.parametrize(
+    "change", [dark(9, np.uint16), dark(0.5, np.float32), dark(9, bands=1)]
+)
+def test_an_image_that_changed_since_opening_is_refused(build, tmp_path, change):
+    d = open_dataset(two(build, tmp_path, dark(1), dark(2)))
+    build.write_image(tmp_path / "b" / "2.tif", change)
+    with pytest.raises(UserError, match=r"expected b/2\.tif as it was on opening"):
+        d.read([1])
+
+
+def test_partly_named_bands_are_refused(build, tmp_path):
+    how = {"descriptions": ["B04", "B03", None]}
+    two(build, tmp_path, dark(1), dark(1), how, how)
+    with pytest.raises(UserError, match="names of all bands or of none"):
+        open_dataset(tmp_path)
+
+
+def test_scales_of_bands_without_names_are_compared_by_place(build, tmp_path):
+    two(build, tmp_path, dark(9, np.uint16), dark(9, np.uint16))
+    with edited(tmp_path / "a" / "1.tif") as file:
+        file.scales = (1e-4, 1e-4, 1)
+    with pytest.raises(UserError, match="expected all images of one unit"):
+        open_dataset(tmp_path)
+
+
+def test_a_damaged_member_is_found_beside_sidecars(build, tmp_path):
+    folder = build.class_folders(tmp_path / "d", suffix=".tif")
+    (folder / "water" / "water_0.tif.aux.xml").write_text("<PAMDataset/>")
+    whole = bytearray(zipped(folder, tmp_path / "d.zip").read_bytes())
+    d = open_dataset(tmp_path / "d.zip")
+    d.read([0])
+    with zipfile.ZipFile(tmp_path / "d.zip") as archive:
+        info = archive.getinfo("forest/forest_0.tif")
+    whole[info.header_offset + 30 + len(info.filename) + info.file_size - 5] ^= 255
+    (tmp_path / "d.zip").write_bytes(whole)
+    with pytest.raises(UserError, match="cannot read the image forest/forest_0"):
+        open_dataset(tmp_path / "d.zip").read([0])
+
+
+def test_an_image_twice_in_a_zip_file_is_refused(build, tmp_path):
+    folder = build.class_folders(tmp_path / "d")
+    path = zipped(folder, tmp_path / "d.zip")
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr(zipfile.ZipInfo("./water\\water_0.png"), b"another")
+    with pytest.raises(UserError, match=r"found water/water_0\.png twice"):
+        open_dataset(path)

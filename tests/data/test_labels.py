@@ -148,3 +148,50 @@ def test_samples_without_labels_are_kept_to_predict(tmp_path):
     assert open_dataset(path).labels.tolist() == [-1, -1, -1]
     np.savez(tmp_path / "a.npz", sen2=X)
     assert (open_dataset(tmp_path / "a.npz").labels == -1).all()
+
+
+@pytest.mark.parametrize("kind", ["uint8", "uint16", "int64", "float32"])
+def test_class_numbers_of_any_type(tmp_path, kind):
+    path = h5(tmp_path / "a.h5", np.array([0, 2, 1, 2], kind), None)
+    assert open_dataset(path).labels.tolist() == [0, 2, 1, 2]
+
+
+def test_numbers_that_are_no_classes_are_refused_or_told():
+    with pytest.raises(UserError, match="class numbers from 0, found 2147483647"):
+        read_labels(np.array([0, 2**31 - 1]), None, None, "x")
+    labels, _, notes = read_labels(np.array([1, 2, 3]), None, None, "x")
+    assert labels.tolist() == [1, 2, 3] and "counted from 0" in notes[0]
+    with pytest.raises(UserError, match="found a twice"):
+        read_labels(np.array([0, 1]), ["a", "a"], None, "x")
+
+
+def test_missing_labels_and_pixels_of_tables_and_masked_arrays():
+    told = np.array(["a", None, float("nan")], object)
+    labels, names, _ = read_labels(told, None, None, "x")
+    assert names == ("a",) and labels.tolist() == [0, -1, -1]
+    masked = np.ma.masked_less(np.array([[[[1.0], [-9999.0]]]] * 2, np.float32), -1)
+    read = open_dataset(masked, labels=[0, 1]).read([0])["image"]
+    assert read[0, 0, 0] == 1 and np.isnan(read[0, 0, 1])
+
+
+def test_names_that_lie_elsewhere_in_the_file(tmp_path):
+    path = h5(tmp_path / "a.h5", np.array([0, 1]), None)
+    with h5py.File(path, "r+") as file:
+        file["class_names"] = ["River", "Forest"]
+        file["sen2"].attrs["bands"] = [f"B{i}" for i in range(12, 2, -1)]
+    d = open_dataset(path)
+    assert d.class_names == ("River", "Forest")
+    assert d.inputs[0].bands[0].name == "B12" and d.inputs[0].named
+    path = h5(tmp_path / "b.h5", np.array([0, 1]), None)
+    with h5py.File(path, "r+") as file:
+        file.attrs["class_names"] = '["Lake", "Wood"]'
+        file["labels"] = [1, 0]
+    d = open_dataset(path)
+    assert d.class_names == ("Lake", "Wood") and "labels" not in d.groups
+    assert any("labels is not used" in note for note in d.notes)
+
+
+def test_arrays_of_npz_files_that_are_not_used_are_told(tmp_path):
+    np.savez(tmp_path / "a.npz", sen2=X, y=[0, 1, 0, 1])
+    (note,) = open_dataset(tmp_path / "a.npz").notes
+    assert note.startswith("not used: y;")

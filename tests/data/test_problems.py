@@ -113,8 +113,8 @@ def test_values_that_cannot_be_are_told():
 
 
 def test_one_class_is_serious():
-    found = problems(open_dataset(pixels(), labels=np.ones(8, int)))
-    assert found == ["! there is one class only (class 1): nothing to tell apart"]
+    found = problems(open_dataset(pixels(), labels=np.zeros(8, int)))
+    assert found == ["! there is one class only (class 0): nothing to tell apart"]
 
 
 def test_real_splits_share_nothing(shared):
@@ -123,3 +123,11 @@ def test_real_splits_share_nothing(shared):
     found = problems(validation, {"testing": open_dataset(folder / "testing.h5")})
     assert any(p.startswith("2 classes have no samples") for p in found)
     assert not any("occur" in p for p in found)
+
+
+def test_patches_of_nothing_are_no_copies():
+    x = pixels()
+    x[2:5] = np.nan
+    found = problems(open_dataset(x, labels=np.arange(8) % 2))
+    assert "3 patches have no valid pixel" in found
+    assert not [line for line in found if "copy" in line]

@@ -9,6 +9,7 @@ import rasterio
 import scenes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio import warp
 from rasterio.shutil import copy
 from rasterio.transform import Affine
 
@@ -63,9 +64,9 @@ def test_bands_are_taken_by_name_not_by_place(path, pixels):
 
 
 def test_names_that_are_given_are_those_of_the_file_in_its_order(path, pixels):
-    with Scene(path, ["B8A", "b2", "B11"]) as scene:
-        assert scene.bands == ("B8A", "B02", "B11")
-        found, _ = scene.read(0, 0, 5, 5, {"a": ("B02",)})
+    with Scene(path, ["B8A", "b5", "B11"]) as scene:
+        assert scene.bands == ("B8A", "B05", "B11")
+        found, _ = scene.read(0, 0, 5, 5, {"a": ("B05",)})
     np.testing.assert_array_equal(found["a"][..., 0], pixels[:5, :5, 1])
 
 
@@ -318,7 +319,7 @@ def test_the_border_of_zeros_is_no_data_whatever_else_is_in_the_stack(tmp_path, 
         _, valid = scene.read(0, 0, 20, 20, INPUT)
         (note,) = scene.notes(scenes.BANDS)
     assert not valid[:, :6].any() and valid[:, 6:].all()
-    assert "0 is taken for nodata" in note and "B02 30.0%" in note
+    assert "0 is taken for nodata" in note and "all bands 30.0%" in note
 
 
 def test_a_dark_sea_is_data_in_float_files(tmp_path):
@@ -460,7 +461,7 @@ def test_classes_of_scl_are_never_mixed_and_mask_what_they_say(tmp_path):
         np.testing.assert_array_equal(~valid, np.tile(expected[int(clouds)], (20, 1)))
         whole = classes.repeat(2, axis=0).repeat(2, axis=1)
         np.testing.assert_array_equal(raw["a"][..., 0], whole)
-        assert "SCL leave out B02" in notes[0]
+        assert "masked by SCL: B02" in notes[0]
         assert any("--mask-clouds leaves them out" in n for n in notes) != clouds
 
 
@@ -543,9 +544,10 @@ def test_a_zipped_product_is_read_in_place(tmp_path, pixels):
 
 
 def test_a_vrt_whose_source_is_gone(tmp_path, path):
-    copy(path, tmp_path / "all.vrt", driver="VRT")
-    path.unlink()
-    with pytest.raises(UserError, match=rf"this VRT is made of, found no {path}"):
+    source = Path(shutil.copy(path, tmp_path / "source.tif"))
+    copy(source, tmp_path / "all.vrt", driver="VRT")
+    source.unlink()
+    with pytest.raises(UserError, match=rf"this VRT is made of, found no {source}"):
         Scene(tmp_path / "all.vrt")
 
 
@@ -555,3 +557,49 @@ def test_commas_part_paths_and_may_be_in_a_name(tmp_path, monkeypatch):
     assert split_paths("c.tif,a,b.tif,d.tif") == ["c.tif", "a,b.tif", "d.tif"]
     assert split_paths("a,b.tif") == ["a,b.tif"]
     assert split_paths("a.tif,b.tif") == ["a.tif", "b.tif"]
+
+
+def test_bands_that_contradict_the_file_are_refused_or_told(path):
+    with pytest.raises(UserError, match=r"band 1 to be B03, .* the file calls it B02"):
+        Scene(path, bands=["B03", "B02", "B04"])
+    with Scene(path, bands=["B05", "B06", "B07"]) as scene:
+        assert "B02 is B05, B03 is B06" in scene.notes(["B05"])[-1]
+
+
+def test_a_band_that_lies_elsewhere_is_no_constant(tmp_path, path, pixels):
+    far = scenes.UTM @ Affine.translation(5000, 0)
+    scenes.write_scene(tmp_path / "far.tif", pixels[..., :1], ["B08"], transform=far)
+    wanted = {"x": ["B02", "B08"]}
+    with (
+        Scene([path, tmp_path / "far.tif"]) as scene,
+        pytest.raises(UserError, match=r"found none of B08 .*far\.tif lie else"),
+    ):
+        scene.check_bands(wanted)
+    width = pixels.shape[1]
+    half = scenes.UTM @ Affine.translation(width // 2, 0)
+    scenes.write_scene(tmp_path / "half.tif", pixels[..., :1], ["B08"], transform=half)
+    with Scene([path, tmp_path / "half.tif"]) as scene:
+        scene.check_bands(wanted)
+        (note,) = scene.notes(wanted["x"])
+        assert "no data where other bands have some, in B08 " in note
+
+
+@pytest.mark.parametrize("west", [179.4, -180.6])
+def test_the_antimeridian_is_no_edge(tmp_path, west):
+    x, y = warp.transform("EPSG:4326", "EPSG:32660", [180.0], [60.0])
+    utm = Affine(100, 0, x[0] - 10_000, 0, -100, y[0] + 10_000)
+    ones = np.ones((200, 200, 1), np.float32)
+    scenes.write_scene(
+        tmp_path / "a.tif", ones, ["B02"], crs="EPSG:32660", transform=utm
+    )
+    scenes.write_scene(
+        tmp_path / "b.tif",
+        -np.ones((400, 1200, 1), np.float32),
+        ["VV"],
+        crs="EPSG:4326",
+        transform=Affine(0.001, 0, west, 0, -0.001, 60.2),
+    )
+    paths = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    with Scene(paths) as scene:
+        pixels, valid = scene.read(0, 0, 200, 200, {"x": ["VV"]})
+    assert valid.all() and (pixels["x"] == -1).all()
