@@ -57,6 +57,8 @@ def inspect(
         print_json(_content(dataset, found, notes, serious))
     else:
         _show(dataset, found)
+        for path, other in others.items():
+            console.print(f"searched for copies: {path} ({len(other):,} samples)")
         _list("notes", notes)
         _list("problems", serious)
         if not problems:

@@ -43,6 +43,8 @@ def open_hdf5(path: str) -> h5py.File:
 
 
 def _why_not_opened(path: str, cause: OSError) -> str:
+    if not os.path.exists(path):
+        return "expected the file, found that it is gone; put it back"
     text = str(cause)
     if "unable to lock file" in text and cause.errno in _LOCKED:
         return (

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.labels import fold
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.statistics import BLOCK_BYTES, BandStatistics
 
@@ -202,11 +203,20 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
                 serious=True,
             )
         ]
+    found = []
+    folded = [fold(name) for name in dataset.class_names]
+    alike = [n for n in dataset.class_names if folded.count(fold(n)) > 1]
+    if alike:
+        found.append(
+            Problem(
+                f"classes with names that are alike: {', '.join(alike)}; are they one?"
+            )
+        )
     empty = [dataset.class_names[i] for i in np.flatnonzero(counts == 0)]
-    if not empty:
-        return []
-    have = "class has" if len(empty) == 1 else "classes have"
-    return [Problem(f"{len(empty)} {have} no samples: {', '.join(empty)}")]
+    if empty:
+        have = "class has" if len(empty) == 1 else "classes have"
+        found.append(Problem(f"{len(empty)} {have} no samples: {', '.join(empty)}"))
+    return found
 
 
 def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:

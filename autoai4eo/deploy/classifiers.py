@@ -80,15 +80,15 @@ def load_classifier(
     path = Path(model)
     if str(model) in CATALOGUE:
         return _of_catalogue(str(model), weights)
-    if weights is not None:
-        raise UserError(
-            f"weights: expected with a name of the catalogue ({', '.join(CATALOGUE)}), "
-            f"got it with {model}; leave it out"
-        )
     if not path.exists():
         raise UserError(
             f"{model}: expected a run folder, a .keras, SavedModel or .onnx file, or "
             f"weights named {', '.join(CATALOGUE)}, found nothing; check the path"
+        )
+    if weights is not None:
+        raise UserError(
+            f"weights: expected with a name of the catalogue ({', '.join(CATALOGUE)}), "
+            f"got it with {model}; leave it out"
         )
     if (path / "saved_model.pb").is_file():
         return _of_savedmodel(path)

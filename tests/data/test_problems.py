@@ -131,3 +131,9 @@ def test_patches_of_nothing_are_no_copies():
     found = problems(open_dataset(x, labels=np.arange(8) % 2))
     assert "3 patches have no valid pixel" in found
     assert not [line for line in found if "copy" in line]
+
+
+def test_classes_that_may_be_one_are_told():
+    names = ["Forest", "forest "]
+    found = problems(open_dataset(pixels(), labels=np.arange(8) % 2, class_names=names))
+    assert "names that are alike: Forest, forest" in found[0]
