@@ -177,6 +177,13 @@ def fit(
         test = rest[0] if rest else None
     else:
         validation = val
+        if class_level is not None:
+            validation = open_dataset(
+                val,
+                inputs=input,
+                class_names=training.class_names,
+                class_level=class_level,
+            )
     classifier.fit(
         training,
         validation_data=validation,

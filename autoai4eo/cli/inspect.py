@@ -41,13 +41,19 @@ def inspect(
     dataset = open_dataset(data[0], class_level=class_level, **how)
     others = {
         str(path): open_dataset(
-            path, class_names=dataset.class_names or None, unlabelled=True, **how
+            path,
+            class_names=dataset.class_names or None,
+            class_level=class_level,
+            unlabelled=True,
+            **how,
         )
         for path in data[1:]
     }
     if png is not None:
+        from autoai4eo.files import check_can_write
         from autoai4eo.report.samples import write_samples
 
+        check_can_write(png)
         write_samples(dataset, png)
     found = statistics(dataset)
     problems = find_problems(dataset, found, others)

@@ -68,7 +68,7 @@ def main() -> None:
         _tell(f"error: {error}")
         sys.exit(1)
     except (typer.Abort, KeyboardInterrupt):
-        _tell("interrupted; the same command goes on from here")
+        _tell("interrupted; rerun fit, map or simulate to resume")
         sys.exit(1)
     except Exception as error:
         # Typer brings its own copy of click, whose exceptions have no public name

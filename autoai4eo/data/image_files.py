@@ -49,7 +49,8 @@ class Listing:
 
     Attributes:
         names: of the images, with ``/``, relative to the folder; sorted.
-        stamps: by name, what changes when the file does: size and time.
+        stamps: by name, also of files that belong to images, what changes when the file
+            does: size and time.
         sidecars: whether files that belong to images lie beside them.
         notes: sentences about what was left out.
     """
@@ -67,6 +68,7 @@ def list_folder(root: Path) -> Listing:
         UserError: a folder in it may not be read.
     """
     found: dict[str, tuple[int, int]] = {}
+    beside: dict[str, tuple[int, int]] = {}
     skipped = _Skipped()
     seen: set[tuple[int, int]] = set()
     # links come last, so that a folder is found where it really is
@@ -108,7 +110,10 @@ def list_folder(root: Path) -> Listing:
                 skipped.broken.append(name)  # a pipe would be waited for
             elif _is_image(name, skipped):
                 found[name] = (status.st_size, status.st_mtime_ns)
-    return Listing(tuple(sorted(found)), found, skipped.sidecars > 0, skipped.notes())
+            elif name.lower().endswith(SIDECARS):
+                beside[name] = (status.st_size, status.st_mtime_ns)
+    names = tuple(sorted(found))
+    return Listing(names, found | beside, bool(beside), skipped.notes())
 
 
 def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
@@ -120,6 +125,7 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
         UserError: images are encrypted, or compressed in a way that Python cannot read.
     """
     found: dict[str, tuple[int, int]] = {}
+    beside: dict[str, tuple[int, int]] = {}
     written: dict[str, str] = {}
     skipped = _Skipped()
     for member in archive.infolist():
@@ -131,6 +137,8 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
             skipped.hidden.append(name)
             continue
         if not _is_image(name, skipped):
+            if name.lower().endswith(SIDECARS):
+                beside[name] = (member.file_size, member.CRC)
             continue
         if member.flag_bits & 1:
             raise UserError(
@@ -151,10 +159,8 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
             )
         found[name] = (member.file_size, member.CRC)
         written[name] = member.filename
-    listing = Listing(
-        tuple(sorted(found)), found, skipped.sidecars > 0, skipped.notes()
-    )
-    return listing, written
+    names = tuple(sorted(found))
+    return Listing(names, found | beside, bool(beside), skipped.notes()), written
 
 
 def classes_of(
@@ -175,7 +181,8 @@ def classes_of(
         level: the level of folders that are the classes, from 1; None: find it.
         wanted: names of the classes, where they are known.
         path: for messages.
-        zipped: whether it is a zip file, where a folder around all is usual.
+        zipped: whether it is a zip file, where a folder of its name around all is
+            usual.
 
     Raises:
         UserError: no image lies so deep; the folders are called train and test.
@@ -198,7 +205,8 @@ def classes_of(
     else:
         level = _known_level(at, deepest, wanted) or _first_level(at, deepest)
         around = {parts[level - 2] for parts in folders if level > 1}
-        if around and not zipped:
+        usual = zipped and {fold(name) for name in around} == {fold(Path(path).stem)}
+        if around and not usual:
             notes.append(f"the classes are the folders in {', '.join(sorted(around))}")
         _refuse_parts(at(level), path)
         below = {parts[level] for parts in folders if len(parts) > level}
@@ -254,7 +262,6 @@ class _Skipped:
         self.broken: list[str] = []
         self.twice: list[str] = []
         self.others: Counter[str] = Counter()
-        self.sidecars = 0
 
     def notes(self) -> tuple[str, ...]:
         parts = []
@@ -283,7 +290,6 @@ def _hidden(name: str) -> bool:
 def _is_image(name: str, skipped: _Skipped) -> bool:
     lower = name.lower()
     if lower.endswith(SIDECARS):
-        skipped.sidecars += 1
         return False
     if lower.endswith(suffixes()):
         return True

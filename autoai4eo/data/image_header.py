@@ -246,10 +246,12 @@ def read_headers(
     """
     if len(listing.names) < KEPT_FROM:
         return {name: read(name) for name in listing.names}
+    from rasterio import __gdal_version__
+
     place = os.path.abspath(path) + variant
     kept = _cache() / f"headers-{sha256(os.fsencode(place)).hexdigest()[:16]}.json"
     stamp = sha256(
-        repr((FORMAT, place, sorted(listing.stamps.items()))).encode(
+        repr((FORMAT, __gdal_version__, place, sorted(listing.stamps.items()))).encode(
             errors="surrogateescape"
         )
     ).hexdigest()

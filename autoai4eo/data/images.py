@@ -70,6 +70,7 @@ class ImagesReader:
             of the file, an alpha band is a band.
         class_level: which level of folders is the classes, from 1; None: the first with
             several.
+        unlabelled: takes images whose folders are no known classes for unlabelled.
 
     Raises:
         UserError: no images, images that cannot be read or are not alike, classes that
@@ -85,6 +86,7 @@ class ImagesReader:
         class_names: Sequence[str] | None = None,
         bands: Sequence[str] | None = None,
         class_level: int | None = None,
+        unlabelled: bool = False,
     ) -> None:
         self.path = str(path)
         self._store = ImageStore(path)
@@ -99,7 +101,14 @@ class ImagesReader:
         found, notes = classes_of(
             self.names, class_level, class_names, self.path, not path.is_dir()
         )
-        self.labels, self.class_names = _labels(found, class_names, self.path)
+        try:
+            self.labels, self.class_names = _labels(found, class_names, self.path)
+        except UserError:
+            if not unlabelled:
+                raise
+            notes = ["the folders are no classes that are known: no labels"]
+            self.labels = np.full(len(found), -1, dtype=np.int64)
+            self.class_names = tuple(class_names or ())
         self.groups: Mapping[str, np.ndarray] = {}
         with self._store.gdal():
             self._headers = self._read_headers(listing, bands)

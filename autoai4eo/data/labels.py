@@ -83,9 +83,16 @@ def read_labels(
             f"{lost} of {len(indices)} label rows are not one-hot (no class at all): "
             "these samples are left out"
         )
+    named = names
     if names is None:
         names = wanted or [f"class {i}" for i in range(count)]
         wanted = None
+    if len(names) != count and named is None:
+        raise UserError(
+            f"{path}: expected labels of the {len(names)} classes "
+            f"{', '.join(names)}, found {count} classes without names; write the names "
+            "of the classes (class_names) into the file"
+        )
     if len(names) != count:
         raise UserError(
             f"{path}: expected {count} class names, one per class, found {len(names)} "

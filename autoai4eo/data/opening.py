@@ -54,7 +54,8 @@ def open_dataset(
             without them the samples can only be predicted.
         class_level: which level of a folder's folders is the classes, from 1; None: the
             first with several.
-        unlabelled: keeps samples without a label where others have one.
+        unlabelled: keeps samples without a label where others have one, and images in
+            folders that are no known classes.
 
     Raises:
         UserError: nothing there, not readable, not in a known form, a class that is
@@ -64,7 +65,12 @@ def open_dataset(
         dataset = _of_classes(source, class_names)
     else:
         reader = _reader(
-            source, class_names, labels, _names_of_image(bands), class_level
+            source,
+            class_names,
+            labels,
+            _names_of_image(bands),
+            class_level,
+            unlabelled,
         )
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
         found: Reader = CachedReader(reader) if keep else reader
@@ -83,6 +89,7 @@ def _reader(
     labels: np.ndarray | None,
     bands: Sequence[str] | None,
     class_level: int | None,
+    unlabelled: bool,
 ) -> Reader:
     if isinstance(source, str | Path):
         path = Path(source).expanduser()
@@ -96,7 +103,9 @@ def _reader(
             if accepts(path) and class_level is None:
                 return opens(path, class_names)
         if images.accepts(path):
-            return images.ImagesReader(path, class_names, bands, class_level)
+            return images.ImagesReader(
+                path, class_names, bands, class_level, unlabelled
+            )
         if class_level is not None:
             raise UserError(
                 f"{path}: expected a folder or zip file of images for a class level, "

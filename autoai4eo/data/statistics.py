@@ -184,6 +184,8 @@ class _Sums:
             others = values[values != np.float32(extreme)]
             if count < _ALONE or len(np.unique(others)) < _MANY:
                 continue
+            if extreme in FILLS and extreme < 0 <= others.min():
+                return float(extreme), float(count)
             low, high = np.percentile(others, (1, 99))
             if np.abs(others - extreme).min() > high - low:
                 return float(extreme), float(count)

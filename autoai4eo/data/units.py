@@ -13,10 +13,9 @@ from autoai4eo.data.sensors import band
 
 RADAR = ("decibel", "intensity", "complex", "covariance")
 _TIMES = 10.0  # so much brighter or darker than the training data is another unit
-# standard deviations by which advice must bring a right unit closer
 _PATCHES = 64  # of a data set are looked at
 _OFFSET_LATER = "and --offset -0.1 for a product of baseline 04.00 or later"
-_CLOSER = 0.5
+_CLOSER = 0.5  # standard deviations by which advice must bring a right unit closer
 _FAR = 3.0  # standard deviations; what is advised must come as close
 _LISTED = 3  # bands of which a sentence tells the figures
 
@@ -57,7 +56,7 @@ def unlike_training(
 ) -> list[str]:
     """What a network should be told before it judges data that it was not trained on.
 
-    A sentence for each input with missing values, and for each of which most bands have
+    A sentence for each input with missing values, and for each of which bands have
     other values than the training data.
 
     Args:
@@ -85,10 +84,12 @@ def unlike_training(
             values[one.name] = found[np.isfinite(found)]
             if differs(values[one.name], like):
                 wrong[one.name] = like
-        if 2 * len(wrong) > len(spec.bands):
+        all_bands = dict(zip(values, known, strict=True))
+        sure = _not_only_dark(list(wrong), list(values), values, all_bands)
+        if sure:
             told.append(
                 f"{dataset.path}: other values than in the training data, "
-                f"{_listed(list(wrong), values, wrong)}: bring them to one unit"
+                f"{_listed(sure, values, wrong)}: bring them to one unit"
             )
     return told
 

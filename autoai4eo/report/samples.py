@@ -8,15 +8,15 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
-from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step
+from autoai4eo.files import in_one_step, written
 
 EACH = 5
+MOST_CLASSES = 50
 _INCH = 0.9  # edge of a patch
 
 
 def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
-    """Writes a PNG: a row for each class, up to five patches of it for each input.
+    """Writes a PNG: a row for each of up to 50 classes, of five patches for each input.
 
     The colours of all patches of an input are stretched alike; see `pictures`.
 
@@ -39,6 +39,8 @@ def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
     if len(unlabelled):
         rows["(no label)"] = rng.permutation(unlabelled)[:EACH]
     rows = {name: np.sort(chosen) for name, chosen in rows.items() if len(chosen)}
+    more = len(rows) - MOST_CLASSES
+    rows = dict(list(rows.items())[:MOST_CLASSES])
     chosen = np.concatenate(list(rows.values()))
     pixels = dataset.read(chosen)
     columns = EACH * len(dataset.inputs)
@@ -57,6 +59,8 @@ def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
                 axes[row, number * EACH + column].imshow(
                     shown[start + column], interpolation="nearest"
                 )
+    if more > 0:
+        figure.supxlabel(f"and {more} more classes")
     for row, name in enumerate(rows):
         axes[row, 0].text(
             -0.15,
@@ -67,11 +71,5 @@ def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
             transform=axes[row, 0].transAxes,
             parse_math=False,
         )
-    try:
-        with in_one_step(path) as temporary:
-            figure.savefig(temporary, dpi=120)
-    except OSError as error:
-        raise UserError(
-            f"{path}: expected a picture that can be written, found "
-            f"{error.strerror or error}; choose another path"
-        ) from error
+    with written(path), in_one_step(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")

@@ -139,7 +139,7 @@ def test_an_error_is_one_line_whatever_is_in_it(run, tmp_path):
         (
             signal.SIGTERM,
             1,
-            "interrupted; the same command goes on from here\n",
+            "interrupted; rerun fit, map or simulate to resume\n",
         ),
     ],
     ids=["failed", "terminated"],

@@ -92,7 +92,7 @@ def test_the_picture_shows_patches_of_each_class(write, run, tmp_path):
 def test_a_picture_that_cannot_be_written_is_told(write, run, tmp_path):
     result = run("inspect", write(), "--png", tmp_path / "none" / "few.png")
     assert result.status == 2
-    assert "expected a picture that can be written" in result.err
+    assert "expected a folder to write it to, found no" in result.err
 
 
 def test_plain_images_need_no_labels(run, tmp_path):

@@ -124,7 +124,7 @@ def test_ctrl_c_says_how_to_go_on(run, folder, tmp_path, monkeypatch):
     monkeypatch.setattr("autoai4eo.deploy.map_scene", interrupted)
     done = run("map", folder / "net.keras", folder / "scene.tif", tmp_path / "m.tif")
     assert done.status == 1
-    assert done.err == "interrupted; the same command goes on from here\n"
+    assert done.err == "interrupted; rerun fit, map or simulate to resume\n"
 
 
 def test_digital_numbers_where_reflectance_is_wanted_are_told(run, tmp_path, shared):

@@ -110,7 +110,10 @@ def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_pa
     assert simulation.line() == "0 of 8 searches finished"
     time.sleep(1)
     os.killpg(simulation.process.pid, signal.SIGINT)
-    interrupted = (1, "interrupted; the same command goes on from here\n")
+    interrupted = (
+        1,
+        "interrupted; rerun fit, map or simulate to resume\n",
+    )
     assert simulation.end() == interrupted
 
     # a batch system's signal, once there is something to lose
