@@ -1,6 +1,7 @@
 """Which files are images, of which class, and what is left out."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -156,3 +157,40 @@ def test_names_that_are_not_utf8_are_said(tree):
         assert "cannot read the image" in str(error)
     else:
         assert d.read([1])["image"].mean() == 9
+
+
+def test_one_class_with_years_in_a_zip_file_is_told(tree, tmp_path):
+    root = tree("Forest/2019/1.png", "Forest/2020/2.png")
+    archive = shutil.make_archive(str(tmp_path / "forest_only"), "zip", root)
+    d = open_dataset(archive)
+    assert d.notes == ("the classes are the folders in Forest",)
+
+
+def test_images_in_folders_that_are_no_classes_can_be_predicted(tree):
+    root = tree("2019/1.png", "2020/2.png")
+    with pytest.raises(UserError, match="unknown: 2019, 2020"):
+        open_dataset(root, class_names=["a", "b"])
+    d = open_dataset(root, class_names=["a", "b"], unlabelled=True)
+    assert d.class_names == ("a", "b") and classes(d) == [None, None]
+    assert "the folders are no classes that are known: no labels" in d.notes
+
+
+def test_an_unreadable_folder_is_no_lost_class(tree, monkeypatch):
+    root = tree("a/1.png", "b/2.png")
+    real = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("/b"):
+            raise PermissionError(13, "Permission denied")
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UserError, match=r"/b: cannot be read .Permission denied."):
+        open_dataset(root)
+
+
+def test_a_pipe_is_not_waited_for(tree):
+    root = tree("a/1.png", "b/2.png")
+    os.mkfifo(root / "a" / "3.png")
+    (note,) = open_dataset(root).notes
+    assert note == "skipped: pipe, or link that leads nowhere: a/3.png"

@@ -528,3 +528,25 @@ def test_an_image_twice_in_a_zip_file_is_refused(build, tmp_path):
         file.writestr(zipfile.ZipInfo("./water\\water_0.png"), b"another")
     with pytest.raises(UserError, match=r"found water/water_0\.png twice"):
         open_dataset(path)
+
+
+def test_what_lies_beside_images_is_no_old_header(build, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(image_header, "KEPT_FROM", 2)
+    folder = two(build, tmp_path / "d", dark(5, np.uint16), dark(5, np.uint16))
+    assert np.isfinite(open_dataset(folder).read([0])["image"]).all()
+    (folder / "a" / "1.tif.aux.xml").write_text(
+        "<PAMDataset>"
+        + "".join(
+            f"<PAMRasterBand band='{i}'><NoDataValue>5</NoDataValue></PAMRasterBand>"
+            for i in (1, 2, 3)
+        )
+        + "</PAMDataset>"
+    )
+    assert np.isnan(open_dataset(folder).read([0])["image"]).all()
+
+
+def test_images_of_other_bits_are_refused(build, tmp_path):
+    two(build, tmp_path, dark(1, bands=1), dark(1, bands=1), {"nbits": 4})
+    with pytest.raises(UserError, match=r"one type, found 4 bits .* 8 bits"):
+        open_dataset(tmp_path)

@@ -137,3 +137,11 @@ def test_classes_that_may_be_one_are_told():
     names = ["Forest", "forest "]
     found = problems(open_dataset(pixels(), labels=np.arange(8) % 2, class_names=names))
     assert "names that are alike: Forest, forest" in found[0]
+
+
+def test_a_usual_fill_value_below_all_others_is_told_however_wide_they_are():
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 20_000, (40, 8, 8, 2)).astype(np.float32)
+    x[::2, 3:5, 3:5] = -9999
+    found = problems(open_dataset(x, labels=np.arange(40) % 2))
+    assert [f for f in found if f.startswith("!") and "exactly -9999" in f]

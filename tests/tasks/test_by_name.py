@@ -75,7 +75,8 @@ def fitted(tmp_path_factory, in_process):
 
 
 def test_candidates_are_judged_by_the_right_classes(tmp_path):
-    model = fit(tmp_path, ["River", "Forest"])
+    with pytest.warns(UserWarning, match="no samples of Pasture"):
+        model = fit(tmp_path, ["River", "Forest"])
     # by their numbers River would have been Pasture: a kappa of 0.5 at most
     assert model.trials()["val_cohen_kappa"].max() == 1
 
@@ -125,3 +126,11 @@ def test_missing_values_are_no_pixels_and_are_told(fitted, tmp_path):
     with pytest.warns(UserWarning, match=r"50\.0% of the values .* are missing"):
         scores = fitted.evaluate(there)
     assert scores["accuracy"] > 0.9
+
+
+def test_one_band_in_other_units_is_told(fitted, tmp_path):
+    there = folder(
+        tmp_path, ["Forest", "River", "Pasture"], scale=[[[1]], [[1]], [[1e4]]]
+    )
+    with pytest.warns(UserWarning, match=r"other values than .*, B08 .median"):
+        fitted.evaluate(there)
