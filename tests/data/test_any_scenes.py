@@ -31,6 +31,7 @@ class File:
     dtype: str
     nodata: float | None
     mask: bool
+    scale: float = 1.0
     named: bool = True
     crs: str | None = "EPSG:32630"
     damage: float | None = None
@@ -48,6 +49,10 @@ class File:
             scenes.write_scene(
                 path, pixels.astype(self.dtype), names, crs=self.crs, nodata=self.nodata
             )
+            if self.scale != 1:
+                with rasterio.open(path, "r+") as image:
+                    image.scales = (self.scale,) * len(self.bands)
+                    image.offsets = (0.5,) * len(self.bands)
             if self.mask:
                 with rasterio.open(path, "r+") as image:
                     mask = np.full((SIZE, SIZE), 255, np.uint8)
@@ -69,8 +74,8 @@ def scene_files(draw: st.DrawFn) -> list[File]:
     for seed, part in enumerate(parts):
         dtype = draw(st.sampled_from(["uint16", "int16", "float32", "float64"]))
         nodata = draw(st.sampled_from([None, None, 0, 7]))
-        mask = nodata is None and draw(st.booleans())
-        files.append(File(tuple(part.tolist()), dtype, nodata, mask, seed=seed))
+        mask, scale = draw(st.booleans()), draw(st.sampled_from([1.0, 0.001]))
+        files.append(File(tuple(part.tolist()), dtype, nodata, mask, scale, seed=seed))
     odd = draw(st.sampled_from(["", "", "", "damage", "crs", "names", "twice"]))
     if odd == "damage":
         files[-1].damage = draw(st.floats(0, 0.99))
@@ -83,32 +88,44 @@ def scene_files(draw: st.DrawFn) -> list[File]:
     return files
 
 
-def expected(paths: list[Path], scale: float, offset: float) -> dict[str, np.ndarray]:
+def expected(
+    paths: list[Path], scale: float | str, offset: float
+) -> dict[str, np.ndarray]:
     """By band, (height, width), NaN where there are no data."""
-    found, whole = {}, {}
+    found, whole, tags = {}, {}, {}
     for path in paths:
         with rasterio.open(path) as file:
             read = file.read(masked=True)
-            for name, values in zip(file.descriptions, read, strict=True):
-                name = canonical(name)
-                found[name] = values.astype(np.float64).filled(np.nan)
+            for i, name in enumerate(map(canonical, file.descriptions)):
+                values = read[i].astype(np.float64)
+                # rasterio takes a mask or nodata, whichever comes first
+                found[name] = values.filled(np.nan)
+                found[name][values.data == file.nodata] = np.nan
                 whole[name] = read.dtype.kind in "iu" and file.nodata is None
+                tags[name] = file.scales[i], file.offsets[i]
     optical = [n for n in found if band(n).quantity == "reflectance"]
     dark = np.all([(found[n] == 0) | np.isnan(found[n]) for n in optical], axis=0)
     for name in optical:
         zero = found[name] == 0
         found[name][zero if whole[name] else zero & dark] = np.nan
     for name, values in found.items():
-        if band(name).quantity != "decibel":
+        if scale == "tags":
+            values *= tags[name][0]
+            values += tags[name][1]
+        elif band(name).quantity != "decibel":
             values *= scale
             values += offset
     return found
 
 
 @settings(max_examples=100, deadline=None)
-@given(files=scene_files(), scaled=st.booleans(), data=st.data())
-def test_the_right_pixels_or_one_line(files, scaled, data):
-    scale, offset = (1e-4, -0.1) if scaled else (1.0, 0.0)
+@given(
+    files=scene_files(),
+    units=st.sampled_from([(1e-4, -0.1), (1.0, 0.0), ("tags", 0.0)]),
+    data=st.data(),
+)
+def test_the_right_pixels_or_one_line(files, units, data):
+    scale, offset = units
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         paths = [Path(folder, f"{i}.tif") for i in range(len(files))]
@@ -123,6 +140,7 @@ def test_the_right_pixels_or_one_line(files, scaled, data):
             event("refused")
             assert "\n" not in str(error) and folder in str(error)
             odd = any(f.damage is not None or not f.named or not f.crs for f in files)
+            odd |= scale == "tags" and all(f.scale == 1 for f in files)
             assert odd or len(files) > len({f.bands for f in files})
             return
         event("read")
