@@ -227,6 +227,8 @@ class AutoModel:
             if not isinstance(validation_data, tuple):
                 validation_data = (validation_data, None)
             there, labels = validation_data
+            if isinstance(there, str | Path):
+                tell(f"opening {there}")
             validation = self._open(there, labels, like=train)
             _check_alike(train, validation)
         else:

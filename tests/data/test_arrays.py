@@ -102,7 +102,7 @@ def test_bad_arrays():
         open_dataset(X, labels=np.ones((6, 3)))
     with pytest.raises(UserError, match="expected a path, a dataset, an array"):
         open_dataset(3)
-    with pytest.raises(UserError, match=r"found 2 \(a, b\); give class_names"):
+    with pytest.raises(UserError, match="of the 2 classes a, b, found 3 classes"):
         open_dataset(X, labels=np.eye(3)[Y], class_names=["a", "b"])
 
 

@@ -43,4 +43,5 @@ def test_it_is_exported_in_every_format(fitted, tmp_path, name):
         "`S2_summer_2017`"
         in (tmp_path / (name if name == "saved" else "") / "MODEL_CARD.md").read_text()
     )
-    assert model.predict_proba(x).shape == (48, 3)
+    with pytest.warns(UserWarning, match="is called S2_summer"):
+        assert model.predict_proba(x).shape == (48, 3)
