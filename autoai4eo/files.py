@@ -8,14 +8,17 @@ which file is damaged and what helps. A command that writes asks `check_can_writ
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
+import secrets
 import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -28,17 +31,19 @@ from autoai4eo.errors import UserError
 def in_one_step(path: Path) -> Iterator[Path]:
     """A name beside `path` to write to; it takes the place of `path` in the end.
 
-    Where the writing fails nothing is left of it.
+    The file and its name are on disk then. Where the writing fails nothing is left of
+    it; what a killed process leaves `remove_leftovers` finds. A link at `path` is
+    replaced, not followed.
 
     Args:
         path: of the file; its suffix is that of the temporary name, too.
     """
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
+    temporary = _beside(path, "writing")
     try:
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
+        sync(temporary)
         os.replace(temporary, path)
+        sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -48,22 +53,101 @@ def folder_in_one_step(path: Path) -> Iterator[Path]:
     """The same for a folder, which the writer makes.
 
     What stood at `path` is gone in the end; where the writing fails it is as before.
+    Where an earlier process was killed between the two, what stood there is put back
+    first.
 
     Args:
         path: of the folder.
     """
-    temporary = path.with_name(f".writing-{os.getpid()}-{path.name}")
-    old = path.with_name(f".old-{os.getpid()}-{path.name}")
+    for old in path.parent.glob(f".old-*-{escape(path.name)}"):
+        if not os.path.lexists(path):
+            os.replace(old, path)
+    remove_leftovers(path.parent, path.name)
+    temporary, old = _beside(path, "writing"), _beside(path, "old")
     try:
         yield temporary
-        if path.exists():
+        for folder, _, names in os.walk(temporary):
+            for name in names:
+                sync(Path(folder, name))
+            sync(Path(folder))
+        if os.path.lexists(path):
             os.replace(path, old)
         os.replace(temporary, path)
+        sync(path.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.is_dir():
-            shutil.rmtree(old, ignore_errors=True)
-        old.unlink(missing_ok=True)
+        _remove(temporary)
+        if os.path.lexists(path):
+            _remove(old)
+
+
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Removes what killed processes left of the writing of a file or of all files.
+
+    Only for one who holds the lock under which they are written.
+
+    Args:
+        folder: where the files lie.
+        name: of the one file; None: of all.
+    """
+    end = "*" if name is None else escape(name)
+    for kind in ("writing", "old"):
+        for path in folder.glob(f".{kind}-*-{end}"):
+            _remove(path)
+
+
+def set_aside(path: Path) -> Path:
+    """Renames what is damaged, so that it can be made again and is not lost.
+
+    Returns:
+        The new name: ``NAME.damaged``, with a number where that is taken.
+    """
+    number, aside = 1, path.with_name(f"{path.name}.damaged")
+    while os.path.lexists(aside):
+        number += 1
+        aside = path.with_name(f"{path.name}.damaged-{number}")
+    os.replace(path, aside)
+    return aside
+
+
+def sync(path: Path) -> None:
+    """Puts a file, or the names in a folder, on disk: a power cut leaves them."""
+    opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        # some network drives cannot do so with folders
+        if not (path.is_dir() and error.errno in (errno.EINVAL, errno.ENOTSUP)):
+            raise
+    finally:
+        os.close(opened)
+
+
+def check_not_input(out: Path, inputs: Iterable[Path]) -> None:
+    """Whether an output is none of the files and folders that are read.
+
+    Raises:
+        UserError: it is one of them, under whatever name.
+    """
+    for path in inputs:
+        if not path.exists():
+            continue
+        if out.exists() and os.path.samefile(out, path):
+            raise UserError(
+                f"{out}: expected an output that is not read as well, found that it is "
+                f"the input {path}; choose another name"
+            )
+
+
+def _beside(path: Path, kind: str) -> Path:
+    """A name that nobody guesses: no link can have been planted there."""
+    return path.with_name(f".{kind}-{secrets.token_hex(8)}-{path.name}")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def check_can_write(path: Path) -> None:

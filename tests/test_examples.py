@@ -55,6 +55,7 @@ def test_a_graph_of_ones_own(so2sat, tmp_path, capsys):
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.filterwarnings("ignore:.*the classes are the folders in EuroSAT")
 def test_eurosat_from_a_zip_file(tmp_path, capsys):
     rng = np.random.default_rng(0)
     size = {"width": 16, "height": 16, "count": 3}

@@ -13,9 +13,14 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import (
     check_can_write,
     check_can_write_into,
+    check_not_input,
+    folder_in_one_step,
+    in_one_step,
     read_csv,
     read_json,
     read_npz,
+    remove_leftovers,
+    set_aside,
     write_json,
     written,
 )
@@ -152,3 +157,91 @@ def test_a_full_disk_is_one_line(tmp_path):
     ):
         full.write("x" * 10)
         full.flush()
+
+
+def test_a_link_is_replaced_and_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("years of work")
+    (tmp_path / "a.json").symlink_to(victim)
+    write_json(tmp_path / "a.json", {})
+    assert victim.read_text() == "years of work"
+    assert not (tmp_path / "a.json").is_symlink()
+
+
+def test_temporary_names_cannot_be_guessed(tmp_path):
+    names = set()
+    for _ in range(2):
+        with in_one_step(tmp_path / "a.json") as temporary:
+            temporary.touch()
+            names.add(temporary.name)
+    assert len(names) == 2 and all(str(os.getpid()) != n.split("-")[1] for n in names)
+
+
+def test_files_and_their_names_are_on_disk_before_we_go_on(tmp_path, monkeypatch):
+    """A power cut after a rename leaves an empty file where only that was written."""
+    done = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda f: (fsync(f), done.append(os.readlink(f"/proc/self/fd/{f}"))),
+    )
+    monkeypatch.setattr(os, "replace", lambda *a: (replace(*a), done.append("renamed")))
+    write_json(tmp_path / "a.json", {})
+    assert [Path(d).name.partition("-")[0] for d in done] == [
+        ".writing",
+        "renamed",
+        tmp_path.name.partition("-")[0],
+    ]
+
+
+def test_a_folder_in_one_step(tmp_path):
+    out = tmp_path / "saved[1]"
+    for content in ("old", "new"):
+        with folder_in_one_step(out) as temporary:
+            temporary.mkdir()
+            (temporary / "a").write_text(content)
+    assert (out / "a").read_text() == "new"
+    with pytest.raises(ValueError), folder_in_one_step(out) as temporary:
+        temporary.mkdir()
+        raise ValueError
+    assert (out / "a").read_text() == "new" and list(tmp_path.iterdir()) == [out]
+
+
+def test_a_folder_is_back_after_a_kill_between_the_renames(tmp_path):
+    kept, left = tmp_path / ".old-1a2b-saved", tmp_path / ".writing-1a2b-saved"
+    for folder, content in ((kept, "old"), (left, "half")):
+        folder.mkdir()
+        (folder / "a").write_text(content)
+    with pytest.raises(ValueError), folder_in_one_step(tmp_path / "saved"):
+        raise ValueError
+    assert (tmp_path / "saved/a").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [tmp_path / "saved"]
+
+
+def test_leftovers_of_one_file_or_of_all(tmp_path):
+    for name in (".writing-1a-a.tif", ".old-1a-a.tif", ".writing-1a-b.tif", "a.tif"):
+        (tmp_path / name).touch()
+    remove_leftovers(tmp_path, "a.tif")
+    assert {p.name for p in tmp_path.iterdir()} == {".writing-1a-b.tif", "a.tif"}
+    remove_leftovers(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"a.tif"}
+
+
+def test_what_is_set_aside_is_not_lost(tmp_path):
+    names = []
+    for content in "abc":
+        (tmp_path / "state.npz").write_text(content)
+        names.append(set_aside(tmp_path / "state.npz").name)
+    assert names == [f"state.npz.damaged{n}" for n in ("", "-2", "-3")]
+    assert [(tmp_path / n).read_text() for n in names] == list("abc")
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_an_input_is_no_output_under_whatever_name(tmp_path, link):
+    scene, other = tmp_path / "scene.tif", tmp_path / "map.tif"
+    scene.write_text("years of work")
+    link(scene, other)
+    check_not_input(tmp_path / "new.tif", [scene, tmp_path / "missing"])
+    with pytest.raises(UserError, match=r"it is the input .*scene\.tif"):
+        check_not_input(other, [scene])

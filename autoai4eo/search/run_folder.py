@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import importlib.metadata
 import os
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from autoai4eo import locks
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_json, write_json
@@ -166,13 +166,14 @@ def alone(run: Path, command: str = "fit") -> Iterator[None]:
     Raises:
         UserError: another one is at work in it.
     """
-    with (run / LOCK).open("w") as lock:
+    with ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locks.locked(run / LOCK))
         except BlockingIOError:
             raise UserError(
                 f"{run}: expected a folder that is not in use, found another {command} "
-                "at work in it; wait for it or choose another folder"
+                f"at work in it ({locks.holder(run / LOCK)}); wait for it or choose "
+                "another folder"
             ) from None
         yield
 
@@ -181,14 +182,7 @@ def at_work(run: Path) -> bool | None:
     """Whether a fit is at work in the folder; None where only its storage knows."""
     if read_run(run)["arguments"].get("storage") is not None:
         return None
-    if not (run / LOCK).is_file():
-        return False
-    with (run / LOCK).open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-    return False
+    return locks.is_held(run / LOCK)
 
 
 @contextmanager
@@ -199,6 +193,5 @@ def locked(run: Path, name: str) -> Iterator[None]:
         run: the folder.
         name: of what is done.
     """
-    with (run / f".{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locks.locked(run / f".{name}.lock", wait=True):
         yield

@@ -7,7 +7,6 @@ search some minutes, not its trials.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import logging
 import os
@@ -34,6 +33,7 @@ from sqlalchemy.exc import (
 )
 
 from autoai4eo.errors import UserError
+from autoai4eo.locks import locked
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 60
@@ -328,8 +328,7 @@ class _PatientStorage(RDBStorage):
         if self._turns is None:
             yield
             return
-        with self._turns.open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._turns, wait=True):
             yield
 
     def record_heartbeat(self, trial_id: int) -> None:

@@ -7,18 +7,12 @@ import numpy as np
 import pytest
 import small
 import tensorflow as tf
+from breaking import BreaksALayer, BreaksTheFinalist, Broken
 
 from autoai4eo.errors import UserError
 from autoai4eo.report.page import write_report
 from autoai4eo.search.causes import cause
 from autoai4eo.search.record import open_study
-
-
-class Broken(keras.layers.Layer):
-    """Fails when it is called."""
-
-    def call(self, x):
-        raise ValueError("expected 3 bands, found 4\nsee the manual")
 
 
 class Lost(keras.layers.Layer):
@@ -144,25 +138,6 @@ def chained(outer, inner):
 )
 def test_of_other_errors(error, line):
     assert cause(error) == line
-
-
-class BreaksALayer(keras.callbacks.Callback):
-    """Calls a layer that fails."""
-
-    def on_epoch_begin(self, epoch, logs=None):
-        Broken()(keras.Input((4,)))
-
-
-class BreaksTheFinalist(BreaksALayer):
-    """The same, once all trials are over."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def on_epoch_begin(self, epoch, logs=None):
-        if self.network.exists():
-            super().on_epoch_begin(epoch)
 
 
 CAUSE = "ValueError: expected 3 bands, found 4"
