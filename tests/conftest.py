@@ -6,12 +6,29 @@ import pytest
 
 #: They take minutes each: begun last, one of them would be waited for alone.
 LONGEST = ("test_workers.py", "test_tuner.py", "test_many_machines.py")
+SHARE_EXPORTS = {"tests/deploy/test_exporting.py", "tests/deploy/test_metadata.py"}
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests in one process; two files share a run and its exports.
+
+    Of pytest-xdist's ``--dist loadfile``, but for those two.
+    """
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            file = super()._split_scope(nodeid)
+            return "tests/deploy" if file in SHARE_EXPORTS else file
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

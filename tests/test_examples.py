@@ -16,8 +16,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch):
-    """One trial of one epoch, whatever the example asks for."""
+def short(monkeypatch, in_process):
+    """One trial of one epoch in this process, whatever the example asks for."""
     fit, init = ae.AutoModel.fit, ae.AutoModel.__init__
 
     def one_epoch(self, *arguments, **named):

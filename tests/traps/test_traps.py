@@ -24,6 +24,8 @@ from autoai4eo.search.graph import Graph
 from autoai4eo.search.strategies import STRATEGIES
 from autoai4eo.search.tuner import Tuner
 
+# workers have tests of their own
+pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()
 VALIDATION = small.dataset(seed=1)
 
