@@ -189,6 +189,11 @@ def is_plain(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
+def is_planted(path: Path) -> bool:
+    """Whether it is a link of another user's, which is not to be followed."""
+    return path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid())
+
+
 def check_can_write_into(folder: Path) -> None:
     """Whether files can be written into a folder; it may have to be made.
 

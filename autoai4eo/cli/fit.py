@@ -10,13 +10,14 @@ import typer
 
 from autoai4eo.cli.console import console, hushed, table
 from autoai4eo.cli.model import finalist_story, print_scores
-from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
+from autoai4eo.cli.options import Bands, ClassLevel, Storage, parse_bands
 from autoai4eo.errors import UserError
 from autoai4eo.files import (
     check_can_write,
     check_can_write_into,
     in_one_step,
     is_plain,
+    is_planted,
     write_json,
     written,
 )
@@ -214,6 +215,7 @@ def fit(
 
 def trials(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
+    storage: Storage = None,
     csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -227,6 +229,7 @@ def trials(
 
 def pareto(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
+    storage: Storage = None,
     csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -282,7 +285,7 @@ def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
 
 
 def _write_csv(path: Path, text: str) -> None:
-    if path.exists() and not is_plain(path):
+    if path.exists() and not is_plain(path) and not is_planted(path):
         path.write_text(text)  # such as /dev/stdout
         return
     with in_one_step(path) as temporary:

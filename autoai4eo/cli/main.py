@@ -14,6 +14,7 @@ import typer
 
 from autoai4eo.cli import demo, fit, inspect, map, model, report, simulate
 from autoai4eo.errors import SearchError, UserError
+from autoai4eo.search import named
 from autoai4eo.search.log import printable
 
 _INTERRUPTED = 130  # what newer versions of Typer make of Ctrl-C
@@ -53,7 +54,8 @@ def main() -> None:
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", module="autoai4eo")
-    sys.argv[1:] = [_at_home(argument) for argument in sys.argv[1:]]
+    # passwords go before anything can show them
+    sys.argv[1:] = [named.name(_at_home(argument)) for argument in sys.argv[1:]]
     if not sys.argv[1:]:
         sys.argv.append("--help")
     try:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.cli.options import Storage
 from autoai4eo.data.scene_files import split_paths
 from autoai4eo.errors import UserError
 
@@ -80,6 +81,7 @@ def map(
     trial: Annotated[
         int | None, typer.Option(help="This trial of the run, not its finalist.")
     ] = None,
+    storage: Storage = None,
     weights: Annotated[
         Path | None, typer.Option(help="The file of the catalogue's weights.")
     ] = None,

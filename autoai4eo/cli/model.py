@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_json, table
-from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
+from autoai4eo.cli.options import Bands, ClassLevel, Storage, parse_bands
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trial = Annotated[
@@ -20,6 +20,7 @@ def evaluate(
     model: Annotated[Path, typer.Argument(help="A run folder or a .keras file.")],
     data: Annotated[Path, typer.Argument(help="Labelled data.")],
     trial: Trial = None,
+    storage: Storage = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     bands: Bands = None,
     class_level: ClassLevel = None,
@@ -42,13 +43,16 @@ def evaluate(
         class_level=class_level,
         typical={name: typical_of(told) for name, told in statistics.items()},
     )
+    # before the work: the run may ask for its database
+    of_finalist = model.is_dir() and trial is None and not json
+    story = finalist_story(model) if of_finalist else ""
     scores = evaluation.evaluate(network, dataset, batch_size)
     if json:
         print_json(scores)
     else:
         print_scores(scores, f"{model} on {data} ({len(dataset):,} samples)")
-        if model.is_dir() and trial is None:
-            console.print(finalist_story(model))
+        if story:
+            console.print(story)
 
 
 def finalist_story(run: Path) -> str:
@@ -99,6 +103,7 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
 def profile(
     model: Annotated[Path, typer.Argument(help="A run folder or a .keras file.")],
     trial: Trial = None,
+    storage: Storage = None,
     batch_size: Annotated[int, typer.Option(min=1, help="For the latency.")] = 1,
     json: Json = False,
 ) -> None:
@@ -121,6 +126,7 @@ def export(
         str, typer.Option(help="savedmodel, keras, onnx or litert")
     ] = "savedmodel",
     trial: Trial = None,
+    storage: Storage = None,
     quantize: Annotated[
         str | None, typer.Option(help="For litert: float16 or int8.")
     ] = None,

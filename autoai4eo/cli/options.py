@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.errors import UserError
+from autoai4eo.search import named
 
 Bands = Annotated[
     list[str] | None,
@@ -21,6 +22,16 @@ ClassLevel = Annotated[
     typer.Option(
         help="The level of folders that are the classes, from 1; by default the first "
         "with several."
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="postgresql://USER@HOST/DATABASE",
+        # what is named so is connected to
+        callback=lambda url: url and named.name(url),
+        help="The database of a run that is not recorded in its folder; else "
+        "$AUTOAI4EO_STORAGE. No other is connected to.",
     ),
 ]
 

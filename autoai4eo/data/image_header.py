@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -249,7 +250,10 @@ def read_headers(
     from rasterio import __gdal_version__
 
     place = os.path.abspath(path) + variant
-    kept = _cache() / f"headers-{sha256(os.fsencode(place)).hexdigest()[:16]}.json"
+    cache = _cache()
+    if cache is None:
+        return {name: read(name) for name in listing.names}
+    kept = cache / f"headers-{sha256(os.fsencode(place)).hexdigest()[:16]}.json"
     stamp = sha256(
         repr((FORMAT, __gdal_version__, place, sorted(listing.stamps.items()))).encode(
             errors="surrogateescape"
@@ -262,13 +266,30 @@ def read_headers(
     return dict(zip(listing.names, known, strict=True))
 
 
-def _cache() -> Path:
-    folder = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(folder).expanduser() / "autoai4eo"
+def _cache() -> Path | None:
+    """The user's cache, which nobody else may go into; None where that cannot be."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    folder = Path(base).expanduser() / "autoai4eo"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_own(folder, stat.S_ISDIR):
+            return None
+        folder.chmod(0o700)
+    except (OSError, RuntimeError):
+        return None  # a cache that cannot be had costs seconds, no result
+    return folder
+
+
+def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:
+    """Whether it is of this kind, no link, and this user's."""
+    found = path.lstat()
+    return kind(found.st_mode) and found.st_uid == os.geteuid()
 
 
 def _load(path: Path, stamp: str) -> list[Header] | None:
     try:
+        if not _is_own(path, stat.S_ISREG):
+            return None
         content = json.loads(path.read_text())
         if content["stamp"] != stamp:
             return None
@@ -296,7 +317,6 @@ def _keep(path: Path, stamp: str, headers: Sequence[Header]) -> None:
         "headers": [number[header] for header in headers],
     }
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with in_one_step(path) as partial:
             partial.write_text(json.dumps(content))
     except OSError:

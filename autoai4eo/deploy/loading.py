@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 
 from autoai4eo.errors import UserError
+from autoai4eo.search.layout import check_no_links
 from autoai4eo.search.record import best_trial, open_study
 from autoai4eo.search.run_folder import read_run
 
@@ -74,6 +75,7 @@ def network_file(run: Path, trial: int | None = None) -> Path:
     Raises:
         UserError: no run, one without a finished search, or no such trial.
     """
+    check_no_links(run)
     read_run(run)
     if trial is None:
         path = run / "best" / "model.keras"

@@ -10,6 +10,7 @@ from typing import Any
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_csv, read_json
 from autoai4eo.search import front
+from autoai4eo.search.layout import check_no_links
 from autoai4eo.search.objectives import Objective, parse_objectives
 from autoai4eo.search.record import objectives_of, open_study, trials_table
 from autoai4eo.search.run_folder import (
@@ -106,6 +107,7 @@ def read(path: Path, curves: bool = True) -> Run:
     Raises:
         UserError: it holds no run, or a file of it is damaged.
     """
+    check_no_links(path)
     asked = read_run(path)
     try:
         study = open_study(path)

@@ -19,8 +19,11 @@ from autoai4eo.search.run_folder import read_run
 from autoai4eo.search.storage import (
     Stale,
     check_sqlite,
+    check_sqlite_is_own,
     damaged,
+    database_of,
     open_storage,
+    read_sqlite,
     sqlite_url,
     without_password,
 )
@@ -50,34 +53,46 @@ def open_study(
 ) -> optuna.Study:
     """The study of a run folder; made there where `objectives` are given.
 
+    Without them it can be read only, and nothing in the folder or database is changed.
+
     Args:
         run: the folder.
         objectives: of a search that is begun or gone on with.
         sampler: chooses candidates.
-        storage: URL of the database; None: the one that ``RUN/run.json`` names, or
-            ``RUN/study.db``.
+        storage: URL of the database; None: ``RUN/study.db``, or where ``RUN/run.json``
+            names a database the one that the user names, see `named`.
         stale: is told of a trial whose worker is not heard of any more.
 
     Raises:
         UserError: there is no study, or one of other objectives; or the database is
-            damaged or cannot be used.
+            damaged, cannot be used, or is not named by the user.
     """
     # failed trials are told by the tuner, in one line
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = run / "study.db"
-    if storage is None and (run / "run.json").is_file():
-        storage = read_run(run)["arguments"].get("storage")
+    if (run / "run.json").is_file():
+        recorded = read_run(run)["arguments"].get("storage")
+        if objectives is not None:
+            _check_place(run, recorded, storage)
+        elif recorded is not None and storage is None:
+            storage = database_of(run, str(recorded))
     if storage is None:
         if objectives is None and not path.is_file():
             raise UserError(
                 f"{run}: expected a run folder with study.db in it, found none; "
                 "`autoai4eo fit … --out` makes one"
             )
+        check_sqlite_is_own(path)
         begun = any((run / "trials").glob("*"))
-        if begun or objectives is None:
+        if begun and objectives is not None:
             check_sqlite(path)  # SQLite would fill an empty file with empty tables
     name = STUDY if storage is None else run.resolve().name
-    database = open_storage(storage or sqlite_url(path), stale)
+    if objectives is None and storage is None:
+        database = read_sqlite(path)
+    else:
+        database = open_storage(
+            storage or sqlite_url(path), stale, read_only=objectives is None
+        )
     if objectives is None:
         try:
             return optuna.load_study(study_name=name, storage=database)
@@ -113,6 +128,22 @@ def open_study(
             f"{', '.join(names)}; use another folder, or overwrite this one"
         )
     return study
+
+
+def _check_place(run: Path, recorded: object, storage: str | None) -> None:
+    """Keeps a search from going on in another place than where its record is."""
+    if recorded is not None and storage is None:
+        raise UserError(
+            f"{run}: expected --storage, as this search was begun with it "
+            f"({without_password(str(recorded))}), found none; give it, or choose "
+            "another folder"
+        )
+    if recorded is None and storage is not None:
+        raise UserError(
+            f"{run}: expected no --storage, as the record of this search is in its "
+            f"study.db, found {without_password(storage)}; leave it out, choose "
+            "another folder, or overwrite this one"
+        )
 
 
 def check_owner(study: optuna.Study, run: Path, owner: str) -> None:

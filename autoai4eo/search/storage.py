@@ -10,13 +10,15 @@ import contextlib
 import functools
 import logging
 import os
+import shutil
 import sqlite3
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 import optuna
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
@@ -31,9 +33,12 @@ from sqlalchemy.exc import (
     ProgrammingError,
     SQLAlchemyError,
 )
+from sqlalchemy.pool import StaticPool
 
 from autoai4eo.errors import UserError
 from autoai4eo.locks import locked
+from autoai4eo.search import named
+from autoai4eo.search.layout import link
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 60
@@ -56,6 +61,11 @@ _SQLITE_AWAY = {
     sqlite3.SQLITE_PROTOCOL,
 }
 _SQLITE_BEGINS = b"SQLite format 3\0"
+#: Of its two bytes that tell how it is written: with a journal, as Optuna has it.
+_SQLITE_WRITES, _WITH_JOURNAL = slice(18, 20), b"\1\1"
+#: The last bytes of a journal that names a further file, which SQLite would delete.
+_NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
+_PASSWORDS = ("password", "sslpassword")
 #: It can be read no more, or is no database at all.
 _SQLITE_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 # What opens one session each, so that a repetition begins with a fresh one. The other
@@ -91,18 +101,22 @@ _log = logging.getLogger(__name__)
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of an SQLite file; its path may have any characters, or any bytes.
+    """The URL of an SQLite file; its path may have any characters, or any bytes."""
+    return URL.create(
+        "sqlite", database=_uri(path), query={"uri": "true"}
+    ).render_as_string()
 
-    As SQLite's own URI: that is ASCII, whatever SQLAlchemy quotes.
-    """
-    uri = f"file:{quote(os.fsencode(path.absolute()))}"
-    return URL.create("sqlite", database=uri, query={"uri": "true"}).render_as_string()
+
+def _uri(path: Path) -> str:
+    """As SQLite's own URI: that is ASCII, whatever SQLAlchemy quotes."""
+    return f"file:{quote(os.fsencode(path.absolute()))}"
 
 
 def open_storage(
     url: str,
     heartbeat_stale_trial_callback: Stale | None = None,
     *,
+    read_only: bool = False,
     heartbeat_interval: int = HEARTBEAT_SECONDS,
     grace_period: int = GRACE_SECONDS,
     patience: float = PATIENCE_SECONDS,
@@ -111,13 +125,17 @@ def open_storage(
 
     The callback hears of each trial whose worker gave no sign of life for
     `grace_period` seconds. A database that goes away later is waited for, `patience`
-    seconds long.
+    seconds long. With `read_only` nothing can be written, tables neither; an SQLite
+    file is read by `read_sqlite`.
 
     Raises:
         UserError: the URL is of no such database, its driver is not installed, it does
             not answer, or another version of Optuna made its tables.
     """
-    parsed, shown = _parse(url), without_password(url)
+    given = _parse(named.with_password(url))
+    # in no URL that SQLAlchemy or Optuna could show
+    passwords, parsed = _passwords(given), _bare(given)
+    shown = parsed.render_as_string()
     if parsed.drivername == "postgresql":
         # SQLAlchemy 2.0 and 2.1 do not agree on the driver
         parsed = parsed.set(drivername="postgresql+psycopg2")
@@ -127,7 +145,9 @@ def open_storage(
     else:
         asked = _POSTGRESQL_CONNECTION.items()
         connection = {name: value for name, value in asked if name not in parsed.query}
-        engine = {"connect_args": connection, "pool_pre_ping": True}
+        engine = {"connect_args": connection | passwords, "pool_pre_ping": True}
+        if read_only:
+            engine["execution_options"] = {"postgresql_readonly": True}
         advice = (
             "start the server or correct the URL; PGPASSWORD or ~/.pgpass give a "
             "password"
@@ -140,6 +160,7 @@ def open_storage(
             heartbeat_interval=heartbeat_interval,
             grace_period=grace_period,
             heartbeat_stale_trial_callback=heartbeat_stale_trial_callback,
+            skip_table_creation=read_only,
         )
     except ImportError:
         raise UserError(
@@ -150,29 +171,138 @@ def open_storage(
         file = sqlite_file(parsed)
         if file is not None and _is_damaged(error):
             raise damaged(file, _reason(error)) from error
+        expected = "a database that answers at"
+        if read_only and isinstance(_from_database(error), ProgrammingError):
+            expected, advice = "the record of a search in", "name its database"
         raise UserError(
-            f"storage: expected a database that answers at {file or shown}, found "
-            f"{_reason(error)}; {advice}"
+            f"storage: expected {expected} {file or shown}, found {_reason(error)}; "
+            f"{advice}"
         ) from None
     except RuntimeError:
+        raise _other_version(shown) from None
+
+
+def read_sqlite(path: Path) -> RDBStorage:
+    """A copy of an SQLite file in memory: the file and its folder stay as they are.
+
+    Raises:
+        UserError: it is damaged, a link, locked for a minute, or holds no tables of
+            this version of Optuna.
+    """
+    check_sqlite(path)
+    memory = sqlite3.connect(":memory:", check_same_thread=False)
+    try:
+        _copy(path, memory)
+        (found,) = memory.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise damaged(path, " ".join(found.split()))
+        memory.execute("PRAGMA query_only = ON")
+        engine = {"creator": lambda: memory, "poolclass": StaticPool}
+        return RDBStorage("sqlite://", engine, skip_table_creation=True)
+    except RuntimeError:
+        raise _other_version(str(path)) from None
+    except (sqlite3.Error, StorageInternalError, SQLAlchemyError) as error:
+        # the file's own error, or that of the database which SQLAlchemy wraps
+        cause = getattr(_from_database(error), "orig", error)
+        if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY:
+            raise UserError(
+                f"{path}: expected the record of a search, found that it cannot be "
+                f"opened now ({cause}); check the rights to it, and try again"
+            ) from None
+        raise damaged(path, str(cause)) from error
+
+
+def _copy(path: Path, memory: sqlite3.Connection) -> None:
+    uri = f"{_uri(path)}?mode=ro"
+    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=60)) as file:
+        try:
+            # waits for who is writing; `backup` would do so for ever
+            file.execute("BEGIN")
+            file.execute("SELECT count(*) FROM sqlite_master")
+            file.backup(memory)
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
+    # a search was killed while it wrote: that is undone in a copy
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (path.name, f"{path.name}-journal"):
+            shutil.copyfile(path.with_name(name), Path(folder, name))
+        with contextlib.closing(sqlite3.connect(Path(folder, path.name))) as file:
+            file.backup(memory)
+
+
+def _other_version(where: str) -> UserError:
+    return UserError(
+        f"storage: expected tables of Optuna {optuna.__version__} in {where}, found "
+        "those of another version; use another database, or bring the older one of the "
+        "two up to date: `optuna storage upgrade --storage URL`, or `pip install -U "
+        "optuna`"
+    )
+
+
+def database_of(run: Path, recorded: str) -> str:
+    """The database that the user names for a run which is recorded in one.
+
+    Args:
+        run: its folder.
+        recorded: the URL in its run.json, which somebody else may have written: it is
+            shown, never connected to.
+
+    Raises:
+        UserError: the user names none.
+    """
+    known = named.named()
+    if not known:
+        address = without_password(recorded)
         raise UserError(
-            f"storage: expected tables of Optuna {optuna.__version__} in {shown}, "
-            "found those of another version; use another database, or bring the older "
-            "one of the two up to date: `optuna storage upgrade --storage URL`, or "
-            "`pip install -U optuna`"
-        ) from None
+            f"{run}: expected to be told the database of this run, found it in its "
+            f"run.json only ({address}); if you trust that address: --storage "
+            f"{address}, or set {named.VARIABLE}"
+        )
+    return next((url for url in known if without_password(url) == recorded), known[0])
+
+
+def check_sqlite_is_own(path: Path) -> None:
+    """Whether SQLite touches no other file when it opens this one.
+
+    Raises:
+        UserError: the file, or what SQLite opens with it, is a link or of a kind that
+            no search makes.
+    """
+    journal = path.with_name(f"{path.name}-journal")
+    for own in (path, journal):
+        if own.is_symlink() or (own.exists() and not own.is_file()):
+            raise link(own)
+    for name in ("wal", "shm"):
+        other = path.with_name(f"{path.name}-{name}")
+        if os.path.lexists(other):
+            raise UserError(
+                f"{other}: expected no such file, which no search makes, found one; "
+                "remove it"
+            )
+    if journal.is_file() and journal.stat().st_size:
+        with journal.open("rb") as file:
+            file.seek(max(0, journal.stat().st_size - len(_NAMES_ANOTHER)))
+            if file.read() == _NAMES_ANOTHER:
+                raise damaged(journal, "it names another file, which would be deleted")
 
 
 def check_sqlite(path: Path) -> None:
     """Whether a file is an SQLite database, before SQLite makes one of it.
 
     Raises:
-        UserError: it is missing, empty, or something else.
+        UserError: it is missing, empty, a link, or something else.
     """
-    content = path.read_bytes()[:16] if path.is_file() else None
-    if content != _SQLITE_BEGINS:
-        found = "no database" if content else "it is empty"
-        raise damaged(path, "there is none" if content is None else found)
+    check_sqlite_is_own(path)
+    if not path.is_file():
+        raise damaged(path, "there is none")
+    with path.open("rb") as file:
+        content = file.read(100)
+    if not content.startswith(_SQLITE_BEGINS):
+        raise damaged(path, "no database" if content else "it is empty")
+    if content[_SQLITE_WRITES] != _WITH_JOURNAL:
+        raise damaged(path, "it is not as a search writes it: in WAL mode, or cut off")
 
 
 def damaged(path: Path, reason: str) -> UserError:
@@ -189,21 +319,36 @@ def without_password(url: str) -> str:
     Raises:
         UserError: it is not the URL of an SQLite or a PostgreSQL database.
     """
-    parsed = _parse(url).difference_update_query(["password", "sslpassword"])
-    return parsed._replace(password=None).render_as_string()
+    return _bare(_parse(url)).render_as_string()
+
+
+def _bare(url: URL) -> URL:
+    return url.difference_update_query(_PASSWORDS)._replace(password=None)
+
+
+def _passwords(url: URL) -> dict[str, str]:
+    """As psycopg2 takes them."""
+    found = {name: url.query[name] for name in _PASSWORDS if name in url.query}
+    if url.password:
+        found["password"] = str(url.password)
+    return {name: v if isinstance(v, str) else v[-1] for name, v in found.items()}
 
 
 def _parse(url: str) -> URL:
     try:
+        if "\0" in unquote(url):
+            raise ValueError
         parsed = make_url(url)
+        bare = _bare(make_url(named.without_password(url)))
     except (SQLAlchemyError, ValueError):
         # what cannot be read may hold a password anywhere
         found = "one that cannot be read" if "@" in url else url
     else:
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             found = f"{parsed.drivername}://…"
-        elif "@" in (parsed.host or ""):
-            found = "one with a second @, which is written %40 in a password"
+        elif bare != _bare(parsed):
+            # where the password ends is not clear: none of it is shown
+            found = "one with an @, / or ? in its password: these are written %40 …"
         else:
             return parsed
     raise UserError(
@@ -215,7 +360,7 @@ def _parse(url: str) -> URL:
 def _open(url: URL, patience: float, **arguments: Any) -> RDBStorage:
     """Opens it again where another process was making the same tables."""
     # Optuna fills in a template
-    escaped = url.render_as_string(False).replace("{", "{{").replace("}", "}}")
+    escaped = url.render_as_string().replace("{", "{{").replace("}", "}}")
     attempts = _OPENINGS
     while True:
         attempts -= 1

@@ -23,7 +23,7 @@ from autoai4eo.blocks.head import LatencyConstrainedHead
 from autoai4eo.cost import fingerprint, profile
 from autoai4eo.cost.device import device_name
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.search import finalist, front, stopping, strategies
+from autoai4eo.search import finalist, front, named, stopping, strategies
 from autoai4eo.search.broken_off import broken_off, queue_again, take_over_stale
 from autoai4eo.search.budget import Budget
 from autoai4eo.search.candidates import Values
@@ -107,7 +107,7 @@ class Tuner(AutoTuner):
         self.patience = patience
         self.finalists = finalists
         self.stop_hopeless = stop_hopeless
-        self.storage = storage
+        self.storage = storage and named.name(storage)
         self.seed = seed
         # KerasTuner insists on an oracle; strategies take its place.
         super().__init__(

@@ -26,7 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.search import broken_off
+from autoai4eo.search import broken_off, named
 from autoai4eo.search.record import trials_of
 from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.training import Training
@@ -142,6 +142,7 @@ class _Crew:
                 stdin=subprocess.PIPE,  # never written to; its end ends the worker
                 stdout=subprocess.PIPE,
                 stderr=errors,
+                env=os.environ | named.environment(self._tuner.storage),
             )
         self._last[number] = {}
         self._processes[number] = process

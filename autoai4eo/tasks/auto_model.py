@@ -33,7 +33,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
-from autoai4eo.search import finalist, front, workers
+from autoai4eo.search import finalist, front, named, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
 from autoai4eo.search.log import log
@@ -105,7 +105,8 @@ class AutoModel:
             same epoch on would still be dominated; after a third of the epochs.
         storage: ``postgresql://USER@HOST/DATABASE`` where several machines, which share
             the run's folder, work on one search; None: ``study.db`` in the folder. The
-            password comes from ``PGPASSWORD`` or ``~/.pgpass``.
+            password comes from ``PGPASSWORD``, ``~/.pgpass`` or the URL; it is kept in
+            memory only.
 
     Raises:
         UserError: an argument that is not understood.
@@ -162,7 +163,7 @@ class AutoModel:
         self.proxy = _proxy(proxy)
         self.finalists = finalists
         self.stop_hopeless = stop_hopeless
-        self.storage = storage
+        self.storage = storage and named.name(storage)
         self._tuner = check_tuner(tuner or DEFAULT_TUNER)
         self._objective = objective
         self.tuner: Tuner

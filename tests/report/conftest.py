@@ -44,7 +44,7 @@ def searched(tmp_path_factory):
         model.fit(dataset(0), validation_data=dataset(1), epochs=2, verbose=0)
     kept = {"message": FAILURE}
     failed = create_trial(state=TrialState.FAIL, user_attrs=kept)
-    open_study(model.run).add_trial(failed)
+    open_study(model.run, model.objectives).add_trial(failed)
     return model
 
 

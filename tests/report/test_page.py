@@ -105,9 +105,10 @@ def test_a_search_without_a_trial_says_so(run):
     assert "What was asked" in page and "<svg" not in page
 
 
-def test_a_running_search_is_told_as_such(run):
+def test_a_running_search_is_told_as_such(run, searched):
     shutil.rmtree(run / "best")
-    open_study(run).add_trial(create_trial(state=TrialState.RUNNING))
+    study = open_study(run, searched.objectives)
+    study.add_trial(create_trial(state=TrialState.RUNNING))
     with (run / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         page = page_of(run)

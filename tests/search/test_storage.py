@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager, nullcontext
 import optuna
 import psycopg2
 import pytest
+import runs
 from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import RDBStorage, fail_stale_trials
 from optuna.storages._cached_storage import _CachedStorage
@@ -22,7 +23,9 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from autoai4eo.errors import UserError
+from autoai4eo.search import named
 from autoai4eo.search import storage as module
+from autoai4eo.search.record import open_study
 from autoai4eo.search.storage import (
     open_storage,
     sqlite_file,
@@ -311,11 +314,15 @@ def test_a_file_in_a_folder_of_any_name(tmp_path, name):
     storage.engine.dispose()
 
 
-def test_a_password_comes_from_the_url_or_from_pgpassword(
-    server, database, opened, monkeypatch
-):
-    server.execute("DROP ROLE IF EXISTS careful")
+@pytest.fixture(scope="module")
+def careful(server):
+    """The role that needs a password."""
     server.execute("CREATE ROLE careful SUPERUSER LOGIN PASSWORD 'open {sesame}'")
+
+
+def test_a_password_comes_from_the_url_or_from_pgpassword(
+    careful, database, opened, monkeypatch
+):
     name = without_password(database).partition("@/")[2]
     with refused("no password supplied", "PGPASSWORD or ~/.pgpass"):
         open_storage(f"postgresql://careful@/{name}")
@@ -324,6 +331,36 @@ def test_a_password_comes_from_the_url_or_from_pgpassword(
     opened(f"postgresql://careful:open%20{{sesame}}@/{name}")
     monkeypatch.setenv("PGPASSWORD", "open {sesame}")
     opened(f"postgresql://careful@/{name}")
+
+
+def test_a_search_with_a_password_in_its_url_is_read_to_its_end(
+    careful, database, tmp_path
+):
+    """run.json has no password: what is read after the search needs it again."""
+    bare = database.replace("postgres@", "careful@")
+    url = named.name(bare.replace("careful@", "careful:open%20{sesame}@"))
+    assert url == bare
+    folder = tmp_path / "run"
+    folder.mkdir()
+    runs.close(open_study(folder, runs.OBJECTIVES, storage=url))
+    runs.write_run_json(folder, without_password(url))
+    study = open_study(folder)
+    assert study.trials == []
+    for text in (str(vars(study._storage._backend)["url"]), repr(study._storage)):
+        assert "sesame" not in text
+    with pytest.raises(StorageInternalError):
+        study.set_user_attr("by", "somebody who only reads")
+    runs.close(study)
+
+
+def test_reading_makes_no_tables_on_a_server(database, tmp_path):
+    folder = runs.run_folder(tmp_path / "run", database, study=False)
+    named.name(database)
+    with refused("the record of a search", "name its database"):
+        open_study(folder)
+    with closing(psycopg2.connect(database)) as server, server.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        assert cursor.fetchone() == (0,)
 
 
 def test_tables_of_another_optuna_are_told(opened, sqlite, tmp_path):
