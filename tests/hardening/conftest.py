@@ -1,0 +1,5 @@
+"""What attacks share."""
+
+from commands import run
+
+__all__ = ["run"]
