@@ -1,5 +1,9 @@
 """The errors that end a command with one line."""
 
+from __future__ import annotations
+
+from autoai4eo.text import line
+
 
 class UserError(ValueError):
     """The input or the call is wrong.
@@ -8,6 +12,9 @@ class UserError(ValueError):
     The command line prints it after ``error:`` and ends with exit status 2.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(line(message))
+
 
 class SearchError(RuntimeError):
     """A search ended without a result, by no mistake in the call.
@@ -15,3 +22,6 @@ class SearchError(RuntimeError):
     The message is one line, with the cause. The command line prints it after
     ``error:`` and ends with exit status 1.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(line(message))

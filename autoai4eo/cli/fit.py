@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.cli.console import as_csv, console, hushed, print_json, print_table
 from autoai4eo.cli.model import finalist_story, print_scores
 from autoai4eo.cli.options import Bands, ClassLevel, Storage, parse_bands
 from autoai4eo.errors import UserError
@@ -202,7 +203,7 @@ def fit(
         write_json(out / "best" / "test.json", scores)
     if quiet:
         return
-    console.print(_trials_view(classifier.trials(), str(out)))
+    _print_trials(classifier.trials(), str(out))
     console.print(finalist_story(out))
     if scores is not None and test is not None:
         print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
@@ -273,12 +274,13 @@ def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
     """A table of trials as a CSV file, as JSON or on the terminal."""
     if csv is not None:
         with written(csv):
-            _write_csv(csv, found.to_csv(index=False))
+            _write_csv(csv, as_csv(found))
         console.print(f"written: {csv} ({len(found)} trials)")
     elif json:
-        print(found.to_json(orient="records", indent=2))
+        known = found.notna() & ~found.isin([math.inf, -math.inf])
+        print_json(found.astype(object).where(known, None).to_dict("records"))
     else:
-        console.print(_trials_view(found, title))
+        _print_trials(found, title)
         console.print(
             "scores: of each trial's best epoch in the search, on the validation data"
         )
@@ -286,13 +288,13 @@ def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
 
 def _write_csv(path: Path, text: str) -> None:
     if path.exists() and not is_plain(path) and not is_planted(path):
-        path.write_text(text)  # such as /dev/stdout
+        path.write_text(text, "utf-8")  # such as /dev/stdout
         return
     with in_one_step(path) as temporary:
-        temporary.write_text(text)
+        temporary.write_text(text, "utf-8")
 
 
-def _trials_view(trials: Any, title: str) -> Any:
+def _print_trials(trials: Any, title: str) -> None:
     """The columns that fit a terminal; --csv and --json have all."""
     names = [
         n
@@ -301,7 +303,7 @@ def _trials_view(trials: Any, title: str) -> Any:
     ]
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
-    return table(title, ["trial", "status", *(_SHOWN[n] for n in names)], rows)
+    print_table(title, ["trial", "status", *(_SHOWN[n] for n in names)], rows)
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from autoai4eo.cli.console import console, print_json, table
+from autoai4eo.cli.console import console, print_json, print_table
 from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
 from autoai4eo.errors import UserError
 
@@ -157,7 +157,7 @@ def _show(dataset: Any, found: Any) -> None:
             for i, band in enumerate(spec.bands)
         ]
         title = f"{spec.name}   {spec.sensor}   {spec.height}×{spec.width} pixels"
-        console.print(table(title, ["band", "nm", "quantity", *_FIGURES], rows))
+        print_table(title, ["band", "nm", "quantity", *_FIGURES], rows)
     if not dataset.class_names:
         console.print("no labels")
         return
@@ -183,4 +183,4 @@ def _show(dataset: Any, found: Any) -> None:
         [name, n / max(1, len(dataset)), *(column[i] for column in columns.values())]
         for i, (name, n) in enumerate(zip(dataset.class_names, counts, strict=True))
     ]
-    console.print(table("classes", ["class", "share", *columns], rows))
+    print_table("classes", ["class", "share", *columns], rows)

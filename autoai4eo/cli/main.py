@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
 import re
+import select
 import signal
 import sys
 import warnings
+from typing import TextIO
 
 import typer
 
-from autoai4eo.cli import demo, fit, inspect, map, model, report, simulate
-from autoai4eo.errors import SearchError, UserError
+from autoai4eo.cli import demo, failures, fit, inspect, map, model, report, simulate
 from autoai4eo.search import named
-from autoai4eo.search.log import printable
-
-_INTERRUPTED = 130  # what newer versions of Typer make of Ctrl-C
+from autoai4eo.text import line
 
 app = typer.Typer(
     name="autoai4eo",
@@ -40,44 +40,84 @@ app.command("demo")(demo.demo)
 
 
 def main() -> None:
-    """Exit status 0 done, 2 the input or the call is wrong, 1 anything else."""
+    """Exit status 0 done, 2 the input or the call is wrong, 1 anything else.
+
+    Where nobody reads standard output any more (``| head``) it is what the shell gives
+    for that to other programs, too.
+    """
+    _open_streams()
     # TensorFlow tells of missing GPUs and of its instruction sets before anything else
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # that each candidate is traced anew is no news
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # a path or a name need not be of characters that the terminal has
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     # a batch system ends a job so: as Ctrl-C does, workers and locks are let go
     signal.signal(signal.SIGTERM, _interrupt)
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", module="autoai4eo")
-    # passwords go before anything can show them
-    sys.argv[1:] = [named.name(_at_home(argument)) for argument in sys.argv[1:]]
-    if not sys.argv[1:]:
-        sys.argv.append("--help")
     try:
-        status = app(standalone_mode=False)
-        if status == _INTERRUPTED:
-            raise KeyboardInterrupt
-        sys.exit(status)
-    except UserError as error:
-        _tell(f"error: {error}")
-        sys.exit(2)
-    except SearchError as error:
-        _tell(f"error: {error}")
-        sys.exit(1)
-    except (typer.Abort, KeyboardInterrupt):
-        _tell("interrupted; rerun fit, map or simulate to resume")
-        sys.exit(1)
-    except Exception as error:
-        # Typer brings its own copy of click, whose exceptions have no public name
-        if not hasattr(error, "format_message"):
-            raise
-        _tell(f"error: {error.format_message()}")
-        sys.exit(2)
+        # passwords go before anything can show them
+        status = _called([named.name(_at_home(a)) for a in sys.argv[1:]])
+        sys.stdout.flush()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if isinstance(error, BrokenPipeError) and (
+            _is_unread(sys.stdout) or _is_unread(sys.stderr)
+        ):
+            status = 128 + signal.SIGPIPE
+        else:
+            status, reason = failures.told(error)
+            _tell(reason)
+    _leave(sys.stdout)
+    _leave(sys.stderr)
+    sys.exit(status)
+
+
+def _called(arguments: list[str]) -> int:
+    """Calls a command, and gives the exit status."""
+    # not by the app itself: it takes the end of a file for Ctrl-C
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("autoai4eo", arguments or ["--help"]) as context:
+            command.invoke(context)
+    except typer.Exit as end:
+        return int(end.exit_code)
+    return failures.DONE
+
+
+def _open_streams() -> None:
+    """Opens what the shell closed (>&-): no file of ours may get its number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(number, True)  # workers would begin without it
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "r" if number == 0 else "w"))  # noqa: SIM115
+    # a path or a name need not be of characters that the terminal has
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Whether it is a pipe of which nobody reads."""
+    with contextlib.suppress(OSError, ValueError):
+        poll = select.poll()
+        poll.register(stream, 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    return False
+
+
+def _leave(stream: TextIO) -> None:
+    """Python would tell at its end of what cannot be written any more."""
+    try:
+        stream.flush()
+    except OSError:
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _at_home(argument: str) -> str:
@@ -88,8 +128,9 @@ def _at_home(argument: str) -> str:
     )
 
 
-def _tell(line: str) -> None:
-    print(printable(line), file=sys.stderr, flush=True)
+def _tell(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it
+        print(line(text), file=sys.stderr, flush=True)
 
 
 def _interrupt(*_: object) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.cli.console import console, hushed, print_table
 from autoai4eo.cli.options import Storage
 from autoai4eo.data.scene_files import split_paths
 from autoai4eo.errors import UserError
@@ -143,4 +143,4 @@ def _tell(out: Path, classes: tuple[str, ...]) -> None:
         f"{out}: {height:,} × {width:,} cells, {known:,} with data",
         soft_wrap=True,
     )
-    console.print(table("", ["value", "class", "share"], rows))
+    print_table("", ["value", "class", "share"], rows)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoai4eo.cli.console import console, hushed, print_json, table
+from autoai4eo.cli.console import console, hushed, print_json, print_table
 from autoai4eo.cli.options import Bands, ClassLevel, Storage, parse_bands
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -97,7 +97,7 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
         [name, *(figures[c] for c in columns)]
         for name, figures in scores["per_class"].items()
     ]
-    console.print(table("", ["class", *columns], rows))
+    print_table("", ["class", *columns], rows)
 
 
 def profile(
@@ -116,7 +116,7 @@ def profile(
         print_json(cost)
     else:
         rows = [[name, value] for name, value in cost.items() if value is not None]
-        console.print(table(str(model), ["cost", "value"], rows))
+        print_table(str(model), ["cost", "value"], rows)
 
 
 def export(

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoai4eo.cli.console import console, hushed, table
+from autoai4eo.cli.console import as_csv, console, hushed, print_table
 from autoai4eo.files import check_can_write_into, in_one_step, written
 
 
@@ -113,11 +113,11 @@ def simulate(
             for name, frame in found.items():
                 if name != "queries":  # they are kept, with those of earlier calls
                     with in_one_step(out / f"{name}.csv") as temporary:
-                        frame.to_csv(temporary, index=False)
+                        temporary.write_text(as_csv(frame), "utf-8")
             write_page(out, title, networks.objectives, found)
     summary = found["summary"].astype(object)
     rows = summary.where(summary.notna(), None).to_numpy().tolist()
-    console.print(table(title, list(summary.columns), rows))
+    print_table(title, list(summary.columns), rows)
     console.print(
         f"to_N: median trainings until N % of the attainable hypervolume\n"
         f"written: {out}/summary.csv, queries.csv, curves.csv, differences.csv, "

@@ -5,10 +5,14 @@ After Mitchell et al. 2019, Model Cards for Model Reporting, arXiv:1810.03993.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
 from autoai4eo.deploy.formats import FORMATS
+from autoai4eo.text import line, markdown
 
 CARD = "MODEL_CARD.md"
 _SCORES = {
@@ -26,14 +30,14 @@ card says the same to programs (a STAC item with the Machine Learning Model exte
 ## What it was trained on
 
 {% set data = p["autoai4eo:training_data"] -%}
-`{{ data.name }}`: {{ data.samples | many }} patches, fingerprint `{{ data.fingerprint
-}}`{% if p["autoai4eo:trained_on"] != "training" %}, and the validation data with them{%
-endif %}; {{ p["autoai4eo:epochs"] }} epochs.
+{{ data.name | name }}: {{ data.samples | many }} patches, fingerprint {{
+data.fingerprint | name }}{% if p["autoai4eo:trained_on"] != "training" %}, and the {#
+#}validation data with them{% endif %}; {{ p["autoai4eo:epochs"] }} epochs.
 
 | input | shape | sensor | bands, in this order |
 |---|---|---|---|
 {% for given in inputs -%}
-| `{{ given.name }}` | {{ given.input.shape[1:] | join(" × ") }} | {{
+| {{ given.name | name }} | {{ given.input.shape[1:] | join(" × ") }} | {{
 data.sensors[given.name] }} | {{ given.bands | join(", ") }} |
 {% endfor %}
 It takes raw pixels, float32, as they lie in the training data, where they were:
@@ -43,7 +47,7 @@ It takes raw pixels, float32, as they lie in the training data, where they were:
 {% for given in inputs if "autoai4eo:statistics" in given -%}
 {% set s = given["autoai4eo:statistics"] -%}
 {% for band in given.bands -%}
-| `{{ given.name }}` | {{ band }} | {{ s.p2[loop.index0] | short }} | {{
+| {{ given.name | name }} | {{ band }} | {{ s.p2[loop.index0] | short }} | {{
 s.mean[loop.index0] | short }} | {{ s.p98[loop.index0] | short }} |
 {% endfor -%}
 {% endfor %}
@@ -132,14 +136,14 @@ m.absent_classes | join(", ") }}.
 
 ```python
 import numpy as np
-{{ formats[a["autoai4eo:format"]].load.format(path=name) }}
+{{ formats[a["autoai4eo:format"]].load.format(path=name) | code }}
 pixels = {  # your patches; as many as you like
 {%- for given in inputs %}
-    "{{ given.name }}": np.zeros((1, {{ given.input.shape[1:] | join(", ") }}), {#
-    #}"float32"),
+    {{ given.name | python }}: np.zeros((1, {{ given.input.shape[1:] | join(", ")
+    }}), "float32"),
 {%- endfor %}
 }
-probabilities = {{ formats[a["autoai4eo:format"]].call }}
+probabilities = {{ formats[a["autoai4eo:format"]].call | code }}
 ```
 {% endfor %}"""
 
@@ -148,14 +152,15 @@ def render(item: Mapping[str, Any]) -> str:
     """The card of a STAC item with its assets, as Markdown."""
     import jinja2
 
-    environment = jinja2.Environment(keep_trailing_newline=True)
+    environment = jinja2.Environment(keep_trailing_newline=True, finalize=_written)
     environment.filters |= {
-        "many": "{:,}".format,
-        "figure": "{:.3f}".format,
-        "short": "{:.4g}".format,
-        "ends": lambda interval: (
-            "{:.3f} to {:.3f}".format(*interval) if interval else "not measured"
-        ),
+        "many": _number(","),
+        "figure": _number(".3f"),
+        "short": _number(".4g"),
+        "ends": _ends,
+        "name": _name,
+        "python": lambda name: Markup(repr(name)),
+        "code": Markup,
     }
     properties = item["properties"]
     (output,) = properties["mlm:output"]
@@ -167,3 +172,25 @@ def render(item: Mapping[str, Any]) -> str:
         scores=_SCORES,
         formats=FORMATS,
     )
+
+
+def _written(value: object) -> str:
+    """Text of others reads as it is: it is no table, link, heading or HTML."""
+    return value if isinstance(value, Markup) else markdown(str(value))
+
+
+def _number(how: str) -> Callable[[Any], Markup]:
+    return lambda value: Markup(format(value, how))
+
+
+def _ends(interval: Sequence[float]) -> Markup:
+    if not interval:
+        return Markup("not measured")
+    low, high = interval
+    return Markup(f"{low:.3f} to {high:.3f}")
+
+
+def _name(name: str) -> Markup:
+    """A name as code, where nothing in it is Markdown's."""
+    is_plain = re.fullmatch(r"[\w./: -]+", line(name))
+    return Markup(f"`{name}`" if is_plain else markdown(name))

@@ -14,6 +14,7 @@ import numpy as np
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
 from autoai4eo.data.scene import Grid
 from autoai4eo.files import in_one_step
+from autoai4eo.text import line
 
 NODATA = 0
 _BLOCK = 256
@@ -195,7 +196,7 @@ def picture(
     axes.imshow(table[shown], interpolation="nearest")
     axes.set_axis_off()
     # names are no mathematics, whatever dollars are in them
-    axes.set_title(title, fontsize=11, parse_math=False)
+    axes.set_title(line(title), fontsize=11, parse_math=False)
     share = np.bincount(shown[shown > 0], minlength=len(table)) / max(
         1, (shown > 0).sum()
     )
@@ -203,7 +204,7 @@ def picture(
     legend = figure.legend(
         handles=[
             # the share first: a legend leaves out what begins with _
-            Patch(color=table[i] / 255, label=f"{share[i]:.1%}  {classes[i - 1]}")
+            Patch(color=table[i] / 255, label=f"{share[i]:.1%}  {line(classes[i - 1])}")
             for i in there
         ],
         loc="outside right upper",

@@ -20,6 +20,7 @@ from autoai4eo.deploy.kept_tiles import KeptTiles, folder_of
 from autoai4eo.deploy.map_files import NODATA, MapFile, colours, picture
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into
+from autoai4eo.text import line
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
 MOST_CLASSES = 255
@@ -214,7 +215,7 @@ def _check(classifier: Classifier, scene: Scene) -> None:
         )
     names = list(dict.fromkeys(n for some in classifier.bands.values() for n in some))
     for note in (*scene.notes(names), *_units(classifier, scene, names)):
-        warnings.warn(note, stacklevel=3)
+        warnings.warn(line(note), stacklevel=3)
 
 
 def _units(classifier: Classifier, scene: Scene, names: Sequence[str]) -> list[str]:

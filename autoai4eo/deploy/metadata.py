@@ -179,9 +179,8 @@ def assets_beside(folder: Path, new: Mapping[str, Any]) -> dict[str, Any]:
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
     """Writes an item as JSON that any program reads: what is NaN is null."""
-    text = json.dumps(_plain(content), indent=2, ensure_ascii=False, allow_nan=False)
-    # a name that is not UTF-8 has halves of characters, which JSON writes so, too
-    path.write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
+    text = json.dumps(_plain(content), indent=2, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def _input(

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from autoai4eo.text import line
+
 WIDTH, HEIGHT = 640, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 18, 14, 60
 _SOFT, _GRID = "#5b6b7b", "#e6ebf0"
@@ -146,7 +148,7 @@ class Chart:
 
     def svg(self) -> Markup:
         """The drawing, 640 wide and 400 high, for a width of its own choice."""
-        return Markup(
+        drawn = Markup(
             '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}" '
             'font-family="system-ui, sans-serif" font-size="13" fill="{}">{}{}</svg>'
         ).format(
@@ -157,6 +159,7 @@ class Chart:
             Markup().join(self._frame()),
             Markup().join(self._marks),
         )
+        return Markup(line(drawn))
 
     def _frame(self) -> list[Markup]:
         right, bottom = WIDTH - _RIGHT, self._floor + self._strip

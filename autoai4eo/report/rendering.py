@@ -6,8 +6,10 @@ from functools import cache
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 
 from autoai4eo.search.objectives import figure
+from autoai4eo.text import line
 
 
 @cache
@@ -15,6 +17,7 @@ def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("autoai4eo.report"),
         autoescape=True,
+        finalize=_readable,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -23,8 +26,15 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
+def _readable(value: Any) -> Any:
+    """What HTML's escaping leaves as it is: characters that hide or turn around."""
+    if isinstance(value, Markup | jinja2.Undefined):
+        return value
+    return line(str(value))
+
+
 def render(template: str, **values: Any) -> str:
-    """A page; what comes from the user is escaped, as HTML needs it.
+    """A page; what comes from the user is escaped as HTML needs it, and in one line.
 
     Args:
         template: the file's name in ``templates``.

@@ -9,6 +9,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
 from autoai4eo.files import in_one_step, written
+from autoai4eo.text import line
 
 EACH = 5
 MOST_CLASSES = 50
@@ -53,7 +54,7 @@ def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
     starts = np.cumsum([0, *map(len, rows.values())])
     for number, spec in enumerate(dataset.inputs):
         shown = pictures(pixels[spec.name], spec)
-        axes[0, number * EACH].set_title(spec.name, loc="left", parse_math=False)
+        axes[0, number * EACH].set_title(line(spec.name), loc="left", parse_math=False)
         for row, (start, some) in enumerate(zip(starts, rows.values(), strict=False)):
             for column in range(len(some)):
                 axes[row, number * EACH + column].imshow(
@@ -65,7 +66,7 @@ def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
         axes[row, 0].text(
             -0.15,
             0.5,
-            name,
+            line(name),
             ha="right",
             va="center",
             transform=axes[row, 0].transAxes,

@@ -13,6 +13,7 @@ from autoai4eo.files import in_one_step
 from autoai4eo.report.pictures import data_url
 from autoai4eo.report.rendering import render
 from autoai4eo.search.objectives import Objective
+from autoai4eo.text import line
 
 
 def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
@@ -31,18 +32,18 @@ def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
         figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True
     ):
         for name, curve in curves.groupby("strategy", sort=False):
-            (line,) = axis.plot(curve["n"], curve[f"{column}_median"], label=name)
+            (drawn,) = axis.plot(curve["n"], curve[f"{column}_median"], label=name)
             axis.fill_between(
                 curve["n"],
                 curve[f"{column}_q25"],
                 curve[f"{column}_q75"],
-                color=line.get_color(),
+                color=drawn.get_color(),
                 alpha=0.15,
                 linewidth=0,
             )
         axis.set_xlabel("distinct trainings")
         # a column's name is no mathematics, whatever dollars are in it
-        axis.set_ylabel(label, parse_math=False)
+        axis.set_ylabel(line(label), parse_math=False)
         axis.grid(alpha=0.3)
     figure.axes[0].legend()
     picture = io.BytesIO()
@@ -73,6 +74,8 @@ def write_page(
 
 
 def _table(frame: pd.DataFrame) -> Markup:
+    frame = frame.rename(columns=line)
+    frame = frame.map(lambda value: line(value) if isinstance(value, str) else value)
     # pandas escapes what is in the cells
     return Markup(
         frame.to_html(

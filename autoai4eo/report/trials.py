@@ -10,6 +10,7 @@ from autoai4eo.report.reading import Run, Trial
 from autoai4eo.search.objectives import LABELS, METRICS, figure
 from autoai4eo.search.pareto import on_front
 from autoai4eo.search.two_figures import shown_metric
+from autoai4eo.text import line
 
 _BLUE, _ORANGE, _RED, _GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
 #: Costs that a chart is drawn for, in this order, after those that were objectives.
@@ -139,7 +140,8 @@ def facts(run: Run, trial: Trial) -> list[tuple[str, str]]:
     for name, value in trial.choices.items():
         block, _, what = name.rpartition("/")
         blocks.setdefault(block or "training", []).append(f"{what} {choice(value)}")
-    return told + [(block, ", ".join(words)) for block, words in blocks.items()]
+    told += [(block, ", ".join(words)) for block, words in blocks.items()]
+    return [(line(name), line(text)) for name, text in told]
 
 
 def choice(value: object) -> str:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.log import printable
+from autoai4eo.text import line
 
 _BOLD = re.compile(r"\x1b\[[0-9;]*m")
 # What Keras wraps an error in, where nothing else is said.
@@ -49,8 +49,8 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _told(error: BaseException) -> str:
-    name, line = type(error).__name__, _line(_text(error))
-    return line if line.startswith(f"{name}:") else f"{name}: {line}".rstrip(": ")
+    name, told = type(error).__name__, _line(_text(error))
+    return told if told.startswith(f"{name}:") else f"{name}: {told}".rstrip(": ")
 
 
 def _text(error: BaseException) -> str:
@@ -62,8 +62,8 @@ def _text(error: BaseException) -> str:
 def _line(text: str) -> str:
     """The line of a message that says what went wrong."""
     text = _PLACE.sub("", _ARGUMENTS.split(text)[0] + "\n")
-    for line in text.splitlines():
-        found = _AROUND.sub("", line.strip())
+    for part in text.splitlines():
+        found = _AROUND.sub("", part.strip())
         if found and not _HEADING.match(found):
-            return printable(found)
+            return line(found)
     return ""

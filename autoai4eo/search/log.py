@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import sys
-import unicodedata
 from collections.abc import Callable
 from datetime import datetime
 
 from rich.console import Console
 
+from autoai4eo.text import line
+
 #: After so long without a line a log says what is being done.
 EVERY_S = 60.0
-
-
-def printable(text: str) -> str:
-    """Text of others in one line; control characters are shown, not obeyed."""
-    return "".join(
-        c.encode("unicode_escape").decode()
-        if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")
-        else c
-        for c in text
-    )
 
 
 def is_watched() -> bool:
@@ -32,11 +23,10 @@ def is_watched() -> bool:
 
 def say(text: str) -> None:
     """Prints a line with date and time on standard output, at once."""
-    line = f"{datetime.now():%Y-%m-%d %H:%M:%S}   {printable(text)}"
+    told = f"{datetime.now():%Y-%m-%d %H:%M:%S}   {line(text)}"
     encoding = sys.stdout.encoding or "utf-8"
     # in a script of the user's, whose streams we leave as they are
-    line = line.encode(encoding, "backslashreplace").decode(encoding)
-    print(line, flush=True)
+    print(told.encode(encoding, "backslashreplace").decode(encoding), flush=True)
 
 
 def log(verbose: bool) -> Callable[[str], None]:

@@ -11,8 +11,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autoai4eo.search.log import EVERY_S, is_watched, log, printable
+from autoai4eo.search.log import EVERY_S, is_watched, log
 from autoai4eo.search.objectives import Objective, figure
+from autoai4eo.text import line
 
 
 class View:
@@ -64,7 +65,7 @@ class View:
             self._front = message["front"]
         if self._live:
             if "done" in message:
-                self._live.console.print(Text(printable(message["done"])))
+                self._live.console.print(Text(line(message["done"])))
             self._live.update(self._drawn(), refresh=True)
         elif "done" in message:
             self._write(message["done"])
@@ -87,7 +88,7 @@ class View:
             for trial, *figures in self._front:
                 table.add_row(f"{trial:.0f}", *map(figure, figures))
             parts.append(table)
-        parts += [Text(printable(doing)) for doing in self._doings()]
+        parts += [Text(line(doing)) for doing in self._doings()]
         if self._best is not None:
             parts.append(Text(self._best_so_far()))
         return Group(*parts)
@@ -102,6 +103,6 @@ class View:
     def _best_so_far(self) -> str:
         return f"best {self._monitor.name} so far {self._best:.4f}"
 
-    def _write(self, line: str) -> None:
-        self._log(line)
+    def _write(self, text: str) -> None:
+        self._log(text)
         self._logged = time.monotonic()

@@ -62,6 +62,7 @@ from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks import evaluation
 from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa
 from autoai4eo.tasks.validating import validate
+from autoai4eo.text import line
 
 STATISTICS = "statistics.json"
 LOSSES = {
@@ -499,7 +500,7 @@ class AutoModel:
         try:
             return notebook_view(self.run)
         except Exception as error:  # a notebook would show a traceback in their place
-            return f"<code>{escape(str(self))}: {escape(str(error))}</code>"
+            return f"<code>{escape(line(f'{self}: {error}'))}</code>"
 
     def _open_for(
         self, model: keras.Model, x: Any, y: Any = None, unlabelled: bool = False
@@ -657,7 +658,7 @@ def _tell(
             "other classes"
         )
     for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
-        warnings.warn(note, stacklevel=3)
+        warnings.warn(line(note), stacklevel=3)
 
 
 def _configure(

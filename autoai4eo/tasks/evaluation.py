@@ -17,6 +17,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.tasks.calibration import expected_calibration_error, reliability
 from autoai4eo.tasks.intervals import intervals
 from autoai4eo.tasks.metrics import scores
+from autoai4eo.text import line
 
 #: Groups that are preferred where data have several.
 _COARSEST_FIRST = ("city", "parent")
@@ -70,7 +71,7 @@ def open_for(
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
     for note in (*dataset.notes, *unlike_training(dataset, typical or {})):
-        warnings.warn(note, stacklevel=3)
+        warnings.warn(line(note), stacklevel=3)
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:
             raise UserError(

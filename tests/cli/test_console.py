@@ -8,9 +8,10 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import small
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -19,15 +20,15 @@ from autoai4eo.cli import console as module
 from autoai4eo.cli import fit
 from autoai4eo.cli.model import print_scores
 from autoai4eo.errors import SearchError
-from autoai4eo.search.log import printable
+from autoai4eo.text import line
 
 ODD = ["[red]", "a[0]", "[/x]", ":smile:", "[link=x]", "ü × \x1b[31m", "\\[b]"]
 
 
-def printed(*what, **how):
+def printed(*what, by=module.console.print, **how):
     """What the console writes to a file of UTF-8."""
     with contextlib.redirect_stdout(io.StringIO()) as file:
-        module.console.print(*what, **how)
+        by(*what, **how)
     return file.getvalue()
 
 
@@ -36,15 +37,81 @@ words = st.text(
     st.characters(exclude_categories=("Z", "M"), exclude_characters="\n"),
     min_size=1,
     max_size=9,
-).filter(lambda text: all(map(cell_len, printable(text))))
+).filter(lambda text: all(map(cell_len, line(text))))
 
 
 @given(st.one_of(words, st.sampled_from(ODD)))
 def test_text_is_neither_markup_nor_lost(text):
-    line = printable(text)
-    assert printed(text) == printed(text, style="bold") == f"{line}\n"
-    shown = printed(module.table(text, [text], [[text]]))
-    assert shown.count(line) >= 3
+    as_line = line(text)
+    assert printed(text) == printed(text, style="bold") == f"{as_line}\n"
+    shown = printed(text, [text], [[text]], by=module.print_table)
+    assert shown.count(as_line) >= 3
+
+
+numbers = st.one_of(
+    st.integers(-(10**12), 10**12),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.integers(20, 200),
+    st.integers(1, 9).flatmap(
+        lambda n: st.lists(
+            st.tuples(st.text("ab 住", max_size=30), *[numbers] * n),
+            min_size=1,
+            max_size=3,
+        )
+    ),
+    st.booleans(),
+)
+def test_a_number_is_whole_or_visibly_shortened_at_any_width(width, rows, turned):
+    rows = [row[::-1] if turned else row for row in rows]
+    names = [f"column {i}" for i in range(len(rows[0]))]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.console, "_width", width)
+        shown = printed("", names, rows, by=module.print_table)
+    assert all(cell_len(text) <= width for text in shown.splitlines())
+    whole = {module._text(value) for row in rows for value in row}
+    drawn = [text[1:-1] for text in shown.splitlines() if text.startswith("│")]
+    for cell in (part.strip() for text in drawn for part in text.split("│")):
+        if cell[:1].isdigit() or cell.startswith("-"):
+            assert cell in whole or cell.endswith("…")
+
+
+def test_80_columns_tell_macs_to_the_last_digit():
+    names = ["trial", "status", "kappa", "OA", "AA", "params", "MACs", "message"]
+    row = [0, "complete", 0.61234, 0.71234, 0.81234, 123_456, 4_489_920, ""]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module.console, "_width", 80)
+        assert "4,489,920" in printed("run", names, [row], by=module.print_table)
+        patch.setattr(module.console, "_width", 67)
+        shown = printed("run", names, [row], by=module.print_table)
+    assert "4,489" not in shown and "narrow terminal: MACs" in shown
+
+
+def test_a_pipe_folds_nothing():
+    message = "a long reason, " * 100
+    shown = printed("t" * 500, ["n", "message"], [[1, message]], by=module.print_table)
+    assert message.strip() in shown and "t" * 500 in shown
+    assert message.strip() in printed(message)
+
+
+def test_a_table_of_text_holds_no_formula_and_the_same_numbers():
+    frame = pd.DataFrame(
+        {
+            "=column": ["=1+1", "@a", "-2", "plain"],
+            "kappa": [0.1 + 0.2, -1e-300, np.nan, -0.5],
+            "params": [1, -2, 3, 2**62],
+        }
+    )
+    text = module.as_csv(frame)
+    back = pd.read_csv(io.StringIO(text))
+    assert list(back["'=column"]) == ["'=1+1", "'@a", "-2", "plain"]
+    pd.testing.assert_frame_equal(
+        back[["kappa", "params"]], frame[["kappa", "params"]], check_exact=True
+    )
 
 
 def scores(names):
@@ -66,7 +133,7 @@ def test_scores_of_classes_with_brackets(capsys):
     print_scores(scores(ODD), "[run] on [/data]")
     out = capsys.readouterr().out
     for text in (*ODD, "[run] on [/data]", "[sample]"):
-        assert printable(text) in out
+        assert line(text) in out
 
 
 def named(seed):
@@ -95,25 +162,33 @@ POOR = [
 ]
 
 
+# several commands in one process, since each takes seconds to begin
+CALLS = """
+import sys
+from autoai4eo.cli import main
+run, *others = sys.argv[1:]
+for command, path in (("trials", run), ("report", run), ("trials", others[0])):
+    sys.argv[1:] = [command, path]
+    try:
+        main()
+    except SystemExit as end:
+        print("ENDED", end.code)
+"""
+
+
 @pytest.mark.parametrize("poor", POOR, ids=lambda poor: next(iter(poor)))
 def test_a_terminal_without_unicode_is_no_traceback(searched, poor):
-    for command, shown in (("trials", "complete"), ("report", "report.html")):
-        done = subprocess.run(
-            [sys.executable, "-m", "autoai4eo", command, searched],
-            env={**os.environ, **poor},
-            capture_output=True,
-            check=False,
-        )
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert b"[red]" in done.stdout and shown.encode() in done.stdout
-        done = subprocess.run(
-            [sys.executable, "-m", "autoai4eo", command, searched / "Gewässer[/x]"],
-            env={**os.environ, **poor},
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == 2 and done.stderr.count(b"\n") == 1
-        assert b"[/x]: expected" in done.stderr
+    done = subprocess.run(
+        [sys.executable, "-c", CALLS, searched, searched / "Gewässer[/x]"],
+        env={**os.environ, **poor},
+        capture_output=True,
+        check=True,
+    )
+    trials, report, wrong = done.stdout.split(b"ENDED ")[:3]
+    assert b"[red]" in trials and b"complete" in trials
+    assert report.startswith(b"0") and b"report.html" in report
+    assert wrong.startswith(b"0") and done.stdout.endswith(b"ENDED 2\n")
+    assert done.stderr.count(b"\n") == 1 and b"[/x]: expected" in done.stderr
     page = (searched / "report.html").read_text(encoding="utf-8")
     assert "Gewässer" in page and "a[0]" in page
 
@@ -122,7 +197,7 @@ def test_messages_of_trials_are_not_markup(searched):
     from autoai4eo.search.record import open_study, trials_table
 
     trials = trials_table(open_study(searched)).assign(message="a[0] is not [/closed]")
-    shown = printed(fit._trials_view(trials, "[red]"))
+    shown = printed(trials, "[red]", by=fit._print_trials)
     assert "a[0] is not [/closed]" in shown and "[red]" in shown
 
 
@@ -134,7 +209,7 @@ def test_an_error_is_one_line_whatever_is_in_it(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("raised", "status", "line"),
+    ("raised", "status", "told"),
     [
         (SearchError("every trial failed"), 1, "error: every trial failed\n"),
         (
@@ -145,7 +220,7 @@ def test_an_error_is_one_line_whatever_is_in_it(run, tmp_path):
     ],
     ids=["failed", "terminated"],
 )
-def test_what_ends_a_command_is_one_line(run, monkeypatch, raised, status, line):
+def test_what_ends_a_command_is_one_line(run, monkeypatch, raised, status, told):
     def ends(*_, **__):
         if isinstance(raised, Exception):
             raise raised
@@ -157,4 +232,4 @@ def test_what_ends_a_command_is_one_line(run, monkeypatch, raised, status, line)
         result = run("report", "a_run")
     finally:
         signal.signal(signal.SIGTERM, before)
-    assert (result.status, result.err) == (status, line)
+    assert (result.status, result.err) == (status, told)

@@ -1,35 +1,11 @@
-"""What the attacks need: the command line, in this process."""
-
-from __future__ import annotations
-
-import sys
-import warnings
-from typing import NamedTuple
+"""What attacks share: the command line, and a user who named nothing yet."""
 
 import pytest
+from commands import run
 
-from autoai4eo.cli import main
 from autoai4eo.search import named
 
-
-class Result(NamedTuple):
-    """What the shell would see."""
-
-    status: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    def call(*arguments: object) -> Result:
-        monkeypatch.setattr(sys, "argv", ["autoai4eo", *map(str, arguments)])
-        with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
-            main()
-        captured = capfd.readouterr()
-        return Result(end.value.code or 0, captured.out, captured.err)
-
-    return call
+__all__ = ["run"]
 
 
 @pytest.fixture(autouse=True)

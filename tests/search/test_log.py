@@ -9,23 +9,12 @@ import textwrap
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from autoai4eo.search import view
-from autoai4eo.search.log import printable, say
+from autoai4eo.search.log import say
 from autoai4eo.search.objectives import Objective
 
 KAPPA = Objective("val_cohen_kappa", "max")
-
-
-@given(st.text())
-def test_printable_is_one_line_and_loses_nothing(text):
-    line = printable(text)
-    assert len(line.splitlines()) <= 1 and "\x1b" not in line
-    line.encode()
-    if text.isprintable():
-        assert line == text
 
 
 def test_a_line_has_its_time_and_needs_no_unicode(monkeypatch):

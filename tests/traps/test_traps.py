@@ -24,8 +24,9 @@ from autoai4eo.search.graph import Graph
 from autoai4eo.search.strategies import STRATEGIES
 from autoai4eo.search.tuner import Tuner
 
-# workers have tests of their own
+# what is tried does not depend on the process; `test_trap_2` starts a worker
 pytestmark = pytest.mark.usefixtures("in_process")
+
 DATA = small.dataset()
 VALIDATION = small.dataset(seed=1)
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import keras
 
 from autoai4eo.deploy.formats.base import Calibration, Format
+from autoai4eo.text import line
 
 
 class SavedModel(Format):
@@ -41,7 +42,9 @@ class SavedModel(Format):
         write_signature(model, out)
         assets = out / "assets"
         assets.mkdir(exist_ok=True)
-        (assets / "class_names.txt").write_text("\n".join(data["classes"]) + "\n")
+        # a line for each class, whatever is in its name
+        names = "".join(f"{line(name)}\n" for name in data["classes"])
+        (assets / "class_names.txt").write_text(names, "utf-8")
         bands = {spec["name"]: spec["bands"] for spec in data["inputs"]}
         (assets / "bands.json").write_text(json.dumps(bands, indent=2) + "\n")
 

@@ -21,12 +21,13 @@ from optuna.study import StudyDirection
 from threadpoolctl import threadpool_limits
 
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.search.log import EVERY_S, printable
+from autoai4eo.search.log import EVERY_S
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.simulation.summary import Searches
 from autoai4eo.search.simulation.table import Table
 from autoai4eo.search.strategies import STRATEGIES, Setting, strategy
 from autoai4eo.search.suggestions import SuggestedHyperParameters
+from autoai4eo.text import line
 
 #: Proposals of trained networks in a row, after which a random one is trained.
 STUCK = 50
@@ -230,8 +231,8 @@ def _reason(said: IO[bytes]) -> str:
     """The last line that is not one of TensorFlow's on its start."""
     said.seek(0)
     lines = said.read().decode(errors="replace").splitlines()
-    told = [line for line in lines if line.strip() and not _START.match(line)]
-    return printable(told[-1]) if told else "no reason given"
+    told = [text for text in lines if text.strip() and not _START.match(text)]
+    return line(told[-1]) if told else "no reason given"
 
 
 _table: Table

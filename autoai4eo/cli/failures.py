@@ -1,0 +1,103 @@
+"""What the shell is told when a command fails: one line, and an exit status."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tempfile
+import traceback
+from pathlib import Path
+
+import typer
+
+from autoai4eo.errors import SearchError, UserError
+from autoai4eo.search.causes import cause
+
+DONE, FAILED, WRONG = 0, 1, 2
+#: How the error of TensorFlow is called that stands for a MemoryError.
+_NO_MEMORY = ("MemoryError", "ResourceExhaustedError")
+_ADVICE = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room within your quota",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "close other programs, or raise the system's limit of open files",
+}
+
+
+def told(error: BaseException) -> tuple[int, str]:
+    """The exit status and the line for an error.
+
+    What nobody foresaw is an internal error: its traceback is kept in a file, which
+    the line names.
+    """
+    if isinstance(error, UserError):
+        return WRONG, f"error: {error}"
+    if isinstance(error, SearchError):
+        return FAILED, f"error: {error}"
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return FAILED, "interrupted; rerun fit, map or simulate to resume"
+    # Typer brings its own copy of click, whose exceptions have no public name
+    if hasattr(error, "format_message"):
+        return WRONG, f"error: {error.format_message()}"
+    return FAILED, _known(error) or _unknown(error)
+
+
+def _known(error: BaseException) -> str | None:
+    """The line for what the machine, not this package, is to blame for."""
+    if any(kind.__name__ in _NO_MEMORY for kind in type(error).__mro__):
+        return (
+            "error: expected more memory than this machine or its limits (ulimit -v, a "
+            "container's) have; use smaller batches, fewer --workers or fewer samples"
+        )
+    if not isinstance(error, OSError) or error.errno is None:
+        return None
+    if error.filename is None and not _has_folder():
+        return (
+            "error: expected to be in a folder, found that it was deleted; change to "
+            "another (cd)"
+        )
+    if error.filename is None and error.errno not in _ADVICE:
+        return None
+    advice = _ADVICE.get(error.errno, "check that it is there, and the rights to it")
+    what = error.filename or "a file"
+    if isinstance(what, bytes):
+        what = os.fsdecode(what)
+    return f"error: {what}: cannot be read or written ({error.strerror}); {advice}"
+
+
+def _unknown(error: BaseException) -> str:
+    """The line of an internal error, with its kind and where its traceback lies."""
+    kept = _keep("".join(traceback.format_exception(error)))
+    place = f"its traceback is in {kept}" if kept else "its traceback found no room"
+    kinds = (
+        (EOFError, "; a file may be cut off: make or fetch it again"),
+        (RecursionError, "; something in a file may be nested without an end"),
+        (UnicodeError, "; a name or a file may not be UTF-8"),
+    )
+    hint = next((hint for kind, hint in kinds if isinstance(error, kind)), "")
+    return f"internal error: {cause(error)}{hint}; {place}"
+
+
+def _keep(content: str) -> Path | None:
+    """Writes a file that only this user reads, under a name that nobody guesses."""
+    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    for folder in (Path(os.path.expanduser(state), "autoai4eo"), None):
+        with contextlib.suppress(OSError):
+            if folder is not None:
+                if not folder.is_absolute():
+                    continue
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            opened, name = tempfile.mkstemp(".txt", "traceback-", folder)
+            with open(opened, "w", encoding="utf-8", errors="backslashreplace") as file:
+                file.write(content)
+            return Path(name)
+    return None
+
+
+def _has_folder() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,174 @@
+"""Odd shells: closed streams, broken pipes, full disks, no home, no folder.
+
+Whatever the shell is like, a command ends with one line or none, and with a status.
+"""
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HELP = "autoai4eo --help"
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """Runs a line of bash, in which ``autoai4eo`` is ours; gives what it ended with."""
+
+    def call(line, environment=None):
+        script = f'autoai4eo() {{ "{sys.executable}" -m autoai4eo "$@"; }}\n{line}'
+        return subprocess.run(
+            ["bash", "-o", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+
+    return call
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_changes_neither_status_nor_the_others(shell, closed):
+    done = shell(f"{HELP} {closed}")
+    assert done.returncode == 0 and done.stderr == b""
+    assert (b"Usage" in done.stdout) == (" >&-" not in f" {closed}")
+    done = shell(f"autoai4eo trials no_such_run {closed}")
+    assert done.returncode == 2 and done.stdout == b""
+    assert done.stderr.count(b"\n") == ("2>&-" not in closed)
+
+
+def test_no_file_of_ours_gets_the_number_of_a_closed_stream(shell, tmp_path):
+    script = (
+        "import os, sys; from autoai4eo.cli.main import _open_streams; "
+        "_open_streams(); mine = os.open('mine', os.O_CREAT | os.O_RDWR); "
+        "os.write(1, b'text'); os.write(2, b'text'); print('text', flush=True); "
+        "sys.exit(mine if all(map(os.get_inheritable, range(3))) else 1)"
+    )
+    done = shell(f'"{sys.executable}" -c "{script}" <&- >&- 2>&-')
+    assert done.returncode > 2
+    assert (tmp_path / "mine").read_bytes() == b""
+
+
+@pytest.mark.parametrize("pipe", ["|", "2>&1 |"])
+def test_a_pipe_that_nobody_reads_is_left_quietly(shell, pipe):
+    # bash's `true` is gone before a word is written
+    done = shell(f"(sleep 0.3; {HELP}) {pipe} true")
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_a_full_disk_behind_standard_output_is_one_line(shell):
+    done = shell(f"{HELP} > /dev/full")
+    assert done.returncode == 1 and done.stderr.count(b"\n") == 1
+    assert b"No space left on device" in done.stderr and b"make room" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"COLUMNS": "1", "TERM": ""},
+        {"COLUMNS": "²", "TERM": "dumb", "FORCE_COLOR": "1"},
+        {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    ],
+    ids=str,
+)
+def test_an_odd_environment_is_no_traceback(shell, setting):
+    done = shell("autoai4eo trials 'Gewässer ×'", environment=setting)
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1
+    assert done.stderr.count(b"error: ") == 1
+
+
+def test_nothing_in_the_environment_and_no_home(shell):
+    nothing = f'env -i "{sys.executable}" -m autoai4eo'
+    path = f"PYTHONPATH={os.environ.get('PYTHONPATH', os.getcwd())}"
+    done = shell(nothing.replace("env -i", f"env -i {path}") + " trials '~/none'")
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1
+
+
+def test_bytes_that_are_no_text_in_an_argument(shell):
+    done = shell("autoai4eo trials $'no\\xffrun\\x1b[31m'")
+    assert done.returncode == 2 and done.stderr.count(b"\n") == 1
+    assert b"no\\udcffrun\\x1b[31m: expected" in done.stderr
+
+
+def test_the_folder_of_the_shell_was_deleted(shell, tmp_path):
+    done = shell("mkdir gone; cd gone; rmdir ../gone; autoai4eo trials run")
+    assert done.returncode in (1, 2) and done.stderr.count(b"\n") == 1
+    assert b"error: " in done.stderr
+
+
+def test_what_nobody_foresaw_is_a_line_and_a_private_file(run, tmp_path, monkeypatch):
+    def breaks(*_):
+        raise TypeError("two\nlines \x1b[31m")
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr("autoai4eo.report.page.write_report", breaks)
+    names = set()
+    for _ in range(2):
+        result = run("report", "a_run")
+        assert result.status == 1 and result.err.count("\n") == 1
+        assert result.err.startswith("internal error: TypeError: two")
+        assert "\x1b" not in result.err
+        names.add(result.err.rsplit(" ", 1)[1].strip())
+    assert len(names) == 2
+    for name in names:
+        status = os.stat(name)
+        assert stat.S_IMODE(status.st_mode) == 0o600
+        assert stat.S_IMODE(os.stat(os.path.dirname(name)).st_mode) == 0o700
+        text = Path(name).read_text("utf-8")
+        assert "Traceback" in text and "in breaks" in text
+
+
+def test_a_traceback_without_a_folder_for_it_is_still_one_line(run, monkeypatch):
+    def breaks(*_):
+        raise TypeError("why")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("autoai4eo.report.page.write_report", breaks)
+    monkeypatch.setattr("autoai4eo.cli.failures.tempfile.mkstemp", full)
+    result = run("report", "a_run")
+    assert (result.status, result.out) == (1, "")
+    assert result.err == (
+        "internal error: TypeError: why; its traceback found no room\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("raised", "line"),
+    [
+        (EOFError("cut"), "internal error: EOFError: cut; a file may be cut off"),
+        (MemoryError(), "error: expected more memory than this machine"),
+        (RecursionError("deep"), "internal error: RecursionError: deep; something"),
+        (
+            UnicodeDecodeError("utf-8", b"\xff", 0, 1, "start"),
+            "internal error: UnicodeDecodeError: ",
+        ),
+        (OSError(errno.ENOSPC, "full"), "error: a file: cannot be read or written (fu"),
+        (
+            PermissionError(errno.EACCES, "denied", b"a\xff\n"),
+            "error: a\\udcff\\n: cannot be read or written (denied); check",
+        ),
+        (OSError("a library's own"), "internal error: OSError: a library's own; "),
+        (BrokenPipeError(errno.EPIPE, "of a worker"), "internal error: BrokenPipeEr"),
+        (KeyboardInterrupt(), "interrupted; rerun"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_kind_has_its_line(run, monkeypatch, tmp_path, raised, line):
+    def breaks(*_):
+        raise raised
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("autoai4eo.report.page.write_report", breaks)
+    result = run("report", "a_run")
+    assert result.status == 1 and result.err.startswith(line)
+    assert result.err.count("\n") == 1 and result.out == ""
