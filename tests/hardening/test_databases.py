@@ -191,7 +191,7 @@ def test_reading_a_killed_search_changes_no_byte(run, tmp_path):
     before = content(folder)
     assert (folder / "study.db-journal").stat().st_size
     result = run("trials", folder, "--json")
-    assert result.status == 0 and '"val_cohen_kappa":0.5' in result.out
+    assert result.status == 0 and '"val_cohen_kappa": 0.5' in result.out
     assert content(folder) == before
 
 
