@@ -12,7 +12,7 @@ import warnings
 
 import typer
 
-from autoai4eo.cli import demo, fit, inspect, map, model, report, simulate
+from autoai4eo.cli import check, demo, fit, inspect, map, model, report, simulate
 from autoai4eo.errors import SearchError, UserError
 from autoai4eo.search.log import printable
 
@@ -29,6 +29,7 @@ app.command("inspect")(inspect.inspect)
 app.command("fit")(fit.fit)
 app.command("trials")(fit.trials)
 app.command("pareto")(fit.pareto)
+app.command("check")(check.check)
 app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)
 app.command("export")(model.export)

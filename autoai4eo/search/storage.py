@@ -34,6 +34,7 @@ from sqlalchemy.exc import (
 
 from autoai4eo.errors import UserError
 from autoai4eo.locks import locked
+from autoai4eo.search.layout import removed
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 60
@@ -291,6 +292,8 @@ class _PatientStorage(RDBStorage):
             except (StorageInternalError, SQLAlchemyError) as error:
                 if self._file is not None and _is_damaged(error):
                     raise damaged(self._file, _reason(error)) from error
+                if self._file is not None and not self._file.exists():
+                    raise removed(self._file.parent) from error
                 if not _is_away(error):
                     raise
                 self._last_away = time.monotonic()

@@ -1,0 +1,152 @@
+"""The files that a search makes in its run's folder: nothing else is ever deleted.
+
+Links are never followed below the folder; the folder itself may be reached by one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_not_input
+
+NETWORK, COST, HISTORY, STATE = "model.keras", "cost.json", "history.csv", "state.npz"
+ERROR, EVENTS = "error.txt", "events.out.tfevents.trial"
+#: What a trial leaves that is read again, and recorded in the study by its digest.
+LEFT = (NETWORK, COST, HISTORY)
+TRIALS, BEST, WORKERS, MAPS = "trials", "best", "workers", "maps"
+EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
+RUN, STUDY, STATISTICS, REPORT = (
+    "run.json",
+    "study.db",
+    "statistics.json",
+    "report.html",
+)
+
+_ASIDE = r"(\.damaged(-\d+)?)?"
+_NAMES = {
+    "": rf"run\.json|statistics\.json|graph|report\.html|study\.db(-journal|-wal|-shm)?"
+    rf"|{TRIALS}|{BEST}|{WORKERS}|{MAPS}",
+    TRIALS: r"\d+",
+    "trial": r"model\.keras|cost\.json|history\.csv|state\.npz|error\.txt"
+    r"|events\.out\.tfevents\.trial",
+    BEST: r"model\.keras|evaluation\.json|mistakes\.npz|test\.json",
+    WORKERS: r"\d+\.log",
+    MAPS: r".+\.png",
+}
+_TEMPORARY = re.compile(r"^\.(writing|old)-[0-9a-f]{16}-")
+
+
+def made(run: Path) -> list[Path]:
+    """What a search made in a folder: files, then the folders they lie in.
+
+    By their names; links are among them, what these lead to is not. In the order in
+    which they can be deleted.
+    """
+    files: list[Path] = []
+    folders: list[Path] = []
+
+    def look(folder: Path, kind: str) -> None:
+        for path in sorted(folder.iterdir()):
+            name = _TEMPORARY.sub("", path.name)
+            if not re.fullmatch(f"({_NAMES[kind]}){_ASIDE}", name):
+                continue
+            inner = "trial" if kind == TRIALS else name.partition(".")[0]
+            if kind in ("", TRIALS) and inner in _NAMES and _is_folder(path):
+                look(path, inner)
+                folders.append(path)
+            elif not _is_folder(path):
+                files.append(path)
+
+    if run.is_dir():
+        look(run, "")
+    # the record first, and in the end what says that it is a run: where a deletion is
+    # broken off, nothing goes on with half of a run, and it can be deleted again
+    last = [path for path in files if path == run / RUN]
+    files.sort(key=lambda path: path != run / STUDY)
+    return [*(path for path in files if path not in last), *folders, *last]
+
+
+def check_no_links(run: Path) -> None:
+    """Whether all that a search made is in its folder, and not behind links.
+
+    Raises:
+        UserError: a link has the name of such a file or folder.
+    """
+    for path in made(run):
+        if path.is_symlink():
+            raise link(path)
+
+
+def link(path: Path) -> UserError:
+    """What is said of a link where a file or folder of a run should be."""
+    kind = "a link" if path.is_symlink() else "something else"
+    return UserError(
+        f"{path}: expected a file or folder of the run's own, found {kind}, which is "
+        "not followed; remove it, or choose another run folder"
+    )
+
+
+def check_no_inputs(run: Path, inputs: Iterable[Path]) -> None:
+    """Whether no input is the run's folder or a file that a search makes in it.
+
+    Raises:
+        UserError: one is, under whatever name.
+    """
+    known = list(inputs)
+    for path in (run, *made(run)):
+        check_not_input(path, known)
+
+
+def clear(run: Path) -> None:
+    """Deletes what a search made; whatever else lies in the folder stays.
+
+    Only for one who holds the folder's lock.
+
+    Raises:
+        UserError: something cannot be deleted, or is a link; nothing was deleted then.
+    """
+    check_no_links(run)
+    kept = (run / STATISTICS,)  # says itself of which data it is
+    old = [path for path in made(run) if path not in kept]
+    for folder in {path.parent for path in old}:
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UserError(
+                f"{folder}: expected a folder of the run that may be written to, found "
+                "one that may not; give yourself the rights, or choose another folder"
+            )
+    for path in old:
+        if not _is_folder(path):
+            path.unlink(missing_ok=True)
+        elif not any(path.iterdir()):
+            path.rmdir()
+
+
+def own_folder(path: Path) -> Path:
+    """A folder of a run, made where it is missing; its parent must be there.
+
+    Raises:
+        UserError: a link or something else has its name.
+    """
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise link(path) from None
+    if path.is_symlink():
+        raise link(path)
+    return path
+
+
+def removed(run: Path) -> UserError:
+    """What is said where a run's folder is gone while a search works in it."""
+    return UserError(
+        f"{run}: expected the folder of this search to stay, found that it was removed "
+        "or renamed meanwhile; begin the search again, or where it is now"
+    )
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
