@@ -1,5 +1,7 @@
 """Layers and callbacks that fail, in a module that workers can import, too."""
 
+import shutil
+
 import keras
 
 
@@ -27,3 +29,14 @@ class BreaksTheFinalist(BreaksALayer):
     def on_epoch_begin(self, epoch, logs=None):
         if self.network.exists():
             super().on_epoch_begin(epoch)
+
+
+class RemovesTheRun(keras.callbacks.Callback):
+    """What somebody else's `rm -r` does during a search."""
+
+    def __init__(self, run):
+        super().__init__()
+        self.run = run
+
+    def on_epoch_end(self, epoch, logs=None):
+        shutil.rmtree(self.run)

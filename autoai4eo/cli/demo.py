@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,7 @@ import typer
 from autoai4eo.cli import fit, map, model, report
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write_into
+from autoai4eo.files import check_can_write_into, in_one_step, written
 
 _SAMPLES = {"training": 1200, "validation": 300, "testing": 300}
 _TRIALS, _EPOCHS, _SEED = 3, 4, 0
@@ -27,13 +26,16 @@ def demo(
     """Generate data, search, evaluate, export, map a scene, write the report."""
     begin = time.monotonic()
     check_can_write_into(out)
-    _clear(out)
+    _check(out)
     with hushed():
         from autoai4eo.data.synthetic import write_scene_like, write_so2sat_like
-    out.mkdir(parents=True)
-    for part, (name, samples) in enumerate(_SAMPLES.items()):
-        write_so2sat_like(out / f"{name}.h5", samples, seed=_SEED + part)
-    write_scene_like(out / "scene.tif", _BLOCKS, seed=_SEED)
+    with written(out):
+        out.mkdir(parents=True, exist_ok=True)
+        for part, (name, samples) in enumerate(_SAMPLES.items()):
+            with in_one_step(out / f"{name}.h5") as temporary:
+                write_so2sat_like(temporary, samples, seed=_SEED + part)
+        with in_one_step(out / "scene.tif") as temporary:
+            write_scene_like(temporary, _BLOCKS, seed=_SEED)
     console.print(
         f"generated {sum(_SAMPLES.values()):,} synthetic patches in So2Sat's layout "
         f"and a scene in {out} (not real data: scores on them say nothing of the world)"
@@ -46,10 +48,15 @@ def demo(
         max_trials=_TRIALS,
         epochs=_EPOCHS,
         seed=_SEED,
+        overwrite=run.exists(),
     )
     model.evaluate(run, out / "testing.h5")
-    model.export(run, exported)
-    map.map(str(run), [out / "scene.tif", out / "map.tif"])
+    model.export(run, exported, overwrite=exported.exists())
+    map.map(
+        str(run),
+        [out / "scene.tif", out / "map.tif"],
+        overwrite=(out / "map.tif").exists(),
+    )
     report.report(run)
     console.print(
         f"data {out}/*.h5 and scene.tif, run {run}, SavedModel {exported}, "
@@ -58,16 +65,15 @@ def demo(
     )
 
 
-def _clear(out: Path) -> None:
-    """Removes what an earlier demo left, and nothing else."""
+def _check(out: Path) -> None:
+    """Whether a folder is empty, or that of an earlier demo, which is made anew."""
     if not out.exists():
         return
     maps = ("scene.tif", "map.tif", "map_confidence.tif")
     ours = {"run", "savedmodel", *maps, *(f"{name}.h5" for name in _SAMPLES)}
-    strange = sorted({path.name for path in out.iterdir()} - ours)
-    if strange:
-        raise UserError(
-            f"{out}: expected no folder or that of an earlier demo, found "
-            f"{strange[0]} in it; choose another folder with --out"
-        )
-    shutil.rmtree(out)
+    for path in sorted(out.iterdir()):
+        if path.name not in ours or path.is_symlink():
+            raise UserError(
+                f"{out}: expected no folder or that of an earlier demo, found "
+                f"{path.name} in it; choose another folder with --out"
+            )

@@ -16,10 +16,10 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import (
     check_can_write,
     check_can_write_into,
+    check_not_input,
     in_one_step,
     is_plain,
     is_planted,
-    write_json,
     written,
 )
 from autoai4eo.search.log import log
@@ -134,7 +134,11 @@ def fit(
         raise UserError("expected --val or --split, got both; leave one out")
     if class_weight not in (None, "balanced"):
         raise UserError(f"--class-weight: expected balanced, got {class_weight!r}")
+    folder = out.expanduser().resolve()  # so that . and .. have a name, too
+    if not folder.name:
+        raise UserError(f"--out: expected a folder for the run, found {out}; name one")
     check_can_write_into(out)
+    check_not_input(folder, filter(None, (train, val)))
     limits = dict(_limit(text) for text in constraint or [])
     shares = _shares(split or "0.8/0.2")
     begin = time.monotonic()
@@ -143,11 +147,13 @@ def fit(
         from autoai4eo.data.opening import open_dataset
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
+        from autoai4eo.search.run_folder import read_evaluation
         from autoai4eo.tasks import ImageClassifier
+        from autoai4eo.tasks.validating import keep_test
     classifier = ImageClassifier(
         inputs=input,
-        directory=out.parent,
-        project_name=out.name,
+        directory=folder.parent,
+        project_name=folder.name,
         objective=objective or DEFAULT,
         constraints=limits,
         tuner=tuner,
@@ -199,12 +205,13 @@ def fit(
     scores = None
     if test is not None:
         tell("holding the finalist against the test part")
+        network = read_evaluation(folder).get("network")
         scores = classifier.evaluate(test)
-        write_json(out / "best" / "test.json", scores)
+        keep_test(folder, network, scores)
     if quiet:
         return
     _print_trials(classifier.trials(), str(out))
-    console.print(finalist_story(out))
+    console.print(finalist_story(folder))
     if scores is not None and test is not None:
         print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
     console.print(

@@ -15,7 +15,17 @@ from typing import TextIO
 
 import typer
 
-from autoai4eo.cli import demo, failures, fit, inspect, map, model, report, simulate
+from autoai4eo.cli import (
+    check,
+    demo,
+    failures,
+    fit,
+    inspect,
+    map,
+    model,
+    report,
+    simulate,
+)
 from autoai4eo.search import named
 from autoai4eo.text import line
 
@@ -30,6 +40,7 @@ app.command("inspect")(inspect.inspect)
 app.command("fit")(fit.fit)
 app.command("trials")(fit.trials)
 app.command("pareto")(fit.pareto)
+app.command("check")(check.check)
 app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)
 app.command("export")(model.export)

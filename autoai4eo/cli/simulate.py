@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import as_csv, console, hushed, print_table
-from autoai4eo.files import check_can_write_into, in_one_step, written
+from autoai4eo.files import check_can_write_into, check_not_input, in_one_step, written
 
 
 def simulate(
@@ -77,6 +77,8 @@ def simulate(
         "log": None if log is None else _names([log]),
     }
     check_can_write_into(out)
+    for name in kept.WRITTEN:
+        check_not_input(out / name, [recorded])
     networks = simulation.read_table(recorded, **columns)
     asked = simulation.check_strategies(
         _names([strategies]) if strategies else None, networks.objectives

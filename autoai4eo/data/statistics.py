@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step
+from autoai4eo.files import write_json, written
 
 SAMPLED_PIXELS = 2**18
 BLOCK_BYTES = 16 * 2**20
@@ -213,46 +214,48 @@ def _spread(total: int, wanted: int) -> np.ndarray:
 
 
 def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]:
-    """Statistics of the dataset, from ``path`` if they are there, else put there.
+    """Statistics of the dataset, from a file that `keep_statistics` wrote if it can be.
 
-    The file is JSON and is replaced as a whole. One that belongs to other data, or
-    cannot be read, is written anew.
+    Nothing is written. A file that belongs to other data, or cannot be read, is left
+    out.
 
     Raises:
-        UserError: see `statistics`; or the folder cannot be written.
+        UserError: see `statistics`.
     """
-    fingerprint = dataset.fingerprint()
     found = _load(path)
     if found and (found.get("fingerprint"), found.get("format")) == (
-        fingerprint,
+        dataset.fingerprint(),
         FORMAT,
     ):
         return {
             name: BandStatistics(**{k: np.array(v, float) for k, v in values.items()})
             for name, values in found["inputs"].items()
         }
-    result = statistics(dataset)
+    return statistics(dataset)
+
+
+def keep_statistics(
+    dataset: Dataset, known: Mapping[str, BandStatistics], path: Path
+) -> None:
+    """Writes the statistics of a dataset as JSON, in one step.
+
+    Raises:
+        UserError: the folder cannot be written.
+    """
     content = {
         "format": FORMAT,
-        "fingerprint": fingerprint,
+        "fingerprint": dataset.fingerprint(),
         "inputs": {
             name: {
                 # JSON has no NaN
                 k: [None if np.isnan(x) else float(x) for x in v]
                 for k, v in asdict(values).items()
             }
-            for name, values in result.items()
+            for name, values in known.items()
         },
     }
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with in_one_step(path) as partial:
-            partial.write_text(json.dumps(content, indent=1))
-    except OSError as cause:
-        raise UserError(
-            f"{path}: cannot be written ({cause.strerror}); choose another folder"
-        ) from cause
-    return result
+    with written(path):
+        write_json(path, content)
 
 
 def _load(path: Path) -> dict[str, Any] | None:

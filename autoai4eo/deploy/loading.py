@@ -9,8 +9,9 @@ from pathlib import Path
 import keras
 
 from autoai4eo.errors import UserError
+from autoai4eo.search.belonging import file_of, finalist_file
 from autoai4eo.search.layout import check_no_links
-from autoai4eo.search.record import best_trial, open_study
+from autoai4eo.search.record import best_trial, open_study, trials_of
 from autoai4eo.search.run_folder import read_run
 
 #: What Keras raises for a file that is damaged or of another version of its layers.
@@ -86,7 +87,7 @@ def network_file(run: Path, trial: int | None = None) -> Path:
                 "`autoai4eo fit` with the same folder goes on with it, or choose "
                 "--trial"
             )
-        return path
+        return finalist_file(run)
     path = run / "trials" / str(trial) / "model.keras"
     if not path.is_file():
         kept = sorted(int(p.parent.name) for p in run.glob("trials/*/model.keras"))
@@ -95,4 +96,10 @@ def network_file(run: Path, trial: int | None = None) -> Path:
             f"{', '.join(map(str, kept)) or 'none'}; `autoai4eo trials {run}` lists "
             "them"
         )
-    return path
+    for found in trials_of(open_study(run)):
+        if found.number == trial:
+            return file_of(run, found, path.name)
+    raise UserError(
+        f"{path}: expected a trial of this run, found that of another; `autoai4eo "
+        f"trials {run}` lists them"
+    )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.report import network, pictures
 from autoai4eo.report.charts import short
@@ -20,7 +23,12 @@ from autoai4eo.report.trials import (
     facts,
     named,
 )
+from autoai4eo.search.belonging import finalist_file
+from autoai4eo.search.layout import link
 from autoai4eo.search.objectives import LABELS, figure
+from autoai4eo.search.run_folder import read_mistakes
+
+_PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 _STATUS = ("complete", "running", "pruned", "infeasible", "failed", "broken off")
 _COLUMNS = (
@@ -57,6 +65,8 @@ def write_report(path: str | Path) -> Path:
     check_can_write_into(folder)
     run = read(folder)
     page = render("run.html", **_content(run))
+    for note in run.notes:
+        warnings.warn(f"{note.rpartition('; ')[0]}; left out", stacklevel=2)
     out = run.path / "report.html"
     with written(out), in_one_step(out) as temporary:
         # a path that is not UTF-8 has halves of characters
@@ -66,8 +76,8 @@ def write_report(path: str | Path) -> Path:
 
 def _content(run: Run) -> dict[str, Any]:
     metric, costs = axes_of(run)
-    best = run.path / "best"
-    mistakes = pictures.mistakes(best / "mistakes.npz", run.classes)
+    mistakes: list[dict[str, Any]] = run.part(lambda: _mistakes(run), [])
+    drawn: list[dict[str, Any]] = run.part(lambda: _network(run.path), [])
     monitors = dict.fromkeys([metric, "val_loss"])
     curves = [curve_chart(run, name) for name in monitors]
     known = {name for trial in run.trials for name in trial.figures}
@@ -100,10 +110,11 @@ def _content(run: Run) -> dict[str, Any]:
         "mistakes": mistakes,
         "views": _views(run, mistakes),
         "maps": [
-            (p.stem, pictures.data_url(p.read_bytes()))
+            (p.stem, url)
             for p in sorted((run.path / "maps").glob("*.png"))
+            if (url := run.part(partial(_map, p), ""))
         ],
-        "network": _network(best / "model.keras"),
+        "network": drawn,
         "asked": _asked(run),
         "told": {
             t.number: {
@@ -233,8 +244,33 @@ def _confusion(classes: list[str], matrix: list[list[int]]) -> list[dict[str, An
     return rows
 
 
-def _network(path: Path) -> list[dict[str, Any]]:
-    layers = network.read_layers(path) if path.is_file() else []
+def _mistakes(run: Run) -> list[dict[str, Any]]:
+    path = run.path / "best" / "mistakes.npz"
+    try:
+        return pictures.mistakes(read_mistakes(run.path), run.classes)
+    except (IndexError, TypeError) as error:
+        raise UserError(
+            f"{path}: expected mistakes among this run's classes, found others "
+            f"({error}); remove it"
+        ) from None
+
+
+def _map(path: Path) -> str:
+    """A picture of a map that lies in the run, and not behind a link."""
+    if path.is_symlink() or path.parent.is_symlink():
+        raise link(path)
+    content = path.read_bytes()
+    if not content.startswith(_PNG) or not content.endswith(_PNG_ENDS):
+        raise UserError(
+            f"{path}: expected a PNG, found a damaged file; map the scene again"
+        )
+    return pictures.data_url(content)
+
+
+def _network(run: Path) -> list[dict[str, Any]]:
+    if not (run / "best" / "model.keras").is_file():
+        return []
+    layers = network.read_layers(finalist_file(run))
     if not layers:
         return []
     rows = network.blocks_of(layers)

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 import base64
 import io
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from autoai4eo.files import read_npz
 
-_CURE = "restore it from a copy, or remove it: the page is written without it"
-
-
-def mistakes(path: Path, classes: list[str]) -> list[dict[str, Any]]:
-    """The patches of ``RUN/best/mistakes.npz``; none where it is not there.
+def mistakes(
+    kept: Mapping[str, np.ndarray], classes: list[str]
+) -> list[dict[str, Any]]:
+    """The patches of ``RUN/best/mistakes.npz``, as `read_mistakes` gives them.
 
     Args:
-        path: of the file.
+        kept: the arrays; there may be none.
         classes: their names.
-
-    Raises:
-        UserError: it is damaged.
     """
-    if not path.is_file():
+    if not kept:
         return []
-    kept = read_npz(path, _CURE, ("truth", "prediction", "confidence"))
     images = {
         name.removeprefix("image_"): values
         for name, values in kept.items()

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import read_csv, read_json
-from autoai4eo.search import front
-from autoai4eo.search.layout import check_no_links
+from autoai4eo.search import front, history
+from autoai4eo.search.belonging import FILES, file_of, trained_finalist
+from autoai4eo.search.layout import HISTORY, TRIALS, check_no_links
 from autoai4eo.search.objectives import Objective, parse_objectives
-from autoai4eo.search.record import objectives_of, open_study, trials_table
+from autoai4eo.search.record import (
+    objectives_of,
+    open_study,
+    trials_of,
+    trials_table,
+)
 from autoai4eo.search.run_folder import (
     at_work,
     read_evaluation,
     read_run,
-    trained_finalist,
+    read_test,
 )
 from autoai4eo.search.two_figures import two_figures
 
-_CURE = "restore it from a copy, or remove it: the page is written without it"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,7 @@ class Run:
         objectives: in order.
         trials: oldest first; there may be none.
         evaluation, test: the content of these files in ``RUN/best``, {} without.
+        notes: what is damaged, a line each; it is left out.
     """
 
     path: Path
@@ -62,6 +72,11 @@ class Run:
     trials: list[Trial]
     evaluation: dict[str, Any]
     test: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+
+    def part(self, read: Callable[[], T], nothing: T) -> T:
+        """What is read, or nothing and a note where it is damaged."""
+        return _part(self.notes, read, nothing)
 
     @property
     def limits(self) -> dict[str, float]:
@@ -105,7 +120,7 @@ def read(path: Path, curves: bool = True) -> Run:
         curves: whether the trials' histories are read, too.
 
     Raises:
-        UserError: it holds no run, or a file of it is damaged.
+        UserError: it holds no run, or run.json or the record of the search is damaged.
     """
     check_no_links(path)
     asked = read_run(path)
@@ -121,13 +136,17 @@ def read(path: Path, curves: bool = True) -> Run:
     names = list(table.columns)
     after = names.index("message") + 1
     working = at_work(path)
+    notes: list[str] = []
+    kept = {t.number: t for t in trials_of(study)}
     trials = []
     for row in table.to_dict("records"):
         number, status = int(row["trial"]), row["status"]
         if status == "running" and working is False:
             status = "broken off"
         figures = {n: row[n] for n in names[2 : after - 1] if _is_number(row[n])}
-        history = path / "trials" / str(number) / "history.csv"
+        curve: list[dict[str, float]] = []
+        if curves:
+            curve = _part(notes, partial(_curve, path, kept[number]), [])
         trials.append(
             Trial(
                 number,
@@ -135,20 +154,20 @@ def read(path: Path, curves: bool = True) -> Run:
                 row["message"] or "",
                 figures,
                 {n: row[n] for n in names[after:] if not _is_nothing(row[n])},
-                _curve(history) if curves else [],
+                curve,
                 number in best,
                 number == chosen,
             )
         )
-    test = path / "best" / "test.json"
     return Run(
         path,
         _state(path, working, trials),
         asked,
         objectives_of(study),
         trials,
-        read_evaluation(path),
-        read_json(test, _CURE) if test.is_file() else {},
+        _part(notes, lambda: read_evaluation(path), {}),
+        _part(notes, lambda: read_test(path), {}),
+        list(dict.fromkeys(notes)),
     )
 
 
@@ -172,18 +191,19 @@ def _objective(name: str) -> Objective:
         return Objective(name, "max")
 
 
-def _curve(path: Path) -> list[dict[str, float]]:
-    """A history, without a last line that is just being written."""
-    if not path.is_file():
-        return []
-    rows = [row for row in read_csv(path, _CURE) if "" not in row.values()]
+def _curve(path: Path, trial: FrozenTrial) -> list[dict[str, float]]:
+    if HISTORY in trial.user_attrs.get(FILES, {}):
+        file_of(path, trial, HISTORY)
+    folder = path / TRIALS / str(trial.number)
+    return history.read(folder / HISTORY, trial.number)
+
+
+def _part(notes: list[str], read: Callable[[], T], nothing: T) -> T:
     try:
-        return [{name: float(value) for name, value in row.items()} for row in rows]
-    except ValueError as error:
-        raise UserError(
-            f"{path}: expected a number in each cell, found that it is damaged "
-            f"({error}); {_CURE}"
-        ) from None
+        return read()
+    except UserError as error:
+        notes.append(str(error))
+        return nothing
 
 
 def _is_number(value: Any) -> bool:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import math
 import time
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -14,8 +12,6 @@ import numpy as np
 from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.quiet import Quiet
-
-HISTORY = "history.csv"
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -94,42 +90,6 @@ class BestEpoch(keras.callbacks.Callback):
         if self.weights:
             self.model.set_weights(self.weights)
             save_model(self.model, self._path)
-
-
-class History(keras.callbacks.Callback):
-    """Appends every epoch to a CSV file: epoch (from 1), seconds, figures."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self._path = path
-        self._start = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Writes the line."""
-        row: dict[str, Any] = {
-            "epoch": epoch + 1,
-            "seconds": round(time.monotonic() - self._start, 3),
-            **(logs or {}),
-        }
-        new = not self._path.exists()
-        with self._path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, row)
-            if new:
-                writer.writeheader()
-            writer.writerow(row)
-
-
-def go_on(before: Path, path: Path, epochs: int) -> None:
-    """Takes over the first lines of the history of a training that was broken off.
-
-    Args:
-        before: its file; it need not be there.
-        path: of the file that is gone on with.
-        epochs: how many are taken over.
-    """
-    if epochs and before.is_file():
-        lines = before.read_text().splitlines(keepends=True)
-        path.write_text("".join(lines[: epochs + 1]))
 
 
 class Deadline(keras.callbacks.Callback):

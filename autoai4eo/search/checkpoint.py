@@ -3,43 +3,55 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
+from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, read_npz
 from autoai4eo.search.callbacks import BestEpoch
+from autoai4eo.search.history import History
+from autoai4eo.search.layout import STATE
 
-FILE = "state.npz"
-_CURE = "remove it: the training then begins anew"
+FILE = STATE
+_CURE = "the training begins anew"
 
 
 class Checkpoint(keras.callbacks.Callback):
     """Writes the state of a training after every epoch, in one step.
 
-    Weights, optimiser, random generators of layers, and the best epoch so far; plain
-    arrays, since Keras takes seconds to write a file of its own. The file goes when
-    the training ends.
+    Weights, optimiser, random generators of layers, the best epoch so far and the
+    history; plain arrays, since Keras takes seconds to write a file of its own. The
+    file goes when the training ends.
 
     Args:
         path: of the file.
         best: the callback that keeps the best epoch; it comes first in the list.
+        history: the callback that keeps the learning curve; it comes before, too.
+        of: what is trained: whatever tells this training from every other one.
     """
 
-    def __init__(self, path: Path, best: BestEpoch) -> None:
+    def __init__(
+        self, path: Path, best: BestEpoch, history: History, of: Mapping[str, Any]
+    ) -> None:
         super().__init__()
         self._path = path
         self._best = best
+        self._history = history
+        self._of = dict(of)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes the file."""
         story = {
+            "of": self._of,
             "epochs": epoch + 1,
             "best_epoch": self._best.epoch,
             "logs": self._best.logs,
             "curve": self._best.curve,
+            "history": self._history.rows,
         }
         with in_one_step(self._path) as temporary:
             np.savez(
@@ -55,35 +67,90 @@ class Checkpoint(keras.callbacks.Callback):
 
 
 def epochs(path: Path) -> int:
-    """How many epochs were finished when the file was written; 0 without a file."""
-    if not path.is_file():
+    """How many epochs were finished when the file was written.
+
+    0 without a file, and of a damaged one, from which no training goes on.
+    """
+    try:
+        return int(_read(path)[0]["epochs"]) if path.is_file() else 0
+    except UserError:
         return 0
-    return int(json.loads(str(read_npz(path, _CURE, ("story",))["story"]))["epochs"])
 
 
-def restore(path: Path, model: keras.Model, best: BestEpoch) -> int:
+def check(path: Path, of: Mapping[str, Any]) -> None:
+    """Whether a file is whole and of this training.
+
+    Args:
+        path: of a file that `Checkpoint` wrote.
+        of: what is trained; what is not told here is not looked at.
+
+    Raises:
+        UserError: it is damaged, or of another training.
+    """
+    story, _ = _read(path)
+    known = story.get("of", of)  # earlier versions did not say it
+    for name, value in of.items():
+        if known.get(name) != value:
+            raise _damaged(path, f"it is that of {name} {known.get(name)}")
+
+
+def restore(
+    path: Path,
+    model: keras.Model,
+    best: BestEpoch,
+    history: History,
+    of: Mapping[str, Any],
+) -> int:
     """Gives a compiled network, as it was built, the state in a file.
 
     Args:
         path: of a file that `Checkpoint` wrote; it need not be there.
         model: the same network.
         best: gets the best epoch so far.
+        history: gets the learning curve so far.
+        of: what is trained.
 
     Returns:
         How many epochs are finished; 0 where there is no file.
+
+    Raises:
+        UserError: the file is damaged, or of another training; nothing is restored.
     """
     if not path.is_file():
         return 0
+    check(path, of)
+    story, kept = _read(path)
     model.optimizer.build(model.trainable_variables)
-    kept = read_npz(path, _CURE, ("story",))
-    story = json.loads(str(kept["story"]))
-    for i, variable in enumerate(_variables(model)):
-        variable.assign(kept[f"state_{i}"])
+    variables = _variables(model)
+    states = [kept.get(f"state_{i}") for i in range(len(variables))]
+    for variable, state in zip(variables, states, strict=True):
+        if state is None or tuple(state.shape) != tuple(variable.shape):
+            raise _damaged(path, "it is that of another network")
+    for variable, state in zip(variables, states, strict=True):
+        variable.assign(state)
     names = [name for name in kept if name.startswith("best_")]
     weights = [kept[f"best_{i}"] for i in range(len(names))]
     finished = int(story["epochs"])
     best.go_on(story["logs"], story["best_epoch"], weights, finished, story["curve"])
+    history.rows = story.get("history", [])
     return finished
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    kept = read_npz(path, _CURE, ("story",))
+    try:
+        story = json.loads(str(kept["story"]))
+        int(story["epochs"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, str(error)) from None
+    return story, kept
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path}: expected the state of this training, found a damaged file "
+        f"({reason}); {_CURE}"
+    )
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,10 +19,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from autoai4eo.files import in_one_step
-from autoai4eo.search.callbacks import HISTORY
+from autoai4eo.search import history
+from autoai4eo.search.layout import EVENTS, HISTORY
 from autoai4eo.search.objectives import COSTS
-
-NAME = "events.out.tfevents.trial"
 
 
 def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
@@ -53,7 +51,7 @@ def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
     )
     costs = {n: kept["cost"].get(n) for n in COSTS} if "cost" in kept else {}
     figures = {**kept.get("metrics", {}), **costs}
-    with in_one_step(folder / NAME) as temporary, temporary.open("wb") as file:
+    with in_one_step(folder / EVENTS) as temporary, temporary.open("wb") as file:
         records = RecordWriter(file)
 
         def add(summary: Summary, step: int = 0) -> None:
@@ -62,8 +60,10 @@ def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
 
         records.write(Event(file_version="brain.Event:2").SerializeToString())
         add(start)
-        for epoch, logs in _history(folder / HISTORY):
-            add(_scalars({f"epoch/{n}": v for n, v in logs.items()}), epoch)
+        for row in history.read(folder / HISTORY, trial.number):
+            told = {n: v for n, v in row.items() if n not in ("epoch", "seconds")}
+            curve = {f"epoch/{n}": v for n, v in told.items()}
+            add(_scalars(curve), int(row["epoch"]))
         add(_scalars(figures))
         add(
             Summary(
@@ -86,16 +86,3 @@ def _scalars(figures: Mapping[str, Any]) -> Summary:
             if value is not None
         ]
     )
-
-
-def _history(path: Path) -> list[tuple[int, dict[str, float]]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return [
-            (
-                int(row["epoch"]),
-                {n: float(v) for n, v in row.items() if n not in ("epoch", "seconds")},
-            )
-            for row in csv.DictReader(file)
-        ]

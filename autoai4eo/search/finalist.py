@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
 import optuna
 from optuna.trial import FrozenTrial
 
-from autoai4eo.files import write_json
+from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step, write_json
+from autoai4eo.search.belonging import digest, file_of
 from autoai4eo.search.callbacks import BestEpoch, GiveWay
+from autoai4eo.search.layout import (
+    BEST,
+    EVALUATION,
+    MISTAKES,
+    NETWORK,
+    TEST,
+    own_folder,
+)
 from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.quiet import Quiet
 from autoai4eo.search.record import best_trial
+from autoai4eo.search.run_folder import SCHEMA, id_of
 from autoai4eo.search.training import Training
 
 _CHOSEN = "finalist"
@@ -40,13 +52,11 @@ def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
 
 def keep(run: Path, trial: FrozenTrial) -> None:
     """Writes ``RUN/best`` from a trial that was trained in full already."""
-    network = keras.models.load_model(
-        run / "trials" / str(trial.number) / "model.keras"
-    )
-    save_model(network, run / "best" / "model.keras")
-    _tell(
-        run, trial, "training", trial.user_attrs["metrics"], trial.user_attrs["epochs"]
-    )
+    network = keras.models.load_model(file_of(run, trial, NETWORK))
+    with _replaced(run) as path:
+        save_model(network, path)
+    kept = trial.user_attrs
+    _tell(run, trial, "training", kept["metrics"], kept["epochs"])
 
 
 def train(
@@ -62,7 +72,8 @@ def train(
     """Trains a trial's network to its end and writes ``RUN/best``.
 
     Where the training has validation data, from the trial's best epoch on, and the
-    better of both is kept; otherwise anew, on all data.
+    better of both is kept; otherwise anew, on all data, as where the trial's network is
+    lost.
 
     Args:
         run: the folder.
@@ -75,24 +86,30 @@ def train(
         quiet: gives way to those who measure.
     """
     progress.done(f"trial {trial.number} is the finalist; training it to the end")
-    before = keras.models.load_model(run / "trials" / str(trial.number) / "model.keras")
     again = build()
     on_everything = training.validation is None
-    if not on_everything:
+    before: keras.Model | None = None
+    try:
+        before = keras.models.load_model(file_of(run, trial, NETWORK))
+    except UserError as error:
+        progress.done(f"finalist   {error}; trained from its beginning")
+    goes_on = before is not None and not on_everything
+    if before is not None and goes_on:
         again.set_weights(before.get_weights())
-    path = run / "best" / "model.keras"
-    save_model(before, path)
-    at_least = None if on_everything else trial.user_attrs["metrics"]
-    keeper = BestEpoch(path, monitor, at_least=at_least)
-    training.run(
-        again,
-        seed,
-        [
-            keeper,
-            GiveWay(quiet),
-            progress.callback("finalist", training.max_epochs),
-        ],
-    )
+    with _replaced(run) as path:
+        if before is not None:
+            save_model(before, path)
+        at_least = trial.user_attrs["metrics"] if goes_on else None
+        keeper = BestEpoch(path, monitor, at_least=at_least)
+        training.run(
+            again,
+            seed,
+            [
+                keeper,
+                GiveWay(quiet),
+                progress.callback("finalist", training.max_epochs),
+            ],
+        )
     reached = keeper.logs.get(monitor.name)
     figure = "" if reached is None else f"   {monitor.name} {reached:.4f}"
     progress.done(f"finalist   trained{figure}")
@@ -100,12 +117,25 @@ def train(
     _tell(run, trial, on, keeper.logs, keeper.epochs)
 
 
+@contextmanager
+def _replaced(run: Path) -> Iterator[Path]:
+    """Where to write the network; what was said of the one before goes with it."""
+    folder = own_folder(run / BEST)
+    with in_one_step(folder / NETWORK) as path:
+        yield path
+        for name in (EVALUATION, TEST, MISTAKES):
+            (folder / name).unlink(missing_ok=True)
+
+
 def _tell(
     run: Path, trial: FrozenTrial, on: str, metrics: dict[str, float], epochs: int
 ) -> None:
     write_json(
-        run / "best" / "evaluation.json",
+        run / BEST / EVALUATION,
         {
+            "schema": SCHEMA,
+            "run": id_of(run),
+            "network": digest(run / BEST / NETWORK),
             "trial": trial.number,
             "trained_on": on,
             "metrics": metrics,

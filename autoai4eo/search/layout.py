@@ -28,7 +28,7 @@ RUN, STUDY, STATISTICS, REPORT = (
 
 _ASIDE = r"(\.damaged(-\d+)?)?"
 _NAMES = {
-    "": rf"run\.json|statistics\.json|report\.html|study\.db(-journal|-wal|-shm)?"
+    "": rf"run\.json|statistics\.json|graph|report\.html|study\.db(-journal|-wal|-shm)?"
     rf"|{TRIALS}|{BEST}|{WORKERS}|{MAPS}",
     TRIALS: r"\d+",
     "trial": r"model\.keras|cost\.json|history\.csv|state\.npz|error\.txt"
@@ -37,13 +37,14 @@ _NAMES = {
     WORKERS: r"\d+\.log",
     MAPS: r".+\.png",
 }
-_TEMPORARY = re.compile(r"\.(writing|old)-[0-9a-f]{16}-")
+_TEMPORARY = re.compile(r"^\.(writing|old)-[0-9a-f]{16}-")
 
 
 def made(run: Path) -> list[Path]:
     """What a search made in a folder: files, then the folders they lie in.
 
-    By their names; links are among them, what these lead to is not.
+    By their names; links are among them, what these lead to is not. In the order in
+    which they can be deleted.
     """
     files: list[Path] = []
     folders: list[Path] = []
@@ -66,9 +67,11 @@ def made(run: Path) -> list[Path]:
 
     if run.is_dir():
         look(run, "")
-    # in the end what says that it is a run: who is killed meanwhile can begin again
-    files.sort(key=lambda path: (path == run / RUN, path != run / STUDY))
-    return [*files[:-1], *folders, *files[-1:]]
+    # the record first, and in the end what says that it is a run: where a deletion is
+    # broken off, nothing goes on with half of a run, and it can be deleted again
+    last = [path for path in files if path == run / RUN]
+    files.sort(key=lambda path: path != run / STUDY)
+    return [*(path for path in files if path not in last), *folders, *last]
 
 
 def check_no_links(run: Path) -> None:

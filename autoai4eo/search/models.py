@@ -13,8 +13,7 @@ def save_model(model: keras.Model, path: Path) -> None:
     """Writes a network as ``.keras`` without its optimiser, in one step.
 
     Such a file opens where this package was never imported, as long as the network is
-    made of Keras's own layers.
+    made of Keras's own layers. Its folder must be there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with in_one_step(path) as temporary:
         keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,9 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
+from autoai4eo.search.layout import BEST, NETWORK, made
 from autoai4eo.search.objectives import MAP_COST, MEASURED, Objective
-from autoai4eo.search.run_folder import read_run
+from autoai4eo.search.run_folder import id_of, read_run
 from autoai4eo.search.storage import (
     Stale,
     check_sqlite,
@@ -83,9 +87,10 @@ def open_study(
                 "`autoai4eo fit … --out` makes one"
             )
         check_sqlite_is_own(path)
-        begun = any((run / "trials").glob("*"))
-        if begun and objectives is not None:
+        if objectives is not None and _holds_networks(run):
             check_sqlite(path)  # SQLite would fill an empty file with empty tables
+        if objectives is not None and path.is_file():
+            _check_whole(path)
     name = STUDY if storage is None else run.resolve().name
     if objectives is None and storage is None:
         database = read_sqlite(path)
@@ -95,7 +100,9 @@ def open_study(
         )
     if objectives is None:
         try:
-            return optuna.load_study(study_name=name, storage=database)
+            study = optuna.load_study(study_name=name, storage=database)
+            _check_run(study, run, shared=storage is not None)
+            return study
         except KeyError:
             if storage is None:
                 raise damaged(path, "it holds no search") from None
@@ -108,6 +115,12 @@ def open_study(
         for o in objectives
     ]
     names = [o.name for o in objectives]
+    new = name not in optuna.get_all_study_names(database)
+    if new and _holds_networks(run):
+        raise UserError(
+            f"{run}: expected the record of the search that left networks there, found "
+            "none; restore it from a copy, or begin the search anew (--overwrite)"
+        )
     study = optuna.create_study(
         study_name=name,
         storage=database,
@@ -146,26 +159,88 @@ def _check_place(run: Path, recorded: object, storage: str | None) -> None:
         )
 
 
-def check_owner(study: optuna.Study, run: Path, owner: str) -> None:
-    """Keeps apart the searches of folders that have the same name.
+def _holds_networks(run: Path) -> bool:
+    """Whether a search left something in a folder that only its record can explain."""
+    networks = [path for path in made(run) if path.name == NETWORK]
+    return any(p.parent.name == BEST or p.parent.name.isdecimal() for p in networks)
+
+
+def _check_whole(path: Path) -> None:
+    """Has SQLite look through its file, which otherwise fails only where it is read.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        with closing(sqlite3.connect(path, timeout=60)) as database:
+            (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        return  # locked, or not to be opened: opening it in earnest tells why
+    except sqlite3.DatabaseError as error:
+        found = str(error)
+    if found != "ok":
+        raise damaged(path, " ".join(found.split()))
+
+
+def _check_run(study: optuna.Study, run: Path, shared: bool) -> None:
+    """Whether a study is that of its folder, as far as both say it."""
+    known, mark = study.user_attrs.get("run"), id_of(run)
+    if None not in (known, mark) and known != mark:
+        raise _foreign(study, run, shared)
+
+
+def mark_of(
+    study: optuna.Study, run: Path, shared: bool, begun_with: Mapping[str, Any]
+) -> str:
+    """Keeps a folder's search apart from every other one.
 
     Args:
         study: of the folder's name in a database.
         run: the folder.
-        owner: the folder's own mark.
+        shared: whether other folders have studies in this database, too.
+        begun_with: what a search does not go on without: its data.
+
+    Returns:
+        The mark of the folder, for run.json and then for `claim`.
 
     Raises:
-        UserError: the study is that of another folder.
+        UserError: the study is that of another folder, or of other data.
     """
     known = study.user_attrs.get("run")
-    if known is None:
-        study.set_user_attr("run", owner)
-    elif known != owner:
+    mark = id_of(run) or (None if shared else known) or uuid.uuid4().hex
+    if known not in (None, mark):
+        raise _foreign(study, run, shared)
+    before = study.user_attrs.get("begun_with")
+    if before is None and id_of(run) is None and trials_of(study):
         raise UserError(
+            f"{run}: expected run.json, which says what data this search is of, found "
+            "none; restore it from a copy, or begin anew (--overwrite)"
+        )
+    if before not in (None, dict(begun_with)):
+        raise UserError(
+            f"{run}: expected the data and the map step that this search was begun "
+            "with, found others; choose another folder, or overwrite this one"
+        )
+    return mark
+
+
+def claim(study: optuna.Study, mark: str, begun_with: Mapping[str, Any]) -> None:
+    """Writes into a study whose it is and what it is of, see `mark_of`."""
+    study.set_user_attr("run", mark)
+    study.set_user_attr("begun_with", dict(begun_with))
+
+
+def _foreign(study: optuna.Study, run: Path, shared: bool) -> UserError:
+    if shared:
+        return UserError(
             f"storage: expected the study {study.study_name} to be that of {run}, "
             "found another folder's; machines that work together share the folder "
             "itself; else choose another name for it"
         )
+    return UserError(
+        f"{run}: expected the record (study.db) of the run that run.json is of, "
+        "found that of another run; restore the one or the other from a copy"
+    )
 
 
 def check_device(study: optuna.Study, run: Path, device: str) -> None:
@@ -184,7 +259,7 @@ def check_device(study: optuna.Study, run: Path, device: str) -> None:
         )
 
 
-def forget(run: Path, storage: str, owner: str) -> None:
+def forget(run: Path, storage: str) -> None:
     """Deletes a run's study from a database that others use, too.
 
     Raises:
@@ -195,7 +270,7 @@ def forget(run: Path, storage: str, owner: str) -> None:
     if name not in optuna.get_all_study_names(database):
         return
     study = optuna.load_study(study_name=name, storage=database)
-    check_owner(study, run, owner)
+    _check_run(study, run, shared=True)
     if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         raise UserError(
             f"{run}: expected a search that nobody works on to overwrite, found "

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autoai4eo import locks
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
-from autoai4eo.files import read_json, write_json
+from autoai4eo.files import read_json, read_npz, write_json
 
 LOCK = ".lock"
+#: Of what run.json, evaluation.json and test.json say, and how.
+SCHEMA = 1
+_RUN_NEEDS = ("arguments", "data", "versions", "device")
+_RUN_CURE = (
+    "restore it from a copy; `autoai4eo fit` with the same arguments and data makes it "
+    "again"
+)
 _PACKAGES = ("autoai4eo", "autokeras", "keras", "keras-tuner", "optuna", "numpy")
 
 
@@ -52,24 +60,62 @@ def read_run(run: Path) -> dict[str, Any]:
             f"{run}: expected a run folder with run.json in it, found none; "
             "`autoai4eo fit … --out` makes one"
         )
-    cure = "restore it from a copy; without it the folder is no run"
-    return read_json(path, cure, ("arguments", "data", "versions", "device"))
+    known = read_json(path, _RUN_CURE, _RUN_NEEDS)
+    if known.get("schema", SCHEMA) > SCHEMA:
+        raise UserError(
+            f"{path}: expected a run of this version of autoai4eo or an earlier one, "
+            "found one of a later version; `pip install -U autoai4eo`"
+        )
+    return known
+
+
+def damage(run: Path) -> UserError | None:
+    """What is wrong with ``RUN/run.json``, if it is there and cannot be read."""
+    if os.path.lexists(run / "run.json"):
+        try:
+            read_json(run / "run.json", _RUN_CURE, _RUN_NEEDS)
+        except UserError as error:
+            return error
+    return None
 
 
 def read_evaluation(run: Path) -> dict[str, Any]:
     """The content of ``RUN/best/evaluation.json``, {} before there is a finalist.
 
     Raises:
-        UserError: it is damaged.
+        UserError: it is damaged, or that of another run.
     """
     path = run / "best" / "evaluation.json"
     if not path.is_file():
         return {}
     cure = (
-        f"restore it from a copy, or remove the folder {path.parent}: `autoai4eo fit` "
-        "with the same arguments makes it anew"
+        "restore it from a copy, or give `autoai4eo fit` the same arguments: it sets "
+        "it aside and makes it again"
     )
-    return read_json(path, cure, ("trial", "trained_on", "metrics", "epochs"))
+    known = read_json(path, cure, ("trial", "trained_on", "metrics", "epochs"))
+    _check_own(run, path, known, cure)
+    return known
+
+
+def read_test(run: Path) -> dict[str, Any]:
+    """The content of ``RUN/best/test.json``, {} where it is missing.
+
+    Raises:
+        UserError: it is damaged, or of another network than the run's finalist.
+    """
+    path = run / "best" / "test.json"
+    if not path.is_file():
+        return {}
+    cure = "restore it from a copy, or remove it: the page is written without it"
+    known = read_json(path, cure, ("confusion_matrix",))
+    _check_own(run, path, known, cure)
+    network = read_evaluation(run).get("network")
+    if known.get("network", network) != network:
+        raise UserError(
+            f"{path}: expected scores of this run's finalist, found those of another "
+            f"network; {cure}"
+        )
+    return known
 
 
 def read_statistics(run: Path) -> dict[str, Any]:
@@ -86,10 +132,32 @@ def read_statistics(run: Path) -> dict[str, Any]:
     return inputs
 
 
-def trained_finalist(run: Path) -> int | None:
-    """The number of the trial whose network lies in ``RUN/best``, if there is one."""
-    known = read_evaluation(run)
-    return int(known["trial"]) if known else None
+def read_mistakes(run: Path) -> dict[str, np.ndarray]:
+    """The arrays in ``RUN/best/mistakes.npz``; {} where it is missing.
+
+    Raises:
+        UserError: it is damaged, or of another network than the run's finalist.
+    """
+    path = run / "best" / "mistakes.npz"
+    if not path.is_file():
+        return {}
+    cure = "restore it from a copy, or remove it: the page is written without it"
+    kept = read_npz(path, cure, ("truth", "prediction", "confidence"))
+    network = read_evaluation(run).get("network")
+    if str(kept.pop("network", network)) != str(network):
+        raise UserError(
+            f"{path}: expected mistakes of this run's finalist, found those of another "
+            f"network; {cure}"
+        )
+    return kept
+
+
+def _check_own(run: Path, path: Path, known: Mapping[str, Any], cure: str) -> None:
+    own = id_of(run)
+    if own is not None and known.get("run", own) != own:
+        raise UserError(
+            f"{path}: expected a file of this run, found that of another run; {cure}"
+        )
 
 
 def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
@@ -127,11 +195,9 @@ def check_same_map_step(run: Path, map_step: int | None) -> None:
         )
 
 
-def owner_of(run: Path) -> str:
-    """The mark of a run's folder; a new one where it holds no run yet."""
-    path = run / "run.json"
-    known = read_run(run).get("id") if path.is_file() else None
-    return known or uuid.uuid4().hex
+def id_of(run: Path) -> str | None:
+    """The mark of a run's folder; None where it holds no run yet, or an old one."""
+    return read_run(run).get("id") if (run / "run.json").is_file() else None
 
 
 def write_run(
@@ -139,13 +205,14 @@ def write_run(
     arguments: Mapping[str, Any],
     data: Mapping[str, Dataset],
     device: str,
-    owner: str,
+    mark: str,
 ) -> None:
     """Writes ``RUN/run.json``; what a resumed search asks anew replaces the old."""
     write_json(
         run / "run.json",
         {
-            "id": owner,
+            "schema": SCHEMA,
+            "id": mark,
             "arguments": dict(arguments),
             "data": {role: describe(dataset) for role, dataset in data.items()},
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -38,7 +38,7 @@ from sqlalchemy.pool import StaticPool
 from autoai4eo.errors import UserError
 from autoai4eo.locks import locked
 from autoai4eo.search import named
-from autoai4eo.search.layout import link
+from autoai4eo.search.layout import link, removed
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 60
@@ -227,7 +227,8 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
     # a search was killed while it wrote: that is undone in a copy
     with tempfile.TemporaryDirectory() as folder:
         for name in (path.name, f"{path.name}-journal"):
-            shutil.copyfile(path.with_name(name), Path(folder, name))
+            with contextlib.suppress(FileNotFoundError):  # undone there meanwhile
+                shutil.copyfile(path.with_name(name), Path(folder, name))
         with contextlib.closing(sqlite3.connect(Path(folder, path.name))) as file:
             file.backup(memory)
 
@@ -436,6 +437,8 @@ class _PatientStorage(RDBStorage):
             except (StorageInternalError, SQLAlchemyError) as error:
                 if self._file is not None and _is_damaged(error):
                     raise damaged(self._file, _reason(error)) from error
+                if self._file is not None and not self._file.exists():
+                    raise removed(self._file.parent) from error
                 if not _is_away(error):
                     raise
                 self._last_away = time.monotonic()

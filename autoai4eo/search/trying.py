@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import importlib.util
 import os
-import shutil
 import time
 import traceback
 from dataclasses import replace
@@ -20,12 +19,23 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import write_json
-from autoai4eo.search import checkpoint, front, stopping
-from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
+from autoai4eo.files import in_one_step, set_aside, write_json
+from autoai4eo.search import front, stopping
+from autoai4eo.search.belonging import FILES, digests, file_of
+from autoai4eo.search.callbacks import BestEpoch, GiveWay
 from autoai4eo.search.candidates import Values, recipe
 from autoai4eo.search.causes import cause, chain
 from autoai4eo.search.checkpoint import Checkpoint, restore
+from autoai4eo.search.history import History
+from autoai4eo.search.layout import (
+    COST,
+    ERROR,
+    HISTORY,
+    NETWORK,
+    STATE,
+    own_folder,
+    removed,
+)
 from autoai4eo.search.learning_curves import Hopeless, HopelessError
 from autoai4eo.search.memory import is_out_of_memory
 from autoai4eo.search.objectives import COSTS, figure
@@ -77,21 +87,22 @@ class Trying:
             trial.set_user_attr("status", "exhausted")
             raise optuna.TrialPruned
         folder = self._tuner.trial_folder(trial.number)
-        # what an interrupted process left under this number is of no use
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
         begun = time.time()
         try:
+            self._begin(folder)
             values = self._try(trial, frozen, folder)
-            _leave_events(folder, trial, begun, "complete")
+            _leave(folder, trial, begun, "complete")
             return values
         except UpdateFinishedTrialError:
             raise
         except optuna.TrialPruned:
             ended = trial.user_attrs.get("status", "pruned")
-            _leave_events(folder, trial, begun, ended)
+            _leave(folder, trial, begun, ended)
             raise
         except Exception as error:
+            if not self._tuner.run.is_dir():
+                self.fatal = removed(self._tuner.run)
+                raise
             if any(getattr(link, "errno", None) in _FULL for link in chain(error)):
                 self.fatal = UserError(
                     f"{self._tuner.run}: expected room to write, found a full disk "
@@ -100,10 +111,21 @@ class Trying:
                 raise
             message = cause(error)
             trial.set_user_attr("message", message)
-            (folder / "error.txt").write_text(traceback.format_exc(), "utf-8")
-            _leave_events(folder, trial, begun, "failed")
+            with in_one_step(folder / ERROR) as temporary:
+                temporary.write_text(
+                    f"trial {trial.number}\n\n{traceback.format_exc()}", "utf-8"
+                )
+            _leave(folder, trial, begun, "failed")
             self._tell_end(trial, "failed", message)
             raise
+
+    def _begin(self, folder: Path) -> None:
+        """Makes a trial's folder; what is there under its number is another trial's."""
+        own_folder(folder.parent)
+        if os.path.lexists(folder):
+            aside = set_aside(folder)
+            self._progress.done(f"{folder}: of another search; set aside as {aside}")
+        own_folder(folder)
 
     def _is_too_much(self, trial: FrozenTrial) -> bool:
         """Whether other workers took all that was left while this one proposed."""
@@ -135,7 +157,7 @@ class Trying:
         trial.set_user_attr("cost", cost)
         # last: where a killed process left a fingerprint, its cost is there too
         trial.set_user_attr("fingerprint", mark)
-        write_json(folder / "cost.json", cost)
+        write_json(folder / COST, cost)
         if reason:
             trial.set_user_attr("status", "infeasible")
             self._end(trial, reason, "infeasible")
@@ -144,7 +166,7 @@ class Trying:
             self._end(trial, f"the same network as trial {twin}")
         start = time.monotonic()
         try:
-            best = self._train(trial, frozen, model, training, seed, folder)
+            best = self._train(trial, frozen, model, training, seed, mark)
         except Exception as error:
             if not is_out_of_memory(error) or training.batch_size == 1:
                 raise
@@ -157,10 +179,10 @@ class Trying:
             )
             # the epochs that it got through count for nothing then
             (folder / HISTORY).unlink(missing_ok=True)
-            (folder / checkpoint.FILE).unlink(missing_ok=True)
+            (folder / STATE).unlink(missing_ok=True)
             self._tuner.hypermodel.steps = training.steps
             model = self._tuner.build(_as_built(hp), seed)
-            best = self._train(trial, frozen, model, training, seed, folder)
+            best = self._train(trial, frozen, model, training, seed, mark)
         trial.set_user_attr("train_seconds", round(time.monotonic() - start, 3))
         trial.set_user_attr("epochs", best.epochs)
         trial.set_user_attr("best_epoch", best.epoch)
@@ -198,21 +220,28 @@ class Trying:
         model: keras.Model,
         training: Training,
         seed: int,
-        folder: Path,
+        mark: str,
     ) -> BestEpoch:
+        folder = self._tuner.trial_folder(trial.number)
         # Hyperband: how long, and whose weights to go on from
         proposed = frozen.user_attrs.get("proposed", {}).get("values", {})
         epochs = proposed.get("tuner/epochs", training.max_epochs)
         if "tuner/trial_id" in proposed:
             network = self._network_of(proposed["tuner/trial_id"])
             model.set_weights(network.get_weights())
-        best = BestEpoch(folder / "model.keras", self._tuner.monitor)
-        finished = self._restored(frozen, model, best, folder)
+        best = BestEpoch(folder / NETWORK, self._tuner.monitor)
+        history = History(folder / HISTORY, trial.number)
+        of = {
+            "run": self._study.user_attrs.get("run"),
+            "candidate": candidate(self._study, frozen),
+            "fingerprint": mark,
+        }
+        finished = self._restored(frozen, model, best, history, of)
         trial.set_user_attr("resumed", finished)
         callbacks = [
             best,
-            History(folder / HISTORY),
-            Checkpoint(folder / checkpoint.FILE, best),
+            history,
+            Checkpoint(folder / STATE, best, history, of),
             GiveWay(self._tuner.quiet),
             self._progress.callback(f"trial {trial.number}", epochs),
         ]
@@ -230,24 +259,31 @@ class Trying:
             trial.set_user_attr("stopped", True)
             trial.set_user_attr("epochs", best.epochs)
             trial.set_user_attr("metrics", best.logs)
-            (folder / checkpoint.FILE).unlink(missing_ok=True)
+            (folder / STATE).unlink(missing_ok=True)
             self._end(trial, str(stopped))
         return best
 
     def _restored(
-        self, trial: FrozenTrial, model: keras.Model, best: BestEpoch, folder: Path
+        self,
+        trial: FrozenTrial,
+        model: keras.Model,
+        best: BestEpoch,
+        history: History,
+        of: dict[str, Any],
     ) -> int:
         """Takes over what a trial that was broken off has finished; how many epochs."""
-        state = folder / checkpoint.FILE
         if "retry_of" not in trial.user_attrs:
             return 0
-        before = self._tuner.trial_folder(trial.user_attrs["retry_of"])
-        if (before / checkpoint.FILE).is_file():
-            os.replace(before / checkpoint.FILE, state)
-        finished = restore(state, model, best)
-        if finished:
-            go_on(before / HISTORY, folder / HISTORY, finished)
-        return finished
+        before = self._tuner.trial_folder(trial.user_attrs["retry_of"]) / STATE
+        state = self._tuner.trial_folder(trial.number) / STATE
+        if before.is_file():
+            os.replace(before, state)
+        try:
+            return restore(state, model, best, history, of)
+        except UserError as error:
+            aside = set_aside(state)
+            self._progress.done(f"trial {trial.number}   {error}; set aside as {aside}")
+            return 0
 
     def _hopeless(self, trial: optuna.Trial, best: BestEpoch) -> Hopeless:
         objectives, monitor = self._tuner.objectives, self._tuner.monitor
@@ -284,13 +320,13 @@ class Trying:
         return None
 
     def _network_of(self, oracle_trial: str) -> keras.Model:
-        (number,) = (
-            t.number
+        (found,) = (
+            t
             for t in trials_of(self._study)
             if t.state == TrialState.COMPLETE
             and t.user_attrs.get("proposed", {}).get("id") == oracle_trial
         )
-        return keras.models.load_model(self._tuner.trial_folder(number) / "model.keras")
+        return keras.models.load_model(file_of(self._tuner.run, found, NETWORK))
 
 
 def _figure(name: str, value: float) -> str:
@@ -320,8 +356,9 @@ def tell_front(study: optuna.Study, limits: dict[str, float], to: Progress) -> N
     )
 
 
-def _leave_events(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
-    """What TensorBoard shows of a trial, where it is installed."""
+def _leave(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
+    """Records what a trial left; shows it to TensorBoard where that is installed."""
+    trial.set_user_attr(FILES, digests(folder))
     if importlib.util.find_spec("tensorboard") is not None:
         from autoai4eo.search import event_file
 

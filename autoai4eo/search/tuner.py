@@ -24,6 +24,7 @@ from autoai4eo.cost import fingerprint, profile
 from autoai4eo.cost.device import device_name
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.search import finalist, front, named, stopping, strategies
+from autoai4eo.search.belonging import trained_finalist
 from autoai4eo.search.broken_off import broken_off, queue_again, take_over_stale
 from autoai4eo.search.budget import Budget
 from autoai4eo.search.candidates import Values
@@ -37,7 +38,7 @@ from autoai4eo.search.objectives import (
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.quiet import Quiet
 from autoai4eo.search.record import FULL_OF, check_device, open_study, trials_of
-from autoai4eo.search.run_folder import locked, trained_finalist
+from autoai4eo.search.run_folder import locked
 from autoai4eo.search.seeds import candidate, derived_seed
 from autoai4eo.search.training import Training
 from autoai4eo.search.trying import Trying, tell_front

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import shutil
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from html import escape
 from pathlib import Path
@@ -19,6 +18,7 @@ import pandas as pd
 
 from autoai4eo import deploy
 from autoai4eo.blocks import ImageInput
+from autoai4eo.blocks.catalogue import Weights
 from autoai4eo.cost.device import device_name
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset, InputSpec
@@ -27,15 +27,28 @@ from autoai4eo.data.labels import check_several_classes
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.splits import class_weights, split
-from autoai4eo.data.statistics import BandStatistics, cached_statistics
+from autoai4eo.data.statistics import (
+    BandStatistics,
+    cached_statistics,
+    keep_statistics,
+)
 from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_utf8
+from autoai4eo.files import check_utf8, set_aside, written
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
 from autoai4eo.search import finalist, front, named, workers
 from autoai4eo.search.broken_off import take_over_all
 from autoai4eo.search.graph import Graph
+from autoai4eo.search.layout import (
+    RUN,
+    STATISTICS,
+    check_no_inputs,
+    check_no_links,
+    clear,
+    made,
+    removed,
+)
 from autoai4eo.search.log import log
 from autoai4eo.search.objectives import (
     DEFAULT,
@@ -43,17 +56,24 @@ from autoai4eo.search.objectives import (
     parse_constraints,
     parse_objectives,
 )
-from autoai4eo.search.record import check_owner, forget, open_study, trials_table
+from autoai4eo.search.record import (
+    claim,
+    forget,
+    mark_of,
+    open_study,
+    trials_table,
+)
 from autoai4eo.search.run_folder import (
     alone,
     check_same_data,
     check_same_map_step,
+    damage,
     locked,
-    owner_of,
     read_run,
     read_statistics,
     write_run,
 )
+from autoai4eo.search.soundness import mend
 from autoai4eo.search.storage import open_storage, without_password
 from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
 from autoai4eo.search.strategies import check as check_tuner
@@ -64,7 +84,6 @@ from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa
 from autoai4eo.tasks.validating import validate
 from autoai4eo.text import line
 
-STATISTICS = "statistics.json"
 LOSSES = {
     "crossentropy": keras.losses.CategoricalCrossentropy,
     "focal": keras.losses.CategoricalFocalCrossentropy,
@@ -242,10 +261,11 @@ class AutoModel:
         weights = _class_weight(class_weight, train)
         data = {"training": train, "validation": validation}
         graph = self._graph(train)
-        if not self.overwrite:
-            check_same_data(self.run, data)
-            check_same_map_step(self.run, self.map_step)
         self._check_overwrites_a_run()
+        inputs = [Path(train.path), Path(validation.path), *_weight_files(graph)]
+        check_no_links(self.run)
+        check_no_inputs(self.run, inputs)
+        self._check_same(data)
         if self.storage is not None:
             open_storage(self.storage)  # before anything is written
         tell(
@@ -255,14 +275,23 @@ class AutoModel:
         statistics = cached_statistics(train, self.run / STATISTICS)
         _tell(train, validation, statistics)
         _configure(graph, train, statistics, loss)
-        with ExitStack() as held:
+        with written(self.run):
+            self.run.mkdir(parents=True, exist_ok=True)
+        with _told_if_removed(self.run), ExitStack() as held:
             held.enter_context(
                 alone(self.run)
                 if self.storage is None
                 else locked(self.run, "beginning")
             )
+            # once more: whoever held the lock may have begun a search
+            self._check_overwrites_a_run()
+            check_no_inputs(self.run, inputs)
+            self._check_same(data)
             if self.overwrite:
                 self._clear()
+            elif error := damage(self.run):
+                aside = set_aside(self.run / RUN)
+                tell(f"{error}; set aside as {aside.name}")
             self.tuner = Tuner(
                 graph,
                 objective=self._objective,
@@ -292,10 +321,17 @@ class AutoModel:
                 proxy=self.proxy,
             )
             self.tuner.connect()
-            owner = owner_of(self.run)
-            check_owner(self.tuner.study, self.run, owner)
+            begun_with = {
+                **{role: part.fingerprint() for role, part in data.items()},
+                "map_step": self.map_step,
+            }
+            shared = self.storage is not None
+            mark = mark_of(self.tuner.study, self.run, shared, begun_with)
+            with locked(self.run, "finalist"):
+                mend(self.run, self.tuner.study, tell, shared=shared)
             if self.storage is None:
                 take_over_all(self.tuner.study, self.run)
+            keep_statistics(train, statistics, self.run / STATISTICS)
             write_run(
                 self.run,
                 {
@@ -320,8 +356,9 @@ class AutoModel:
                 },
                 data,
                 device_name(),
-                owner,
+                mark,
             )
+            claim(self.tuner.study, mark, begun_with)
             self._finalist = None
             self._training = training
             if self.storage is not None:
@@ -435,6 +472,7 @@ class AutoModel:
         whole = None
         if refit and training.validation is not None:
             whole = joined(training.train, training.validation)
+        check_no_links(self.run)
         with alone(self.run) if self.storage is None else locked(self.run, "finalist"):
             finalist.set_to(study, trial)
             workers.search(self.tuner, training, whole, verbose=0, task="finalist")
@@ -538,21 +576,40 @@ class AutoModel:
         return Graph(inputs=self.inputs, outputs=self.outputs)
 
     def _check_overwrites_a_run(self) -> None:
-        known = (self.run / "run.json").is_file()
-        if self.overwrite and not known and any(self.run.glob("*")):
+        known = (self.run / RUN).is_file()
+        strange = set(self.run.glob("[!.]*")) - set(made(self.run))
+        if self.overwrite and not known and strange:
             raise UserError(
                 f"{self.run}: expected a run's folder to overwrite, found one without "
                 "run.json; choose another folder, or empty it yourself"
             )
 
+    def _check_same(self, data: Mapping[str, Dataset]) -> None:
+        """Whether a search goes on with what it was begun with."""
+        if not self.overwrite and damage(self.run) is None:
+            check_same_data(self.run, data)
+            check_same_map_step(self.run, self.map_step)
+
     def _clear(self) -> None:
         if self.storage is not None and (self.run / "run.json").is_file():
-            forget(self.run, self.storage, owner_of(self.run))
-        for path in self.run.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path.name != STATISTICS and not path.name.startswith("."):
-                path.unlink()
+            forget(self.run, self.storage)
+        clear(self.run)
+
+
+@contextmanager
+def _told_if_removed(run: Path) -> Iterator[None]:
+    """Tells in one line that a run's folder is gone, whatever went wrong for it."""
+    try:
+        yield
+    except Exception as error:
+        if run.is_dir():
+            raise
+        raise removed(run) from error
+
+
+def _weight_files(graph: Graph) -> list[Path]:
+    sources = [getattr(block, "weights", None) for block in graph.blocks]
+    return [Path(s.file) for s in sources if isinstance(s, Weights) and s.file]
 
 
 def _check_numbers(**numbers: int | None) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +13,14 @@ from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
 from autoai4eo.deploy.calibration import fit_temperature, scaled
+from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, write_json
-from autoai4eo.search.run_folder import read_evaluation
+from autoai4eo.search.layout import BEST, EVALUATION, MISTAKES, TEST, own_folder
+from autoai4eo.search.run_folder import SCHEMA, id_of, locked, read_evaluation
 from autoai4eo.tasks import evaluation
 from autoai4eo.tasks.calibration import expected_calibration_error, reliability
 
-MISTAKES = 12
+_SHOWN = 12
 
 
 def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
@@ -26,24 +31,29 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     same samples after it, and ``evaluated_network``: ``"finalist"``, or ``"trial"``
     where the finalist was trained on the validation data, too; its trial was not.
     ``mistakes.npz`` gets up to twelve patches, of each confusion the one that the
-    network was surest of: ``truth``, ``prediction``, ``confidence``, and by input an
-    ``image_NAME``, uint8 (n, H, W, 3). Nothing is done where it was done before.
+    network was surest of: ``truth``, ``prediction``, ``confidence``, by input an
+    ``image_NAME``, uint8 (n, H, W, 3), and ``network``, the finalist's digest. Nothing
+    is done where it was done before.
 
     Args:
         run: the folder; its finalist is trained.
         validation: what candidates were judged on.
         batch_size: patches at a time.
     """
-    path = run / "best" / "evaluation.json"
+    path, mistakes = run / BEST / EVALUATION, run / BEST / MISTAKES
     kept = read_evaluation(run)
-    if "temperature" in kept:
+    if "temperature" in kept and mistakes.is_file():
         return
     apart = kept["trained_on"] == "training"
-    network = deploy.load_network(run, None if apart else kept["trial"])
+    try:
+        network = deploy.load_network(run, None if apart else kept["trial"])
+    except UserError as error:
+        warnings.warn(f"{error}; the finalist has no scores without it", stacklevel=2)
+        return
     found = evaluation.probabilities(network, validation, batch_size)
     temperature = fit_temperature(validation.labels, found)
     calibrated = reliability(validation.labels, scaled(found, temperature))
-    _keep_mistakes(run / "best" / "mistakes.npz", validation, found)
+    _keep_mistakes(mistakes, validation, found, kept.get("network"))
     write_json(
         path,
         {
@@ -59,24 +69,49 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     )
 
 
-def _keep_mistakes(path: Path, dataset: Dataset, probabilities: np.ndarray) -> None:
+def keep_test(run: Path, network: str | None, scores: Mapping[str, Any]) -> None:
+    """Writes scores of the finalist on test data, ``RUN/best/test.json``.
+
+    Args:
+        run: the folder.
+        network: the digest of the finalist that the scores are of.
+        scores: as `evaluation.evaluate` gives them.
+
+    Raises:
+        UserError: the run has another finalist meanwhile.
+    """
+    with locked(run, "finalist"):
+        if read_evaluation(run).get("network") != network:
+            raise UserError(
+                f"{run}: expected the finalist that was tested, found another one "
+                "since; give the same command again"
+            )
+        about = {"schema": SCHEMA, "run": id_of(run), "network": network}
+        write_json(own_folder(run / BEST) / TEST, {**about, **scores})
+
+
+def _keep_mistakes(
+    path: Path, dataset: Dataset, probabilities: np.ndarray, network: str | None
+) -> None:
     predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
     wrong = np.flatnonzero(predicted != dataset.labels)
     surest = wrong[np.argsort(-confidence[wrong], kind="stable")]
     kinds = np.stack([dataset.labels[surest], predicted[surest]], axis=1)
     _, first = np.unique(kinds, axis=0, return_index=True)
-    chosen = surest[np.sort(first)][:MISTAKES]
+    chosen = surest[np.sort(first)][:_SHOWN]
     pixels = dataset.read(chosen) if len(chosen) else {}
     images = {
         f"image_{spec.name}": pictures(pixels[spec.name], spec)
         for spec in dataset.inputs
         if spec.name in pixels
     }
+    of = {} if network is None else {"network": np.array(network)}
     with in_one_step(path) as temporary:
         np.savez_compressed(
             temporary,
             truth=dataset.labels[chosen],
             prediction=predicted[chosen],
             confidence=confidence[chosen],
+            **of,  # type: ignore[arg-type]
             **images,  # type: ignore[arg-type]
         )

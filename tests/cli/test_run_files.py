@@ -48,21 +48,9 @@ def middle_lost(content):
         ("study.db", cut, "pareto", "restore it from a copy, or begin"),
         ("study.db", lambda _: b"no database", "report", "restore it from a copy"),
         ("study.db", middle_lost, "trials", "restore it from a copy, or begin"),
-        ("best/evaluation.json", bytes, "report", "remove the folder"),
-        ("best/evaluation.json", cut, "export", "remove the folder"),
-        ("best/mistakes.npz", bytes, "report", "it is empty); restore it from a copy"),
-        ("best/mistakes.npz", cut, "report", "or remove it: the page is written"),
-        ("best/test.json", lambda _: b"", "report", "or remove it: the page is"),
-        ("best/model.keras", bytes, "profile", "restore it from a copy"),
-        ("best/model.keras", cut, "profile", "restore it from a copy"),
-        ("best/model.keras", cut, "report", "restore it from a copy"),
-        (
-            "trials/0/history.csv",
-            lambda c: c.replace(b"0.", b"?."),
-            "report",
-            "or remove it",
-        ),
-        ("trials/0/history.csv", lambda _: b"\xff\xfe", "report", "or remove it"),
+        ("best/evaluation.json", cut, "export", "sets it aside and makes it again"),
+        ("best/model.keras", bytes, "profile", "`autoai4eo fit` with the same"),
+        ("best/model.keras", cut, "profile", "`autoai4eo fit` with the same"),
         ("statistics.json", bytes, "export", "remove it: `autoai4eo fit`"),
     ],
 )
@@ -78,6 +66,34 @@ def test_a_damaged_file_is_named_with_its_cure(
     (line,) = result.err.strip().splitlines()
     assert line.startswith(f"error: {path}: expected ") and cure in line
     assert not (tmp_path / "out").exists() and not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "found"),
+    [
+        ("best/evaluation.json", bytes, "it is empty"),
+        ("best/mistakes.npz", bytes, "it is empty"),
+        ("best/mistakes.npz", cut, "no zip archive, or cut off"),
+        ("best/test.json", bytes, "it is empty"),
+        ("best/model.keras", cut, "found another file, or a damaged one"),
+        (
+            "trials/0/history.csv",
+            lambda c: c.replace(b"0.", b"1."),
+            "found another file, or a damaged one",
+        ),
+        ("trials/0/history.csv", lambda _: b"\xff\xfe", "a damaged one"),
+    ],
+)
+def test_the_page_is_written_without_what_is_damaged(run, folder, file, damage, found):
+    path = folder / file
+    before = path.read_bytes() if path.exists() else b""
+    path.write_bytes(b"" if damage is bytes else damage(before))
+    result = run("report", folder)
+    assert result.status == 0, result
+    (line,) = result.err.strip().splitlines()
+    assert line.startswith(f"warning: {path}: expected ") and found in line
+    assert line.endswith("left out")
+    assert f"Left out: {path}" in (folder / "report.html").read_text()
 
 
 def test_a_search_does_not_begin_anew_where_its_record_is_lost(run, folder):

@@ -9,7 +9,11 @@ from hypothesis import strategies as st
 
 from autoai4eo.data import statistics as module
 from autoai4eo.data.opening import open_dataset
-from autoai4eo.data.statistics import cached_statistics, statistics
+from autoai4eo.data.statistics import (
+    cached_statistics,
+    keep_statistics,
+    statistics,
+)
 from autoai4eo.errors import UserError
 
 
@@ -99,6 +103,8 @@ def test_cache_is_used_and_renewed(tmp_path, monkeypatch):
     x = np.random.default_rng(0).random((6, 4, 4, 2))
     path = tmp_path / "run" / "statistics.json"
     first = cached_statistics(open_dataset(x), path)
+    assert not path.parent.exists()  # what is only looked at writes nothing
+    keep_statistics(open_dataset(x), first, path)
     assert [p.name for p in path.parent.iterdir()] == ["statistics.json"]
     with monkeypatch.context() as patch:
         patch.setattr(module, "statistics", lambda d: pytest.fail("measured again"))
@@ -115,7 +121,8 @@ def test_cache_is_used_and_renewed(tmp_path, monkeypatch):
 def test_unwritable_folder(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
-        cached_statistics(open_dataset(np.ones((2, 2, 2, 1))), tmp_path / "file" / "s")
+        data = open_dataset(np.ones((2, 2, 2, 1)))
+        keep_statistics(data, statistics(data), tmp_path / "file" / "s")
 
 
 def test_real_data_are_plausible(shared):

@@ -11,7 +11,7 @@ from autoai4eo.search.broken_off import (
     take_over,
     take_over_all,
 )
-from autoai4eo.search.record import check_device, check_owner, status
+from autoai4eo.search.record import check_device, claim, mark_of, status
 
 
 def begun(study, **attributes):
@@ -104,7 +104,12 @@ def test_latencies_of_several_devices_are_not_compared(study):
 
 
 def test_a_study_belongs_to_one_folder(study, tmp_path):
-    check_owner(study, tmp_path, "mine")
-    check_owner(study, tmp_path, "mine")
+    begun_with = {"training": "abc"}
+    mark = mark_of(study, tmp_path, True, begun_with)
+    claim(study, mark, begun_with)
     with pytest.raises(UserError, match="another folder's"):
-        check_owner(study, tmp_path, "yours")
+        mark_of(study, tmp_path, True, begun_with)
+    # its own study.db alone says whose it is, where run.json is not written yet
+    assert mark_of(study, tmp_path, False, begun_with) == mark
+    with pytest.raises(UserError, match="begun with, found others"):
+        mark_of(study, tmp_path, False, {"training": "of another data set"})

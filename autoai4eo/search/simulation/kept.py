@@ -7,7 +7,7 @@ strategies, goes on from there.
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,21 @@ import numpy as np
 import pandas as pd
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step, write_json
+from autoai4eo.files import in_one_step, read_json, remove_leftovers, write_json
 from autoai4eo.search.simulation.summary import Searches, queries_of
 from autoai4eo.search.simulation.table import Table
 
 MANIFEST, QUERIES = "simulation.json", "queries.csv"
+#: What a simulation writes into its folder.
+WRITTEN = (
+    MANIFEST,
+    QUERIES,
+    "summary.csv",
+    "curves.csv",
+    "differences.csv",
+    "curves.png",
+    "index.html",
+)
 
 
 def begin(out: Path, asked: Mapping[str, Any]) -> None:
@@ -31,15 +41,23 @@ def begin(out: Path, asked: Mapping[str, Any]) -> None:
         asked: by name, whatever changes a search.
 
     Raises:
-        UserError: the folder holds searches of another simulation.
+        UserError: the folder holds searches of another simulation, or files of these
+            names that no simulation made.
     """
     path = out / MANIFEST
+    found = [out / name for name in WRITTEN if os.path.lexists(out / name)]
+    if not found:
+        return write_json(path, dict(asked))
+    if path not in found:
+        raise UserError(
+            f"{out}: expected a folder of a simulation, found {found[0].name} of "
+            "something else in it; choose another --out"
+        )
+    remove_leftovers(out)
+    cure = f"remove it and {out / QUERIES}, or choose another --out"
+    known = read_json(path, cure, ("table",))
     if not (out / QUERIES).exists():
         return write_json(path, dict(asked))
-    try:
-        known = json.loads(path.read_text())
-    except (OSError, ValueError):
-        known = {}
     for name, value in asked.items():
         if known.get(name) != value:
             raise UserError(

@@ -1,0 +1,34 @@
+"""``check``: what of a run is whole, and what is lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.options import Storage
+from autoai4eo.errors import UserError
+
+
+def check(
+    run: Annotated[Path, typer.Argument(help="A run folder; nothing in it changes.")],
+    storage: Storage = None,
+) -> None:
+    """Say what of a run is whole, what is lost, and what fit would do about it.
+
+    Exit status 0: all of it is whole; 2: something is damaged or lost.
+    """
+    with hushed():
+        from autoai4eo.search.soundness import findings, summary
+    found = findings(run)
+    for finding in found:
+        console.print(finding.problem, soft_wrap=True)
+        console.print(f"    fit with the same arguments {finding.remedy}")
+    if found:
+        raise UserError(
+            f"{run}: expected a whole run, found that {len(found)} of its parts are "
+            "damaged or lost; see above"
+        )
+    console.print(f"{run}: whole; {summary(run)}", soft_wrap=True)

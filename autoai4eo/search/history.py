@@ -1,0 +1,81 @@
+"""The learning curve of a trial, ``history.csv``: a line for each epoch."""
+
+from __future__ import annotations
+
+import csv
+import time
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step, read_csv
+
+_CURE = "restore it from a copy, or remove it: the run is read without it"
+
+
+class History(keras.callbacks.Callback):
+    """Writes a CSV file after every epoch, in one step.
+
+    Its columns: epoch (from 1), seconds, figures, and the trial that it is of.
+
+    Attributes:
+        rows: what is written; a training that goes on begins with those of before.
+
+    Args:
+        path: of the file.
+        trial: the number of the trial.
+    """
+
+    def __init__(self, path: Path, trial: int) -> None:
+        super().__init__()
+        self._path = path
+        self._trial = trial
+        self._start = time.monotonic()
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Adds the line."""
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        seconds = round(time.monotonic() - self._start, 3)
+        self.rows.append({"epoch": epoch + 1, "seconds": seconds, **figures})
+        columns = dict.fromkeys(name for row in self.rows for name in row)
+        with in_one_step(self._path) as temporary, temporary.open("w", newline="") as f:
+            writer = csv.DictWriter(f, [*columns, "trial"], restval="")
+            writer.writeheader()
+            writer.writerows({**row, "trial": self._trial} for row in self.rows)
+
+
+def read(path: Path, trial: int) -> list[dict[str, float]]:
+    """The lines of a trial's history, [] where there is none.
+
+    Raises:
+        UserError: it is damaged, or another trial's.
+    """
+    if not path.is_file():
+        return []
+    found: list[dict[str, Any]] = [*read_csv(path, _CURE)]
+    whole = path.read_bytes().endswith(b"\n")
+    if not whole or not all("epoch" in row for row in found):
+        reason = "it is no table of epochs" if whole else "its end is missing"
+        raise _damaged(path, reason)
+    try:
+        rows = [{n: float(v) for n, v in row.items()} for row in found if _full(row)]
+    except ValueError as error:
+        raise _damaged(path, str(error)) from None
+    others = {row.pop("trial", trial) for row in rows} - {trial}
+    if others:
+        raise _damaged(path, f"it is that of trial {int(others.pop())}")
+    return rows
+
+
+def _full(row: dict[str, Any]) -> bool:
+    return "" not in row.values()
+
+
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(
+        f"{path}: expected the learning curve of this trial, found a damaged file "
+        f"({reason}); {_CURE}"
+    )

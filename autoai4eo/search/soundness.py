@@ -1,0 +1,216 @@
+"""What of a run is whole, what is lost, and what a search does about it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
+from autoai4eo.search import checkpoint, history
+from autoai4eo.search.belonging import (
+    FILES,
+    file_of,
+    finalist_file,
+    trained_finalist,
+)
+from autoai4eo.search.layout import (
+    BEST,
+    COST,
+    EVALUATION,
+    HISTORY,
+    MISTAKES,
+    NETWORK,
+    RUN,
+    STATE,
+    STATISTICS,
+    STUDY,
+    TEST,
+    TRIALS,
+    check_no_links,
+    made,
+)
+from autoai4eo.search.record import open_study, status, trials_of
+from autoai4eo.search.run_folder import (
+    at_work,
+    damage,
+    read_evaluation,
+    read_mistakes,
+    read_run,
+    read_test,
+)
+
+_ANEW = "makes it again"
+_NOTHING = "goes on without it"
+_REMEDIES = {
+    NETWORK: "keeps the trial's figures, and trains it anew where it is needed",
+    COST: _ANEW,
+    HISTORY: _NOTHING,
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is not as a search left it.
+
+    Attributes:
+        path: of the file or folder.
+        problem: in a line.
+        remedy: what ``fit`` with the same arguments does.
+        can_go: whether ``fit`` sets aside what lies at `path`.
+    """
+
+    path: Path
+    problem: str
+    remedy: str
+    can_go: bool = True
+
+
+def findings(run: Path) -> list[Finding]:
+    """What is damaged, lost or another's in a run's folder; nothing is changed.
+
+    Raises:
+        UserError: the folder holds no run at all.
+    """
+    if not any(run.joinpath(name).exists() for name in (RUN, STUDY)):
+        read_run(run)
+    stops = "stops: restore it from a copy, or begin anew with --overwrite"
+    if error := damage(run):
+        remedy = "makes it again, of the same arguments and data"
+        return [Finding(run / RUN, str(error).rpartition("; ")[0], remedy)]
+    try:
+        check_no_links(run)
+        read_run(run)
+        study = open_study(run)
+        return [*_of_trials(run, study), *_of_best(run), *_of_statistics(run)]
+    except UserError as error:
+        return [Finding(run, str(error).rpartition("; ")[0], stops, can_go=False)]
+
+
+def summary(run: Path) -> str:
+    """What a whole run holds, and what `fit` would do with it, in a line."""
+    counts = Counter(map(status, trials_of(open_study(run))))
+    told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no trial"
+    if at_work(run):
+        return f"{told}; a search is at work in it"
+    chosen = trained_finalist(run)
+    if chosen is None:
+        return f"{told}; no finalist yet: fit with the same arguments goes on with it"
+    return f"{told}; trial {chosen} is the finalist; fit has nothing to mend"
+
+
+def mend(
+    run: Path, study: optuna.Study, tell: Callable[[str], None], *, shared: bool = False
+) -> None:
+    """Sets aside what is damaged or another's, so that it is made again.
+
+    Only for one who holds the folder's locks.
+
+    Args:
+        run: the folder.
+        study: of the run.
+        tell: is given a line for each finding.
+        shared: whether other machines may be at work in the folder.
+    """
+    if not shared:
+        for folder in (run, run / BEST, *(run / TRIALS).glob("*")):
+            remove_leftovers(folder)
+    if not (run / RUN).is_file():
+        return
+    for found in (*_of_trials(run, study), *_of_best(run), *_of_statistics(run)):
+        aside = ""
+        if found.can_go and found.path.exists():
+            aside = f"set aside as {set_aside(found.path).name}; "
+        tell(f"{found.problem}; {aside}the search {found.remedy}")
+    for trial in study.get_trials(deepcopy=False):
+        folder = run / TRIALS / str(trial.number)
+        cost = trial.user_attrs.get("cost")
+        if cost and folder.is_dir() and not (folder / COST).exists():
+            write_json(folder / COST, cost)
+
+
+def _of_trials(run: Path, study: optuna.Study) -> Iterator[Finding]:
+    # the folders first: others may begin trials meanwhile
+    folders = [p for p in made(run) if p.parent == run / TRIALS and p.name.isdecimal()]
+    trials = study.get_trials(deepcopy=False)
+    known = {str(trial.number) for trial in trials}
+    for path in folders:
+        if path.name not in known:
+            problem = f"{path}: expected a trial of this search, found that of another"
+            yield Finding(path, problem, _NOTHING)
+    for trial in trials:
+        folder = run / TRIALS / str(trial.number)
+        yield from _of_files(run, trial)
+        if trial.state != TrialState.COMPLETE and (folder / STATE).is_file():
+            of = {"run": study.user_attrs.get("run")} | {
+                name: trial.user_attrs[name]
+                for name in ("candidate", "fingerprint")
+                if name in trial.user_attrs
+            }
+            remedy = "begins this training anew"
+            yield from _look(folder / STATE, remedy, partial(checkpoint.check, of=of))
+
+
+def _of_files(run: Path, trial: FrozenTrial) -> Iterator[Finding]:
+    """Those that a trial left; of one that has not ended what it has written so far."""
+    folder = run / TRIALS / str(trial.number)
+    left = trial.user_attrs.get(FILES)
+    if left is None:
+        read = partial(history.read, trial=trial.number)
+        yield from _look(folder / HISTORY, _NOTHING, read)
+        if (cost := trial.user_attrs.get("cost")) and folder.is_dir():
+            yield from _look(folder / COST, _ANEW, partial(_check_cost, cost=cost))
+        # an earlier version did not record what it left
+        left = [NETWORK] if trial.state == TrialState.COMPLETE else []
+    for name in left:
+        yield from _look(
+            folder / name, _REMEDIES[name], lambda path: file_of(run, trial, path.name)
+        )
+
+
+def _check_cost(path: Path, cost: dict[str, Any]) -> None:
+    if read_json(path, _ANEW) != cost:
+        raise UserError(f"{path}: expected this trial's cost, found another; {_ANEW}")
+
+
+def _of_best(run: Path) -> Iterator[Finding]:
+    best = run / BEST
+    if not any((best / name).exists() for name in (NETWORK, EVALUATION)):
+        return
+    damaged = [*_look(best / EVALUATION, _ANEW, lambda _: read_evaluation(run))]
+    if not damaged and not (best / EVALUATION).is_file():
+        problem = f"{best / EVALUATION}: expected it beside the network, found no file"
+        damaged = [Finding(best / EVALUATION, problem, _ANEW)]
+    damaged = damaged or [*_look(best / NETWORK, _ANEW, lambda _: finalist_file(run))]
+    yield from damaged
+    if damaged or not {"temperature", "network"} <= set(read_evaluation(run)):
+        return  # the others are made with them
+    if not (best / MISTAKES).is_file():
+        problem = f"{best / MISTAKES}: expected pictures of mistakes, found no file"
+        yield Finding(best / MISTAKES, problem, _ANEW)
+    yield from _look(best / MISTAKES, _ANEW, lambda _: read_mistakes(run))
+    yield from _look(best / TEST, "tests the finalist again", lambda _: read_test(run))
+
+
+def _of_statistics(run: Path) -> Iterator[Finding]:
+    def check(path: Path) -> None:
+        known = read_json(path, _ANEW, ("fingerprint", "inputs"))["fingerprint"]
+        if known != read_run(run)["data"]["training"]["fingerprint"]:
+            raise UserError(f"{path}: expected this run's data, found others; {_ANEW}")
+
+    yield from _look(run / STATISTICS, _ANEW, check)
+
+
+def _look(path: Path, remedy: str, read: Callable[[Path], Any]) -> Iterator[Finding]:
+    """What is wrong with a file, if anything; the message's cure is that of `fit`."""
+    try:
+        read(path)
+    except UserError as error:
+        yield Finding(path, str(error).rpartition("; ")[0], remedy)
