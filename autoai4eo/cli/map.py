@@ -85,6 +85,14 @@ def map(
     weights: Annotated[
         Path | None, typer.Option(help="The file of the catalogue's weights.")
     ] = None,
+    trust: Annotated[
+        bool,
+        typer.Option(
+            "--trust",
+            help="Run a SavedModel, which can read and write files: only where you "
+            "know who made it.",
+        ),
+    ] = False,
     allow_no_crs: Annotated[bool, typer.Option("--allow-no-crs")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
     quiet: Annotated[bool, typer.Option("--quiet")] = False,
@@ -98,7 +106,9 @@ def map(
         )
     with hushed():
         from autoai4eo import deploy
-    classifier = deploy.load_classifier(model, trial=trial, weights=weights)
+    classifier = deploy.load_classifier(
+        model, trial=trial, weights=weights, trust=trust
+    )
     deploy.map_scene(
         classifier,
         scene,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -23,12 +24,21 @@ from autoai4eo.deploy.loading import load_network
 from autoai4eo.errors import UserError
 from autoai4eo.files import (
     check_can_write_into,
+    check_not_input,
     check_utf8,
     folder_in_one_step,
     in_one_step,
+    remove_leftovers,
     written,
 )
+from autoai4eo.locks import output_alone
 from autoai4eo.search.run_folder import read_run
+
+#: The files and folders of a SavedModel as it is written here.
+_SAVEDMODEL = (
+    r"saved_model\.pb|fingerprint\.pb|model\.json|MODEL_CARD\.md|assets|variables|"
+    r"assets/(class_names\.txt|bands\.json)|variables/variables\.[a-z0-9-]+"
+)
 
 
 @dataclass(frozen=True)
@@ -89,9 +99,13 @@ def export(
     SavedModel in it) come ``model.json``, a STAC item with the Machine Learning Model
     extension, and ``MODEL_CARD.md``.
 
+    Broken off at whatever instant, the same call with `overwrite` goes well; what stood
+    there is whole until the new takes its place.
+
     Args:
         run: the run's folder.
-        out: what is written; its folder is made where it is missing.
+        out: what is written, outside of the run; its folder is made where it is
+            missing.
         format: one of `FORMATS`.
         trial: a trial's number; None: the finalist.
         quantize: for ``"litert"``: ``"float16"`` weights, or ``"int8"`` weights and
@@ -99,14 +113,16 @@ def export(
             measured on the validation data, at most 5,000 patches.
         calibrated: whether the finalist's logits are divided by the temperature that
             was fitted to the validation data.
-        overwrite: replaces what is at `out`, and a ``model.json`` of another network.
+        overwrite: replaces an export at `out`, and ``model.json`` and ``MODEL_CARD.md``
+            of another network. What this package did not write stays: then nothing is
+            written.
         data: the run's ``"training"`` and ``"validation"`` data where they are open
             already; else they are read from where ``run.json`` says that they were.
 
     Raises:
         UserError: no run, an unknown format, a missing package, something stands in the
-            way, no data to calibrate on, it cannot be written, or it does not answer
-            as Keras does. Nothing is left.
+            way, another process exports to the same place, no data to calibrate on, it
+            cannot be written, or it does not answer as Keras does. Nothing is left.
         RuntimeError: what was written does not run. Nothing is left.
     """
     run, out = Path(run).expanduser(), Path(out).expanduser()
@@ -119,20 +135,30 @@ def export(
     if not kind.suffix:
         check_utf8(out)
     known = read_run(run)
+    _check_outside(run, known, out)
     model = load_network(run, trial)
     if calibrated:
         model = with_fitted_temperature(run, model, trial)
     item = metadata.item(run, known, model, trial, calibrated)
-    beside = {} if not kind.suffix else _beside(out, item, overwrite)
     source = _Source(run, known, model, data or {})
     calibration = source.calibration() if quantize == "int8" else None
     with written(out), ExitStack() as files:
         out.parent.mkdir(parents=True, exist_ok=True)
+        told, read = out.parent / metadata.METADATA, out.parent / card.CARD
+        beside = {}
+        files.enter_context(output_alone(out, "export"))
+        if kind.suffix:
+            # other formats of the network are told in the same file
+            files.enter_context(output_alone(told, "export"))
+            beside = _beside(out, item, overwrite)
+            for path in (out, told, read):
+                remove_leftovers(path.parent, path.name)
+        _check_free(kind, out, overwrite)
         if kind.suffix:
             # entered first, left last: never without its description
             new = files.enter_context(in_one_step(out))
-            told = files.enter_context(in_one_step(out.parent / metadata.METADATA))
-            read = files.enter_context(in_one_step(out.parent / card.CARD))
+            read = files.enter_context(in_one_step(read))
+            told = files.enter_context(in_one_step(told))
         else:
             new = files.enter_context(folder_in_one_step(out))
             told, read = new / metadata.METADATA, new / card.CARD
@@ -174,36 +200,66 @@ class _Source:
 
 
 def _check_free(kind: Format, out: Path, overwrite: bool) -> None:
-    if not out.exists():
+    """Whether there is nothing at a place, or an export that may be replaced."""
+    if not os.path.lexists(out):
         return
     if not overwrite:
         raise UserError(
             f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
         )
-    if out.is_dir() and (
-        kind.suffix or (any(out.iterdir()) and not (out / "saved_model.pb").is_file())
-    ):
+    if not out.is_dir() or out.is_symlink():
+        return
+    found = [path.relative_to(out) for path in sorted(out.rglob("*"))]
+    foreign = [path for path in found if not re.fullmatch(_SAVEDMODEL, str(path))]
+    if kind.suffix or foreign:
+        told = foreign[0] if foreign else "a folder"
         raise UserError(
-            f"{out}: expected a {kind.name} to overwrite, found another folder; choose "
-            "another name, or remove it yourself"
+            f"{out}: expected a {kind.name} to overwrite, found {told} in its place; "
+            "choose another name, or move it elsewhere"
         )
+
+
+def _check_outside(run: Path, known: Mapping[str, Any], out: Path) -> None:
+    """Whether an export lies apart from its run and the run's data.
+
+    Raises:
+        UserError: it is in the run, or is what the run or its data are in.
+    """
+    place = Path(os.path.realpath(out))
+    own = Path(os.path.realpath(run))
+    data = [Path(str(part["path"])) for part in known["data"].values()]
+    if place == own or own in place.parents:
+        raise UserError(
+            f"{out}: expected a place outside of the run, found one in {run}; choose "
+            "another name"
+        )
+    check_not_input(out, [*data, *(p for p in run.rglob("*") if p.is_file())])
+    for path in (own, *(Path(os.path.realpath(p)) for p in data)):
+        if place in path.parents:
+            raise UserError(
+                f"{out}: expected a place of its own, found that {path} lies in it; "
+                "choose another name"
+            )
 
 
 def _beside(out: Path, item: Mapping[str, Any], overwrite: bool) -> dict[str, Any]:
-    """The same network's other formats in the folder of a file."""
-    try:
-        beside = metadata.assets_beside(out.parent, item)
-    except UserError:
-        if not overwrite:
-            raise
-        return {}
-    foreign = out.parent / card.CARD
-    if foreign.exists() and not (beside or overwrite):
-        raise UserError(
-            f"{foreign}: expected none, found one that is not of this network; export "
-            "into a folder of its own, or overwrite it (--overwrite)"
-        )
-    return beside
+    """The same network's other formats in the folder of a file.
+
+    Raises:
+        UserError: ``model.json`` or ``MODEL_CARD.md`` there is of another network and
+            may not be overwritten, or is not of this package.
+    """
+    told = out.parent / metadata.METADATA
+    same = metadata.is_same(told, item)
+    for path in (told, out.parent / card.CARD):
+        ours = metadata.is_ours(path)
+        if os.path.lexists(path) and not (ours and (same or overwrite)):
+            more = ", or overwrite it (--overwrite)" if ours else ""
+            raise UserError(
+                f"{path}: expected none, or that of {item['id']}, found another; "
+                f"export into a folder of its own{more}"
+            )
+    return metadata.assets_beside(told) if same else {}
 
 
 def _tried(

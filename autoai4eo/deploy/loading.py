@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from pathlib import Path
 
 import keras
@@ -13,18 +11,6 @@ from autoai4eo.search.belonging import file_of, finalist_file
 from autoai4eo.search.layout import check_no_links
 from autoai4eo.search.record import best_trial, open_study, trials_of
 from autoai4eo.search.run_folder import read_run
-
-#: What Keras raises for a file that is damaged or of another version of its layers.
-_DAMAGED = (
-    ValueError,
-    OSError,
-    KeyError,
-    TypeError,
-    RuntimeError,
-    EOFError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -43,13 +29,23 @@ def load_model(path: str | Path) -> keras.Model:
             "path"
         )
     try:
-        return keras.models.load_model(path, compile=False)
-    except _DAMAGED as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        # safe_mode: no code of a file is run, and it names no other file
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+        if not isinstance(model, keras.Model) or not model.built:
+            raise TypeError(f"a {type(model).__name__} that is no whole network")
+        _ = model.inputs, model.outputs
+    except Exception as error:  # there is no end to what a wrong file makes of Keras
         raise UserError(
             f"{path}: expected a network saved by Keras, found a file that it cannot "
-            f"read ({reason}); restore it from a copy, or export it again"
+            f"read ({reason(error)}); restore it from a copy, or export it again"
         ) from None
+    return model
+
+
+def reason(error: Exception) -> str:
+    """The first line of what another library says, shortened."""
+    told = str(error).strip() or type(error).__name__
+    return told.splitlines()[0][:200]
 
 
 def load_finalist(run: Path) -> keras.Model:
@@ -67,6 +63,11 @@ def load_network(path: Path, trial: int | None = None) -> keras.Model:
     Raises:
         UserError: there is none.
     """
+    if (path / "saved_model.pb").is_file() and not (path / "run.json").exists():
+        raise UserError(
+            f"{path}: expected a run folder or a .keras file, found a SavedModel, "
+            "which `autoai4eo map` alone runs; export with --format keras"
+        )
     return load_model(network_file(path, trial) if path.is_dir() else path)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import colorsys
+import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -70,66 +71,21 @@ def colours(classes: Sequence[str]) -> list[Rgb]:
 
 
 class MapFile:
-    """A GeoTIFF that is written by windows and becomes Cloud-Optimized in the end.
+    """A GeoTIFF that is written by windows; see `map_file`."""
 
-    A context manager; where the writing fails nothing is left.
-
-    Args:
-        path: its final name.
-        grid: of its cells.
-        dtype: of its values.
-        nodata: what means that there are none.
-        names: of its bands.
-        average: whether overviews are means, not the most frequent values.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        grid: Grid,
-        dtype: str,
-        nodata: float,
-        names: Sequence[str],
-        *,
-        average: bool,
-    ) -> None:
-        self.path = path
-        self._average = average
-        self._names = names
-        self._profile = {
-            "driver": "GTiff",
-            "dtype": dtype,
-            "nodata": nodata,
-            "count": len(names),
-            "height": grid.height,
-            "width": grid.width,
-            "crs": grid.crs,
-            "transform": grid.transform,
-            "tiled": True,
-            "blockxsize": _BLOCK,
-            "blockysize": _BLOCK,
-            "bigtiff": "if_safer",
-        }
-        self._stack = ExitStack()
-
-    def __enter__(self) -> MapFile:
-        import rasterio
-
-        self._final = self._stack.enter_context(in_one_step(self.path))
-        self._plain = self._final.with_name(f"{self._final.name}.plain.tif")
-        self._stack.callback(self._plain.unlink, missing_ok=True)
-        self._file = rasterio.open(self._plain, "w", **self._profile)
-        for i, name in enumerate(self._names, start=1):
-            self._file.set_band_description(i, name)
-        return self
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._written: list[tuple[Any, int]] = []
 
     def write(self, values: np.ndarray, row: int, column: int) -> None:
         """Values (rows, columns) or (rows, columns, bands) from a first cell on."""
         from rasterio.windows import Window
 
-        bands = np.atleast_3d(values).transpose(2, 0, 1)
+        bands = np.atleast_3d(values).transpose(2, 0, 1).astype(self._file.dtypes[0])
         rows, columns = bands.shape[1:]
-        self._file.write(bands, window=Window(column, row, columns, rows))
+        window = Window(column, row, columns, rows)
+        self._file.write(bands, window=window)
+        self._written.append((window, zlib.crc32(bands.tobytes())))
 
     def tag(self, tags: dict[str, str], band: int | None = None) -> None:
         """Metadata of the file or of a band."""
@@ -139,39 +95,133 @@ class MapFile:
         """The colours of a map of classes."""
         self._file.write_colormap(1, table)
 
-    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
-        try:
-            if kind is None:
-                self._finish()
-            else:
-                self._file.close()
-        except BaseException as error:
-            self._stack.__exit__(type(error), error, error.__traceback__)
+    def reads_back(self, path: Path) -> bool:
+        """Whether a file has the values that were written."""
+        import rasterio
+
+        with rasterio.open(path) as file:
+            return all(
+                zlib.crc32(file.read(window=window).tobytes()) == checksum
+                for window, checksum in self._written
+            )
+
+
+@contextmanager
+def map_file(
+    path: Path,
+    grid: Grid,
+    dtype: str,
+    nodata: float,
+    names: Sequence[str],
+    *,
+    average: bool,
+) -> Iterator[MapFile]:
+    """A file that is written by windows and becomes Cloud-Optimized in the end.
+
+    What was written is read back: where a disk is full when a file is closed, GDAL
+    gives other values and no error. Where the writing fails nothing is left.
+
+    Args:
+        path: its name.
+        grid: of its cells.
+        dtype: of its values.
+        nodata: what means that there are none.
+        names: of its bands.
+        average: whether overviews are means, not the most frequent values.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    import rasterio
+    import rasterio.shutil
+    from rasterio.enums import Resampling
+
+    how = Resampling.average if average else Resampling.mode
+    factors, factor = [], 2
+    while min(grid.height, grid.width) // factor >= _SMALLEST:
+        factors.append(factor)
+        factor *= 2
+    with in_one_step(path) as final, ExitStack() as opened:
+        plain = final.with_name(f"{final.name}.plain.tif")
+        opened.callback(plain.unlink, missing_ok=True)
+        with rasterio.open(
+            plain,
+            "w",
+            driver="GTiff",
+            dtype=dtype,
+            nodata=nodata,
+            count=len(names),
+            height=grid.height,
+            width=grid.width,
+            crs=grid.crs,
+            transform=grid.transform,
+            tiled=True,
+            blockxsize=_BLOCK,
+            blockysize=_BLOCK,
+            bigtiff="if_safer",
+        ) as file:
+            for i, name in enumerate(names, start=1):
+                file.set_band_description(i, name)
+            written = MapFile(file)
+            yield written
+            if factors:
+                with _gdal():
+                    file.build_overviews(factors, how)
+        with _gdal():
+            rasterio.shutil.copy(
+                str(plain),
+                str(final),
+                driver="COG",
+                blocksize=_BLOCK,
+                compress="DEFLATE",
+                predictor="YES" if average else "NO",
+                bigtiff="IF_SAFER",
+                overview_resampling=how.name,
+            )
+        if not (
+            plain.stat().st_size >= _size(grid, factors, len(names), dtype)
+            and written.reads_back(final)
+            and _same_overviews(plain, final, factors)
+        ):
+            raise OSError("it does not read as it was written, as on a full disk")
+
+
+@contextmanager
+def _gdal() -> Iterator[None]:
+    """Turns GDAL's errors, which have no public class, into OSError."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) or not type(error).__module__.startswith(
+            "rasterio"
+        ):
             raise
-        self._stack.__exit__(kind, value, trace)
+        raise OSError(str(error)) from error
 
-    def _finish(self) -> None:
-        from rasterio.enums import Resampling
-        from rasterio.shutil import copy
 
-        factors, factor = [], 2
-        while min(self._file.shape) // factor >= _SMALLEST:
-            factors.append(factor)
-            factor *= 2
-        how = Resampling.average if self._average else Resampling.mode
-        if factors:
-            self._file.build_overviews(factors, how)
-        self._file.close()
-        copy(
-            str(self._plain),
-            str(self._final),
-            driver="COG",
-            blocksize=_BLOCK,
-            compress="DEFLATE",
-            predictor="YES" if self._average else "NO",
-            bigtiff="IF_SAFER",
-            overview_resampling=how.name,
-        )
+def _size(grid: Grid, factors: Sequence[int], bands: int, dtype: str) -> int:
+    """The bytes of all blocks of an uncompressed file with overviews."""
+    blocks = sum(
+        -(-grid.height // (factor * _BLOCK)) * -(-grid.width // (factor * _BLOCK))
+        for factor in (1, *factors)
+    )
+    return blocks * _BLOCK**2 * bands * np.dtype(dtype).itemsize
+
+
+def _same_overviews(one: Path, other: Path, factors: Sequence[int]) -> bool:
+    import rasterio
+
+    for level, _ in enumerate(factors):
+        with (
+            rasterio.open(one, overview_level=level) as a,
+            rasterio.open(other, overview_level=level) as b,
+        ):
+            if any(
+                a.read(window=window).tobytes() != b.read(window=window).tobytes()
+                for _, window in a.block_windows(1)
+            ):
+                return False
+    return True
 
 
 def picture(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,9 +19,11 @@ from autoai4eo.deploy.cells import Cells, Tile, covered
 from autoai4eo.deploy.classifiers import Classifier, load_classifier
 from autoai4eo.deploy.forward import Forward, forward_of, read
 from autoai4eo.deploy.kept_tiles import KeptTiles, folder_of
-from autoai4eo.deploy.map_files import NODATA, MapFile, colours, picture
+from autoai4eo.deploy.map_files import NODATA, MapFile, colours, map_file, picture
+from autoai4eo.deploy.placing import check_free, is_placed, place
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write_into
+from autoai4eo.files import check_can_write_into, check_not_input, remove_leftovers
+from autoai4eo.locks import output_alone
 from autoai4eo.text import line
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
@@ -47,6 +51,7 @@ def map_scene(
     min_agreement: float = 0.99,
     trial: int | None = None,
     weights: str | Path | None = None,
+    trust: bool = False,
     overwrite: bool = False,
     allow_no_crs: bool = False,
     verbose: int = 1,
@@ -56,8 +61,10 @@ def map_scene(
     ``OUT.tif`` has the classes, uint8 from 1, 0 where more than half of a window has no
     data or is outside of the scene; ``OUT_confidence.tif`` the probability of that
     class, float32; ``OUT_probabilities.tif``, where asked for, those of all. All are
-    Cloud-Optimized GeoTIFFs on the scene's grid, coarser by `stride`. Broken off, the
-    same call goes on with the tiles that are missing.
+    Cloud-Optimized GeoTIFFs on the scene's grid, coarser by `stride`. Broken off at
+    whatever instant, the same call goes on with the tiles that are missing and gives
+    the same bytes; until then they lie in ``.mapping-OUT.tif``. Where ``OUT.tif`` is
+    the other layers are of the same map.
 
     Args:
         model: a run, a ``.keras``, SavedModel or ONNX file, a name of the weight
@@ -85,6 +92,7 @@ def map_scene(
         min_agreement: see `share`.
         trial: of a run; None: its finalist.
         weights: the file of the catalogue's weights, where it is not in the cache.
+        trust: see `load_classifier`.
         overwrite: replaces a map that is there.
         allow_no_crs: takes a scene without a coordinate reference system.
         verbose: 0 keeps quiet.
@@ -93,27 +101,39 @@ def map_scene(
         The path of the map.
 
     Raises:
-        UserError: model, scene or output that cannot be used; no cell has data.
+        UserError: model, scene or output that cannot be used; another process writes
+            the same output; no cell has data.
     """
     import rasterio
 
     out = Path(out)
-    _check_out(out, overwrite)
-    classifier = (
-        model
-        if isinstance(model, Classifier)
-        else load_classifier(model, trial=trial, weights=weights)
-    )
-    if stride is None:
-        stride = classifier.map_step or STRIDE
-    if stride < 1:
-        raise UserError(f"stride: expected 1 pixel or more, got {stride}")
-    if len(classifier.classes) > MOST_CLASSES:
-        raise UserError(
-            f"{classifier.path}: expected at most {MOST_CLASSES} classes, as many as a "
-            f"map has values, found {len(classifier.classes)}; use another model"
-        )
+    _check_place(out)
+    layers = {"class": out, "confidence": beside(out, "confidence")}
+    others = [beside(out, "probabilities")]
+    if probabilities:
+        layers["probabilities"] = others.pop()
     with ExitStack() as opened:
+        with _resumable(out):
+            for path in (*layers.values(), *others):
+                opened.enter_context(output_alone(path, "map"))
+            with contextlib.suppress(OSError):
+                folder_of(out).rmdir()  # what a process killed at its very end leaves
+            check_free(folder_of(out), layers.values(), others, overwrite)
+        classifier = (
+            model
+            if isinstance(model, Classifier)
+            else load_classifier(model, trial=trial, weights=weights, trust=trust)
+        )
+        if stride is None:
+            stride = classifier.map_step or STRIDE
+        if stride < 1:
+            raise UserError(f"stride: expected 1 pixel or more, got {stride}")
+        if len(classifier.classes) > MOST_CLASSES:
+            raise UserError(
+                f"{classifier.path}: expected at most {MOST_CLASSES} classes, as many "
+                f"as a map has values, found {len(classifier.classes)}; use another "
+                "model"
+            )
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
         scenes: list[Scene] = []
         grid = None if like is None else grid_of(like, allow_no_crs)
@@ -130,36 +150,65 @@ def map_scene(
             scenes.append(opened.enter_context(one))
             grid = one.grid
             _check(classifier, one)
+        shown = _picture_of(classifier, out)
+        inputs = [path for one in scenes for path in one.files]
+        inputs += [*classifier.files, *(() if like is None else (Path(like),))]
+        for path in (*layers.values(), *others, *(() if shown is None else (shown,))):
+            check_not_input(path, inputs)
         grid = scenes[0].grid
         cells = Cells((grid.height, grid.width), classifier.window, stride)
         forward = forward_of(classifier, scenes, cells, share, min_agreement, verbose)
         asked = _asked(classifier, scenes, [stride, share, probabilities, mask_clouds])
-        try:
-            with KeptTiles(out, asked, probabilities) as tiles:
+        whole = f"{asked} {min_confidence} {classifier.classes}"
+        number = len(classifier.classes)
+        with _resumable(out), KeptTiles(out, asked, number, probabilities) as tiles:
+            if not is_placed(tiles.folder, layers, whole):
                 _compute(classifier, scenes, cells, forward, tiles, verbose)
-                _write(
-                    out, tiles, cells, classifier, scenes, probabilities, min_confidence
-                )
-                tiles.forget()
-        except OSError as error:
-            raise UserError(
-                f"{out}: cannot be written ({error.strerror or error}); make room "
-                "there, and the same call goes on"
-            ) from error
-    if Path(classifier.path, "run.json").is_file():
-        _keep_picture(Path(classifier.path), out, classifier.classes)
+                _write(tiles, cells, classifier, scenes, list(layers), min_confidence)
+                check_free(tiles.folder, layers.values(), others, overwrite)
+                place(tiles.folder, layers, others, whole)
+            if shown is not None:
+                _keep_picture(shown, out, classifier.classes)
+            tiles.forget()
     return out
 
 
-def _keep_picture(run: Path, out: Path, classes: Sequence[str]) -> None:
-    """Writes ``RUN/maps/NAME.png``; the map stands without it, too."""
-    path = run / "maps" / f"{out.stem}.png"
+@contextlib.contextmanager
+def _resumable(out: Path) -> Iterator[None]:
+    """Tells in one line that a map cannot be written, and that it can be gone on with.
+
+    Raises:
+        UserError: the disk is full, or nothing may be written there.
+    """
     try:
-        picture(lambda size: thumbnail(out, size), classes, out.stem, path)
+        yield
     except OSError as error:
+        raise UserError(
+            f"{out}: cannot be written ({error.strerror or error}); make room there, "
+            "and the same call goes on"
+        ) from error
+
+
+def _picture_of(classifier: Classifier, out: Path) -> Path | None:
+    """``RUN/maps/NAME.png`` of a run's map."""
+    run = Path(classifier.path)
+    return run / "maps" / f"{out.stem}.png" if (run / "run.json").is_file() else None
+
+
+def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:
+    """Writes the picture of a map; the map stands without it, too."""
+    try:
+        if path.parent.is_symlink():
+            raise NotADirectoryError(f"{path.parent} is a link")
+        path.parent.mkdir(exist_ok=True)
+        with output_alone(path, "map"):
+            remove_leftovers(path.parent, path.name)
+            picture(lambda size: thumbnail(out, size), classes, out.stem, path)
+    except (OSError, UserError) as error:
+        told = getattr(error, "strerror", None) or error
         warnings.warn(
-            f"{path}: the map's picture cannot be written ({error.strerror or error}); "
-            "the map itself is there",
+            f"{path}: the map's picture cannot be written ({told}); the map itself is "
+            "there",
             stacklevel=3,
         )
 
@@ -179,7 +228,7 @@ def beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.stem}_{what}.tif")
 
 
-def _check_out(out: Path, overwrite: bool) -> None:
+def _check_place(out: Path) -> None:
     if out.suffix.lower() not in (".tif", ".tiff"):
         raise UserError(f"{out}: expected a name that ends with .tif; add it")
     if not out.parent.is_dir():
@@ -187,15 +236,6 @@ def _check_out(out: Path, overwrite: bool) -> None:
             f"{out}: expected the folder {out.parent} to write to, found none; make it"
         )
     check_can_write_into(out.parent)
-    layers = [out]
-    if not folder_of(out).exists():  # else they are of this map, broken off
-        layers += [beside(out, "confidence"), beside(out, "probabilities")]
-    for layer in layers:
-        if layer.exists() and not overwrite:
-            raise UserError(
-                f"{layer}: exists already; choose another name for the map, or "
-                "overwrite it (--overwrite)"
-            )
 
 
 def _check(classifier: Classifier, scene: Scene) -> None:
@@ -259,7 +299,7 @@ def _compute(
     """Computes the tiles that are missing; what is next is read meanwhile."""
     from rich.progress import track
 
-    missing = [tile for tile in cells.tiles() if not tiles.has(tile)]
+    missing = tiles.missing(cells.tiles())
     ahead = _ahead(missing, lambda tile: [read(s, tile, classifier) for s in scenes])
     for tile, seasons in track(
         ahead, "mapping", total=len(missing), disable=not verbose, transient=True
@@ -280,7 +320,7 @@ def _ahead(tiles: Sequence[Tile], get: Callable[[Tile], Any]) -> Iterator[Any]:
     """Each tile with what was read of it, the next being read meanwhile."""
     with ThreadPoolExecutor(1) as reader:
         coming: Future[Any] | None = None
-        for tile, after in zip(tiles, [*tiles[1:], None], strict=True):
+        for tile, after in zip(tiles, [*tiles[1:], None], strict=False):
             now = coming or reader.submit(get, tile)
             values = now.result()
             coming = None if after is None else reader.submit(get, after)
@@ -291,10 +331,10 @@ def _asked(
     classifier: Classifier,
     scenes: Sequence[Scene],
     how: list[Any],
-) -> dict[str, Any]:
+) -> str:
     """What a tile depends on."""
     grid = scenes[0].grid
-    return {
+    asked = {
         "classifier": [classifier.path, classifier.fingerprint, classifier.bands],
         "scenes": [
             [
@@ -310,36 +350,32 @@ def _asked(
         "grid": [str(grid.crs), list(grid.transform), grid.height, grid.width],
         "how": how,
     }
+    return json.dumps(asked, sort_keys=True)
 
 
 def _write(
-    out: Path,
     tiles: KeptTiles,
     cells: Cells,
     classifier: Classifier,
     scenes: Sequence[Scene],
-    probabilities: bool,
+    layers: Sequence[str],
     min_confidence: float,
 ) -> None:
-    """Writes the layers of a map from its tiles."""
+    """Writes the layers of a map from its tiles, into their folder."""
     tiles.wait()
     names, grid = classifier.classes, scenes[0].grid
     coarse = grid.coarser(cells.stride)
+    bands = {"confidence": ["confidence"], "probabilities": list(names)}
     with ExitStack() as opened:
 
-        def layer(path: Path, *what: Any, average: bool) -> MapFile:
-            return opened.enter_context(MapFile(path, coarse, *what, average=average))
+        def layer(what: str, *how: Any, average: bool) -> MapFile:
+            path = tiles.folder / f"{what}.tif"
+            return opened.enter_context(map_file(path, coarse, *how, average=average))
 
-        classes = layer(out, "uint8", NODATA, ["class"], average=False)
-        sure = layer(
-            beside(out, "confidence"), "float32", np.nan, ["confidence"], average=True
-        )
-        files = {classes: "class", sure: "confidence"}
-        if probabilities:
-            every = layer(
-                beside(out, "probabilities"), "float32", np.nan, names, average=True
-            )
-            files[every] = "probabilities"
+        classes = layer("class", "uint8", NODATA, ["class"], average=False)
+        files = {"class": classes}
+        for what in layers[1:]:
+            files[what] = layer(what, "float32", np.nan, bands[what], average=True)
         classes.colour(dict(enumerate(colours(names), start=1)))
         classes.tag({f"CLASS_{i}": n for i, n in enumerate(names, start=1)}, band=1)
         classes.tag(
@@ -355,9 +391,10 @@ def _write(
             kept = tiles.read(tile)
             some |= bool(kept["class"].any())
             kept["class"][kept["confidence"] < min_confidence] = NODATA
-            for file, what in files.items():
+            for what, file in files.items():
                 file.write(kept[what], tile.row, tile.column)
         if not some:
+            tiles.forget()
             raise UserError(
                 f"expected a scene with data, found that most of each window of "
                 f"{' and '.join(map(str, scenes))} is nodata; check the scene and its "

@@ -17,8 +17,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.errors import UserError
-from autoai4eo.files import read_json
+from autoai4eo.files import is_plain, read_json
 from autoai4eo.search.record import objectives_of, open_study
 from autoai4eo.search.run_folder import read_evaluation, read_statistics
 from autoai4eo.search.two_figures import two_figures
@@ -26,6 +25,7 @@ from autoai4eo.search.two_figures import two_figures
 METADATA = "model.json"
 EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
 MODEL_ROLE = "mlm:model"
+_WEIGHTS = "autoai4eo:weights_sha256"
 _COSTS = ("macs", "flops", "size_bytes")
 _SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
 
@@ -109,7 +109,7 @@ def item(
             ],
             "autoai4eo:run": known.get("id"),
             "autoai4eo:trial": number,
-            "autoai4eo:weights_sha256": weights_sha256(network),
+            _WEIGHTS: weights_sha256(network),
             "autoai4eo:training_data": {
                 "name": Path(training["path"]).name,
                 "samples": training["samples"],
@@ -149,32 +149,35 @@ def weights_sha256(network: keras.Model) -> str:
     return digest.hexdigest()
 
 
-def assets_beside(folder: Path, new: Mapping[str, Any]) -> dict[str, Any]:
-    """Other formats of the same network that ``model.json`` in a folder tells of.
+def is_ours(path: Path) -> bool:
+    """Whether a ``model.json`` or a ``MODEL_CARD.md`` was written by this package."""
+    if not is_plain(path):
+        return False
+    text = path.read_text(errors="replace")
+    return f'"{_WEIGHTS}"' in text or "architecture search with autoai4eo" in text
 
-    Raises:
-        UserError: it is of another network, or not ours at all.
-    """
-    path = folder / METADATA
-    if not path.exists():
-        return {}
-    key = "autoai4eo:weights_sha256"
+
+def is_same(path: Path, item: Mapping[str, Any]) -> bool:
+    """Whether a ``model.json`` is there, and of the same network."""
+    if not is_plain(path):
+        return False
     try:
-        old = json.loads(path.read_text())
-        same = old["properties"].get(key) == new["properties"][key]
-    except (ValueError, KeyError, TypeError, AttributeError, OSError):
-        old, same = {}, False
-    if not same:
-        found = old.get("id", "something else") if isinstance(old, dict) else "a list"
-        raise UserError(
-            f"{path}: expected none, or that of {new['id']}, found {found}; export "
-            "into a folder of its own, or overwrite it (--overwrite)"
-        )
-    return {
-        name: asset
-        for name, asset in old.get("assets", {}).items()
-        if MODEL_ROLE in asset.get("roles", ()) and (folder / asset["href"]).exists()
-    }
+        found = json.loads(path.read_text())["properties"].get(_WEIGHTS)
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError):
+        return False
+    return bool(found == item["properties"][_WEIGHTS])
+
+
+def assets_beside(path: Path) -> dict[str, Any]:
+    """The other formats that a ``model.json`` of this package tells of."""
+    try:
+        return {
+            name: asset
+            for name, asset in json.loads(path.read_text())["assets"].items()
+            if MODEL_ROLE in asset["roles"] and (path.parent / asset["href"]).exists()
+        }
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}  # somebody changed it
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:

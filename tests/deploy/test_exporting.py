@@ -137,7 +137,7 @@ def test_a_calibrated_export_is_as_sure_as_the_temperature_says(run, pixels, tmp
 
 def test_a_folder_that_is_no_savedmodel_is_never_removed(run, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
-    with pytest.raises(UserError, match="expected a savedmodel to overwrite"):
+    with pytest.raises(UserError, match=r"savedmodel to overwrite, found thesis\.tex"):
         deploy.export(run, tmp_path, overwrite=True)
     assert (tmp_path / "thesis.tex").exists()
 
@@ -145,10 +145,21 @@ def test_a_folder_that_is_no_savedmodel_is_never_removed(run, tmp_path):
 @pytest.mark.parametrize("name", ["model.json", "MODEL_CARD.md"])
 def test_the_description_of_another_model_stays(run, tmp_path, name):
     (tmp_path / name).write_text('{"properties": {}, "id": "another"}')
-    with pytest.raises(UserError, match="into a folder of its own"):
-        deploy.export(run, tmp_path / "m.onnx", "onnx")
-    assert [p.name for p in tmp_path.iterdir()] == [name]
-    deploy.export(run, tmp_path / "m.onnx", "onnx", overwrite=True)
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match=r"into a folder of its own$"):
+            deploy.export(run, tmp_path / "m.keras", "keras", overwrite=overwrite)
+        assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_path):
+    deploy.export(run, tmp_path / "m.keras", "keras", trial=0)
+    how = {"format": "keras", "trial": 1}
+    with pytest.raises(UserError, match=r"overwrite it .--overwrite"):
+        deploy.export(run, tmp_path / "n.keras", **how)
+    deploy.export(run, tmp_path / "n.keras", overwrite=True, **how)
+    told = json.loads((tmp_path / "model.json").read_text())
+    assert told["properties"]["autoai4eo:trial"] == 1
+    assert list(told["assets"]) == ["n.keras"]
 
 
 @pytest.mark.parametrize(
