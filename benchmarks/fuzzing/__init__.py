@@ -1,0 +1,1 @@
+"""Fuzzing of readers, run folders and the command line; see `benchmarks/fuzz.py`."""
