@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.files import write_json
 from autoai4eo.search import checkpoint, front, stopping
+from autoai4eo.search.broken_off import StillMine
 from autoai4eo.search.callbacks import HISTORY, BestEpoch, GiveWay, History, go_on
 from autoai4eo.search.candidates import Values, recipe
 from autoai4eo.search.causes import cause, chain
@@ -210,6 +211,7 @@ class Trying:
         finished = self._restored(frozen, model, best, folder)
         trial.set_user_attr("resumed", finished)
         callbacks = [
+            StillMine(self._study, trial),
             best,
             History(folder / HISTORY),
             Checkpoint(folder / checkpoint.FILE, best),
