@@ -122,6 +122,11 @@ def sync(path: Path) -> None:
         os.close(opened)
 
 
+def no_follow(path: str, flags: int) -> int:
+    """An `opener` for `open` that follows no link."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
+
+
 def check_not_input(out: Path, inputs: Iterable[Path]) -> None:
     """Whether an output is none of the files and folders that are read.
 

@@ -1,5 +1,8 @@
 """What every test may rely on."""
 
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,15 @@ import pytest
 LONGEST = ("test_workers.py", "test_tuner.py", "test_many_machines.py")
 SHARE_EXPORTS = {"tests/deploy/test_exporting.py", "tests/deploy/test_metadata.py"}
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure():
+    """Test processes do not wait for each other's measurements."""
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="autoai4eo-tests-")
+
+
+def pytest_unconfigure():
+    shutil.rmtree(os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 
 def pytest_collection_modifyitems(items):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import keras
@@ -38,6 +39,46 @@ class KillWorker(Once):
 
     def disturb(self) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+class KillEveryWorker(keras.callbacks.Callback):
+    """Kills every process that trains a network, as the kernel does without memory.
+
+    Args:
+        but: so many times at most.
+        folder: where they are counted.
+    """
+
+    def __init__(self, folder: Path, but: int) -> None:
+        super().__init__()
+        self.folder, self.but = folder, but
+
+    def on_train_begin(self, logs: object = None) -> None:
+        count = len(list(self.folder.glob("killed-*")))
+        if count < self.but:
+            (self.folder / f"killed-{count}").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class StopWorker(Once):
+    """Stops the process that trains, as Ctrl-Z or a debugger does."""
+
+    def disturb(self) -> None:
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Stall(keras.callbacks.Callback):
+    """Comes to a stop after a batch, once, in a process that lives on."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
+        note = self.folder / "Stall"
+        if batch == 1 and not note.exists():
+            note.touch()
+            time.sleep(600)
 
 
 class KillCommand(Once):

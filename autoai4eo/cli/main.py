@@ -27,6 +27,7 @@ from autoai4eo.cli import (
     simulate,
 )
 from autoai4eo.search import named
+from autoai4eo.search.log import open_streams
 from autoai4eo.text import line
 
 app = typer.Typer(
@@ -99,12 +100,8 @@ def _called(arguments: list[str]) -> int:
 
 def _open_streams() -> None:
     """Opens what the shell closed (>&-): no file of ours may get its number."""
+    open_streams()
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
-            os.set_inheritable(number, True)  # workers would begin without it
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r" if number == 0 else "w"))  # noqa: SIM115
     # a path or a name need not be of characters that the terminal has

@@ -6,6 +6,7 @@ import warnings
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import keras
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
@@ -17,6 +18,8 @@ from autoai4eo.search.seeds import candidate
 #: How often a trial is tried again that never gets through another epoch.
 MAX_RETRIES = 3
 INTERRUPTED = "interrupted"
+GIVEN_UP = "not tried again"
+_ASKED_BY = "asked_by"
 # longer than any proposal takes
 _PROPOSED_BY = timedelta(minutes=5)
 
@@ -28,9 +31,14 @@ def broken_off(trial: FrozenTrial) -> bool:
     )
 
 
+def given_up(trial: FrozenTrial) -> bool:
+    """Whether a trial was broken off too often to be tried again."""
+    return broken_off(trial) and GIVEN_UP in trial.user_attrs.get("message", "")
+
+
 def take_over(
     study: optuna.Study, trial: FrozenTrial, run: Path, cause: str = INTERRUPTED
-) -> None:
+) -> bool:
     """Fails a running trial and queues it again, unless that was in vain before.
 
     Of several that try this for the same trial one does it.
@@ -40,19 +48,22 @@ def take_over(
         trial: whose worker is gone.
         run: the run's folder.
         cause: kept as the trial's message.
+
+    Returns:
+        False where the trial is given up; another candidate is tried in its place.
     """
     again = _retries(trial, run) <= MAX_RETRIES
     if not again:
-        cause = f"{cause}; broken off {MAX_RETRIES + 1} times, not tried again"
+        cause = f"{cause}; broken off {MAX_RETRIES + 1} times, {GIVEN_UP}"
     try:
-        if again:
-            study._storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
+        study._storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
         study._storage.set_trial_user_attr(trial._trial_id, "message", cause)
         study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
     except UpdateFinishedTrialError:
-        return
+        return True
     if again:
         queue_again(study, trial, run)
+    return again
 
 
 def take_over_stale(study: optuna.Study, run: Path) -> None:
@@ -97,6 +108,56 @@ def queue_again(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
         "retries": _retries(trial, run),
     }
     study.enqueue_trial(trial.params, user_attrs=attributes)
+
+
+def worker_of(trial: FrozenTrial) -> str | None:
+    """Who works on a trial, or asked for it; None: one that was queued, not begun."""
+    return trial.user_attrs.get("worker", trial.user_attrs.get(_ASKED_BY))
+
+
+def sign_new_trials(study: optuna.Study, worker: str) -> None:
+    """Has each new trial of a study say from its first moment who asked for it.
+
+    So nobody waits for one of a worker that died while it proposed. A worker runs one
+    trial at a time: where it begins another one, a database made the one before and its
+    answer was lost; that one is dropped.
+    """
+    storage = study._storage
+    create = storage.create_new_trial
+
+    def signed(study_id: int, template_trial: FrozenTrial | None = None) -> int:
+        if template_trial is not None:
+            return create(study_id, template_trial)
+        mine = optuna.trial.create_trial(
+            state=TrialState.RUNNING, user_attrs={_ASKED_BY: worker}
+        )
+        trial_id = create(study_id, mine)
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if worker_of(trial) == worker and trial._trial_id != trial_id:
+                storage.set_trial_user_attr(trial._trial_id, "status", "exhausted")
+                storage.set_trial_state_values(trial._trial_id, TrialState.PRUNED)
+        return trial_id
+
+    storage.create_new_trial = signed  # type: ignore[method-assign]
+
+
+class StillMine(keras.callbacks.Callback):
+    """Ends a training that another worker has taken over; first in the list.
+
+    So nothing is written by a worker that was stopped for minutes and went on.
+    """
+
+    def __init__(self, study: optuna.Study, trial: optuna.Trial) -> None:
+        super().__init__()
+        self._study, self._trial = study, trial
+
+    def on_epoch_end(self, epoch: int, logs: object = None) -> None:
+        """Raises UpdateFinishedTrialError where the trial does not run any more."""
+        kept = self._study._storage.get_trial(self._trial._trial_id)
+        if kept.state != TrialState.RUNNING:
+            raise UpdateFinishedTrialError(
+                f"trial {kept.number} was taken over by another worker"
+            )
 
 
 def take_over_all(study: optuna.Study, run: Path) -> None:

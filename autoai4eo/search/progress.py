@@ -10,6 +10,9 @@ import keras
 
 from autoai4eo.search.objectives import Objective
 
+#: A training that gets on says so after so many seconds.
+BEAT_S = 5.0
+
 Tell = Callable[[dict[str, Any]], None]
 
 
@@ -18,7 +21,8 @@ class Progress:
 
     ``{"doing": text}`` is what the worker does now, ``{"done": text}`` a line that
     stays, ``{"best": number}`` the figure of a trial that is complete, ``{"front":
-    [[trial, figure, …], …]}`` the front as it is now.
+    [[trial, figure, …], …]}`` the front as it is now, ``{"batch": true}`` that a
+    training gets on; at most every `BEAT_S` seconds.
 
     Args:
         tell: takes a message; what it holds is ready for JSON.
@@ -52,6 +56,19 @@ class _Epochs(keras.callbacks.Callback):
         self._to, self._trial, self._epochs = to, trial, epochs
         self._start = time.monotonic()
         self._first: int | None = None
+        self._beat = -BEAT_S
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        self._gets_on()
+
+    def on_test_batch_end(self, batch: int, logs: object = None) -> None:
+        self._gets_on()
+
+    def _gets_on(self) -> None:
+        now = time.monotonic()
+        if now - self._beat >= BEAT_S:
+            self._beat = now
+            self._to.tell({"batch": True})
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         if self._first is None:

@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import platform
+import stat
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from autoai4eo.errors import UserError
+from autoai4eo.locks import open_lock
+
+#: After so many seconds it is said who is waited for.
+TELL_S = 10.0
+#: So many seconds are waited at most: measuring takes seconds, and so does a batch.
+LIMIT_S = 600.0
+_POLL_S = 0.01
 
 
 class Quiet:
     """Many processes work at the same time, or one of them measures alone.
 
-    Two lock files in the folder for temporary files, shared by all searches of this
-    user: who works holds the second one together with others, who measures holds both
-    alone. Everyone comes in by the first, so that who waits to measure is not passed
-    for ever by those who work. The kernel opens the locks of a process that ends.
+    Two lock files in a folder of the user's, shared by all searches of this user: who
+    works holds the second one together with others, who measures holds both alone.
+    Everyone comes in by the first, so that who waits to measure is not passed for ever
+    by those who work. The kernel opens the locks of a process that ends.
+
+    A stopped process (Ctrl-Z) keeps its locks, but uses no core: it is passed over. So
+    is one that is still there after `LIMIT_S`. Who passes a lock over puts a new file
+    in its place; the process that went on takes the new one next time.
 
     Args:
-        folder: of the lock files.
+        folder: of the lock files; None: the one of this user on this machine.
+        tell: is told in a line who is waited for, and who is passed over.
+
+    Raises:
+        UserError: no folder is the user's alone.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        folder = folder or Path(tempfile.gettempdir())
-        self._gate, self._room = (
-            os.open(folder / f"autoai4eo-{os.getuid()}-{name}.lock", os.O_CREAT, 0o600)
-            for name in ("gate", "room")
-        )
+    def __init__(
+        self, folder: Path | None = None, tell: Callable[[str], None] | None = None
+    ) -> None:
+        folder = folder or private_folder()
+        self._tell = tell or (lambda line: None)
+        self._gate = _Lock(folder / f"{platform.node()}-gate.lock")
+        self._room = _Lock(folder / f"{platform.node()}-room.lock")
         self._works = False
 
     @contextmanager
@@ -39,29 +61,144 @@ class Quiet:
             yield
         finally:
             self._works = False
-            fcntl.flock(self._room, fcntl.LOCK_UN)
+            self._room.leave()
 
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Waits until nobody works, or all have given way; keeps them waiting."""
-        fcntl.flock(self._room, fcntl.LOCK_UN)
-        fcntl.flock(self._gate, fcntl.LOCK_EX)
+        self._room.leave()
         try:
-            fcntl.flock(self._room, fcntl.LOCK_EX)
+            self._take(self._gate, fcntl.LOCK_EX)
+            self._take(self._room, fcntl.LOCK_EX)
             yield
         finally:
-            fcntl.flock(self._room, fcntl.LOCK_UN)
-            fcntl.flock(self._gate, fcntl.LOCK_UN)
+            self._room.leave()
+            self._gate.leave()
             if self._works:
                 self._enter()
 
     def give_way(self) -> None:
         """Lets those measure who wait for it; some microseconds where nobody does."""
         if self._works:
-            fcntl.flock(self._room, fcntl.LOCK_UN)
+            self._room.leave()
             self._enter()
 
     def _enter(self) -> None:
-        fcntl.flock(self._gate, fcntl.LOCK_SH)
-        fcntl.flock(self._room, fcntl.LOCK_SH)
-        fcntl.flock(self._gate, fcntl.LOCK_UN)
+        self._take(self._gate, fcntl.LOCK_SH)
+        self._take(self._room, fcntl.LOCK_SH)
+        self._gate.leave()
+
+    def _take(self, lock: _Lock, how: int) -> None:
+        begun, told = time.monotonic(), False
+        while not lock.take(how):
+            waited = time.monotonic() - begun
+            holders = lock.holders()
+            stopped = holders and all(map(is_stopped, holders))
+            if stopped or waited > LIMIT_S:
+                why = "stopped" if stopped else f"still there after {waited:.0f} s"
+                self._tell(f"passes over {_named(holders)}: {why}")
+                lock.pass_over()
+                begun, told = time.monotonic(), False
+            elif waited > TELL_S and not told:
+                what = "work" if how == fcntl.LOCK_SH else "measure latency"
+                self._tell(f"waits for {_named(holders)} to {what}")
+                told = True
+            time.sleep(_POLL_S)
+
+
+class _Lock:
+    """A lock file that may be replaced by another one of its name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = open_lock(path)
+
+    def take(self, how: int) -> bool:
+        """Whether it could be had at once."""
+        while True:
+            try:
+                fcntl.flock(self._file, how | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if not self._reopen_if_replaced():
+                    return False
+            else:
+                if not self._reopen_if_replaced():
+                    return True
+
+    def leave(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def holders(self) -> list[int]:
+        """The processes that hold it; empty where the system does not say (macOS)."""
+        inode = str(os.fstat(self._file).st_ino)
+        found = []
+        with contextlib.suppress(OSError):
+            for line in Path("/proc/locks").read_text().splitlines():
+                # 1: FLOCK  ADVISORY  WRITE 7616 fe:00:2205488 0 EOF
+                words = line.split()
+                if words[1] == "FLOCK" and words[5].split(":")[-1] == inode:
+                    found.append(int(words[4]))
+        # of other containers: 0
+        return [pid for pid in found if pid > 0 and pid != os.getpid()]
+
+    def pass_over(self) -> None:
+        """Puts another file in its place; nobody holds that one."""
+        # another process may have done so meanwhile
+        if not self._reopen_if_replaced():
+            self._path.unlink(missing_ok=True)
+            self._reopen_if_replaced()
+
+    def _reopen_if_replaced(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            named = os.stat(self._path, follow_symlinks=False)
+            if os.path.samestat(named, os.fstat(self._file)):
+                return False
+        os.close(self._file)
+        self._file = open_lock(self._path)
+        return True
+
+
+def private_folder() -> Path:
+    """The first of this user's runtime, cache and temporary folders that is private.
+
+    Raises:
+        UserError: in none of them there is a folder that only this user can write to.
+    """
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    folders = [Path(given, "autoai4eo")] if given else []
+    with contextlib.suppress(RuntimeError):  # no home
+        folders.append(Path.home() / ".cache" / "autoai4eo")
+    folders.append(Path(tempfile.gettempdir(), f"autoai4eo-{os.getuid()}"))
+    for folder in folders:
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if _is_private(folder) and os.access(folder, os.W_OK | os.X_OK):
+                return folder
+    raise UserError(
+        "expected a folder that only you can write to, found none at "
+        f"{', '.join(map(str, folders))}; set XDG_RUNTIME_DIR to one"
+    )
+
+
+def _is_private(folder: Path) -> bool:
+    found = os.lstat(folder)
+    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, by Ctrl-Z or a debugger, or is no more."""
+    try:
+        found = Path("/proc", str(pid), "stat").read_text()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    # 7616 (a name, which may hold brackets) T …
+    return found.rpartition(")")[2].split()[0] in ("T", "t")
+
+
+def _named(holders: list[int]) -> str:
+    if not holders:
+        return "a process that the system does not name"
+    return ", ".join(f"process {pid}" for pid in holders)

@@ -22,6 +22,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, set_aside, write_json
 from autoai4eo.search import front, stopping
 from autoai4eo.search.belonging import FILES, digests, file_of
+from autoai4eo.search.broken_off import StillMine
 from autoai4eo.search.callbacks import BestEpoch, GiveWay
 from autoai4eo.search.candidates import Values, recipe
 from autoai4eo.search.causes import cause, chain
@@ -239,6 +240,7 @@ class Trying:
         finished = self._restored(frozen, model, best, history, of)
         trial.set_user_attr("resumed", finished)
         callbacks = [
+            StillMine(self._study, trial),
             best,
             history,
             Checkpoint(folder / STATE, best, history, of),

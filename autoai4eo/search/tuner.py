@@ -6,7 +6,7 @@ import gc
 import os
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -25,7 +25,12 @@ from autoai4eo.cost.device import device_name
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.search import finalist, front, named, stopping, strategies
 from autoai4eo.search.belonging import trained_finalist
-from autoai4eo.search.broken_off import broken_off, queue_again, take_over_stale
+from autoai4eo.search.broken_off import (
+    broken_off,
+    queue_again,
+    sign_new_trials,
+    take_over_stale,
+)
 from autoai4eo.search.budget import Budget
 from autoai4eo.search.candidates import Values
 from autoai4eo.search.graph_candidates import GraphCandidates
@@ -163,18 +168,21 @@ class Tuner(AutoTuner):
             lambda study, trial: queue_again(study, trial, self.run),
         )
 
-    def open(self, training: Training) -> None:
+    def open(
+        self, training: Training, say: Callable[[str], None] | None = None
+    ) -> None:
         """Makes this process a worker of the folder's study.
 
         Args:
             training: what candidates are trained and judged on, and how.
+            say: is told who is waited for before latency is measured.
 
         Raises:
             UserError: the folder holds a search for other objectives, or one that
                 measures latency on another device.
         """
         self.name = f"{platform.node()}:{os.getpid()}"
-        self.quiet = self.budget.quiet = Quiet()
+        self.quiet = self.budget.quiet = Quiet(tell=say)
         self.hypermodel.steps = training.cheaper(self.seed).steps
         space = keras_tuner.HyperParameters()
         self.hypermodel.build(space)
@@ -195,6 +203,7 @@ class Tuner(AutoTuner):
             lambda: locked(self.run, "proposing"),
         )
         self.connect(strategies.strategy(self.strategy, setting))
+        sign_new_trials(self.study, self.name)
         if self.budget.measures or any(o.is_measured for o in self.objectives):
             check_device(self.study, self.run, device_name())
         for trial in trials_of(self.study):

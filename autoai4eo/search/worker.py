@@ -1,4 +1,4 @@
-"""A process that works on a search: ``python -m autoai4eo.search.worker JOB``.
+"""A process that works on a search; `autoai4eo.search.workers` starts it.
 
 It reads its job from an open file, given by its number, and tells what it does in lines
 of JSON on standard output. It ends when it has tried so many candidates, when the
@@ -50,13 +50,16 @@ def main(job: int) -> None:
 
 def _work(job: int, tell: Any) -> str:
     file = io.BytesIO(_content(job))
-    sys.path[:] = pickle.load(file)
-    with Quiet().working():  # imports are work for every core
+
+    def say(line: str) -> None:
+        tell({"done": line})
+
+    with Quiet(tell=say).working():  # imports are work for every core
         from autoai4eo.search.progress import Progress
 
         tuner, training, whole, task, candidates = pickle.load(file)
         del file
-        tuner.open(training)
+        tuner.open(training, say)
     progress = Progress(tell, tuner.monitor)
     if task == "finalist":
         tuner.train_finalist(training, progress, whole)
@@ -77,7 +80,3 @@ def _end_with_parent() -> None:
     while os.read(0, 1):
         pass
     os._exit(1)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pickle
 import platform
 import queue
 import signal
@@ -26,17 +25,34 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import SearchError, UserError
+from autoai4eo.files import no_follow
 from autoai4eo.search import broken_off, named
+from autoai4eo.search.log import open_streams
 from autoai4eo.search.record import trials_of
 from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.training import Training
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.view import View
+from autoai4eo.search.watching import Watch
 
+# -P: Python starts without the current folder among the places of modules
+_PYTHON = ("-P", "-c")
+# the standard library first; the user's own modules where they are in this process
+_BEGIN = """
+import os, sys
+library = os.path.dirname(os.__file__)
+own = [p for p in sys.path if p.startswith(library) and "-packages" not in p]
+sys.path[:] = [*own, *(p for p in sys.argv[2:] if p not in own)]
+from autoai4eo.search.worker import main
+main(int(sys.argv[1]))
+"""
 #: Candidates after which a process is renewed.
 CANDIDATES = 10
 #: Processes in a row that died without a trial, after which the search gives up.
 _DEATHS = 3
+#: Candidates in a row that were given up, after which the search does so.
+_GIVEN_UP = 3
+_ADVICE = "where memory is short, smaller batches (batch_size) or fewer workers help"
 # What a program does to itself; another signal came from outside.
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
 _TAIL = 2000  # bytes of a log that are looked at for the reason of a death
@@ -65,6 +81,7 @@ def search(
             `Tuner.open` and `Tuner.work`.
         SearchError: every trial failed, or workers die before they try anything.
     """
+    open_streams()
     # several processes may share a GPU
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
@@ -81,6 +98,18 @@ def search(
         done = f"{count} of {tuner.max_trials} trials trained"
         view.told(0, {"done": f"searching in {tuner.run}   {done}"})
         _Crew(tuner, job, view, workers).work()
+        if task == "search":
+            _tell_shortfall(tuner, view)
+
+
+def _tell_shortfall(tuner: Tuner, view: View) -> None:
+    trials = trials_of(tuner.study)
+    count = sum(map(was_trained, trials))
+    if count < tuner.max_trials:
+        lost = sum(map(broken_off.given_up, trials))
+        more = f"; {lost} were given up, as their workers ended each time"
+        line = f"the search is over with {count} of {tuner.max_trials} trials trained"
+        view.told(0, {"done": line + (more if lost else "")})
 
 
 @contextlib.contextmanager
@@ -94,7 +123,6 @@ def _written(run: Path, content: Any) -> Iterator[int]:
             f"(pickled), found one that cannot: {error}"
         ) from error
     with tempfile.TemporaryFile(dir=run) as file:
-        pickle.dump(sys.path, file)
         file.write(pickled)
         file.flush()
         yield file.fileno()
@@ -110,6 +138,9 @@ class _Crew:
         self._readers: dict[int, threading.Thread] = {}
         self._last: dict[int, dict[str, Any]] = {}
         self._deaths = 0
+        self._kills = 0
+        self._given_up = 0
+        self._watch = Watch()
 
     def work(self) -> None:
         try:
@@ -119,6 +150,9 @@ class _Crew:
                 number, message = self._next()
                 if message is not None:
                     self._last[number] = message
+                    self._watch.heard(number, message)
+                    if "best" in message:
+                        self._given_up = 0
                     self._view.told(number, message)
                 elif self._goes_on_after(number):
                     self._begin(number)
@@ -129,15 +163,18 @@ class _Crew:
         """The next message of a worker; the view is kept going meanwhile."""
         while True:
             self._view.go_on()
+            for number, process in self._processes.items():
+                if self._watch.is_overdue(number, process.pid):
+                    process.kill()
             with contextlib.suppress(queue.Empty):
                 return self._told.get(timeout=1)
 
     def _begin(self, number: int) -> None:
         log = self._log(number)
         log.parent.mkdir(exist_ok=True)
-        with log.open("ab") as errors:
+        with open(log, "ab", opener=no_follow) as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "autoai4eo.search.worker", str(self._job)],
+                [sys.executable, *_PYTHON, _BEGIN, str(self._job), *_places()],
                 pass_fds=(self._job,),
                 stdin=subprocess.PIPE,  # never written to; its end ends the worker
                 stdout=subprocess.PIPE,
@@ -162,6 +199,7 @@ class _Crew:
     def _goes_on_after(self, number: int) -> bool:
         """What an ended process means; whether another one takes its place."""
         code, name = self._end(number)
+        overdue = self._watch.forget(number)
         told = self._last[number]
         if "wrong" in told:
             raise UserError(told["wrong"])
@@ -172,7 +210,7 @@ class _Crew:
             return bool(told["ended"] == "renewed")
         trials = self._trials_of(name)
         self._deaths = 0 if trials else self._deaths + 1
-        cause = _cause(code)
+        cause = overdue or _cause(code)
         if code > 0 or self._deaths == _DEATHS:
             # not a trial's fault: an error outside of all trials, told at the end
             for trial in trials:
@@ -182,13 +220,20 @@ class _Crew:
                 f"a worker ended with {cause}: {reason} ({self._log(number)})"
             )
         for trial in trials:
-            self._view.told(
-                number, {"done": f"trial {trial.number}   its worker ended: {cause}"}
-            )
+            self._kills += code == -signal.SIGKILL and overdue is None
+            advice = f"; {_ADVICE}" if self._kills > 1 else ""
+            line = f"trial {trial.number}   its worker ended: {cause}{advice}"
+            self._view.told(number, {"done": line})
             if -code in {getattr(signal, n) for n in _CRASHES}:
                 broken_off.give_up(self._tuner.study, trial, f"crashed: {cause}")
-            else:
-                self._take_over(trial, f"interrupted: {cause}")
+            elif not self._take_over(trial, f"interrupted: {cause}"):
+                self._given_up += 1
+                if self._given_up == _GIVEN_UP:
+                    raise SearchError(
+                        f"{_GIVEN_UP} candidates in a row were broken off "
+                        f"{broken_off.MAX_RETRIES + 1} times each, the last by {cause}"
+                        f"; {_ADVICE}; the same command goes on with others"
+                    )
         return True
 
     def _end(self, number: int) -> tuple[int, str]:
@@ -216,14 +261,19 @@ class _Crew:
             for trial in self._tuner.study.get_trials(
                 deepcopy=False, states=(TrialState.RUNNING,)
             )
-            if trial.user_attrs.get("worker") == name
+            if broken_off.worker_of(trial) == name
         ]
 
-    def _take_over(self, trial: FrozenTrial, cause: str) -> None:
-        broken_off.take_over(self._tuner.study, trial, self._tuner.run, cause)
+    def _take_over(self, trial: FrozenTrial, cause: str) -> bool:
+        return broken_off.take_over(self._tuner.study, trial, self._tuner.run, cause)
 
     def _log(self, number: int) -> Path:
         return self._tuner.run / "workers" / f"{number}.log"
+
+
+def _places() -> list[str]:
+    """Where this process finds modules; "" is the current folder."""
+    return [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
 
 
 def _cause(code: int) -> str:
@@ -237,7 +287,7 @@ def _cause(code: int) -> str:
 
 def _reason(log: Path) -> str:
     """The last line of a log."""
-    with log.open("rb") as file:
+    with open(log, "rb", opener=no_follow) as file:
         file.seek(max(0, log.stat().st_size - _TAIL))
         lines = file.read().decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "no reason given"

@@ -1,17 +1,23 @@
 import numpy as np
 import optuna
 import pytest
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from autoai4eo.errors import UserError
 from autoai4eo.search import checkpoint, front
 from autoai4eo.search.broken_off import (
     MAX_RETRIES,
+    StillMine,
     broken_off,
+    given_up,
+    sign_new_trials,
     take_over,
     take_over_all,
+    worker_of,
 )
 from autoai4eo.search.record import check_device, claim, mark_of, status
+from autoai4eo.search.stopping import was_trained
 
 
 def begun(study, **attributes):
@@ -48,6 +54,41 @@ def test_a_trial_is_queued_again_as_it_was(study, tmp_path):
     assert asked.suggest_int("width", 8, 64) == first.params["width"]
 
 
+def test_who_comes_back_writes_nothing_into_a_trial_that_was_taken_over(
+    study, tmp_path
+):
+    begun(study)
+    mine = optuna.trial.Trial(study, study.trials[0]._trial_id)
+    guard = StillMine(study, mine)
+    guard.on_epoch_end(0)
+    take_over(study, study.trials[0], tmp_path)
+    with pytest.raises(UpdateFinishedTrialError, match="trial 0 was taken over"):
+        guard.on_epoch_end(1)
+
+
+def test_a_trial_whose_answer_was_lost_is_dropped_at_once(tmp_path):
+    storage = f"sqlite:///{tmp_path}/study.db"
+    study = optuna.create_study(storage=storage)
+    create, lost = study._storage.create_new_trial, []
+
+    def loses_an_answer(study_id, template_trial=None):
+        """As a storage does that asks again after the connection broke."""
+        if not lost:
+            lost.append(create(study_id, template_trial))
+        return create(study_id, template_trial)
+
+    study._storage.create_new_trial = loses_an_answer
+    sign_new_trials(study, "here:1")
+    asked = study.ask()
+    first, second = study.trials
+    assert status(first) == "exhausted" and second.number == asked.number
+    assert worker_of(second) == "here:1"
+    other = optuna.load_study(study_name=study.study_name, storage=storage)
+    sign_new_trials(other, "here:2")
+    other.ask()  # another worker's trial is left alone
+    assert [status(t) for t in study.trials] == ["exhausted", "running", "running"]
+
+
 def test_of_several_one_takes_over(study, tmp_path):
     trial = begun(study)
     for _ in range(3):
@@ -57,9 +98,9 @@ def test_of_several_one_takes_over(study, tmp_path):
 
 def test_what_never_gets_on_is_given_up(study, tmp_path):
     trial = begun(study, retries=MAX_RETRIES)
-    take_over(study, trial, tmp_path)
+    assert not take_over(study, trial, tmp_path)
     (only,) = study.trials
-    assert not broken_off(only)
+    assert given_up(only) and not was_trained(only)  # another one takes its place
     assert "broken off 4 times, not tried again" in only.user_attrs["message"]
 
 

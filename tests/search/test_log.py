@@ -132,3 +132,29 @@ def test_a_terminal_shows_it_live_with_texts_as_they_are():
 def test_a_terminal_that_cannot_show_it_gets_the_log():
     written = on_a_terminal(TERM="dumb")
     assert written[22:] == "a[0] [red]:smile:\r\n"
+
+
+TELLS = """
+import os, sys
+from autoai4eo.search.log import log, open_streams
+open_streams()
+for number in range(3):
+    os.fstat(number)
+assert os.open(os.devnull, os.O_RDONLY) > 2
+say = log(True)
+for i in range(20_000):
+    say(f"trial {i}")
+open(sys.argv[1], "w").write("went on")
+"""
+
+
+@pytest.mark.parametrize("end", [">&-", "2>&-", ">&- 2>&- <&-", "| head -n 1"])
+def test_a_search_goes_on_where_nobody_reads(tmp_path, end):
+    done = subprocess.run(
+        ["sh", "-c", f'"$@" {end}', "sh", sys.executable, "-c", TELLS, tmp_path / "x"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (tmp_path / "x").read_text() == "went on"
+    assert done.stderr == ""

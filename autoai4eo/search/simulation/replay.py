@@ -187,7 +187,7 @@ def _running(
                 initargs=(table,),
             )
             # they inherit what is blocked, and are ended by this process alone
-            with _blocked(signal.SIGINT, signal.SIGTERM):
+            with _blocked(signal.SIGINT, signal.SIGTERM), _safe_path():
                 running = {pool.submit(_one, *task, budget): task for task in tasks}
         try:
             yield running
@@ -215,6 +215,20 @@ def _stderr_to(file: int) -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Has Python begin other processes without the current folder among its modules."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 @contextlib.contextmanager
