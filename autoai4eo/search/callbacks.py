@@ -9,6 +9,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from autoai4eo.search import history
 from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.quiet import Quiet
@@ -119,3 +120,31 @@ class GiveWay(keras.callbacks.Callback):
     def on_test_batch_end(self, batch: int, logs: object = None) -> None:
         """Gives way."""
         self._quiet.give_way()
+
+
+class History(keras.callbacks.Callback):
+    """Writes a CSV file after every epoch, in one step.
+
+    Its columns: epoch (from 1), seconds, figures, and the trial that it is of.
+
+    Attributes:
+        rows: what is written; a training that goes on begins with those of before.
+
+    Args:
+        path: of the file.
+        trial: the number of the trial.
+    """
+
+    def __init__(self, path: Path, trial: int) -> None:
+        super().__init__()
+        self._path = path
+        self._trial = trial
+        self._start = time.monotonic()
+        self.rows: list[dict[str, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Adds the line."""
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        seconds = round(time.monotonic() - self._start, 3)
+        self.rows.append({"epoch": epoch + 1, "seconds": seconds, **figures})
+        history.write(self._path, self._trial, self.rows)

@@ -12,8 +12,7 @@ import numpy as np
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, read_npz
-from autoai4eo.search.callbacks import BestEpoch
-from autoai4eo.search.history import History
+from autoai4eo.search.callbacks import BestEpoch, History
 from autoai4eo.search.layout import STATE
 
 FILE = STATE

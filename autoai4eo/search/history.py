@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import keras
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, read_csv
@@ -15,36 +13,13 @@ from autoai4eo.files import in_one_step, read_csv
 _CURE = "restore it from a copy, or remove it: the run is read without it"
 
 
-class History(keras.callbacks.Callback):
-    """Writes a CSV file after every epoch, in one step.
-
-    Its columns: epoch (from 1), seconds, figures, and the trial that it is of.
-
-    Attributes:
-        rows: what is written; a training that goes on begins with those of before.
-
-    Args:
-        path: of the file.
-        trial: the number of the trial.
-    """
-
-    def __init__(self, path: Path, trial: int) -> None:
-        super().__init__()
-        self._path = path
-        self._trial = trial
-        self._start = time.monotonic()
-        self.rows: list[dict[str, float]] = []
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Adds the line."""
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        seconds = round(time.monotonic() - self._start, 3)
-        self.rows.append({"epoch": epoch + 1, "seconds": seconds, **figures})
-        columns = dict.fromkeys(name for row in self.rows for name in row)
-        with in_one_step(self._path) as temporary, temporary.open("w", newline="") as f:
-            writer = csv.DictWriter(f, [*columns, "trial"], restval="")
-            writer.writeheader()
-            writer.writerows({**row, "trial": self._trial} for row in self.rows)
+def write(path: Path, trial: int, rows: Sequence[Mapping[str, float]]) -> None:
+    """Writes the lines of a trial's history, in one step."""
+    columns = dict.fromkeys(name for row in rows for name in row)
+    with in_one_step(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*columns, "trial"], restval="")
+        writer.writeheader()
+        writer.writerows({**row, "trial": trial} for row in rows)
 
 
 def read(path: Path, trial: int) -> list[dict[str, float]]:

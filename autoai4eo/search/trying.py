@@ -23,11 +23,10 @@ from autoai4eo.files import in_one_step, set_aside, write_json
 from autoai4eo.search import front, stopping
 from autoai4eo.search.belonging import FILES, digests, file_of
 from autoai4eo.search.broken_off import StillMine
-from autoai4eo.search.callbacks import BestEpoch, GiveWay
+from autoai4eo.search.callbacks import BestEpoch, GiveWay, History
 from autoai4eo.search.candidates import Values, recipe
 from autoai4eo.search.causes import cause, chain
 from autoai4eo.search.checkpoint import Checkpoint, restore
-from autoai4eo.search.history import History
 from autoai4eo.search.layout import (
     COST,
     ERROR,

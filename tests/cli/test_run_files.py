@@ -116,9 +116,10 @@ def test_a_folder_of_any_name(run, folder, tmp_path, name):
         assert result.status == 0, result.err
     assert (run_folder / "report.html").is_file()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a", run_folder.name]
-    out = run_folder / "m.keras"
-    assert run("export", run_folder, out, "--format", "keras").status == 0
-    told = json.loads((run_folder / "model.json").read_text())
+    out = tmp_path / os.fsdecode(name + b" of it")
+    result = run("export", run_folder, out / "m.keras", "--format", "keras")
+    assert result.status == 0, result.err
+    told = json.loads((out / "model.json").read_text())
     assert told["properties"]["autoai4eo:metrics"]["two_figures"]
 
 

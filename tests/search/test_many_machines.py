@@ -54,7 +54,7 @@ def test_commands_on_one_folder_share_a_search_and_lose_nothing(
     for one in both:
         _, errors = one.communicate(timeout=300)
         assert one.returncode == 0, errors
-    study = open_study(tmp_path / "run")
+    study = open_study(tmp_path / "run", storage=database)
     trials = [t for t in study.trials if t.user_attrs.get("status") != "exhausted"]
     complete = [t for t in trials if t.state.name == "COMPLETE"]
     assert len(complete) == 6
