@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import optuna
 import pandas as pd
+from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from autoai4eo.errors import UserError
+from autoai4eo.search.causes import cause
 from autoai4eo.search.layout import BEST, NETWORK, made
 from autoai4eo.search.objectives import MAP_COST, MEASURED, Objective
 from autoai4eo.search.run_folder import id_of, read_run
@@ -36,6 +39,18 @@ STUDY = "autoai4eo"
 #: Attribute of a trial that trains another one's network in full, after a search by
 #: cheaper trainings; its value is that one's number.
 FULL_OF = "full_of"
+_KINDS = {
+    **dict.fromkeys(("metrics", "cost", "hyperparameters", "proposed", "files"), dict),
+    **dict.fromkeys(("message", "status", "fingerprint", "worker"), str),
+}
+#: What Optuna and SQLAlchemy raise of a database whose content is damaged.
+_UNREADABLE = (
+    StorageInternalError,
+    SQLAlchemyError,
+    ValueError,
+    TypeError,
+    LookupError,
+)
 _COST_COLUMNS = (
     "params",
     "macs",
@@ -101,6 +116,8 @@ def open_study(
     if objectives is None:
         try:
             study = optuna.load_study(study_name=name, storage=database)
+            if storage is None:
+                _check_trials(study)
             _check_run(study, run, shared=storage is not None)
             return study
         except KeyError:
@@ -110,6 +127,10 @@ def open_study(
                 f"{run}: expected the study {name} in {without_password(storage)}"
                 ", found none of this name there"
             ) from None
+        except _UNREADABLE as error:
+            if storage is not None:
+                raise
+            raise damaged(path, cause(error)) from error
     directions = [
         StudyDirection.MAXIMIZE if o.direction == "max" else StudyDirection.MINIMIZE
         for o in objectives
@@ -180,6 +201,33 @@ def _check_whole(path: Path) -> None:
         found = str(error)
     if found != "ok":
         raise damaged(path, " ".join(found.split()))
+
+
+def _check_trials(study: optuna.Study) -> None:
+    """Whether what a search kept of its trials can be read, and is of its kind.
+
+    SQLite has no checksums: a page that is whole may hold anything.
+
+    Raises:
+        ValueError: it is not; or what Optuna and SQLAlchemy raise.
+    """
+    try:
+        trials = study.get_trials(deepcopy=False)
+        kept = study.user_attrs.get("objectives")
+    except KeyError as error:
+        raise ValueError(f"no {error} in it") from error
+    objectives = len(study.directions)
+    if kept is not None and (not isinstance(kept, list) or len(kept) != objectives):
+        raise ValueError(f"{kept!r} as the names of {objectives} objectives")
+    for trial in trials:
+        if trial.state == TrialState.COMPLETE:
+            found = trial.values
+            if len(found) != objectives or not np.isfinite(found).all():
+                raise ValueError(f"trial {trial.number} reached {found}")
+        for name, kind in _KINDS.items():
+            told = trial.user_attrs.get(name, kind())
+            if not isinstance(told, kind):
+                raise ValueError(f"{name} of trial {trial.number} is {told!r}")
 
 
 def _check_run(study: optuna.Study, run: Path, shared: bool) -> None:
