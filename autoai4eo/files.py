@@ -155,6 +155,19 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def check_regular(path: Path) -> None:
+    """Whether a path can be read without waiting: no pipe, device or socket.
+
+    Raises:
+        UserError: it exists and is neither a regular file nor a folder.
+    """
+    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+        raise UserError(
+            f"{path}: expected a file or folder, found a pipe, device or socket; copy "
+            "its content to a file"
+        )
+
+
 def check_can_write(path: Path) -> None:
     """Whether a file can be written, of which the folder is there.
 

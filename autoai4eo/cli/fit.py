@@ -11,7 +11,7 @@ import typer
 
 from autoai4eo.cli.console import as_csv, console, hushed, print_json, print_table
 from autoai4eo.cli.model import finalist_story, print_scores
-from autoai4eo.cli.options import Bands, ClassLevel, Storage, parse_bands
+from autoai4eo.cli.options import Bands, ClassLevel, MaxGib, Storage, parse_bands
 from autoai4eo.errors import UserError
 from autoai4eo.files import (
     check_can_write,
@@ -56,6 +56,7 @@ def fit(
     ] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
+    max_gib: MaxGib = None,
     objective: Annotated[
         list[str] | None,
         typer.Option(help="Metric or cost; several make a Pareto search."),

@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from autoai4eo.cli.console import console, print_json, print_table
-from autoai4eo.cli.options import Bands, ClassLevel, parse_bands
+from autoai4eo.cli.options import Bands, ClassLevel, MaxGib, parse_bands
 from autoai4eo.errors import UserError
 
 _FIGURES = ("mean", "std", "minimum", "p2", "p98", "maximum", "nan", "nodata")
@@ -27,6 +27,7 @@ def inspect(
     input: Annotated[list[str] | None, typer.Option(help="Only this input.")] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
+    max_gib: MaxGib = None,
     png: Annotated[
         Path | None, typer.Option(help="Write a picture of a few patches per class.")
     ] = None,

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_table
-from autoai4eo.cli.options import Storage
+from autoai4eo.cli.options import MaxGib, Storage
 from autoai4eo.data.scene_files import split_paths
 from autoai4eo.errors import UserError
 
@@ -25,7 +25,8 @@ def map(
         list[Path],
         typer.Argument(
             metavar="SCENE... OUT.tif",
-            help="GeoTIFFs, VRTs or a SAFE folder of one place, and last the map.",
+            help="GeoTIFFs, VRTs or a SAFE folder of one place, also as https://… or "
+            "s3://…, and last the map.",
         ),
     ],
     bands: Annotated[
@@ -94,6 +95,15 @@ def map(
         ),
     ] = False,
     allow_no_crs: Annotated[bool, typer.Option("--allow-no-crs")] = False,
+    allow_remote: Annotated[
+        bool,
+        typer.Option(
+            "--allow-remote",
+            help="Read whatever a VRT names, elsewhere or in the network, and any "
+            "format of GDAL: only where you know who made it.",
+        ),
+    ] = False,
+    max_gib: MaxGib = None,
     overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
     quiet: Annotated[bool, typer.Option("--quiet")] = False,
 ) -> None:
@@ -126,6 +136,7 @@ def map(
         min_agreement=min_agreement,
         overwrite=overwrite,
         allow_no_crs=allow_no_crs,
+        allow_remote=allow_remote,
         verbose=not quiet,
     )
     if not quiet:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_json, print_table
-from autoai4eo.cli.options import Bands, ClassLevel, Storage, parse_bands
+from autoai4eo.cli.options import Bands, ClassLevel, MaxGib, Storage, parse_bands
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trial = Annotated[
@@ -24,6 +24,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     bands: Bands = None,
     class_level: ClassLevel = None,
+    max_gib: MaxGib = None,
     json: Json = False,
 ) -> None:
     """Hold a network against labelled data."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
+from autoai4eo.data.raster_files import MAX_GIB, max_bytes
 from autoai4eo.errors import UserError
 from autoai4eo.search import named
 
@@ -36,19 +38,42 @@ Storage = Annotated[
 ]
 
 
+def _set_max_gib(number: float | None) -> float | None:
+    """For all readers here and in worker processes."""
+    if number is not None:
+        os.environ[MAX_GIB] = str(number)
+        max_bytes()
+    return number
+
+
+MaxGib = Annotated[
+    float | None,
+    typer.Option(
+        callback=_set_max_gib,
+        help="The most memory that one image, or a block of a scene, may declare; else "
+        f"${MAX_GIB}, or 4.",
+    ),
+]
+
+
 def parse_bands(texts: list[str] | None) -> dict[str, list[str]] | list[str] | None:
     """What `open_dataset` takes for ``--bands``.
 
     Raises:
-        UserError: bands with and without an input.
+        UserError: bands with and without an input, or no bands.
     """
-    if not texts:
+    if texts is None:
         return None
     parts = [text.rpartition("=") for text in texts]
     by_input = {
         name: [band.strip() for band in bands.split(",") if band.strip()]
         for name, _, bands in parts
     }
+    if not all(by_input.values()):
+        raise UserError(
+            "--bands: expected names of bands, B02,B03,…, got none; name them, or "
+            "leave it out"
+        )
     if "" not in by_input:
         return by_input
     if len(parts) > 1:

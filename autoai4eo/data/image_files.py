@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import posixpath
 import stat
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,14 +15,9 @@ from functools import cache
 from pathlib import Path
 
 from autoai4eo.data.labels import fold
+from autoai4eo.data.raster_files import BEGINNING, DRIVERS, check_beside, check_size
 from autoai4eo.errors import UserError
 
-#: Formats of GDAL that are images by themselves, where the installed one reads them.
-DRIVERS = {
-    # not PNM: GDAL reads one that is cut off as zeros
-    *("GTiff", "JPEG", "PNG", "WEBP", "JP2OpenJPEG", "JPEG2000", "BMP", "GIF"),
-    *("HFA", "NITF", "SGI", "MRF"),
-}
 #: What lies beside an image and belongs to it.
 SIDECARS = (".aux.xml", ".msk", ".ovr", ".tfw", ".tifw", ".jgw", ".pgw", ".wld", ".prj")
 _PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
@@ -30,6 +27,16 @@ _ZIP_METHODS = {
     zipfile.ZIP_BZIP2,
     zipfile.ZIP_LZMA,
 }
+#: What reading a damaged, encrypted or odd zip file raises.
+ZIP_ERRORS = (
+    OSError,
+    EOFError,
+    zlib.error,
+    lzma.LZMAError,
+    RuntimeError,  # encrypted; NotImplementedError: packed in an unknown way
+    zipfile.BadZipFile,
+    UnicodeError,
+)
 #: What operating systems and tools leave beside a user's files, besides hidden names.
 _HIDDEN = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 
@@ -65,11 +72,13 @@ def list_folder(root: Path) -> Listing:
     """Looks through a folder and all below, links followed once, hidden names left out.
 
     Raises:
-        UserError: a folder in it may not be read.
+        UserError: a folder in it may not be read; a file beside an image may name
+            others, or is a pipe.
     """
     found: dict[str, tuple[int, int]] = {}
     beside: dict[str, tuple[int, int]] = {}
     skipped = _Skipped()
+    pipes: list[str] = []
     seen: set[tuple[int, int]] = set()
     # links come last, so that a folder is found where it really is
     folders = [(str(root), "")]
@@ -108,10 +117,20 @@ def list_folder(root: Path) -> Listing:
                 )
             elif not stat.S_ISREG(status.st_mode):
                 skipped.broken.append(name)  # a pipe would be waited for
+                pipes.append(entry.path)
             elif _is_image(name, skipped):
                 found[name] = (status.st_size, status.st_mtime_ns)
             elif name.lower().endswith(SIDECARS):
                 beside[name] = (status.st_size, status.st_mtime_ns)
+                check_size(entry.path, status.st_size, "a file")
+                with open(entry.path, "rb") as file:
+                    whole = name.lower().endswith(".xml")
+                    check_beside(entry.path, file.read(-1 if whole else BEGINNING))
+    if beside and pipes:
+        raise UserError(
+            f"{pipes[0]}: expected files only where masks and the like lie beside "
+            "images, found a pipe or device, which GDAL would wait for; take it away"
+        )
     names = tuple(sorted(found))
     return Listing(names, found | beside, bool(beside), skipped.notes())
 
@@ -122,7 +141,8 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
     Backslashes, as some programs of Windows write them, are taken for ``/``.
 
     Raises:
-        UserError: images are encrypted, or compressed in a way that Python cannot read.
+        UserError: images are encrypted, too large, or compressed in a way that Python
+            cannot read; a file beside an image may name others.
     """
     found: dict[str, tuple[int, int]] = {}
     beside: dict[str, tuple[int, int]] = {}
@@ -139,6 +159,7 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
         if not _is_image(name, skipped):
             if name.lower().endswith(SIDECARS):
                 beside[name] = (member.file_size, member.CRC)
+                _check_beside(archive, member)
             continue
         if member.flag_bits & 1:
             raise UserError(
@@ -152,6 +173,7 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
                 f"compression method {member.compress_type} ({name}), which Python "
                 "cannot read; unpack it and give the folder"
             )
+        check_size(f"{archive.filename}: {name}", member.file_size, "a file")
         if name in found:
             raise UserError(
                 f"{archive.filename}: expected each image once, found {name} twice; "
@@ -161,6 +183,21 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
         written[name] = member.filename
     names = tuple(sorted(found))
     return Listing(names, found | beside, bool(beside), skipped.notes()), written
+
+
+def _check_beside(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """See `check_beside`."""
+    where = f"{archive.filename}: {member.filename}"
+    check_size(where, member.file_size, "a file")
+    whole = member.filename.lower().endswith(".xml")
+    try:
+        with archive.open(member) as file:
+            check_beside(where, file.read(-1 if whole else BEGINNING))
+    except ZIP_ERRORS as error:
+        raise UserError(
+            f"{where}: cannot be read ({error or type(error).__name__}); pack the file "
+            "anew"
+        ) from error
 
 
 def classes_of(

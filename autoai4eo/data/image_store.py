@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import lzma
 import os
 import threading
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.data.image_files import Listing, list_folder, list_zip
+from autoai4eo.data.image_files import ZIP_ERRORS, Listing, list_folder, list_zip
+from autoai4eo.data.raster_files import DRIVERS, check_image, is_utf8, open_raster
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 
 
 class ImageStore:
@@ -77,31 +77,38 @@ class ImageStore:
 
         try:
             if self._written is None:
-                with rasterio.open(os.path.join(self.path, name)) as image:
-                    yield image
-                return
-            if self.sidecars:  # GDAL finds them beside the image only
+                file = os.path.abspath(os.path.join(self.path, name))
+                if is_utf8(file):
+                    with open_raster(file) as image:
+                        check_image(file, image)
+                        yield image
+                    return
+                if self.sidecars:
+                    raise OSError(
+                        "its name is not UTF-8, so that masks and the like beside it "
+                        "are not found: rename it"
+                    )
+            elif self.sidecars:  # GDAL finds them beside the image only
                 self.content(name)  # which compares checksums, as GDAL does not
                 inside = f"{{{os.path.abspath(self.path)}}}/{self._written[name]}"
-                with rasterio.open(f"/vsizip/{inside}") as image:
+                with open_raster(f"/vsizip/{inside}") as image:
+                    check_image(f"{self.path}: {name}", image)
                     yield image
                 return
             content = self.content(name)
             if not content:  # MemoryFile would take it for one to be written
                 raise OSError("the file is empty")
-            with MemoryFile(content) as memory, memory.open() as image:
+            with (
+                MemoryFile(content) as memory,
+                memory.open(driver=list(DRIVERS)) as image,
+            ):
+                check_image(f"{self.path}: {name}", image)
                 yield image
         except UserError:
             raise
         except (
             rasterio.errors.RasterioError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            lzma.LZMAError,
-            NotImplementedError,  # how a zip file may be packed
-            UnicodeError,  # a name that is not UTF-8
-            OSError,
+            *ZIP_ERRORS,
         ) as cause:
             lines = str(cause.__cause__ or cause).splitlines()
             raise UserError(
@@ -112,12 +119,15 @@ class ImageStore:
     def content(self, name: str) -> bytes:
         """The bytes of one file."""
         if self._written is None:
-            return Path(self.path, name).read_bytes()
+            file = Path(self.path, name)
+            check_regular(file)
+            return file.read_bytes()
         with self._lock:
             return self._open_zip().read(self._written[name])
 
     def _open_zip(self) -> zipfile.ZipFile:
         if self._zip is None or self._opened_by != os.getpid():
+            check_regular(Path(self.path))
             try:
                 self._zip = zipfile.ZipFile(self.path)
             except (OSError, zipfile.BadZipFile) as cause:

@@ -1,8 +1,8 @@
 """Folders and zip files of images, one folder per class, read with rasterio.
 
-Every format of GDAL that is an image by itself: JPEG, PNG, GeoTIFF, WebP, JPEG 2000,
-BMP, GIF, …. What a file declares to be no measurement (nodata, a mask, transparency)
-is read as NaN.
+Formats that hold their pixels themselves: JPEG, PNG, GeoTIFF, WebP, JPEG 2000, BMP, GIF
+and SGI, whatever the suffix; none that may name other files. What a file declares to be
+no measurement (nodata, a mask, transparency) is read as NaN.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from autoai4eo.data.image_header import (
 from autoai4eo.data.image_store import ImageStore
 from autoai4eo.data.labels import by_name
 from autoai4eo.data.png import check_png
+from autoai4eo.data.raster_files import is_utf8
 from autoai4eo.data.reader import InputSpec
 from autoai4eo.data.scene_masks import declared_missing
 from autoai4eo.data.sensors import (
@@ -51,7 +52,9 @@ _MOSTLY = 0.5  # of the pixels half transparent: no mask any more
 
 def accepts(path: Path) -> bool:
     """Whether it is a folder or a zip file."""
-    return path.is_dir() or path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)
+    if path.is_dir() or path.suffix.lower() == ".zip":
+        return True
+    return path.is_file() and zipfile.is_zipfile(path)
 
 
 class ImagesReader:
@@ -101,6 +104,12 @@ class ImagesReader:
         found, notes = classes_of(
             self.names, class_level, class_names, self.path, not path.is_dir()
         )
+        for name in found:
+            if name is not None and not is_utf8(name):
+                raise UserError(
+                    f"{path}: expected folders whose names are text in UTF-8, as they "
+                    f"name the classes, found {name}; rename it"
+                )
         try:
             self.labels, self.class_names = _labels(found, class_names, self.path)
         except UserError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,14 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.scene_files import (
-    band_in,
-    check_vrt,
-    has_offset,
-    level_in,
-    scene_files,
-)
-from autoai4eo.data.scene_grid import Grid, finest
+from autoai4eo.data.raster_files import gdal_name, is_remote
+from autoai4eo.data.scene_files import band_in, has_offset, level_in, scene_files
+from autoai4eo.data.scene_grid import Grid, finest, is_on_earth
 from autoai4eo.data.scene_masks import (
     QUALITY,
     SENSED,
@@ -26,10 +22,11 @@ from autoai4eo.data.scene_masks import (
     scene_band,
     unusable,
 )
-from autoai4eo.data.scene_rasters import Rasters, Slot, told
+from autoai4eo.data.scene_rasters import Rasters, Slot, opened
 from autoai4eo.data.sensors import band
 from autoai4eo.data.units import RADAR
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 
 TAGS = "tags"
 _PLACES, _SIZE = 4, 64  # 4 × 4 windows of so many pixels are looked at
@@ -82,7 +79,8 @@ class Scene:
             and no offset is applied.
 
     Args:
-        paths: files of one or more bands, VRTs, or folders of band files (SAFE).
+        paths: files of one or more bands, VRTs, or folders of band files (SAFE); or
+            addresses that GDAL knows, such as ``https://…`` and ``s3://…``.
         bands: names of the files' bands in their order, where the files do not tell
             them in their descriptions or names; alpha bands need none.
         scale, offset: a pixel's value is its digital number × scale + offset; bands of
@@ -91,9 +89,12 @@ class Scene:
         grid: another one than that of the finest file.
         mask_clouds: clouds and snow are pixels without data.
         allow_no_crs: takes files without a coordinate reference system.
+        allow_remote: takes VRTs that are made of files elsewhere, in the network or by
+            programs, and any format that GDAL knows.
 
     Raises:
-        UserError: files that are missing, cannot be read or tell no bands; the same
+        UserError: files that are missing, cannot be read or tell no bands; files that
+            may name others, where that is not allowed; too large blocks; the same
             band twice; no coordinate reference system; a scale that is none, or no tags
             where they are wanted; clouds are to be masked without SCL or QA60.
     """
@@ -108,16 +109,23 @@ class Scene:
         grid: Grid | None = None,
         mask_clouds: bool = False,
         allow_no_crs: bool = False,
+        allow_remote: bool = False,
     ) -> None:
         given = [paths] if isinstance(paths, str | Path) else list(paths)
-        self.paths = scene_files([Path(path) for path in given])
+        files = [Path(path) for path in given]
+        self.paths = scene_files(files)
         self._samples: dict[tuple[str, ...], Sample] = {}
         self._open = ExitStack()
         try:
-            sources = [self._opened(path) for path in self.paths]
+            sources = [
+                self._open.enter_context(
+                    opened(path, vrt=path in files, allow_remote=allow_remote)
+                )
+                for path in self.paths
+            ]
             named = {Path(file) for source in sources for file in source.files}
-            named |= {Path(path) for path in given}  # of a zip file GDAL does not tell
-            self.files = sorted(file for file in named if file.is_file())
+            named |= set(files)  # of a zip file GDAL does not tell
+            self.files = sorted(file for file in named if os.path.isfile(file))
             self.level = level_in(
                 text
                 for path, source in zip(self.paths, sources, strict=True)
@@ -153,7 +161,7 @@ class Scene:
 
     def __str__(self) -> str:
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
-        return f"{self.paths[0]}{more}"
+        return f"{gdal_name(self.paths[0])}{more}"
 
     def check_bands(self, inputs: Mapping[str, Sequence[str]]) -> None:
         """Whether the scene has what a network wants.
@@ -300,15 +308,6 @@ class Scene:
         merged = {name: np.concatenate(kept) for name, kept in raw.items()}
         return Sample(merged, self._scaled(merged), zero, bad, cloudy, gone)
 
-    def _opened(self, path: Path) -> Any:
-        import rasterio
-
-        with told(path):
-            source = self._open.enter_context(rasterio.open(path))
-        if source.driver == "VRT":
-            check_vrt(path)
-        return source
-
     def _named(
         self, sources: Sequence[Any], names: Sequence[str] | None
     ) -> dict[str, Slot]:
@@ -325,6 +324,11 @@ class Scene:
                 for path, source in zip(self.paths, sources, strict=True)
                 for name in _told_names(path, source)
             ]
+        elif not all(name.strip() for name in names):
+            raise UserError(
+                f"{self}: expected names of bands, found none between two commas; "
+                "give --bands in the order of the file"
+            )
         elif len(names) == len(slots):
             # an alpha band was named as well, or a band is not one that a writer says
             kept = [
@@ -396,10 +400,11 @@ class Scene:
         found: list[tuple[bool, Grid, dict[str, Slot]]] = []
         for name, slot in self._slots.items():
             grid, classes = Grid.of(slot.source), name in QUALITY
-            if not self.grid.holds(grid) and None in (grid.crs, self.grid.crs):
+            placed = is_on_earth(grid.crs) and is_on_earth(self.grid.crs)
+            if not placed and not self.grid.holds(grid):
                 raise UserError(
                     f"{self}: expected files without a coordinate reference system to "
-                    f"have one size, found {grid.height}×{grid.width} and "
+                    f"have one grid, found {grid.height}×{grid.width} and "
                     f"{self.grid.height}×{self.grid.width} pixels; georeference them"
                 )
             for other, there, bands in found:
@@ -466,31 +471,34 @@ class Scene:
         return any(has_offset(path.absolute()) for path in self.paths)
 
 
-def grid_of(path: str | Path, allow_no_crs: bool = False) -> Grid:
+def grid_of(
+    path: str | Path, allow_no_crs: bool = False, allow_remote: bool = False
+) -> Grid:
     """The grid of a raster file.
 
     Raises:
-        UserError: it cannot be read, or has no coordinate reference system.
+        UserError: it cannot be read, may name other files where that is not allowed, or
+            has no coordinate reference system.
     """
-    import rasterio
-
     path = Path(path)
-    if not path.is_file():
+    check_regular(path)
+    if not (os.path.isfile(path) or is_remote(path)):
         raise UserError(
             f"{path}: expected a raster whose grid the map takes, found nothing of "
             "this name; check the path"
         )
-    with told(path), rasterio.open(path) as source:
+    with opened(path, vrt=True, allow_remote=allow_remote) as source:
         if not allow_no_crs:
             _check_crs(path, source)
         return Grid.of(source)
 
 
 def _check_crs(path: Path, source: Any) -> None:
-    if source.crs is None:
+    if not is_on_earth(source.crs):
+        found = "one without a place on the Earth" if source.crs else "none"
         raise UserError(
-            f"{path}: expected a coordinate reference system, found none; "
-            "georeference it, or take it as it is with --allow-no-crs"
+            f"{gdal_name(path)}: expected a coordinate reference system, found {found};"
+            " georeference it, or take it as it is with --allow-no-crs"
         )
 
 

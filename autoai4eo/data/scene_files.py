@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from xml.etree import ElementTree
 
+from autoai4eo.data.image_files import ZIP_ERRORS
+from autoai4eo.data.raster_files import (
+    BEGINNING,
+    BESIDE,
+    check_beside,
+    check_size,
+    is_remote,
+)
 from autoai4eo.data.scene_masks import scene_band
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
 # As ESA writes it (T30SXH_20200101T105441_B8A_20m.jp2), and BigEarthNet (…_B8A.tif).
@@ -32,18 +40,19 @@ def scene_files(paths: Sequence[Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in paths:
-        if path.is_dir():
+        check_regular(path)
+        if os.path.isdir(path):
             there = [p for p in sorted(path.rglob("*")) if p.is_file()]
             found += _band_files(path, [p for p in there if _shown(p, path)])
-        elif path.suffix.lower() == ".zip" and path.is_file():
+        elif path.suffix.lower() == ".zip" and os.path.isfile(path):
             found += _band_files(path, _zipped(path))
             _check_members(path, found)
-        elif path.is_file():
+        elif os.path.isfile(path) or is_remote(path):
             found.append(path)
         else:
             raise UserError(
-                f"{path}: expected a GeoTIFF, a VRT or a folder of band files, found "
-                "nothing of this name; check the path"
+                f"{path}: expected a GeoTIFF, a VRT, a folder of band files or an "
+                "address, found nothing of this name; check the path"
             )
     return found
 
@@ -74,20 +83,21 @@ def _check_members(path: Path, files: Sequence[Path]) -> None:
         UserError: one is damaged.
     """
     with zipfile.ZipFile(path) as archive:
-        for name in archive.namelist():
-            if Path(_inside(path, name)) not in files:
+        for member in archive.infolist():
+            name = member.filename
+            is_beside = name.lower().endswith(BESIDE)
+            if Path(_inside(path, name)) not in files and not is_beside:
                 continue
+            check_size(f"{path}: {name}", member.file_size, "a file")
             try:
-                with archive.open(name) as member:
-                    while member.read(_BLOCK):
+                with archive.open(member) as content:
+                    if is_beside:
+                        whole = name.lower().endswith(".xml")
+                        start = content.read(-1 if whole else BEGINNING)
+                        check_beside(f"{path}: {name}", start)
+                    while content.read(_BLOCK):
                         pass
-            except (
-                OSError,
-                EOFError,
-                zlib.error,
-                RuntimeError,
-                zipfile.BadZipFile,
-            ) as e:
+            except ZIP_ERRORS as e:
                 raise UserError(
                     f"{path}: expected whole files, found {name} damaged or encrypted "
                     f"({e}); copy it again"
@@ -148,31 +158,10 @@ def has_offset(path: Path) -> bool:
     return told is not None and int(told[1]) >= 4
 
 
-def check_vrt(path: Path) -> None:
-    """Looks for the files that a VRT is made of; GDAL misses them when it reads.
-
-    Raises:
-        UserError: one of them is not there.
-    """
-    try:
-        root = ElementTree.fromstring(path.read_bytes())
-    except (OSError, ElementTree.ParseError):
-        return  # GDAL says what is wrong with it
-    for element in root.iter("SourceFilename"):
-        name = element.text or ""
-        if name.startswith("/vsi") or ":" in name:
-            continue
-        beside = element.get("relativeToVRT") == "1"
-        file = path.parent / name if beside else Path(name)
-        if not file.exists():
-            raise UserError(
-                f"{path}: expected the files that this VRT is made of, found no {file};"
-                " bring it back, or make the VRT anew"
-            )
-
-
 def split_paths(text: str) -> list[str]:
     """Paths with commas between them; a name may have a comma itself where it exists.
+
+    Addresses such as ``s3://bucket/a.tif`` end at the first comma.
 
     Args:
         text: such as ``a.tif,b.tif``.
@@ -181,7 +170,7 @@ def split_paths(text: str) -> list[str]:
     found = []
     while pieces:
         ends = range(len(pieces), 0, -1)
-        end = next((e for e in ends if Path(",".join(pieces[:e])).exists()), 1)
+        end = next((e for e in ends if os.path.exists(",".join(pieces[:e]))), 1)
         found.append(",".join(pieces[:end]))
         pieces = pieces[end:]
     return found

@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.errors import UserError
+
+_FAR, _POINT = 1e12, 1e-12  # of any unit: no place on the Earth, no pixel
 _ALIKE = 1.05  # pixels up to 5 % larger than the finest are as fine
+
+
+def is_on_earth(crs: Any) -> bool:
+    """Whether a coordinate reference system gives places on the Earth."""
+    return crs is not None and (crs.is_geographic or crs.is_projected)
 
 
 @dataclass(frozen=True)
@@ -23,8 +31,20 @@ class Grid:
 
     @classmethod
     def of(cls, source: Any) -> Grid:
-        """The grid of an open raster."""
-        return cls(source.crs, source.transform, source.height, source.width)
+        """The grid of an open raster.
+
+        Raises:
+            UserError: its transform gives pixels no place.
+        """
+        grid = cls(source.crs, source.transform, source.height, source.width)
+        t = source.transform
+        near = all(abs(number) < _FAR for number in t[:6])  # NaN is not
+        if not (near and abs(t.a * t.e - t.b * t.d) > _POINT**2):
+            raise UserError(
+                f"{source.name}: expected pixels with a place and a size, found the "
+                f"transform {', '.join(f'{n:g}' for n in t[:6])}; georeference it anew"
+            )
+        return grid
 
     def holds(self, other: Grid) -> bool:
         """Whether the other's pixels are these, to a hundredth of one."""
@@ -51,7 +71,7 @@ class Grid:
     def metres(self) -> float:
         """The longer edge of a pixel, in metres; of a geographic CRS, at the centre.
 
-        Without a CRS the coordinates are taken for metres.
+        Without a CRS on the Earth the coordinates are taken for metres.
         """
         t = self.transform
         if self.crs is not None and self.crs.is_geographic:
@@ -61,7 +81,8 @@ class Grid:
             x = 111_413 * math.cos(phi) - 94 * math.cos(3 * phi)
             y = 111_133 - 560 * math.cos(2 * phi)
         else:
-            x = y = self.crs.linear_units_factor[1] if self.crs else 1.0
+            projected = self.crs is not None and self.crs.is_projected
+            x = y = self.crs.linear_units_factor[1] if projected else 1.0
         return max(math.hypot(t.a * x, t.d * y), math.hypot(t.b * x, t.e * y))
 
 

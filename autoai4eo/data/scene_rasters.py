@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from autoai4eo.data.raster_files import (
+    check_all_beside,
+    check_blocks,
+    check_tags,
+    gdal_name,
+    open_raster,
+)
 from autoai4eo.data.scene_grid import Grid
 from autoai4eo.data.scene_masks import QUALITY, alpha_bands, declared_missing
+from autoai4eo.data.scene_vrts import check_vrt, is_vrt
 from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 
@@ -74,11 +83,12 @@ class Rasters:
         (top, bottom), (left, right) = window
         shape = (len(names), bottom - top, right - left)
         outside = Pixels(np.full(shape, np.nan, np.float32), np.zeros(shape, bool))
-        mine = self._window(target, window)
-        if mine is None:
-            return outside
-        pixels = self._native(names, mine)
-        return self._resampled(names, pixels, mine, target, window, outside)
+        with told(self.slots[names[0]].path):
+            mine = self._window(target, window)
+            if mine is None:
+                return outside
+            pixels = self._native(names, mine)
+            return self._resampled(names, pixels, mine, target, window, outside)
 
     def _native(self, names: Sequence[str], window: Any) -> Pixels:
         (top, bottom), (left, right) = window
@@ -229,17 +239,72 @@ def _moved(t: Any, window: Any) -> Any:
 
 
 @contextmanager
-def told(path: Path) -> Any:
-    """Rasterio's errors in one line."""
+def told(path: Path) -> Iterator[None]:
+    """Rasterio's errors in one line; no program in a VRT is run."""
     import rasterio
+    from rasterio._err import CPLE_BaseError  # GDAL's own, which rasterio lets through
 
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), rasterio.Env(GDAL_VRT_ENABLE_PYTHON="NO"):
             warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
             yield
-    except (rasterio.errors.RasterioError, UnicodeError) as cause:
+    except UnicodeError as cause:
+        raise UserError(
+            f"{path}: expected a name in UTF-8, which GDAL can open, found one of other"
+            " bytes; rename it"
+        ) from cause
+    except (rasterio.errors.RasterioError, CPLE_BaseError) as cause:
         text = str(cause.__cause__ or cause).splitlines()[0]
         raise UserError(
-            f"{path}: expected a raster that can be read, found one that is cut off, "
-            f"damaged or something else ({text}); copy it again"
+            f"{gdal_name(path)}: expected a raster that can be read, found one that is "
+            f"cut off, damaged or something else ({text}); copy it again"
         ) from cause
+
+
+@contextmanager
+def opened(path: Path, vrt: bool, allow_remote: bool) -> Iterator[Any]:
+    """An open file of a scene.
+
+    Args:
+        path: of a file, or what GDAL calls it.
+        vrt: whether it may be a VRT: the user named it, and no folder.
+        allow_remote: see `Scene`.
+
+    Raises:
+        UserError: it cannot be read, may name other files, or has too large blocks.
+    """
+    import rasterio
+
+    name = gdal_name(path)
+    local = os.path.isfile(path)
+    if local:
+        check_all_beside(path)
+    if local and is_vrt(path):
+        if not vrt:
+            raise UserError(
+                f"{path}: expected a GeoTIFF or JPEG 2000 in the folder of a scene, "
+                "found a VRT, which may name other files; give the VRT itself"
+            )
+        check_vrt(path, allow_remote)
+    with ExitStack() as stack:
+        with told(path):
+            if allow_remote:
+                source = rasterio.open(name)
+            elif local and is_vrt(path):
+                source = rasterio.open(name, driver="VRT")
+            elif local:
+                source = open_raster(os.path.abspath(path))
+            elif not vrt:  # in a zip file, whose members were looked at
+                source = open_raster(name)
+            else:
+                # what lies beside it there, such as a mask, may name other files
+                alone = rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")
+                suffix = PurePosixPath(name.partition("?")[0]).suffix.lower()
+                driver = "JP2OpenJPEG" if suffix == ".jp2" else "GTiff"
+                with alone:
+                    source = rasterio.open(name, driver=driver)
+            stack.enter_context(source)
+        check_blocks(name, source)
+        if not allow_remote:
+            check_tags(name, source)
+        yield source

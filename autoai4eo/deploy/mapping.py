@@ -54,6 +54,7 @@ def map_scene(
     trust: bool = False,
     overwrite: bool = False,
     allow_no_crs: bool = False,
+    allow_remote: bool = False,
     verbose: int = 1,
 ) -> Path:
     """Classifies the windows of a scene and writes the map of their classes.
@@ -95,6 +96,8 @@ def map_scene(
         trust: see `load_classifier`.
         overwrite: replaces a map that is there.
         allow_no_crs: takes a scene without a coordinate reference system.
+        allow_remote: takes VRTs that are made of files elsewhere, in the network or by
+            programs, and any format that GDAL knows.
         verbose: 0 keeps quiet.
 
     Returns:
@@ -136,7 +139,7 @@ def map_scene(
             )
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
         scenes: list[Scene] = []
-        grid = None if like is None else grid_of(like, allow_no_crs)
+        grid = None if like is None else grid_of(like, allow_no_crs, allow_remote)
         for paths in (scene, *seasons):
             one = Scene(
                 paths,
@@ -146,6 +149,7 @@ def map_scene(
                 grid=grid,
                 mask_clouds=mask_clouds,
                 allow_no_crs=allow_no_crs,
+                allow_remote=allow_remote,
             )
             scenes.append(opened.enter_context(one))
             grid = one.grid

@@ -209,7 +209,8 @@ def test_a_real_patch_of_single_bands(shared):
 def test_a_vrt(tmp_path, path, pixels):
     from rasterio.vrt import WarpedVRT
 
-    with rasterio.open(path) as file, WarpedVRT(file) as vrt:
+    source = shutil.copy(path, tmp_path / "source.tif")
+    with rasterio.open(source) as file, WarpedVRT(file) as vrt:
         copy(vrt, tmp_path / "s.vrt", driver="VRT")
     with Scene(tmp_path / "s.vrt", scenes.BANDS) as scene:
         found, _ = scene.read(0, 0, 31, 45, INPUT)

@@ -1,0 +1,207 @@
+"""How GDAL opens a raster file: what it may be, what lies beside it, how large it is.
+
+GDAL knows formats that name other files, or addresses in the network, whose pixels they
+show (VRT, WMS, …), and tells a format by a file's content, whatever its suffix. So only
+formats are opened that hold their pixels themselves.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
+
+#: Formats of GDAL that hold their pixels themselves, where the installed one has them.
+DRIVERS = ("GTiff", "JPEG", "PNG", "WEBP", "JP2OpenJPEG", "BMP", "GIF", "SGI")
+#: The environment variable with the most that one image may take, in GiB.
+MAX_GIB = "AUTOAI4EO_MAX_GIB"
+_DEFAULT_GIB = 4.0  # a scene of 10,980 × 10,980 pixels in 13 bands of 16 bits takes 3
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BEGINNING = 16  # bytes of a file that tell its format
+#: What GDAL reads beside an image and may name other files.
+BESIDE = (".msk", ".ovr", ".aux.xml")
+_REMOTE = re.compile(r"/vsi[a-z0-9_]+/|[a-z][a-z0-9+]+:/")
+_SCHEME = re.compile(r"(?<![a-z0-9+])([a-z][a-z0-9+]+):/(?=[^/])")
+
+
+def open_raster(name: str) -> Any:
+    """An open local raster, of one of `DRIVERS`, inside of a `rasterio.Env`.
+
+    Args:
+        name: an absolute path, or ``/vsizip/…``.
+
+    Raises:
+        RasterioIOError: it is none, or cannot be read.
+    """
+    from rasterio.io import DatasetReader
+
+    # `rasterio.open` takes one driver only
+    return DatasetReader(name, driver=list(DRIVERS))
+
+
+def is_remote(path: Path) -> bool:
+    """Whether a user names a place that GDAL knows, such as ``s3://…``, no file."""
+    return bool(_REMOTE.match(str(path))) and not os.path.lexists(path)
+
+
+def gdal_name(path: Path) -> str:
+    """What GDAL calls it: `Path` makes one slash of the two in ``s3://``."""
+    return _SCHEME.sub(r"\1://", str(path)) if is_remote(path) else str(path)
+
+
+def check_beside(name: str, content: bytes) -> None:
+    """Whether a file beside an image holds what it should, and names no other file.
+
+    Args:
+        name: of the file, which GDAL reads with the image: ``.msk``, ``.ovr`` or
+            ``.aux.xml``; others are harmless.
+        content: of ``.aux.xml`` all, else the beginning suffices.
+
+    Raises:
+        UserError: it is another format, or names a file.
+    """
+    lower = name.lower()
+    if lower.endswith((".msk", ".ovr")) and not content.startswith(_TIFF):
+        raise UserError(
+            f"{name}: expected a mask or overviews in a TIFF file, found another "
+            "format, which may name other files; make it anew or take it away"
+        )
+    if lower.endswith(".aux.xml"):
+        try:
+            if b"<!" in content.replace(b"<!--", b""):
+                raise UserError(
+                    f"{name}: expected metadata of GDAL, found XML with declarations "
+                    "(<!…); make it anew or take it away"
+                )
+            root = ElementTree.fromstring(content)
+        except ElementTree.ParseError as error:
+            raise UserError(
+                f"{name}: expected metadata of GDAL, found damaged XML ({error}); make "
+                "it anew or take it away"
+            ) from None
+        if names_overviews(root):
+            raise UserError(
+                f"{name}: expected metadata of the image, found that it names another "
+                "file for overviews (OVERVIEW_FILE); take it away"
+            )
+
+
+def names_overviews(root: ElementTree.Element) -> bool:
+    """Whether metadata in XML name a file that GDAL would open for overviews."""
+    return any(
+        value.strip().upper() == "OVERVIEW_FILE"
+        for element in root.iter()
+        for value in element.attrib.values()
+    )
+
+
+def check_tags(name: str, source: Any) -> None:
+    """Whether an open raster names no file in its own metadata, as a TIFF file can.
+
+    Raises:
+        UserError: it does; GDAL would open that when it lists the raster's files.
+    """
+    if any(key.upper() == "OVERVIEW_FILE" for key in source.tags(ns="OVERVIEWS")):
+        raise UserError(
+            f"{name}: expected pixels, found metadata that name another file for "
+            "overviews (OVERVIEW_FILE); write the file anew, or, where you trust it, "
+            "allow that with --allow-remote"
+        )
+
+
+def check_all_beside(path: Path) -> None:
+    """The same for all files beside a local raster; pipes would be waited for.
+
+    Raises:
+        UserError: see `check_beside`; one is a pipe or a device.
+    """
+    for name in os.listdir(path.parent):
+        beside = path.parent / name
+        if not name.startswith(path.stem) or name == path.name:
+            continue
+        check_regular(beside)
+        if name.lower().endswith(BESIDE) and beside.is_file():
+            check_size(str(beside), beside.stat().st_size, "a file")
+            with beside.open("rb") as file:
+                whole = name.lower().endswith(".xml")
+                check_beside(str(beside), file.read(-1 if whole else BEGINNING))
+
+
+def max_bytes() -> float:
+    """The most that one image, block of a raster or file in a zip file may take.
+
+    Raises:
+        UserError: the environment variable is no number above 0.
+    """
+    told = os.environ.get(MAX_GIB, str(_DEFAULT_GIB))
+    try:
+        gib = float(told)
+    except ValueError:
+        gib = math.nan
+    if not gib > 0:
+        raise UserError(
+            f"{MAX_GIB}: expected a number of GiB above 0, got {told!r}; correct it"
+        )
+    return gib * 2**30
+
+
+def check_size(name: str, size: float, what: str) -> None:
+    """Refuses what would fill the memory, before any of it is read.
+
+    Args:
+        name: of the file.
+        size: that it declares, in bytes.
+        what: has the size, such as ``"an image"``.
+
+    Raises:
+        UserError: it is more than `max_bytes`.
+    """
+    if size > max_bytes():
+        raise UserError(
+            f"{name}: expected {what} of at most {max_bytes() / 2**30:g} GiB, found "
+            f"that it declares {size / 2**30:,.1f} GiB; where that is right, allow it "
+            f"with --max-gib or {MAX_GIB}"
+        )
+
+
+def check_blocks(name: str, source: Any) -> None:
+    """Refuses a raster that GDAL would have to hold in memory in one piece.
+
+    Raises:
+        UserError: a block (tile or strip) is larger than `max_bytes`.
+    """
+    largest = max((h * w for h, w in source.block_shapes), default=0)
+    check_size(name, largest * _bytes(source), "blocks")
+
+
+def check_image(name: str, image: Any) -> None:
+    """Refuses an image that would fill the memory.
+
+    Raises:
+        UserError: it or a block of it is larger than `max_bytes`.
+    """
+    check_size(name, image.height * image.width * _bytes(image), "an image")
+    check_blocks(name, image)
+
+
+def _bytes(source: Any) -> int:
+    """Of one pixel in all bands."""
+    kinds = ["complex64" if k == "complex_int16" else k for k in source.dtypes]
+    return sum(np.dtype(kind).itemsize for kind in kinds)
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name can be told to GDAL, which wants UTF-8."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
