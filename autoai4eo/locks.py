@@ -8,13 +8,22 @@ import json
 import os
 import platform
 import stat
-from collections.abc import Iterator
+import time
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from autoai4eo.errors import UserError
+
+#: After so many seconds it is said who is waited for.
+TELL_S = 10.0
+#: Nobody waits longer for a process that is stopped (Ctrl-Z); a search ends those of
+#: its own workers sooner.
+STOPPED_S = 300.0
+_POLL_S, _LATER_POLL_S = 0.005, 0.25
 
 
 def open_lock(path: Path, *, write: bool = True) -> int:
@@ -61,21 +70,28 @@ def is_held(path: Path) -> bool:
 
 
 @contextmanager
-def locked(path: Path, *, wait: bool = False) -> Iterator[None]:
+def locked(
+    path: Path, *, wait: bool = False, tell: Callable[[str], None] = warnings.warn
+) -> Iterator[None]:
     """Holds a lock file.
 
     Args:
         path: of the file; it stays.
         wait: until it is free.
+        tell: is told in a line who is waited for.
 
     Raises:
         BlockingIOError: another process holds it, and `wait` is False.
-        UserError: what lies at `path` is no file.
+        UserError: what lies at `path` is no file; or the process that is waited for
+            is stopped, and stays so.
     """
     while True:
         opened = open_lock(path)
         try:
-            fcntl.flock(opened, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            if wait:
+                _wait_for(opened, path, tell)
+            else:
+                fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_still(opened, path):
                 continue  # whoever held it removed it: that is another file now
             _sign(opened)
@@ -114,6 +130,54 @@ def output_alone(out: Path, command: str) -> Iterator[None]:
 
 def holder(path: Path) -> str:
     """Who holds a lock file, in words."""
+    told = _signature(path)
+    if not told:
+        return "it does not say who it is"
+    return f"process {told['pid']} on {told['host']}, since {told['since']}"
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process is stopped, by Ctrl-Z or a debugger, or is no more."""
+    try:
+        found = Path("/proc", str(pid), "stat").read_text()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    # 7616 (a name, which may hold brackets) T …
+    return found.rpartition(")")[2].split()[0] in ("T", "t")
+
+
+def _wait_for(opened: int, path: Path, tell: Callable[[str], None]) -> None:
+    """Takes a lock as soon as it is free."""
+    begun, told, stopped = time.monotonic(), False, 0.0
+    while True:
+        with contextlib.suppress(BlockingIOError):
+            return fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not told and time.monotonic() - begun > TELL_S:
+            tell(f"waits for {path}: held by {holder(path)}")
+            told = True
+        if not told:
+            time.sleep(_POLL_S)
+            continue
+        time.sleep(_LATER_POLL_S)
+        # by steps, as this process may have been stopped, too
+        stopped = stopped + _LATER_POLL_S if _is_held_in_vain(path) else 0.0
+        if stopped > STOPPED_S:
+            raise UserError(
+                f"{path}: expected a process that goes on, found that {holder(path)}, "
+                "is stopped (Ctrl-Z); let it go on (fg) or end it, and rerun"
+            )
+
+
+def _is_held_in_vain(path: Path) -> bool:
+    """Whether a process of this machine holds it that is stopped."""
+    told = _signature(path)
+    return told.get("host") == platform.node() and is_stopped(told["pid"])
+
+
+def _signature(path: Path) -> dict[str, Any]:
+    """What the holder of a lock wrote into its file; empty where that is not known."""
     told: dict[str, Any] = {}
     with contextlib.suppress(OSError, ValueError, UserError):
         opened = open_lock(path, write=False)
@@ -121,9 +185,7 @@ def holder(path: Path) -> str:
             told = dict(json.loads(os.pread(opened, 4096, 0)))
         finally:
             os.close(opened)
-    if not {"pid", "host", "since"} <= set(told):
-        return "it does not say who it is"
-    return f"process {told['pid']} on {told['host']}, since {told['since']}"
+    return told if {"pid", "host", "since"} <= set(told) else {}
 
 
 def _sign(opened: int) -> None:

@@ -31,15 +31,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import h5py
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.synthetic import write_scene_like, write_so2sat_like
 from autoai4eo.search.record import FULL_OF, open_study
 
-TRIALS, EPOCHS, WORKERS, BLOCKS, STRIDE = 4, 2, 2, 6, 2
-LIMIT = "macs=2000000"  # small networks: building one takes longer than training it
+TRIALS, EPOCHS, WORKERS = 4, 2, 2
+BLOCKS, STRIDE = 16, 4  # a scene of 1024 × 1024 pixels: four tiles
+SIDE = 8  # pixels of a patch
+LIMIT = "macs=500000"  # small networks: building one takes longer than training it
 #: Of one command, before it is let run to its end.
-IN_A_ROW = 5
+IN_A_ROW = 10
 _POLL_S = 0.02
 _COMMAND = [sys.executable, "-P", "-m", "autoai4eo"]
 
@@ -84,6 +87,8 @@ class Kind:
     """A command that is killed and given again, and what came of it."""
 
     name: str
+    #: Exit statuses of a good end.
+    good: tuple[int, ...] = (0,)
 
     def __init__(self, folder: Path, limit: float) -> None:
         self.folder, self.limit = folder, limit
@@ -104,26 +109,24 @@ class Kind:
         """So many kills of one command, in a row, and its end."""
         self.rounds += 1
         out = self.folder / f"{self.name}-{self.rounds}"
-        done = 0
-        while done < kills:
-            known = self._finished(out)
-            process = self._begin(out)
-            # what is left to do gets less with every kill
-            alive = self._wait(process, rng.uniform(0, self.seconds), out, known)
-            if alive and self._kill(process, rng, done):
-                self.counts["kills"] += 1
-                done += 1
-            if not alive:  # it was done before its turn
-                break
-            self._until_the_end(process, killed=True)
-            self._check_kept(out, known)
-        known = self._finished(out)
-        process = self._begin(out)
+        process, known, done = self._begin(out), self._finished(out), 0
+        # what is left to do gets less with every kill
+        while done < kills and self._wait(
+            process, rng.uniform(0, self.seconds), out, known
+        ):
+            if not self._kill(process, rng, done):
+                continue
+            done += 1
+            self.counts["kills"] += 1
+            if process.poll() is not None:  # of one worker the search goes on
+                self._check_kept(out, known)
+                process, known = self._begin(out), self._finished(out)
         self._wait(process, self.limit, out, known)
-        if not self._until_the_end(process):
-            self._bad("stuck", out, "did not come to its end")
+        if self._until_the_end(process):
+            self._check_whole(out)
+        else:
+            self._bad("stuck", out, f"no good end ({process.returncode}); see the log")
         self._check_kept(out, known)
-        self._check_whole(out)
         print(f"{out.name}: {dict(self.counts)}", flush=True)
 
     def _begin(self, out: Path) -> subprocess.Popen[bytes]:
@@ -160,14 +163,13 @@ class Kind:
     ) -> bool:
         """Kills the whole group; whether that could be done."""
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
         return True
 
-    def _until_the_end(
-        self, process: subprocess.Popen[bytes], killed: bool = False
-    ) -> bool:
+    def _until_the_end(self, process: subprocess.Popen[bytes]) -> bool:
         """Whether it comes to its end in time, and well."""
         try:
-            return process.wait(self.limit) == 0 or killed
+            return process.wait(self.limit) in self.good
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -199,6 +201,8 @@ class Map(Kind):
     """Maps of a scene with the finalist of the search that was not killed."""
 
     name = "map"
+    # 2: the map exists already, the kill came after its last byte; it is compared
+    good = (0, 2)
 
     def __init__(self, folder: Path, limit: float) -> None:
         super().__init__(folder, limit)
@@ -239,8 +243,8 @@ class Fit(Kind):
 
     def __init__(self, folder: Path, limit: float) -> None:
         super().__init__(folder, limit)
-        write_so2sat_like(folder / "training.h5", 100, seed=0)
-        write_so2sat_like(folder / "validation.h5", 34, seed=1)
+        _write_patches(folder / "training.h5", 100, seed=0)
+        _write_patches(folder / "validation.h5", 34, seed=1)
 
     def _command(self, out: Path) -> list[Any]:
         data = [self.folder / "training.h5", "--val", self.folder / "validation.h5"]
@@ -251,17 +255,13 @@ class Fit(Kind):
     def _kill(
         self, process: subprocess.Popen[bytes], rng: random.Random, done: int
     ) -> bool:
-        """Every second time one worker only; the search goes on for a while then."""
+        """Every second time one worker only; the search goes on then."""
         if done % 2 == 0:
             return super()._kill(process, rng, done)
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
-        workers = children.read_text().split() if children.exists() else []
+        workers = children.read_text().split()
         if workers:
             os.kill(int(rng.choice(workers)), signal.SIGKILL)
-            time.sleep(rng.uniform(0, self.seconds / 4))
-        if process.poll() is None:
-            super()._kill(process, rng, done)
-            return bool(workers)
         return bool(workers)
 
     def _finished(self, out: Path) -> dict[Any, Any]:
@@ -308,9 +308,18 @@ class Fit(Kind):
         for trial in complete:
             if why := _does_not_fit(out / "trials" / str(trial.number), trial):
                 self._bad("mixed", out, f"trial {trial.number}: {why}")
-        told = json.loads((out / "best" / "evaluation.json").read_text())
+        told = json.loads((out / "best/evaluation.json").read_text())
         if told["trial"] not in numbers or not (out / "best/model.keras").is_file():
             self._bad("mixed", out, "the finalist is no complete trial")
+
+
+def _write_patches(path: Path, samples: int, seed: int) -> None:
+    """The corners of generated patches, as HDF5."""
+    whole = path.with_suffix(".whole")
+    write_so2sat_like(whole, samples, seed)
+    with h5py.File(whole) as file, h5py.File(path, "w") as small:
+        small["sen2"] = file["sen2"][:, :SIDE, :SIDE]
+        small["label"] = file["label"][:]
 
 
 def _trials(out: Path) -> list[FrozenTrial]:

@@ -1,12 +1,15 @@
 """Locks: one process at a time, and the second hears who is the first."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
+from autoai4eo import locks
 from autoai4eo.errors import UserError
 from autoai4eo.locks import holder, is_held, locked, output_alone
 
@@ -92,3 +95,30 @@ def test_what_was_planted_is_neither_followed_nor_emptied(tmp_path, plant):
     with pytest.raises(UserError, match="expected a lock file, found"), locked(path):
         pass
     assert victim.read_text() == "years of work" and not (tmp_path / "new").exists()
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    monkeypatch.setattr(locks, "TELL_S", 0.1)
+    monkeypatch.setattr(locks, "STOPPED_S", 0.5)
+
+
+def test_who_is_waited_for_is_told_and_a_stopped_one_not_for_ever(held, impatient):
+    path, process = held
+    process.send_signal(signal.SIGSTOP)
+    told = []
+    with (
+        pytest.raises(UserError, match=rf"process {process.pid} on .*is stopped"),
+        locked(path, wait=True, tell=told.append),
+    ):
+        pass
+    (line,) = told
+    assert f"waits for {path}: held by process {process.pid} on " in line
+
+
+def test_one_that_goes_on_is_waited_for(held, impatient):
+    path, process = held
+    threading.Timer(1.5, process.kill).start()
+    begun = time.monotonic()
+    with locked(path, wait=True, tell=lambda line: None):
+        assert time.monotonic() - begun > 1  # longer than for one that is stopped

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import tempfile
 import traceback
 from pathlib import Path
@@ -17,6 +18,10 @@ from autoai4eo.search.causes import cause
 DONE, FAILED, WRONG = 0, 1, 2
 #: How the error of TensorFlow is called that stands for a MemoryError.
 _NO_MEMORY = ("MemoryError", "ResourceExhaustedError")
+#: What the loader of libraries and the starter of threads say where there is none.
+_NO_MEMORY_SAID = re.compile(
+    "failed to map segment|cannot allocate memory|can't start new thread", re.IGNORECASE
+)
 _ADVICE = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room within your quota",
@@ -45,7 +50,7 @@ def told(error: BaseException) -> tuple[int, str]:
 
 def _known(error: BaseException) -> str | None:
     """The line for what the machine, not this package, is to blame for."""
-    if any(kind.__name__ in _NO_MEMORY for kind in type(error).__mro__):
+    if _is_want_of_memory(error):
         return (
             "error: expected more memory than this machine or its limits (ulimit -v, a "
             "container's) have; use smaller batches, fewer --workers or fewer samples"
@@ -64,6 +69,13 @@ def _known(error: BaseException) -> str | None:
     if isinstance(what, bytes):
         what = os.fsdecode(what)
     return f"error: {what}: cannot be read or written ({error.strerror}); {advice}"
+
+
+def _is_want_of_memory(error: BaseException) -> bool:
+    if any(kind.__name__ in _NO_MEMORY for kind in type(error).__mro__):
+        return True
+    told = isinstance(error, ImportError | OSError | RuntimeError)
+    return told and _NO_MEMORY_SAID.search(str(error)) is not None
 
 
 def _unknown(error: BaseException) -> str:

@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from autoai4eo.errors import UserError
-from autoai4eo.locks import open_lock
+from autoai4eo.locks import TELL_S, is_stopped, open_lock
 
-#: After so many seconds it is said who is waited for.
-TELL_S = 10.0
 #: So many seconds are waited at most: measuring takes seconds, and so does a batch.
 LIMIT_S = 600.0
 _POLL_S = 0.01
@@ -184,18 +182,6 @@ def _is_private(folder: Path) -> bool:
     found = os.lstat(folder)
     mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
     return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped, by Ctrl-Z or a debugger, or is no more."""
-    try:
-        found = Path("/proc", str(pid), "stat").read_text()
-    except FileNotFoundError:
-        return True
-    except OSError:
-        return False
-    # 7616 (a name, which may hold brackets) T …
-    return found.rpartition(")")[2].split()[0] in ("T", "t")
 
 
 def _named(holders: list[int]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -253,12 +254,15 @@ def at_work(run: Path) -> bool | None:
 
 
 @contextmanager
-def locked(run: Path, name: str) -> Iterator[None]:
+def locked(
+    run: Path, name: str, tell: Callable[[str], None] = warnings.warn
+) -> Iterator[None]:
     """Waits for what one worker of a run does at a time.
 
     Args:
         run: the folder.
         name: of what is done.
+        tell: is told in a line who is waited for.
     """
-    with locks.locked(run / f".{name}.lock", wait=True):
+    with locks.locked(run / f".{name}.lock", wait=True, tell=tell):
         yield

@@ -6,6 +6,7 @@ import gc
 import os
 import platform
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import inf
@@ -175,7 +176,7 @@ class Tuner(AutoTuner):
 
         Args:
             training: what candidates are trained and judged on, and how.
-            say: is told who is waited for before latency is measured.
+            say: is told who is waited for.
 
         Raises:
             UserError: the folder holds a search for other objectives, or one that
@@ -200,7 +201,7 @@ class Tuner(AutoTuner):
             self.seed,
             candidates,
             self.budget.limits,
-            lambda: locked(self.run, "proposing"),
+            lambda: locked(self.run, "proposing", say or warnings.warn),
         )
         self.connect(strategies.strategy(self.strategy, setting))
         sign_new_trials(self.study, self.name)
@@ -250,7 +251,7 @@ class Tuner(AutoTuner):
             tried += 1
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
         progress.line("waiting for the finalist")
-        with locked(self.run, "finalist"), self.quiet.working():
+        with locked(self.run, "finalist", progress.line), self.quiet.working():
             if trained_finalist(self.run) != finalist.of(self.study).number:
                 self.train_finalist(training, progress, refit_on)
         return True

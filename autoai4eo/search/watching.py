@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from autoai4eo.search.quiet import is_stopped
+from autoai4eo.locks import is_stopped
 
 #: A training without a batch for so many seconds has come to a stop.
 STALLED_S = 600.0

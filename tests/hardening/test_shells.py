@@ -147,6 +147,18 @@ def test_a_traceback_without_a_folder_for_it_is_still_one_line(run, monkeypatch)
     [
         (EOFError("cut"), "internal error: EOFError: cut; a file may be cut off"),
         (MemoryError(), "error: expected more memory than this machine"),
+        (  # ulimit -v, at the import of a library
+            ImportError("libtensorflow_cc.so.2: failed to map segment from shared"),
+            "error: expected more memory than this machine",
+        ),
+        (
+            OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+            "error: expected more memory than this machine",
+        ),
+        (
+            RuntimeError("can't start new thread"),
+            "error: expected more memory than this machine",
+        ),
         (RecursionError("deep"), "internal error: RecursionError: deep; something"),
         (
             UnicodeDecodeError("utf-8", b"\xff", 0, 1, "start"),

@@ -25,7 +25,8 @@ from optuna.trial import TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.search import named
 from autoai4eo.search import storage as module
-from autoai4eo.search.record import open_study
+from autoai4eo.search.broken_off import sign_new_trials
+from autoai4eo.search.record import open_study, status
 from autoai4eo.search.storage import (
     open_storage,
     sqlite_file,
@@ -190,6 +191,21 @@ def test_a_trial_is_finished_though_the_answer_was_lost(opened, database, monkey
     break_at_commit(storage, monkeypatch, lambda connection: connection.commit())
     assert storage.set_trial_state_values(trial, TrialState.COMPLETE, [0.1])
     assert storage.get_trial(trial).values == [0.1]
+
+
+def test_a_trial_is_not_left_running_though_the_answer_to_its_making_was_lost(
+    opened, database, monkeypatch
+):
+    storage = opened(database)
+    study = optuna.create_study(storage=storage)
+    sign_new_trials(study, "here:1")
+    break_at_commit(storage, monkeypatch, lambda connection: connection.commit())
+    number = study._storage.get_trial(
+        study._storage.create_new_trial(study._study_id)
+    ).number
+    lost, mine = study.get_trials()
+    assert (lost.state, mine.state) == (TrialState.PRUNED, TrialState.RUNNING)
+    assert mine.number == number and status(lost) == "exhausted"
 
 
 def test_a_trial_is_not_finished_twice(opened, database):

@@ -179,7 +179,7 @@ def _running(
     others = multiprocessing.active_children()
     with tempfile.TemporaryFile() as said:
         # what TensorFlow says when it is imported is no news
-        with _stderr_to(said.fileno()):
+        with _stderr_to(said.fileno()), _safe_path():
             pool = ProcessPoolExecutor(
                 max(1, count),
                 mp_context=multiprocessing.get_context("spawn"),
@@ -187,7 +187,7 @@ def _running(
                 initargs=(table,),
             )
             # they inherit what is blocked, and are ended by this process alone
-            with _blocked(signal.SIGINT, signal.SIGTERM), _safe_path():
+            with _blocked(signal.SIGINT, signal.SIGTERM):
                 running = {pool.submit(_one, *task, budget): task for task in tasks}
         try:
             yield running
