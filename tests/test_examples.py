@@ -73,7 +73,11 @@ def test_eurosat_from_a_zip_file(tmp_path, capsys):
 
 
 def test_the_notebook_runs(tmp_path):
-    notebook = nbformat.read(EXAMPLES / "so2sat.ipynb", as_version=4)
+    text = (EXAMPLES / "so2sat.ipynb").read_text(encoding="utf-8")
+    for long, short in (("max_trials=2", "max_trials=1"), ("epochs=2", "epochs=1")):
+        assert long in text
+        text = text.replace(long, short)
+    notebook = nbformat.reads(text, as_version=4)
     client = NotebookClient(
         notebook,
         timeout=400,

@@ -19,7 +19,7 @@ import autoai4eo as ae
 
 data = small.dataset()
 model = small.model(sys.argv[1], max_trials=1)
-model.fit(data, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
+model.fit(data, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
 cost = ae.profile(model.export_model(), latency=True, budget_s=0.2)
 folder = pathlib.Path(sys.argv[1])
 bands = [f"band{i}" for i in range(1, 5)]

@@ -5,7 +5,7 @@ import rasterio
 from autoai4eo.cli import demo
 
 
-def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch):
+def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
     samples = {"training": 170, "validation": 85, "testing": 85}
     monkeypatch.setattr(demo, "_SAMPLES", samples)
     monkeypatch.setattr(demo, "_TRIALS", 1)

@@ -180,7 +180,9 @@ def test_inspect_says_what_is_in_real_data(shared, run):
     assert sum(count == 0 for count in told["classes"].values()) == 2
 
 
-def test_a_split_with_three_parts_is_tested_at_the_end(so2sat, run, tmp_path):
+def test_a_split_with_three_parts_is_tested_at_the_end(
+    so2sat, run, tmp_path, in_process
+):
     result = run(
         "fit",
         so2sat / "training.h5",

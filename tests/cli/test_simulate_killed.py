@@ -13,7 +13,8 @@ import pytest
 
 from autoai4eo.search.simulation import read_table, replay
 
-SEEDS, BUDGET = 4, 50
+# so long that a signal comes before the end, also on a busy machine
+SEEDS, BUDGET = 4, 120
 STRATEGIES = ("random", "tpe")
 
 
