@@ -125,7 +125,8 @@ def check_all_beside(path: Path) -> None:
     """
     for name in os.listdir(path.parent):
         beside = path.parent / name
-        if not name.startswith(path.stem) or name == path.name:
+        # GDAL looks for them in any case of letters
+        if not name.lower().startswith(path.stem.lower()) or name == path.name:
             continue
         check_regular(beside)
         if name.lower().endswith(BESIDE) and beside.is_file():

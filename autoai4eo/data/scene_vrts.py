@@ -23,6 +23,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 
 _START = b"<vrtdataset"
+_HEADER = 4096  # bytes that GDAL tells a format by, or fewer: up to the first zero byte
 _SOURCES = ("sourcefilename", "sourcedataset")
 # Elements and attributes of mosaics and warped VRTs, in lower case; none names a file
 # but those in `_SOURCES`.
@@ -73,7 +74,7 @@ _DOMAINS = ("geolocation", "rpc", "overviews")
 def is_vrt(path: Path) -> bool:
     """Whether GDAL may take a local file for a VRT, by its beginning."""
     with path.open("rb") as file:
-        return _START in file.read(4096).lower()
+        return _START in file.read(_HEADER).lower()
 
 
 def check_vrt(path: Path, allow_remote: bool) -> None:
@@ -188,6 +189,15 @@ def _check_image(path: Path, given: Path) -> None:
     import rasterio
 
     check_all_beside(path)
+    with path.open("rb") as file:
+        header = file.read(_HEADER).partition(b"\0")[0]
+    # here GDAL tries all formats, and finds some (GTI, …) by XML anywhere in the header
+    if re.search(rb"<\s*[A-Za-z?!]", header):
+        raise UserError(
+            f"{given}: expected a VRT of images, found XML at the beginning of {path}, "
+            "which may name other files; convert it, or, where you trust it, allow "
+            "that with --allow-remote"
+        )
     try:
         with rasterio.Env(), open_raster(str(path)) as image:
             check_blocks(str(path), image)

@@ -222,6 +222,7 @@ _OUTSIDE = {
     "a nested VRT": _vrt("nested.vrt", 1),
     "a nested VRT with another suffix": _vrt("nested.tif", 1),
     "an image that is a WMS": _vrt("wms.tif", 1),
+    "an image that is a tile index, too": _vrt("tiles.jpg", 1),
     "a mask beside an image": _vrt("masked.tif", 1),
     "an attribute": _vrt("x").replace(
         '<SimpleSource><SourceFilename relativeToVRT="0">x</SourceFilename>',
@@ -262,6 +263,18 @@ _OUTSIDE = {
 }
 
 
+def _jpeg_with(text: str) -> bytes:
+    """A JPEG file with a comment, and no zero byte before it ends."""
+    with rasterio.MemoryFile() as memory:
+        how = {"dtype": "uint8", "height": 8, "width": 8, "count": 1, **_HOW}
+        with memory.open(driver="JPEG", **how) as image:
+            image.write(np.full((1, 8, 8), 7, np.uint8))
+        whole = memory.read()
+    comment = text.encode().ljust(0x1101)
+    length = (len(comment) + 2).to_bytes(2)
+    return whole[:2] + b"\xff\xfe" + length + comment + whole[2:]
+
+
 @pytest.fixture
 def place(tmp_path, secret, server):
     """The folder of a VRT, and a function that fills in names."""
@@ -270,6 +283,12 @@ def place(tmp_path, secret, server):
     for name in ("nested.vrt", "nested.tif"):
         (inside.parent / name).write_text(_vrt(secret))
     (inside.parent / "wms.tif").write_text(_WMS.format(server.url))
+    (inside.parent / "tiles.jpg").write_bytes(
+        _jpeg_with(
+            f"<GDALTileIndexDataset><IndexDataset>/vsicurl/{server.url}/i.geojson"
+            "</IndexDataset></GDALTileIndexDataset>"
+        )
+    )
     _tiff(inside.parent / "masked.tif")
     (inside.parent / "masked.tif.msk").write_text(_vrt(secret))
 
@@ -284,6 +303,15 @@ def place(tmp_path, secret, server):
         return text
 
     return inside.parent, filled
+
+
+@pytest.mark.parametrize("name", ["a.tif.msk", "A.TIF.MSK", "A.tif.msk", "A.Tif.Ovr"])
+def test_what_lies_beside_a_scene_is_a_tiff_in_any_case_of_letters(place, name):
+    """GDAL finds a mask by its name, whatever the case of its letters."""
+    folder, filled = place
+    (folder / name).write_text(filled(_vrt("{secret}")))
+    with pytest.raises(UserError, match="expected a mask or overviews in a TIFF"):
+        Scene(folder / "a.tif", ["B02"])
 
 
 @pytest.mark.parametrize("kind", _OUTSIDE)
