@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import MAX_GIB, max_bytes
 from autoai4eo.search import named
 
 Bands = Annotated[
@@ -22,6 +24,32 @@ ClassLevel = Annotated[
     typer.Option(
         help="The level of folders that are the classes, from 1; by default the first "
         "with several."
+    ),
+]
+AllowRemote = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Data may take pixels from files outside their own folder (HDF5's links, "
+        "virtual data sets and external storage).",
+    ),
+]
+
+
+def _set_max_gib(number: float | None) -> float | None:
+    """For all readers here and in worker processes."""
+    if number is not None:
+        os.environ[MAX_GIB] = str(number)
+        max_bytes()
+    return number
+
+
+MaxGib = Annotated[
+    float | None,
+    typer.Option(
+        callback=_set_max_gib,
+        help="The most memory that what is read at once may need; else "
+        f"${MAX_GIB}, or 4.",
     ),
 ]
 Storage = Annotated[

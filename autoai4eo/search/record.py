@@ -15,8 +15,10 @@ import optuna
 import pandas as pd
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 from autoai4eo.search.layout import BEST, NETWORK, made
 from autoai4eo.search.objectives import MAP_COST, MEASURED, Objective
 from autoai4eo.search.run_folder import id_of, read_run
@@ -74,6 +76,7 @@ def open_study(
     # failed trials are told by the tuner, in one line
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = run / "study.db"
+    check_regular(run)
     if (run / "run.json").is_file():
         recorded = read_run(run)["arguments"].get("storage")
         if objectives is not None:
@@ -101,6 +104,8 @@ def open_study(
     if objectives is None:
         try:
             study = optuna.load_study(study_name=name, storage=database)
+            if storage is None:
+                _check_all(study, path)
             _check_run(study, run, shared=storage is not None)
             return study
         except KeyError:
@@ -141,6 +146,22 @@ def open_study(
             f"{', '.join(names)}; use another folder, or overwrite this one"
         )
     return study
+
+
+def _check_all(study: optuna.Study, path: Path) -> None:
+    """Whether all that SQLite keeps of a search can be read by Optuna."""
+    try:
+        study.get_trials(deepcopy=False)
+        objectives_of(study)
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        optuna.exceptions.OptunaError,
+        SQLAlchemyError,
+    ) as error:
+        reason = error.__cause__ or error
+        raise damaged(path, f"{type(reason).__name__}: {reason}") from error
 
 
 def _check_place(run: Path, recorded: object, storage: str | None) -> None:
@@ -309,6 +330,21 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
         for trial in study.get_trials(deepcopy=False)
         if status(trial) not in ("exhausted", "waiting")
     ]
+
+
+def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
+    """The trial of a number that a file of the run names.
+
+    Raises:
+        UserError: the search has none of this number.
+    """
+    trials = study.get_trials(deepcopy=False)
+    if not 0 <= number < len(trials):
+        raise UserError(
+            f"{run}: expected a search with the trial {number} that its files name, "
+            f"found {len(trials)} trials; `autoai4eo check {run}` tells what is damaged"
+        )
+    return trials[number]
 
 
 def judged(study: optuna.Study) -> list[FrozenTrial]:
