@@ -10,21 +10,31 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import math
 import os
 import secrets
 import shutil
+import stat
 import tempfile
+import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from autoai4eo.errors import UserError
+
+#: The environment variable with the most that is read at once, in GiB.
+MAX_GIB = "AUTOAI4EO_MAX_GIB"
+_DEFAULT_GIB = 4.0
+#: In `check_form`: every name of an object.
+ANY = "*"
+MOST_TEXT = 256 * 2**20  # bytes of a JSON or CSV file
 
 
 @contextmanager
@@ -156,16 +166,79 @@ def _remove(path: Path) -> None:
 
 
 def check_regular(path: Path) -> None:
-    """Whether a path can be read without waiting: no pipe, device or socket.
+    """Whether what lies at a path, if anything, is a file or a folder.
+
+    A pipe would be waited for without an end, and a device may have no end.
 
     Raises:
-        UserError: it exists and is neither a regular file nor a folder.
+        UserError: it is a pipe, a device or a socket, or no path can be so.
     """
-    if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # ValueError: it has a zero byte
         raise UserError(
-            f"{path}: expected a file or folder, found a pipe, device or socket; copy "
-            "its content to a file"
+            f"{path}: expected a path that can be read, found that it cannot "
+            f"({getattr(error, 'strerror', None) or error}); correct it"
+        ) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(
+            f"{path}: expected a file or a folder, found a pipe, a device or a socket; "
+            "copy what it gives into a file"
         )
+
+
+def max_bytes() -> float:
+    """The most that is read of a file at once.
+
+    Raises:
+        UserError: the environment variable is no number above 0.
+    """
+    told = os.environ.get(MAX_GIB, str(_DEFAULT_GIB))
+    try:
+        gib = float(told)
+    except ValueError:
+        gib = math.nan
+    if not gib > 0:
+        raise UserError(
+            f"{MAX_GIB}: expected a number of GiB above 0, got {told!r}; correct it"
+        )
+    return gib * 2**30
+
+
+def check_size(name: str | Path, size: float, what: str) -> None:
+    """Refuses what would fill the memory, before any of it is read.
+
+    Args:
+        name: of the file.
+        size: that it declares, in bytes.
+        what: has the size, such as ``"an image"``.
+
+    Raises:
+        UserError: it is more than `max_bytes`.
+    """
+    if size > max_bytes():
+        raise UserError(
+            f"{name}: expected {what} of at most {max_bytes() / 2**30:g} GiB, found "
+            f"that it declares {size / 2**30:,.1f} GiB; where that is right, allow it "
+            f"with --max-gib or {MAX_GIB}"
+        )
+
+
+def _check_name(path: Path) -> None:
+    """Whether the file system takes a name, and the longer one that is written to."""
+    for name in (path, _beside(path, "writing")) if path.name else (path,):
+        try:
+            name.lstat()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{path}: expected a path to write to, found one that cannot be "
+                f"written ({getattr(error, 'strerror', None) or error}); choose "
+                "another"
+            ) from None
 
 
 def check_can_write(path: Path) -> None:
@@ -174,6 +247,7 @@ def check_can_write(path: Path) -> None:
     Raises:
         UserError: it is a folder, its folder is missing, or nothing may be written.
     """
+    _check_name(path)
     if path.is_dir():
         raise UserError(
             f"{path}: expected a file to write, found a folder; name a file"
@@ -218,6 +292,7 @@ def check_can_write_into(folder: Path) -> None:
     Raises:
         UserError: it, or one above it, is a file, or nothing may be written there.
     """
+    _check_name(folder)
     there = folder
     while not os.path.lexists(there):
         there = there.parent
@@ -246,18 +321,21 @@ def written(path: Path) -> Iterator[None]:
         ) from error
 
 
-def read_json(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, Any]:
+def read_json(
+    path: Path, cure: str, form: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The object in a JSON file.
 
     Args:
         path: of the file.
         cure: what helps where it is damaged, such as "restore it from a copy".
-        needs: names that it must have.
+        form: that it must have, see `check_form`.
 
     Raises:
         UserError: it is missing, damaged or something else; the message has the cure.
     """
     with reading(path, "JSON", cure):
+        _check_short(path)
         text = path.read_bytes().decode()
         if not text.strip("\0 \n"):
             raise ValueError("it is empty")
@@ -265,9 +343,43 @@ def read_json(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, Any
         found = type(content).__name__
         if not isinstance(content, dict):
             raise ValueError(f"a {found} where names and values should be")
-        if missing := [name for name in needs if name not in content]:
-            raise ValueError(f"no {missing[0]} in it")
+        check_form(content, dict(form or {}))
     return dict(content)
+
+
+def check_form(value: Any, form: Any, where: str = "it") -> None:
+    """Whether a value of a JSON file is of the form that its readers rely on.
+
+    Args:
+        value: of the file.
+        form: a type, or several (``str | None``); ``[form]`` for a list of such;
+            a dict of forms for an object with these names, or with those of them that
+            are there where they end in ``?``; ``{ANY: form}`` for one of any names.
+        where: the value is, for the message.
+
+    Raises:
+        ValueError: it is of another one.
+    """
+    kind = type(form) if isinstance(form, dict | list) else form
+    if not isinstance(value, kind):
+        kind = getattr(kind, "__name__", str(kind))
+        raise ValueError(f"{where} is {type(value).__name__}, and should be {kind}")
+    if isinstance(form, dict):
+        for name, of in form.items():
+            known = name.removesuffix("?")
+            if name == known != ANY and known not in value:
+                raise ValueError(f"no {known} in {where}")
+            for each in list(value) if known == ANY else {known} & set(value):
+                check_form(value[each], of, each)
+    if isinstance(form, list):
+        for each in value:
+            check_form(each, form[0], f"a value of {where}")
+
+
+def _check_short(path: Path) -> None:
+    """Whether a file of text can be one that this package wrote, by its length."""
+    if (size := path.stat().st_size) > MOST_TEXT:
+        raise ValueError(f"{size:,} bytes, more than it can have")
 
 
 def read_npz(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, np.ndarray]:
@@ -275,17 +387,42 @@ def read_npz(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, np.n
 
     Raises:
         UserError: it is missing, damaged or something else; the message has the cure.
+            Or it declares more than `max_bytes`.
     """
     with reading(path, "a whole .npz file of numbers", cure), path.open("rb") as raw:
         if not zipfile.is_zipfile(raw):
             empty = path.stat().st_size == 0
             raise ValueError("it is empty" if empty else "no zip archive, or cut off")
         raw.seek(0)
+        _check_declared(raw, path)
         with np.load(raw) as file:
             arrays = {name: file[name] for name in file.files}
         if missing := [name for name in needs if name not in arrays]:
             raise ValueError(f"no {missing[0]} in it")
     return arrays
+
+
+def _check_declared(raw: IO[bytes], path: Path) -> None:
+    """Whether what the members of a ``.npz`` file declare is not too large.
+
+    Both the archive and the header of each array say how large it is, and NumPy makes
+    room for what the header says before it reads.
+    """
+    with zipfile.ZipFile(raw) as archive:
+        members = archive.infolist()
+        unpacked = sum(member.file_size for member in members)
+        check_size(path, unpacked, "arrays")
+        declared = 0
+        for member in members:
+            with archive.open(member) as file:
+                version = np.lib.format.read_magic(file)
+                read = np.lib.format.read_array_header_1_0
+                if version > (1, 0):
+                    read = np.lib.format.read_array_header_2_0
+                shape, _, kind = read(file)
+            declared += math.prod(shape) * kind.itemsize
+        check_size(path, declared, "arrays")
+    raw.seek(0)
 
 
 def read_csv(path: Path, cure: str) -> list[dict[str, str]]:
@@ -297,6 +434,7 @@ def read_csv(path: Path, cure: str) -> list[dict[str, str]]:
         UserError: it is missing or no text; the message has the cure.
     """
     with reading(path, "a table (CSV)", cure), path.open(newline="") as file:
+        _check_short(path)
         rows = list(csv.DictReader(file, strict=True))
     return [r for r in rows if None not in r and None not in r.values()]
 
@@ -320,8 +458,11 @@ def reading(path: Path, what: str, cure: str) -> Iterator[None]:
     Raises:
         UserError: it is missing, damaged or something else; the message has the cure.
     """
+    check_regular(path)
     try:
         yield
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path}: expected {what}, found no file; {cure}") from None
     except OSError as error:
@@ -334,6 +475,11 @@ def reading(path: Path, what: str, cure: str) -> Iterator[None]:
         KeyError,
         EOFError,
         RuntimeError,
+        # what NumPy makes of a damaged header, and of numbers that cannot be so
+        SyntaxError,
+        tokenize.TokenError,
+        TypeError,
+        OverflowError,
         csv.Error,
         zipfile.BadZipFile,
         zlib.error,

@@ -43,7 +43,7 @@ def locked_folder():
 
 def test_what_was_written_is_read(tmp_path):
     write_json(tmp_path / "new" / "a.json", {"trial": 3, "path": "caf\udce9"})
-    found = read_json(tmp_path / "new" / "a.json", CURE, ("trial",))
+    found = read_json(tmp_path / "new" / "a.json", CURE, {"trial": int})
     assert found == {"trial": 3, "path": "caf\udce9"}
     np.savez_compressed(tmp_path / "a.npz", truth=np.arange(3))
     np.testing.assert_array_equal(
@@ -71,7 +71,7 @@ def test_damaged_json_is_one_line_with_the_file_and_the_cure(tmp_path, content, 
     path = tmp_path / "run.json"
     path.write_bytes(content)
     with pytest.raises(UserError) as refused:
-        read_json(path, CURE, ("trial",))
+        read_json(path, CURE, {"trial": int})
     told = str(refused.value)
     assert told.startswith(f"{path}: expected JSON, found a damaged file ({found}")
     assert told.endswith(CURE) and "\n" not in told

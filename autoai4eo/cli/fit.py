@@ -11,7 +11,14 @@ import typer
 
 from autoai4eo.cli.console import as_csv, console, hushed, print_json, print_table
 from autoai4eo.cli.model import finalist_story, print_scores
-from autoai4eo.cli.options import Bands, ClassLevel, MaxGib, Storage, parse_bands
+from autoai4eo.cli.options import (
+    AllowRemote,
+    Bands,
+    ClassLevel,
+    MaxGib,
+    Storage,
+    parse_bands,
+)
 from autoai4eo.errors import UserError
 from autoai4eo.files import (
     check_can_write,
@@ -56,6 +63,7 @@ def fit(
     ] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
+    allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
     objective: Annotated[
         list[str] | None,
@@ -150,6 +158,7 @@ def fit(
         from autoai4eo.data.splits import split as split_dataset
         from autoai4eo.search.run_folder import read_evaluation
         from autoai4eo.tasks import ImageClassifier
+        from autoai4eo.tasks.auto_model import names_of
         from autoai4eo.tasks.validating import keep_test
     classifier = ImageClassifier(
         inputs=input,
@@ -172,27 +181,24 @@ def fit(
     )
     tell = log(not quiet)
     tell(f"opening {train}")
-    training = open_dataset(
-        train, inputs=input, bands=parse_bands(bands), class_level=class_level
-    )
+    how: dict[str, Any] = {
+        "inputs": input,
+        "class_level": class_level,
+        "allow_remote": allow_remote,
+    }
+    training = open_dataset(train, bands=parse_bands(bands), **how)
     if subset is not None:
         training = sample(training, subset, seed=seed)
     test: Dataset | None = None
-    validation: Dataset | Path
+    validation: Dataset
     if val is None:
         training, validation, *rest = split_dataset(
             training, shares, group=group, seed=seed
         )
         test = rest[0] if rest else None
     else:
-        validation = val
-        if class_level is not None:
-            validation = open_dataset(
-                val,
-                inputs=input,
-                class_names=training.class_names,
-                class_level=class_level,
-            )
+        tell(f"opening {val}")
+        validation = open_dataset(val, **names_of(training), **how)
     classifier.fit(
         training,
         validation_data=validation,
@@ -252,7 +258,9 @@ def pareto(
     study = open_study(run)
     _show(front.front_table(study), f"the front of {run}", csv, json)
     if csv is None and not json:
-        point = front.reference(study, read_run(run)["arguments"]["constraints"])
+        point = front.reference(
+            study, read_run(run)["arguments"].get("constraints", {})
+        )
         at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
         volume = front.dominated(study, point)
         console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")

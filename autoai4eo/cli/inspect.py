@@ -9,7 +9,7 @@ import numpy as np
 import typer
 
 from autoai4eo.cli.console import console, print_json, print_table
-from autoai4eo.cli.options import Bands, ClassLevel, MaxGib, parse_bands
+from autoai4eo.cli.options import AllowRemote, Bands, ClassLevel, MaxGib, parse_bands
 from autoai4eo.errors import UserError
 
 _FIGURES = ("mean", "std", "minimum", "p2", "p98", "maximum", "nan", "nodata")
@@ -27,6 +27,7 @@ def inspect(
     input: Annotated[list[str] | None, typer.Option(help="Only this input.")] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
+    allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
     png: Annotated[
         Path | None, typer.Option(help="Write a picture of a few patches per class.")
@@ -38,7 +39,11 @@ def inspect(
     from autoai4eo.data.problems import find_problems
     from autoai4eo.data.statistics import statistics
 
-    how: dict[str, Any] = {"inputs": input, "bands": parse_bands(bands)}
+    how: dict[str, Any] = {
+        "inputs": input,
+        "bands": parse_bands(bands),
+        "allow_remote": allow_remote,
+    }
     dataset = open_dataset(data[0], class_level=class_level, **how)
     others = {
         str(path): open_dataset(

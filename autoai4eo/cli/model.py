@@ -8,7 +8,14 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_json, print_table
-from autoai4eo.cli.options import Bands, ClassLevel, MaxGib, Storage, parse_bands
+from autoai4eo.cli.options import (
+    AllowRemote,
+    Bands,
+    ClassLevel,
+    MaxGib,
+    Storage,
+    parse_bands,
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trial = Annotated[
@@ -24,6 +31,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     bands: Bands = None,
     class_level: ClassLevel = None,
+    allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
     json: Json = False,
 ) -> None:
@@ -42,6 +50,7 @@ def evaluate(
         data,
         bands=parse_bands(bands),
         class_level=class_level,
+        allow_remote=allow_remote,
         typical={name: typical_of(told) for name, told in statistics.items()},
     )
     # before the work: the run may ask for its database
@@ -58,7 +67,7 @@ def evaluate(
 
 def finalist_story(run: Path) -> str:
     """What a run's finalist and its trial reached, and why these differ."""
-    from autoai4eo.search.record import objectives_of, open_study
+    from autoai4eo.search.record import objectives_of, open_study, trial_of
     from autoai4eo.search.run_folder import read_evaluation
     from autoai4eo.search.two_figures import two_figures
 
@@ -66,8 +75,10 @@ def finalist_story(run: Path) -> str:
     if not evaluation:
         return ""
     study = open_study(run)
-    trial = study.get_trials(deepcopy=False)[evaluation["trial"]]
-    return two_figures(evaluation, trial.user_attrs["metrics"], objectives_of(study))
+    trial = trial_of(study, run, evaluation["trial"])
+    return two_figures(
+        evaluation, trial.user_attrs.get("metrics", {}), objectives_of(study)
+    )
 
 
 def print_scores(scores: dict[str, Any], title: str) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from autoai4eo.data.raster_files import MAX_GIB, max_bytes
 from autoai4eo.errors import UserError
+from autoai4eo.files import MAX_GIB, max_bytes
 from autoai4eo.search import named
 
 Bands = Annotated[
@@ -26,14 +26,12 @@ ClassLevel = Annotated[
         "with several."
     ),
 ]
-Storage = Annotated[
-    str | None,
+AllowRemote = Annotated[
+    bool,
     typer.Option(
-        metavar="postgresql://USER@HOST/DATABASE",
-        # what is named so is connected to
-        callback=lambda url: url and named.name(url),
-        help="The database of a run that is not recorded in its folder; else "
-        "$AUTOAI4EO_STORAGE. No other is connected to.",
+        "--allow-remote",
+        help="Data may take pixels from files outside their own folder (HDF5's links, "
+        "virtual data sets and external storage).",
     ),
 ]
 
@@ -50,8 +48,19 @@ MaxGib = Annotated[
     float | None,
     typer.Option(
         callback=_set_max_gib,
-        help="The most memory that one image, or a block of a scene, may declare; else "
+        help="The most memory that what is read at once (an image, a block of a scene, "
+        "labels) may need; else "
         f"${MAX_GIB}, or 4.",
+    ),
+]
+Storage = Annotated[
+    str | None,
+    typer.Option(
+        metavar="postgresql://USER@HOST/DATABASE",
+        # what is named so is connected to
+        callback=lambda url: url and named.name(url),
+        help="The database of a run that is not recorded in its folder; else "
+        "$AUTOAI4EO_STORAGE. No other is connected to.",
     ),
 ]
 

@@ -109,8 +109,17 @@ def accepts(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".npz"
 
 
-def open_npz(path: Path, class_names: Sequence[str] | None = None) -> ArraysReader:
+def open_npz(
+    path: Path,
+    class_names: Sequence[str] | None = None,
+    allow_remote: bool = False,
+) -> ArraysReader:
     """Open a ``.npz`` file: arrays of four dimensions, and ``label`` where it has one.
+
+    Args:
+        path: of the file.
+        class_names: see `ArraysReader`.
+        allow_remote: makes no difference, such a file names no others.
 
     Raises:
         UserError: it cannot be read, or holds neither.

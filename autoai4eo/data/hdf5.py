@@ -12,12 +12,12 @@ import importlib.util
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
+from autoai4eo.data.hdf5_links import Folders, check_links
 from autoai4eo.errors import UserError
 
 #: Attributes that declare the value of missing pixels: netCDF and CF, GDAL.
@@ -74,15 +74,21 @@ def _why_not_opened(path: str, cause: OSError) -> str:
     )
 
 
-def item(file: h5py.File, name: str) -> Any:
+def item(file: h5py.File, name: str, folders: Folders) -> Any:
     """What a file has under a name, its links followed.
 
+    Args:
+        file: open.
+        name: in it.
+        folders: see `hdf5_links.own_folders`.
+
     Raises:
-        UserError: it is a link to what is not there.
+        UserError: it is a link to what is not there or may not be read.
     """
+    check_links(file, name, folders)
     try:
         return file[name]
-    except (KeyError, OSError, RuntimeError) as cause:  # RuntimeError: links in a ring
+    except (KeyError, OSError, RuntimeError) as cause:
         link = file.get(name, getlink=True)
         if isinstance(link, h5py.ExternalLink):
             where = f"{link.path} in the file {link.filename}"
@@ -93,6 +99,31 @@ def item(file: h5py.File, name: str) -> Any:
         raise UserError(
             f"{file.filename}: {name} is a link to {where}, which cannot be opened "
             f"({_first_line(cause)}); {advice}"
+        ) from cause
+
+
+@contextmanager
+def whole(path: str) -> Iterator[None]:
+    """Tells in one line what h5py makes of a file with damage inside.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        OverflowError,
+    ) as cause:
+        raise UserError(
+            f"{path}: expected a whole HDF5 file, found one that is damaged "
+            f"({_first_line(cause)}); copy it again"
         ) from cause
 
 
@@ -109,13 +140,13 @@ def reading(data: h5py.Dataset, part: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except OSError as cause:
+    except (OSError, RuntimeError) as cause:
         raise UserError(
             f"{data.file.filename}: {_why_unreadable(data, part, cause)}"
         ) from cause
 
 
-def _why_unreadable(data: h5py.Dataset, part: str, cause: OSError) -> str:
+def _why_unreadable(data: h5py.Dataset, part: str, cause: Exception) -> str:
     name = str(data.name).lstrip("/")
     missing = _missing_filters(data)
     if missing:
@@ -144,50 +175,6 @@ def _missing_filters(data: h5py.Dataset) -> list[str]:
         for number, _, _, name in filters
         if not h5py.h5z.filter_avail(number)
     ]
-
-
-def check_sources(data: h5py.Dataset) -> None:
-    """Whether the other files that a data set lies in are there, and whole.
-
-    Raises:
-        UserError: one is not; HDF5 itself would read its fill value there.
-    """
-    here = f"{data.file.filename}: {str(data.name).lstrip('/')}"
-    for source in data.virtual_sources() if data.is_virtual else ():
-        # a name with % stands for as many files as there are
-        if "%" in source.file_name:
-            continue
-        if not _has(data.file, source.file_name, source.dset_name):
-            raise UserError(
-                f"{here} is put together of other data sets, of which "
-                f"{source.dset_name} in {source.file_name} cannot be opened; put "
-                "that file where it was, or write this one anew"
-            )
-    needed = int(np.prod(data.shape)) * data.dtype.itemsize
-    for name, offset, size in data.external or ():
-        there = os.path.getsize(name) - offset if os.path.exists(name) else None
-        expected = min(size, needed)
-        if there is not None and there < expected:
-            raise UserError(
-                f"{here} lies in the file {name}, expected {expected:,} bytes of it "
-                f"there, found {there:,}; copy that file again"
-            )
-        needed -= expected
-
-
-def _has(file: h5py.File, other: str, name: str) -> bool:
-    if other == ".":
-        return name in file
-    folder = Path(file.filename).absolute().parent
-    prefix = os.environ.get("HDF5_VDS_PREFIX", "").replace("${ORIGIN}", str(folder))
-    for path in (Path(prefix, other), folder / other, Path(other)):
-        if path.is_file():
-            try:
-                with h5py.File(path, "r") as source:
-                    return bool(source.get(name))
-            except OSError:
-                return False
-    return False
 
 
 def unwritten(data: h5py.Dataset) -> float:
@@ -254,4 +241,4 @@ def unapplied(data: h5py.Dataset) -> list[str]:
 
 
 def _first_line(cause: Exception) -> str:
-    return str(cause).strip("'\"").splitlines()[0]
+    return next(iter(str(cause).strip("'\"").splitlines()), type(cause).__name__)

@@ -15,8 +15,9 @@ from functools import cache
 from pathlib import Path
 
 from autoai4eo.data.labels import fold
-from autoai4eo.data.raster_files import BEGINNING, DRIVERS, check_beside, check_size
+from autoai4eo.data.raster_files import BEGINNING, DRIVERS, check_beside
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_size
 
 #: What lies beside an image and belongs to it.
 SIDECARS = (".aux.xml", ".msk", ".ovr", ".tfw", ".tifw", ".jgw", ".pgw", ".wld", ".prj")

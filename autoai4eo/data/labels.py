@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from autoai4eo.errors import UserError
 
 MOST_CLASSES = 10_000  # a larger number is an id or a fill value
+MOST_LETTERS = 1000  # of a class name
 
 
 def read_labels(
@@ -43,6 +45,7 @@ def read_labels(
     if labels.dtype.kind in "SUO" and labels.ndim == 1:
         texts = np.array([_text(v) for v in labels.tolist()], dtype=object)
         names = sorted(set(texts.tolist()) - {""})
+        _check_names(names, path)
         place = {name: i for i, name in enumerate(names)}
         indices = np.array([place.get(t, -1) for t in texts], dtype=np.int64)
         count = len(names)
@@ -54,14 +57,11 @@ def read_labels(
     elif labels.ndim == 1:
         indices = _from_integers(labels, path)
         count = int(indices.max(initial=-1)) + 1
-        if count > MOST_CLASSES:
-            raise UserError(
-                f"{path}: expected class numbers from 0, found {count - 1}; a number "
-                "that means no class is to be negative"
-            )
         given = wanted if names is None else names
         # whole numbers may stop short of the last class
         count = max(count, len(given or ()))
+    elif labels.ndim == 2 and labels.shape[1] > MOST_CLASSES:
+        raise _too_many(labels.shape[1], path)
     elif labels.ndim == 2:
         indices, count = _from_one_hot(labels, path), labels.shape[1]
     else:
@@ -165,12 +165,28 @@ def check_several_classes(
 
 
 def _check_names(names: Sequence[str] | None, path: str) -> None:
-    twice = sorted({name for name in names or () if list(names or ()).count(name) > 1})
+    names = list(names or ())
+    if len(names) > MOST_CLASSES:
+        raise _too_many(len(names), path)
+    longest = max(names, key=len, default="")
+    if len(longest) > MOST_LETTERS:
+        raise UserError(
+            f"{path}: expected class names of at most {MOST_LETTERS:,} letters, "
+            f"found {len(longest):,} ({longest[:20]}…); correct the names"
+        )
+    twice = sorted(name for name, times in Counter(names).items() if times > 1)
     if twice:
         raise UserError(
             f"{path}: expected a name of its own for each class, found "
             f"{', '.join(twice)} twice; correct the names"
         )
+
+
+def _too_many(count: int, path: str) -> UserError:
+    return UserError(
+        f"{path}: expected at most {MOST_CLASSES:,} classes, found {count:,}; a class "
+        "has many samples, an id of each sample is none"
+    )
 
 
 def _text(value: object) -> str:
@@ -194,6 +210,13 @@ def _from_integers(labels: np.ndarray, path: str) -> np.ndarray:
                 f"such as {labels[finite & (labels != np.round(labels))][0]}"
             )
         labels = np.where(finite, labels, -1)
+    # before whole numbers of any size become those of 64 bits
+    if (largest := labels.max(initial=0)) >= MOST_CLASSES:
+        raise UserError(
+            f"{path}: expected class numbers from 0, found {largest:.15g}, more than "
+            f"{MOST_CLASSES - 1:,}; a number that means no class is to be negative"
+        )
+    labels = np.maximum(labels, -1) if labels.dtype.kind in "if" else labels
     return np.maximum(labels.astype(np.int64), -1)
 
 

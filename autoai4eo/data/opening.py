@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -15,12 +14,13 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.reader import Reader
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 
 COLOURS = {"R", "G", "B", "alpha"}
 Bands = Mapping[str, Sequence[str]] | Sequence[str]
 
 # The first that accepts a path opens it; images are tried last.
-READERS: list[tuple[Callable[[Path], bool], Callable[[Path, Any], Reader]]] = [
+READERS: list[tuple[Callable[[Path], bool], Callable[..., Reader]]] = [
     (so2sat.accepts, so2sat.So2SatReader),
     (arrays.accepts, arrays.open_npz),
 ]
@@ -35,6 +35,7 @@ def open_dataset(
     labels: np.ndarray | None = None,
     class_level: int | None = None,
     unlabelled: bool = False,
+    allow_remote: bool = False,
 ) -> Dataset:
     """Open what lies at a path, or wrap arrays.
 
@@ -56,6 +57,12 @@ def open_dataset(
             first with several.
         unlabelled: keeps samples without a label where others have one, and images in
             folders that are no known classes.
+        allow_remote: whether an HDF5 file may take data from other files outside its
+            own folder (external links and storage, virtual data sets): such a file can
+            show any file of yours as pixels.
+
+    Arrays of a ``.npz`` file, labels and each sample must need at most 4 GiB of memory,
+    or as many as the environment variable ``AUTOAI4EO_MAX_GIB`` says.
 
     Raises:
         UserError: nothing there, not readable, not in a known form, a class that is
@@ -71,6 +78,7 @@ def open_dataset(
             _names_of_image(bands),
             class_level,
             unlabelled,
+            allow_remote,
         )
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
         found: Reader = CachedReader(reader) if keep else reader
@@ -90,9 +98,11 @@ def _reader(
     bands: Sequence[str] | None,
     class_level: int | None,
     unlabelled: bool,
+    allow_remote: bool,
 ) -> Reader:
     if isinstance(source, str | Path):
-        path = Path(source).expanduser()
+        path = _expanded(Path(source))
+        check_regular(path)
         if not path.exists():
             raise UserError(
                 f"{path}: no such file or folder; check the path (now in {Path.cwd()})"
@@ -101,7 +111,7 @@ def _reader(
             raise UserError(f"{path}: may not be read; change its permissions")
         for accepts, opens in READERS:
             if accepts(path) and class_level is None:
-                return opens(path, class_names)
+                return opens(path, class_names, allow_remote)
         if images.accepts(path):
             return images.ImagesReader(
                 path, class_names, bands, class_level, unlabelled
@@ -123,6 +133,13 @@ def _reader(
         "expected a path, a dataset, an array (N, H, W, bands) or a dict of arrays, "
         f"found {type(source).__name__}"
     )
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # ~NOBODY
+        raise UserError(f"{path}: {error}; write the path out") from None
 
 
 def _of_classes(dataset: Dataset, wanted: Sequence[str] | None) -> Dataset:

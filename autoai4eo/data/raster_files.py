@@ -7,7 +7,6 @@ formats are opened that hold their pixels themselves.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from pathlib import Path
@@ -17,13 +16,10 @@ from xml.etree import ElementTree
 import numpy as np
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_regular
+from autoai4eo.files import check_regular, check_size
 
 #: Formats of GDAL that hold their pixels themselves, where the installed one has them.
 DRIVERS = ("GTiff", "JPEG", "PNG", "WEBP", "JP2OpenJPEG", "BMP", "GIF", "SGI")
-#: The environment variable with the most that one image may take, in GiB.
-MAX_GIB = "AUTOAI4EO_MAX_GIB"
-_DEFAULT_GIB = 4.0  # a scene of 10,980 × 10,980 pixels in 13 bands of 16 bits takes 3
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BEGINNING = 16  # bytes of a file that tell its format
 #: What GDAL reads beside an image and may name other files.
@@ -134,43 +130,6 @@ def check_all_beside(path: Path) -> None:
             with beside.open("rb") as file:
                 whole = name.lower().endswith(".xml")
                 check_beside(str(beside), file.read(-1 if whole else BEGINNING))
-
-
-def max_bytes() -> float:
-    """The most that one image, block of a raster or file in a zip file may take.
-
-    Raises:
-        UserError: the environment variable is no number above 0.
-    """
-    told = os.environ.get(MAX_GIB, str(_DEFAULT_GIB))
-    try:
-        gib = float(told)
-    except ValueError:
-        gib = math.nan
-    if not gib > 0:
-        raise UserError(
-            f"{MAX_GIB}: expected a number of GiB above 0, got {told!r}; correct it"
-        )
-    return gib * 2**30
-
-
-def check_size(name: str, size: float, what: str) -> None:
-    """Refuses what would fill the memory, before any of it is read.
-
-    Args:
-        name: of the file.
-        size: that it declares, in bytes.
-        what: has the size, such as ``"an image"``.
-
-    Raises:
-        UserError: it is more than `max_bytes`.
-    """
-    if size > max_bytes():
-        raise UserError(
-            f"{name}: expected {what} of at most {max_bytes() / 2**30:g} GiB, found "
-            f"that it declares {size / 2**30:,.1f} GiB; where that is right, allow it "
-            f"with --max-gib or {MAX_GIB}"
-        )
 
 
 def check_blocks(name: str, source: Any) -> None:

@@ -13,12 +13,11 @@ from autoai4eo.data.raster_files import (
     BEGINNING,
     BESIDE,
     check_beside,
-    check_size,
     is_remote,
 )
 from autoai4eo.data.scene_masks import scene_band
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_regular
+from autoai4eo.files import check_regular, check_size
 
 SUFFIXES = (".tif", ".tiff", ".jp2", ".vrt")
 # As ESA writes it (T30SXH_20200101T105441_B8A_20m.jp2), and BigEarthNet (…_B8A.tif).

@@ -14,13 +14,12 @@ from xml.etree import ElementTree
 from autoai4eo.data.raster_files import (
     check_all_beside,
     check_blocks,
-    check_size,
     check_tags,
     names_overviews,
     open_raster,
 )
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_regular
+from autoai4eo.files import check_regular, check_size
 
 _START = b"<vrtdataset"
 _HEADER = 4096  # bytes that GDAL tells a format by, or fewer: up to the first zero byte

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from autoai4eo.errors import UserError
+
 QUANTITIES = (
     "reflectance",  # top or bottom of atmosphere, as a share or as a digital number
     "complex",  # real or imaginary part of a radar signal (amplitude)
@@ -102,6 +104,7 @@ CATALOGUE: dict[str, Sensor] = {
 }
 
 UNKNOWN_SENSOR = "unknown"
+MOST_BANDS = 100_000
 
 _BY_FOLDED_NAME = {
     band.name.casefold(): band for s in CATALOGUE.values() for band in s.bands
@@ -146,5 +149,14 @@ def sensor_of(bands: tuple[Band, ...]) -> str:
 
 
 def unknown_bands(count: int) -> tuple[Band, ...]:
-    """Return ``count`` bands of which nothing is known: ``band1``, ``band2``, …."""
+    """Return ``count`` bands of which nothing is known: ``band1``, ``band2``, ….
+
+    Raises:
+        UserError: there are more than any sensor has.
+    """
+    if count > MOST_BANDS:
+        raise UserError(
+            f"expected at most {MOST_BANDS:,} bands, found {count:,}; the order of an "
+            "array is (N, height, width, bands)"
+        )
     return tuple(Band(f"band{i}", None, "unknown") for i in range(1, count + 1))

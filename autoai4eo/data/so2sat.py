@@ -6,6 +6,7 @@ missing; the numbers of bands and of classes are free.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
@@ -16,6 +17,7 @@ import h5py
 import numpy as np
 
 from autoai4eo.data import hdf5
+from autoai4eo.data.hdf5_links import check_sources, own_folders
 from autoai4eo.data.labels import read_labels
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
 from autoai4eo.data.reader import InputSpec
@@ -29,6 +31,7 @@ from autoai4eo.data.sensors import (
     unknown_bands,
 )
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_size
 
 INPUTS = ("sen1", "sen2")
 USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
@@ -64,33 +67,43 @@ class So2SatReader:
     whole = True
     pixel_bytes = 4
 
-    def __init__(self, path: Path, class_names: Sequence[str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        class_names: Sequence[str] | None = None,
+        allow_remote: bool = False,
+    ) -> None:
         self.path = str(path)
+        self._folders = None if allow_remote else own_folders(self.path)
         self.names: Sequence[str] | None = None
         self._file: h5py.File | None = None
         self._opened_by = 0
         self._nodata: dict[str, np.ndarray] = {}
         self.notes: tuple[str, ...] = ()
-        file = self._open()
+        with hdf5.whole(self.path):
+            self._look(self._open(), class_names)
+
+    def _look(self, file: h5py.File, class_names: Sequence[str] | None) -> None:
+        found = {name: hdf5.item(file, name, self._folders) for name in file}
         self.inputs = tuple(
-            self._spec(hdf5.item(file, n), n) for n in INPUTS if n in file
+            self._spec(found[n], n, found) for n in INPUTS if n in found
         )
         if not self.inputs:
             raise UserError(
-                f"{path}: expected the data sets sen1 or sen2, and label, found "
-                f"{', '.join(file) or 'none'}; see the So2Sat LCZ42 layout"
+                f"{self.path}: expected the data sets sen1 or sen2, and label, found "
+                f"{', '.join(found) or 'none'}; see the So2Sat LCZ42 layout"
             )
-        self.labels, self.class_names, notes = self._classes(file, class_names)
+        self.labels, self.class_names, notes = self._classes(found, class_names)
         self.notes += (*notes, *map(_guess, filter(_is_guess, self.inputs)))
         for spec in self.inputs:
-            if len(file[spec.name]) != len(self.labels):
+            if len(found[spec.name]) != len(self.labels):
                 raise UserError(
-                    f"{path}: expected as many labels as images, found "
-                    f"{len(self.labels)} labels and {len(file[spec.name])} images in "
+                    f"{self.path}: expected as many labels as images, found "
+                    f"{len(self.labels)} labels and {len(found[spec.name])} images in "
                     f"{spec.name}; write the file anew"
                 )
-        self.groups: Mapping[str, np.ndarray] = self._groups(file)
-        self.chunk_rows = max(_chunk_rows(file[s.name]) for s in self.inputs)
+        self.groups: Mapping[str, np.ndarray] = self._groups(file, found)
+        self.chunk_rows = max(_chunk_rows(found[s.name]) for s in self.inputs)
 
     def _open(self) -> h5py.File:
         # A handle must not be shared with a forked process.
@@ -102,8 +115,12 @@ class So2SatReader:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_file": None}
 
-    def _spec(self, data: h5py.Dataset, name: str) -> InputSpec:
+    def _spec(
+        self, data: h5py.Dataset, name: str, found: Mapping[str, Any]
+    ) -> InputSpec:
         shape: tuple[int, ...] = getattr(data, "shape", ()) or ()
+        if isinstance(data, h5py.Dataset):
+            check_sources(data, self._folders)
         if len(shape) != 4 or data.dtype.kind not in "biuf":
             raise UserError(
                 f"{self.path}: expected {name} as numbers of shape (N, height, width, "
@@ -114,7 +131,11 @@ class So2SatReader:
                 f"{self.path}: expected {name} with samples, pixels and bands, found "
                 f"the shape {shape}"
             )
-        names = self._told(f"{name}_bands", data.file, name, "bands")
+        # a class number for each sample, and one sample, are read at once
+        # several arrays of a number for each sample
+        check_size(self.path, 64 * shape[0], f"class numbers of {name}")
+        check_size(self.path, 4 * math.prod(shape[1:]), f"a sample of {name}")
+        names = self._told(f"{name}_bands", data.file, found, name, "bands")
         if names is not None and len(set(names)) < len(names):
             raise UserError(
                 f"{self.path}: expected each band of {name} once, found "
@@ -129,7 +150,6 @@ class So2SatReader:
                 f"{self.path}: expected {shape[3]} names in the attribute "
                 f"{name}_bands, one per band of {name}, found {len(names)}"
             )
-        hdf5.check_sources(data)
         self._nodata[name] = hdf5.declared_nodata(data)
         self._tell(data, name)
         if any(b.quantity == "decibel" for b in bands):
@@ -146,36 +166,43 @@ class So2SatReader:
         )
 
     def _classes(
-        self, file: h5py.File, wanted: Sequence[str] | None
+        self, found: Mapping[str, Any], wanted: Sequence[str] | None
     ) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
         """Class indices, class names and notes; -1 throughout without labels."""
-        names = self._told("class_names", file, "label", "class_names")
-        if "label" not in file:
-            samples = len(file[self.inputs[0].name])
+        file = found[self.inputs[0].name].file
+        names = self._told("class_names", file, found, "label", "class_names")
+        if "label" not in found:
+            samples = len(found[self.inputs[0].name])
             without = np.full(samples, -1, dtype=np.int64)
             return without, tuple(wanted or names or ()), []
-        data = hdf5.item(file, "label")
+        data = found["label"]
         if not isinstance(data, h5py.Dataset) or data.shape is None:
             raise UserError(
                 f"{self.path}: expected label as a data set of numbers or names, found "
                 f"{'a group' if isinstance(data, h5py.Group) else 'an empty one'}"
             )
-        labels = _labels(data)
+        labels = self._labels(data)
         many = labels.ndim == 2 and labels.shape[1] == len(LCZ42_CLASSES)
         if not many and labels.ndim == 1 and labels.dtype.kind in "biu":
-            many = labels.max(initial=0) + 1 == len(LCZ42_CLASSES)
+            many = labels.max(initial=0) == len(LCZ42_CLASSES) - 1
         if names is None and wanted is None and many:
             names = list(LCZ42_CLASSES)
         return read_labels(labels, names, wanted, self.path)
 
     def _told(
-        self, name: str, file: h5py.File, data: str, short: str
+        self,
+        name: str,
+        file: h5py.File,
+        found: Mapping[str, Any],
+        data: str,
+        short: str,
     ) -> list[str] | None:
         """Names that a file tells: its attribute, its data set or that of the data.
 
         Args:
             name: of the file's attribute or data set, such as ``sen2_bands``.
             file: open.
+            found: what lies in it, by name.
             data: name of the data set that they belong to.
             short: name of that data set's attribute, such as ``bands``.
 
@@ -183,10 +210,10 @@ class So2SatReader:
             UserError: they are no text.
         """
         places = [file.attrs.get(name)]
-        if isinstance(file.get(name), h5py.Dataset):
-            places.append(_values(file[name]))
-        if isinstance(file.get(data), h5py.Dataset):
-            places += [file[data].attrs.get(name), file[data].attrs.get(short)]
+        if isinstance(found.get(name), h5py.Dataset):
+            places.append(self._values(found[name]))
+        if isinstance(found.get(data), h5py.Dataset):
+            places += [found[data].attrs.get(name), found[data].attrs.get(short)]
         for told in places:
             if told is None:
                 continue
@@ -239,10 +266,11 @@ class So2SatReader:
             for b in bands
         )
 
-    def _groups(self, file: h5py.File) -> dict[str, np.ndarray]:
+    def _groups(
+        self, file: h5py.File, found: Mapping[str, Any]
+    ) -> dict[str, np.ndarray]:
         total = len(self.labels)
         groups = {}
-        found = {name: hdf5.item(file, name) for name in file}
         for name, data in [*found.items(), *file.attrs.items()]:
             if name == "label" or getattr(data, "shape", ()) != (total,):
                 continue
@@ -251,7 +279,7 @@ class So2SatReader:
             if name.lower() in ("label", "labels", "class", "classes", "y"):
                 self._note(f"{name} is not used; labels are a data set called label")
                 continue
-            values = _values(data) if isinstance(data, h5py.Dataset) else data
+            values = self._values(data) if isinstance(data, h5py.Dataset) else data
             if values.dtype.kind in "iuSO":
                 groups[name] = np.array(_strings(values) or values)
         return groups
@@ -262,34 +290,41 @@ class So2SatReader:
         Raises:
             UserError: the file is damaged there.
         """
-        file = self._open()
-        return {n: _read(hdf5.item(file, n), rows, self._nodata[n]) for n in names}
+        with hdf5.whole(self.path):
+            file = self._open()
+            found = {n: hdf5.item(file, n, self._folders) for n in names}
+            return {n: _read(found[n], rows, self._nodata[n]) for n in names}
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; from data sets ``lon`` and ``lat``."""
-        file = self._open()
-        for pair in COORDINATES:
-            if all(n in file and file[n].shape == self.labels.shape for n in pair):
-                values = [_values(file[n]) for n in pair]
-                return np.stack(values, axis=1).astype(np.float64)
+        with hdf5.whole(self.path):
+            file = self._open()
+            for pair in COORDINATES:
+                if not set(pair) <= set(file):
+                    continue
+                found = [hdf5.item(file, n, self._folders) for n in pair]
+                if all(getattr(d, "shape", ()) == self.labels.shape for d in found):
+                    values = [self._values(data) for data in found]
+                    return np.stack(values, axis=1).astype(np.float64)
         return None
 
+    def _labels(self, data: h5py.Dataset) -> np.ndarray:
+        """Labels; class numbers that are declared missing are -1."""
+        values = self._values(data)
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
+        if values.ndim == 1 and values.dtype.kind in "iuf":
+            for missing in hdf5.declared_nodata(data)[:, 0]:
+                values = np.where(values == missing, -1, values.astype(np.float64))
+        return values
 
-def _labels(data: h5py.Dataset) -> np.ndarray:
-    """Labels; class numbers that are declared missing are -1."""
-    values = _values(data)
-    if values.ndim == 2 and values.shape[1] == 1:
-        values = values[:, 0]
-    if values.ndim == 1 and values.dtype.kind in "iuf":
-        for missing in hdf5.declared_nodata(data)[:, 0]:
-            values = np.where(values == missing, -1, values.astype(np.float64))
-    return values
-
-
-def _values(data: h5py.Dataset) -> np.ndarray:
-    hdf5.check_sources(data)
-    with hdf5.reading(data):
-        return np.asarray(data[()])
+    def _values(self, data: h5py.Dataset) -> np.ndarray:
+        """All of a data set that is not of pixels."""
+        check_sources(data, self._folders)
+        size = (data.size or 0) * data.dtype.itemsize
+        check_size(self.path, size, f"a data set {str(data.name).lstrip('/')}")
+        with hdf5.reading(data):
+            return np.asarray(data[()])
 
 
 def _strings(values: Any) -> list[str] | None:
@@ -353,7 +388,9 @@ def _share_below_zero(
 
 def _chunk_rows(data: h5py.Dataset) -> int:
     # Rows stored one after the other are read in blocks all the same.
-    return max(2, data.chunks[0]) if data.chunks else 2
+    rows = int(data.chunks[0]) if data.chunks else 2
+    sample = data.dtype.itemsize * math.prod(data.shape[1:])
+    return max(2, min(rows, RUN_BYTES // max(1, sample)))
 
 
 def _runs(rows: np.ndarray, chunk: int, row_bytes: int) -> list[tuple[int, int]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.errors import UserError
-from autoai4eo.files import write_json, written
+from autoai4eo.files import ANY, read_json, write_json, written
 
 SAMPLED_PIXELS = 2**18
 BLOCK_BYTES = 16 * 2**20
@@ -61,6 +59,15 @@ class BandStatistics:
     fill: np.ndarray
     fill_share: np.ndarray
     border: np.ndarray
+
+
+_NAMES = tuple(field.name for field in fields(BandStatistics))
+#: Of statistics.json, see `check_form`; JSON has no NaN.
+FORM = {
+    "format": int,
+    "fingerprint": str,
+    "inputs": {ANY: {name: [int | float | None] for name in _NAMES}},
+}
 
 
 def statistics(dataset: Dataset) -> dict[str, BandStatistics]:
@@ -222,16 +229,7 @@ def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]
     Raises:
         UserError: see `statistics`.
     """
-    found = _load(path)
-    if found and (found.get("fingerprint"), found.get("format")) == (
-        dataset.fingerprint(),
-        FORMAT,
-    ):
-        return {
-            name: BandStatistics(**{k: np.array(v, float) for k, v in values.items()})
-            for name, values in found["inputs"].items()
-        }
-    return statistics(dataset)
+    return _load(dataset, path) or statistics(dataset)
 
 
 def keep_statistics(
@@ -258,11 +256,18 @@ def keep_statistics(
         write_json(path, content)
 
 
-def _load(path: Path) -> dict[str, Any] | None:
+def _load(dataset: Dataset, path: Path) -> dict[str, BandStatistics] | None:
     try:
-        found = json.loads(path.read_text())
-        names = {field.name for field in fields(BandStatistics)}
-        complete = all(set(v) == names for v in found["inputs"].values())
-    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        found = read_json(path, "", FORM)
+    except UserError:
         return None
-    return found if complete else None
+    known, inputs = {}, found["inputs"]
+    same = (found["fingerprint"], found["format"]) == (dataset.fingerprint(), FORMAT)
+    for spec in dataset.inputs:
+        values = inputs.get(spec.name, {})
+        if not same or any(len(values.get(n, ())) != len(spec.bands) for n in _NAMES):
+            return None
+        known[spec.name] = BandStatistics(
+            **{name: np.array(values[name], float) for name in _NAMES}
+        )
+    return known

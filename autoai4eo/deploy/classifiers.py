@@ -17,6 +17,7 @@ from autoai4eo.data.sensors import canonical
 from autoai4eo.data.units import Typical, typical_of
 from autoai4eo.deploy.loading import load_model, network_file, reason
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 from autoai4eo.search.run_folder import read_run, read_statistics
 
 METADATA = "model.json"
@@ -92,6 +93,7 @@ def load_classifier(
     path = Path(model)
     if str(model) in CATALOGUE:
         return _of_catalogue(str(model), weights)
+    check_regular(path)
     if not path.exists():
         raise UserError(
             f"{model}: expected a run folder, a .keras, SavedModel or .onnx file, or "

@@ -17,8 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
-from autoai4eo.search.record import objectives_of, open_study
+from autoai4eo.search.record import objectives_of, open_study, trial_of
 from autoai4eo.search.run_folder import read_evaluation, read_statistics
 from autoai4eo.search.two_figures import two_figures
 
@@ -47,11 +48,18 @@ def item(
         calibrated: whether the finalist's temperature is in `network`.
     """
     evaluation = read_evaluation(run)
+    if trial is None and not evaluation:
+        raise UserError(
+            f"{run}: expected best/evaluation.json beside the finalist, found none; "
+            "`autoai4eo fit` with the same arguments makes it again"
+        )
     number = int(evaluation["trial"]) if trial is None else trial
     study = open_study(run)
-    found = study.get_trials(deepcopy=False)[number].user_attrs
+    found = trial_of(study, run, number).user_attrs
     cost = found.get("cost") or read_json(
-        run / "trials" / str(number) / "cost.json", "restore it from a copy", _COSTS
+        run / "trials" / str(number) / "cost.json",
+        "restore it from a copy",
+        dict.fromkeys(_COSTS, int | float | None),
     )
     training = known["data"]["training"]
     statistics = read_statistics(run)

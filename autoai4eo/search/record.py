@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 from autoai4eo.search.causes import cause
 from autoai4eo.search.layout import BEST, NETWORK, made
 from autoai4eo.search.objectives import MAP_COST, MEASURED, Objective
@@ -89,6 +90,7 @@ def open_study(
     # failed trials are told by the tuner, in one line
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = run / "study.db"
+    check_regular(run)
     if (run / "run.json").is_file():
         recorded = read_run(run)["arguments"].get("storage")
         if objectives is not None:
@@ -217,7 +219,7 @@ def _check_trials(study: optuna.Study) -> None:
     except KeyError as error:
         raise ValueError(f"no {error} in it") from error
     objectives = len(study.directions)
-    if kept is not None and (not isinstance(kept, list) or len(kept) != objectives):
+    if not isinstance(kept, list) or len(kept) != objectives:
         raise ValueError(f"{kept!r} as the names of {objectives} objectives")
     for trial in trials:
         if trial.state == TrialState.COMPLETE:
@@ -357,6 +359,21 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
         for trial in study.get_trials(deepcopy=False)
         if status(trial) not in ("exhausted", "waiting")
     ]
+
+
+def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
+    """The trial of a number that a file of the run names.
+
+    Raises:
+        UserError: the search has none of this number.
+    """
+    trials = study.get_trials(deepcopy=False)
+    if not 0 <= number < len(trials):
+        raise UserError(
+            f"{run}: expected a search with the trial {number} that its files name, "
+            f"found {len(trials)} trials; `autoai4eo check {run}` tells what is damaged"
+        )
+    return trials[number]
 
 
 def judged(study: optuna.Study) -> list[FrozenTrial]:

@@ -15,13 +15,64 @@ import numpy as np
 
 from autoai4eo import locks
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.statistics import FORM
 from autoai4eo.errors import UserError
-from autoai4eo.files import read_json, read_npz, write_json
+from autoai4eo.files import ANY, check_regular, read_json, read_npz, write_json
 
 LOCK = ".lock"
 #: Of what run.json, evaluation.json and test.json say, and how.
 SCHEMA = 1
-_RUN_NEEDS = ("arguments", "data", "versions", "device")
+_NUMBER = int | float | None
+_DATA = {
+    "path": str,
+    "samples": int,
+    "fingerprint": str,
+    "classes": [str],
+    "inputs": [
+        {
+            "name": str,
+            "sensor": str,
+            "bands": [str],
+            "shape": [int],
+            "level?": str | None,
+        }
+    ],
+}
+_RUN = {
+    "schema?": int,
+    "id?": str | None,
+    "arguments": {
+        "objective?": [str],
+        "constraints?": {ANY: int | float},
+        "map_step?": int | None,
+        "storage?": str | None,
+    },
+    "data": {"training": _DATA, ANY: _DATA},
+    "versions": {ANY: str},
+    "device": str,
+    "started?": str,
+}
+_SCORES = {
+    "accuracy?": int | float,
+    "average_accuracy?": int | float,
+    "cohen_kappa?": int | float,
+    "macro_f1?": int | float,
+    "intervals?": {ANY: [int | float]},
+    "absent_classes?": [str],
+    "per_class?": {ANY: {ANY: _NUMBER}},
+    "reliability?": [{ANY: _NUMBER}],
+    "temperature?": int | float,
+    "calibrated_expected_calibration_error?": int | float,
+    "expected_calibration_error?": _NUMBER,
+    "confusion_matrix?": [[int]],
+}
+_EVALUATION = {
+    **_SCORES,
+    "trial": int,
+    "trained_on": str,
+    "metrics": {ANY: _NUMBER},
+    "epochs": int,
+}
 _RUN_CURE = (
     "restore it from a copy; `autoai4eo fit` with the same arguments and data makes it "
     "again"
@@ -56,12 +107,13 @@ def read_run(run: Path) -> dict[str, Any]:
         UserError: the folder holds no run, or it is damaged.
     """
     path = run / "run.json"
+    check_regular(run)
     if not os.path.lexists(path) and os.access(run if run.is_dir() else ".", os.X_OK):
         raise UserError(
             f"{run}: expected a run folder with run.json in it, found none; "
             "`autoai4eo fit … --out` makes one"
         )
-    known = read_json(path, _RUN_CURE, _RUN_NEEDS)
+    known = read_json(path, _RUN_CURE, _RUN)
     if known.get("schema", SCHEMA) > SCHEMA:
         raise UserError(
             f"{path}: expected a run of this version of autoai4eo or an earlier one, "
@@ -74,7 +126,7 @@ def damage(run: Path) -> UserError | None:
     """What is wrong with ``RUN/run.json``, if it is there and cannot be read."""
     if os.path.lexists(run / "run.json"):
         try:
-            read_json(run / "run.json", _RUN_CURE, _RUN_NEEDS)
+            read_json(run / "run.json", _RUN_CURE, _RUN)
         except UserError as error:
             return error
     return None
@@ -93,7 +145,7 @@ def read_evaluation(run: Path) -> dict[str, Any]:
         "restore it from a copy, or give `autoai4eo fit` the same arguments: it sets "
         "it aside and makes it again"
     )
-    known = read_json(path, cure, ("trial", "trained_on", "metrics", "epochs"))
+    known = read_json(path, cure, _EVALUATION)
     _check_own(run, path, known, cure)
     return known
 
@@ -108,7 +160,7 @@ def read_test(run: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     cure = "restore it from a copy, or remove it: the page is written without it"
-    known = read_json(path, cure, ("confusion_matrix",))
+    known = read_json(path, cure, {**_SCORES, "confusion_matrix": [[int]]})
     _check_own(run, path, known, cure)
     network = read_evaluation(run).get("network")
     if known.get("network", network) != network:
@@ -129,7 +181,13 @@ def read_statistics(run: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     cure = "remove it: `autoai4eo fit` with the same arguments makes it anew"
-    inputs: dict[str, Any] = read_json(path, cure, ("inputs",))["inputs"]
+    inputs: dict[str, Any] = read_json(path, cure, FORM)["inputs"]
+    for spec in read_run(run)["data"]["training"]["inputs"]:
+        known = inputs.get(spec["name"], {"": ()}).values()
+        if any(len(values) != len(spec["bands"]) for values in known):
+            raise UserError(
+                f"{path}: expected the bands of this run's data, found others; {cure}"
+            )
     return inputs
 
 
@@ -158,6 +216,17 @@ def _check_own(run: Path, path: Path, known: Mapping[str, Any], cure: str) -> No
     if own is not None and known.get("run", own) != own:
         raise UserError(
             f"{path}: expected a file of this run, found that of another run; {cure}"
+        )
+    matrix = known.get("confusion_matrix")
+    if matrix is None or not (run / "run.json").is_file():
+        return
+    classes = len(read_run(run)["data"]["training"]["classes"])
+    complete = {"absent_classes", "per_class"} <= known.keys()
+    pairs = all(len(pair) == 2 for pair in known.get("intervals", {}).values())
+    if not (complete and pairs) or {len(matrix), *map(len, matrix)} != {classes}:
+        raise UserError(
+            f"{path}: expected scores of this run's {classes} classes with intervals, "
+            f"found others; {cure}"
         )
 
 

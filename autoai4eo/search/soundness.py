@@ -12,6 +12,7 @@ from typing import Any
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.data import statistics
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
 from autoai4eo.search import checkpoint, history
@@ -201,7 +202,7 @@ def _of_best(run: Path) -> Iterator[Finding]:
 
 def _of_statistics(run: Path) -> Iterator[Finding]:
     def check(path: Path) -> None:
-        known = read_json(path, _ANEW, ("fingerprint", "inputs"))["fingerprint"]
+        known = read_json(path, _ANEW, statistics.FORM)["fingerprint"]
         if known != read_run(run)["data"]["training"]["fingerprint"]:
             raise UserError(f"{path}: expected this run's data, found others; {_ANEW}")
 

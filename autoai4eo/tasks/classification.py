@@ -118,5 +118,5 @@ def _lcz42(y: Any) -> tuple[str, ...] | None:
     labels = np.asarray(() if y is None else y)
     if labels.dtype.kind not in "biuf":
         return None
-    count = labels.shape[1] if labels.ndim == 2 else labels.max(initial=-1) + 1
-    return LCZ42_CLASSES if count == len(LCZ42_CLASSES) else None
+    last = labels.shape[1] - 1 if labels.ndim == 2 else labels.max(initial=-1)
+    return LCZ42_CLASSES if last == len(LCZ42_CLASSES) - 1 else None

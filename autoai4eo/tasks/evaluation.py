@@ -33,6 +33,7 @@ def open_for(
     class_level: int | None = None,
     unlabelled: bool = False,
     typical: Mapping[str, tuple[Typical, ...]] | None = None,
+    allow_remote: bool = False,
 ) -> Dataset:
     """Data as a network wants them: its inputs, bands and classes in their order.
 
@@ -47,6 +48,7 @@ def open_for(
         class_level: see `open_dataset`.
         unlabelled: keeps samples without a label where others have one.
         typical: what the bands of the training data are like, where that is known.
+        allow_remote: see `open_dataset`.
 
     Warns:
         UserWarning: what was found on opening; values in other units.
@@ -67,6 +69,7 @@ def open_for(
         bands=known if bands is None else bands,
         class_level=class_level,
         unlabelled=unlabelled,
+        allow_remote=allow_remote,
     )
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)

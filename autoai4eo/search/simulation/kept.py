@@ -55,7 +55,7 @@ def begin(out: Path, asked: Mapping[str, Any]) -> None:
         )
     remove_leftovers(out)
     cure = f"remove it and {out / QUERIES}, or choose another --out"
-    known = read_json(path, cure, ("table",))
+    known = read_json(path, cure, {"table": object})
     if not (out / QUERIES).exists():
         return write_json(path, dict(asked))
     for name, value in asked.items():
