@@ -135,7 +135,9 @@ class Kind:
             **os.environ,
             "CUDA_VISIBLE_DEVICES": "",
             "XDG_RUNTIME_DIR": str(self.folder),  # other searches are not waited for
-            "PYTHONPATH": os.pathsep.join(filter(None, sys.path[1:])),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, sys.path[not sys.flags.safe_path :])
+            ),
         }
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
