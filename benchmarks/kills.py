@@ -131,6 +131,8 @@ class Kind:
 
     def _begin(self, out: Path) -> subprocess.Popen[bytes]:
         """Starts the command in a process group of its own."""
+        # without the script's own folder, which -P leaves out
+        places = sys.path[not sys.flags.safe_path :]
         environment = {
             **os.environ,
             "CUDA_VISIBLE_DEVICES": "",
