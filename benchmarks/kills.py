@@ -137,9 +137,7 @@ class Kind:
             **os.environ,
             "CUDA_VISIBLE_DEVICES": "",
             "XDG_RUNTIME_DIR": str(self.folder),  # other searches are not waited for
-            "PYTHONPATH": os.pathsep.join(
-                filter(None, sys.path[not sys.flags.safe_path :])
-            ),
+            "PYTHONPATH": os.pathsep.join(filter(None, places)),
         }
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
