@@ -175,6 +175,11 @@ def _check_source(
             " bring it back, or make the VRT anew"
         )
     check_regular(real)
+    if real.is_dir():
+        raise UserError(
+            f"{given}: expected a VRT that is made of files, found the folder {source}; "
+            "make the VRT anew"
+        )
     if real in seen:
         return
     seen.add(real)

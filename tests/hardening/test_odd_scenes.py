@@ -150,3 +150,15 @@ def test_an_empty_choice_of_bands_is_refused(texts):
 def test_a_name_of_a_band_that_is_empty(tmp_path):
     with pytest.raises(UserError, match="expected names of bands"):
         Scene(_tiff(tmp_path / "s.tif"), [""])
+
+
+def test_a_vrt_of_a_folder_is_a_line(tmp_path):
+    place = '<SourceFilename relativeToVRT="1">a.tif</SourceFilename>'
+    source = f"<SimpleSource>{place}<SourceBand>1</SourceBand></SimpleSource>"
+    (tmp_path / "s.vrt").write_text(
+        '<VRTDataset rasterXSize="8" rasterYSize="8">'
+        f'<VRTRasterBand dataType="Byte" band="1">{source}</VRTRasterBand></VRTDataset>'
+    )
+    (tmp_path / "a.tif").mkdir()
+    with pytest.raises(UserError, match="made of files, found the folder"):
+        Scene(tmp_path / "s.vrt", ["B02"])

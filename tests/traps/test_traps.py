@@ -24,7 +24,7 @@ from autoai4eo.search.graph import Graph
 from autoai4eo.search.strategies import STRATEGIES
 from autoai4eo.search.tuner import Tuner
 
-# what is tried does not depend on the process; `test_trap_2` starts a worker
+# what is tried does not depend on the process
 pytestmark = pytest.mark.usefixtures("in_process")
 
 DATA = small.dataset()
@@ -62,7 +62,10 @@ import sys
 sys.modules["tensorboard"] = None
 import small
 model = small.model(sys.argv[1], max_trials=1)
-model.fit(small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+with small.in_this_process():  # a worker would have its own sys.modules
+    model.fit(
+        small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0
+    )
 model.export_model()
 """
 
