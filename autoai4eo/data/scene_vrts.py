@@ -177,8 +177,8 @@ def _check_source(
     check_regular(real)
     if real.is_dir():
         raise UserError(
-            f"{given}: expected a VRT that is made of files, found the folder {source}; "
-            "make the VRT anew"
+            f"{given}: expected a VRT that is made of files, found the folder {source};"
+            " make the VRT anew"
         )
     if real in seen:
         return
