@@ -199,7 +199,7 @@ def _check_whole(path: Path) -> None:
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError:
         return  # locked, or not to be opened: opening it in earnest tells why
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeError) as error:  # its schema is text
         found = str(error)
     if found != "ok":
         raise damaged(path, " ".join(found.split()))

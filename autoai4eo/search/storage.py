@@ -201,7 +201,12 @@ def read_sqlite(path: Path) -> RDBStorage:
         return RDBStorage("sqlite://", engine, skip_table_creation=True)
     except RuntimeError:
         raise _other_version(str(path)) from None
-    except (sqlite3.Error, StorageInternalError, SQLAlchemyError) as error:
+    except (
+        sqlite3.Error,
+        UnicodeError,  # of a damaged text that SQLite quotes
+        StorageInternalError,
+        SQLAlchemyError,
+    ) as error:
         # the file's own error, or that of the database which SQLAlchemy wraps
         cause = getattr(_from_database(error), "orig", error)
         if getattr(cause, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY:

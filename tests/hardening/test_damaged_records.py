@@ -44,3 +44,17 @@ def test_what_is_no_record_is_a_line(run, searched, tmp_path, change, command):
     assert result.status == 2 and "Traceback" not in result.err
     assert "study.db: expected the record of a search" in result.out + result.err
     assert result.err.count("\n") == 1 and "internal error" not in result.err
+
+
+@pytest.mark.parametrize("command", ["trials", "check"])
+def test_a_damaged_schema_is_a_line(run, searched, tmp_path, command):
+    """SQLite quotes what it cannot read, in bytes that are no UTF-8."""
+    shutil.copytree(searched, tmp_path / "run")
+    record = tmp_path / "run" / "study.db"
+    content = record.read_bytes()
+    damaged = content.replace(b"CREATE TABLE studies", b"CREATE T\xd8mmmm studies")
+    assert damaged != content
+    record.write_bytes(damaged)
+    result = run(command, tmp_path / "run")
+    assert result.status == 2 and result.err.count("\n") == 1
+    assert "study.db: expected the record of a search" in result.out + result.err
