@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -224,7 +225,8 @@ def fit(
     console.print(
         f"finalist: {out / 'best' / 'model.keras'}   "
         f"({time.monotonic() - begin:,.0f} s)\n"
-        f"next: autoai4eo evaluate {out} DATA, autoai4eo export {out} MODEL"
+        f"next: autoai4eo evaluate {quote(str(out))} DATA, "
+        f"autoai4eo export {quote(str(out))} MODEL"
     )
 
 

@@ -101,7 +101,8 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
     )
     if scores["absent_classes"]:
         console.print(
-            "not in these data, left out of the average accuracy and 0 in macro F1: "
+            "not in these data, left out of the average accuracy (and of macro F1, if "
+            "never predicted): "
             f"{', '.join(scores['absent_classes'])}"
         )
     columns = ["precision", "recall", "f1", "support"]

@@ -82,7 +82,6 @@ def findings(run: Path) -> list[Finding]:
     """
     if not any(run.joinpath(name).exists() for name in (RUN, STUDY)):
         read_run(run)
-    stops = "stops: restore it from a copy, or begin anew with --overwrite"
     if error := damage(run):
         remedy = "makes it again, of the same arguments and data"
         return [Finding(run / RUN, str(error).rpartition("; ")[0], remedy)]
@@ -92,7 +91,8 @@ def findings(run: Path) -> list[Finding]:
         study = open_study(run)
         return [*_of_trials(run, study), *_of_best(run), *_of_statistics(run)]
     except UserError as error:
-        return [Finding(run, str(error).rpartition("; ")[0], stops, can_go=False)]
+        problem, _, cure = str(error).rpartition("; ")
+        return [Finding(run, problem, f"stops: {cure}", can_go=False)]
 
 
 def summary(run: Path) -> str:

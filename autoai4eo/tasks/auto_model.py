@@ -43,6 +43,7 @@ from autoai4eo.search.graph import Graph
 from autoai4eo.search.layout import (
     RUN,
     STATISTICS,
+    STUDY,
     check_no_inputs,
     check_no_links,
     clear,
@@ -576,12 +577,15 @@ class AutoModel:
         return Graph(inputs=self.inputs, outputs=self.outputs)
 
     def _check_overwrites_a_run(self) -> None:
-        known = (self.run / RUN).is_file()
+        # a power cut may have damaged run.json, not made a run of a folder of others
+        known = (self.run / RUN).is_file() and (
+            damage(self.run) is None or (self.run / STUDY).is_file()
+        )
         strange = set(self.run.glob("[!.]*")) - set(made(self.run))
         if self.overwrite and not known and strange:
             raise UserError(
                 f"{self.run}: expected a run's folder to overwrite, found one without "
-                "run.json; choose another folder, or empty it yourself"
+                "its run.json; choose another folder, or empty it yourself"
             )
 
     def _check_same(self, data: Mapping[str, Dataset]) -> None:

@@ -239,3 +239,11 @@ def test_a_run_of_any_name_opens_its_own_file(made, tmp_path_factory, name):
         assert file.execute("SELECT count(*) FROM trials").fetchone() == (1,)
     assert list(parent.iterdir()) == [folder]
     assert content(folder).keys() == {"run.json", "study.db"}
+
+
+def test_check_asks_for_the_database_and_not_for_a_new_search(run, tmp_path):
+    """Nothing is damaged where only the address of the database was not given."""
+    folder = run_folder(tmp_path / "run", "postgresql://me@127.0.0.1:9/x", study=False)
+    result = run("check", folder)
+    assert result.status == 2 and "--storage" in result.out
+    assert "--overwrite" not in result.out + result.err

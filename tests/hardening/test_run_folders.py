@@ -243,3 +243,16 @@ def test_a_run_folder_removed_during_a_search_is_one_line(tmp_path, where):
     with where(), pytest.raises(UserError, match="was removed or renamed meanwhile"):
         model.fit(DATA, validation_data=VALIDATION, **given)
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_json_that_says_nothing_makes_no_run_of_a_folder(tmp_path):
+    """`--overwrite` would delete what lies under the names of a run's files."""
+    mine = tmp_path / "run"
+    (mine / "best").mkdir(parents=True)
+    (mine / "run.json").write_text("{}")
+    (mine / "best" / "model.keras").write_text("years of work")
+    (mine / "notes.txt").write_text("mine")
+    model = small.model(tmp_path, overwrite=True)
+    with pytest.raises(UserError, match="expected a run's folder to overwrite"):
+        model.fit(small.dataset(), validation_data=small.dataset(seed=1), epochs=1)
+    assert (mine / "best" / "model.keras").read_text() == "years of work"
