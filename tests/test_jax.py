@@ -45,6 +45,8 @@ def test_a_search_runs_on_jax(tmp_path):
         env={
             **os.environ,
             "KERAS_BACKEND": "jax",
+            # each function is called a few times: compiling it well takes longer
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",
             "PYTHONPATH": os.pathsep.join(("tests", ".")),
         },
         capture_output=True,

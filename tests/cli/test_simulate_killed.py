@@ -13,9 +13,16 @@ import pytest
 
 from autoai4eo.search.simulation import read_table, replay
 
-# so long that a signal comes before the end, also on a busy machine
-SEEDS, BUDGET = 4, 120
+SEEDS, BUDGET = 4, 50
 STRATEGIES = ("random", "tpe")
+
+
+@pytest.fixture(autouse=True)
+def told_of_ctrl_c():
+    """What a shell begins with & ignores Ctrl-C, and so would the commands here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="module")
