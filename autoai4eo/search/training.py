@@ -116,6 +116,9 @@ class Training:
             self.batch_size, shuffle=True, seed=seed, augmentation=self.augmentation
         )
         batches.go_to(initial_epoch)
+        if not model.optimizer.built:
+            # in the first step it would make TensorFlow trace the step twice
+            model.optimizer.build(model.trainable_variables)
         model.fit(
             batches,
             validation_data=None

@@ -749,7 +749,8 @@ def _configure(
     else:
         graph.loss = head.loss
     graph.metrics = [
-        "accuracy",
+        # by its name Keras would make it in the first step, and trace that twice
+        keras.metrics.CategoricalAccuracy(name="accuracy"),
         AverageAccuracy(train.num_classes),
         CohenKappa(train.num_classes),
         *(metric for metric in head.metrics if metric != "accuracy"),
