@@ -34,6 +34,8 @@ MAX_GIB = "AUTOAI4EO_MAX_GIB"
 _DEFAULT_GIB = 4.0
 #: In `check_form`: every name of an object.
 ANY = "*"
+# In patterns of names: what `_beside` puts in. Names of others must not fit.
+_TOKEN = "[0-9a-f]" * 16
 MOST_TEXT = 256 * 2**20  # bytes of a JSON or CSV file
 
 
@@ -69,7 +71,7 @@ def folder_in_one_step(path: Path) -> Iterator[Path]:
     Args:
         path: of the folder.
     """
-    for old in path.parent.glob(f".old-*-{escape(path.name)}"):
+    for old in path.parent.glob(f".old-{_TOKEN}-{escape(path.name)}"):
         if not os.path.lexists(path):
             os.replace(old, path)
     remove_leftovers(path.parent, path.name)
@@ -101,7 +103,7 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
     """
     end = "*" if name is None else escape(name)
     for kind in ("writing", "old"):
-        for path in folder.glob(f".{kind}-*-{end}"):
+        for path in folder.glob(f".{kind}-{_TOKEN}-{end}"):
             _remove(path)
 
 
@@ -116,6 +118,7 @@ def set_aside(path: Path) -> Path:
         number += 1
         aside = path.with_name(f"{path.name}.damaged-{number}")
     os.replace(path, aside)
+    sync(path.parent)
     return aside
 
 

@@ -55,7 +55,7 @@ def open_lock(path: Path, *, write: bool = True) -> int:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds a lock file; it need not be there, nor be ours."""
+    """Whether a process holds a lock file; False where there is no such file."""
     try:
         opened = open_lock(path, write=False)
     except FileNotFoundError:
@@ -105,7 +105,7 @@ def locked(
 def output_alone(out: Path, command: str) -> Iterator[None]:
     """Keeps a second process from writing the same output.
 
-    The lock file is ``.NAME.lock`` beside it; it goes in the end.
+    The lock file is ``.NAME.lock`` beside it; it is removed in the end.
 
     Args:
         out: the file or folder that is written.
@@ -137,11 +137,13 @@ def holder(path: Path) -> str:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped, by Ctrl-Z or a debugger, or is no more."""
+    """Whether a process is stopped, by Ctrl-Z or a debugger, as far as /proc says.
+
+    False on systems without /proc (macOS), for a process that has ended, and for one of
+    another container.
+    """
     try:
         found = Path("/proc", str(pid), "stat").read_text()
-    except FileNotFoundError:
-        return True
     except OSError:
         return False
     # 7616 (a name, which may hold brackets) T …
@@ -178,14 +180,16 @@ def _is_held_in_vain(path: Path) -> bool:
 
 def _signature(path: Path) -> dict[str, Any]:
     """What the holder of a lock wrote into its file; empty where that is not known."""
-    told: dict[str, Any] = {}
-    with contextlib.suppress(OSError, ValueError, UserError):
+    told: Any = None
+    # RecursionError: of brackets in brackets
+    with contextlib.suppress(OSError, ValueError, RecursionError, UserError):
         opened = open_lock(path, write=False)
         try:
-            told = dict(json.loads(os.pread(opened, 4096, 0)))
+            told = json.loads(os.pread(opened, 4096, 0))
         finally:
             os.close(opened)
-    return told if {"pid", "host", "since"} <= set(told) else {}
+    whole = isinstance(told, dict) and {"pid", "host", "since"} <= set(told)
+    return told if whole else {}
 
 
 def _sign(opened: int) -> None:

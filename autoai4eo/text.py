@@ -1,8 +1,8 @@
 """Text of others (names, paths, messages), made safe for the place where it stands.
 
 One function a place: `line` for terminals, logs, pages and pictures, `markdown` and
-`cell` for files of these kinds. HTML is escaped by the templates. Nothing is lost: what
-cannot stand there is spelled out.
+`cell` (CSV) for files of these kinds. HTML is escaped by the templates. No character is
+dropped: one that would do harm there is written as an escape, such as ``\\x1b``.
 """
 
 from __future__ import annotations

@@ -209,7 +209,8 @@ def test_a_folder_in_one_step(tmp_path):
 
 
 def test_a_folder_is_back_after_a_kill_between_the_renames(tmp_path):
-    kept, left = tmp_path / ".old-1a2b-saved", tmp_path / ".writing-1a2b-saved"
+    kept = tmp_path / ".old-0123456789abcdef-saved"
+    left = tmp_path / ".writing-0123456789abcdef-saved"
     for folder, content in ((kept, "old"), (left, "half")):
         folder.mkdir()
         (folder / "a").write_text(content)
@@ -220,12 +221,24 @@ def test_a_folder_is_back_after_a_kill_between_the_renames(tmp_path):
 
 
 def test_leftovers_of_one_file_or_of_all(tmp_path):
-    for name in (".writing-1a-a.tif", ".old-1a-a.tif", ".writing-1a-b.tif", "a.tif"):
+    of_a = [f".{kind}-0123456789abcdef-a.tif" for kind in ("writing", "old")]
+    of_b = ".writing-0123456789abcdef-b.tif"
+    for name in (*of_a, of_b, "a.tif"):
         (tmp_path / name).touch()
     remove_leftovers(tmp_path, "a.tif")
-    assert {p.name for p in tmp_path.iterdir()} == {".writing-1a-b.tif", "a.tif"}
+    assert {p.name for p in tmp_path.iterdir()} == {of_b, "a.tif"}
     remove_leftovers(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"a.tif"}
+
+
+def test_files_of_others_with_names_like_leftovers_stay(tmp_path):
+    kept = tmp_path / ".old-code-2020" / "thesis.tex"
+    kept.parent.mkdir()
+    kept.touch()
+    remove_leftovers(tmp_path)
+    with folder_in_one_step(tmp_path / "2020") as temporary:
+        temporary.mkdir()
+    assert kept.exists()
 
 
 def test_what_is_set_aside_is_not_lost(tmp_path):

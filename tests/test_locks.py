@@ -47,6 +47,17 @@ def test_the_second_hears_who_holds_it(held):
         assert f"process {os.getpid()} " in holder(path)
 
 
+@pytest.mark.parametrize("content", ["", "5", "[[[1], 2]]", "[" * 4000, "{}"])
+def test_a_lock_with_damaged_content_names_nobody(tmp_path, content):
+    (tmp_path / "lock").write_text(content)
+    assert holder(tmp_path / "lock") == "it does not say who it is"
+
+
+def test_a_process_of_which_the_system_does_not_tell_is_not_taken_for_stopped():
+    # macOS has no /proc: every worker would be ended after two minutes
+    assert not locks.is_stopped(os.getpid()) and not locks.is_stopped(2**31)
+
+
 def test_an_output_is_written_by_one(tmp_path):
     out = tmp_path / "map.tif"
     with (

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write, is_plain, sync, write_json
+from autoai4eo.files import (
+    ANY,
+    check_can_write,
+    is_plain,
+    read_json,
+    sync,
+    write_json,
+)
 
 #: In the folder of a map: which map its layers are of, and which files they are.
 PLACED = "placed.json"
@@ -21,12 +27,12 @@ def check_free(
 ) -> None:
     """Whether nothing stands in the way of the layers of a map.
 
-    What a map that was broken off has placed does not.
+    Layers that an interrupted run of the same map wrote do not stand in its way.
 
     Args:
         folder: of the map that was broken off, if there is one.
         layers: that will be written.
-        others: that a map may have, and this one has not.
+        others: layers that a map can have, but this one does not.
         overwrite: whether layers may be replaced.
 
     Raises:
@@ -54,7 +60,8 @@ def place(
 ) -> None:
     """Gives the layers of a map, which are whole in a folder, their names.
 
-    The map itself is first removed and comes last: where it is, its layers are.
+    The old map is removed first, and the new one is moved last: a map that exists has
+    all its layers.
 
     Args:
         folder: with ``class.tif`` and so on.
@@ -64,10 +71,15 @@ def place(
     """
     files = {what: folder / f"{what}.tif" for what in layers}
     identities = {layers[what].name: _identity(files[what]) for what in layers}
+    # first what a map that was broken off placed: after the next line nothing says any
+    # more that these files are ours
+    placed = _read(folder).get("layers", {})
+    for path in (*layers.values(), *others):
+        if placed.get(path.name) == _identity(path):
+            path.unlink(missing_ok=True)
     write_json(folder / PLACED, {"asked": asked, "layers": identities})
     out = layers["class"]
-    for path in (out, *others):
-        path.unlink(missing_ok=True)
+    out.unlink(missing_ok=True)
     for what in sorted(layers, key=lambda what: what == "class"):
         os.replace(files[what], layers[what])
     sync(out.parent)
@@ -82,10 +94,8 @@ def is_placed(folder: Path, layers: Mapping[str, Path], asked: str) -> bool:
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / PLACED
     if is_plain(path) and not folder.is_symlink():
-        with contextlib.suppress(ValueError, OSError):
-            told = json.loads(path.read_text())
-            if isinstance(told, dict) and isinstance(told.get("layers"), dict):
-                return told
+        with contextlib.suppress(UserError):
+            return read_json(path, "", {"asked": str, "layers": {ANY: [int]}})
     return {}
 
 

@@ -43,8 +43,8 @@ _TEMPORARY = re.compile(r"^\.(writing|old)-[0-9a-f]{16}-")
 def made(run: Path) -> list[Path]:
     """What a search made in a folder: files, then the folders they lie in.
 
-    By their names; links are among them, what these lead to is not. In the order in
-    which they can be deleted.
+    Told by their names. Links are listed, but not followed. The list is in an order in
+    which it can be deleted.
     """
     files: list[Path] = []
     folders: list[Path] = []

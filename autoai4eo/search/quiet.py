@@ -16,18 +16,19 @@ from pathlib import Path
 from autoai4eo.errors import UserError
 from autoai4eo.locks import TELL_S, is_stopped, open_lock
 
-#: So many seconds are waited at most: measuring takes seconds, and so does a batch.
-LIMIT_S = 600.0
+#: So many seconds are waited at most for each of the two locks: measuring takes seconds,
+#: and so does a batch. Both together are less than `watching.STALLED_S`.
+LIMIT_S = 240.0
 _POLL_S = 0.01
 
 
 class Quiet:
     """Many processes work at the same time, or one of them measures alone.
 
-    Two lock files in a folder of the user's, shared by all searches of this user: who
-    works holds the second one together with others, who measures holds both alone.
-    Everyone comes in by the first, so that who waits to measure is not passed for ever
-    by those who work. The kernel opens the locks of a process that ends.
+    All searches of a user share two lock files. Processes that work hold the second one
+    together; a process that measures holds both alone. Each takes the first one first,
+    so that those who work cannot keep one who waits to measure waiting for ever. When a
+    process ends, the kernel releases its locks.
 
     A stopped process (Ctrl-Z) keeps its locks, but uses no core: it is passed over. So
     is one that is still there after `LIMIT_S`. Who passes a lock over puts a new file

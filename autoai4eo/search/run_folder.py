@@ -316,10 +316,17 @@ def alone(run: Path, command: str = "fit") -> Iterator[None]:
 
 
 def at_work(run: Path) -> bool | None:
-    """Whether a fit is at work in the folder; None where only its storage knows."""
+    """Whether a fit is at work in the folder.
+
+    None where that is not known: only the run's storage tells, or the lock is that of
+    another user.
+    """
     if read_run(run)["arguments"].get("storage") is not None:
         return None
-    return locks.is_held(run / LOCK)
+    try:
+        return locks.is_held(run / LOCK)
+    except PermissionError:
+        return None
 
 
 @contextmanager

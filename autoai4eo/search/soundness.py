@@ -65,7 +65,7 @@ class Finding:
         path: of the file or folder.
         problem: in a line.
         remedy: what ``fit`` with the same arguments does.
-        can_go: whether ``fit`` sets aside what lies at `path`.
+        can_go: whether ``fit`` may rename the file at `path` (``NAME.damaged``).
     """
 
     path: Path
