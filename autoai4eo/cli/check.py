@@ -28,7 +28,7 @@ def check(
         console.print(f"    fit with the same arguments {finding.remedy}")
     if found:
         raise UserError(
-            f"{run}: expected a whole run, found {len(found)} damaged or lost; read the "
-            "lines above, then run fit"
+            f"{run}: expected a whole run, found {len(found)} damaged or lost; read "
+            "the lines above, then run fit"
         )
     console.print(f"{run}: whole; {summary(run)}", soft_wrap=True)

@@ -90,7 +90,7 @@ def _unknown(error: BaseException) -> str:
         (UnicodeError, "; a name or a file may not be UTF-8"),
     )
     hint = next((hint for kind, hint in kinds if isinstance(error, kind)), "")
-    return f"internal error: {cause(error)}{hint}; {place}"
+    return f"internal error: {cause(error)}{hint}; its traceback {place}"
 
 
 def _keep(content: str) -> Path | None:

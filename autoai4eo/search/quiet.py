@@ -16,8 +16,8 @@ from pathlib import Path
 from autoai4eo.errors import UserError
 from autoai4eo.locks import TELL_S, is_stopped, open_lock
 
-#: So many seconds are waited at most for each of the two locks: measuring takes seconds,
-#: and so does a batch. Both together are less than `watching.STALLED_S`.
+#: So many seconds are waited at most for each of the two locks: measuring takes
+#: seconds, and so does a batch. Both together are less than `watching.STALLED_S`.
 LIMIT_S = 240.0
 _POLL_S = 0.01
 
