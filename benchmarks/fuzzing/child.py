@@ -22,7 +22,7 @@ from fuzzing import parts
 
 _RENEWED = 100  # inputs: memory of one must not be there for all that come
 _SPARE_S = 15.0  # for the parent, beyond what stops a child from inside
-_LONGER = 3  # times the limit for what starts an interpreter with TensorFlow
+_LONGER = 3  # times the limit for what starts interpreters of its own
 _MEMORY = 4 * 2**30
 
 
@@ -77,7 +77,7 @@ class Child:
             self._end()
             self._begin()
         self._tried += 1
-        limit = self.limit * (_LONGER if "export" in call else 1)
+        limit = self.limit * (_LONGER if {"export", "simulate"} & {*call} else 1)
         errors = self._home / "stderr"
         errors.write_bytes(b"")
         with suppress(BrokenPipeError):
