@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from pathlib import Path
 from shlex import quote
@@ -144,7 +145,8 @@ def fit(
         raise UserError("expected --val or --split, got both; leave one out")
     if class_weight not in (None, "balanced"):
         raise UserError(f"--class-weight: expected balanced, got {class_weight!r}")
-    folder = out.expanduser().resolve()  # so that . and .. have a name, too
+    # so that . and .. have a name, too
+    folder = Path(os.path.realpath(out.expanduser()))
     if not folder.name:
         raise UserError(f"--out: expected a folder for the run, found {out}; name one")
     check_can_write_into(out)

@@ -28,6 +28,7 @@ from autoai4eo.text import line
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
 MOST_CLASSES = 255
+MOST_STRIDE = 100_000  # pixels, more than scenes have
 # Bytes of blocks that GDAL keeps; by itself it takes a twentieth of the memory.
 CACHE = 256 * 2**20
 ScenePaths = str | Path | Sequence[str | Path]
@@ -129,8 +130,10 @@ def map_scene(
         )
         if stride is None:
             stride = classifier.map_step or STRIDE
-        if stride < 1:
-            raise UserError(f"stride: expected 1 pixel or more, got {stride}")
+        if not 1 <= stride <= MOST_STRIDE:
+            raise UserError(
+                f"stride: expected 1 to {MOST_STRIDE:,} pixels, got {str(stride)[:20]}"
+            )
         if len(classifier.classes) > MOST_CLASSES:
             raise UserError(
                 f"{classifier.path}: expected at most {MOST_CLASSES} classes, as many "

@@ -449,6 +449,12 @@ def refused(tmp_path):
     return call
 
 
+@pytest.mark.parametrize("stride", [0, -3, 10**400])
+def test_a_step_that_no_map_has(tmp_path, refused, model, scene, stride):
+    told = refused(model, scene, tmp_path / "m.tif", stride=stride)
+    assert "expected 1 to 100,000 pixels" in told and len(told) < 200
+
+
 def test_bad_outputs(tmp_path, refused, model, scene):
     assert "ends with .tif" in refused(model, scene, tmp_path / "m.png")
     assert "found none; make it" in refused(model, scene, tmp_path / "no" / "m.tif")

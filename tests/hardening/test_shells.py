@@ -184,3 +184,20 @@ def test_each_kind_has_its_line(run, monkeypatch, tmp_path, raised, line):
     result = run("report", "a_run")
     assert result.status == 1 and result.err.startswith(line)
     assert result.err.count("\n") == 1 and result.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["fit", "a.npz", "--val", "b.npz", "--out", "loop"], "found the file loop"),
+        (["simulate", "t.csv", "--choices", "a", "--maximize", "v"], "got none"),
+    ],
+)
+def test_odd_arguments_are_a_line(run, tmp_path, monkeypatch, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "t.csv").write_text("a,v\n1,0.5\n2,0.7\n")
+    more = ["--strategies", " ", "--out", "o"] if arguments[0] == "simulate" else []
+    result = run(*arguments, *more)
+    assert result.status == 2 and words in result.err
+    assert result.err.count("\n") == 1

@@ -51,7 +51,8 @@ def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
         Places in the table, int (trainings,).
 
     Raises:
-        UserError: a strategy that is unknown or does not take these objectives.
+        UserError: no strategy, an unknown one, or one that does not take these
+            objectives.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rng = np.random.default_rng((seed, 1))
@@ -102,11 +103,16 @@ def check_strategies(
     whose extra is missing.
 
     Raises:
-        UserError: a strategy that is unknown or does not take these objectives.
+        UserError: no strategy, an unknown one, or one that does not take these
+            objectives.
     """
     space = keras_tuner.HyperParameters()
     setting = Setting(objectives, space, 1, 0, cast(Any, None), {})
     if names is not None:
+        if not names:
+            raise UserError(
+                f"strategies: expected one or more of {', '.join(STRATEGIES)}, got none"
+            )
         for name in names:
             strategy(name, setting)
         return list(dict.fromkeys(names))
