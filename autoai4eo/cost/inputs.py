@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_size
 
 InputShapes = Mapping[str, Sequence[int]]
 
@@ -51,7 +53,15 @@ def input_tensors(
 
 
 def random_arrays(tensors: Sequence[Any], seed: int = 0) -> list[np.ndarray]:
-    """Values for the inputs: uniform in [0, 1) where they are floats, else zeros."""
+    """Values for the inputs: uniform in [0, 1) where they are floats, else zeros.
+
+    Raises:
+        UserError: they would need more memory than is read at once.
+    """
+    for x in tensors:
+        check_size(
+            f"inputs of shape {tuple(x.shape)}", 8 * math.prod(x.shape), "a batch"
+        )
     rng = np.random.default_rng(seed)
     return [
         rng.random(x.shape, "float32")

@@ -262,3 +262,10 @@ def test_a_processor_without_proc_has_a_name(monkeypatch):
     name = device.device_name()
     if name.startswith("CPU"):
         assert len(name) > len("CPU  (2 cores)")
+
+
+def test_a_batch_that_no_memory_holds_is_refused_in_a_line():
+    inputs = keras.Input((8, 8, 4), name="sen2")
+    model = keras.Model(inputs, keras.layers.Flatten()(inputs))
+    with pytest.raises(UserError, match="expected a batch of at most 4 GiB"):
+        profile(model, batch_size=2**62)
