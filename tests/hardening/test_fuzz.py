@@ -32,7 +32,7 @@ def test_damaged_data_end_in_one_line_of_ours(fuzzing):
     """Users rely on: whatever a file holds, they read what is wrong with it."""
     ends = tried(fuzzing, "readers", 40)
     assert not fuzzing.found
-    assert ends["refused"] > 5 and ends["well"] > 5
+    assert ends["refused"] > 5 and ends["well"] > 1
 
 
 def test_odd_arguments_end_in_one_line_of_ours(fuzzing, monkeypatch):
