@@ -102,7 +102,8 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
         name: of the one file; None: of all.
     """
     end = "*" if name is None else escape(name)
-    for kind in ("writing", "old"):
+    # a writer may itself write in one step
+    for kind in ("writing", "old", f"writing-{_TOKEN}-.writing"):
         for path in folder.glob(f".{kind}-{_TOKEN}-{end}"):
             _remove(path)
 

@@ -54,10 +54,10 @@ def test_odd_arguments_end_in_one_line_of_ours(fuzzing, monkeypatch):
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (lambda path, names: {}["planted"], "KeyError"),
-        (lambda path, names: os.abort(), "crash"),
-        (lambda path, names: time.sleep(60), "hang"),
-        (lambda path, names: bytearray(2**40), "MemoryError"),
+        (lambda *_: {}["planted"], "KeyError"),
+        (lambda *_: os.abort(), "crash"),
+        (lambda *_: time.sleep(60), "hang"),
+        (lambda *_: bytearray(2**40), "MemoryError"),
     ],
     ids=["exception", "crash", "hang", "memory"],
 )
