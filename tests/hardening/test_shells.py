@@ -138,7 +138,7 @@ def test_a_traceback_without_a_folder_for_it_is_still_one_line(run, monkeypatch)
     result = run("report", "a_run")
     assert (result.status, result.out) == (1, "")
     assert result.err == (
-        "internal error: TypeError: why; its traceback found no room\n"
+        "internal error: TypeError: why; its traceback could not be saved\n"
     )
 
 
