@@ -81,9 +81,7 @@ def _is_want_of_memory(error: BaseException) -> bool:
 def _unknown(error: BaseException) -> str:
     """The line of an internal error, with its kind and where its traceback lies."""
     kept = _keep("".join(traceback.format_exception(error)))
-    place = (
-        f"its traceback is in {kept}" if kept else "its traceback could not be saved"
-    )
+    place = f"is in {kept}" if kept else "could not be saved"
     kinds = (
         (EOFError, "; a file may be cut off: make or fetch it again"),
         (RecursionError, "; something in a file may be nested without an end"),
