@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import gc
 import json
 import os
 import re
@@ -105,6 +106,8 @@ class Child:
         if not self._pid:
             status = 1
             try:
+                # what the parent left: libraries abort when a fork frees their threads
+                gc.freeze()
                 os.setsid()
                 os.close(self._to)
                 os.close(there)

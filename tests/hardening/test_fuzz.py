@@ -1,11 +1,14 @@
 """A sample of what `benchmarks/fuzz.py` does for an hour, and that it finds faults."""
 
+import gc
 import json
 import os
 import time
 from pathlib import Path
 
 import pytest
+
+from autoai4eo.errors import UserError
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -25,6 +28,8 @@ def fuzzing(tmp_path, monkeypatch):
 def tried(fuzzing, part, inputs):
     """How many inputs ended how."""
     fuzzing.run(part, time.monotonic() + 60, seed=0, inputs=inputs)
+    for path in fuzzing.out.glob("*/traceback.txt"):
+        print(path.read_text())
     return {end: n for (_, end), n in fuzzing.counts.items()}
 
 
@@ -33,6 +38,33 @@ def test_damaged_data_end_in_one_line_of_ours(fuzzing):
     ends = tried(fuzzing, "readers", 40)
     assert not fuzzing.found
     assert ends["refused"] > 5 and ends["well"] > 1
+
+
+def test_garbage_of_the_parent_is_not_freed_in_the_child(fuzzing, monkeypatch):
+    """Developers rely on: networks that other tests left do not end the fuzzing."""
+    from autoai4eo.data import arrays, opening
+
+    class Left:
+        def __del__(self):
+            if os.getpid() != parent:
+                os.abort()
+
+    def collect(*_):
+        gc.collect()
+        raise UserError("expected a, found b; do c")
+
+    parent = os.getpid()
+    monkeypatch.setattr(opening, "READERS", [(arrays.accepts, collect)])
+    left = Left()
+    left.itself = left
+    gc.disable()
+    try:
+        del left
+        arrays_folder = fuzzing.work / "seeds" / "arrays"
+        verdict = fuzzing.child.run(arrays_folder, ["read", "numbers.npz"])
+    finally:
+        gc.enable()
+    assert verdict.end == "refused", verdict
 
 
 def test_odd_arguments_end_in_one_line_of_ours(fuzzing, monkeypatch):
