@@ -27,7 +27,7 @@ import keras
 import numpy as np
 import rasterio
 
-from autoai4eo.cost import shared
+from autoai4eo.networks.dense import shared
 from autoai4eo.search.record import open_study, trials_table
 from autoai4eo.search.run_folder import read_run
 

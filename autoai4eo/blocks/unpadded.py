@@ -1,7 +1,7 @@
 """Trunks for maps: without padding, of a total stride that divides the map step.
 
 Such a trunk gives the same features wherever a window lies, so that overlapping
-windows share its work, see `autoai4eo.cost.sharing`.
+windows share its work, see `autoai4eo.networks.dense`.
 """
 
 from __future__ import annotations

@@ -9,30 +9,25 @@ from autoai4eo.cost.rules import (  # isort: skip
     wrappers as wrappers,
 )
 from autoai4eo.cost.counting import Counts, count
-from autoai4eo.cost.fingerprint import fingerprint
 from autoai4eo.cost.latency import Latency, measure_latency
 from autoai4eo.cost.mapping import measure_map_ms_per_km2
 from autoai4eo.cost.profiling import Cost, profile
-from autoai4eo.cost.registry import Call, Work, elements, macs_rule
-from autoai4eo.cost.sharing import NotShared, Shared, shared
+from autoai4eo.cost.registry import Work, elements, macs_rule
 from autoai4eo.cost.size import exported_bytes, weight_bytes
+from autoai4eo.networks.graph import Call
 
 __all__ = [
     "Call",
     "Cost",
     "Counts",
     "Latency",
-    "NotShared",
-    "Shared",
     "Work",
     "count",
     "elements",
     "exported_bytes",
-    "fingerprint",
     "macs_rule",
     "measure_latency",
     "measure_map_ms_per_km2",
     "profile",
-    "shared",
     "weight_bytes",
 ]

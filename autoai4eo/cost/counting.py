@@ -6,10 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from autoai4eo.cost.graph import walk
-from autoai4eo.cost.inputs import InputShapes, input_tensors
-from autoai4eo.cost.registry import Work
+from autoai4eo.cost.registry import Work, has_rule
 from autoai4eo.cost.work import work_of
+from autoai4eo.networks.graph import walk
+from autoai4eo.networks.inputs import InputShapes, input_tensors
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def count(model: Any, input_shapes: InputShapes | None = None) -> Counts:
     """
     inputs = input_tensors(model, 1, input_shapes)
     work: list[Work] = []
-    walk(model, inputs, lambda call: work.append(work_of(call)))
+    walk(model, inputs, lambda call: work.append(work_of(call)), has_rule)
     total = sum(work, Work())
     batch = inputs[0].shape[0]  # more than one where the model fixes it
     return Counts(

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.cost.compiled import Pass, compiled_pass
-from autoai4eo.cost.device import (
+from autoai4eo.errors import UserError
+from autoai4eo.networks.compiled import Pass, compiled_pass
+from autoai4eo.networks.device import (
     device_name,
     forget_peak_memory,
     peak_memory_bytes,
 )
-from autoai4eo.cost.inputs import InputShapes, input_tensors, random_arrays
-from autoai4eo.errors import UserError
+from autoai4eo.networks.inputs import InputShapes, input_tensors, random_arrays
 
 WARM_UP = 3  # passes that allocate, tune and fill caches; not counted
 MIN_RUNS = 10  # fewer say nothing about steadiness

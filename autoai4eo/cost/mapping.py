@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.cost.compiled import Pass, compiled_pass
-from autoai4eo.cost.inputs import input_tensors, random_arrays
 from autoai4eo.cost.latency import TIMED_SHARE, WARM_UP, timed
-from autoai4eo.cost.sharing import NotShared, shared
 from autoai4eo.errors import UserError
+from autoai4eo.networks.compiled import Pass, compiled_pass
+from autoai4eo.networks.dense import NotShared, shared
+from autoai4eo.networks.inputs import input_tensors, random_arrays
 
 PIXEL_M = 10.0  # ground sampling distance: of Sentinel-2's finest bands
 TILE = 256  # pixels that the side of a timed tile has, about

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autoai4eo.cost.counting import count
-from autoai4eo.cost.device import device_name
-from autoai4eo.cost.inputs import InputShapes
 from autoai4eo.cost.latency import measure_latency
 from autoai4eo.cost.size import weight_bytes
+from autoai4eo.networks.device import device_name
+from autoai4eo.networks.inputs import InputShapes
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-import keras
-
 from autoai4eo.errors import UserError
-
-Shape = tuple[int, ...]
+from autoai4eo.networks.graph import Call, Shape
 
 
 @dataclass(frozen=True)
@@ -34,52 +30,6 @@ class Work:
 
     def __add__(self, more: Work) -> Work:
         return Work(self.macs + more.macs, self.other + more.other)
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call of a layer in a network: what a rule is given.
-
-    All shapes are whole and known, with the batch as first dimension: a rule counts
-    every element that it sees.
-
-    Attributes:
-        layer: the Keras layer (or raw `keras.ops` operation) that is called.
-        args: positional arguments, tensors as `keras.KerasTensor`.
-        kwargs: arguments by name.
-        result: what comes out, a KerasTensor or a structure of them.
-    """
-
-    layer: Any
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    result: Any
-
-    @property
-    def inputs(self) -> list[Shape]:
-        """Shapes of all tensors and arrays among the arguments, in their order."""
-        given = keras.tree.flatten((self.args, dict(self.kwargs)))
-        return [_known(self.layer, x) for x in given if hasattr(x, "shape")]
-
-    @property
-    def outputs(self) -> list[Shape]:
-        """Shapes of all outputs."""
-        return [_known(self.layer, x) for x in keras.tree.flatten(self.result)]
-
-    @property
-    def input(self) -> Shape:
-        """Shape of the first input."""
-        return self.inputs[0]
-
-    @property
-    def output(self) -> Shape:
-        """Shape of the first output."""
-        return self.outputs[0]
-
-    def argument(self, name: str) -> Any:
-        """What `layer.call` gets under `name`, or None where it is left out."""
-        bound = inspect.signature(self.layer.call).bind(*self.args, **self.kwargs)
-        return bound.arguments.get(name)
 
 
 Rule = Callable[[Call], Work]
@@ -119,6 +69,11 @@ def rule_of(layer: Any) -> Rule | None:
     return None
 
 
+def has_rule(layer: Any) -> bool:
+    """Whether there is a rule for a layer."""
+    return rule_of(layer) is not None
+
+
 def no_rule(layer: Any) -> UserError:
     """The error for a layer whose cost nobody has told."""
     kind = type(layer).__name__
@@ -132,13 +87,3 @@ def no_rule(layer: Any) -> UserError:
 def elements(shape: Shape) -> int:
     """Number of elements of a tensor of this shape."""
     return math.prod(shape)
-
-
-def _known(layer: Any, tensor: Any) -> Shape:
-    if None in tensor.shape:
-        raise UserError(
-            f"expected known shapes, found {tuple(tensor.shape)} at "
-            f"{type(layer).__name__} {layer.name!r}; give the sizes of the inputs "
-            "with input_shapes={name: shape without batch}"
-        )
-    return tuple(int(d) for d in tensor.shape)

@@ -14,7 +14,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.cost.device import cpu_name
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.deploy import card, metadata, patches
 from autoai4eo.deploy.calibration import with_fitted_temperature
@@ -32,6 +31,7 @@ from autoai4eo.files import (
     written,
 )
 from autoai4eo.locks import output_alone
+from autoai4eo.networks.device import cpu_name
 from autoai4eo.search.run_folder import read_run
 
 #: The files and folders of a SavedModel as it is written here.

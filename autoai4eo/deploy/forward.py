@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from autoai4eo.cost.device import device_name
-from autoai4eo.cost.sharing import NotShared, Shared, shared
 from autoai4eo.data.scene import Scene
 from autoai4eo.deploy.cells import Cells, Tile, covered, windows
 from autoai4eo.deploy.classifiers import Classifier
 from autoai4eo.errors import UserError
+from autoai4eo.networks.dense import NotShared, Shared, shared
+from autoai4eo.networks.device import device_name
 
 BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
 _SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300

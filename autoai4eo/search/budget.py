@@ -9,13 +9,10 @@ from typing import Any
 import keras
 
 from autoai4eo.blocks.head import LatencyConstrainedHead
-from autoai4eo.cost import (
-    fingerprint,
-    measure_latency,
-    measure_map_ms_per_km2,
-    profile,
-)
-from autoai4eo.cost.device import device_name
+from autoai4eo.cost import measure_latency, measure_map_ms_per_km2, profile
+from autoai4eo.cost.registry import has_rule
+from autoai4eo.networks.device import device_name
+from autoai4eo.networks.fingerprint import fingerprint
 from autoai4eo.search.objectives import MAP_COST, MEASURED, violation
 from autoai4eo.search.quiet import Quiet
 
@@ -74,7 +71,7 @@ class Budget:
         What can be counted is held against its limits first; a network that is over
         them is not measured.
         """
-        mark = fingerprint(model)
+        mark = fingerprint(model, has_rule)
         if mark not in self._costs:
             counted = profile(model, self.batch_size, latency=False).to_dict()
             reason = violation(counted, self.limits)
@@ -121,7 +118,7 @@ class Budget:
         )
 
     def _latency(self, model: keras.Model, batch_size: int) -> float:
-        key = (fingerprint(model), batch_size)
+        key = (fingerprint(model, has_rule), batch_size)
         if key not in self._latencies:
             with self._alone():
                 measured = measure_latency(model, batch_size, budget_s=_HINT_SECONDS)

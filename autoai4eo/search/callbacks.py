@@ -9,8 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from autoai4eo.networks.saving import save_model
 from autoai4eo.search import history
-from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.quiet import Quiet
 

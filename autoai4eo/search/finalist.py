@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, write_json
+from autoai4eo.networks.saving import save_model
 from autoai4eo.search.belonging import digest, file_of
 from autoai4eo.search.callbacks import BestEpoch, GiveWay
 from autoai4eo.search.layout import (
@@ -22,7 +23,6 @@ from autoai4eo.search.layout import (
     TEST,
     own_folder,
 )
-from autoai4eo.search.models import save_model
 from autoai4eo.search.objectives import Objective
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.quiet import Quiet

@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
-from autoai4eo.cost.device import device_name
+from autoai4eo.networks.device import device_name
 from autoai4eo.search.candidates import Values, is_of_training, recipe
 
 #: Costs that are counted; the others are measured on a device.

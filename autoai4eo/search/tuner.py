@@ -21,9 +21,11 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from autoai4eo.blocks.head import LatencyConstrainedHead
-from autoai4eo.cost import fingerprint, profile
-from autoai4eo.cost.device import device_name
+from autoai4eo.cost import profile
+from autoai4eo.cost.registry import has_rule
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.networks.device import device_name
+from autoai4eo.networks.fingerprint import fingerprint
 from autoai4eo.search import finalist, front, named, stopping, strategies
 from autoai4eo.search.belonging import trained_finalist
 from autoai4eo.search.broken_off import (
@@ -326,7 +328,8 @@ class Tuner(AutoTuner):
         hp = keras_tuner.HyperParameters()
         hp.values = dict(values)
         model = self.build(hp, self.seed)
-        return hp, fingerprint(model), profile(model, latency=False).to_dict()
+        mark = fingerprint(model, has_rule)
+        return hp, mark, profile(model, latency=False).to_dict()
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:
         """Whether there is another candidate to be tried, once that is known."""

@@ -19,7 +19,6 @@ import pandas as pd
 from autoai4eo import deploy
 from autoai4eo.blocks import ImageInput
 from autoai4eo.blocks.catalogue import Weights
-from autoai4eo.cost.device import device_name
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.joined import joined
@@ -35,6 +34,7 @@ from autoai4eo.data.statistics import (
 from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8, set_aside, written
+from autoai4eo.networks.device import device_name
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
 from autoai4eo.search import finalist, front, named, workers

@@ -15,8 +15,9 @@ from autoai4eo.blocks.units import (
     chain_macs,
 )
 from autoai4eo.blocks.unpadded import FEWEST, fitted, spread, total_strides
-from autoai4eo.cost import count, shared
+from autoai4eo.cost import count
 from autoai4eo.errors import UserError
+from autoai4eo.networks.dense import shared
 
 SPACE = {
     "family": ("residual", "inverted"),

@@ -10,9 +10,7 @@ from keras import layers
 
 from autoai4eo.cost import (
     Cost,
-    compiled,
     count,
-    device,
     exported_bytes,
     latency,
     measure_latency,
@@ -20,6 +18,7 @@ from autoai4eo.cost import (
     weight_bytes,
 )
 from autoai4eo.errors import UserError
+from autoai4eo.networks import compiled, device
 
 
 def conv_net(filters, depth=3, size=32):

@@ -6,8 +6,8 @@ import pytest
 import small
 
 import autoai4eo as ae
-from autoai4eo.cost import shared
 from autoai4eo.errors import UserError
+from autoai4eo.networks.dense import shared
 from autoai4eo.search.budget import Budget
 
 pytestmark = pytest.mark.usefixtures("in_process")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import keras
 
-from autoai4eo.cost.graph import step
-from autoai4eo.cost.registry import Call, Work, macs_rule
+from autoai4eo.cost.registry import Call, Work, has_rule, macs_rule
 from autoai4eo.cost.work import work_of
+from autoai4eo.networks.graph import step
 
 
 @macs_rule(keras.layers.TimeDistributed)
@@ -25,5 +25,11 @@ def spectral_normalization(call: Call) -> Work:
 
 def _inner(call: Call, tensor: keras.KerasTensor) -> Work:
     found: list[Work] = []
-    step(call.layer.layer, (tensor,), {}, lambda inner: found.append(work_of(inner)))
+    step(
+        call.layer.layer,
+        (tensor,),
+        {},
+        lambda inner: found.append(work_of(inner)),
+        has_rule,
+    )
     return sum(found, Work())

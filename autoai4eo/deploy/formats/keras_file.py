@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import keras
 
 from autoai4eo.deploy.formats.base import Calibration, Format
-from autoai4eo.search.models import save_model
+from autoai4eo.networks.saving import save_model
 
 
 class KerasFile(Format):

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.cost.device import tensorflow_backend
+from autoai4eo.networks.device import tensorflow_backend
 
 Pass = Callable[[], None]
 

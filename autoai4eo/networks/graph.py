@@ -5,19 +5,72 @@ The only module that touches Keras's private parts (`Function._run_through_graph
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 
-from autoai4eo.cost.registry import Call, no_rule, rule_of
 from autoai4eo.errors import UserError
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer in a network: what a rule is given.
+
+    All shapes are whole and known, with the batch as first dimension: a rule counts
+    every element that it sees.
+
+    Attributes:
+        layer: the Keras layer (or raw `keras.ops` operation) that is called.
+        args: positional arguments, tensors as `keras.KerasTensor`.
+        kwargs: arguments by name.
+        result: what comes out, a KerasTensor or a structure of them.
+    """
+
+    layer: Any
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    result: Any
+
+    @property
+    def inputs(self) -> list[Shape]:
+        """Shapes of all tensors and arrays among the arguments, in their order."""
+        given = keras.tree.flatten((self.args, dict(self.kwargs)))
+        return [_known(self.layer, x) for x in given if hasattr(x, "shape")]
+
+    @property
+    def outputs(self) -> list[Shape]:
+        """Shapes of all outputs."""
+        return [_known(self.layer, x) for x in keras.tree.flatten(self.result)]
+
+    @property
+    def input(self) -> Shape:
+        """Shape of the first input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> Shape:
+        """Shape of the first output."""
+        return self.outputs[0]
+
+    def argument(self, name: str) -> Any:
+        """What `layer.call` gets under `name`, or None where it is left out."""
+        bound = inspect.signature(self.layer.call).bind(*self.args, **self.kwargs)
+        return bound.arguments.get(name)
+
 
 Visit = Callable[[Call], None]
 Apply = Callable[[Any, tuple[Any, ...], dict[str, Any]], Any]
+IsWhole = Callable[[Any], bool]
 
 
-def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
+def walk(
+    model: Any, inputs: list[Any], visit: Visit, is_whole: IsWhole | None = None
+) -> Any:
     """Sends shapes through a model; tells `visit` each call of each layer in it.
 
     Nested models are entered; a layer that is called twice is told twice. The order
@@ -28,6 +81,7 @@ def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
             `keras.Function`.
         inputs: one KerasTensor for each of `model.inputs`.
         visit: called with each `Call` of a layer or raw operation.
+        is_whole: whether a nested model is told as one layer and not entered.
 
     Returns:
         The model's outputs as KerasTensors.
@@ -44,7 +98,9 @@ def walk(model: Any, inputs: list[Any], visit: Visit) -> Any:
             "and use it inside a functional model"
         )
     return through(
-        model, inputs, lambda layer, args, kwargs: step(layer, args, kwargs, visit)
+        model,
+        inputs,
+        lambda layer, args, kwargs: step(layer, args, kwargs, visit, is_whole),
     )
 
 
@@ -70,12 +126,19 @@ def through(model: Any, inputs: list[Any], apply: Apply) -> Any:
     )
 
 
-def step(layer: Any, args: tuple[Any, ...], kwargs: Any, visit: Visit) -> Any:
+def step(
+    layer: Any,
+    args: tuple[Any, ...],
+    kwargs: Any,
+    visit: Visit,
+    is_whole: IsWhole | None = None,
+) -> Any:
     """One call of a layer or model inside a walk; gives its outputs."""
-    if rule_of(layer) is None and isinstance(layer, keras.Function | keras.Model):
-        if not has_graph(layer):
-            raise no_rule(layer)
-        return walk(layer, in_order(layer, args[0]), visit)
+    if isinstance(layer, keras.Function | keras.Model) and not (
+        is_whole is not None and is_whole(layer)
+    ):
+        given = in_order(layer, args[0]) if has_graph(layer) else []
+        return walk(layer, given, visit, is_whole)
     result = layer.compute_output_spec(*args, **kwargs)
     if _open(result) and not _open((args, kwargs)):
         # EinsumDense, for one, says None where it was given None: trace its call.
@@ -103,3 +166,13 @@ def in_order(model: Any, given: Any) -> list[Any]:
     if isinstance(given, dict) and not isinstance(model.input, dict):
         return [given[x.name] for x in model.inputs]
     return list(keras.tree.flatten(given))
+
+
+def _known(layer: Any, tensor: Any) -> Shape:
+    if None in tensor.shape:
+        raise UserError(
+            f"expected known shapes, found {tuple(tensor.shape)} at "
+            f"{type(layer).__name__} {layer.name!r}; give the sizes of the inputs "
+            "with input_shapes={name: shape without batch}"
+        )
+    return tuple(int(d) for d in tensor.shape)

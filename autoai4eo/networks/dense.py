@@ -18,9 +18,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from autoai4eo.cost import translation
-from autoai4eo.cost.graph import has_graph, in_order, through
-from autoai4eo.cost.translation import FeatureMap, NotShared
+from autoai4eo.networks import translation
+from autoai4eo.networks.graph import has_graph, in_order, through
+from autoai4eo.networks.translation import FeatureMap, NotShared
 
 Pools = dict[int, FeatureMap]
 _POOLINGS: dict[type, Any] = {

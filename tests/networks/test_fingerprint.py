@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers, ops
 
-from autoai4eo.cost import fingerprint
 from autoai4eo.errors import UserError
+from autoai4eo.networks.fingerprint import fingerprint
 
 
 def network(name=lambda kind: None, extra=None, **changes):

@@ -9,8 +9,7 @@ from typing import Any
 
 import keras
 
-from autoai4eo.cost.graph import walk
-from autoai4eo.cost.registry import Call
+from autoai4eo.networks.graph import Call, IsWhole, walk
 
 # What neither inference nor the course of training at large depends on. Dropout rate
 # and `trainable` stay: the network is the same, its training is another.
@@ -18,7 +17,7 @@ _IGNORED_KEYS = ("name", "seed", "build_config")
 _IGNORED_ENDINGS = ("initializer", "regularizer", "constraint")
 
 
-def fingerprint(model: Any) -> str:
+def fingerprint(model: Any, is_whole: IsWhole | None = None) -> str:
     """A string that is equal for equal networks: same layers, shapes and connections.
 
     Into it go the shapes and types of the inputs in their order, and for each call of
@@ -27,6 +26,10 @@ def fingerprint(model: Any) -> str:
     Names, seeds, initialisers, regularisers and constraints stay out; of arrays, such
     as the statistics of a Normalization layer, only the shape goes in. Nested models
     are the same as their layers written out.
+
+    Args:
+        model: the network.
+        is_whole: whether a nested model counts as one layer, see `graph.walk`.
 
     Returns:
         64 hexadecimal digits (SHA-256).
@@ -48,7 +51,7 @@ def fingerprint(model: Any) -> str:
             ]
         )
 
-    outputs = walk(model, inputs, visit)
+    outputs = walk(model, inputs, visit, is_whole)
     lines.append(_plain(outputs, numbers))
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 

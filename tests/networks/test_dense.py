@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from autoai4eo.blocks.catalogue import find_weights
 from autoai4eo.blocks.weights import load_classifier
-from autoai4eo.cost.sharing import NotShared, shared
+from autoai4eo.networks.dense import NotShared, shared
 
 SIDE = 16
 

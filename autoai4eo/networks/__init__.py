@@ -1,0 +1,1 @@
+"""A network as such: its graph, fingerprint, dense form, compiled form, files."""
