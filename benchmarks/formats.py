@@ -17,8 +17,8 @@ from autoai4eo.data.opening import open_dataset
 from autoai4eo.deploy import export, load_finalist
 from autoai4eo.deploy.checking import FreshProcess
 from autoai4eo.deploy.formats import FORMATS
-from autoai4eo.tasks.evaluation import open_for
-from autoai4eo.tasks.metrics import scores
+from autoai4eo.learning.evaluation import open_for
+from autoai4eo.learning.metrics import scores
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ import pandas as pd
 
 import autoai4eo as ae
 from autoai4eo.data.splits import sample, split
-from autoai4eo.tasks.metrics import CohenKappa
+from autoai4eo.learning.metrics import CohenKappa
 
 CHOICES = {
     "first_map": (16, 32),

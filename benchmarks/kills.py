@@ -35,7 +35,7 @@ import h5py
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.synthetic import write_scene_like, write_so2sat_like
-from autoai4eo.search.record import FULL_OF, open_study
+from autoai4eo.runs.study import FULL_OF, open_study
 
 TRIALS, EPOCHS, WORKERS = 4, 2, 2
 BLOCKS, STRIDE = 16, 4  # a scene of 1024 × 1024 pixels: four tiles

@@ -67,10 +67,10 @@ def job(
     """A row for each network that was trained."""
     import autoai4eo as ae
     from autoai4eo.data.statistics import cached_statistics
+    from autoai4eo.learning import evaluation
+    from autoai4eo.learning.training import Training
     from autoai4eo.search.progress import Progress
-    from autoai4eo.search.training import Training
     from autoai4eo.search.tuner import Tuner
-    from autoai4eo.tasks import evaluation
     from autoai4eo.tasks.auto_model import AUGMENTATION, _configure
 
     train, validation, testing = (

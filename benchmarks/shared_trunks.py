@@ -28,8 +28,8 @@ import numpy as np
 import rasterio
 
 from autoai4eo.networks.dense import shared
-from autoai4eo.search.record import open_study, trials_table
-from autoai4eo.search.run_folder import read_run
+from autoai4eo.runs.folder import read_run
+from autoai4eo.runs.study import open_study, trials_table
 
 BANDS = (2, 3, 4, 8)  # of the file, counted from 1: B2, B3, B4, B8
 BATCHES = (32, 64, 128, 256)

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from autoai4eo.runs.pareto import hypervolume, minimised, on_front
+from autoai4eo.runs.study import judged, objectives_of, open_study
 from autoai4eo.search.learning_curves import reachable
-from autoai4eo.search.pareto import hypervolume, minimised, on_front
-from autoai4eo.search.record import judged, objectives_of, open_study
 
 ORDERS = 200
 

@@ -27,7 +27,7 @@ import keras
 import numpy as np
 
 import autoai4eo as ae
-from autoai4eo.search.callbacks import GiveWay
+from autoai4eo.learning.callbacks import GiveWay
 from autoai4eo.search.quiet import Quiet
 
 ROUNDS = 7
@@ -167,9 +167,9 @@ def overhead(trials: int) -> None:
     import optuna
     from optuna.trial import TrialState, create_trial
 
-    from autoai4eo.search.objectives import parse_objectives
+    from autoai4eo.learning.objectives import parse_objectives
+    from autoai4eo.learning.training import Training
     from autoai4eo.search.progress import Progress
-    from autoai4eo.search.training import Training
     from autoai4eo.search.tuner import Tuner
     from autoai4eo.tasks.auto_model import _configure
 

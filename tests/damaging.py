@@ -17,7 +17,7 @@ import keras
 import small
 
 from autoai4eo.cli.main import main
-from autoai4eo.search.soundness import findings
+from autoai4eo.runs.soundness import findings
 
 DATA, VALIDATION, EPOCHS = small.dataset(), small.dataset(seed=1), 3
 #: What reads a run and says numbers of it.

@@ -8,8 +8,8 @@ from typing import Any
 
 import optuna
 
-from autoai4eo.search.objectives import parse_objectives
-from autoai4eo.search.record import open_study
+from autoai4eo.learning.objectives import parse_objectives
+from autoai4eo.runs.study import open_study
 
 OBJECTIVES = parse_objectives("val_cohen_kappa")
 SAMPLES = {

@@ -21,7 +21,7 @@ def check(
     Exit status 0: all of it is whole; 2: something is damaged or lost.
     """
     with hushed():
-        from autoai4eo.search.soundness import findings, summary
+        from autoai4eo.runs.soundness import findings, summary
     found = findings(run)
     for finding in found:
         console.print(finding.problem, soft_wrap=True)

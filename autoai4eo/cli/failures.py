@@ -12,8 +12,8 @@ from pathlib import Path
 
 import typer
 
+from autoai4eo.causes import cause
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.search.causes import cause
 
 DONE, FAILED, WRONG = 0, 1, 2
 #: How the error of TensorFlow is called that stands for a MemoryError.

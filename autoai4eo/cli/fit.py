@@ -31,8 +31,8 @@ from autoai4eo.files import (
     is_planted,
     written,
 )
-from autoai4eo.search.log import log
-from autoai4eo.search.objectives import DEFAULT, figure
+from autoai4eo.learning.objectives import DEFAULT, figure
+from autoai4eo.log import log
 
 
 def fit(
@@ -159,7 +159,7 @@ def fit(
         from autoai4eo.data.opening import open_dataset
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
-        from autoai4eo.search.run_folder import read_evaluation
+        from autoai4eo.runs.folder import read_evaluation
         from autoai4eo.tasks import ImageClassifier
         from autoai4eo.tasks.auto_model import names_of
         from autoai4eo.tasks.validating import keep_test
@@ -239,7 +239,7 @@ def trials(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the trials of a run, one a row."""
-    from autoai4eo.search.record import open_study, trials_table
+    from autoai4eo.runs.study import open_study, trials_table
 
     if csv is not None:
         check_can_write(csv)
@@ -253,9 +253,9 @@ def pareto(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""
-    from autoai4eo.search import front
-    from autoai4eo.search.record import estimate_errors, open_study
-    from autoai4eo.search.run_folder import read_run
+    from autoai4eo.runs import front
+    from autoai4eo.runs.folder import read_run
+    from autoai4eo.runs.study import estimate_errors, open_study
 
     if csv is not None:
         check_can_write(csv)

@@ -26,8 +26,8 @@ from autoai4eo.cli import (
     report,
     simulate,
 )
-from autoai4eo.search import named
-from autoai4eo.search.log import open_streams
+from autoai4eo.log import open_streams
+from autoai4eo.runs import databases
 from autoai4eo.text import line
 
 app = typer.Typer(
@@ -69,7 +69,7 @@ def main() -> None:
     warnings.filterwarnings("default", module="autoai4eo")
     try:
         # passwords go before anything can show them
-        status = _called([named.name(_at_home(a)) for a in sys.argv[1:]])
+        status = _called([databases.name(_at_home(a)) for a in sys.argv[1:]])
         sys.stdout.flush()
     except SystemExit:
         raise

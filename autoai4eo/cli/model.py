@@ -39,8 +39,8 @@ def evaluate(
     with hushed():
         from autoai4eo.data.units import typical_of
         from autoai4eo.deploy import load_network
-        from autoai4eo.search.run_folder import read_run, read_statistics
-        from autoai4eo.tasks import evaluation
+        from autoai4eo.learning import evaluation
+        from autoai4eo.runs.folder import read_run, read_statistics
     network = load_network(model, trial)
     known = read_run(model)["data"]["training"] if model.is_dir() else None
     statistics = read_statistics(model) if model.is_dir() else {}
@@ -67,9 +67,9 @@ def evaluate(
 
 def finalist_story(run: Path) -> str:
     """What a run's finalist and its trial reached, and why these differ."""
-    from autoai4eo.search.record import objectives_of, open_study, trial_of
-    from autoai4eo.search.run_folder import read_evaluation
-    from autoai4eo.search.two_figures import two_figures
+    from autoai4eo.runs.folder import read_evaluation
+    from autoai4eo.runs.study import objectives_of, open_study, trial_of
+    from autoai4eo.runs.two_figures import two_figures
 
     evaluation = read_evaluation(run)
     if not evaluation:

@@ -9,7 +9,7 @@ import typer
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import MAX_GIB, max_bytes
-from autoai4eo.search import named
+from autoai4eo.runs import databases
 
 Bands = Annotated[
     list[str] | None,
@@ -58,7 +58,7 @@ Storage = Annotated[
     typer.Option(
         metavar="postgresql://USER@HOST/DATABASE",
         # what is named so is connected to
-        callback=lambda url: url and named.name(url),
+        callback=lambda url: url and databases.name(url),
         help="The database of a run that is not recorded in its folder; else "
         "$AUTOAI4EO_STORAGE. No other is connected to.",
     ),

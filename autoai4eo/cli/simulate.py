@@ -63,10 +63,10 @@ def simulate(
     """
     begin = time.monotonic()
     with hushed():
+        from autoai4eo.log import say
         from autoai4eo.report.simulation import write_page
+        from autoai4eo.runs.folder import alone
         from autoai4eo.search import simulation
-        from autoai4eo.search.log import say
-        from autoai4eo.search.run_folder import alone
         from autoai4eo.search.simulation import kept
     columns: dict[str, Any] = {
         "maximize": _names(maximize),

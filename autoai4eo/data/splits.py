@@ -17,6 +17,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
 
 SPATIAL_BLOCK = "spatial_block"
 BLOCKS_ACROSS = 10
@@ -234,6 +235,7 @@ def _spatial_blocks(dataset: Dataset) -> np.ndarray:
 
 
 def _from_csv(dataset: Dataset, path: Path, group: str | None) -> np.ndarray:
+    check_regular(path)
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)

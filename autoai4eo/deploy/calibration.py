@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.run_folder import read_evaluation
+from autoai4eo.runs.folder import read_evaluation
 
 #: Where a network is right on every sample, no temperature is low enough.
 LOWEST, HIGHEST = 0.05, 20.0

@@ -18,7 +18,7 @@ from autoai4eo.data.units import Typical, typical_of
 from autoai4eo.deploy.loading import load_model, network_file, reason
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
-from autoai4eo.search.run_folder import read_run, read_statistics
+from autoai4eo.runs.folder import read_run, read_statistics
 
 METADATA = "model.json"
 _ROUNDED = 0.01  # so far may a probability be from 0 to 1 in a quantised network

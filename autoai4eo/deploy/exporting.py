@@ -32,7 +32,7 @@ from autoai4eo.files import (
 )
 from autoai4eo.locks import output_alone
 from autoai4eo.networks.device import cpu_name
-from autoai4eo.search.run_folder import read_run
+from autoai4eo.runs.folder import read_run
 
 #: The files and folders of a SavedModel as it is written here.
 _SAVEDMODEL = (

@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.belonging import file_of, finalist_file
-from autoai4eo.search.layout import check_no_links
-from autoai4eo.search.record import best_trial, open_study, trials_of
-from autoai4eo.search.run_folder import read_run
+from autoai4eo.runs.belonging import file_of, finalist_file
+from autoai4eo.runs.folder import read_run
+from autoai4eo.runs.layout import check_no_links
+from autoai4eo.runs.study import best_trial, open_study, trials_of
 
 
 def load_model(path: str | Path) -> keras.Model:

@@ -19,9 +19,9 @@ import numpy as np
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
-from autoai4eo.search.record import objectives_of, open_study, trial_of
-from autoai4eo.search.run_folder import read_evaluation, read_statistics
-from autoai4eo.search.two_figures import two_figures
+from autoai4eo.runs.folder import read_evaluation, read_statistics
+from autoai4eo.runs.study import objectives_of, open_study, trial_of
+from autoai4eo.runs.two_figures import two_figures
 
 METADATA = "model.json"
 EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"

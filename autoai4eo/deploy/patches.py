@@ -13,7 +13,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.errors import UserError
-from autoai4eo.search.run_folder import read_statistics
+from autoai4eo.runs.folder import read_statistics
 
 CHECKED, CALIBRATED, JUDGED = 64, 200, 5000
 

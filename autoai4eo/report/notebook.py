@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoai4eo.report.reading import Run, read
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import axes_of, cost_chart, named
+from autoai4eo.runs.reading import Run, read
 
 _ROWS = 5
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
+from autoai4eo.learning.objectives import LABELS, figure
 from autoai4eo.report import network, pictures
 from autoai4eo.report.charts import short
-from autoai4eo.report.reading import Run, Trial, read
 from autoai4eo.report.reliability import reliability_chart
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import (
@@ -23,10 +23,10 @@ from autoai4eo.report.trials import (
     facts,
     named,
 )
-from autoai4eo.search.belonging import finalist_file
-from autoai4eo.search.layout import link
-from autoai4eo.search.objectives import LABELS, figure
-from autoai4eo.search.run_folder import read_mistakes
+from autoai4eo.runs.belonging import finalist_file
+from autoai4eo.runs.folder import read_mistakes
+from autoai4eo.runs.layout import link
+from autoai4eo.runs.reading import Run, Trial, read
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 

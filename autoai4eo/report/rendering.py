@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from autoai4eo.search.objectives import figure
+from autoai4eo.learning.objectives import figure
 from autoai4eo.text import line
 
 

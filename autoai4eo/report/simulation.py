@@ -10,9 +10,9 @@ import pandas as pd
 from markupsafe import Markup
 
 from autoai4eo.files import in_one_step
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.report.pictures import data_url
 from autoai4eo.report.rendering import render
-from autoai4eo.search.objectives import Objective
 from autoai4eo.text import line
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from markupsafe import Markup
 
+from autoai4eo.learning.objectives import LABELS, METRICS, figure
 from autoai4eo.report.charts import Axis, Chart, axis_for
-from autoai4eo.report.reading import Run, Trial
-from autoai4eo.search.objectives import LABELS, METRICS, figure
-from autoai4eo.search.pareto import on_front
-from autoai4eo.search.two_figures import shown_metric
+from autoai4eo.runs.pareto import on_front
+from autoai4eo.runs.reading import Run, Trial
+from autoai4eo.runs.two_figures import shown_metric
 from autoai4eo.text import line
 
 _BLUE, _ORANGE, _RED, _GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import qmc
 
-from autoai4eo.search.pareto import hypervolume, on_front
+from autoai4eo.runs.pareto import hypervolume, on_front
 from autoai4eo.search.surrogate import Forecast
 
 _MOST_CELLS = 5_000  # of the closed form, before sampling is cheaper

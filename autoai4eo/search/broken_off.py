@@ -11,9 +11,10 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from autoai4eo.search import checkpoint
-from autoai4eo.search.record import FULL_OF
-from autoai4eo.search.seeds import candidate
+from autoai4eo.learning import checkpoint
+from autoai4eo.runs.layout import STATE
+from autoai4eo.runs.seeds import candidate
+from autoai4eo.runs.study import FULL_OF
 
 #: How often a trial is tried again that never gets through another epoch.
 MAX_RETRIES = 3
@@ -174,7 +175,7 @@ def take_over_all(study: optuna.Study, run: Path) -> None:
 
 def _retries(trial: FrozenTrial, run: Path) -> int:
     """How often in a row the trial did not get through another epoch."""
-    finished = checkpoint.epochs(run / "trials" / str(trial.number) / checkpoint.FILE)
+    finished = checkpoint.epochs(run / "trials" / str(trial.number) / STATE)
     if finished > trial.user_attrs.get("resumed", 0):
         return 0
     return int(trial.user_attrs.get("retries", 0)) + 1

@@ -11,9 +11,9 @@ import keras
 from autoai4eo.blocks.head import LatencyConstrainedHead
 from autoai4eo.cost import measure_latency, measure_map_ms_per_km2, profile
 from autoai4eo.cost.registry import has_rule
+from autoai4eo.learning.objectives import MAP_COST, MEASURED, violation
 from autoai4eo.networks.device import device_name
 from autoai4eo.networks.fingerprint import fingerprint
-from autoai4eo.search.objectives import MAP_COST, MEASURED, violation
 from autoai4eo.search.quiet import Quiet
 
 # A head that only might fit is measured briefly: the message is a hint.

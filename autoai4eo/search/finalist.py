@@ -12,10 +12,13 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, write_json
+from autoai4eo.learning.callbacks import BestEpoch
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
-from autoai4eo.search.belonging import digest, file_of
-from autoai4eo.search.callbacks import BestEpoch, GiveWay
-from autoai4eo.search.layout import (
+from autoai4eo.runs.belonging import digest, file_of
+from autoai4eo.runs.folder import SCHEMA, id_of
+from autoai4eo.runs.layout import (
     BEST,
     EVALUATION,
     MISTAKES,
@@ -23,12 +26,9 @@ from autoai4eo.search.layout import (
     TEST,
     own_folder,
 )
-from autoai4eo.search.objectives import Objective
+from autoai4eo.runs.study import best_trial
 from autoai4eo.search.progress import Progress
-from autoai4eo.search.quiet import Quiet
-from autoai4eo.search.record import best_trial
-from autoai4eo.search.run_folder import SCHEMA, id_of
-from autoai4eo.search.training import Training
+from autoai4eo.search.quiet import GiveWay, Quiet
 
 _CHOSEN = "finalist"
 

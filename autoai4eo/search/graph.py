@@ -10,7 +10,7 @@ import keras
 from autokeras.graph import Graph as AutoKerasGraph
 from autokeras.utils.utils import to_snake_case
 
-from autoai4eo.search.learning_rates import layerwise_adamw
+from autoai4eo.learning.optimizer import layerwise_adamw
 
 _WARM_UP = 0.05
 

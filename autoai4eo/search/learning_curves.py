@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import optuna
 
-from autoai4eo.search.objectives import Objective
+from autoai4eo.learning.objectives import Objective
 
 #: Whole curves that must be known before one is judged.
 LEAST = 5

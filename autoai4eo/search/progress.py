@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from autoai4eo.search.objectives import Objective
+from autoai4eo.learning.objectives import Objective
 
 #: A training that gets on says so after so many seconds.
 BEAT_S = 5.0

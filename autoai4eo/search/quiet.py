@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import keras
+
 from autoai4eo.errors import UserError
 from autoai4eo.locks import TELL_S, is_stopped, open_lock
 
@@ -189,3 +191,19 @@ def _named(holders: list[int]) -> str:
     if not holders:
         return "a process that the system does not name"
     return ", ".join(f"process {pid}" for pid in holders)
+
+
+class GiveWay(keras.callbacks.Callback):
+    """Gives way after every batch of a training and of its validation."""
+
+    def __init__(self, quiet: Quiet) -> None:
+        super().__init__()
+        self._quiet = quiet
+
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
+        """Gives way."""
+        self._quiet.give_way()
+
+    def on_test_batch_end(self, batch: int, logs: object = None) -> None:
+        """Gives way."""
+        self._quiet.give_way()

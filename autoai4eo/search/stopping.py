@@ -9,10 +9,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.search import front
+from autoai4eo.learning.objectives import figure, violation
+from autoai4eo.runs import front
+from autoai4eo.runs.study import FULL_OF, status
 from autoai4eo.search.broken_off import broken_off
-from autoai4eo.search.objectives import figure, violation
-from autoai4eo.search.record import FULL_OF, status
 
 #: Candidates in a row without a feasible one, after which a search gives up.
 MAX_INFEASIBLE = 200

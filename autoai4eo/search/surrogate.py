@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
-from autoai4eo.search.pareto import on_front
+from autoai4eo.runs.pareto import on_front
 
 _FITTED = 120  # networks that tell the length and the noises; all tell the rest
 _MARGIN = 0.5  # of the distance from the best to the median: how much better may come

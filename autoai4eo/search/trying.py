@@ -18,16 +18,17 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.causes import cause, chain
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, set_aside, write_json
-from autoai4eo.search import front, stopping
-from autoai4eo.search.belonging import FILES, digests, file_of
-from autoai4eo.search.broken_off import StillMine
-from autoai4eo.search.callbacks import BestEpoch, GiveWay, History
-from autoai4eo.search.candidates import Values, recipe
-from autoai4eo.search.causes import cause, chain
-from autoai4eo.search.checkpoint import Checkpoint, restore
-from autoai4eo.search.layout import (
+from autoai4eo.learning.callbacks import BestEpoch, History
+from autoai4eo.learning.checkpoint import Checkpoint, restore
+from autoai4eo.learning.memory import is_out_of_memory
+from autoai4eo.learning.objectives import COSTS, figure
+from autoai4eo.learning.training import Training
+from autoai4eo.runs import front
+from autoai4eo.runs.belonging import FILES, digests, file_of
+from autoai4eo.runs.layout import (
     COST,
     ERROR,
     HISTORY,
@@ -36,15 +37,16 @@ from autoai4eo.search.layout import (
     own_folder,
     removed,
 )
+from autoai4eo.runs.pareto import minimised, on_front
+from autoai4eo.runs.seeds import candidate, derived_seed
+from autoai4eo.runs.study import FULL_OF, trials_of
+from autoai4eo.search import stopping
+from autoai4eo.search.broken_off import StillMine
+from autoai4eo.search.candidates import Values, recipe
 from autoai4eo.search.learning_curves import Hopeless, HopelessError
-from autoai4eo.search.memory import is_out_of_memory
-from autoai4eo.search.objectives import COSTS, figure
-from autoai4eo.search.pareto import minimised, on_front
 from autoai4eo.search.progress import Progress
-from autoai4eo.search.record import FULL_OF, trials_of
-from autoai4eo.search.seeds import candidate, derived_seed
+from autoai4eo.search.quiet import GiveWay
 from autoai4eo.search.suggestions import SuggestedHyperParameters
-from autoai4eo.search.training import Training
 
 #: Costs that are told of every trial beside the objectives.
 _SHOWN = ("params", "macs", "latency_ms")
@@ -361,6 +363,6 @@ def _leave(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
     """Records what a trial left; shows it to TensorBoard where that is installed."""
     trial.set_user_attr(FILES, digests(folder))
     if importlib.util.find_spec("tensorboard") is not None:
-        from autoai4eo.search import event_file
+        from autoai4eo.runs import event_file
 
         event_file.write(folder, trial, begun, ended)

@@ -24,10 +24,21 @@ from autoai4eo.blocks.head import LatencyConstrainedHead
 from autoai4eo.cost import profile
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.learning.objectives import (
+    DEFAULT,
+    Objective,
+    parse_constraints,
+    parse_objectives,
+)
+from autoai4eo.learning.training import Training
 from autoai4eo.networks.device import device_name
 from autoai4eo.networks.fingerprint import fingerprint
-from autoai4eo.search import finalist, front, named, stopping, strategies
-from autoai4eo.search.belonging import trained_finalist
+from autoai4eo.runs import databases, front
+from autoai4eo.runs.belonging import trained_finalist
+from autoai4eo.runs.folder import locked
+from autoai4eo.runs.seeds import candidate, derived_seed
+from autoai4eo.runs.study import FULL_OF, check_device, open_study, trials_of
+from autoai4eo.search import finalist, stopping, strategies
 from autoai4eo.search.broken_off import (
     broken_off,
     queue_again,
@@ -37,18 +48,8 @@ from autoai4eo.search.broken_off import (
 from autoai4eo.search.budget import Budget
 from autoai4eo.search.candidates import Values
 from autoai4eo.search.graph_candidates import GraphCandidates
-from autoai4eo.search.objectives import (
-    DEFAULT,
-    Objective,
-    parse_constraints,
-    parse_objectives,
-)
 from autoai4eo.search.progress import Progress
 from autoai4eo.search.quiet import Quiet
-from autoai4eo.search.record import FULL_OF, check_device, open_study, trials_of
-from autoai4eo.search.run_folder import locked
-from autoai4eo.search.seeds import candidate, derived_seed
-from autoai4eo.search.training import Training
 from autoai4eo.search.trying import Trying, tell_front
 
 _POLL_S = 0.5
@@ -116,7 +117,7 @@ class Tuner(AutoTuner):
         self.patience = patience
         self.finalists = finalists
         self.stop_hopeless = stop_hopeless
-        self.storage = storage and named.name(storage)
+        self.storage = storage and databases.name(storage)
         self.seed = seed
         # KerasTuner insists on an oracle; strategies take its place.
         super().__init__(

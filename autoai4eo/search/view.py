@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autoai4eo.search.log import EVERY_S, is_watched, log
-from autoai4eo.search.objectives import Objective, figure
+from autoai4eo.learning.objectives import Objective, figure
+from autoai4eo.log import EVERY_S, is_watched, log
 from autoai4eo.text import line
 
 

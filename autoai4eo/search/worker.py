@@ -18,8 +18,8 @@ import threading
 import traceback
 from typing import Any
 
+from autoai4eo.causes import cause
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.search.causes import cause
 from autoai4eo.search.quiet import Quiet
 
 

@@ -26,11 +26,12 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import SearchError, UserError
 from autoai4eo.files import no_follow
-from autoai4eo.search import broken_off, named
-from autoai4eo.search.log import open_streams
-from autoai4eo.search.record import trials_of
+from autoai4eo.learning.training import Training
+from autoai4eo.log import open_streams
+from autoai4eo.runs import databases
+from autoai4eo.runs.study import trials_of
+from autoai4eo.search import broken_off
 from autoai4eo.search.stopping import was_trained
-from autoai4eo.search.training import Training
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.view import View
 from autoai4eo.search.watching import Watch
@@ -179,7 +180,7 @@ class _Crew:
                 stdin=subprocess.PIPE,  # never written to; its end ends the worker
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=os.environ | named.environment(self._tuner.storage),
+                env=os.environ | databases.environment(self._tuner.storage),
             )
         self._last[number] = {}
         self._processes[number] = process

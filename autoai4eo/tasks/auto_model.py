@@ -34,37 +34,21 @@ from autoai4eo.data.statistics import (
 from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8, set_aside, written
-from autoai4eo.networks.device import device_name
-from autoai4eo.report.notebook import notebook_view
-from autoai4eo.report.page import write_report
-from autoai4eo.search import finalist, front, named, workers
-from autoai4eo.search.broken_off import take_over_all
-from autoai4eo.search.graph import Graph
-from autoai4eo.search.layout import (
-    RUN,
-    STATISTICS,
-    STUDY,
-    check_no_inputs,
-    check_no_links,
-    clear,
-    made,
-    removed,
-)
-from autoai4eo.search.log import log
-from autoai4eo.search.objectives import (
+from autoai4eo.learning import evaluation
+from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
+from autoai4eo.learning.objectives import (
     DEFAULT,
     check_map_step,
     parse_constraints,
     parse_objectives,
 )
-from autoai4eo.search.record import (
-    claim,
-    forget,
-    mark_of,
-    open_study,
-    trials_table,
-)
-from autoai4eo.search.run_folder import (
+from autoai4eo.learning.training import Proxy, Training, clock_after
+from autoai4eo.log import log
+from autoai4eo.networks.device import device_name
+from autoai4eo.report.notebook import notebook_view
+from autoai4eo.report.page import write_report
+from autoai4eo.runs import databases, front
+from autoai4eo.runs.folder import (
     alone,
     check_same_data,
     check_same_map_step,
@@ -74,14 +58,31 @@ from autoai4eo.search.run_folder import (
     read_statistics,
     write_run,
 )
-from autoai4eo.search.soundness import mend
-from autoai4eo.search.storage import open_storage, without_password
+from autoai4eo.runs.layout import (
+    RUN,
+    STATISTICS,
+    STUDY,
+    check_no_inputs,
+    check_no_links,
+    clear,
+    made,
+    removed,
+)
+from autoai4eo.runs.soundness import mend
+from autoai4eo.runs.storage import open_storage, without_password
+from autoai4eo.runs.study import (
+    claim,
+    forget,
+    mark_of,
+    open_study,
+    trials_table,
+)
+from autoai4eo.search import finalist, workers
+from autoai4eo.search.broken_off import take_over_all
+from autoai4eo.search.graph import Graph
 from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
 from autoai4eo.search.strategies import check as check_tuner
-from autoai4eo.search.training import Proxy, Training, clock_after
 from autoai4eo.search.tuner import Tuner
-from autoai4eo.tasks import evaluation
-from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa
 from autoai4eo.tasks.validating import validate
 from autoai4eo.text import line
 
@@ -184,7 +185,7 @@ class AutoModel:
         self.proxy = _proxy(proxy)
         self.finalists = finalists
         self.stop_hopeless = stop_hopeless
-        self.storage = storage and named.name(storage)
+        self.storage = storage and databases.name(storage)
         self._tuner = check_tuner(tuner or DEFAULT_TUNER)
         self._objective = objective
         self.tuner: Tuner

@@ -14,8 +14,8 @@ from autoai4eo.data.lcz42 import LCZ42_CLASSES
 from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.so2sat import USUAL_BANDS
 from autoai4eo.errors import UserError
+from autoai4eo.learning import evaluation
 from autoai4eo.search.graph import Graph
-from autoai4eo.tasks import evaluation
 from autoai4eo.tasks.auto_model import AutoModel, names_of
 
 

@@ -15,10 +15,10 @@ from autoai4eo.data.pictures import pictures
 from autoai4eo.deploy.calibration import fit_temperature, scaled
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, write_json
-from autoai4eo.search.layout import BEST, EVALUATION, MISTAKES, TEST, own_folder
-from autoai4eo.search.run_folder import SCHEMA, id_of, locked, read_evaluation
-from autoai4eo.tasks import evaluation
-from autoai4eo.tasks.calibration import expected_calibration_error, reliability
+from autoai4eo.learning import evaluation
+from autoai4eo.learning.calibration import expected_calibration_error, reliability
+from autoai4eo.runs.folder import SCHEMA, id_of, locked, read_evaluation
+from autoai4eo.runs.layout import BEST, EVALUATION, MISTAKES, TEST, own_folder
 
 _SHOWN = 12
 

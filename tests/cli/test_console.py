@@ -194,7 +194,7 @@ def test_a_terminal_without_unicode_is_no_traceback(searched, poor):
 
 
 def test_messages_of_trials_are_not_markup(searched):
-    from autoai4eo.search.record import open_study, trials_table
+    from autoai4eo.runs.study import open_study, trials_table
 
     trials = trials_table(open_study(searched)).assign(message="a[0] is not [/closed]")
     shown = printed(trials, "[red]", by=fit._print_trials)

@@ -98,8 +98,8 @@ def test_the_page_is_written_without_what_is_damaged(run, folder, file, damage, 
 
 def test_a_search_does_not_begin_anew_where_its_record_is_lost(run, folder):
     from autoai4eo.errors import UserError
-    from autoai4eo.search.objectives import parse_objectives
-    from autoai4eo.search.record import open_study
+    from autoai4eo.learning.objectives import parse_objectives
+    from autoai4eo.runs.study import open_study
 
     for content in (b"", b"else"):
         (folder / "study.db").write_bytes(content)

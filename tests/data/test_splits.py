@@ -1,5 +1,6 @@
 """Parts are disjoint, complete, of the sizes and classes asked for."""
 
+import os
 import warnings
 
 import numpy as np
@@ -149,6 +150,9 @@ def test_bad_csv(tmp_path, content, message):
         split(dataset([0, 1] * 6), (0.5, 0.5), groups=table)
     with pytest.raises(UserError, match="cannot be read as CSV"):
         split(dataset([0, 1] * 6), (0.5, 0.5), groups=tmp_path / "no.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UserError, match="found a pipe"):
+        split(dataset([0, 1] * 6), (0.5, 0.5), groups=tmp_path / "pipe.csv")
 
 
 @pytest.mark.parametrize(

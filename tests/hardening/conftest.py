@@ -3,7 +3,7 @@
 import pytest
 from commands import run
 
-from autoai4eo.search import named
+from autoai4eo.runs import databases
 
 __all__ = ["run"]
 
@@ -11,5 +11,5 @@ __all__ = ["run"]
 @pytest.fixture(autouse=True)
 def nothing_named(monkeypatch):
     """A user who has named no database yet."""
-    monkeypatch.setattr(named, "_given", {})
-    monkeypatch.delenv(named.VARIABLE, raising=False)
+    monkeypatch.setattr(databases, "_given", {})
+    monkeypatch.delenv(databases.VARIABLE, raising=False)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import soundness
-from autoai4eo.search.record import objectives_of, open_study
+from autoai4eo.runs import soundness
+from autoai4eo.runs.study import objectives_of, open_study
 
 
 @pytest.fixture(scope="module")

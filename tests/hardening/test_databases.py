@@ -18,8 +18,8 @@ from runs import OBJECTIVES, close, content, run_folder, write_run_json
 from sqlalchemy import make_url
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.record import open_study
-from autoai4eo.search.storage import sqlite_file, sqlite_url
+from autoai4eo.runs.storage import sqlite_file, sqlite_url
+from autoai4eo.runs.study import open_study
 
 READING = (("trials",), ("pareto",), ("report",), ("trials", "--json"))
 

@@ -19,8 +19,8 @@ from runs import run_folder as searched_folder
 from autoai4eo import UserError, open_dataset
 from autoai4eo.data.statistics import cached_statistics, keep_statistics, statistics
 from autoai4eo.files import check_can_write, check_can_write_into, read_json
-from autoai4eo.search import run_folder
-from autoai4eo.search.record import open_study, trial_of
+from autoai4eo.runs import folder as run_folder
+from autoai4eo.runs.study import open_study, trial_of
 
 LONG = ["x" * 300, "y/" * 2500, "a\0b"]
 

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from runs import run_folder
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import named
-from autoai4eo.search.named import name
-from autoai4eo.search.storage import open_storage, without_password
+from autoai4eo.runs import databases
+from autoai4eo.runs.databases import name
+from autoai4eo.runs.storage import open_storage, without_password
 
 SECRET = "open-sesame"
 URL = f"postgresql://me:{SECRET}@localhost:1/db"
@@ -53,8 +53,8 @@ def test_no_wrong_call_prints_it(run, tmp_path, monkeypatch, arguments):
 
 def test_the_address_of_a_scene_stays_as_it_is():
     for address in ("https://me:key@host/a.tif", "/vsicurl/http://me:key@host/a.tif"):
-        assert name(address) == address and named.named() == []
-    assert name("s3://bucket/a.tif") == "s3://bucket/a.tif" and named.named() == []
+        assert name(address) == address and databases.named() == []
+    assert name("s3://bucket/a.tif") == "s3://bucket/a.tif" and databases.named() == []
 
 
 @pytest.mark.parametrize("url", [URL, BARE])
@@ -75,14 +75,14 @@ def test_a_server_that_does_not_answer_is_told_without_it(url, caplog):
 )
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 def test_a_password_of_any_characters_is_taken_out(user, password):
-    named._given.clear()
+    databases._given.clear()
     given_url = f"postgresql://{quote(user, '')}:{quote(password, '')}@host/db"
     bare = name(f"--storage={given_url}")
     assert bare == f"--storage=postgresql://{quote(user, '')}@host/db"
     url = bare.partition("=")[2]
-    assert named.with_password(url) == given_url
-    assert named.named() == [url] == [name(url)]  # named again it stays known
-    assert named.with_password(url) == given_url
+    assert databases.with_password(url) == given_url
+    assert databases.named() == [url] == [name(url)]  # named again it stays known
+    assert databases.with_password(url) == given_url
 
 
 @given(st.text(st.sampled_from("@:/?#& %[]{}\\'\"=x"), max_size=12))
@@ -115,20 +115,20 @@ def test_workers_get_it_and_no_file_does(tmp_path):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
 
     code = "import sys; from autoai4eo.search import named;"
-    code += "print(named.with_password(sys.argv[1]))"
-    environment = os.environ | named.environment(tuner.storage)
+    code += "print(databases.with_password(sys.argv[1]))"
+    environment = os.environ | databases.environment(tuner.storage)
     command = [sys.executable, "-c", code, tuner.storage]
     got = subprocess.check_output(command, env=environment, text=True)
     assert got.strip() == URL
 
 
 def test_a_process_without_a_password_is_given_none():
-    assert named.environment(name(BARE)) == {} == named.environment(None)
+    assert databases.environment(name(BARE)) == {} == databases.environment(None)
 
 
 def test_the_environment_gives_it(monkeypatch):
-    monkeypatch.setenv(named.VARIABLE, URL)
-    assert named.named() == [BARE]
-    assert named.with_password(BARE) == URL
-    assert named.with_password("postgresql://me@other/db").endswith("me@other/db")
-    assert json.dumps(os.environ[named.VARIABLE])  # it stays for the workers
+    monkeypatch.setenv(databases.VARIABLE, URL)
+    assert databases.named() == [BARE]
+    assert databases.with_password(BARE) == URL
+    assert databases.with_password("postgresql://me@other/db").endswith("me@other/db")
+    assert json.dumps(os.environ[databases.VARIABLE])  # it stays for the workers

@@ -14,7 +14,7 @@ from breaking import RemovesTheRun
 from autoai4eo.cli.main import main
 from autoai4eo.errors import UserError
 from autoai4eo.locks import locked
-from autoai4eo.search.layout import made
+from autoai4eo.runs.layout import made
 
 DATA, VALIDATION = small.dataset(), small.dataset(seed=1)
 
@@ -118,7 +118,7 @@ def test_a_link_planted_at_the_lock_is_not_followed(folder, tmp_path):
 def test_what_may_not_be_deleted_is_told_before_anything_is(folder, monkeypatch):
     access = os.access
     monkeypatch.setattr(
-        "autoai4eo.search.layout.os.access",
+        "autoai4eo.runs.layout.os.access",
         lambda path, mode: path != folder / "trials" / "0" and access(path, mode),
     )
     before = contents(folder)

@@ -82,8 +82,8 @@ def trials():
 @pytest.fixture
 def foreign(monkeypatch):
     """Whatever run is opened has those trials."""
-    monkeypatch.setattr("autoai4eo.search.record.open_study", lambda run: None)
-    monkeypatch.setattr("autoai4eo.search.record.trials_table", lambda study: trials())
+    monkeypatch.setattr("autoai4eo.runs.study.open_study", lambda run: None)
+    monkeypatch.setattr("autoai4eo.runs.study.trials_table", lambda study: trials())
 
 
 def test_trials_are_printed_as_text(run, foreign):
@@ -115,7 +115,7 @@ def test_trials_as_json_are_data(run, foreign, tmp_path):
 
 @pytest.mark.parametrize("name", EVIL, ids=ascii)
 def test_an_error_and_a_log_are_one_line(run, capfd, name):
-    from autoai4eo.search.log import say
+    from autoai4eo.log import say
 
     result = run("trials", f"no {name}")
     assert result.status == 2 and result.err.count("\n") == 1

@@ -11,7 +11,7 @@ import small
 from optuna.trial import TrialState, create_trial
 
 import autoai4eo as ae
-from autoai4eo.search.record import open_study
+from autoai4eo.runs.study import open_study
 
 #: A class name as nobody should give one.
 EVIL = '<img src=x onerror="document.title=1">'

@@ -13,10 +13,10 @@ import small
 from optuna.trial import TrialState, create_trial
 
 from autoai4eo.errors import UserError
+from autoai4eo.learning.evaluation import judge
 from autoai4eo.report.page import write_report
 from autoai4eo.report.pictures import png
-from autoai4eo.search.record import open_study
-from autoai4eo.tasks.evaluation import judge
+from autoai4eo.runs.study import open_study
 
 EVIL = '<img src=x onerror="document.title=1">'
 

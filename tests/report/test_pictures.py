@@ -6,8 +6,8 @@ import pytest
 from matplotlib.text import Text
 
 from autoai4eo.deploy import map_files
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.report import simulation
-from autoai4eo.search.objectives import Objective
 
 DOLLARS = r"$\frac$ and a"
 

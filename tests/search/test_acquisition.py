@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
+from autoai4eo.runs.pareto import hypervolume
 from autoai4eo.search import acquisition
 from autoai4eo.search.acquisition import expected_hypervolume_improvement
-from autoai4eo.search.pareto import hypervolume
 from autoai4eo.search.surrogate import Forecast, Surrogate, standardised
 
 

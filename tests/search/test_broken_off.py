@@ -5,7 +5,9 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import checkpoint, front
+from autoai4eo.runs import front
+from autoai4eo.runs.layout import STATE
+from autoai4eo.runs.study import check_device, claim, mark_of, status
 from autoai4eo.search.broken_off import (
     MAX_RETRIES,
     StillMine,
@@ -16,7 +18,6 @@ from autoai4eo.search.broken_off import (
     take_over_all,
     worker_of,
 )
-from autoai4eo.search.record import check_device, claim, mark_of, status
 from autoai4eo.search.stopping import was_trained
 
 
@@ -33,7 +34,7 @@ def state(run, number, epochs):
     """What a training leaves after so many epochs."""
     folder = run / "trials" / str(number)
     folder.mkdir(parents=True)
-    np.savez(folder / checkpoint.FILE, story=np.array(f'{{"epochs": {epochs}}}'))
+    np.savez(folder / STATE, story=np.array(f'{{"epochs": {epochs}}}'))
 
 
 @pytest.fixture

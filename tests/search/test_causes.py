@@ -9,10 +9,10 @@ import small
 import tensorflow as tf
 from breaking import BreaksALayer, BreaksTheFinalist, Broken
 
+from autoai4eo.causes import cause
 from autoai4eo.errors import UserError
 from autoai4eo.report.page import write_report
-from autoai4eo.search.causes import cause
-from autoai4eo.search.record import open_study
+from autoai4eo.runs.study import open_study
 
 
 class Lost(keras.layers.Layer):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import small
 
-from autoai4eo.search import event_file
+from autoai4eo.runs import event_file
 
 pytestmark = pytest.mark.usefixtures("in_process")
 

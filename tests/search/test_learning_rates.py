@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.learning_rates import LayerwiseAdamW, layerwise_adamw
+from autoai4eo.learning.optimizer import LayerwiseAdamW, layerwise_adamw
 
 # Keras itself calls what NumPy deprecates.
 pytestmark = pytest.mark.filterwarnings(

@@ -10,9 +10,9 @@ import time
 
 import pytest
 
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.log import say
 from autoai4eo.search import view
-from autoai4eo.search.log import say
-from autoai4eo.search.objectives import Objective
 
 KAPPA = Objective("val_cohen_kappa", "max")
 
@@ -79,7 +79,7 @@ def test_quiet_is_quiet(shown):
 
 
 SCRIPT = """
-    from autoai4eo.search.objectives import Objective
+    from autoai4eo.learning.objectives import Objective
     from autoai4eo.search.view import View
 
     kappa = Objective("val_cohen_kappa", "max")
@@ -136,7 +136,7 @@ def test_a_terminal_that_cannot_show_it_gets_the_log():
 
 TELLS = """
 import os, sys
-from autoai4eo.search.log import log, open_streams
+from autoai4eo.log import log, open_streams
 open_streams()
 for number in range(3):
     os.fstat(number)

@@ -11,9 +11,9 @@ import pytest
 import small
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import front
-from autoai4eo.search.record import open_study
-from autoai4eo.search.storage import without_password
+from autoai4eo.runs import front
+from autoai4eo.runs.storage import without_password
+from autoai4eo.runs.study import open_study
 
 COMMAND = """
     import sys

@@ -2,7 +2,7 @@ import keras_tuner
 import pytest
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.objectives import (
+from autoai4eo.learning.objectives import (
     Objective,
     parse_constraints,
     parse_objectives,

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from autoai4eo.search.objectives import parse_objectives
-from autoai4eo.search.pareto import fronts, hypervolume, knee, minimised, on_front
+from autoai4eo.learning.objectives import parse_objectives
+from autoai4eo.runs.pareto import fronts, hypervolume, knee, minimised, on_front
 
 POINTS = arrays(
     float,

@@ -1,5 +1,6 @@
 import itertools
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -260,6 +261,9 @@ def test_bad_figures_are_told(tmp_path, column, value, words):
 def test_no_file_is_told(tmp_path):
     with pytest.raises(UserError, match="expected a CSV file, found none"):
         read(tmp_path / "none.csv")
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(UserError, match="found a pipe"):
+        read(tmp_path / "pipe.csv")
     (tmp_path / "empty.csv").write_text("")
     with pytest.raises(UserError, match="expected a CSV file"):
         read(tmp_path / "empty.csv")

@@ -2,15 +2,16 @@ import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
 
-from autoai4eo.search import front, stopping
+from autoai4eo.learning.objectives import Objective, parse_objectives
+from autoai4eo.runs import front
+from autoai4eo.runs.study import FULL_OF, best_trial, trials_of
+from autoai4eo.search import stopping
 from autoai4eo.search.learning_curves import (
     LEAST,
     Hopeless,
     HopelessError,
     reachable,
 )
-from autoai4eo.search.objectives import Objective, parse_objectives
-from autoai4eo.search.record import FULL_OF, best_trial, trials_of
 
 KAPPA = Objective("val_cohen_kappa", "max")
 

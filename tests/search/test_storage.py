@@ -23,20 +23,20 @@ from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import named
-from autoai4eo.search import storage as module
-from autoai4eo.search.broken_off import sign_new_trials
-from autoai4eo.search.record import open_study, status
-from autoai4eo.search.storage import (
+from autoai4eo.runs import databases
+from autoai4eo.runs import storage as module
+from autoai4eo.runs.storage import (
     open_storage,
     sqlite_file,
     sqlite_url,
     without_password,
 )
+from autoai4eo.runs.study import open_study, status
+from autoai4eo.search.broken_off import sign_new_trials
 
 WORKER = """
 import sys, optuna
-from autoai4eo.search.storage import open_storage
+from autoai4eo.runs.storage import open_storage
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 storage = open_storage(sys.argv[1])
 study = optuna.create_study(study_name="s", storage=storage, load_if_exists=True)
@@ -354,7 +354,7 @@ def test_a_search_with_a_password_in_its_url_is_read_to_its_end(
 ):
     """run.json has no password: what is read after the search needs it again."""
     bare = database.replace("postgres@", "careful@")
-    url = named.name(bare.replace("careful@", "careful:open%20{sesame}@"))
+    url = databases.name(bare.replace("careful@", "careful:open%20{sesame}@"))
     assert url == bare
     folder = tmp_path / "run"
     folder.mkdir()
@@ -371,7 +371,7 @@ def test_a_search_with_a_password_in_its_url_is_read_to_its_end(
 
 def test_reading_makes_no_tables_on_a_server(database, tmp_path):
     folder = runs.run_folder(tmp_path / "run", database, study=False)
-    named.name(database)
+    databases.name(database)
     with refused("the record of a search", "name its database"):
         open_study(folder)
     with closing(psycopg2.connect(database)) as server, server.cursor() as cursor:

@@ -7,9 +7,9 @@ import pytest
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
+from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.search.graph import Graph
 from autoai4eo.search.graph_candidates import COUNTED, GraphCandidates
-from autoai4eo.search.objectives import parse_objectives
 from autoai4eo.search.strategies import DEFAULT, STRATEGIES, Setting, check, strategy
 from autoai4eo.search.suggestions import SuggestedHyperParameters
 from autoai4eo.search.tuner import Tuner

@@ -9,9 +9,10 @@ import small
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
-from autoai4eo.search import front, stopping
-from autoai4eo.search.record import open_study, trials_table
-from autoai4eo.search.run_folder import alone
+from autoai4eo.runs import front
+from autoai4eo.runs.folder import alone
+from autoai4eo.runs.study import open_study, trials_table
+from autoai4eo.search import stopping
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()

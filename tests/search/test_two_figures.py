@@ -1,7 +1,7 @@
 """The finalist's two figures on the validation data, told apart."""
 
-from autoai4eo.search.objectives import parse_objectives
-from autoai4eo.search.two_figures import two_figures
+from autoai4eo.learning.objectives import parse_objectives
+from autoai4eo.runs.two_figures import two_figures
 
 KAPPA = parse_objectives(["params", "val_cohen_kappa"])
 OF_TRIAL = {"val_cohen_kappa": 0.7022, "val_accuracy": 0.73}

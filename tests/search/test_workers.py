@@ -13,7 +13,7 @@ from disturbing import Crash, KillWorker, Seen
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
-from autoai4eo.search.record import open_study
+from autoai4eo.runs.study import open_study
 
 DATA, OTHER = small.dataset(), small.dataset(seed=1)
 FIGURES = ["loss", "val_loss", "val_cohen_kappa"]

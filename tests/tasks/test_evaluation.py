@@ -10,9 +10,9 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from autoai4eo.data.opening import open_dataset
-from autoai4eo.tasks.calibration import expected_calibration_error, reliability
-from autoai4eo.tasks.evaluation import judge
-from autoai4eo.tasks.intervals import intervals
+from autoai4eo.learning.calibration import expected_calibration_error, reliability
+from autoai4eo.learning.evaluation import judge
+from autoai4eo.learning.intervals import intervals
 
 CLASSES = 4
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from autoai4eo.errors import UserError
-from autoai4eo.tasks.metrics import AverageAccuracy, CohenKappa, scores
+from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa, scores
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import small
 
 from autoai4eo import deploy
 from autoai4eo.deploy.calibration import scaled, with_temperature
-from autoai4eo.tasks.calibration import expected_calibration_error, reliability
+from autoai4eo.learning.calibration import expected_calibration_error, reliability
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA, VALIDATION = small.dataset(), small.dataset(samples=60, seed=1)

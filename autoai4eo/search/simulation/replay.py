@@ -21,8 +21,8 @@ from optuna.study import StudyDirection
 from threadpoolctl import threadpool_limits
 
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.search.log import EVERY_S
-from autoai4eo.search.objectives import Objective
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.log import EVERY_S
 from autoai4eo.search.simulation.summary import Searches
 from autoai4eo.search.simulation.table import Table
 from autoai4eo.search.strategies import STRATEGIES, Setting, strategy

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
-from autoai4eo.search.pareto import hypervolume, minimised
+from autoai4eo.runs.pareto import hypervolume, minimised
 from autoai4eo.search.simulation.table import Table
 
 SHARES = (90, 95, 99)

@@ -16,8 +16,9 @@ from keras_tuner.src.engine.hyperparameters import hp_types
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.search.candidates import Values, is_of_training
-from autoai4eo.search.objectives import Objective
 from autoai4eo.search.simulation.graphs import (
     cell_choices,
     cell_features,
@@ -222,6 +223,7 @@ def read_table(
 
 
 def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
+    check_regular(path)
     try:
         frame = pd.read_csv(path)
     except FileNotFoundError:

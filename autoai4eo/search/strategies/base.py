@@ -12,9 +12,9 @@ import numpy as np
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.candidates import Candidates
-from autoai4eo.search.objectives import Objective
-from autoai4eo.search.seeds import candidate, derived_seed
 from autoai4eo.search.strategies.limits import Limits
 
 

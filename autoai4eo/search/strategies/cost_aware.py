@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.runs.pareto import fronts, minimised, on_front
 from autoai4eo.search.acquisition import expected_hypervolume_improvement
 from autoai4eo.search.candidates import Values
-from autoai4eo.search.pareto import fronts, minimised, on_front
 from autoai4eo.search.strategies.cost_sorted import promising
 from autoai4eo.search.strategies.proposing import ProposingSampler, values_of
 from autoai4eo.search.surrogate import Surrogate, representative, standardised

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from optuna.trial import FrozenTrial
 
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.runs.pareto import fronts
 from autoai4eo.search.candidates import Values
-from autoai4eo.search.objectives import Objective
-from autoai4eo.search.pareto import fronts
 from autoai4eo.search.strategies.proposing import ProposingSampler
 
 _POOL = 3000

@@ -14,8 +14,8 @@ from keras_tuner.src.engine.oracle import LOCKS, THREADS
 from keras_tuner.src.engine.trial import Trial as KerasTrial
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.runs.seeds import derived_seed
 from autoai4eo.search.candidates import Values
-from autoai4eo.search.seeds import derived_seed
 from autoai4eo.search.strategies.base import HandsOut, Setting
 
 _STATE = "oracle"

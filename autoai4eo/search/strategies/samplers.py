@@ -15,8 +15,8 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.candidates import Values
-from autoai4eo.search.seeds import candidate, derived_seed
 from autoai4eo.search.strategies.base import HandsOut, Setting
 from autoai4eo.search.suggestions import suggest
 

@@ -11,9 +11,9 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.objectives import COSTS, MEASURED, figure
-from autoai4eo.search.pareto import hypervolume, knee, minimised, on_front
-from autoai4eo.search.record import (
+from autoai4eo.learning.objectives import COSTS, MEASURED, figure
+from autoai4eo.runs.pareto import hypervolume, knee, minimised, on_front
+from autoai4eo.runs.study import (
     FULL_OF,
     judged,
     objectives_of,

@@ -15,14 +15,22 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.data import statistics
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
-from autoai4eo.search import checkpoint, history
-from autoai4eo.search.belonging import (
+from autoai4eo.learning import checkpoint, history
+from autoai4eo.runs.belonging import (
     FILES,
     file_of,
     finalist_file,
     trained_finalist,
 )
-from autoai4eo.search.layout import (
+from autoai4eo.runs.folder import (
+    at_work,
+    damage,
+    read_evaluation,
+    read_mistakes,
+    read_run,
+    read_test,
+)
+from autoai4eo.runs.layout import (
     BEST,
     COST,
     EVALUATION,
@@ -38,15 +46,7 @@ from autoai4eo.search.layout import (
     check_no_links,
     made,
 )
-from autoai4eo.search.record import open_study, status, trials_of
-from autoai4eo.search.run_folder import (
-    at_work,
-    damage,
-    read_evaluation,
-    read_mistakes,
-    read_run,
-    read_test,
-)
+from autoai4eo.runs.study import open_study, status, trials_of
 
 _ANEW = "makes it again"
 _NOTHING = "goes on without it"

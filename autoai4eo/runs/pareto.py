@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import moocore
 import numpy as np
 
-from autoai4eo.search.objectives import Objective
+from autoai4eo.learning.objectives import Objective
 
 
 def minimised(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:

@@ -19,9 +19,9 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from autoai4eo.files import in_one_step
-from autoai4eo.search import history
-from autoai4eo.search.layout import EVENTS, HISTORY
-from autoai4eo.search.objectives import COSTS
+from autoai4eo.learning import history
+from autoai4eo.learning.objectives import COSTS
+from autoai4eo.runs.layout import EVENTS, HISTORY
 
 
 def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:

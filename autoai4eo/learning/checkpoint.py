@@ -12,10 +12,8 @@ import numpy as np
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, read_npz
-from autoai4eo.search.callbacks import BestEpoch, History
-from autoai4eo.search.layout import STATE
+from autoai4eo.learning.callbacks import BestEpoch, History
 
-FILE = STATE
 _CURE = "the training begins anew"
 
 

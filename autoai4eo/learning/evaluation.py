@@ -14,9 +14,9 @@ from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import UserError
-from autoai4eo.tasks.calibration import expected_calibration_error, reliability
-from autoai4eo.tasks.intervals import intervals
-from autoai4eo.tasks.metrics import scores
+from autoai4eo.learning.calibration import expected_calibration_error, reliability
+from autoai4eo.learning.intervals import intervals
+from autoai4eo.learning.metrics import scores
 from autoai4eo.text import line
 
 #: Groups that are preferred where data have several.

@@ -37,8 +37,8 @@ from sqlalchemy.pool import StaticPool
 
 from autoai4eo.errors import UserError
 from autoai4eo.locks import locked
-from autoai4eo.search import named
-from autoai4eo.search.layout import link, removed
+from autoai4eo.runs import databases
+from autoai4eo.runs.layout import link, removed
 
 HEARTBEAT_SECONDS = 20
 GRACE_SECONDS = 60
@@ -132,7 +132,7 @@ def open_storage(
         UserError: the URL is of no such database, its driver is not installed, it does
             not answer, or another version of Optuna made its tables.
     """
-    given = _parse(named.with_password(url))
+    given = _parse(databases.with_password(url))
     # in no URL that SQLAlchemy or Optuna could show
     passwords, parsed = _passwords(given), _bare(given)
     shown = parsed.render_as_string()
@@ -258,13 +258,13 @@ def database_of(run: Path, recorded: str) -> str:
     Raises:
         UserError: the user names none.
     """
-    known = named.named()
+    known = databases.named()
     if not known:
         address = without_password(recorded)
         raise UserError(
             f"{run}: expected to be told the database of this run, found it in its "
             f"run.json only ({address}); if you trust that address: --storage "
-            f"{address}, or set {named.VARIABLE}"
+            f"{address}, or set {databases.VARIABLE}"
         )
     return next((url for url in known if without_password(url) == recorded), known[0])
 
@@ -345,7 +345,7 @@ def _parse(url: str) -> URL:
         if "\0" in unquote(url):
             raise ValueError
         parsed = make_url(url)
-        bare = _bare(make_url(named.without_password(url)))
+        bare = _bare(make_url(databases.without_password(url)))
     except (SQLAlchemyError, ValueError):
         # what cannot be read may hold a password anywhere
         found = "one that cannot be read" if "@" in url else url

@@ -14,7 +14,7 @@ import keras
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import sample
-from autoai4eo.search.callbacks import Deadline
+from autoai4eo.learning.callbacks import Deadline
 
 #: Epochs where the user named none: an early stop is expected to come first.
 UNNAMED_EPOCHS = 1000

@@ -18,13 +18,13 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from autoai4eo.causes import cause
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
-from autoai4eo.search.causes import cause
-from autoai4eo.search.layout import BEST, NETWORK, made
-from autoai4eo.search.objectives import MAP_COST, MEASURED, Objective
-from autoai4eo.search.run_folder import id_of, read_run
-from autoai4eo.search.storage import (
+from autoai4eo.learning.objectives import MAP_COST, MEASURED, Objective
+from autoai4eo.runs.folder import id_of, read_run
+from autoai4eo.runs.layout import BEST, NETWORK, made
+from autoai4eo.runs.storage import (
     Stale,
     check_sqlite,
     check_sqlite_is_own,

@@ -13,8 +13,8 @@ from pathlib import Path
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.layout import BEST, LEFT, NETWORK, TRIALS
-from autoai4eo.search.run_folder import read_evaluation
+from autoai4eo.runs.folder import read_evaluation
+from autoai4eo.runs.layout import BEST, LEFT, NETWORK, TRIALS
 
 #: Attribute of a trial: the digest of each file that it left, by name.
 FILES = "files"

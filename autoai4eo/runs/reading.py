@@ -12,23 +12,24 @@ from typing import Any, TypeVar
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
-from autoai4eo.search import front, history
-from autoai4eo.search.belonging import FILES, file_of, trained_finalist
-from autoai4eo.search.layout import HISTORY, TRIALS, check_no_links
-from autoai4eo.search.objectives import Objective, parse_objectives
-from autoai4eo.search.record import (
-    objectives_of,
-    open_study,
-    trials_of,
-    trials_table,
-)
-from autoai4eo.search.run_folder import (
+from autoai4eo.learning import history
+from autoai4eo.learning.objectives import Objective, parse_objectives
+from autoai4eo.runs import front
+from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
+from autoai4eo.runs.folder import (
     at_work,
     read_evaluation,
     read_run,
     read_test,
 )
-from autoai4eo.search.two_figures import two_figures
+from autoai4eo.runs.layout import HISTORY, TRIALS, check_no_links
+from autoai4eo.runs.study import (
+    objectives_of,
+    open_study,
+    trials_of,
+    trials_table,
+)
+from autoai4eo.runs.two_figures import two_figures
 
 T = TypeVar("T")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoai4eo.search.objectives import DEFAULT, LABELS, Objective, figure
+from autoai4eo.learning.objectives import DEFAULT, LABELS, Objective, figure
 
 
 def shown_metric(objectives: Sequence[Objective]) -> str:

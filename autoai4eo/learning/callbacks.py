@@ -9,10 +9,9 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from autoai4eo.learning import history
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.networks.saving import save_model
-from autoai4eo.search import history
-from autoai4eo.search.objectives import Objective
-from autoai4eo.search.quiet import Quiet
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -104,22 +103,6 @@ class Deadline(keras.callbacks.Callback):
         """Looks at the clock (`time.monotonic`)."""
         if time.monotonic() >= self._at:
             self.model.stop_training = True
-
-
-class GiveWay(keras.callbacks.Callback):
-    """Gives way after every batch of a training and of its validation."""
-
-    def __init__(self, quiet: Quiet) -> None:
-        super().__init__()
-        self._quiet = quiet
-
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Gives way."""
-        self._quiet.give_way()
-
-    def on_test_batch_end(self, batch: int, logs: object = None) -> None:
-        """Gives way."""
-        self._quiet.give_way()
 
 
 class History(keras.callbacks.Callback):

@@ -1,0 +1,1 @@
+"""The record of a search: its folder, study, storage and front."""
