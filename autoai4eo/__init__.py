@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from autoai4eo.cost import Cost as Cost
     from autoai4eo.cost import profile as profile
     from autoai4eo.data.augmentation import Augmentation as Augmentation
-    from autoai4eo.data.opening import open_dataset as open_dataset
+    from autoai4eo.data.readers.opening import open_dataset as open_dataset
     from autoai4eo.deploy import load_model as load_model
     from autoai4eo.errors import UserError as UserError
     from autoai4eo.tasks import AutoModel as AutoModel
@@ -38,7 +38,7 @@ _NAMES = {
     "So2SatClassifier": "autoai4eo.tasks",
     "UserError": "autoai4eo.errors",
     "load_model": "autoai4eo.deploy",
-    "open_dataset": "autoai4eo.data.opening",
+    "open_dataset": "autoai4eo.data.readers.opening",
     "profile": "autoai4eo.cost",
 }
 

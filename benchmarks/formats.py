@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.deploy import export, load_finalist
 from autoai4eo.deploy.checking import FreshProcess
 from autoai4eo.deploy.formats import FORMATS

@@ -40,7 +40,7 @@ def fit(path: str) -> None:
     """Fit on the file and print seconds and the peak in MB."""
     import keras
 
-    from autoai4eo.data.opening import open_dataset
+    from autoai4eo.data.readers.opening import open_dataset
 
     dataset = open_dataset(path)
     inputs = {s.name: keras.Input(s.shape, name=s.name) for s in dataset.inputs}

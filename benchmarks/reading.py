@@ -27,8 +27,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from autoai4eo.data import cache
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers import cache
+from autoai4eo.data.readers.opening import open_dataset
 
 BANDS = {"sen1": 8, "sen2": 10}
 SEQUENTIAL = 1024

@@ -9,8 +9,8 @@ import keras
 from keras import layers
 
 from autoai4eo.blocks import pixels
+from autoai4eo.blocks.backbones.units import ConvUnit, ResidualUnit, chain, convolution
 from autoai4eo.blocks.choices import choose, require, require_image
-from autoai4eo.blocks.units import ConvUnit, ResidualUnit, chain, convolution
 
 KINDS = ("early", "mid", "late")
 MERGES = ("concat", "sum", "gated")

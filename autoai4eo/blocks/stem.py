@@ -11,6 +11,7 @@ from autokeras.utils.utils import validate_num_inputs
 from keras import layers, ops
 
 from autoai4eo.blocks import pixels
+from autoai4eo.blocks.backbones.units import convolution, normalised
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
@@ -19,7 +20,6 @@ from autoai4eo.blocks.choices import (
     require_number,
     require_share,
 )
-from autoai4eo.blocks.units import convolution, normalised
 from autoai4eo.data.sensors import Band, canonical
 from autoai4eo.errors import UserError
 

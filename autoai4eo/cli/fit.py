@@ -156,7 +156,7 @@ def fit(
     begin = time.monotonic()
     with hushed():
         from autoai4eo.data.dataset import Dataset
-        from autoai4eo.data.opening import open_dataset
+        from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
         from autoai4eo.runs.folder import read_evaluation

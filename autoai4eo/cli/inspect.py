@@ -35,8 +35,8 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Say what is in data; exit status 2 where it would make results wrong."""
-    from autoai4eo.data.opening import open_dataset
     from autoai4eo.data.problems import find_problems
+    from autoai4eo.data.readers.opening import open_dataset
     from autoai4eo.data.statistics import statistics
 
     how: dict[str, Any] = {

@@ -9,7 +9,7 @@ import typer
 
 from autoai4eo.cli.console import console, hushed, print_table
 from autoai4eo.cli.options import MaxGib, Storage
-from autoai4eo.data.scene_files import split_paths
+from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autoai4eo.data.labels import by_name
-from autoai4eo.data.reader import InputSpec, Reader
+from autoai4eo.data.readers.base import InputSpec, Reader
+from autoai4eo.data.readers.labels import by_name
 from autoai4eo.data.sensors import band, canonical, sensor_of
 from autoai4eo.errors import UserError
 

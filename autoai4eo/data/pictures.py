@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from autoai4eo.data.reader import InputSpec
+from autoai4eo.data.readers.base import InputSpec
 
 _REFLECTANCE = ("B04", "B03", "B02")
 _TRUE_COLOUR = (_REFLECTANCE, ("R", "G", "B"))

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.labels import fold
-from autoai4eo.data.reader import InputSpec
+from autoai4eo.data.readers.base import InputSpec
+from autoai4eo.data.readers.labels import fold
 from autoai4eo.data.statistics import BLOCK_BYTES, BandStatistics
 
 #: The range in which values of a quantity are believed; reflectance by its scale.

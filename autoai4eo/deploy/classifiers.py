@@ -76,7 +76,7 @@ def load_classifier(
     names of bands and classes suffice.
 
     Args:
-        model: a path, or a name of `autoai4eo.blocks.catalogue.CATALOGUE`.
+        model: a path, or a name of the catalogue of pretrained weights.
         trial: of a run; None: its finalist.
         weights: the file of the catalogue's weights, where it is not in the cache.
         trust: whether a SavedModel may be run: TensorFlow lets it read and write
@@ -88,7 +88,7 @@ def load_classifier(
             `trust` is False. `predict` raises it where the network fails or gives
             something else than probabilities.
     """
-    from autoai4eo.blocks.catalogue import CATALOGUE
+    from autoai4eo.blocks.pretrained_weights.catalogue import CATALOGUE
 
     path = Path(model)
     if str(model) in CATALOGUE:
@@ -120,9 +120,9 @@ def load_classifier(
 
 
 def _of_catalogue(name: str, file: str | Path | None) -> Classifier:
-    from autoai4eo.blocks.catalogue import find_weights
-    from autoai4eo.blocks.weights import load_classifier as load
-    from autoai4eo.blocks.weights import locate
+    from autoai4eo.blocks.pretrained_weights.catalogue import find_weights
+    from autoai4eo.blocks.pretrained_weights.files import load_classifier as load
+    from autoai4eo.blocks.pretrained_weights.files import locate
 
     record = find_weights(name, file)
     network = load(record)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from autoai4eo.data.scene import Scene
+from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.cells import Cells, Tile, covered, windows
 from autoai4eo.deploy.classifiers import Classifier
 from autoai4eo.errors import UserError

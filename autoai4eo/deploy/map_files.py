@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
-from autoai4eo.data.scene import Grid
+from autoai4eo.data.scenes.scene import Grid
 from autoai4eo.files import in_one_step
 from autoai4eo.text import line
 

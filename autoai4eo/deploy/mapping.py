@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.scene import Scene, grid_of
+from autoai4eo.data.scenes.scene import Scene, grid_of
 from autoai4eo.data.units import advice
 from autoai4eo.deploy.cells import Cells, Tile, covered
 from autoai4eo.deploy.classifiers import Classifier, load_classifier

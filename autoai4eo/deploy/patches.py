@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import read_statistics
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import UserError

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 
-from autoai4eo.blocks.head import LatencyConstrainedHead
+from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost import measure_latency, measure_map_ms_per_km2, profile
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.learning.objectives import MAP_COST, MEASURED, violation

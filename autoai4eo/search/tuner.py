@@ -20,7 +20,7 @@ from autokeras.engine.tuner import AutoTuner
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from autoai4eo.blocks.head import LatencyConstrainedHead
+from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost import profile
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.data.dataset import Dataset

@@ -18,13 +18,13 @@ import pandas as pd
 
 from autoai4eo import deploy
 from autoai4eo.blocks import ImageInput
-from autoai4eo.blocks.catalogue import Weights
+from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset, InputSpec
-from autoai4eo.data.joined import joined
-from autoai4eo.data.labels import check_several_classes
-from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.problems import value_problems
+from autoai4eo.data.readers.joined import joined
+from autoai4eo.data.readers.labels import check_several_classes
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import (
     BandStatistics,

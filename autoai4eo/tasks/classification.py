@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from autoai4eo import blocks
-from autoai4eo.blocks import unpadded
+from autoai4eo.blocks.backbones import unpadded
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
-from autoai4eo.data.opening import open_dataset
-from autoai4eo.data.so2sat import USUAL_BANDS
+from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.readers.so2sat import USUAL_BANDS
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.search.graph import Graph

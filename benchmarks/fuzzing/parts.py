@@ -239,7 +239,7 @@ def _command_line(arguments: list[str]) -> int:
 
 
 def _read(path: str) -> None:
-    from autoai4eo.data.opening import open_dataset
+    from autoai4eo.data.readers.opening import open_dataset
 
     _look(open_dataset(Path(path)))
 
@@ -248,7 +248,7 @@ def _arrays(path: str) -> None:
     """The same arrays in memory."""
     import numpy as np
 
-    from autoai4eo.data.opening import open_dataset
+    from autoai4eo.data.readers.opening import open_dataset
 
     if not Path(path).is_file():
         return
@@ -276,15 +276,15 @@ def _look(dataset: Any) -> None:
 
 
 def _split(path: str, table: str) -> None:
-    from autoai4eo.data.opening import open_dataset
+    from autoai4eo.data.readers.opening import open_dataset
     from autoai4eo.data.splits import split
 
     split(open_dataset(path), (0.5, 0.5), groups=table, group="part")
 
 
 def _statistics(path: str, kept: str) -> None:
-    from autoai4eo.data.opening import open_dataset
     from autoai4eo.data.problems import find_problems
+    from autoai4eo.data.readers.opening import open_dataset
     from autoai4eo.data.statistics import cached_statistics
 
     dataset = open_dataset(path)
@@ -292,7 +292,7 @@ def _statistics(path: str, kept: str) -> None:
 
 
 def _scene(path: str) -> None:
-    from autoai4eo.data.scene import Scene
+    from autoai4eo.data.scenes.scene import Scene
 
     with Scene(path) as scene:
         scene.notes(scene.bands)

@@ -20,7 +20,7 @@ import rasterio
 from rasterio import Affine
 from rasterio.errors import NotGeoreferencedWarning
 
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.statistics import cached_statistics
 
 ROOT = Path(__file__).resolve().parents[2]

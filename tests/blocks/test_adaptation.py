@@ -4,8 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoai4eo.blocks.adaptation import adapt_kernel, imputation, project, scale_pixels
-from autoai4eo.blocks.catalogue import CATALOGUE, Scaling, standardised
+from autoai4eo.blocks.pretrained_weights.adaptation import (
+    adapt_kernel,
+    imputation,
+    project,
+    scale_pixels,
+)
+from autoai4eo.blocks.pretrained_weights.catalogue import (
+    CATALOGUE,
+    Scaling,
+    standardised,
+)
 from autoai4eo.data.sensors import RGB, SENTINEL1_DB, SENTINEL2, Band, unknown_bands
 
 TEN = CATALOGUE["lcz42-resnet20-s2"].bands

@@ -11,10 +11,11 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils import file_utils
 
-from autoai4eo.blocks import ImageInput, weights
-from autoai4eo.blocks.catalogue import CATALOGUE
-from autoai4eo.blocks.pretrained import PretrainedResNetBlock
-from autoai4eo.blocks.resnets import ARCHITECTURES, Architecture, build_trunk
+from autoai4eo.blocks import ImageInput
+from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
+from autoai4eo.blocks.backbones.resnets import ARCHITECTURES, Architecture, build_trunk
+from autoai4eo.blocks.pretrained_weights import files as weight_files
+from autoai4eo.blocks.pretrained_weights.catalogue import CATALOGUE
 from autoai4eo.cost import count
 from autoai4eo.data.sensors import RGB, SENTINEL1_SO2SAT
 from autoai4eo.errors import UserError
@@ -44,7 +45,7 @@ def trained(tmp_path_factory):
     path = tmp_path_factory.mktemp("weights") / "trunk.weights.h5"
     trunk.save_weights(path)
     scaling = CATALOGUE["lcz42-resnet20-s2"].scaling
-    return trunk, weights.from_file(path, "resnet20", SO2SAT, scaling)
+    return trunk, weight_files.from_file(path, "resnet20", SO2SAT, scaling)
 
 
 def trunk_of(model):
@@ -79,7 +80,7 @@ def test_every_corner_builds_with_weights_on_every_input(
     monkeypatch.setitem(ARCHITECTURES, "quick", quick)
     path = tmp_path / "quick.weights.h5"
     two_convolutions((32, 32, 10), "quick").save_weights(path)
-    record = weights.from_file(path, "quick", SO2SAT, trained[1].scaling)
+    record = weight_files.from_file(path, "quick", SO2SAT, trained[1].scaling)
     for bands in (
         None,
         ["B01"],

@@ -1,7 +1,11 @@
 import numpy as np
 import pytest
 
-from autoai4eo.blocks.resnets import ARCHITECTURES, build_classifier, build_trunk
+from autoai4eo.blocks.backbones.resnets import (
+    ARCHITECTURES,
+    build_classifier,
+    build_trunk,
+)
 from autoai4eo.errors import UserError
 
 

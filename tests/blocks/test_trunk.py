@@ -7,7 +7,7 @@ import keras
 import pytest
 
 from autoai4eo.blocks import EOImageBlock, MultispectralStem, PooledHead
-from autoai4eo.blocks.catalogue import find_weights
+from autoai4eo.blocks.pretrained_weights.catalogue import find_weights
 from autoai4eo.errors import UserError
 
 

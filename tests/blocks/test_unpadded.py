@@ -7,14 +7,14 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from autoai4eo.blocks import EOImageBlock, PooledHead
-from autoai4eo.blocks.units import (
+from autoai4eo.blocks.backbones.units import (
     ConvUnit,
     InvertedUnit,
     ResidualUnit,
     chain,
     chain_macs,
 )
-from autoai4eo.blocks.unpadded import FEWEST, fitted, spread, total_strides
+from autoai4eo.blocks.backbones.unpadded import FEWEST, fitted, spread, total_strides
 from autoai4eo.cost import count
 from autoai4eo.errors import UserError
 from autoai4eo.networks.dense import shared

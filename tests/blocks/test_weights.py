@@ -9,14 +9,14 @@ import pytest
 from keras.src.legacy.saving import legacy_h5_format
 from keras.src.utils import file_utils
 
-from autoai4eo.blocks import weights as w
-from autoai4eo.blocks.catalogue import (
+from autoai4eo.blocks.backbones.resnets import build_classifier
+from autoai4eo.blocks.pretrained_weights import files
+from autoai4eo.blocks.pretrained_weights.catalogue import (
     CATALOGUE,
     Weights,
     find_weights,
     standardised,
 )
-from autoai4eo.blocks.resnets import build_classifier
 from autoai4eo.data.sensors import SENTINEL2, unknown_bands
 from autoai4eo.errors import UserError
 
@@ -72,31 +72,31 @@ def test_a_keras_weight_file_loads_with_and_without_its_top(
         model.save_weights(path)
     else:
         save_legacy(model, path)
-    record = w.from_file(path, "resnet20", ["B2", "B3", "B4", "B8"])
+    record = files.from_file(path, "resnet20", ["B2", "B3", "B4", "B8"])
     assert [b.name for b in record.bands] == ["B02", "B03", "B04", "B08"]
-    assert_same_layers(w.load_layers(record), classifier)
+    assert_same_layers(files.load_layers(record), classifier)
     if top:
         pixels = np.random.default_rng(1).normal(size=(2, 32, 32, 4)).astype("float32")
-        loaded = w.load_classifier(record)
+        loaded = files.load_classifier(record)
         np.testing.assert_allclose(loaded(pixels), classifier(pixels), atol=1e-6)
     else:
         with pytest.raises(UserError, match="with their own top"):
-            w.load_classifier(record)
+            files.load_classifier(record)
 
 
 def test_a_file_is_read_once_until_it_changes(classifier, tmp_path, monkeypatch):
     path = tmp_path / "net.weights.h5"
     classifier.save_weights(path)
-    record = w.from_file(path, "resnet20", unknown_bands(4))
-    first = w.load_layers(record)
-    read, reads = w._read_file, []
+    record = files.from_file(path, "resnet20", unknown_bands(4))
+    first = files.load_layers(record)
+    read, reads = files._read_file, []
     monkeypatch.setattr(
         w, "_read_file", lambda *args: reads.append(args) or read(*args)
     )
-    assert w.load_layers(record) is first
+    assert files.load_layers(record) is first
     assert not reads
     os.utime(path, (1, 1))
-    w.load_layers(record)
+    files.load_layers(record)
     assert len(reads) == 1
 
 
@@ -115,9 +115,9 @@ def test_imagenet_goes_through_the_download_of_keras(tmp_path, monkeypatch):
     monkeypatch.setattr(file_utils, "get_file", get_file)
     record = find_weights("imagenet-resnet50")
     # What is kept in memory has another test's file, or none, behind it.
-    w._load_layers.cache_clear()
-    assert_same_layers(w.load_layers(record), theirs)
-    w._load_layers.cache_clear()
+    files._load_layers.cache_clear()
+    assert_same_layers(files.load_layers(record), theirs)
+    files._load_layers.cache_clear()
     assert asked == [
         (
             f"{record.url}resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
@@ -125,7 +125,7 @@ def test_imagenet_goes_through_the_download_of_keras(tmp_path, monkeypatch):
         )
     ]
     local = find_weights("imagenet-resnet50", path)
-    assert_same_layers(w.load_layers(local), theirs)
+    assert_same_layers(files.load_layers(local), theirs)
     assert len(asked) == 1
 
 
@@ -135,16 +135,16 @@ def test_imagenet_that_cannot_be_downloaded_says_what_to_do(monkeypatch):
 
     monkeypatch.setattr(file_utils, "get_file", get_file)
     with pytest.raises(UserError, match=r"no network.*find_weights\('imagenet-resnet5"):
-        w.load_layers(find_weights("imagenet-resnet50"))
+        files.load_layers(find_weights("imagenet-resnet50"))
     with pytest.raises(UserError, match="with their own top"):
-        w.load_classifier(find_weights("imagenet-resnet50"))
+        files.load_classifier(find_weights("imagenet-resnet50"))
 
 
 def test_a_catalogued_file_is_looked_for_in_the_cache_then_downloaded(
     tmp_path, monkeypatch
 ):
     record = find_weights("lcz42-resnet20-s2")
-    monkeypatch.setenv(w.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path))
     asked = []
 
     def get_file(name, origin, **options):
@@ -153,31 +153,31 @@ def test_a_catalogued_file_is_looked_for_in_the_cache_then_downloaded(
         return str(options["cache_dir"] / name)
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
-    assert w.locate(record) == tmp_path / S2
+    assert files.locate(record) == tmp_path / S2
     assert asked == [(S2, record.url, record.sha256)]
-    assert w.locate(record) == tmp_path / S2
+    assert files.locate(record) == tmp_path / S2
     assert len(asked) == 1
     other = tmp_path / "mine.h5"
     other.touch()
-    assert w.locate(find_weights(record.name, other)) == other
+    assert files.locate(find_weights(record.name, other)) == other
     assert len(asked) == 1
 
 
 def test_a_file_that_cannot_be_had_says_where_to_put_it(tmp_path, monkeypatch):
-    monkeypatch.setenv(w.CACHE_VARIABLE, str(tmp_path / "weights"))
+    monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "weights"))
 
     def get_file(*args, **options):
         raise Exception("URL fetch failure")
 
     monkeypatch.setattr(keras.utils, "get_file", get_file)
     with pytest.raises(UserError, match=f"{tmp_path}/weights/{S2}.*put the file there"):
-        w.locate(find_weights("lcz42-resnet20-s2"))
+        files.locate(find_weights("lcz42-resnet20-s2"))
 
 
 def test_the_default_cache_is_the_users(monkeypatch):
-    monkeypatch.delenv(w.CACHE_VARIABLE, raising=False)
+    monkeypatch.delenv(files.CACHE_VARIABLE, raising=False)
     monkeypatch.setenv("HOME", "/home/someone")
-    assert str(w.cache_folder()) == "/home/someone/.cache/autoai4eo"
+    assert str(files.cache_folder()) == "/home/someone/.cache/autoai4eo"
 
 
 @pytest.mark.parametrize("record", CATALOGUE.values(), ids=lambda r: r.name)
@@ -203,16 +203,16 @@ def test_bad_files_are_said_in_one_line(classifier, tmp_path):
         (four, "resnet18", 4),
         (legacy, "resnet20", 10),
     ):
-        record = w.from_file(path, architecture, unknown_bands(bands))
+        record = files.from_file(path, architecture, unknown_bands(bands))
         with pytest.raises(UserError, match=f"{path.name}.*{bands} bands") as error:
-            w.load_layers(record)
+            files.load_layers(record)
         assert "\n" not in str(error.value)
     with pytest.raises(UserError, match="found no such file"):
-        w.from_file(tmp_path / "none.h5", "resnet20", ["B02"])
+        files.from_file(tmp_path / "none.h5", "resnet20", ["B02"])
     with pytest.raises(UserError, match="expected the scaling of 2 bands"):
-        w.from_file(four, "resnet20", ["B02", "B03"], standardised(3))
+        files.from_file(four, "resnet20", ["B02", "B03"], standardised(3))
     with pytest.raises(UserError, match="found neither"):
-        w.locate(dataclasses.replace(CATALOGUE["lcz42-resnet20-s1"], url=None))
+        files.locate(dataclasses.replace(CATALOGUE["lcz42-resnet20-s1"], url=None))
     with pytest.raises(UserError, match=r"lcz42-resnet20-s2.*'imagenet'"):
         find_weights("imagenet")
 
@@ -222,10 +222,10 @@ def test_bad_files_are_said_in_one_line(classifier, tmp_path):
 )
 def test_the_so2sat_projects_files_load(name, file, shared):
     record = find_weights(name, shared / "lcz_weights" / file)
-    model = w.load_classifier(record)
+    model = files.load_classifier(record)
     assert model.output_shape == (None, 17)
     assert model.input_shape == (None, 32, 32, len(record.bands))
-    assert file_utils.hash_file(w.locate(record), algorithm="sha256") == record.sha256
+    assert file_utils.hash_file(files.locate(record), algorithm="sha256") == record.sha256
 
 
 def test_lcz42_weights_map_a_real_scene(shared):
@@ -245,7 +245,7 @@ def test_lcz42_weights_map_a_real_scene(shared):
     )[:, ::20, ::20]
     patches = windows.transpose(1, 2, 3, 4, 0).reshape(-1, 32, 32, 10)
     assert len(patches) == 625
-    answers = w.load_classifier(record).predict(patches, batch_size=125, verbose=0)
+    answers = files.load_classifier(record).predict(patches, batch_size=125, verbose=0)
     labels = np.bincount(answers.argmax(axis=1), minlength=17)
     assert (labels[16], labels[13]) == (164, 311)
     assert answers.max(axis=1).mean() == pytest.approx(0.8401, abs=1e-3)

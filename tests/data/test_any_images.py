@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning, RasterioError
 
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
 

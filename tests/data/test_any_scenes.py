@@ -15,7 +15,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from autoai4eo.data.scene import Scene
+from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.sensors import band, canonical
 from autoai4eo.errors import UserError
 

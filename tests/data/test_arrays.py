@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
 
 X = np.arange(6 * 4 * 5 * 3, dtype=np.float64).reshape(6, 4, 5, 3)

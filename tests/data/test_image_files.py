@@ -9,8 +9,8 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import NotGeoreferencedWarning
 
-from autoai4eo.data.image_files import suffixes
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.image_files import suffixes
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
 
 PIXELS = np.full((8, 8, 3), 9, np.uint8)

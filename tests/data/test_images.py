@@ -12,9 +12,9 @@ import rasterio.shutil
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning
 
-from autoai4eo.data import image_header, images
-from autoai4eo.data.images import ImagesReader
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers import image_header, images
+from autoai4eo.data.readers.images import ImagesReader
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import SENTINEL2
 from autoai4eo.errors import UserError
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import autoai4eo as ae
 from autoai4eo.data.input_names import RESERVED, input_names
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
 
 PIXELS = np.zeros((6, 4, 4, 2), np.float32)

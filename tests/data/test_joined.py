@@ -1,7 +1,7 @@
 import numpy as np
 import small
 
-from autoai4eo.data.joined import joined
+from autoai4eo.data.readers.joined import joined
 
 
 def test_two_data_sets_are_read_as_one():

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoai4eo.data.labels import by_name, read_labels
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.labels import by_name, read_labels
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
 
 X = np.zeros((4, 4, 4, 1), np.uint8)

@@ -1,7 +1,7 @@
 import numpy as np
 
 from autoai4eo.data.pictures import pictures
-from autoai4eo.data.reader import InputSpec
+from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.sensors import band
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.io import MemoryFile
 
-from autoai4eo.data.png import check_png
+from autoai4eo.data.readers.png import check_png
 
 
 @pytest.fixture(scope="module")

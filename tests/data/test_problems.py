@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from autoai4eo.data.opening import open_dataset
 from autoai4eo.data.problems import find_problems
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.statistics import statistics
 
 

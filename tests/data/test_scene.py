@@ -13,13 +13,13 @@ from rasterio import warp
 from rasterio.shutil import copy
 from rasterio.transform import Affine
 
-from autoai4eo.data.scene import Scene
-from autoai4eo.data.scene_files import (
+from autoai4eo.data.scenes.files import (
     has_offset,
     level_in,
     scene_files,
     split_paths,
 )
+from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.errors import UserError
 
 INPUT = {"image": scenes.BANDS}

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoai4eo.data import hdf5, so2sat
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
-from autoai4eo.data.opening import open_dataset
-from autoai4eo.data.so2sat import So2SatReader, _runs
+from autoai4eo.data.readers import hdf5, so2sat
+from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.readers.so2sat import So2SatReader, _runs
 from autoai4eo.data.statistics import statistics
 from autoai4eo.errors import UserError
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoai4eo.data import statistics as module
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.statistics import (
     cached_statistics,
     keep_statistics,

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from autoai4eo.data import cache, stream
+from autoai4eo.data import stream
 from autoai4eo.data.augmentation import Augmentation
-from autoai4eo.data.opening import open_dataset
-from autoai4eo.data.so2sat import So2SatReader
+from autoai4eo.data.readers import cache
+from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.readers.so2sat import So2SatReader
 
 
 @pytest.fixture(scope="module")

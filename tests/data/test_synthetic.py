@@ -7,7 +7,7 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.metrics import cohen_kappa_score
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import split
 from autoai4eo.data.synthetic import write_so2sat_like
 from autoai4eo.errors import UserError

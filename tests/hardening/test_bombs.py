@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from autoai4eo import UserError, open_dataset
-from autoai4eo.data.labels import read_labels
+from autoai4eo.data.readers.labels import read_labels
 from autoai4eo.files import MAX_GIB, check_regular, read_csv, read_json, read_npz
 from autoai4eo.runs import folder as run_folder
 

@@ -42,7 +42,7 @@ def test_damaged_data_end_in_one_line_of_ours(fuzzing):
 
 def test_garbage_of_the_parent_is_not_freed_in_the_child(fuzzing, monkeypatch):
     """Developers rely on: networks that other tests left do not end the fuzzing."""
-    from autoai4eo.data import arrays, opening
+    from autoai4eo.data.readers import arrays, opening
 
     class Left:
         def __del__(self):
@@ -97,7 +97,7 @@ def test_a_planted_fault_is_found_once_and_kept(fuzzing, monkeypatch, fault, tol
     """Developers rely on: the fuzzing sees faults, and goes on after each."""
     from fuzzing import parts
 
-    from autoai4eo.data import arrays, opening
+    from autoai4eo.data.readers import arrays, opening
 
     monkeypatch.setattr(opening, "READERS", [(arrays.accepts, fault)])
     monkeypatch.setattr(

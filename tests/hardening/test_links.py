@@ -8,8 +8,8 @@ import os
 import pytest
 from runs import content, run_folder
 
-from autoai4eo.data.image_files import Listing
-from autoai4eo.data.image_header import KEPT_FROM, Header, read_headers
+from autoai4eo.data.readers.image_files import Listing
+from autoai4eo.data.readers.image_header import KEPT_FROM, Header, read_headers
 from autoai4eo.errors import UserError
 
 PNG = b"\x89PNG\r\n\x1a\n the user's own picture IEND\xaeB`\x82"

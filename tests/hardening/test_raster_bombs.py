@@ -16,9 +16,9 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-from autoai4eo.data.images import accepts
-from autoai4eo.data.opening import open_dataset
-from autoai4eo.data.scene import Scene, grid_of
+from autoai4eo.data.readers.images import accepts
+from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.scenes.scene import Scene, grid_of
 from autoai4eo.errors import UserError
 
 _HOW = {"crs": "EPSG:32632", "transform": Affine(10, 0, 5e5, 0, -10, 5e6)}
@@ -141,7 +141,7 @@ def test_pipes_are_not_waited_for(tmp_path):
     other = tmp_path / "other"
     os.mkfifo(other)
     assert not accepts(other)
-    from autoai4eo.data.image_store import ImageStore
+    from autoai4eo.data.readers.image_store import ImageStore
 
     line = "found a pipe"
     with pytest.raises(UserError, match=line):

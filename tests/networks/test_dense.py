@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from autoai4eo.blocks.catalogue import find_weights
-from autoai4eo.blocks.weights import load_classifier
+from autoai4eo.blocks.pretrained_weights.catalogue import find_weights
+from autoai4eo.blocks.pretrained_weights.files import load_classifier
 from autoai4eo.networks.dense import NotShared, shared
 
 SIDE = 16

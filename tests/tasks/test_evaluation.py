@@ -9,7 +9,7 @@ import small
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from autoai4eo.data.opening import open_dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 from autoai4eo.learning.evaluation import judge
 from autoai4eo.learning.intervals import intervals

@@ -16,20 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.image_files import Listing, classes_of, suffixes
-from autoai4eo.data.image_header import (
+from autoai4eo.data.raster_files import is_utf8
+from autoai4eo.data.readers.base import InputSpec
+from autoai4eo.data.readers.image_files import Listing, classes_of, suffixes
+from autoai4eo.data.readers.image_header import (
     Header,
     check_alike,
     describe_units,
     header_of,
     read_headers,
 )
-from autoai4eo.data.image_store import ImageStore
-from autoai4eo.data.labels import by_name
-from autoai4eo.data.png import check_png
-from autoai4eo.data.raster_files import is_utf8
-from autoai4eo.data.reader import InputSpec
-from autoai4eo.data.scene_masks import declared_missing
+from autoai4eo.data.readers.image_store import ImageStore
+from autoai4eo.data.readers.labels import by_name
+from autoai4eo.data.readers.png import check_png
+from autoai4eo.data.scenes.masks import declared_missing
 from autoai4eo.data.sensors import (
     RGB,
     SENTINEL2,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.reader import Reader
+from autoai4eo.data.readers.base import Reader
 
 CACHE_BYTES = 384 * 2**20  # all of EuroSAT RGB (27,000 images, 316 MiB as uint8)
 

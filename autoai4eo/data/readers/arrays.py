@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.input_names import input_names
-from autoai4eo.data.labels import read_labels
-from autoai4eo.data.reader import InputSpec
+from autoai4eo.data.readers.base import InputSpec
+from autoai4eo.data.readers.labels import read_labels
 from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_npz

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from autoai4eo.data import arrays, images, so2sat
-from autoai4eo.data.cache import CachedReader, worth_keeping
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.reader import Reader
+from autoai4eo.data.readers import arrays, images, so2sat
+from autoai4eo.data.readers.base import Reader
+from autoai4eo.data.readers.cache import CachedReader, worth_keeping
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular

@@ -8,14 +8,14 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from autoai4eo.data.image_files import ZIP_ERRORS
 from autoai4eo.data.raster_files import (
     BEGINNING,
     BESIDE,
     check_beside,
     is_remote,
 )
-from autoai4eo.data.scene_masks import scene_band
+from autoai4eo.data.readers.image_files import ZIP_ERRORS
+from autoai4eo.data.scenes.masks import scene_band
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular, check_size
 

@@ -17,13 +17,13 @@ import h5py
 import keras
 import numpy as np
 
-from autoai4eo.blocks.catalogue import Scaling, Weights, standardised
-from autoai4eo.blocks.resnets import (
+from autoai4eo.blocks.backbones.resnets import (
     TOP,
     build_classifier,
     build_trunk,
     find_architecture,
 )
+from autoai4eo.blocks.pretrained_weights.catalogue import Scaling, Weights, standardised
 from autoai4eo.data.sensors import Band, band
 from autoai4eo.errors import UserError
 

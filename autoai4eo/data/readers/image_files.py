@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from autoai4eo.data.labels import fold
 from autoai4eo.data.raster_files import BEGINNING, DRIVERS, check_beside
+from autoai4eo.data.readers.labels import fold
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_size
 

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.raster_files import gdal_name, is_remote
-from autoai4eo.data.scene_files import band_in, has_offset, level_in, scene_files
-from autoai4eo.data.scene_grid import Grid, finest, is_on_earth
-from autoai4eo.data.scene_masks import (
+from autoai4eo.data.scenes.files import band_in, has_offset, level_in, scene_files
+from autoai4eo.data.scenes.grid import Grid, finest, is_on_earth
+from autoai4eo.data.scenes.masks import (
     QUALITY,
     SENSED,
     alpha_bands,
     scene_band,
     unusable,
 )
-from autoai4eo.data.scene_rasters import Rasters, Slot, opened
+from autoai4eo.data.scenes.rasters import Rasters, Slot, opened
 from autoai4eo.data.sensors import band
 from autoai4eo.data.units import RADAR
 from autoai4eo.errors import UserError

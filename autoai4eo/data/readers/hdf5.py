@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from autoai4eo.data.hdf5_links import Folders, check_links
+from autoai4eo.data.readers.hdf5_links import Folders, check_links
 from autoai4eo.errors import UserError
 
 #: Attributes that declare the value of missing pixels: netCDF and CF, GDAL.

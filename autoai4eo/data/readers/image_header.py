@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.image_files import Listing
+from autoai4eo.data.readers.image_files import Listing
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step

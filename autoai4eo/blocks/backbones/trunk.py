@@ -11,17 +11,10 @@ import keras
 from autokeras.utils.utils import validate_num_inputs
 from keras import layers
 
-from autoai4eo.blocks import pixels, unpadded
-from autoai4eo.blocks.catalogue import Weights
-from autoai4eo.blocks.choices import (
-    band_names,
-    choose,
-    require,
-    require_image,
-    require_number,
-)
-from autoai4eo.blocks.pretrained import PretrainedResNetBlock
-from autoai4eo.blocks.units import (
+from autoai4eo.blocks import pixels
+from autoai4eo.blocks.backbones import unpadded
+from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
+from autoai4eo.blocks.backbones.units import (
     ConvUnit,
     InvertedUnit,
     ResidualUnit,
@@ -30,6 +23,14 @@ from autoai4eo.blocks.units import (
     chain_macs,
     normalised,
 )
+from autoai4eo.blocks.choices import (
+    band_names,
+    choose,
+    require,
+    require_image,
+    require_number,
+)
+from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
 

@@ -19,9 +19,9 @@ from autoai4eo.data.raster_files import (
     gdal_name,
     open_raster,
 )
-from autoai4eo.data.scene_grid import Grid
-from autoai4eo.data.scene_masks import QUALITY, alpha_bands, declared_missing
-from autoai4eo.data.scene_vrts import check_vrt, is_vrt
+from autoai4eo.data.scenes.grid import Grid
+from autoai4eo.data.scenes.masks import QUALITY, alpha_bands, declared_missing
+from autoai4eo.data.scenes.vrts import check_vrt, is_vrt
 from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from autoai4eo.blocks.units import Unit, chain_macs
+from autoai4eo.blocks.backbones.units import Unit, chain_macs
 from autoai4eo.errors import UserError
 
 #: Features that a trunk leaves along each axis, at least.

@@ -30,7 +30,7 @@ from autoai4eo.data.sensors import Band
 CLOSE_NM = 20.0
 
 if TYPE_CHECKING:
-    from autoai4eo.blocks.catalogue import Scaling
+    from autoai4eo.blocks.pretrained_weights.catalogue import Scaling
 
 
 def _same(a: Band, b: Band) -> bool:

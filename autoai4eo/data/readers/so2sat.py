@@ -16,12 +16,12 @@ from typing import Any
 import h5py
 import numpy as np
 
-from autoai4eo.data import hdf5
-from autoai4eo.data.hdf5_links import check_sources, own_folders
-from autoai4eo.data.labels import read_labels
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
-from autoai4eo.data.reader import InputSpec
-from autoai4eo.data.scene_files import level_in
+from autoai4eo.data.readers import hdf5
+from autoai4eo.data.readers.base import InputSpec
+from autoai4eo.data.readers.hdf5_links import check_sources, own_folders
+from autoai4eo.data.readers.labels import read_labels
+from autoai4eo.data.scenes.files import level_in
 from autoai4eo.data.sensors import (
     SENTINEL1_DB,
     SENTINEL2,

@@ -11,8 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.data.image_files import ZIP_ERRORS, Listing, list_folder, list_zip
 from autoai4eo.data.raster_files import DRIVERS, check_image, is_utf8, open_raster
+from autoai4eo.data.readers.image_files import (
+    ZIP_ERRORS,
+    Listing,
+    list_folder,
+    list_zip,
+)
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 

@@ -10,13 +10,11 @@ import autokeras as ak
 import keras
 from autokeras.utils.utils import validate_num_inputs
 
-from autoai4eo.blocks.adaptation import (
-    adapt_kernel,
-    imputation,
-    project,
-    scale_pixels,
+from autoai4eo.blocks.backbones.resnets import (
+    ARCHITECTURES,
+    build_trunk,
+    find_architecture,
 )
-from autoai4eo.blocks.catalogue import CATALOGUE, Weights, find_weights
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
@@ -25,8 +23,18 @@ from autoai4eo.blocks.choices import (
     require_number,
 )
 from autoai4eo.blocks.pixels import bands_of, is_pixels, standardise
-from autoai4eo.blocks.resnets import ARCHITECTURES, build_trunk, find_architecture
-from autoai4eo.blocks.weights import from_file, load_layers
+from autoai4eo.blocks.pretrained_weights.adaptation import (
+    adapt_kernel,
+    imputation,
+    project,
+    scale_pixels,
+)
+from autoai4eo.blocks.pretrained_weights.catalogue import (
+    CATALOGUE,
+    Weights,
+    find_weights,
+)
+from autoai4eo.blocks.pretrained_weights.files import from_file, load_layers
 from autoai4eo.cost import count
 from autoai4eo.data.sensors import RGB, Band, unknown_bands
 from autoai4eo.errors import UserError

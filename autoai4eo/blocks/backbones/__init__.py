@@ -1,0 +1,1 @@
+"""Backbones: the body of a network."""

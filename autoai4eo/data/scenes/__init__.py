@@ -1,0 +1,1 @@
+"""Scenes: rasters of any size that are mapped or cut into patches."""
