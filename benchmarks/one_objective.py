@@ -23,8 +23,8 @@ import numpy as np
 from scipy.special import comb
 from threadpoolctl import threadpool_limits
 
-from autoai4eo.search.simulation import read_table, replay
-from autoai4eo.search.simulation.summary import scaled
+from autoai4eo.nasbench import read_table, replay
+from autoai4eo.nasbench.summary import scaled
 
 SHARES = (0.9, 0.95, 0.99)
 START = 4

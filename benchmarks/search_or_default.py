@@ -69,8 +69,8 @@ def job(
     from autoai4eo.data.statistics import cached_statistics
     from autoai4eo.learning import evaluation
     from autoai4eo.learning.training import Training
-    from autoai4eo.search.progress import Progress
     from autoai4eo.search.tuner import Tuner
+    from autoai4eo.search.workers.progress import Progress
     from autoai4eo.tasks.auto_model import AUGMENTATION, _configure
 
     train, validation, testing = (

@@ -4,7 +4,7 @@
         --objective val_cohen_kappa --objective latency_ms --max-trials 40 --epochs 12
     python benchmarks/stopping.py RUN
 
-Replays the rule of `autoai4eo.search.learning_curves` on the trials of RUN in 200
+Replays the rule of `autoai4eo.search.trials.pruning` on the trials of RUN in 200
 random orders: the share of epochs that is not trained, of the trials of the front that
 are stopped, and of the hypervolume that is lost.
 """
@@ -18,7 +18,7 @@ import numpy as np
 
 from autoai4eo.runs.pareto import hypervolume, minimised, on_front
 from autoai4eo.runs.study import judged, objectives_of, open_study
-from autoai4eo.search.learning_curves import reachable
+from autoai4eo.search.trials.pruning import reachable
 
 ORDERS = 200
 

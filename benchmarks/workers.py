@@ -28,7 +28,7 @@ import numpy as np
 
 import autoai4eo as ae
 from autoai4eo.learning.callbacks import GiveWay
-from autoai4eo.search.quiet import Quiet
+from autoai4eo.search.workers.measurement_lock import Quiet
 
 ROUNDS = 7
 POLITE = "beside two that give way"
@@ -146,7 +146,7 @@ def _workers() -> list[Path]:
     return [
         path
         for path in Path("/proc").glob("[0-9]*")
-        if b"autoai4eo.search.worker" in _read(path / "cmdline")
+        if b"autoai4eo.search.workers.process" in _read(path / "cmdline")
     ]
 
 
@@ -169,8 +169,8 @@ def overhead(trials: int) -> None:
 
     from autoai4eo.learning.objectives import parse_objectives
     from autoai4eo.learning.training import Training
-    from autoai4eo.search.progress import Progress
     from autoai4eo.search.tuner import Tuner
+    from autoai4eo.search.workers.progress import Progress
     from autoai4eo.tasks.auto_model import _configure
 
     for strategy in ("cost-aware", "random", "tpe"):

@@ -8,8 +8,18 @@ from pathlib import Path
 import pytest
 
 #: They take minutes each: begun last, one of them would be waited for alone.
-LONGEST = ("test_workers.py", "test_tuner.py", "test_many_machines.py")
-SHARE_EXPORTS = {"tests/deploy/test_exporting.py", "tests/deploy/test_metadata.py"}
+LONGEST = (
+    "test_pool.py",
+    "test_tuner.py",
+    "test_many_machines.py",
+    "test_examples.py",
+)
+SHARE_EXPORTS = {
+    f"tests/deploy/export/test_{name}.py" for name in ("exporting", "metadata")
+}
+    "tests/deploy/export/test_exporting.py",
+    "tests/deploy/export/test_metadata.py",
+}
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import scenes
 
-from autoai4eo.deploy.classifiers import Classifier
-from autoai4eo.deploy.mapping import map_scene
+from autoai4eo.deploy.mapping.mapping import map_scene
+from autoai4eo.deploy.predictors.base import Classifier
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
 

@@ -14,8 +14,8 @@ import pytest
 import autoai4eo as ae
 from autoai4eo.blocks import pixels
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.search import workers
-from autoai4eo.search.progress import Progress
+from autoai4eo.search.workers import pool
+from autoai4eo.search.workers.progress import Progress
 
 CLASSES = 3
 #: What a network is exported as: name of the file -> format, quantize.
@@ -74,5 +74,5 @@ def in_this_process() -> Iterator[None]:
             tuner.work(training, progress, refit_on)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "search", search)
+        patch.setattr(pool, "search", search)
         yield

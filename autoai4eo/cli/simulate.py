@@ -63,11 +63,11 @@ def simulate(
     """
     begin = time.monotonic()
     with hushed():
+        from autoai4eo import nasbench
         from autoai4eo.log import say
-        from autoai4eo.report.simulation import write_page
+        from autoai4eo.nasbench import kept
+        from autoai4eo.report.comparison import write_page
         from autoai4eo.runs.folder import alone
-        from autoai4eo.search import simulation
-        from autoai4eo.search.simulation import kept
     columns: dict[str, Any] = {
         "maximize": _names(maximize),
         "minimize": _names(minimize),
@@ -79,8 +79,8 @@ def simulate(
     check_can_write_into(out)
     for name in kept.WRITTEN:
         check_not_input(out / name, [recorded])
-    networks = simulation.read_table(recorded, **columns)
-    asked = simulation.check_strategies(
+    networks = nasbench.read_table(recorded, **columns)
+    asked = nasbench.check_strategies(
         _names([strategies]) if strategies else None, networks.objectives
     )
     simulated = {
@@ -99,7 +99,7 @@ def simulate(
             out.mkdir(parents=True, exist_ok=True)
             held.enter_context(alone(out, "simulate"))
             kept.begin(out, simulated)
-        queries = simulation.replay_all(
+        queries = nasbench.replay_all(
             networks,
             asked,
             seeds,
@@ -109,7 +109,7 @@ def simulate(
             keep=keep,
             tell=say,
         )
-        found = simulation.results(networks, queries, budget)
+        found = nasbench.results(networks, queries, budget)
         title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
         with written(out):
             for name, frame in found.items():

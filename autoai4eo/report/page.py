@@ -13,8 +13,8 @@ from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.learning.objectives import LABELS, figure
 from autoai4eo.report import network, pictures
 from autoai4eo.report.charts import short
-from autoai4eo.report.reliability import reliability_chart
 from autoai4eo.report.rendering import render
+from autoai4eo.report.sections.reliability import reliability_chart
 from autoai4eo.report.trials import (
     axes_of,
     choice,

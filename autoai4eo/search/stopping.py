@@ -12,7 +12,7 @@ from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning.objectives import figure, violation
 from autoai4eo.runs import front
 from autoai4eo.runs.study import FULL_OF, status
-from autoai4eo.search.broken_off import broken_off
+from autoai4eo.search.trials.retries import broken_off
 
 #: Candidates in a row without a feasible one, after which a search gives up.
 MAX_INFEASIBLE = 200

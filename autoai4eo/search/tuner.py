@@ -38,19 +38,20 @@ from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import locked
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_OF, check_device, open_study, trials_of
-from autoai4eo.search import finalist, stopping, strategies
-from autoai4eo.search.broken_off import (
+from autoai4eo.search import stopping, strategies
+from autoai4eo.search.space.base import Values
+from autoai4eo.search.space.graph_space import GraphCandidates
+from autoai4eo.search.trials import finalist
+from autoai4eo.search.trials.feasibility import Budget
+from autoai4eo.search.trials.retries import (
     broken_off,
     queue_again,
     sign_new_trials,
     take_over_stale,
 )
-from autoai4eo.search.budget import Budget
-from autoai4eo.search.candidates import Values
-from autoai4eo.search.graph_candidates import GraphCandidates
-from autoai4eo.search.progress import Progress
-from autoai4eo.search.quiet import Quiet
-from autoai4eo.search.trying import Trying, tell_front
+from autoai4eo.search.trials.runner import Trying, tell_front
+from autoai4eo.search.workers.measurement_lock import Quiet
+from autoai4eo.search.workers.progress import Progress
 
 _POLL_S = 0.5
 
@@ -63,7 +64,7 @@ class Tuner(AutoTuner):
     is trained; one that is over a limit is recorded as infeasible and not trained.
 
     Args:
-        hypermodel: the graph, see `autoai4eo.search.graph.Graph`.
+        hypermodel: the graph, see `autoai4eo.search.space.graph.Graph`.
         objective: name of a metric on the validation data or of a cost, a
             `keras_tuner.Objective`, or several of them.
         max_trials: how many candidates are trained; infeasible ones do not count.

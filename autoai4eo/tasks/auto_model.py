@@ -77,12 +77,13 @@ from autoai4eo.runs.study import (
     open_study,
     trials_table,
 )
-from autoai4eo.search import finalist, workers
-from autoai4eo.search.broken_off import take_over_all
-from autoai4eo.search.graph import Graph
+from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
 from autoai4eo.search.strategies import check as check_tuner
+from autoai4eo.search.trials import finalist
+from autoai4eo.search.trials.retries import take_over_all
 from autoai4eo.search.tuner import Tuner
+from autoai4eo.search.workers import pool
 from autoai4eo.tasks.validating import validate
 from autoai4eo.text import line
 
@@ -365,7 +366,7 @@ class AutoModel:
             self._training = training
             if self.storage is not None:
                 held.close()  # other machines may join
-            workers.search(
+            pool.search(
                 self.tuner,
                 training,
                 whole if validation_data is None else None,
@@ -477,7 +478,7 @@ class AutoModel:
         check_no_links(self.run)
         with alone(self.run) if self.storage is None else locked(self.run, "finalist"):
             finalist.set_to(study, trial)
-            workers.search(self.tuner, training, whole, verbose=0, task="finalist")
+            pool.search(self.tuner, training, whole, verbose=0, task="finalist")
             assert training.validation is not None  # fit always has some
             validate(self.run, training.validation, training.batch_size)
         self._finalist = None

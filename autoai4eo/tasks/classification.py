@@ -15,7 +15,7 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.readers.so2sat import USUAL_BANDS
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
-from autoai4eo.search.graph import Graph
+from autoai4eo.search.space.graph import Graph
 from autoai4eo.tasks.auto_model import AutoModel, names_of
 
 

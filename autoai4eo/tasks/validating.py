@@ -12,7 +12,7 @@ import numpy as np
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
-from autoai4eo.deploy.calibration import fit_temperature, scaled
+from autoai4eo.deploy.export.temperature import fit_temperature, scaled
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, write_json
 from autoai4eo.learning import evaluation

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from autoai4eo.search.simulation import read_table, replay
+from autoai4eo.nasbench import read_table, replay
 
 SEEDS, BUDGET = 4, 50
 STRATEGIES = ("random", "tpe")

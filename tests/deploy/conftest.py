@@ -13,10 +13,10 @@ from autoai4eo import deploy
 @pytest.fixture(scope="package")
 def run(so2sat, tmp_path_factory):
     """Two trials of two inputs, sen1 and sen2, one of them with index channels."""
-    from autoai4eo.search import workers
+    from autoai4eo.search.workers import pool
 
     def search(tuner, training, refit_on=None, **_):
-        from autoai4eo.search.progress import Progress
+        from autoai4eo.search.workers.progress import Progress
 
         tuner.open(training)
         tuner.work(training, Progress(lambda message: None, tuner.monitor), refit_on)
@@ -38,7 +38,7 @@ def run(so2sat, tmp_path_factory):
         tuner="random",
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(workers, "search", search)
+        patch.setattr(pool, "search", search)
         model.fit(
             so2sat / "training.h5",
             validation_data=so2sat / "validation.h5",

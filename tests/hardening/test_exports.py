@@ -14,7 +14,7 @@ import pytest
 from mapping_kills import content
 
 from autoai4eo import deploy
-from autoai4eo.deploy import exporting
+from autoai4eo.deploy.export import exporting
 from autoai4eo.errors import UserError
 
 

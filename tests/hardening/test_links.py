@@ -62,7 +62,7 @@ def test_links_within_a_path_to_the_run_are_the_users_own(run, tmp_path):
 
 @pytest.mark.slow  # Keras is imported
 def test_no_network_is_read_from_outside_the_run(tmp_path, home):
-    from autoai4eo.deploy.loading import network_file
+    from autoai4eo.deploy.predictors.networks import network_file
 
     folder = run_folder(tmp_path / "run")
     (folder / "best").mkdir()

@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping_kills import classifier, content, dying_at, in_child, make_map
 
-from autoai4eo.deploy import mapping
-from autoai4eo.deploy.kept_tiles import folder_of
+from autoai4eo.deploy.mapping import mapping
+from autoai4eo.deploy.mapping.tile_store import folder_of
 from autoai4eo.errors import UserError
 
 LAYERS = ("m.tif", "m_confidence.tif", "m_probabilities.tif")
@@ -33,8 +33,8 @@ LAYERS = ("m.tif", "m_confidence.tif", "m_probabilities.tif")
 def small_tiles():
     """Many tiles; no TensorFlow is asked for a device, which a fork must not do."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("autoai4eo.deploy.cells.TILE", 24)
-        patch.setattr("autoai4eo.deploy.forward.device_name", lambda: "CPU")
+        patch.setattr("autoai4eo.deploy.mapping.windows.TILE", 24)
+        patch.setattr("autoai4eo.deploy.mapping.patchwise.device_name", lambda: "CPU")
         yield
 
 

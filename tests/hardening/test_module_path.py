@@ -68,7 +68,7 @@ def check_clean(tmp_path, done):
 
 @pytest.mark.parametrize("first", [[], [""]])
 def test_a_worker_begins_with_the_standard_library(tmp_path, hostile, first):
-    from autoai4eo.search.workers import _BEGIN, _PYTHON
+    from autoai4eo.search.workers.pool import _BEGIN, _PYTHON
 
     (hostile / "beside.py").write_text("mine = 1\n")
     begins, _, _ = _BEGIN.partition("from autoai4eo")
@@ -93,8 +93,8 @@ def test_processes_of_a_simulation_begin_without_the_current_folder(tmp_path, ho
         tmp_path,
         """
         from pathlib import Path
-        from autoai4eo.search.simulation.replay import replay_all
-        from autoai4eo.search.simulation.table import read_table
+        from autoai4eo.nasbench.replay import replay_all
+        from autoai4eo.nasbench.table import read_table
 
         if __name__ == "__main__":
             with open("../t.csv", "w") as file:

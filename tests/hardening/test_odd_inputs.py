@@ -312,7 +312,7 @@ def test_json_without_an_end(tmp_path):
 
 
 def test_metadata_of_a_finalist_whose_scores_are_lost(tmp_path):
-    from autoai4eo.deploy import metadata
+    from autoai4eo.deploy.export import metadata
 
     run = searched_folder(tmp_path / "run")
     with pytest.raises(UserError, match=r"expected best/evaluation.json beside"):

@@ -5,7 +5,8 @@ import small
 from disturbing import KillEveryWorker, Stall, StopWorker
 
 from autoai4eo.errors import SearchError
-from autoai4eo.search import broken_off, watching, workers
+from autoai4eo.search.trials import retries
+from autoai4eo.search.workers import pool, watching
 
 pytestmark = pytest.mark.slow
 DATA, OTHER = small.dataset(), small.dataset(seed=1)
@@ -34,7 +35,7 @@ def test_a_worker_that_is_stopped_for_minutes_is_given_up(tmp_path, monkeypatch)
 @pytest.fixture
 def once_again(monkeypatch):
     """A trial is tried once more, not three times: each try begins a process."""
-    monkeypatch.setattr(broken_off, "MAX_RETRIES", 1)
+    monkeypatch.setattr(retries, "MAX_RETRIES", 1)
 
 
 def test_another_candidate_takes_the_place_of_one_that_is_given_up(
@@ -49,8 +50,8 @@ def test_a_search_without_memory_ends_with_advice_and_goes_on_later(
     tmp_path, monkeypatch
 ):
     # each kill costs the start of a process: two in all, not twelve
-    monkeypatch.setattr(broken_off, "MAX_RETRIES", 0)
-    monkeypatch.setattr(workers, "_GIVEN_UP", 2)
+    monkeypatch.setattr(retries, "MAX_RETRIES", 0)
+    monkeypatch.setattr(pool, "_GIVEN_UP", 2)
     starved = KillEveryWorker(tmp_path, 2)
     with pytest.raises(SearchError, match=r"smaller batches .*or fewer workers") as end:
         search(tmp_path, starved)

@@ -181,7 +181,7 @@ def shape(tokens):
 
 @pytest.mark.parametrize("name", EVIL, ids=ascii)
 def test_a_model_card_has_the_same_shape_whatever_the_names(name):
-    from autoai4eo.deploy import card
+    from autoai4eo.deploy.export import card
 
     reader = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     plain = reader.parse(card.render(item("plain")))
@@ -199,7 +199,7 @@ def test_a_model_card_has_the_same_shape_whatever_the_names(name):
 
 @pytest.mark.parametrize("name", EVIL, ids=ascii)
 def test_class_names_have_a_line_each(name, tmp_path, monkeypatch):
-    from autoai4eo.deploy.formats import savedmodel
+    from autoai4eo.deploy.export.formats import savedmodel
 
     monkeypatch.setattr(savedmodel, "write_signature", lambda model, out: out.mkdir())
     data = {"classes": ["first", name, "last"], "inputs": []}
@@ -212,8 +212,8 @@ def test_class_names_have_a_line_each(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", EVIL, ids=ascii)
 def test_pages_and_notebooks_show_them_as_text(name):
     from autoai4eo.report.charts import Axis, Chart
+    from autoai4eo.report.comparison import _table
     from autoai4eo.report.rendering import render
-    from autoai4eo.report.simulation import _table
 
     chart = Chart(Axis(name, 0, 1), Axis(name, 0, 1), name)
     chart.circle(0.5, 0.5, 1, "", name)
@@ -231,7 +231,7 @@ def test_pages_and_notebooks_show_them_as_text(name):
 
 @pytest.mark.parametrize("name", EVIL, ids=ascii)
 def test_pictures_draw_them_as_text(name, tmp_path):
-    from autoai4eo.deploy.map_files import picture
+    from autoai4eo.deploy.mapping.geotiff import picture
 
     # what has no glyph would be a warning, and half a character no picture
     out = tmp_path / "a.png"

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from autoai4eo.deploy import map_files
+from autoai4eo.deploy.mapping import geotiff
 from autoai4eo.learning.objectives import Objective
-from autoai4eo.report import simulation
+from autoai4eo.report import comparison
 
 DOLLARS = r"$\frac$ and a"
 
@@ -33,13 +33,13 @@ def test_a_column_of_a_table(drawn):
     names += [f"{DOLLARS}_{part}" for part in ("q25", "median", "q75")]
     curves = pd.DataFrame([[0.1] * 6, [0.2] * 6], columns=names)
     curves = curves.assign(strategy="random", n=[1, 2])
-    assert simulation.plot(curves, [Objective(DOLLARS, "max")]).startswith(b"\x89PNG")
+    assert comparison.plot(curves, [Objective(DOLLARS, "max")]).startswith(b"\x89PNG")
     assert f"best {DOLLARS}" in drawn
 
 
 def test_a_class_and_a_file_of_a_map(drawn, tmp_path):
     cells = np.array([[1, 2], [1, 1]], np.uint8)
     out = tmp_path / "map.png"
-    map_files.picture(lambda _: cells, [DOLLARS, "_water"], DOLLARS, out)
+    geotiff.picture(lambda _: cells, [DOLLARS, "_water"], DOLLARS, out)
     assert out.read_bytes().startswith(b"\x89PNG")
     assert {DOLLARS, f"75.0%  {DOLLARS}", "25.0%  _water"} <= drawn

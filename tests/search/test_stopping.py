@@ -6,7 +6,7 @@ from autoai4eo.learning.objectives import Objective, parse_objectives
 from autoai4eo.runs import front
 from autoai4eo.runs.study import FULL_OF, best_trial, trials_of
 from autoai4eo.search import stopping
-from autoai4eo.search.learning_curves import (
+from autoai4eo.search.trials.pruning import (
     LEAST,
     Hopeless,
     HopelessError,

@@ -8,7 +8,7 @@ import small
 import autoai4eo as ae
 from autoai4eo.errors import UserError
 from autoai4eo.networks.dense import shared
-from autoai4eo.search.budget import Budget
+from autoai4eo.search.trials.feasibility import Budget
 
 pytestmark = pytest.mark.usefixtures("in_process")
 BOTH = ["val_cohen_kappa", "map_ms_per_km2"]

@@ -7,7 +7,7 @@ import pytest
 import small
 
 from autoai4eo import deploy
-from autoai4eo.deploy.calibration import scaled, with_temperature
+from autoai4eo.deploy.export.temperature import scaled, with_temperature
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 
 pytestmark = pytest.mark.usefixtures("in_process")

@@ -20,7 +20,7 @@ import small
 import autoai4eo as ae
 from autoai4eo import cost
 from autoai4eo.data.synthetic import write_so2sat_like
-from autoai4eo.search.graph import Graph
+from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.strategies import STRATEGIES
 from autoai4eo.search.tuner import Tuner
 

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs.seeds import candidate, derived_seed
-from autoai4eo.search.candidates import Candidates
+from autoai4eo.search.space.base import Candidates
 from autoai4eo.search.strategies.limits import Limits
 
 

@@ -6,11 +6,15 @@ import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.runs.pareto import fronts, minimised, on_front
-from autoai4eo.search.acquisition import expected_hypervolume_improvement
-from autoai4eo.search.candidates import Values
+from autoai4eo.search.space.base import Values
+from autoai4eo.search.strategies.acquisition import expected_hypervolume_improvement
 from autoai4eo.search.strategies.cost_sorted import promising
 from autoai4eo.search.strategies.proposing import ProposingSampler, values_of
-from autoai4eo.search.surrogate import Surrogate, representative, standardised
+from autoai4eo.search.strategies.surrogate import (
+    Surrogate,
+    representative,
+    standardised,
+)
 
 _STARTS, _STARTS_OF_ONE = 8, 4  # trained before a model is fitted
 _POOL, _VARIED = 3000, 1000

@@ -12,7 +12,7 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs.pareto import fronts
-from autoai4eo.search.candidates import Values
+from autoai4eo.search.space.base import Values
 from autoai4eo.search.strategies.proposing import ProposingSampler
 
 _POOL = 3000

@@ -10,7 +10,7 @@ from optuna.samplers import BaseSampler
 
 from autoai4eo.errors import UserError
 from autoai4eo.search.strategies.base import Setting
-from autoai4eo.search.strategies.samplers import OptunaSampler
+from autoai4eo.search.strategies.optuna_samplers import OptunaSampler
 
 # Each takes seconds, and most often ends where the one before did.
 _DRAWS = 3

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.search.candidates import Candidates, Values
+from autoai4eo.search.space.base import Candidates, Values
 
 _BUILDS = 6  # per proposal
 _STEPS, _VARIED = 5, 100  # how often what is nearest to the limits is varied, and how

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.samplers import BaseSampler, NSGAIISampler
 
 from autoai4eo.search.strategies.base import Setting
-from autoai4eo.search.strategies.samplers import OptunaSampler
+from autoai4eo.search.strategies.optuna_samplers import OptunaSampler
 
 # Optuna's own is 50, which a search of some dozens of trainings never outlives.
 _POPULATION = 20

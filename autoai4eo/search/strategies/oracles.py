@@ -15,7 +15,7 @@ from keras_tuner.src.engine.trial import Trial as KerasTrial
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.runs.seeds import derived_seed
-from autoai4eo.search.candidates import Values
+from autoai4eo.search.space.base import Values
 from autoai4eo.search.strategies.base import HandsOut, Setting
 
 _STATE = "oracle"

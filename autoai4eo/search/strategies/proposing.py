@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial
 
-from autoai4eo.search.candidates import Candidates, Values
+from autoai4eo.search.space.base import Candidates, Values
 from autoai4eo.search.strategies.base import HandsOut
 from autoai4eo.search.strategies.limits import excess
 

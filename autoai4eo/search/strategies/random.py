@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.samplers import BaseSampler, RandomSampler
 
 from autoai4eo.search.strategies.base import Setting
-from autoai4eo.search.strategies.samplers import OptunaSampler
+from autoai4eo.search.strategies.optuna_samplers import OptunaSampler
 
 
 def random(setting: Setting) -> BaseSampler:

@@ -1,0 +1,1 @@
+"""Exports: formats, metadata, model card."""

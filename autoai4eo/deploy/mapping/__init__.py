@@ -1,0 +1,1 @@
+"""Maps: a scene goes in, a map comes out."""

@@ -1,0 +1,1 @@
+"""Whatever can predict: runs, Keras files, SavedModels, ONNX files."""

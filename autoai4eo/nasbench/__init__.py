@@ -1,0 +1,21 @@
+"""Tables of trained networks, and strategies replayed on them.
+
+A replay tells how many trainings a strategy would have needed.
+"""
+
+from autoai4eo.nasbench.replay import (
+    check_strategies,
+    replay,
+    replay_all,
+)
+from autoai4eo.nasbench.summary import results
+from autoai4eo.nasbench.table import Table, read_table
+
+__all__ = [
+    "Table",
+    "check_strategies",
+    "read_table",
+    "replay",
+    "replay_all",
+    "results",
+]

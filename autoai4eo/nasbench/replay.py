@@ -1,0 +1,276 @@
+"""One search on a table: the strategy proposes, the table answers."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import re
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import IO, Any, cast
+
+import keras_tuner
+import numpy as np
+import optuna
+from optuna.study import StudyDirection
+from threadpoolctl import threadpool_limits
+
+from autoai4eo.errors import SearchError, UserError
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.log import EVERY_S
+from autoai4eo.nasbench.summary import Searches
+from autoai4eo.nasbench.table import Table
+from autoai4eo.search.space.suggestions import SuggestedHyperParameters
+from autoai4eo.search.strategies import STRATEGIES, Setting, strategy
+from autoai4eo.text import line
+
+#: Proposals of trained networks in a row, after which a random one is trained.
+STUCK = 50
+_START = re.compile(r"[IWE]\d{4} |WARNING: All log messages")
+
+
+def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
+    """The networks that a strategy trains, in order.
+
+    A proposal that was trained before costs nothing and is answered again; one that is
+    not in the table is answered by the nearest that is. After 50 proposals in a row of
+    networks that were trained, a random one that was not is trained.
+
+    Args:
+        table: the recorded networks.
+        name: of the strategy.
+        seed: of the search.
+        budget: distinct trainings; all networks of the table at most.
+
+    Returns:
+        Places in the table, int (trainings,).
+
+    Raises:
+        UserError: no strategy, an unknown one, or one that does not take these
+            objectives.
+    """
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    rng = np.random.default_rng((seed, 1))
+    space = keras_tuner.HyperParameters()
+    _choose(space, table)
+    sampler = strategy(
+        name, Setting(table.objectives, space, max(1, budget), seed, table, {})
+    )
+    study = optuna.create_study(
+        sampler=sampler,
+        directions=[
+            StudyDirection.MAXIMIZE if o.direction == "max" else StudyDirection.MINIMIZE
+            for o in table.objectives
+        ],
+    )
+    trained: list[int] = []
+    repeated = 0
+    while len(trained) < min(budget, len(table)):
+        if repeated >= STUCK:
+            left = np.setdiff1d(np.arange(len(table)), trained)
+            study.enqueue_trial(table.values[rng.choice(left)])
+        trial = study.ask()
+        if getattr(sampler, "exhausted", False):
+            break
+        hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
+        _choose(hp, table)
+        place = table.nearest(hp.values, rng)
+        trial.set_user_attr("hyperparameters", table.values[place])
+        trial.set_user_attr("best_epoch", 0)
+        study.tell(trial, table.figures[place].tolist())
+        repeated = repeated + 1 if place in trained else 0
+        if not repeated:
+            trained.append(place)
+    return np.array(trained, int)
+
+
+def _choose(hp: Any, table: Table) -> None:
+    for name, levels in table.levels.items():
+        hp.Choice(name, levels)
+
+
+def check_strategies(
+    names: Sequence[str] | None, objectives: tuple[Objective, ...]
+) -> list[str]:
+    """The names themselves, or those of all strategies that take these objectives.
+
+    ``hyperband`` is left out by default, since a table has no epochs; so are those
+    whose extra is missing.
+
+    Raises:
+        UserError: no strategy, an unknown one, or one that does not take these
+            objectives.
+    """
+    space = keras_tuner.HyperParameters()
+    setting = Setting(objectives, space, 1, 0, cast(Any, None), {})
+    if names is not None:
+        if not names:
+            raise UserError(
+                f"strategies: expected one or more of {', '.join(STRATEGIES)}, got none"
+            )
+        for name in names:
+            strategy(name, setting)
+        return list(dict.fromkeys(names))
+    able = []
+    for name in STRATEGIES:
+        try:
+            strategy(name, setting)
+        except UserError:
+            continue
+        if name != "hyperband":
+            able.append(name)
+    return able
+
+
+def replay_all(
+    table: Table,
+    names: Sequence[str],
+    seeds: int,
+    budget: int,
+    workers: int | None,
+    *,
+    searches: Searches | None = None,
+    keep: Callable[[Searches], None] = lambda searches: None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> dict[str, list[np.ndarray]]:
+    """`replay` of every strategy with the seeds 0, 1, …, in parallel.
+
+    Args:
+        table: the recorded networks.
+        names: of the strategies.
+        seeds: how many searches for each.
+        budget: distinct trainings.
+        workers: processes; None: one per core. They end with this process, however
+            that ends.
+        searches: those that are finished; they are not repeated.
+        keep: is given all finished searches whenever there is another one.
+        tell: is told of each finished search, and once a minute.
+
+    Raises:
+        SearchError: one of the processes died.
+    """
+    found = dict(searches or {})
+    tasks = [(name, seed) for name in names for seed in range(seeds)]
+    missing = [task for task in tasks if task not in found]
+    count = min(workers or os.cpu_count() or 1, len(missing))
+    done = len(tasks) - len(missing)
+    tell(f"{done} of {len(tasks)} searches finished")
+    with _running(table, missing, budget, count) as running:
+        while running:
+            ended, _ = wait(running, EVERY_S, return_when=FIRST_COMPLETED)
+            for future in ended:
+                task = running.pop(future)
+                found[task] = future.result()
+                keep(found)
+                done += 1
+                tell(
+                    f"{task[0]}, seed {task[1]}   {len(found[task])} trainings   "
+                    f"{done} of {len(tasks)} searches finished"
+                )
+            if not ended:
+                tell(f"{done} of {len(tasks)} searches finished, {count} running")
+    return {name: [found[name, seed] for seed in range(seeds)] for name in names}
+
+
+@contextlib.contextmanager
+def _running(
+    table: Table, tasks: Sequence[tuple[str, int]], budget: int, count: int
+) -> Iterator[dict[Future[np.ndarray], tuple[str, int]]]:
+    """The tasks in so many processes; killed where something goes wrong here."""
+    others = multiprocessing.active_children()
+    with tempfile.TemporaryFile() as said:
+        # what TensorFlow says when it is imported is no news
+        with _stderr_to(said.fileno()), _safe_path():
+            pool = ProcessPoolExecutor(
+                max(1, count),
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=_begin,
+                initargs=(table,),
+            )
+            # they inherit what is blocked, and are ended by this process alone
+            with _blocked(signal.SIGINT, signal.SIGTERM):
+                running = {pool.submit(_one, *task, budget): task for task in tasks}
+        try:
+            yield running
+        except BrokenProcessPool as error:
+            raise SearchError(
+                f"a process of the simulation died: {_reason(said)}; the same command "
+                "goes on from here, with fewer --workers if memory was short"
+            ) from error
+        except BaseException:
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.kill()
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _stderr_to(file: int) -> Iterator[None]:
+    """Has a file take what is written to this process's standard error."""
+    kept = os.dup(2)
+    os.dup2(file, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+@contextlib.contextmanager
+def _safe_path() -> Iterator[None]:
+    """Has Python begin other processes without the current folder among its modules."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
+
+
+@contextlib.contextmanager
+def _blocked(*signals: signal.Signals) -> Iterator[None]:
+    """Keeps signals waiting."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _reason(said: IO[bytes]) -> str:
+    """The last line that is not one of TensorFlow's on its start."""
+    said.seek(0)
+    lines = said.read().decode(errors="replace").splitlines()
+    told = [text for text in lines if text.strip() and not _START.match(text)]
+    return line(told[-1]) if told else "no reason given"
+
+
+_table: Table
+
+
+def _begin(table: Table) -> None:
+    global _table
+    _table = table
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threadpool_limits(1)  # the processes share the cores already
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _one(name: str, seed: int, budget: int) -> np.ndarray:
+    return replay(_table, name, seed, budget)

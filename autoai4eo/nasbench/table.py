@@ -1,0 +1,313 @@
+"""A table of recorded networks, as the candidates of a search."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+import pandas as pd
+from keras_tuner.src.engine.hyperparameters import hp_types
+from optuna.trial import FrozenTrial
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.nasbench.cells import (
+    cell_choices,
+    cell_features,
+    parse_adjacency,
+    parse_operations,
+)
+from autoai4eo.search.space.base import Values, is_of_training
+
+#: Columns that are taken in logarithm where the user does not say which.
+LOGARITHMIC = ("latency", "latency_ms", "macs", "params", "flops")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Recorded networks; it stands for the `Candidates` of a search.
+
+    Attributes:
+        levels: by choice column, the values that occur.
+        values: the choices of each network, in the order of the file.
+        rows: where in the file each network stands, from 0.
+        objectives: what is optimised; names of columns.
+        figures: (n, objectives).
+        costs: names of the columns that are known before training.
+        known: (n, costs).
+        described: features of the networks, (n, d).
+        trained: features of how they were trained, (n, t).
+        logarithmic: the objectives that are taken in logarithm.
+    """
+
+    levels: dict[str, list[Any]]
+    values: list[Values]
+    rows: np.ndarray
+    objectives: tuple[Objective, ...]
+    figures: np.ndarray
+    costs: tuple[str, ...]
+    known: np.ndarray
+    described: np.ndarray
+    trained: np.ndarray
+    logarithmic: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        codes = np.array(
+            [[self.levels[c].index(v[c]) for c in self.levels] for v in self.values]
+        )
+        object.__setattr__(self, "_codes", codes)
+        places = {self._key(values): i for i, values in enumerate(self.values)}
+        object.__setattr__(self, "_places", places)
+
+    default: Values | None = None
+    _codes: np.ndarray = None  # type: ignore[assignment]
+    _places: dict[Hashable, int] = None  # type: ignore[assignment]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def _key(self, values: Values) -> Hashable:
+        return tuple(values[column] for column in self.levels)
+
+    @property
+    def space(self) -> list[hp_types.Choice]:
+        """The choices."""
+        return [hp_types.Choice(name, some) for name, some in self.levels.items()]
+
+    def draw(self, number: int, rng: np.random.Generator) -> list[Values]:
+        """So many networks at random, or all where there are not more."""
+        if number >= len(self):
+            return list(self.values)
+        return [self.values[i] for i in rng.choice(len(self), number, replace=False)]
+
+    def vary(
+        self, parents: Sequence[Values], number: int, rng: np.random.Generator
+    ) -> list[Values]:
+        """Networks of the table that differ from a parent in one choice."""
+        near = np.zeros(len(self), bool)
+        for parent in parents:
+            code = self._codes[self.identity(parent)]
+            near |= (self._codes != code).sum(axis=1) == 1
+        found = np.flatnonzero(near)
+        return [self.values[i] for i in rng.permutation(found)[:number]]
+
+    def features(self, several: Sequence[Values]) -> np.ndarray:
+        """What a model of the accuracy is told of the networks, (n, d)."""
+        return self.described[[self.identity(values) for values in several]]
+
+    def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
+        """What it is told of how they were trained, (n, t)."""
+        return self.trained[[self.identity(values) for values in several]]
+
+    def estimate(self, several: Sequence[Values]) -> np.ndarray:
+        """The recorded costs, (n, costs)."""
+        return self.known[[self.identity(values) for values in several]]
+
+    def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
+        """Nothing: all is known."""
+
+    def learn_space(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
+        """Nothing: the choices are the table's."""
+        return []
+
+    def screen(self, several: Sequence[Values]) -> list[dict[str, Any]]:
+        """Nothing: all costs are exact."""
+        return []
+
+    def identity(self, values: Values) -> int:
+        """Where in `values` the network is."""
+        return self._places[self._key(values)]
+
+    def nearest(self, values: Values, rng: np.random.Generator) -> int:
+        """The network of the most equal choices; one of them where several are."""
+        place = self._places.get(self._key(values))
+        if place is not None:
+            return place
+        code = [self.levels[c].index(values[c]) for c in self.levels]
+        distance = (self._codes != code).sum(axis=1)
+        return int(rng.choice(np.flatnonzero(distance == distance.min())))
+
+
+def read_table(
+    path: Path,
+    *,
+    maximize: Sequence[str],
+    minimize: Sequence[str],
+    choices: Sequence[str] = (),
+    adjacency: Sequence[str] = (),
+    known: Sequence[str] = (),
+    log: Sequence[str] | None = None,
+) -> Table:
+    """Reads a CSV file of one network per row.
+
+    Args:
+        path: of the file, with a header.
+        maximize, minimize: objectives.
+        choices: columns that tell the networks apart.
+        adjacency: in place of `choices`, the column of the cell's adjacency matrix and,
+            where there is one, that of its operations.
+        known: columns that are known before a training.
+        log: objectives taken in logarithm; None: those of them called latency,
+            latency_ms, macs, params or flops.
+
+    Raises:
+        UserError: no such file or column, a figure that is missing or no number, a
+            logarithm of what is not positive, or fewer than two networks.
+    """
+    if bool(choices) == bool(adjacency):
+        raise UserError("expected either --choices or --adjacency, got both or neither")
+    objectives = (
+        *(Objective(name, "max") for name in maximize),
+        *(Objective(name, "min") for name in minimize),
+    )
+    names = [objective.name for objective in objectives]
+    if not names or len(set(names)) < len(names):
+        raise UserError(
+            "expected one or more different columns in --maximize and --minimize, got "
+            f"{', '.join(names) or 'none'}"
+        )
+    frame = _frame(path, [*choices, *adjacency, *names, *known])
+    figures, costs = _numbers(path, frame, names), _numbers(path, frame, list(known))
+    logarithmic = [n for n in names if n in LOGARITHMIC] if log is None else list(log)
+    for name in logarithmic:
+        if name not in names:
+            raise UserError(
+                f"--log: expected an objective ({', '.join(names)}), got {name!r}"
+            )
+    for name, column in zip(
+        (*names, *known), np.hstack([figures, costs]).T, strict=True
+    ):
+        if (name in logarithmic or name in known) and column.min() <= 0:
+            raise UserError(
+                f"{path}: expected figures above 0 in {name}, which is taken in "
+                f"logarithm, found {column.min():g}"
+            )
+    if adjacency:
+        values, described = _cells(frame, adjacency)
+    else:
+        values = frame[list(choices)].astype(object).to_dict("records")
+        described = None
+    first = {tuple(v.values()): i for i, v in reversed(list(enumerate(values)))}
+    rows = np.array(sorted(first.values()), int)
+    if len(rows) < len(values):
+        warnings.warn(
+            f"{path}: {len(values) - len(rows)} rows repeat the network of an earlier "
+            "row and are left out",
+            stacklevel=2,
+        )
+    if len(rows) < 2:
+        raise UserError(f"{path}: expected two networks or more, found {len(rows)}")
+    kept = [values[i] for i in rows]
+    levels = {c: sorted({v[c] for v in kept}, key=_order) for c in kept[0]}
+    network = {c: some for c, some in levels.items() if not is_of_training(c)}
+    training = {c: some for c, some in levels.items() if is_of_training(c)}
+    return Table(
+        levels,
+        kept,
+        rows,
+        objectives,
+        figures[rows],
+        tuple(known),
+        costs[rows],
+        _choice_features(kept, network) if described is None else described[rows],
+        _choice_features(kept, training),
+        tuple(logarithmic),
+    )
+
+
+def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
+    check_regular(path)
+    try:
+        frame = pd.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: expected a CSV file, found none") from None
+    except (ValueError, OSError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise UserError(f"{path}: expected a CSV file, found {line}") from error
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise UserError(
+            f"{path}: expected the columns {', '.join(missing)}, found "
+            f"{', '.join(map(str, frame.columns))}"
+        )
+    empty = frame[columns].isna()
+    if empty.any(axis=None):
+        column = empty.any().idxmax()
+        raise UserError(
+            f"{path}: expected a value in every row of {column}, found "
+            f"{int(empty[column].sum())} without, the first in row "
+            f"{int(empty[column].idxmax())}; fill them or leave these rows out"
+        )
+    return frame
+
+
+def _numbers(path: Path, frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise UserError(
+                f"{path}: expected numbers in {column}, found {frame[column].iloc[0]!r}"
+            )
+    figures = frame[columns].to_numpy(float)
+    if not np.isfinite(figures).all():
+        column = columns[int(np.argmin(np.isfinite(figures).all(axis=0)))]
+        raise UserError(f"{path}: expected finite numbers in {column}, found infinity")
+    return figures
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    return isinstance(value, str), value
+
+
+def _cells(
+    frame: pd.DataFrame, adjacency: Sequence[str]
+) -> tuple[list[Values], np.ndarray]:
+    if len(adjacency) > 2:
+        raise UserError(
+            "--adjacency: expected the column of the matrix and that of the "
+            f"operations, got {len(adjacency)} columns"
+        )
+    matrices = [parse_adjacency(text) for text in frame[adjacency[0]]]
+    if len(adjacency) == 2:
+        operations = [
+            parse_operations(text, len(matrix))
+            for text, matrix in zip(frame[adjacency[1]], matrices, strict=True)
+        ]
+    else:
+        operations = [["vertex"] * len(matrix) for matrix in matrices]
+    most = max(len(matrix) for matrix in matrices)
+    vocabulary = sorted({name for names in operations for name in names[1:-1]})
+    cells = list(zip(matrices, operations, strict=True))
+    return (
+        [cell_choices(matrix, names, most) for matrix, names in cells],
+        np.array([cell_features(m, names, vocabulary) for m, names in cells], float),
+    )
+
+
+def _choice_features(
+    values: Sequence[Values], levels: Mapping[str, Sequence[Any]]
+) -> np.ndarray:
+    """One column per level; numbers as they are; how often a level occurs in all.
+
+    Choices of the same levels, such as the operations on the edges of a cell, are
+    counted together.
+    """
+    table = pd.DataFrame(values)
+    columns = []
+    for name, some in levels.items():
+        columns += [table[name] == level for level in some]
+        if len(some) > 2 and all(isinstance(level, int | float) for level in some):
+            columns.append(table[name])
+    alike = sorted(levels, key=lambda name: repr(levels[name]))
+    for _, group in itertools.groupby(alike, key=lambda name: repr(levels[name])):
+        names = list(group)
+        if len(names) > 1:
+            some = levels[names[0]]
+            columns += [(table[names] == level).sum(axis=1) for level in some]
+    return np.array(columns, float).T.reshape(len(values), -1)

@@ -1,0 +1,1 @@
+"""Sections of the report, one file a kind of task."""

@@ -1,0 +1,276 @@
+"""The networks that a graph of blocks can build, few of them ever built."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from keras_tuner.src.engine.hyperparameters import hp_types
+from optuna.trial import FrozenTrial
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+
+from autoai4eo.networks.device import device_name
+from autoai4eo.search.space.base import Values, is_of_training, recipe
+
+#: Costs that are counted; the others are measured on a device.
+COUNTED = ("params", "trainable_params", "macs", "flops", "size_bytes")
+_MOST = 300  # that a cost is estimated from: a Gaussian process is cubic in them
+_UNKNOWN = 1e-3  # stands for a cost of which nothing was measured: over no limit
+
+
+class GraphCandidates:
+    """`Candidates` of a graph: counted when built, estimated otherwise.
+
+    The space of hyperparameters is what the blocks asked for in the networks built so
+    far. A cost of a network that was not built is estimated by a Gaussian process over
+    its hyperparameters, fitted on the logarithms of those that were.
+
+    Args:
+        count: builds a network of these values; gives the hyperparameters that were
+            asked for, its fingerprint and its counted costs.
+        space: the hyperparameters of the default network.
+        costs: names of the costs that matter to the search.
+        batch_size: for which latency is measured.
+    """
+
+    def __init__(
+        self,
+        count: Callable[
+            [Values], tuple[keras_tuner.HyperParameters, str, Mapping[str, float]]
+        ],
+        space: keras_tuner.HyperParameters,
+        costs: Sequence[str],
+        batch_size: int,
+    ) -> None:
+        self.costs = tuple(costs)
+        self.default: Values | None = dict(space.values)
+        self._count = count
+        self._batch_size = batch_size
+        self._space: dict[str, Any] = {}
+        self._marks: dict[Hashable, str] = {}
+        self._recipes: dict[Hashable, Hashable] = {}
+        self._exact: dict[str, dict[str, float]] = {}
+        self._of_mark: dict[str, Values] = {}
+        self._read: set[int] = set()
+        self._models: dict[str, Any] = {}
+        self.learn_space(space)
+
+    @property
+    def space(self) -> list[Any]:
+        """KerasTuner's hyperparameters known so far, each after those it depends on."""
+        return list(self._space.values())
+
+    def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
+        """Takes over what was built and measured for earlier trials."""
+        for trial in trials:
+            if trial.number in self._read:
+                continue
+            if trial.state.is_finished():  # then it says nothing new any more
+                self._read.add(trial.number)
+            kept = trial.user_attrs
+            for built in kept.get("proposed", {}).get("screened", []):
+                self._know(built["space"])
+                self._remember(
+                    built["values"],
+                    built["fingerprint"],
+                    built["cost"],
+                    built.get("asked"),
+                )
+            self._know(kept.get("space", []))
+            if "fingerprint" in kept:
+                cost = dict(kept["cost"])
+                here = cost.get("device") == device_name()
+                if not here or cost.get("latency_batch_size") != self._batch_size:
+                    cost = {name: cost[name] for name in COUNTED}
+                self._remember(kept["hyperparameters"], kept["fingerprint"], cost)
+
+    def draw(self, number: int, rng: np.random.Generator) -> list[Values]:
+        """So many at random."""
+        return [
+            self._completed({}, rng.random(len(self._space))) for _ in range(number)
+        ]
+
+    def vary(
+        self, parents: Sequence[Values], number: int, rng: np.random.Generator
+    ) -> list[Values]:
+        """Half of them mutations of one or two values, half crossovers of two.
+
+        All are mutations where there is one parent.
+        """
+        found = []
+        for i in range(number):
+            mother, father = (parents[k] for k in rng.integers(len(parents), size=2))
+            kept = dict(mother)
+            if i % 2 and len(parents) > 1:
+                kept |= {
+                    name: value
+                    for name, value in father.items()
+                    if rng.random() < 0.5 and name in kept
+                }
+            else:
+                for name in rng.permutation(list(kept))[: rng.integers(1, 3)]:
+                    del kept[str(name)]
+            found.append(self._completed(kept, rng.random(len(self._space))))
+        return found
+
+    def features(self, several: Sequence[Values]) -> np.ndarray:
+        """Choices as one column per level, numbers on a scale from 0 to 1, (n, d)."""
+        return self._columns(several, of_training=False)
+
+    def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
+        """The same of the hyperparameters of the training, (n, t)."""
+        return self._columns(several, of_training=True)
+
+    def _columns(self, several: Sequence[Values], of_training: bool) -> np.ndarray:
+        columns = []
+        for name, hp in self._parameters():
+            if is_of_training(name) != of_training:
+                continue
+            values = [v.get(name) for v in several]
+            if isinstance(hp, hp_types.Choice | hp_types.Boolean):
+                levels = hp.values if isinstance(hp, hp_types.Choice) else [False, True]
+                columns += [[value == level for value in values] for level in levels]
+            elif not isinstance(hp, hp_types.Fixed):
+                columns.append(
+                    [0.5 if v is None else hp.value_to_prob(v) for v in values]
+                )
+        return np.array(columns, float).T.reshape(len(several), -1)
+
+    def estimate(self, several: Sequence[Values]) -> np.ndarray:
+        """Their costs, (n, costs)."""
+        marks = [self._marks.get(self._key(values)) for values in several]
+        table = np.empty((len(several), len(self.costs)))
+        features = self.features(several)
+        for i, name in enumerate(self.costs):
+            table[:, i] = np.exp(self._model(name)(features))
+            for row, mark in enumerate(marks):
+                if mark is not None and self._exact[mark].get(name):
+                    table[row, i] = self._exact[mark][name]
+        return table
+
+    def screen(self, several: Sequence[Values]) -> list[dict[str, Any]]:
+        """Builds those of them that were not built; counts them.
+
+        One that cannot be built is left to its trial, which records why.
+        """
+        new = [v for v in several if self._key(v) not in self._marks]
+        guesses = self.estimate(new).tolist() if new else []
+        built = []
+        for values, guess in zip(new, guesses, strict=True):
+            try:
+                hp, mark, cost = self._count(values)
+            except Exception:
+                continue
+            known = {name: cost[name] for name in COUNTED}
+            asked = {p.name: values[p.name] for p in hp.space if p.name in values}
+            self._remember(values, mark, known, asked)
+            estimated = dict(zip(self.costs, guess, strict=True))
+            built.append(
+                {
+                    "values": values,
+                    "asked": asked,
+                    "fingerprint": mark,
+                    "cost": known,
+                    "estimated": {n: estimated[n] for n in COUNTED if n in estimated},
+                    "space": self.learn_space(hp),
+                }
+            )
+        return built
+
+    def learn_space(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
+        """Takes over hyperparameters that a network asked for; gives the new ones."""
+        return self._know(hp.get_config()["space"])
+
+    def identity(self, values: Values) -> Hashable:
+        """The fingerprint and the recipe of training, once the network was built."""
+        key = self._key(values)
+        mark = self._marks.get(key)
+        return key if mark is None else (mark, self._recipes[key])
+
+    def _remember(
+        self,
+        values: Values,
+        mark: str,
+        cost: Mapping[str, Any],
+        asked: Values | None = None,
+    ) -> None:
+        """Takes over what was built.
+
+        Args:
+            values: it was built of.
+            mark: its fingerprint.
+            cost: of it.
+            asked: those of the values that the network asked for; None: all.
+        """
+        key = self._key(values)
+        self._marks[key] = mark
+        self._recipes[key] = recipe(values if asked is None else asked)
+        self._of_mark.setdefault(mark, dict(values))
+        known = self._exact.setdefault(mark, {})
+        for name in self.costs:
+            if cost.get(name) and known.get(name) != cost[name]:
+                known[name] = cost[name]
+                self._models.pop(name, None)
+
+    def _know(self, space: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        new = [one for one in space if json.dumps(one) not in self._space]
+        found = keras_tuner.HyperParameters.from_config({"space": new, "values": {}})
+        for one, hp in zip(new, found.space, strict=True):
+            self._space[json.dumps(one)] = hp
+            self._models.clear()  # they were fitted on fewer features
+        return new
+
+    def _model(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
+        """The logarithm of a cost from features, fitted on those that are known."""
+        if name not in self._models:
+            known = {m: c[name] for m, c in self._exact.items() if name in c}
+            if not known:
+                return lambda asked: np.full(len(asked), np.log(_UNKNOWN))
+            self._models[name] = _interpolation(
+                self.features([self._of_mark[mark] for mark in known]),
+                np.log(list(known.values())),
+            )
+        return self._models[name]
+
+    def _parameters(self) -> list[tuple[str, Any]]:
+        return [(hp.name, hp) for hp in self._space.values()]
+
+    def _completed(self, kept: Values, drawn: np.ndarray) -> Values:
+        """Values for all hyperparameters that are active; drawn where none is kept."""
+        values: Values = {}
+        for (name, hp), probability in zip(self._parameters(), drawn, strict=True):
+            if all(condition.is_active(values) for condition in hp.conditions):
+                values[name] = (
+                    kept[name] if name in kept else hp.prob_to_value(float(probability))
+                )
+        return values
+
+    def _key(self, values: Values) -> Hashable:
+        return tuple(sorted((name, str(value)) for name, value in values.items()))
+
+
+def _interpolation(
+    built: np.ndarray, logs: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    rows = _spread(logs)
+    built, logs = built[rows], logs[rows]
+    # Costs are smooth in the choices: the lengths need no fitting, which would take
+    # longer than it takes to build a network.
+    kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(1e-3)
+    process = GaussianProcessRegressor(kernel, optimizer=None)
+    mean, scale = logs.mean(), logs.std() or 1.0
+    process.fit(built, (logs - mean) / scale)
+    return lambda asked: np.asarray(mean + scale * process.predict(asked))
+
+
+def _spread(logs: np.ndarray) -> np.ndarray:
+    """The rows to fit: the latest, near which the next ones are, and from all costs."""
+    if len(logs) <= _MOST:
+        return np.arange(len(logs))
+    old = np.argsort(logs[: -_MOST // 3], kind="stable")
+    evenly = np.linspace(0, len(old) - 1, _MOST - _MOST // 3).round().astype(int)
+    return np.concatenate([old[evenly], np.arange(len(logs) - _MOST // 3, len(logs))])

@@ -1,0 +1,144 @@
+"""Optuna's samplers, kept within the limits of the search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.samplers import BaseSampler
+from optuna.trial import FrozenTrial
+
+from autoai4eo.runs.seeds import candidate, derived_seed
+from autoai4eo.search.space.base import Values
+from autoai4eo.search.space.suggestions import suggest
+from autoai4eo.search.strategies.base import HandsOut, Setting
+
+
+class OptunaSampler(HandsOut):
+    """An Optuna sampler made anew for every trial from (seed, candidate).
+
+    So what a trial draws does not depend on whether the search was broken off before.
+    Without limits values are drawn as the blocks ask for them. With limits whole
+    candidates are drawn before the trial, until one fits.
+
+    Attributes:
+        proposed: the values of the trial that runs; None: they are drawn one by one.
+
+    Args:
+        make: the sampler for a seed.
+        setting: of the search.
+        draws: of whole candidates for one trial.
+    """
+
+    def __init__(
+        self, make: Callable[[int], BaseSampler], setting: Setting, draws: int = 50
+    ) -> None:
+        super().__init__(setting)
+        self._make = make
+        self._draws = draws
+        self._sampler = make(setting.seed)
+
+    def before_trial(self, study: Any, trial: FrozenTrial) -> None:
+        """Seeds for this trial; draws a whole candidate where there are limits."""
+        seed = derived_seed(self.setting.seed, candidate(study, trial))
+        self._sampler = self._make(seed)
+        self._sampler.before_trial(study, trial)
+        self.proposed = None
+        if self.setting.limits or "proposed" in trial.user_attrs:
+            super().before_trial(study, trial)
+
+    def decide(
+        self,
+        study: Any,
+        trial: FrozenTrial,
+        others: list[FrozenTrial],
+        rng: np.random.Generator,
+    ) -> dict[str, Any] | None:
+        """The first of those drawn that the limits allow."""
+        draft = _Draft(self._sampler, study, trial)
+        found = self.limits.first(
+            (draft.draw(self.setting.candidates.space) for _ in range(self._draws)),
+            rng,
+        )
+        return found and {"values": found, **self.limits.record(found)}
+
+    def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
+        """As the sampler within, unless the candidate is decided on."""
+        if self.proposed is not None:
+            return {}
+        return self._sampler.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: Any, trial: Any, search_space: dict[str, Any]
+    ) -> dict[str, Any]:
+        """As the sampler within, unless the candidate is decided on."""
+        if self.proposed is not None:
+            return {}
+        return self._sampler.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: Any, trial: Any, param_name: str, param_distribution: Any
+    ) -> Any:
+        """As the sampler within, unless the candidate is decided on."""
+        if self.proposed is not None:
+            return self.proposed[param_name]
+        return self._sampler.sample_independent(
+            study, trial, param_name, param_distribution
+        )
+
+    def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
+        """As the sampler within."""
+        self._sampler.after_trial(study, trial, state, values)
+
+
+class _Draft:
+    """Stands for an Optuna trial, of which nothing is stored yet."""
+
+    def __init__(self, sampler: BaseSampler, study: Any, trial: FrozenTrial) -> None:
+        self._sampler = sampler
+        self._study = study
+        self._trial = trial
+        self._relative: dict[str, Any] = {}
+
+    def draw(self, space: Any) -> Values:
+        """A whole candidate: a value for each hyperparameter that is active."""
+        asked = (self._study, self._trial)
+        self._relative = self._sampler.sample_relative(
+            *asked, self._sampler.infer_relative_search_space(*asked)
+        )
+        values: Values = {}
+        for hp in space:
+            if all(condition.is_active(values) for condition in hp.conditions):
+                values[hp.name] = suggest(self, hp)
+        return values
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        return self._value(name, CategoricalDistribution(choices))
+
+    def suggest_int(self, name: str, low: int, high: int, **how: Any) -> Any:
+        return self._value(name, IntDistribution(low, high, **how))
+
+    def suggest_float(self, name: str, low: float, high: float, **how: Any) -> Any:
+        return self._value(name, FloatDistribution(low, high, **how))
+
+    def _value(self, name: str, distribution: BaseDistribution) -> Any:
+        if distribution.single():
+            return distribution.to_external_repr(_only(distribution))
+        if name in self._relative:
+            value = self._relative[name]
+            if distribution._contains(distribution.to_internal_repr(value)):
+                return value
+        return self._sampler.sample_independent(
+            self._study, self._trial, name, distribution
+        )
+
+
+def _only(distribution: Any) -> float:
+    return 0.0 if hasattr(distribution, "choices") else float(distribution.low)

@@ -1,0 +1,144 @@
+"""The finalist: the trial that a search hands back, trained to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import keras
+import optuna
+from optuna.trial import FrozenTrial
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step, write_json
+from autoai4eo.learning.callbacks import BestEpoch
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.training import Training
+from autoai4eo.networks.saving import save_model
+from autoai4eo.runs.belonging import digest, file_of
+from autoai4eo.runs.folder import SCHEMA, id_of
+from autoai4eo.runs.layout import (
+    BEST,
+    EVALUATION,
+    MISTAKES,
+    NETWORK,
+    TEST,
+    own_folder,
+)
+from autoai4eo.runs.study import best_trial
+from autoai4eo.search.workers.measurement_lock import GiveWay, Quiet
+from autoai4eo.search.workers.progress import Progress
+
+_CHOSEN = "finalist"
+
+
+def of(study: optuna.Study) -> FrozenTrial:
+    """The trial that was chosen; the best by the first objective where none was.
+
+    Raises:
+        UserError: no trial is complete.
+    """
+    number = study.user_attrs.get(_CHOSEN)
+    if number is None:
+        return best_trial(study)
+    return study.get_trials(deepcopy=False)[number]
+
+
+def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Makes a trial the finalist from now on."""
+    study.set_user_attr(_CHOSEN, trial.number)
+
+
+def keep(run: Path, trial: FrozenTrial) -> None:
+    """Writes ``RUN/best`` from a trial that was trained in full already."""
+    network = keras.models.load_model(file_of(run, trial, NETWORK))
+    with _replaced(run) as path:
+        save_model(network, path)
+    kept = trial.user_attrs
+    _tell(run, trial, "training", kept["metrics"], kept["epochs"])
+
+
+def train(
+    run: Path,
+    trial: FrozenTrial,
+    build: Callable[[], keras.Model],
+    training: Training,
+    seed: int,
+    monitor: Objective,
+    progress: Progress,
+    quiet: Quiet,
+) -> None:
+    """Trains a trial's network to its end and writes ``RUN/best``.
+
+    Where the training has validation data, from the trial's best epoch on, and the
+    better of both is kept; otherwise anew, on all data, as where the trial's network is
+    lost.
+
+    Args:
+        run: the folder.
+        trial: the finalist.
+        build: makes its network anew.
+        training: what it is trained on.
+        seed: of the order of the data.
+        monitor: the figure by which the best epoch is known.
+        progress: where it is told.
+        quiet: gives way to those who measure.
+    """
+    progress.done(f"trial {trial.number} is the finalist; training it to the end")
+    again = build()
+    on_everything = training.validation is None
+    before: keras.Model | None = None
+    try:
+        before = keras.models.load_model(file_of(run, trial, NETWORK))
+    except UserError as error:
+        progress.done(f"finalist   {error}; trained from its beginning")
+    goes_on = before is not None and not on_everything
+    if before is not None and goes_on:
+        again.set_weights(before.get_weights())
+    with _replaced(run) as path:
+        if before is not None:
+            save_model(before, path)
+        at_least = trial.user_attrs["metrics"] if goes_on else None
+        keeper = BestEpoch(path, monitor, at_least=at_least)
+        training.run(
+            again,
+            seed,
+            [
+                keeper,
+                GiveWay(quiet),
+                progress.callback("finalist", training.max_epochs),
+            ],
+        )
+    reached = keeper.logs.get(monitor.name)
+    figure = "" if reached is None else f"   {monitor.name} {reached:.4f}"
+    progress.done(f"finalist   trained{figure}")
+    on = "training and validation" if on_everything else "training"
+    _tell(run, trial, on, keeper.logs, keeper.epochs)
+
+
+@contextmanager
+def _replaced(run: Path) -> Iterator[Path]:
+    """Where to write the network; what was said of the one before goes with it."""
+    folder = own_folder(run / BEST)
+    with in_one_step(folder / NETWORK) as path:
+        yield path
+        for name in (EVALUATION, TEST, MISTAKES):
+            (folder / name).unlink(missing_ok=True)
+
+
+def _tell(
+    run: Path, trial: FrozenTrial, on: str, metrics: dict[str, float], epochs: int
+) -> None:
+    write_json(
+        run / BEST / EVALUATION,
+        {
+            "schema": SCHEMA,
+            "run": id_of(run),
+            "network": digest(run / BEST / NETWORK),
+            "trial": trial.number,
+            "trained_on": on,
+            "metrics": metrics,
+            "epochs": epochs,
+        },
+    )

@@ -1,0 +1,194 @@
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from autoai4eo.errors import UserError
+from autoai4eo.search.workers import measurement_lock
+from autoai4eo.search.workers.measurement_lock import Quiet
+
+
+def test_who_measures_is_alone_and_who_works_waits(tmp_path):
+    steps = []
+    measuring = threading.Event()
+    stop = threading.Event()
+
+    def work():
+        quiet = Quiet(tmp_path)
+        with quiet.working():
+            while not stop.is_set():
+                quiet.give_way()
+                steps.append(measuring.is_set())
+                time.sleep(0.001)
+
+    workers = [threading.Thread(target=work) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    measurer = Quiet(tmp_path)
+    for _ in range(5):
+        with measurer.alone():
+            measuring.set()
+            time.sleep(0.05)
+            measuring.clear()
+        before = len(steps)
+        while len(steps) < before + 3:  # and then they go on
+            time.sleep(0.001)
+    stop.set()
+    for worker in workers:
+        worker.join()
+    assert len(steps) > 15 and not any(steps)
+
+
+def test_a_worker_measures_in_the_middle_of_its_work(tmp_path):
+    mine, other = Quiet(tmp_path), Quiet(tmp_path)
+    came = []
+
+    def measure():
+        with other.alone():
+            came.append(time.monotonic())
+
+    with mine.working():
+        with mine.alone():
+            pass
+        waits = threading.Thread(target=measure)
+        waits.start()
+        time.sleep(0.1)
+        assert not came  # mine works again
+        while not came:
+            mine.give_way()
+            time.sleep(0.001)
+        waits.join()
+
+
+def test_giving_way_costs_next_to_nothing(tmp_path):
+    quiet = Quiet(tmp_path)
+    with quiet.working():
+        times = []
+        for _ in range(5):
+            begin = time.perf_counter()
+            for _ in range(1000):
+                quiet.give_way()
+            times.append((time.perf_counter() - begin) / 1000)
+    assert min(times) < 1e-4  # seconds; a batch takes some thousandths
+
+
+HOLDS = """
+import sys
+from pathlib import Path
+from autoai4eo.search.workers.measurement_lock import Quiet
+quiet = Quiet(Path(sys.argv[1]))
+with getattr(quiet, sys.argv[2])():
+    print("held", flush=True)
+    sys.stdin.readline()
+    quiet.give_way()
+    print("again", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextmanager
+def other(folder, does):
+    """A process that works or measures; stopped in the middle of it."""
+    command = [sys.executable, "-c", HOLDS, str(folder), does]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout.readline() == "held\n"
+            process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("theirs", ["working", "alone"])
+@pytest.mark.parametrize("mine", ["working", "alone"])
+def test_a_stopped_search_keeps_nobody_waiting(tmp_path, theirs, mine):
+    told = []
+    with other(tmp_path, theirs) as process:
+        begin = time.monotonic()
+        with getattr(Quiet(tmp_path, told.append), mine)():
+            assert time.monotonic() - begin < 2
+        passed = f"passes over process {process.pid}: stopped"
+        # two that work have nothing to wait for
+        assert set(told) == (set() if theirs == mine == "working" else {passed})
+
+
+def test_who_was_passed_over_and_goes_on_waits_again(tmp_path):
+    with other(tmp_path, "working") as process:
+        with Quiet(tmp_path).alone():
+            process.send_signal(signal.SIGCONT)
+            process.stdin.write("\n")
+            process.stdin.flush()
+            heard = threading.Thread(target=process.stdout.readline)
+            heard.start()
+            heard.join(0.5)
+            assert heard.is_alive()  # it waits at its next batch
+        heard.join(5)
+        assert not heard.is_alive()
+
+
+def test_waiting_is_told_and_ends(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement_lock, "TELL_S", 0.1)
+    monkeypatch.setattr(measurement_lock, "LIMIT_S", 0.5)
+    told = []
+    with other(tmp_path, "working") as process:
+        process.send_signal(signal.SIGCONT)
+        with Quiet(tmp_path, told.append).alone():
+            pass
+        who = f"process {process.pid}"
+    assert told[0] == f"waits for {who} to measure latency"
+    assert told[1].startswith(f"passes over {who}: still there after")
+
+
+def test_where_the_system_names_no_holders_waiting_ends_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement_lock, "LIMIT_S", 0.2)
+    monkeypatch.setattr(measurement_lock._Lock, "holders", lambda self: [])
+    told = []
+    with (
+        Quiet(tmp_path).alone(),  # of this process: also where /proc tells nothing
+        Quiet(tmp_path, told.append).working(),
+    ):
+        pass
+    assert "a process that the system does not name" in told[0]
+
+
+def test_locks_lie_in_a_folder_of_the_user_alone(tmp_path, monkeypatch):
+    for name in ("run", "home", "tmp"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    mine = measurement_lock.private_folder()
+    assert mine == tmp_path / "run" / "autoai4eo"
+    mine.chmod(0o777)  # others could plant and hold locks there
+    home = measurement_lock.private_folder()
+    assert home == tmp_path / "home" / ".cache" / "autoai4eo"
+    assert home.stat().st_mode & 0o777 == 0o700
+    home.rmdir()
+    home.symlink_to(tmp_path / "tmp")  # a link, whoever made it
+    last = measurement_lock.private_folder()
+    assert last == tmp_path / "tmp" / f"autoai4eo-{os.getuid()}"
+    last.chmod(0o777)
+    with pytest.raises(UserError, match="set XDG_RUNTIME_DIR"):
+        measurement_lock.private_folder()
+    assert not any(last.iterdir())
+
+
+def test_a_planted_link_is_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    Quiet(tmp_path)
+    for lock in tmp_path.glob("*.lock"):
+        lock.unlink()
+        lock.symlink_to(victim)
+    with pytest.raises(UserError, match="expected a lock file"):
+        Quiet(tmp_path)
+    assert victim.read_text() == "mine"
