@@ -35,7 +35,7 @@ import h5py
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.synthetic import write_scene_like, write_so2sat_like
-from autoai4eo.runs.study import FULL_OF, open_study
+from autoai4eo.runs.study import FULL_TRAINING_OF, open_study
 
 TRIALS, EPOCHS, WORKERS = 4, 2, 2
 BLOCKS, STRIDE = 16, 4  # a scene of 1024 × 1024 pixels: four tiles
@@ -293,7 +293,7 @@ class Fit(Kind):
         if any(trial.state == TrialState.RUNNING for trial in trials):
             self._bad("stuck", out, "a trial is left running")
         complete = [t for t in trials if t.state == TrialState.COMPLETE]
-        trained = [t for t in complete if FULL_OF not in t.user_attrs]
+        trained = [t for t in complete if FULL_TRAINING_OF not in t.user_attrs]
         if len(trained) != TRIALS:
             self._bad("stuck", out, f"{len(trained)} of {TRIALS} trials are complete")
         recipes = Counter(

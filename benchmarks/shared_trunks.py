@@ -27,7 +27,7 @@ import keras
 import numpy as np
 import rasterio
 
-from autoai4eo.networks.dense import shared
+from autoai4eo.networks.dense import dense_classifier
 from autoai4eo.runs.folder import read_run
 from autoai4eo.runs.study import open_study, trials_table
 
@@ -66,7 +66,7 @@ def compare(
     model: keras.Model, scene: np.ndarray, patches: np.ndarray, step: int, runs: int
 ) -> dict[str, float]:
     """Seconds of both ways, how many times faster, and how far apart."""
-    dense = shared(model, step)
+    dense = dense_classifier(model, step)
     windows = cut_windows(scene, dense.window[0], step)
     tile = {model.inputs[0].name: scene}
 

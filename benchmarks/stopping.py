@@ -1,4 +1,4 @@
-"""What `--stop-hopeless` saves and what it loses, on the curves of a finished search.
+"""What `--prune` saves and what it loses, on the curves of a finished search.
 
     autoai4eo fit training.h5 --val validation.h5 --out RUN --tuner random \
         --objective val_cohen_kappa --objective latency_ms --max-trials 40 --epochs 12

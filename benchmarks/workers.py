@@ -27,8 +27,8 @@ import keras
 import numpy as np
 
 import autoai4eo as ae
-from autoai4eo.learning.callbacks import GiveWay
-from autoai4eo.search.workers.measurement_lock import Quiet
+from autoai4eo.learning.callbacks import YieldToMeasurements
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 ROUNDS = 7
 POLITE = "beside two that give way"
@@ -63,8 +63,8 @@ def train_for_ever(gives_way: bool, begun: Any) -> None:
     model.compile("adam", "sparse_categorical_crossentropy")
     x = np.zeros((2000, 32, 32, 10), "float32")
     y = np.zeros(2000, int)
-    quiet = Quiet()
-    callbacks = [Begun(begun), *([GiveWay(quiet)] if gives_way else [])]
+    quiet = MeasurementLock()
+    callbacks = [Begun(begun), *([YieldToMeasurements(quiet)] if gives_way else [])]
     with quiet.working() if gives_way else contextlib.nullcontext():
         model.fit(x, y, epochs=10_000, verbose=0, callbacks=callbacks)
 
@@ -72,7 +72,7 @@ def train_for_ever(gives_way: bool, begun: Any) -> None:
 def latency() -> None:
     """Medians of seven rounds, each of all three situations: no drift counts."""
     models = {width: network(width) for width in (8, 32, 64)}
-    quiet = Quiet()
+    quiet = MeasurementLock()
     context = multiprocessing.get_context("spawn")
     busy: dict[str, list[Any]] = {"idle": [], POLITE: [], "that do not": []}
     for name in (POLITE, "that do not"):

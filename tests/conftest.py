@@ -17,9 +17,6 @@ LONGEST = (
 SHARE_EXPORTS = {
     f"tests/deploy/export/test_{name}.py" for name in ("exporting", "metadata")
 }
-    "tests/deploy/export/test_exporting.py",
-    "tests/deploy/export/test_metadata.py",
-}
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 

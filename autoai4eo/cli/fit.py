@@ -102,10 +102,10 @@ def fit(
     finalists: Annotated[
         int, typer.Option(help="With --proxy: so many are trained in full.")
     ] = 1,
-    stop_hopeless: Annotated[
+    prune: Annotated[
         bool,
         typer.Option(
-            "--stop-hopeless", help="End trainings that cannot reach the front."
+            "--prune", help="End trainings that cannot reach the front any more."
         ),
     ] = False,
     workers: Annotated[
@@ -180,7 +180,7 @@ def fit(
         patience=patience,
         proxy=_proxy(proxy),
         finalists=finalists,
-        stop_hopeless=stop_hopeless,
+        prune=prune,
     )
     tell = log(not quiet)
     tell(f"opening {train}")

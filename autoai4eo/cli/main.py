@@ -26,6 +26,7 @@ from autoai4eo.cli import (
     report,
     simulate,
 )
+from autoai4eo.cli.options import RENAMED_OPTIONS
 from autoai4eo.log import open_streams
 from autoai4eo.runs import databases
 from autoai4eo.text import line
@@ -69,7 +70,8 @@ def main() -> None:
     warnings.filterwarnings("default", module="autoai4eo")
     try:
         # passwords go before anything can show them
-        status = _called([databases.name(_at_home(a)) for a in sys.argv[1:]])
+        given = [_renamed(databases.name(_at_home(a))) for a in sys.argv[1:]]
+        status = _called(given)
         sys.stdout.flush()
     except SystemExit:
         raise
@@ -84,6 +86,16 @@ def main() -> None:
     _leave(sys.stdout)
     _leave(sys.stderr)
     sys.exit(status)
+
+
+def _renamed(argument: str) -> str:
+    """The present name of an option that is given by its old name, with a warning."""
+    name, equals, value = argument.partition("=")
+    if name not in RENAMED_OPTIONS:
+        return argument
+    new = RENAMED_OPTIONS[name]
+    _tell(f"warning: {name} is called {new} now; the next release knows only that")
+    return new + equals + value
 
 
 def _called(arguments: list[str]) -> int:

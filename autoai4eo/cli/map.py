@@ -67,9 +67,9 @@ def map(
         bool, typer.Option("--probabilities", help="Write those of all classes.")
     ] = False,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Cells under it have no class.")
+        float, typer.Option(min=0, max=1, help="Pixels under it have no class.")
     ] = 0.0,
-    share: Annotated[
+    dense: Annotated[
         bool | None,
         typer.Option(
             help="Compute once what windows have in common. By default where that is "
@@ -77,7 +77,7 @@ def map(
         ),
     ] = None,
     min_agreement: Annotated[
-        float, typer.Option(min=0, max=1, help="With exact windows, for --share.")
+        float, typer.Option(min=0, max=1, help="With exact windows, for --dense.")
     ] = 0.99,
     trial: Annotated[
         int | None, typer.Option(help="This trial of the run, not its finalist.")
@@ -132,7 +132,7 @@ def map(
         seasons=[split_paths(files) for files in season or ()],
         probabilities=probabilities,
         min_confidence=min_confidence,
-        share=share,
+        dense=dense,
         min_agreement=min_agreement,
         overwrite=overwrite,
         allow_no_crs=allow_no_crs,

@@ -11,6 +11,13 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import MAX_GIB, max_bytes
 from autoai4eo.runs import databases
 
+#: Old names of options, which still work, with a warning.
+RENAMED_OPTIONS = {
+    "--no-share": "--no-dense",
+    "--share": "--dense",
+    "--stop-hopeless": "--prune",
+    "--strategies": "--tuners",
+}
 Bands = Annotated[
     list[str] | None,
     typer.Option(

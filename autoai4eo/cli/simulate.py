@@ -39,9 +39,12 @@ def simulate(
     known: Annotated[
         str, typer.Option(help="Columns that are known before a training.")
     ] = "",
-    strategies: Annotated[
+    tuners: Annotated[
         str | None,
-        typer.Option(help="Names of strategies: random,tpe; all that can by default."),
+        typer.Option(
+            help="Strategies to compare: random,tpe; by default every one that takes "
+            "these objectives."
+        ),
     ] = None,
     budget: Annotated[int, typer.Option(min=1, help="Distinct trainings.")] = 100,
     seeds: Annotated[int, typer.Option(min=1, help="Searches per strategy.")] = 10,
@@ -81,7 +84,7 @@ def simulate(
         check_not_input(out / name, [recorded])
     networks = nasbench.read_table(recorded, **columns)
     asked = nasbench.check_strategies(
-        _names([strategies]) if strategies else None, networks.objectives
+        _names([tuners]) if tuners else None, networks.objectives
     )
     simulated = {
         "table": hashlib.sha256(recorded.read_bytes()).hexdigest(),

@@ -10,7 +10,7 @@ import numpy as np
 from autoai4eo.cost.latency import TIMED_SHARE, WARM_UP, timed
 from autoai4eo.errors import UserError
 from autoai4eo.networks.compiled import Pass, compiled_pass
-from autoai4eo.networks.dense import NotShared, shared
+from autoai4eo.networks.dense import NotTranslationEquivariant, dense_classifier
 from autoai4eo.networks.inputs import input_tensors, random_arrays
 
 PIXEL_M = 10.0  # ground sampling distance: of Sentinel-2's finest bands
@@ -53,8 +53,8 @@ def measure_map_ms_per_km2(model: Any, map_step: int, budget_s: float = 1.0) -> 
 def _pass(model: Any, map_step: int) -> tuple[Pass, int]:
     """What is timed, and how many windows it classifies."""
     try:
-        dense = shared(model, map_step)
-    except NotShared:
+        dense = dense_classifier(model, map_step)
+    except NotTranslationEquivariant:
         return compiled_pass(model, random_arrays(input_tensors(model, BATCH))), BATCH
     cells = [max(CELLS, (TILE - n) // map_step + 1) for n in dense.window]
     height, width = (

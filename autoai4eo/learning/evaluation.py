@@ -141,10 +141,10 @@ def evaluate(
             f"{dataset.path}: expected labelled samples, found some without a label; "
             "one folder of images per class, or a data set called label, tells them"
         )
-    return judge(dataset, probabilities(model, dataset, batch_size))
+    return score(dataset, probabilities(model, dataset, batch_size))
 
 
-def judge(dataset: Dataset, probabilities: np.ndarray) -> dict[str, Any]:
+def score(dataset: Dataset, probabilities: np.ndarray) -> dict[str, Any]:
     """All that is said of predictions for labelled data, ready for JSON.
 
     Args:

@@ -26,7 +26,7 @@ from autoai4eo.log import EVERY_S
 from autoai4eo.nasbench.summary import Searches
 from autoai4eo.nasbench.table import Table
 from autoai4eo.search.space.suggestions import SuggestedHyperParameters
-from autoai4eo.search.strategies import STRATEGIES, Setting, strategy
+from autoai4eo.search.strategies import STRATEGIES, SearchContext, strategy
 from autoai4eo.text import line
 
 #: Proposals of trained networks in a row, after which a random one is trained.
@@ -59,7 +59,7 @@ def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
     space = keras_tuner.HyperParameters()
     _choose(space, table)
     sampler = strategy(
-        name, Setting(table.objectives, space, max(1, budget), seed, table, {})
+        name, SearchContext(table.objectives, space, max(1, budget), seed, table, {})
     )
     study = optuna.create_study(
         sampler=sampler,
@@ -107,7 +107,7 @@ def check_strategies(
             objectives.
     """
     space = keras_tuner.HyperParameters()
-    setting = Setting(objectives, space, 1, 0, cast(Any, None), {})
+    setting = SearchContext(objectives, space, 1, 0, cast(Any, None), {})
     if names is not None:
         if not names:
             raise UserError(

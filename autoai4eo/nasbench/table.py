@@ -117,7 +117,7 @@ class Table:
         """Nothing: the choices are the table's."""
         return []
 
-    def screen(self, several: Sequence[Values]) -> list[dict[str, Any]]:
+    def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
         """Nothing: all costs are exact."""
         return []
 

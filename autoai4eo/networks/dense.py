@@ -20,7 +20,7 @@ from keras import ops
 
 from autoai4eo.networks import translation
 from autoai4eo.networks.graph import has_graph, in_order, through
-from autoai4eo.networks.translation import FeatureMap, NotShared
+from autoai4eo.networks.translation import FeatureMap, NotTranslationEquivariant
 
 Pools = dict[int, FeatureMap]
 _POOLINGS: dict[type, Any] = {
@@ -30,7 +30,7 @@ _POOLINGS: dict[type, Any] = {
 
 
 @dataclass(frozen=True)
-class Shared:
+class DenseClassifier:
     """A classifier of patches, run over tiles with the work of its windows shared.
 
     Attributes:
@@ -96,7 +96,7 @@ class Shared:
         return slice(first * self.step, last * self.step + self.window[axis])
 
 
-def shared(model: Any, step: int, *, exact: bool = True) -> Shared:
+def dense_classifier(model: Any, step: int, *, exact: bool = True) -> DenseClassifier:
     """How to classify windows each `step` pixels without computing pixels again.
 
     The trunk must treat all pixels alike up to its global poolings, which become
@@ -112,22 +112,27 @@ def shared(model: Any, step: int, *, exact: bool = True) -> Shared:
         step: from one window to the next, in pixels, along both axes.
         exact: False also takes networks that pad: windows inside the tile then see
             their real neighbours where the network saw zeros in training, and
-            `Shared.exact` is False.
+            `DenseClassifier.exact` is False.
 
     Raises:
-        NotShared: the work cannot be shared, with the layer that is in the way.
+        NotTranslationEquivariant: the work cannot be shared; it names the layer that
+            is in the way.
     """
     if not has_graph(model):
-        raise NotShared(f"{type(model).__name__} has no graph of layers to look into")
+        raise NotTranslationEquivariant(
+            f"{type(model).__name__} has no graph of layers to look into"
+        )
     if step < 1:
         raise ValueError(f"expected a step of at least 1 pixel, found {step}")
     window = _window(model)
     pools, padding = _trace(model)
     if exact and padding is not None:
-        raise NotShared(f"{padding} pads, so features depend on where a window ends")
+        raise NotTranslationEquivariant(
+            f"{padding} pads, so features depend on where a window ends"
+        )
     stride = math.lcm(*(s for pool in pools.values() for s in pool.stride))
     phases = stride // math.gcd(stride, step)
-    return Shared(
+    return DenseClassifier(
         stride=stride,
         exact=padding is None,
         window=window,
@@ -173,10 +178,12 @@ def _window(model: Any) -> tuple[int, int]:
     sizes = {tuple(x.shape[1:3]) for x in model.inputs if len(x.shape) == 4}
     if len(sizes) != 1 or any(len(x.shape) != 4 for x in model.inputs):
         shapes = ", ".join(str(tuple(x.shape)) for x in model.inputs)
-        raise NotShared(f"its inputs are no patches of one size: {shapes}")
+        raise NotTranslationEquivariant(
+            f"its inputs are no patches of one size: {shapes}"
+        )
     (size,) = sizes
     if None in size:
-        raise NotShared("its patches have no fixed height and width")
+        raise NotTranslationEquivariant("its patches have no fixed height and width")
     return size
 
 
@@ -184,7 +191,7 @@ def _trace(model: Any) -> tuple[Pools, str | None]:
     """The maps that are pooled, by number of the call; the first layer that pads.
 
     Raises:
-        NotShared: there is something that is not the same for all windows.
+        NotTranslationEquivariant: something is not the same for all windows.
     """
     pools: Pools = {}
     padding: list[str] = []
@@ -193,7 +200,9 @@ def _trace(model: Any) -> tuple[Pools, str | None]:
     def apply(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if isinstance(layer, keras.Function | keras.Model):
             if not has_graph(layer):
-                raise NotShared(f"{translation.named(layer)} has no graph of layers")
+                raise NotTranslationEquivariant(
+                    f"{translation.named(layer)} has no graph of layers"
+                )
             return through(layer, in_order(layer, args[0]), apply)
         this = next(number)
         maps = [
@@ -223,5 +232,7 @@ def _trace(model: Any) -> tuple[Pools, str | None]:
         or not isinstance(outputs[0], keras.KerasTensor)
         or len(outputs[0].shape) != 2
     ):
-        raise NotShared("it does not end in one vector of classes for a patch")
+        raise NotTranslationEquivariant(
+            "it does not end in one vector of classes for a patch"
+        )
     return pools, padding[0] if padding else None

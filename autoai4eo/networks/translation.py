@@ -56,7 +56,7 @@ OPERATIONS = {
 # fmt: on
 
 
-class NotShared(Exception):
+class NotTranslationEquivariant(Exception):
     """Why the work of overlapping windows cannot be shared, in one line."""
 
 
@@ -95,17 +95,21 @@ def apply(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Resul
     """What a call of a layer makes of the maps among its arguments.
 
     Raises:
-        NotShared: the layer, as it is called, may treat pixels differently by where in
-            the window they lie.
+        NotTranslationEquivariant: the layer, as it is called, may treat pixels
+            differently by where in the window they lie.
     """
     flat = keras.tree.flatten((args, dict(kwargs)))
     maps = [x for x in flat if isinstance(x, FeatureMap)]
     if any(isinstance(x, keras.KerasTensor) for x in flat):
-        raise NotShared(f"{named(layer)} joins features with those of a whole window")
+        raise NotTranslationEquivariant(
+            f"{named(layer)} joins features with those of a whole window"
+        )
     if kwargs.get("training"):
-        raise NotShared(f"{named(layer)} is called as in training")
+        raise NotTranslationEquivariant(f"{named(layer)} is called as in training")
     if len({(x.size, x.stride) for x in maps}) > 1:
-        raise NotShared(f"{named(layer)} joins features of different strides or sizes")
+        raise NotTranslationEquivariant(
+            f"{named(layer)} joins features of different strides or sizes"
+        )
     _check_activation(layer)
     (stride,) = {x.stride for x in maps}
     given, named_given = keras.tree.map_structure(
@@ -124,7 +128,9 @@ def apply(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Resul
         or len(tensor.shape) != 4
         or tuple(tensor.shape[1:3]) != maps[0].size
     ):
-        raise NotShared(f"{named(layer)} is not known to treat all pixels alike")
+        raise NotTranslationEquivariant(
+            f"{named(layer)} is not known to treat all pixels alike"
+        )
     return Result(FeatureMap(tensor, stride))
 
 
@@ -181,4 +187,6 @@ def _check_activation(layer: Any) -> None:
     activation = getattr(layer, "activation", None)
     module = getattr(activation, "__module__", None) or ""
     if activation is not None and module.split(".")[0] != "keras":
-        raise NotShared(f"{named(layer)} has an activation that is not Keras's own")
+        raise NotTranslationEquivariant(
+            f"{named(layer)} has an activation that is not Keras's own"
+        )

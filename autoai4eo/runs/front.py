@@ -14,7 +14,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import COSTS, MEASURED, figure
 from autoai4eo.runs.pareto import hypervolume, knee, minimised, on_front
 from autoai4eo.runs.study import (
-    FULL_OF,
+    FULL_TRAINING_OF,
     judged,
     objectives_of,
     trials_of,
@@ -46,7 +46,7 @@ def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
     cheap = [
         t
         for t in trials_of(study)
-        if t.state == TrialState.COMPLETE and FULL_OF not in t.user_attrs
+        if t.state == TrialState.COMPLETE and FULL_TRAINING_OF not in t.user_attrs
     ]
     objectives = objectives_of(study)
     cheap, points = _complete(study, cheap)

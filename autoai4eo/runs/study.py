@@ -39,7 +39,7 @@ from autoai4eo.runs.storage import (
 STUDY = "autoai4eo"
 #: Attribute of a trial that trains another one's network in full, after a search by
 #: cheaper trainings; its value is that one's number.
-FULL_OF = "full_of"
+FULL_TRAINING_OF = "full_of"
 _KINDS = {
     **dict.fromkeys(("metrics", "cost", "hyperparameters", "proposed", "files"), dict),
     **dict.fromkeys(("message", "status", "fingerprint", "worker"), str),
@@ -383,7 +383,7 @@ def judged(study: optuna.Study) -> list[FrozenTrial]:
     were.
     """
     complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
-    full = [t for t in complete if FULL_OF in t.user_attrs]
+    full = [t for t in complete if FULL_TRAINING_OF in t.user_attrs]
     return full or complete
 
 

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning.objectives import figure, violation
 from autoai4eo.runs import front
-from autoai4eo.runs.study import FULL_OF, status
+from autoai4eo.runs.study import FULL_TRAINING_OF, status
 from autoai4eo.search.trials.retries import broken_off
 
 #: Candidates in a row without a feasible one, after which a search gives up.
@@ -24,7 +24,7 @@ _GROWN = 1e-3
 
 def was_trained(trial: FrozenTrial) -> bool:
     """Whether a trial counts as a training; that of a finalist does not."""
-    if FULL_OF in trial.user_attrs:
+    if FULL_TRAINING_OF in trial.user_attrs:
         return False
     if trial.state == TrialState.PRUNED:
         return bool(trial.user_attrs.get("stopped", False))
@@ -33,13 +33,13 @@ def was_trained(trial: FrozenTrial) -> bool:
     )
 
 
-def free(trials: Sequence[FrozenTrial], max_trials: int) -> bool:
+def has_budget(trials: Sequence[FrozenTrial], max_trials: int) -> bool:
     """Whether one more may be trained, if all that run turn out to be trainings."""
     running = sum(t.state == TrialState.RUNNING for t in trials)
     return running + sum(map(was_trained, trials)) < max_trials
 
 
-def barren(trials: Sequence[FrozenTrial]) -> bool:
+def exhausted(trials: Sequence[FrozenTrial]) -> bool:
     """Whether the last candidates were all trained before, or could not be trained."""
     last = [
         "trained" if was_trained(t) else status(t) for t in trials[-MAX_INFEASIBLE:]
@@ -50,7 +50,7 @@ def barren(trials: Sequence[FrozenTrial]) -> bool:
     )
 
 
-def stands_still(
+def stagnated(
     study: optuna.Study, trials: Sequence[FrozenTrial], patience: int | None
 ) -> bool:
     """Whether the last `patience` trainings did not enlarge what is dominated.
@@ -66,7 +66,7 @@ def stands_still(
     return front.dominated(study, point, trained) <= (1 + _GROWN) * before
 
 
-def raise_if_hopeless(
+def raise_if_infeasible(
     trials: Sequence[FrozenTrial], limits: Mapping[str, float]
 ) -> None:
     """Ends a search whose limits nothing fits.

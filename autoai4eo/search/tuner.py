@@ -37,7 +37,7 @@ from autoai4eo.runs import databases, front
 from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import locked
 from autoai4eo.runs.seeds import candidate, derived_seed
-from autoai4eo.runs.study import FULL_OF, check_device, open_study, trials_of
+from autoai4eo.runs.study import FULL_TRAINING_OF, check_device, open_study, trials_of
 from autoai4eo.search import stopping, strategies
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.graph_space import GraphCandidates
@@ -45,12 +45,12 @@ from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.feasibility import Budget
 from autoai4eo.search.trials.retries import (
     broken_off,
-    queue_again,
+    enqueue_retry,
+    fail_and_retry_stale,
     sign_new_trials,
-    take_over_stale,
 )
-from autoai4eo.search.trials.runner import Trying, tell_front
-from autoai4eo.search.workers.measurement_lock import Quiet
+from autoai4eo.search.trials.runner import TrialRunner, tell_front
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
 
 _POLL_S = 0.5
@@ -77,7 +77,7 @@ class Tuner(AutoTuner):
             the front dominates; None: it does not.
         finalists: how many of the front are trained in full after a search by cheaper
             trainings.
-        stop_hopeless: whether a training ends that cannot reach the front any more,
+        prune: whether a training ends that cannot reach the front any more,
             see `learning_curves`.
         directory, project_name: the run's folder is ``directory/project_name``.
         storage: URL of the study's database; None: ``RUN/study.db``.
@@ -99,7 +99,7 @@ class Tuner(AutoTuner):
         map_step: int | None = None,
         patience: int | None = None,
         finalists: int = 1,
-        stop_hopeless: bool = False,
+        prune: bool = False,
         directory: str | Path | None = None,
         project_name: str = "auto_model",
         storage: str | None = None,
@@ -117,7 +117,7 @@ class Tuner(AutoTuner):
         self._max_trials = max_trials
         self.patience = patience
         self.finalists = finalists
-        self.stop_hopeless = stop_hopeless
+        self.prune = prune
         self.storage = storage and databases.name(storage)
         self.seed = seed
         # KerasTuner insists on an oracle; strategies take its place.
@@ -130,7 +130,7 @@ class Tuner(AutoTuner):
         )
         self.run = Path(self.project_dir)
         self.study: optuna.Study
-        self.quiet: Quiet
+        self.measurement_lock: MeasurementLock
         self.name: str
 
     def __getstate__(self) -> dict[str, Any]:
@@ -170,7 +170,7 @@ class Tuner(AutoTuner):
             self.objectives,
             sampler,
             self.storage,
-            lambda study, trial: queue_again(study, trial, self.run),
+            lambda study, trial: enqueue_retry(study, trial, self.run),
         )
 
     def open(
@@ -187,7 +187,7 @@ class Tuner(AutoTuner):
                 measures latency on another device.
         """
         self.name = f"{platform.node()}:{os.getpid()}"
-        self.quiet = self.budget.quiet = Quiet(tell=say)
+        self.measurement_lock = self.budget.measurement_lock = MeasurementLock(tell=say)
         self.hypermodel.steps = training.cheaper(self.seed).steps
         space = keras_tuner.HyperParameters()
         self.hypermodel.build(space)
@@ -198,7 +198,7 @@ class Tuner(AutoTuner):
             list(dict.fromkeys([*costs, *self.budget.limits, "macs", "params"])),
             self.budget.batch_size,
         )
-        setting = strategies.Setting(
+        setting = strategies.SearchContext(
             self.objectives,
             space,
             training.cheaper(self.seed).max_epochs,
@@ -249,13 +249,16 @@ class Tuner(AutoTuner):
         while self._awaits_next(training, progress):
             if tried == candidates:
                 return False
-            with self.quiet.working():
+            with self.measurement_lock.training():
                 self._try_next(training, progress)
             tell_front(self.study, self.budget.limits, progress)
             tried += 1
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
         progress.line("waiting for the finalist")
-        with locked(self.run, "finalist", progress.line), self.quiet.working():
+        with (
+            locked(self.run, "finalist", progress.line),
+            self.measurement_lock.training(),
+        ):
             if trained_finalist(self.run) != finalist.of(self.study).number:
                 self.train_finalist(training, progress, refit_on)
         return True
@@ -265,7 +268,7 @@ class Tuner(AutoTuner):
     ) -> None:
         """Trains the finalist to its end, see `work`; it replaces the one before."""
         trial = finalist.of(self.study)
-        in_full = FULL_OF in trial.user_attrs
+        in_full = FULL_TRAINING_OF in trial.user_attrs
         if in_full and refit_on is None:
             return finalist.keep(self.run, trial)
         hp = keras_tuner.HyperParameters()
@@ -292,7 +295,7 @@ class Tuner(AutoTuner):
             seed,
             self.monitor,
             progress,
-            self.quiet,
+            self.measurement_lock,
         )
 
     def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
@@ -330,30 +333,30 @@ class Tuner(AutoTuner):
         hp = keras_tuner.HyperParameters()
         hp.values = dict(values)
         model = self.build(hp, self.seed)
-        mark = fingerprint(model, has_rule)
-        return hp, mark, profile(model, latency=False).to_dict()
+        found = fingerprint(model, has_rule)
+        return hp, found, profile(model, latency=False).to_dict()
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:
         """Whether there is another candidate to be tried, once that is known."""
         sampler: Any = self.study.sampler
         ended = -1
         while True:
-            take_over_stale(self.study, self.run)
+            fail_and_retry_stale(self.study, self.run)
             everything = self.study.get_trials(deepcopy=False)
             queued = [t for t in everything if t.state == TrialState.WAITING]
             trials = trials_of(self.study)
-            stopping.raise_if_hopeless(trials, self.budget.limits)
+            stopping.raise_if_infeasible(trials, self.budget.limits)
             trained = [t for t in trials if stopping.was_trained(t)]
             over = (
                 len(trained) >= self.max_trials
                 or getattr(sampler, "exhausted", False)
-                or stopping.barren(trials)
-                or stopping.stands_still(self.study, trials, self.patience)
+                or stopping.exhausted(trials)
+                or stopping.stagnated(self.study, trials, self.patience)
                 or (training.time_is_up and bool(trained))
             )
-            if any(FULL_OF in t.user_attrs for t in queued):
+            if any(FULL_TRAINING_OF in t.user_attrs for t in queued):
                 return True
-            if not over and (queued or stopping.free(trials, self.max_trials)):
+            if not over and (queued or stopping.has_budget(trials, self.max_trials)):
                 return True
             if not any(t.state == TrialState.RUNNING for t in trials):
                 if training.proxy is None or not self._queue_finalists():
@@ -370,7 +373,8 @@ class Tuner(AutoTuner):
         """Queues those of the front that were not trained in full yet, if any."""
         with locked(self.run, "finalist"):
             known = {
-                t.user_attrs.get(FULL_OF) for t in self.study.get_trials(deepcopy=False)
+                t.user_attrs.get(FULL_TRAINING_OF)
+                for t in self.study.get_trials(deepcopy=False)
             }
             new = [
                 t
@@ -379,12 +383,12 @@ class Tuner(AutoTuner):
             ]
             for trial in new:
                 kept = {"values": trial.user_attrs["hyperparameters"]}
-                attributes = {FULL_OF: trial.number, "proposed": kept}
+                attributes = {FULL_TRAINING_OF: trial.number, "proposed": kept}
                 self.study.enqueue_trial(trial.params, user_attrs=attributes)
         return bool(new)
 
     def _try_next(self, training: Training, progress: Progress) -> None:
-        trying = Trying(self, training, progress)
+        trying = TrialRunner(self, training, progress)
         try:
             self.study.optimize(trying, n_trials=1, catch=(Exception,))
         except (UpdateFinishedTrialError, ValueError):

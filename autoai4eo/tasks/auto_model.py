@@ -81,7 +81,7 @@ from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
 from autoai4eo.search.strategies import check as check_tuner
 from autoai4eo.search.trials import finalist
-from autoai4eo.search.trials.retries import take_over_all
+from autoai4eo.search.trials.retries import fail_and_retry_all
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
 from autoai4eo.tasks.validating import validate
@@ -123,7 +123,7 @@ class AutoModel:
         proxy: a cheaper training that candidates are judged by: ``{"epochs": 5,
             "fraction": 0.25}``, either may be missing.
         finalists: with a `proxy`, so many of the front are trained in full in the end.
-        stop_hopeless: ends a training that cannot reach the front any more: whose best
+        prune: ends a training that cannot reach the front any more: whose best
             so far and the largest gain of any of five or more whole trainings from the
             same epoch on would still be dominated; after a third of the epochs.
         storage: ``postgresql://USER@HOST/DATABASE`` where several machines, which share
@@ -154,7 +154,7 @@ class AutoModel:
         patience: int | None = None,
         proxy: Mapping[str, float] | None = None,
         finalists: int = 1,
-        stop_hopeless: bool = False,
+        prune: bool = False,
         storage: str | None = None,
     ) -> None:
         _check_numbers(
@@ -185,7 +185,7 @@ class AutoModel:
         self.patience = patience
         self.proxy = _proxy(proxy)
         self.finalists = finalists
-        self.stop_hopeless = stop_hopeless
+        self.prune = prune
         self.storage = storage and databases.name(storage)
         self._tuner = check_tuner(tuner or DEFAULT_TUNER)
         self._objective = objective
@@ -305,7 +305,7 @@ class AutoModel:
                 map_step=self.map_step,
                 patience=self.patience,
                 finalists=self.finalists,
-                stop_hopeless=self.stop_hopeless,
+                prune=self.prune,
                 storage=self.storage,
                 directory=self.directory,
                 project_name=self.project_name,
@@ -333,7 +333,7 @@ class AutoModel:
             with locked(self.run, "finalist"):
                 mend(self.run, self.tuner.study, tell, shared=shared)
             if self.storage is None:
-                take_over_all(self.tuner.study, self.run)
+                fail_and_retry_all(self.tuner.study, self.run)
             keep_statistics(train, statistics, self.run / STATISTICS)
             write_run(
                 self.run,
@@ -354,7 +354,7 @@ class AutoModel:
                     "patience": self.patience,
                     "proxy": None if self.proxy is None else asdict(self.proxy),
                     "finalists": self.finalists,
-                    "stop_hopeless": self.stop_hopeless,
+                    "prune": self.prune,
                     "storage": self.storage and without_password(self.storage),
                 },
                 data,

@@ -60,7 +60,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
             **kept,
             "evaluated_on": "validation",
             "evaluated_network": "finalist" if apart else "trial",
-            **evaluation.judge(validation, found),
+            **evaluation.score(validation, found),
             "temperature": temperature,
             "calibrated_expected_calibration_error": expected_calibration_error(
                 calibrated

@@ -204,7 +204,7 @@ _USUAL = {
     "--format": ["keras", "x"],  # the others convert for long
     "--scale": ["1e-4", "tags", "0", "nan", "1e308"],
     "--season": ["scenes/scene.tif", "scenes/tiled.tif,scenes/scene.vrt"],
-    "--strategies": ["random", "tpe", "nsga2", "random,cost-sorted"],
+    "--tuners": ["random", "tpe", "nsga2", "random,cost-sorted"],
     "--choices": ["width,depth", "width", "val"],
     "--maximize": ["val", "params", "width"],
     "--minimize": ["params", "val"],

@@ -19,6 +19,7 @@ import autoai4eo as ae
 from autoai4eo.cli import console as module
 from autoai4eo.cli import fit
 from autoai4eo.cli.model import print_scores
+from autoai4eo.cli.options import RENAMED_OPTIONS
 from autoai4eo.errors import SearchError
 from autoai4eo.text import line
 
@@ -233,3 +234,21 @@ def test_what_ends_a_command_is_one_line(run, monkeypatch, raised, status, told)
     finally:
         signal.signal(signal.SIGTERM, before)
     assert (result.status, result.err) == (status, told)
+
+
+def test_old_option_names_still_work(run, tmp_path):
+    """Users rely on: a script for the last release runs, and says what to change."""
+    done = run(
+        "simulate", tmp_path / "none.csv", "--out", tmp_path / "o", "--strategies=tpe"
+    )
+    assert "--strategies is called --tuners now" in done.err
+    assert "expected a CSV file, found none" in done.err
+    assert run("map", "none", "--no-share", "a", "b").err.startswith("warning: --no-")
+    done = run("fit", "none", "--stop-hopeless", "--out", tmp_path / "run")
+    assert "--prune" in done.err and "o such option" not in done.err
+    assert {*RENAMED_OPTIONS} == {
+        "--strategies",
+        "--share",
+        "--no-share",
+        "--stop-hopeless",
+    }

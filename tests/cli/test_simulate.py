@@ -22,7 +22,7 @@ def table(tmp_path):
 def test_simulate_writes_tables_a_plot_and_a_page(table, tmp_path, run):
     out = tmp_path / "out"
     options = ["--choices", "a,b", "--maximize", "acc", "--minimize", "latency"]
-    options += ["--known", "latency", "--strategies", "random,cost-aware"]
+    options += ["--known", "latency", "--tuners", "random,cost-aware"]
     options += ["--budget", 12, "--seeds", 2, "--workers", 1, "--out", out]
     result = run("simulate", table, *options)
     assert result.status == 0, result.err
@@ -40,8 +40,8 @@ def test_simulate_writes_tables_a_plot_and_a_page(table, tmp_path, run):
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [
-        ("--strategies", "genetic", "tuner: expected one of"),
-        ("--strategies", "greedy", "takes one objective"),
+        ("--tuners", "genetic", "tuner: expected one of"),
+        ("--tuners", "greedy", "takes one objective"),
         ("--choices", "a,z", "expected the columns z"),
         ("--budget", "0", "budget"),
     ],
@@ -65,7 +65,7 @@ def test_the_published_records_are_a_table(shared, tmp_path, run):
     records.to_csv(tmp_path / "eo.csv", index=False)
     options = ["--adjacency", "cell,operations", "--maximize", "val_macro"]
     options += ["--minimize", "latency_ms", "--known", "latency_ms,params"]
-    options += ["--strategies", "random,cost-sorted,cost-aware", "--seeds", 3]
+    options += ["--tuners", "random,cost-sorted,cost-aware", "--seeds", 3]
     options += ["--budget", 60, "--workers", 1, "--out", tmp_path / "out"]
     result = run("simulate", tmp_path / "eo.csv", *options)
     assert result.status == 0, result.err

@@ -197,7 +197,7 @@ def test_odd_arguments_are_a_line(run, tmp_path, monkeypatch, arguments, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "t.csv").write_text("a,v\n1,0.5\n2,0.7\n")
-    more = ["--strategies", " ", "--out", "o"] if arguments[0] == "simulate" else []
+    more = ["--tuners", " ", "--out", "o"] if arguments[0] == "simulate" else []
     result = run(*arguments, *more)
     assert result.status == 2 and words in result.err
     assert result.err.count("\n") == 1

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from autoai4eo.blocks.pretrained_weights.catalogue import find_weights
 from autoai4eo.blocks.pretrained_weights.files import load_classifier
-from autoai4eo.networks.dense import NotShared, shared
+from autoai4eo.networks.dense import NotTranslationEquivariant, dense_classifier
 
 SIDE = 16
 
@@ -73,7 +73,7 @@ def tile():
 def test_it_equals_window_by_window(tile, step):
     model = classifier(all_that_translates, both_poolings)
     before = [len(layer._inbound_nodes) for layer in model.layers]
-    found = shared(model, step)
+    found = dense_classifier(model, step)
     assert (found.stride, found.exact) == (2, True)
     assert found.phases == (1 if step % 2 == 0 else 2)
     expected = each_window(model, tile, step)
@@ -91,7 +91,7 @@ def test_poolings_after_several_stages_and_unequal_strides(tile):
         )
 
     model = classifier(several, head=lambda x: x)
-    found = shared(model, 6)
+    found = dense_classifier(model, 6)
     assert (found.stride, found.phases) == (6, 1)
     np.testing.assert_allclose(found(tile), each_window(model, tile, 6), atol=1e-6)
 
@@ -102,11 +102,11 @@ def test_two_inputs_and_a_tile_of_one_window(tile):
     output = layers.Dense(5)(layers.GlobalAveragePooling2D()(x))
     model = keras.Model([one, two], output)
     part = tile["sen2"][:1, :SIDE, 4 : 4 + SIDE]
-    found = shared(model, 8)({"sen1": part, "sen2": 2 * part})
+    found = dense_classifier(model, 8)({"sen1": part, "sen2": 2 * part})
     expected = model.predict_on_batch([2 * part, part])
     np.testing.assert_allclose(found[:, 0, 0], expected, atol=1e-6)
     with pytest.raises(ValueError, match="at least"):
-        shared(model, 8)({"sen1": part[:, 1:], "sen2": part[:, 1:]})
+        dense_classifier(model, 8)({"sen1": part[:, 1:], "sen2": part[:, 1:]})
 
 
 def gate(x):
@@ -141,19 +141,19 @@ def gate(x):
     ],
 )
 def test_what_depends_on_the_place_is_refused(trunk, head, reason):
-    with pytest.raises(NotShared, match=reason) as raised:
-        shared(classifier(trunk, head), 8)
+    with pytest.raises(NotTranslationEquivariant, match=reason) as raised:
+        dense_classifier(classifier(trunk, head), 8)
     assert "\n" not in str(raised.value)
 
 
 def test_same_padding_that_never_pads_is_exact():
     trunk = lambda x: convolve(convolve(x, 1, 2, "same"), 2, 2, "same")  # noqa: E731
-    assert shared(classifier(trunk), 8).exact
+    assert dense_classifier(classifier(trunk), 8).exact
 
 
 def test_a_padded_network_on_request_agrees_where_it_sees_no_border(tile):
     model = classifier(lambda x: convolve(x, 3, 1, "same"))
-    found = shared(model, 4, exact=False)
+    found = dense_classifier(model, 4, exact=False)
     assert not found.exact
     one = {"sen2": tile["sen2"][1:, :SIDE, :SIDE]}
     np.testing.assert_allclose(found(one), each_window(model, one, 4), atol=1e-6)
@@ -163,9 +163,9 @@ def test_a_padded_network_on_request_agrees_where_it_sees_no_border(tile):
 
 def test_the_padded_lcz_network_runs_in_four_phases(shared_weights):
     model = load_classifier(shared_weights)
-    with pytest.raises(NotShared, match="conv1_conv"):
-        shared(model, 10)
-    found = shared(model, 10, exact=False)
+    with pytest.raises(NotTranslationEquivariant, match="conv1_conv"):
+        dense_classifier(model, 10)
+    found = dense_classifier(model, 10, exact=False)
     assert (found.stride, found.phases**2, found.exact) == (4, 4, False)
     pixels = np.random.default_rng(0).random((1, 52, 52, 10)).astype("float32")
     tile = {model.inputs[0].name: pixels}

@@ -217,13 +217,13 @@ def test_a_trial_is_not_finished_twice(opened, database):
 
 
 def test_a_trial_that_others_gave_up_meanwhile_stays_so(opened, database, monkeypatch):
-    def give_up(connection):
+    def fail_for_good(connection):
         connection.rollback()
         opened(database).set_trial_state_values(trial, TrialState.FAIL)
 
     storage = opened(database)
     trial = storage.create_new_trial(new_study(storage))
-    break_at_commit(storage, monkeypatch, give_up)
+    break_at_commit(storage, monkeypatch, fail_for_good)
     with pytest.raises(UpdateFinishedTrialError):
         storage.set_trial_state_values(trial, TrialState.COMPLETE, [0.1])
     assert storage.get_trial(trial).state == TrialState.FAIL

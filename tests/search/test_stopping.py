@@ -4,12 +4,12 @@ from optuna.trial import TrialState, create_trial
 
 from autoai4eo.learning.objectives import Objective, parse_objectives
 from autoai4eo.runs import front
-from autoai4eo.runs.study import FULL_OF, best_trial, trials_of
+from autoai4eo.runs.study import FULL_TRAINING_OF, best_trial, trials_of
 from autoai4eo.search import stopping
 from autoai4eo.search.trials.pruning import (
     LEAST,
-    Hopeless,
-    HopelessError,
+    CurvePruner,
+    PrunedByCurve,
     reachable,
 )
 
@@ -31,43 +31,43 @@ def add(study, values, **attributes):
     study.add_trial(create_trial(values=list(values), user_attrs=attributes))
 
 
-def stands_still(study, patience):
-    return stopping.stands_still(study, trials_of(study), patience)
+def stagnated(study, patience):
+    return stopping.stagnated(study, trials_of(study), patience)
 
 
 def test_a_search_stops_when_the_front_stands_still():
     study = study_of([(0.4, 900), (0.5, 1000), (0.6, 1200)])
-    assert not stands_still(study, 2)
+    assert not stagnated(study, 2)
     add(study, (0.3, 1100))
-    assert not stands_still(study, 2)
+    assert not stagnated(study, 2)
     add(study, (0.1, 950))
-    assert stands_still(study, 2)
-    assert not stands_still(study, 3)
-    assert not stands_still(study, None)
+    assert stagnated(study, 2)
+    assert not stagnated(study, 3)
+    assert not stagnated(study, None)
     add(study, (0.5, 950))  # better than the second
-    assert not stands_still(study, 2)
+    assert not stagnated(study, 2)
 
 
 def test_with_one_objective_the_best_stands_still():
     study = study_of([(0.2,), (0.5,), (0.4,)], ["val_cohen_kappa"])
-    assert stands_still(study, 1) and not stands_still(study, 2)
+    assert stagnated(study, 1) and not stagnated(study, 2)
 
 
 def test_a_slot_is_free_while_trainings_may_be_missing():
     study = study_of([(0.5,)], ["val_cohen_kappa"])
-    assert stopping.free(trials_of(study), 2)
+    assert stopping.has_budget(trials_of(study), 2)
     running = study.ask()
-    assert not stopping.free(trials_of(study), 2)
+    assert not stopping.has_budget(trials_of(study), 2)
     running.set_user_attr("status", "infeasible")
     study.tell(running, state=TrialState.PRUNED)
-    assert stopping.free(trials_of(study), 2)
+    assert stopping.has_budget(trials_of(study), 2)
     broken = study.ask()
     study.tell(broken, state=TrialState.FAIL)  # its worker died: without a message
-    assert stopping.free(trials_of(study), 2)
+    assert stopping.has_budget(trials_of(study), 2)
     failed = study.ask()
     failed.set_user_attr("message", "OSError: …")
     study.tell(failed, state=TrialState.FAIL)
-    assert not stopping.free(trials_of(study), 2)
+    assert not stopping.has_budget(trials_of(study), 2)
 
 
 def test_the_finalists_of_one_objective_are_the_best():
@@ -86,7 +86,7 @@ def test_the_finalists_of_several_objectives_are_of_the_front_and_apart():
 
 def test_only_those_trained_in_full_are_compared_where_there_are_some():
     study = study_of([(0.7,), (0.8,)], ["val_cohen_kappa"])
-    add(study, (0.6,), **{FULL_OF: 0})
+    add(study, (0.6,), **{FULL_TRAINING_OF: 0})
     assert best_trial(study).number == 2
     assert [t.number for t in front.front(study)] == [2]
     assert not stopping.was_trained(study.trials[2])
@@ -111,8 +111,8 @@ def test_nothing_is_stopped_early_or_without_whole_curves():
 
 
 def test_a_hopeless_training_is_stopped_when_it_becomes_so():
-    callback = Hopeless(KAPPA, [], CURVES, lambda figure: figure < 0.5)
+    callback = CurvePruner(KAPPA, [], CURVES, lambda figure: figure < 0.5)
     callback.on_epoch_end(0, {"val_cohen_kappa": 0.1})
     callback.on_epoch_end(1, {"val_cohen_kappa": 0.2})
-    with pytest.raises(HopelessError, match=r"after epoch 3: .* come to 0\.32"):
+    with pytest.raises(PrunedByCurve, match=r"after epoch 3: .* come to 0\.32"):
         callback.on_epoch_end(2, {"val_cohen_kappa": 0.15})

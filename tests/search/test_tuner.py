@@ -355,7 +355,7 @@ def test_many_are_judged_cheaply_and_the_best_trained_in_full(tmp_path):
     assert list(trials["epochs"]) == [1, 1, 1, 1, 3, 3]
     study = open_study(model.run)
     kappas = trials["val_cohen_kappa"][:4]
-    chosen = [t.user_attrs["full_of"] for t in study.trials[4:]]
+    chosen = [t.user_attrs["full_training_of"] for t in study.trials[4:]]
     assert set(kappas[chosen]) == set(sorted(kappas)[-2:])
     widths = trials["tiny_block_1/width"]
     assert list(widths[4:]) == list(widths[chosen])
@@ -387,7 +387,7 @@ class Worse(keras.callbacks.Callback):
 
 
 def test_a_training_that_cannot_reach_the_best_is_stopped(tmp_path):
-    model = small.model(tmp_path, max_trials=6, stop_hopeless=True)
+    model = small.model(tmp_path, max_trials=6, prune=True)
     model.fit(
         DATA,
         validation_data=small.dataset(seed=1),

@@ -7,7 +7,7 @@ import small
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
-from autoai4eo.networks.dense import shared
+from autoai4eo.networks.dense import dense_classifier
 from autoai4eo.search.trials.feasibility import Budget
 
 pytestmark = pytest.mark.usefixtures("in_process")
@@ -38,7 +38,7 @@ def fitted(tmp_path_factory):
 
 
 def test_what_is_found_shares_the_work_of_windows(fitted):
-    found = shared(fitted.export_model(), 4)
+    found = dense_classifier(fitted.export_model(), 4)
     assert found.exact and found.phases == 1
 
 

@@ -18,8 +18,8 @@ from autoai4eo.data.units import advice
 from autoai4eo.deploy.mapping.geotiff import NODATA, MapFile, colours, map_file, picture
 from autoai4eo.deploy.mapping.patchwise import Forward, forward_of, read
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
-from autoai4eo.deploy.mapping.tile_store import KeptTiles, folder_of
-from autoai4eo.deploy.mapping.windows import Cells, Tile, covered
+from autoai4eo.deploy.mapping.tile_store import TileStore, folder_of
+from autoai4eo.deploy.mapping.windows import Tile, WindowGrid, valid_cells
 from autoai4eo.deploy.predictors.base import Classifier, load_classifier
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input, remove_leftovers
@@ -48,7 +48,7 @@ def map_scene(
     mask_clouds: bool = False,
     probabilities: bool = False,
     min_confidence: float = 0.0,
-    share: bool | None = None,
+    dense: bool | None = None,
     min_agreement: float = 0.99,
     trial: int | None = None,
     weights: str | Path | None = None,
@@ -88,10 +88,10 @@ def map_scene(
             no data.
         probabilities: whether those of all classes are written.
         min_confidence: a cell under it has no class.
-        share: computes what windows have in common once. None: where that is provably
+        dense: computes what windows have in common once. None: where that is provably
             equal; True: elsewhere, too, if it agrees with `min_agreement` of a sample
             of this scene's windows; False: never.
-        min_agreement: see `share`.
+        min_agreement: see `dense`.
         trial: of a run; None: its finalist.
         weights: the file of the catalogue's weights, where it is not in the cache.
         trust: see `load_classifier`.
@@ -163,12 +163,12 @@ def map_scene(
         for path in (*layers.values(), *others, *(() if shown is None else (shown,))):
             check_not_input(path, inputs)
         grid = scenes[0].grid
-        cells = Cells((grid.height, grid.width), classifier.window, stride)
-        forward = forward_of(classifier, scenes, cells, share, min_agreement, verbose)
-        asked = _asked(classifier, scenes, [stride, share, probabilities, mask_clouds])
+        cells = WindowGrid((grid.height, grid.width), classifier.window, stride)
+        forward = forward_of(classifier, scenes, cells, dense, min_agreement, verbose)
+        asked = _asked(classifier, scenes, [stride, dense, probabilities, mask_clouds])
         whole = f"{asked} {min_confidence} {classifier.classes}"
         number = len(classifier.classes)
-        with _resumable(out), KeptTiles(out, asked, number, probabilities) as tiles:
+        with _resumable(out), TileStore(out, asked, number, probabilities) as tiles:
             if not is_placed(tiles.folder, layers, whole):
                 _compute(classifier, scenes, cells, forward, tiles, verbose)
                 _write(tiles, cells, classifier, scenes, list(layers), min_confidence)
@@ -298,9 +298,9 @@ def _units(classifier: Classifier, scene: Scene, names: Sequence[str]) -> list[s
 def _compute(
     classifier: Classifier,
     scenes: Sequence[Scene],
-    cells: Cells,
+    cells: WindowGrid,
     forward: Forward,
-    tiles: KeptTiles,
+    tiles: TileStore,
     verbose: int,
 ) -> None:
     """Computes the tiles that are missing; what is next is read meanwhile."""
@@ -315,7 +315,7 @@ def _compute(
         total = np.zeros((*shape, len(classifier.classes)), np.float32)
         number = np.zeros(shape, np.int64)
         for pixels, valid in seasons:
-            wanted = covered(valid, cells.window, cells.stride)
+            wanted = valid_cells(valid, cells.window, cells.stride)
             if wanted.any():
                 total[wanted] += forward(pixels, wanted)
                 number += wanted
@@ -361,8 +361,8 @@ def _asked(
 
 
 def _write(
-    tiles: KeptTiles,
-    cells: Cells,
+    tiles: TileStore,
+    cells: WindowGrid,
     classifier: Classifier,
     scenes: Sequence[Scene],
     layers: Sequence[str],

@@ -7,10 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene
-from autoai4eo.deploy.mapping.windows import Cells, Tile, covered, windows
+from autoai4eo.deploy.mapping.windows import Tile, WindowGrid, valid_cells, windows
 from autoai4eo.deploy.predictors.base import Classifier
 from autoai4eo.errors import UserError
-from autoai4eo.networks.dense import NotShared, Shared, shared
+from autoai4eo.networks.dense import (
+    DenseClassifier,
+    NotTranslationEquivariant,
+    dense_classifier,
+)
 from autoai4eo.networks.device import device_name
 
 BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
@@ -31,8 +35,8 @@ def read(
 def forward_of(
     classifier: Classifier,
     scenes: Sequence[Scene],
-    cells: Cells,
-    share: bool | None,
+    cells: WindowGrid,
+    dense: bool | None,
     min_agreement: float,
     verbose: int,
 ) -> Forward:
@@ -42,43 +46,43 @@ def forward_of(
         classifier: of windows.
         scenes: of the map; sharing is tried on the first.
         cells: of the map.
-        share, min_agreement, verbose: see `map_scene`.
+        dense, min_agreement, verbose: see `map_scene`.
 
     Raises:
         UserError: sharing is asked for and not possible, or agrees with too few.
     """
     exact = exact_windows(classifier, cells)
-    if share is False or (share is None and cells.stride >= min(cells.window)):
+    if dense is False or (dense is None and cells.stride >= min(cells.window)):
         return exact
     try:
         if classifier.network is None:
-            raise NotShared(f"{classifier.path} is not a Keras network")
-        trunk = shared(classifier.network, cells.stride, exact=share is None)
-    except NotShared as why:
-        if share is None:
+            raise NotTranslationEquivariant(f"{classifier.path} is not a Keras network")
+        trunk = dense_classifier(classifier.network, cells.stride, exact=dense is None)
+    except NotTranslationEquivariant as why:
+        if dense is None:
             return exact
         raise UserError(
-            f"share: expected a network whose work windows can share, found that {why};"
-            " leave --share out"
+            f"dense: expected a network whose work windows can share, found that {why};"
+            " leave --dense out"
         ) from None
     if trunk.exact and trunk.phases == 1:
-        return shared_windows(trunk, cells)
-    if share is None:
+        return dense_windows(trunk, cells)
+    if dense is None:
         return exact  # so many runs of the trunk may take longer
-    found = shared_windows(trunk, cells)
+    found = dense_windows(trunk, cells)
     agreement, number = _agreement(found, exact, classifier, scenes[0], cells)
     told = f"{agreement:.1%} of {number:,} windows of this scene"
     if agreement < min_agreement:
         raise UserError(
-            f"share: expected agreement with exact windows on {min_agreement:.1%}, "
-            f"found {told}; leave --share out, or lower --min-agreement"
+            f"dense: expected agreement with exact windows on {min_agreement:.1%}, "
+            f"found {told}; leave --dense out, or lower --min-agreement"
         )
     if verbose:
         print(f"sharing agrees with exact windows on {told}")
     return found
 
 
-def exact_windows(classifier: Classifier, cells: Cells) -> Forward:
+def exact_windows(classifier: Classifier, cells: WindowGrid) -> Forward:
     """Every window by itself, in batches of one size."""
     size = BATCH_CPU if device_name().startswith("CPU") else BATCH_GPU
 
@@ -101,7 +105,7 @@ def exact_windows(classifier: Classifier, cells: Cells) -> Forward:
     return forward
 
 
-def shared_windows(trunk: Shared, cells: Cells) -> Forward:
+def dense_windows(trunk: DenseClassifier, cells: WindowGrid) -> Forward:
     """A tile at once, with the work shared that its windows have in common."""
     size = [
         (n - 1) * cells.stride + w
@@ -131,7 +135,7 @@ def _agreement(
     other: Forward,
     classifier: Classifier,
     scene: Scene,
-    cells: Cells,
+    cells: WindowGrid,
 ) -> tuple[float, int]:
     """The share of sampled windows of a scene that get the same class, and how many."""
     rng = np.random.default_rng(0)
@@ -139,7 +143,7 @@ def _agreement(
     equal: list[np.ndarray] = []
     for i in rng.permutation(len(tiles)):
         pixels, valid = read(scene, tiles[i], classifier)
-        wanted = covered(valid, cells.window, cells.stride)
+        wanted = valid_cells(valid, cells.window, cells.stride)
         if wanted.any():
             there = np.flatnonzero(wanted)
             few = rng.permutation(there)[:_SAMPLED_WINDOWS]

@@ -29,7 +29,7 @@ def folder_of(out: Path) -> Path:
     return out.with_name(f".mapping-{out.name}")
 
 
-class KeptTiles:
+class TileStore:
     """The finished tiles, in a folder beside the map to be.
 
     Each carries a digest of what it was computed for; what was computed for another
@@ -56,7 +56,7 @@ class KeptTiles:
         self._writer = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
-    def __enter__(self) -> KeptTiles:
+    def __enter__(self) -> TileStore:
         if os.path.lexists(self.folder):
             _check_ours(self.folder)
         else:

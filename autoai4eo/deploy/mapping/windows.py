@@ -34,7 +34,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Cells:
+class WindowGrid:
     """A map of cells of `stride` × `stride` pixels that covers a scene.
 
     A cell's class is that of the window centred on it: the window's first pixel is the
@@ -105,7 +105,7 @@ def windows(pixels: np.ndarray, window: tuple[int, int], stride: int) -> np.ndar
     return np.moveaxis(found[::stride, ::stride], 2, -1)
 
 
-def covered(valid: np.ndarray, window: tuple[int, int], stride: int) -> np.ndarray:
+def valid_cells(valid: np.ndarray, window: tuple[int, int], stride: int) -> np.ndarray:
     """The cells of a tile at least half of whose window has data, bool (rows, columns).
 
     Args:

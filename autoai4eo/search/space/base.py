@@ -72,7 +72,7 @@ class Candidates(Protocol):
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """Their costs, above 0, (n, costs); exact, or by a model of the exact ones."""
 
-    def screen(self, several: Sequence[Values]) -> list[dict[str, Any]]:
+    def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
         """Makes these exact; gives what had to be built for it, ready for JSON.
 
         Few at a time: a network takes most of a second to build.

@@ -51,10 +51,10 @@ class GraphCandidates:
         self._count = count
         self._batch_size = batch_size
         self._space: dict[str, Any] = {}
-        self._marks: dict[Hashable, str] = {}
+        self._fingerprints: dict[Hashable, str] = {}
         self._recipes: dict[Hashable, Hashable] = {}
         self._exact: dict[str, dict[str, float]] = {}
-        self._of_mark: dict[str, Values] = {}
+        self._of_fingerprint: dict[str, Values] = {}
         self._read: set[int] = set()
         self._models: dict[str, Any] = {}
         self.learn_space(space)
@@ -142,38 +142,38 @@ class GraphCandidates:
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """Their costs, (n, costs)."""
-        marks = [self._marks.get(self._key(values)) for values in several]
+        fingerprints = [self._fingerprints.get(self._key(values)) for values in several]
         table = np.empty((len(several), len(self.costs)))
         features = self.features(several)
         for i, name in enumerate(self.costs):
             table[:, i] = np.exp(self._model(name)(features))
-            for row, mark in enumerate(marks):
-                if mark is not None and self._exact[mark].get(name):
-                    table[row, i] = self._exact[mark][name]
+            for row, fingerprint in enumerate(fingerprints):
+                if fingerprint is not None and self._exact[fingerprint].get(name):
+                    table[row, i] = self._exact[fingerprint][name]
         return table
 
-    def screen(self, several: Sequence[Values]) -> list[dict[str, Any]]:
+    def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
         """Builds those of them that were not built; counts them.
 
         One that cannot be built is left to its trial, which records why.
         """
-        new = [v for v in several if self._key(v) not in self._marks]
+        new = [v for v in several if self._key(v) not in self._fingerprints]
         guesses = self.estimate(new).tolist() if new else []
         built = []
         for values, guess in zip(new, guesses, strict=True):
             try:
-                hp, mark, cost = self._count(values)
+                hp, fingerprint, cost = self._count(values)
             except Exception:
                 continue
             known = {name: cost[name] for name in COUNTED}
             asked = {p.name: values[p.name] for p in hp.space if p.name in values}
-            self._remember(values, mark, known, asked)
+            self._remember(values, fingerprint, known, asked)
             estimated = dict(zip(self.costs, guess, strict=True))
             built.append(
                 {
                     "values": values,
                     "asked": asked,
-                    "fingerprint": mark,
+                    "fingerprint": fingerprint,
                     "cost": known,
                     "estimated": {n: estimated[n] for n in COUNTED if n in estimated},
                     "space": self.learn_space(hp),
@@ -188,13 +188,13 @@ class GraphCandidates:
     def identity(self, values: Values) -> Hashable:
         """The fingerprint and the recipe of training, once the network was built."""
         key = self._key(values)
-        mark = self._marks.get(key)
-        return key if mark is None else (mark, self._recipes[key])
+        fingerprint = self._fingerprints.get(key)
+        return key if fingerprint is None else (fingerprint, self._recipes[key])
 
     def _remember(
         self,
         values: Values,
-        mark: str,
+        fingerprint: str,
         cost: Mapping[str, Any],
         asked: Values | None = None,
     ) -> None:
@@ -202,15 +202,15 @@ class GraphCandidates:
 
         Args:
             values: it was built of.
-            mark: its fingerprint.
+            fingerprint: its fingerprint.
             cost: of it.
             asked: those of the values that the network asked for; None: all.
         """
         key = self._key(values)
-        self._marks[key] = mark
+        self._fingerprints[key] = fingerprint
         self._recipes[key] = recipe(values if asked is None else asked)
-        self._of_mark.setdefault(mark, dict(values))
-        known = self._exact.setdefault(mark, {})
+        self._of_fingerprint.setdefault(fingerprint, dict(values))
+        known = self._exact.setdefault(fingerprint, {})
         for name in self.costs:
             if cost.get(name) and known.get(name) != cost[name]:
                 known[name] = cost[name]
@@ -231,7 +231,9 @@ class GraphCandidates:
             if not known:
                 return lambda asked: np.full(len(asked), np.log(_UNKNOWN))
             self._models[name] = _interpolation(
-                self.features([self._of_mark[mark] for mark in known]),
+                self.features(
+                    [self._of_fingerprint[fingerprint] for fingerprint in known]
+                ),
                 np.log(list(known.values())),
             )
         return self._models[name]

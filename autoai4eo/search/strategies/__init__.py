@@ -3,13 +3,13 @@
 A strategy is an Optuna sampler: asked before a trial (`before_trial`), for values as
 the blocks name them (`sample_independent`), and told how the trial ended
 (`after_trial`). It decides on a whole candidate first and hands that out
-(`base.HandsOut.decide`), within the limits of the search; those that rank networks by
-their costs are `ProposingSampler`s, and Optuna's own (`samplers.OptunaSampler`) draw
-value by value where there are no limits. What it knows it reads from the study, which
-several workers share.
+(`base.CandidateSampler.propose`), within the limits of the search; those that rank
+networks by their costs are `ProposingSampler`s, and Optuna's own
+(`optuna_samplers.OptunaSampler`) draw value by value where there are no limits. What
+it knows it reads from the study, which several workers share.
 
 A new strategy is a file here, whose function or class makes the sampler for a
-`Setting`, and its name in `STRATEGIES`.
+`SearchContext`, and its name in `STRATEGIES`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from autoai4eo.search.strategies.autokeras import (
     hyperband,
     of_oracle,
 )
-from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.base import SearchContext
 from autoai4eo.search.strategies.cost_aware import CostAware
 from autoai4eo.search.strategies.cost_sorted import CostSorted
 from autoai4eo.search.strategies.gp import gp
@@ -35,9 +35,9 @@ from autoai4eo.search.strategies.nsga2 import nsga2
 from autoai4eo.search.strategies.random import random
 from autoai4eo.search.strategies.tpe import tpe
 
-__all__ = ["DEFAULT", "STRATEGIES", "Setting", "check", "strategy"]
+__all__ = ["DEFAULT", "STRATEGIES", "SearchContext", "check", "strategy"]
 
-STRATEGIES: dict[str, Callable[[Setting], BaseSampler]] = {
+STRATEGIES: dict[str, Callable[[SearchContext], BaseSampler]] = {
     "greedy": greedy,
     "bayesian": bayesian,
     "hyperband": hyperband,
@@ -54,7 +54,9 @@ STRATEGIES: dict[str, Callable[[Setting], BaseSampler]] = {
 DEFAULT = "cost-aware"
 
 
-def strategy(tuner: str | type[keras_tuner.Oracle], setting: Setting) -> BaseSampler:
+def strategy(
+    tuner: str | type[keras_tuner.Oracle], setting: SearchContext
+) -> BaseSampler:
     """The sampler for a name, or for a `keras_tuner.Oracle` class of the user's own.
 
     Raises:

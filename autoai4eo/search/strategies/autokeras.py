@@ -12,28 +12,28 @@ from keras_tuner.src.tuners.hyperband import HyperbandOracle
 from optuna.samplers import BaseSampler
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.base import SearchContext
 from autoai4eo.search.strategies.oracles import OracleSampler
 
 
-def greedy(setting: Setting) -> BaseSampler:
+def greedy(setting: SearchContext) -> BaseSampler:
     """AutoKeras's default: the best so far with a few values changed."""
     return of_oracle(GreedyOracle, setting)
 
 
-def bayesian(setting: Setting) -> BaseSampler:
+def bayesian(setting: SearchContext) -> BaseSampler:
     """KerasTuner's Gaussian process."""
     # asked again it takes seconds, and ends where it did before
     return of_oracle(BayesianOptimizationOracle, setting, asks=1)
 
 
-def hyperband(setting: Setting) -> BaseSampler:
+def hyperband(setting: SearchContext) -> BaseSampler:
     """Li et al. (2018): many for a few epochs, the best of them for longer."""
     return of_oracle(HyperbandOracle, setting)
 
 
 def of_oracle(
-    oracle: type[keras_tuner.Oracle], setting: Setting, asks: int = 5
+    oracle: type[keras_tuner.Oracle], setting: SearchContext, asks: int = 5
 ) -> BaseSampler:
     """The strategy of a `keras_tuner.Oracle` class.
 

@@ -18,7 +18,7 @@ from autoai4eo.search.space.base import Candidates
 from autoai4eo.search.strategies.limits import Limits
 
 
-class Setting(NamedTuple):
+class SearchContext(NamedTuple):
     """What a strategy may want to know of the search it serves.
 
     Attributes:
@@ -41,7 +41,7 @@ class Setting(NamedTuple):
     exclusive: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
-class HandsOut(BaseSampler):
+class CandidateSampler(BaseSampler):
     """A sampler that decides on a whole candidate before its trial begins.
 
     What it decided on is kept with the trial as ``proposed``; a trial that repeats an
@@ -58,14 +58,14 @@ class HandsOut(BaseSampler):
         setting: of the search.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: SearchContext) -> None:
         self.setting = setting
         self.limits = Limits(setting.candidates, setting.limits)
         self.proposed: dict[str, Any] | None = {}
         self.exhausted = False
 
     @abstractmethod
-    def decide(
+    def propose(
         self,
         study: Any,
         trial: FrozenTrial,
@@ -76,14 +76,14 @@ class HandsOut(BaseSampler):
 
         Args:
             study: that is run.
-            trial: for which to decide.
+            trial: for which to propose.
             others: all other trials that began, the running ones of other workers
                 included.
             rng: seeded for this trial.
         """
 
     def before_trial(self, study: Any, trial: FrozenTrial) -> None:
-        """Asks `decide`, unless the trial repeats an interrupted one."""
+        """Asks `propose`, unless the trial repeats an interrupted one."""
         kept = trial.user_attrs.get("proposed")
         if kept is None:
             rng = np.random.default_rng(
@@ -98,7 +98,7 @@ class HandsOut(BaseSampler):
                 ]
                 self.setting.candidates.learn_from(others)
                 self.limits.screened = []
-                kept = self.decide(study, trial, others, rng)
+                kept = self.propose(study, trial, others, rng)
                 if kept is not None:
                     study._storage.set_trial_user_attr(
                         trial._trial_id, "proposed", kept

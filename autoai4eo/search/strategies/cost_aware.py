@@ -44,7 +44,7 @@ class CostAware(ProposingSampler):
     et al. 2010).
     """
 
-    def propose(
+    def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
         """The most promising candidate that was not tried."""

@@ -27,7 +27,7 @@ class CostSorted(ProposingSampler):
     ``params`` that is none. Within a front the order is random.
     """
 
-    def propose(
+    def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
         """The best sorted of 3,000 drawn that was not tried."""

@@ -9,14 +9,14 @@ import optuna
 from optuna.samplers import BaseSampler
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.strategies.base import Setting
+from autoai4eo.search.strategies.base import SearchContext
 from autoai4eo.search.strategies.optuna_samplers import OptunaSampler
 
 # Each takes seconds, and most often ends where the one before did.
 _DRAWS = 3
 
 
-def gp(setting: Setting) -> BaseSampler:
+def gp(setting: SearchContext) -> BaseSampler:
     """Expected improvement of the figure, or of the hypervolume.
 
     Raises:

@@ -34,9 +34,9 @@ class Limits:
         costs = self._candidates.estimate(several)
         return excess(costs, self._candidates.costs, self._upper)
 
-    def screen(self, several: Sequence[Values]) -> bool:
+    def build_and_count(self, several: Sequence[Values]) -> bool:
         """Builds those that were not; whether there were any."""
-        built = self._candidates.screen(several)
+        built = self._candidates.build_and_count(several)
         self.screened += built
         return bool(built)
 
@@ -84,7 +84,7 @@ class Limits:
         """The excess, of what fits (or `always`) by building it if that may be."""
         over = float(self.excess([values])[0])
         if (always or over <= 0) and len(self.screened) < _BUILDS:
-            self.screen([values])
+            self.build_and_count([values])
             over = float(self.excess([values])[0])
         return over
 

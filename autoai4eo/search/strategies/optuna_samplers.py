@@ -18,10 +18,10 @@ from optuna.trial import FrozenTrial
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.suggestions import suggest
-from autoai4eo.search.strategies.base import HandsOut, Setting
+from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 
 
-class OptunaSampler(HandsOut):
+class OptunaSampler(CandidateSampler):
     """An Optuna sampler made anew for every trial from (seed, candidate).
 
     So what a trial draws does not depend on whether the search was broken off before.
@@ -38,7 +38,10 @@ class OptunaSampler(HandsOut):
     """
 
     def __init__(
-        self, make: Callable[[int], BaseSampler], setting: Setting, draws: int = 50
+        self,
+        make: Callable[[int], BaseSampler],
+        setting: SearchContext,
+        draws: int = 50,
     ) -> None:
         super().__init__(setting)
         self._make = make
@@ -54,7 +57,7 @@ class OptunaSampler(HandsOut):
         if self.setting.limits or "proposed" in trial.user_attrs:
             super().before_trial(study, trial)
 
-    def decide(
+    def propose(
         self,
         study: Any,
         trial: FrozenTrial,

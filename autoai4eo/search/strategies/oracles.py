@@ -16,13 +16,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.runs.seeds import derived_seed
 from autoai4eo.search.space.base import Values
-from autoai4eo.search.strategies.base import HandsOut, Setting
+from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 
 _STATE = "oracle"
 _OWN = "tuner/"  # begins the names of Hyperband's notes
 
 
-class OracleSampler(HandsOut):
+class OracleSampler(CandidateSampler):
     """Hands out what a `keras_tuner.Oracle` proposes.
 
     Before a trial the oracle is asked for a whole set of values; after it the oracle
@@ -40,13 +40,16 @@ class OracleSampler(HandsOut):
     """
 
     def __init__(
-        self, oracle: Callable[[], keras_tuner.Oracle], setting: Setting, asks: int = 5
+        self,
+        oracle: Callable[[], keras_tuner.Oracle],
+        setting: SearchContext,
+        asks: int = 5,
     ) -> None:
         super().__init__(setting)
         self._make = oracle
         self._asks = asks
 
-    def decide(
+    def propose(
         self,
         study: Any,
         trial: FrozenTrial,

@@ -10,7 +10,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from autoai4eo.search.space.base import Candidates, Values
-from autoai4eo.search.strategies.base import HandsOut
+from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.strategies.limits import excess
 
 _ROUNDS, _SCREENED = 1, 2  # how often so many are built to compare their exact costs
@@ -19,15 +19,15 @@ _LOOKED_AT = 6  # of the best in the end, until one fits
 _SHORTLIST = 500  # ranked again after that
 
 
-class ProposingSampler(HandsOut):
+class ProposingSampler(CandidateSampler):
     """Proposes the values of a whole candidate before each trial.
 
-    A subclass says in `propose` which candidate is next, from the trials of the study;
+    A subclass says in `choose` which candidate is next, from the trials of the study;
     it keeps no state of its own, so that any worker can take over.
     """
 
     @abstractmethod
-    def propose(
+    def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
         """The next candidate; None where all were tried.
@@ -40,15 +40,15 @@ class ProposingSampler(HandsOut):
             rng: seeded for this trial.
         """
 
-    def decide(
+    def propose(
         self,
         study: Any,
         trial: FrozenTrial,
         others: list[FrozenTrial],
         rng: np.random.Generator,
     ) -> dict[str, Any] | None:
-        """What `propose` gives."""
-        found = self.propose(others, rng)
+        """What `choose` gives."""
+        found = self.choose(others, rng)
         return found and {"values": dict(found), **self.limits.record(found)}
 
     def first_of(
@@ -83,14 +83,14 @@ class ProposingSampler(HandsOut):
                 nearest = [pool[i] for i in np.argsort(over, kind="stable")]
                 spread = np.linspace(0, len(pool) - 1, _SPREAD).astype(int)
                 few = [nearest[i] for i in spread]
-                if not remaining or not self.limits.screen(few):
+                if not remaining or not self.limits.build_and_count(few):
                     return nearest[0]
                 continue
             order = allowed[ranked([pool[i] for i in allowed], costs[allowed])]
             if not remaining:
                 return self._built([pool[i] for i in order[:_LOOKED_AT]], earlier)
             few = [pool[i] for i in order[:_SCREENED]]
-            if not self.limits.screen(few):
+            if not self.limits.build_and_count(few):
                 return few[0]
             if len(order) > _SHORTLIST:
                 pool = [pool[i] for i in order[:_SHORTLIST]]
@@ -99,7 +99,7 @@ class ProposingSampler(HandsOut):
     def _built(self, few: list[Values], earlier: Sequence[FrozenTrial]) -> Values:
         """The first that, built, is within the limits and no trial's network."""
         for values in few:
-            self.limits.screen([values])
+            self.limits.build_and_count([values])
             fits = self.limits.excess([values])[0] <= 0
             if fits and untried([values], earlier, self.setting.candidates):
                 return values

@@ -14,7 +14,7 @@ from autoai4eo.cost.registry import has_rule
 from autoai4eo.learning.objectives import MAP_COST, MEASURED, violation
 from autoai4eo.networks.device import device_name
 from autoai4eo.networks.fingerprint import fingerprint
-from autoai4eo.search.workers.measurement_lock import Quiet
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 # A head that only might fit is measured briefly: the message is a hint.
 _HINT_SECONDS = 0.3
@@ -46,7 +46,7 @@ class Budget:
         for head in self.heads:
             head.enforced = True
         #: set where other processes train on this machine
-        self.quiet: Quiet | None = None
+        self.measurement_lock: MeasurementLock | None = None
         self._costs: dict[str, dict[str, Any]] = {}
         self._latencies: dict[tuple[str, int], float] = {}
 
@@ -55,15 +55,15 @@ class Budget:
         """Whether what is feasible depends on the device."""
         return bool(self.heads) or any(name in MEASURED for name in self.limits)
 
-    def remember(self, mark: str, cost: Mapping[str, Any]) -> None:
+    def remember(self, known: str, cost: Mapping[str, Any]) -> None:
         """Takes over what an earlier trial measured, if that was on this device."""
         if (
             cost.get("latency_ms") is not None
             and cost["device"] == device_name()
             and cost["latency_batch_size"] == self.batch_size
         ):
-            self._costs[mark] = dict(cost)
-            self._latencies[mark, self.batch_size] = cost["latency_ms"]
+            self._costs[known] = dict(cost)
+            self._latencies[known, self.batch_size] = cost["latency_ms"]
 
     def assess(self, model: keras.Model) -> tuple[str, dict[str, Any], str | None]:
         """Fingerprint, cost, and why the network is infeasible (None: it is not).
@@ -71,19 +71,19 @@ class Budget:
         What can be counted is held against its limits first; a network that is over
         them is not measured.
         """
-        mark = fingerprint(model, has_rule)
-        if mark not in self._costs:
+        found = fingerprint(model, has_rule)
+        if found not in self._costs:
             counted = profile(model, self.batch_size, latency=False).to_dict()
             reason = violation(counted, self.limits)
             if reason:
-                return mark, counted, reason
+                return found, counted, reason
             with self._alone():
-                self.remember(mark, self._measured(model))
-        cost = self._costs[mark]
+                self.remember(found, self._measured(model))
+        cost = self._costs[found]
         reason = violation(cost, self.limits)
         for head in self.heads:
             reason = reason or self._over_budget(model, head)
-        return mark, cost, reason
+        return found, cost, reason
 
     def _measured(self, model: keras.Model) -> dict[str, Any]:
         cost = profile(model, self.batch_size).to_dict()
@@ -126,4 +126,8 @@ class Budget:
         return self._latencies[key]
 
     def _alone(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.quiet is None else self.quiet.alone()
+        return (
+            nullcontext()
+            if self.measurement_lock is None
+            else self.measurement_lock.exclusive()
+        )

@@ -27,7 +27,10 @@ from autoai4eo.runs.layout import (
     own_folder,
 )
 from autoai4eo.runs.study import best_trial
-from autoai4eo.search.workers.measurement_lock import GiveWay, Quiet
+from autoai4eo.search.workers.measurement_lock import (
+    MeasurementLock,
+    YieldToMeasurements,
+)
 from autoai4eo.search.workers.progress import Progress
 
 _CHOSEN = "finalist"
@@ -67,7 +70,7 @@ def train(
     seed: int,
     monitor: Objective,
     progress: Progress,
-    quiet: Quiet,
+    quiet: MeasurementLock,
 ) -> None:
     """Trains a trial's network to its end and writes ``RUN/best``.
 
@@ -106,7 +109,7 @@ def train(
             seed,
             [
                 keeper,
-                GiveWay(quiet),
+                YieldToMeasurements(quiet),
                 progress.callback("finalist", training.max_epochs),
             ],
         )

@@ -16,7 +16,7 @@ LEAST = 5
 _EARLIEST = 1 / 3
 
 
-class HopelessError(optuna.TrialPruned):
+class PrunedByCurve(optuna.TrialPruned):
     """The training cannot reach the front any more."""
 
 
@@ -42,8 +42,8 @@ def reachable(
     return best(curve) + best(gains)
 
 
-class Hopeless(keras.callbacks.Callback):
-    """Raises HopelessError where what is reachable would still be dominated.
+class CurvePruner(keras.callbacks.Callback):
+    """Raises PrunedByCurve where what is reachable would still be dominated.
 
     Args:
         objective: the figure of the curve.
@@ -71,7 +71,7 @@ class Hopeless(keras.callbacks.Callback):
         self._curve.append(float((logs or {})[name]))
         best = reachable(self._curve, self._earlier, self._objective)
         if best is not None and self._dominated(best):
-            raise HopelessError(
+            raise PrunedByCurve(
                 f"stopped after epoch {epoch + 1}: {name} could come to {best:.4g}, "
                 "which the front has at no more cost"
             )

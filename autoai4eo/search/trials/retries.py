@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.learning import checkpoint
 from autoai4eo.runs.layout import STATE
 from autoai4eo.runs.seeds import candidate
-from autoai4eo.runs.study import FULL_OF
+from autoai4eo.runs.study import FULL_TRAINING_OF
 
 #: How often a trial is tried again that never gets through another epoch.
 MAX_RETRIES = 3
@@ -37,7 +37,7 @@ def given_up(trial: FrozenTrial) -> bool:
     return broken_off(trial) and GIVEN_UP in trial.user_attrs.get("message", "")
 
 
-def take_over(
+def fail_and_retry(
     study: optuna.Study, trial: FrozenTrial, run: Path, cause: str = INTERRUPTED
 ) -> bool:
     """Fails a running trial and queues it again, unless that was in vain before.
@@ -63,15 +63,15 @@ def take_over(
     except UpdateFinishedTrialError:
         return True
     if again:
-        queue_again(study, trial, run)
+        enqueue_retry(study, trial, run)
     return again
 
 
-def take_over_stale(study: optuna.Study, run: Path) -> None:
+def fail_and_retry_stale(study: optuna.Study, run: Path) -> None:
     """Takes over trials of workers, on any machine, that are not heard of any more.
 
-    `queue_again` is what the storage calls for those whose heartbeat stopped; a worker
-    that died while it proposed had none yet.
+    The storage calls `enqueue_retry` for those whose heartbeat stopped; a worker that
+    died while it proposed had none yet.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -80,10 +80,10 @@ def take_over_stale(study: optuna.Study, run: Path) -> None:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         begun = trial.datetime_start
         if "worker" not in trial.user_attrs and begun is not None and begun < before:
-            take_over(study, trial, run)
+            fail_and_retry(study, trial, run)
 
 
-def give_up(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
+def fail_for_good(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
     """Fails a running trial for good."""
     try:
         study._storage.set_trial_user_attr(trial._trial_id, "message", cause)
@@ -92,7 +92,7 @@ def give_up(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
         return
 
 
-def queue_again(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
+def enqueue_retry(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
     """Queues a trial that was broken off; it goes on from its last finished epoch.
 
     Not where that was in vain too often.
@@ -100,7 +100,9 @@ def queue_again(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
     if _retries(trial, run) > MAX_RETRIES:
         return
     kept = {
-        n: trial.user_attrs[n] for n in ("proposed", FULL_OF) if n in trial.user_attrs
+        n: trial.user_attrs[n]
+        for n in ("proposed", FULL_TRAINING_OF)
+        if n in trial.user_attrs
     }
     attributes = {
         **kept,
@@ -161,16 +163,16 @@ class StillMine(keras.callbacks.Callback):
             )
 
 
-def take_over_all(study: optuna.Study, run: Path) -> None:
+def fail_and_retry_all(study: optuna.Study, run: Path) -> None:
     """Takes over whatever was broken off; only for one who is alone with the study."""
     trials = study.get_trials(deepcopy=False)
     known = {trial.user_attrs.get("retry_of") for trial in trials}
     for trial in trials:
         if trial.state == TrialState.RUNNING:
-            take_over(study, trial, run)
+            fail_and_retry(study, trial, run)
         elif broken_off(trial) and trial.number not in known:
             # by someone who was killed before it was queued
-            queue_again(study, trial, run)
+            enqueue_retry(study, trial, run)
 
 
 def _retries(trial: FrozenTrial, run: Path) -> int:

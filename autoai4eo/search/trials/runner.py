@@ -39,13 +39,13 @@ from autoai4eo.runs.layout import (
 )
 from autoai4eo.runs.pareto import minimised, on_front
 from autoai4eo.runs.seeds import candidate, derived_seed
-from autoai4eo.runs.study import FULL_OF, trials_of
+from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
 from autoai4eo.search import stopping
 from autoai4eo.search.space.base import Values, recipe
 from autoai4eo.search.space.suggestions import SuggestedHyperParameters
-from autoai4eo.search.trials.pruning import Hopeless, HopelessError
+from autoai4eo.search.trials.pruning import CurvePruner, PrunedByCurve
 from autoai4eo.search.trials.retries import StillMine
-from autoai4eo.search.workers.measurement_lock import GiveWay
+from autoai4eo.search.workers.measurement_lock import YieldToMeasurements
 from autoai4eo.search.workers.progress import Progress
 
 #: Costs that are told of every trial beside the objectives.
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from autoai4eo.search.tuner import Tuner
 
 
-class Trying:
+class TrialRunner:
     """A trial of a search, as `optuna.study.Study.optimize` runs it.
 
     Args:
@@ -133,17 +133,17 @@ class Trying:
         """Whether other workers took all that was left while this one proposed."""
         if getattr(self._study.sampler, "exhausted", False):
             return True
-        if "retry_of" in trial.user_attrs or FULL_OF in trial.user_attrs:
+        if "retry_of" in trial.user_attrs or FULL_TRAINING_OF in trial.user_attrs:
             return False
         earlier = [t for t in trials_of(self._study) if t.number < trial.number]
-        return not stopping.free(earlier, self._tuner.max_trials)
+        return not stopping.has_budget(earlier, self._tuner.max_trials)
 
     def _try(
         self, trial: optuna.Trial, frozen: FrozenTrial, folder: Path
     ) -> tuple[float, ...]:
         self._progress.line(f"trial {trial.number}   building and measuring")
         seed = derived_seed(self._tuner.seed, candidate(self._study, frozen))
-        in_full = FULL_OF in frozen.user_attrs
+        in_full = FULL_TRAINING_OF in frozen.user_attrs
         training = self._training if in_full else self._training.cheaper(seed)
         self._tuner.hypermodel.steps = training.steps
         sampler = self._study.sampler
@@ -152,23 +152,23 @@ class Trying:
         if hasattr(sampler, "learn") and (new := sampler.learn(hp)):
             trial.set_user_attr("space", new)
         trial.set_user_attr("hyperparameters", hp.values)
-        mark, cost, reason = self._tuner.budget.assess(model)
+        fingerprint, cost, reason = self._tuner.budget.assess(model)
         for name in COSTS:  # by name, for optuna-dashboard
             if cost.get(name) is not None:
                 trial.set_user_attr(name, cost[name])
         trial.set_user_attr("cost", cost)
         # last: where a killed process left a fingerprint, its cost is there too
-        trial.set_user_attr("fingerprint", mark)
+        trial.set_user_attr("fingerprint", fingerprint)
         write_json(folder / COST, cost)
         if reason:
             trial.set_user_attr("status", "infeasible")
             self._end(trial, reason, "infeasible")
-        twin = None if in_full else self._twin(mark, hp.values)
+        twin = None if in_full else self._twin(fingerprint, hp.values)
         if twin is not None:
             self._end(trial, f"the same network as trial {twin}")
         start = time.monotonic()
         try:
-            best = self._train(trial, frozen, model, training, seed, mark)
+            best = self._train(trial, frozen, model, training, seed, fingerprint)
         except Exception as error:
             if not is_out_of_memory(error) or training.batch_size == 1:
                 raise
@@ -184,7 +184,7 @@ class Trying:
             (folder / STATE).unlink(missing_ok=True)
             self._tuner.hypermodel.steps = training.steps
             model = self._tuner.build(_as_built(hp), seed)
-            best = self._train(trial, frozen, model, training, seed, mark)
+            best = self._train(trial, frozen, model, training, seed, fingerprint)
         trial.set_user_attr("train_seconds", round(time.monotonic() - start, 3))
         trial.set_user_attr("epochs", best.epochs)
         trial.set_user_attr("best_epoch", best.epoch)
@@ -208,7 +208,7 @@ class Trying:
         kept = trial.user_attrs
         training = status in ("complete", "failed") or kept.get("stopped", False)
         count = sum(map(stopping.was_trained, trials_of(self._study)))
-        count += training and FULL_OF not in kept
+        count += training and FULL_TRAINING_OF not in kept
         took = f"{time.monotonic() - self._begun:,.0f} s"
         of = f"{count} of {self._tuner.max_trials} trained"
         self._progress.done(
@@ -222,7 +222,7 @@ class Trying:
         model: keras.Model,
         training: Training,
         seed: int,
-        mark: str,
+        fingerprint: str,
     ) -> BestEpoch:
         folder = self._tuner.trial_folder(trial.number)
         # Hyperband: how long, and whose weights to go on from
@@ -236,7 +236,7 @@ class Trying:
         of = {
             "run": self._study.user_attrs.get("run"),
             "candidate": candidate(self._study, frozen),
-            "fingerprint": mark,
+            "fingerprint": fingerprint,
         }
         finished = self._restored(frozen, model, best, history, of)
         trial.set_user_attr("resumed", finished)
@@ -245,11 +245,11 @@ class Trying:
             best,
             history,
             Checkpoint(folder / STATE, best, history, of),
-            GiveWay(self._tuner.quiet),
+            YieldToMeasurements(self._tuner.measurement_lock),
             self._progress.callback(f"trial {trial.number}", epochs),
         ]
-        if self._tuner.stop_hopeless and FULL_OF not in frozen.user_attrs:
-            callbacks.append(self._hopeless(trial, best))
+        if self._tuner.prune and FULL_TRAINING_OF not in frozen.user_attrs:
+            callbacks.append(self._curve_pruner(trial, best))
         try:
             training.run(
                 model,
@@ -258,7 +258,7 @@ class Trying:
                 initial_epoch=max(finished, proposed.get("tuner/initial_epoch", 0)),
                 epochs=epochs,
             )
-        except HopelessError as stopped:
+        except PrunedByCurve as stopped:
             trial.set_user_attr("stopped", True)
             trial.set_user_attr("epochs", best.epochs)
             trial.set_user_attr("metrics", best.logs)
@@ -288,7 +288,7 @@ class Trying:
             self._progress.done(f"trial {trial.number}   {error}; set aside as {aside}")
             return 0
 
-    def _hopeless(self, trial: optuna.Trial, best: BestEpoch) -> Hopeless:
+    def _curve_pruner(self, trial: optuna.Trial, best: BestEpoch) -> CurvePruner:
         objectives, monitor = self._tuner.objectives, self._tuner.monitor
         complete = [t for t in trials_of(self._study) if t.state == TrialState.COMPLETE]
         cost = self._study._storage.get_trial(trial._trial_id).user_attrs["cost"]
@@ -303,20 +303,20 @@ class Trying:
             )
             return not on_front(points)[-1]
 
-        return Hopeless(
+        return CurvePruner(
             monitor,
             best.curve,
             [t.user_attrs["curve"] for t in complete if "curve" in t.user_attrs],
             dominated,
         )
 
-    def _twin(self, mark: str, values: Values) -> int | None:
+    def _twin(self, fingerprint: str, values: Values) -> int | None:
         """The trial that trained the same network the same way, if there is one."""
         for trial in trials_of(self._study):
             kept = trial.user_attrs
             if (
                 trial.state == TrialState.COMPLETE
-                and kept.get("fingerprint") == mark
+                and kept.get("fingerprint") == fingerprint
                 and recipe(kept["hyperparameters"]) == recipe(values)
             ):
                 return trial.number

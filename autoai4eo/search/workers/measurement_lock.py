@@ -24,7 +24,7 @@ LIMIT_S = 240.0
 _POLL_S = 0.01
 
 
-class Quiet:
+class MeasurementLock:
     """Many processes work at the same time, or one of them measures alone.
 
     All searches of a user share two lock files. Processes that work hold the second one
@@ -54,7 +54,7 @@ class Quiet:
         self._works = False
 
     @contextmanager
-    def working(self) -> Iterator[None]:
+    def training(self) -> Iterator[None]:
         """Waits until nobody measures; keeps others from it."""
         self._enter()
         self._works = True
@@ -65,7 +65,7 @@ class Quiet:
             self._room.leave()
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
+    def exclusive(self) -> Iterator[None]:
         """Waits until nobody works, or all have given way; keeps them waiting."""
         self._room.leave()
         try:
@@ -78,7 +78,7 @@ class Quiet:
             if self._works:
                 self._enter()
 
-    def give_way(self) -> None:
+    def yield_(self) -> None:
         """Lets those measure who wait for it; some microseconds where nobody does."""
         if self._works:
             self._room.leave()
@@ -193,17 +193,17 @@ def _named(holders: list[int]) -> str:
     return ", ".join(f"process {pid}" for pid in holders)
 
 
-class GiveWay(keras.callbacks.Callback):
+class YieldToMeasurements(keras.callbacks.Callback):
     """Gives way after every batch of a training and of its validation."""
 
-    def __init__(self, quiet: Quiet) -> None:
+    def __init__(self, quiet: MeasurementLock) -> None:
         super().__init__()
-        self._quiet = quiet
+        self._lock = quiet
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
         """Gives way."""
-        self._quiet.give_way()
+        self._lock.yield_()
 
     def on_test_batch_end(self, batch: int, logs: object = None) -> None:
         """Gives way."""
-        self._quiet.give_way()
+        self._lock.yield_()

@@ -1,7 +1,7 @@
 """The worker processes of a search on this machine, and what becomes of their trials.
 
 Trials run in processes of their own, so that a crash costs one trial and what a library
-forgets to free is freed: a process is renewed after some candidates.
+forgets to free is freed: a process is recycled after some candidates.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ sys.path[:] = [*own, *(p for p in sys.argv[2:] if p not in own)]
 from autoai4eo.search.workers.process import main
 main(int(sys.argv[1]))
 """
-#: Candidates after which a process is renewed.
+#: Candidates after which a process is recycled.
 CANDIDATES = 10
 #: Processes in a row that died without a trial, after which the search gives up.
 _DEATHS = 3
@@ -98,7 +98,7 @@ def search(
         count = sum(map(was_trained, trials))
         done = f"{count} of {tuner.max_trials} trials trained"
         view.told(0, {"done": f"searching in {tuner.run}   {done}"})
-        _Crew(tuner, job, view, workers).work()
+        WorkerPool(tuner, job, view, workers).work()
         if task == "search":
             _tell_shortfall(tuner, view)
 
@@ -129,7 +129,7 @@ def _written(run: Path, content: Any) -> Iterator[int]:
         yield file.fileno()
 
 
-class _Crew:
+class WorkerPool:
     """So many workers, each replaced when it ends before the search does."""
 
     def __init__(self, tuner: Tuner, job: int, view: View, size: int) -> None:
@@ -144,6 +144,7 @@ class _Crew:
         self._watch = Watch()
 
     def work(self) -> None:
+        """Runs the processes until the search is over."""
         try:
             for number in range(1, self._size + 1):
                 self._begin(number)
@@ -208,14 +209,14 @@ class _Crew:
             raise SearchError(told["failed"])
         if "ended" in told:
             self._deaths = 0
-            return bool(told["ended"] == "renewed")
+            return bool(told["ended"] == "recycled")
         trials = self._trials_of(name)
         self._deaths = 0 if trials else self._deaths + 1
         cause = overdue or _cause(code)
         if code > 0 or self._deaths == _DEATHS:
             # not a trial's fault: an error outside of all trials, told at the end
             for trial in trials:
-                self._take_over(trial, cause)
+                self._fail_and_retry(trial, cause)
             reason = told.get("broke") or _reason(self._log(number))
             raise SearchError(
                 f"a worker ended with {cause}: {reason} ({self._log(number)})"
@@ -226,8 +227,8 @@ class _Crew:
             line = f"trial {trial.number}   its worker ended: {cause}{advice}"
             self._view.told(number, {"done": line})
             if -code in {getattr(signal, n) for n in _CRASHES}:
-                retries.give_up(self._tuner.study, trial, f"crashed: {cause}")
-            elif not self._take_over(trial, f"interrupted: {cause}"):
+                retries.fail_for_good(self._tuner.study, trial, f"crashed: {cause}")
+            elif not self._fail_and_retry(trial, f"interrupted: {cause}"):
                 self._given_up += 1
                 if self._given_up == _GIVEN_UP:
                     raise SearchError(
@@ -254,7 +255,7 @@ class _Crew:
         for number in list(self._processes):
             _, name = self._end(number)
             for trial in self._trials_of(name):
-                self._take_over(trial, retries.INTERRUPTED)
+                self._fail_and_retry(trial, retries.INTERRUPTED)
 
     def _trials_of(self, name: str) -> list[FrozenTrial]:
         return [
@@ -265,8 +266,8 @@ class _Crew:
             if retries.worker_of(trial) == name
         ]
 
-    def _take_over(self, trial: FrozenTrial, cause: str) -> bool:
-        return retries.take_over(self._tuner.study, trial, self._tuner.run, cause)
+    def _fail_and_retry(self, trial: FrozenTrial, cause: str) -> bool:
+        return retries.fail_and_retry(self._tuner.study, trial, self._tuner.run, cause)
 
     def _log(self, number: int) -> Path:
         return self._tuner.run / "workers" / f"{number}.log"

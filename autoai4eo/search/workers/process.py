@@ -20,7 +20,7 @@ from typing import Any
 
 from autoai4eo.causes import cause
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.search.workers.measurement_lock import Quiet
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 
 def main(job: int) -> None:
@@ -54,7 +54,7 @@ def _work(job: int, tell: Any) -> str:
     def say(line: str) -> None:
         tell({"done": line})
 
-    with Quiet(tell=say).working():  # imports are work for every core
+    with MeasurementLock(tell=say).training():  # imports are work for every core
         from autoai4eo.search.workers.progress import Progress
 
         tuner, training, whole, task, candidates = pickle.load(file)
@@ -65,7 +65,7 @@ def _work(job: int, tell: Any) -> str:
         tuner.train_finalist(training, progress, whole)
         return "over"
     over = tuner.work(training, progress, whole, candidates)
-    return "over" if over else "renewed"
+    return "over" if over else "recycled"
 
 
 def _content(job: int) -> bytearray:

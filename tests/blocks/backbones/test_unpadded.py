@@ -17,7 +17,7 @@ from autoai4eo.blocks.backbones.units import (
 from autoai4eo.blocks.backbones.unpadded import FEWEST, fitted, spread, total_strides
 from autoai4eo.cost import count
 from autoai4eo.errors import UserError
-from autoai4eo.networks.dense import shared
+from autoai4eo.networks.dense import dense_classifier
 
 SPACE = {
     "family": ("residual", "inverted"),
@@ -40,7 +40,7 @@ def test_every_corner_is_shared_exactly(kit, step):
     trunk = EOImageBlock(name="trunk", map_step=step)
     head = PooledHead(name="head")
     for values, model in kit.corners(kit.graph(trunk, [(32, 32, 4)], head=head)):
-        found = shared(model, step)
+        found = dense_classifier(model, step)
         assert found.exact and found.phases == 1
         features = model.get_layer("head_pool").input.shape[1:3]
         assert min(features) >= FEWEST
@@ -63,7 +63,7 @@ def test_any_network_of_the_space_is_shared_exactly(kit, values, data):
     except UserError as error:
         assert "raise max_macs" in str(error)
         return
-    found = shared(model, step)
+    found = dense_classifier(model, step)
     assert found.exact and found.phases == 1
     rng = np.random.default_rng(0)
     tile = rng.random((1, shape[0] + step, shape[1] + 2 * step, 3), "float32")
@@ -141,7 +141,7 @@ def test_a_shortcut_that_strides_lies_in_the_middle():
 
 def test_several_inputs_lie_side_by_side(kit):
     model, _ = network(kit, {}, 8, [(32, 32, 4), (32, 32, 2)])
-    found = shared(model, 8)
+    found = dense_classifier(model, 8)
     rng = np.random.default_rng(0)
     tile = {
         f"input{i}": rng.random((1, 40, 40, n), "float32") for i, n in [(0, 4), (1, 2)]

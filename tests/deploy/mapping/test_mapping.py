@@ -21,7 +21,7 @@ from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
 from autoai4eo.data.units import Typical
 from autoai4eo.deploy import load_classifier, map_scene
 from autoai4eo.deploy.mapping import mapping
-from autoai4eo.deploy.mapping.windows import Cells, covered
+from autoai4eo.deploy.mapping.windows import WindowGrid, valid_cells
 from autoai4eo.errors import UserError
 
 HEIGHT, WIDTH = 61, 83  # multiples of nothing
@@ -171,7 +171,7 @@ def test_no_class_without_data_or_confidence(tmp_path, model, pixels):
 )
 def test_half_of_a_window_must_have_data(size, window, stride):
     valid = np.random.default_rng(0).random(size) < 0.5
-    found = covered(valid, window, stride)
+    found = valid_cells(valid, window, stride)
     rows, columns = ((n - w) // stride + 1 for n, w in zip(size, window, strict=True))
     for i in range(rows):
         for j in range(columns):
@@ -183,7 +183,7 @@ def test_half_of_a_window_must_have_data(size, window, stride):
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 2000), st.integers(1, 2000), st.integers(1, 700))
 def test_tiles_cover_each_cell_once(height, width, stride):
-    cells = Cells((height, width), WINDOW, stride)
+    cells = WindowGrid((height, width), WINDOW, stride)
     seen = np.zeros(cells.shape, int)
     for tile in cells.tiles():
         seen[
@@ -287,7 +287,7 @@ def _with(classifier, predict):
 
 
 def test_sharing_on_request_is_measured_first(tmp_path, capsys, model, scene, network):
-    how = {"stride": 4, "scale": 1e-4, "share": True}
+    how = {"stride": 4, "scale": 1e-4, "dense": True}
     with pytest.raises(UserError, match=r"agreement with exact windows on 100\.0%"):
         map_scene(model, scene, tmp_path / "m.tif", min_agreement=1.0, **how)
     assert not (tmp_path / "m.tif").exists()
@@ -309,7 +309,7 @@ def test_an_unpadded_network_is_shared_by_itself(tmp_path, monkeypatch, scene):
     x = keras.layers.Dense(3, activation="softmax", kernel_initializer="orthogonal")(x)
     model = scenes.save(keras.Model(pixels, x), tmp_path / "model")
     how = {"stride": 4, "scale": 1e-3, "verbose": 0, "probabilities": True}
-    exact = map_scene(model, scene, tmp_path / "e.tif", share=False, **how)
+    exact = map_scene(model, scene, tmp_path / "e.tif", dense=False, **how)
     monkeypatch.setattr(
         "autoai4eo.deploy.mapping.patchwise.exact_windows", lambda *_: None
     )

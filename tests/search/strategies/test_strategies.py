@@ -11,7 +11,13 @@ from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.space.graph_space import COUNTED, GraphCandidates
 from autoai4eo.search.space.suggestions import SuggestedHyperParameters
-from autoai4eo.search.strategies import DEFAULT, STRATEGIES, Setting, check, strategy
+from autoai4eo.search.strategies import (
+    DEFAULT,
+    STRATEGIES,
+    SearchContext,
+    check,
+    strategy,
+)
 from autoai4eo.search.tuner import Tuner
 
 LOSS = parse_objectives("val_loss")
@@ -44,7 +50,9 @@ def sampler_of(name, seed, objectives=LOSS, limits=None, **other):
     space = keras_tuner.HyperParameters()
     build(space)
     candidates = GraphCandidates(count, space, ["macs", "params"], 1)
-    setting = Setting(objectives, space, 9, seed, candidates, limits or {}, **other)
+    setting = SearchContext(
+        objectives, space, 9, seed, candidates, limits or {}, **other
+    )
     return strategy(name, setting)
 
 
@@ -317,7 +325,7 @@ def test_equal_networks_of_unequal_learning_rates_are_told_apart(name):
         "trunk/learning_rate_factor": 0.1,
     }
     other = one | {name: {1e-3: 1e-2, 0.1: 1.0}[one[name]]}
-    candidates.screen([one, other])
+    candidates.build_and_count([one, other])
     assert candidates.identity(one) != candidates.identity(other)
     network, training = (
         of([one, other])
@@ -330,7 +338,7 @@ def test_a_learning_rate_that_a_network_does_not_ask_for_is_no_difference():
     candidates, again = recipes(), recipes()
     frozen = {"learning_rate": 1e-3, "trunk/frozen": True}
     several = [frozen | {"trunk/learning_rate_factor": f} for f in (0.1, 1.0)]
-    built = json.loads(json.dumps(candidates.screen(several)))
+    built = json.loads(json.dumps(candidates.build_and_count(several)))
     assert candidates.identity(several[0]) == candidates.identity(several[1])
     study = optuna.create_study()
     study.enqueue_trial({}, user_attrs={"proposed": {"screened": built}})

@@ -13,10 +13,10 @@ from autoai4eo.search.trials.retries import (
     MAX_RETRIES,
     StillMine,
     broken_off,
+    fail_and_retry,
+    fail_and_retry_all,
     given_up,
     sign_new_trials,
-    take_over,
-    take_over_all,
     worker_of,
 )
 
@@ -44,7 +44,7 @@ def study():
 
 def test_a_trial_is_queued_again_as_it_was(study, tmp_path):
     trial = begun(study)
-    take_over(study, trial, tmp_path, "interrupted: SIGKILL")
+    fail_and_retry(study, trial, tmp_path, "interrupted: SIGKILL")
     first, again = study.trials
     assert status(first) == "failed" and broken_off(first)
     assert first.user_attrs["message"] == "interrupted: SIGKILL"
@@ -62,7 +62,7 @@ def test_who_comes_back_writes_nothing_into_a_trial_that_was_taken_over(
     mine = optuna.trial.Trial(study, study.trials[0]._trial_id)
     guard = StillMine(study, mine)
     guard.on_epoch_end(0)
-    take_over(study, study.trials[0], tmp_path)
+    fail_and_retry(study, study.trials[0], tmp_path)
     with pytest.raises(UpdateFinishedTrialError, match="trial 0 was taken over"):
         guard.on_epoch_end(1)
 
@@ -93,13 +93,13 @@ def test_a_trial_whose_answer_was_lost_is_dropped_at_once(tmp_path):
 def test_of_several_one_takes_over(study, tmp_path):
     trial = begun(study)
     for _ in range(3):
-        take_over(study, trial, tmp_path)
+        fail_and_retry(study, trial, tmp_path)
     assert len(study.trials) == 2
 
 
 def test_what_never_gets_on_is_given_up(study, tmp_path):
     trial = begun(study, retries=MAX_RETRIES)
-    assert not take_over(study, trial, tmp_path)
+    assert not fail_and_retry(study, trial, tmp_path)
     (only,) = study.trials
     assert given_up(only) and not was_trained(only)  # another one takes its place
     assert "broken off 4 times, not tried again" in only.user_attrs["message"]
@@ -109,7 +109,7 @@ def test_what_never_gets_on_is_given_up(study, tmp_path):
 def test_what_gets_on_is_tried_for_ever(study, tmp_path, finished, given_up):
     trial = begun(study, retries=MAX_RETRIES, resumed=4)
     state(tmp_path, 0, finished)
-    take_over(study, trial, tmp_path)
+    fail_and_retry(study, trial, tmp_path)
     assert (len(study.trials) == 1) == given_up
 
 
@@ -120,10 +120,10 @@ def test_what_was_failed_and_not_queued_is_found(study, tmp_path):
     failed = study.ask()
     failed.set_user_attr("message", "OSError: …")
     study.tell(failed, state=TrialState.FAIL)
-    take_over_all(study, tmp_path)
+    fail_and_retry_all(study, tmp_path)
     waiting = [t for t in study.trials if t.state == TrialState.WAITING]
     assert {t.user_attrs["retry_of"] for t in waiting} == {0, 1}
-    take_over_all(study, tmp_path)
+    fail_and_retry_all(study, tmp_path)
     assert len(study.trials) == 5
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from autoai4eo.errors import UserError
 from autoai4eo.search.workers import measurement_lock
-from autoai4eo.search.workers.measurement_lock import Quiet
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 
 def test_who_measures_is_alone_and_who_works_waits(tmp_path):
@@ -20,17 +20,17 @@ def test_who_measures_is_alone_and_who_works_waits(tmp_path):
     stop = threading.Event()
 
     def work():
-        quiet = Quiet(tmp_path)
-        with quiet.working():
+        quiet = MeasurementLock(tmp_path)
+        with quiet.training():
             while not stop.is_set():
-                quiet.give_way()
+                quiet.yield_()
                 steps.append(measuring.is_set())
                 time.sleep(0.001)
 
     workers = [threading.Thread(target=work) for _ in range(3)]
     for worker in workers:
         worker.start()
-    measurer = Quiet(tmp_path)
+    measurer = MeasurementLock(tmp_path)
     for _ in range(5):
         with measurer.alone():
             measuring.set()
@@ -46,7 +46,7 @@ def test_who_measures_is_alone_and_who_works_waits(tmp_path):
 
 
 def test_a_worker_measures_in_the_middle_of_its_work(tmp_path):
-    mine, other = Quiet(tmp_path), Quiet(tmp_path)
+    mine, other = MeasurementLock(tmp_path), MeasurementLock(tmp_path)
     came = []
 
     def measure():
@@ -61,19 +61,19 @@ def test_a_worker_measures_in_the_middle_of_its_work(tmp_path):
         time.sleep(0.1)
         assert not came  # mine works again
         while not came:
-            mine.give_way()
+            mine.yield_()
             time.sleep(0.001)
         waits.join()
 
 
 def test_giving_way_costs_next_to_nothing(tmp_path):
-    quiet = Quiet(tmp_path)
-    with quiet.working():
+    quiet = MeasurementLock(tmp_path)
+    with quiet.training():
         times = []
         for _ in range(5):
             begin = time.perf_counter()
             for _ in range(1000):
-                quiet.give_way()
+                quiet.yield_()
             times.append((time.perf_counter() - begin) / 1000)
     assert min(times) < 1e-4  # seconds; a batch takes some thousandths
 
@@ -81,12 +81,12 @@ def test_giving_way_costs_next_to_nothing(tmp_path):
 HOLDS = """
 import sys
 from pathlib import Path
-from autoai4eo.search.workers.measurement_lock import Quiet
-quiet = Quiet(Path(sys.argv[1]))
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
+quiet = MeasurementLock(Path(sys.argv[1]))
 with getattr(quiet, sys.argv[2])():
     print("held", flush=True)
     sys.stdin.readline()
-    quiet.give_way()
+    quiet.yield_()
     print("again", flush=True)
     sys.stdin.readline()
 """
@@ -114,7 +114,7 @@ def test_a_stopped_search_keeps_nobody_waiting(tmp_path, theirs, mine):
     told = []
     with other(tmp_path, theirs) as process:
         begin = time.monotonic()
-        with getattr(Quiet(tmp_path, told.append), mine)():
+        with getattr(MeasurementLock(tmp_path, told.append), mine)():
             assert time.monotonic() - begin < 2
         passed = f"passes over process {process.pid}: stopped"
         # two that work have nothing to wait for
@@ -123,7 +123,7 @@ def test_a_stopped_search_keeps_nobody_waiting(tmp_path, theirs, mine):
 
 def test_who_was_passed_over_and_goes_on_waits_again(tmp_path):
     with other(tmp_path, "working") as process:
-        with Quiet(tmp_path).alone():
+        with MeasurementLock(tmp_path).exclusive():
             process.send_signal(signal.SIGCONT)
             process.stdin.write("\n")
             process.stdin.flush()
@@ -141,7 +141,7 @@ def test_waiting_is_told_and_ends(tmp_path, monkeypatch):
     told = []
     with other(tmp_path, "working") as process:
         process.send_signal(signal.SIGCONT)
-        with Quiet(tmp_path, told.append).alone():
+        with MeasurementLock(tmp_path, told.append).exclusive():
             pass
         who = f"process {process.pid}"
     assert told[0] == f"waits for {who} to measure latency"
@@ -153,8 +153,10 @@ def test_where_the_system_names_no_holders_waiting_ends_too(tmp_path, monkeypatc
     monkeypatch.setattr(measurement_lock._Lock, "holders", lambda self: [])
     told = []
     with (
-        Quiet(tmp_path).alone(),  # of this process: also where /proc tells nothing
-        Quiet(tmp_path, told.append).working(),
+        MeasurementLock(
+            tmp_path
+        ).exclusive(),  # of this process: also where /proc tells nothing
+        MeasurementLock(tmp_path, told.append).training(),
     ):
         pass
     assert "a process that the system does not name" in told[0]
@@ -185,10 +187,10 @@ def test_locks_lie_in_a_folder_of_the_user_alone(tmp_path, monkeypatch):
 def test_a_planted_link_is_not_followed(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    Quiet(tmp_path)
+    MeasurementLock(tmp_path)
     for lock in tmp_path.glob("*.lock"):
         lock.unlink()
         lock.symlink_to(victim)
     with pytest.raises(UserError, match="expected a lock file"):
-        Quiet(tmp_path)
+        MeasurementLock(tmp_path)
     assert victim.read_text() == "mine"
