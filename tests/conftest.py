@@ -13,6 +13,7 @@ LONGEST = (
     "test_tuner.py",
     "test_many_machines.py",
     "test_examples.py",
+    "test_readme.py",
 )
 SHARE_EXPORTS = {
     f"tests/deploy/export/test_{name}.py" for name in ("exporting", "metadata")

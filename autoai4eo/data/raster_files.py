@@ -132,6 +132,21 @@ def check_all_beside(path: Path) -> None:
                 check_beside(str(beside), file.read(-1 if whole else BEGINNING))
 
 
+def check_text(name: str, source: Any) -> None:
+    """Refuses a raster whose band names, units or tags are no UTF-8.
+
+    Raises:
+        UserError: they are in another encoding, or damaged; rasterio cannot give them.
+    """
+    try:
+        _ = source.descriptions, source.units, source.tags()
+    except UnicodeDecodeError as error:
+        raise UserError(
+            f"{name}: expected band names, units and tags in UTF-8, found the byte "
+            f"{error.object[error.start]:#04x}; write the file anew with names in UTF-8"
+        ) from None
+
+
 def check_blocks(name: str, source: Any) -> None:
     """Refuses a raster that GDAL would have to hold in memory in one piece.
 
@@ -146,9 +161,10 @@ def check_image(name: str, image: Any) -> None:
     """Refuses an image that would fill the memory.
 
     Raises:
-        UserError: it or a block of it is larger than `max_bytes`.
+        UserError: it or a block of it is larger than `max_bytes`; see `check_text`.
     """
     check_size(name, image.height * image.width * _bytes(image), "an image")
+    check_text(name, image)
     check_blocks(name, image)
 
 

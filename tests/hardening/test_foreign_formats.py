@@ -427,3 +427,19 @@ def test_the_right_format_under_a_wrong_suffix_is_read(tmp_path):
     _tiff(tmp_path / "data" / "b" / "y.tif")
     os.rename(tmp_path / "data" / "b" / "y.tif", tmp_path / "data" / "b" / "y.png")
     assert _read(tmp_path / "data").shape == (2, 8, 8, 1)
+
+
+@pytest.mark.parametrize("read", [open_dataset, Scene], ids=["images", "scene"])
+def test_text_that_is_no_utf8_is_told(tmp_path, read):
+    """Users rely on: band names of an old program end in a line, not a traceback."""
+    path = tmp_path / "a" / "height.tif"
+    path.parent.mkdir()
+    profile = {"driver": "GTiff", "width": 8, "height": 8, "count": 2}
+    with rasterio.open(path, "w", **profile, dtype="uint8", **_HOW) as file:
+        file.write(np.ones((2, 8, 8), np.uint8))
+        file.descriptions = ("Höhe", "B02")
+    content = path.read_bytes()
+    assert "Höhe".encode() in content
+    path.write_bytes(content.replace("Höhe".encode(), b"H\xf6he "))
+    with pytest.raises(UserError, match=r"expected band names, .* the byte 0xf6"):
+        read(tmp_path if read is open_dataset else path)

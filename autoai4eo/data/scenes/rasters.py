@@ -16,6 +16,7 @@ from autoai4eo.data.raster_files import (
     check_all_beside,
     check_blocks,
     check_tags,
+    check_text,
     gdal_name,
     open_raster,
 )
@@ -305,6 +306,7 @@ def opened(path: Path, vrt: bool, allow_remote: bool) -> Iterator[Any]:
                     source = rasterio.open(name, driver=driver)
             stack.enter_context(source)
         check_blocks(name, source)
+        check_text(name, source)
         if not allow_remote:
             check_tags(name, source)
         yield source
