@@ -114,7 +114,7 @@ def test_workers_get_it_and_no_file_does(tmp_path):
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
 
-    code = "import sys; from autoai4eo.search import named;"
+    code = "import sys; from autoai4eo.runs import databases;"
     code += "print(databases.with_password(sys.argv[1]))"
     environment = os.environ | databases.environment(tuner.storage)
     command = [sys.executable, "-c", code, tuner.storage]
