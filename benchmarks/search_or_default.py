@@ -69,6 +69,7 @@ def job(
     from autoai4eo.data.statistics import cached_statistics
     from autoai4eo.learning import evaluation
     from autoai4eo.learning.training import Training
+    from autoai4eo.search.settings import SearchSettings
     from autoai4eo.search.tuner import Tuner
     from autoai4eo.search.workers.progress import Progress
     from autoai4eo.tasks.auto_model import AUGMENTATION, _configure
@@ -90,17 +91,17 @@ def job(
         graph = ae.So2SatClassifier()._graph(train)
         statistics = cached_statistics(train, Path(folder) / "statistics.json")
         _configure(graph, train, statistics, None)
-        tuner = Tuner(
-            graph,
+        settings = SearchSettings(
             objective="val_cohen_kappa",
             constraints={"macs": MACS},
             max_trials=networks + 1,  # else a finalist would be trained on
             # it begins with the default network
             tuner="cost-aware" if method == DEFAULT else method,
-            directory=folder,
-            project_name="run",
             seed=seed,
         )
+        run = Path(folder) / "run"
+        run.mkdir()
+        tuner = Tuner(graph, settings, run)
         tuner.open(training)
         progress = Progress(lambda message: None, tuner.objectives[0])
         spent = 0.0
@@ -112,7 +113,7 @@ def job(
             if not trial.values:
                 continue  # failed, or trained before: the next one pays for it
             model = keras.models.load_model(
-                tuner.trial_folder(trial.number) / "model.keras"
+                run / "trials" / str(trial.number) / "model.keras"
             )
             found = evaluation.evaluate(model, testing)
             low, high = found["intervals"]["cohen_kappa"]

@@ -169,6 +169,7 @@ def overhead(trials: int) -> None:
 
     from autoai4eo.learning.objectives import parse_objectives
     from autoai4eo.learning.training import Training
+    from autoai4eo.search.settings import SearchSettings
     from autoai4eo.search.tuner import Tuner
     from autoai4eo.search.workers.progress import Progress
     from autoai4eo.tasks.auto_model import _configure
@@ -183,15 +184,13 @@ def overhead(trials: int) -> None:
             graph = classifier._graph(train)
             statistics = cached_statistics(train, Path(folder) / "statistics.json")
             _configure(graph, train, statistics, None)
-            tuner = Tuner(
-                graph,
+            settings = SearchSettings(
                 objective=["val_cohen_kappa", "latency_ms"],
                 max_trials=trials + 100,
                 tuner=strategy,
                 constraints={"params": 200_000},
-                directory=folder,
-                project_name="run",
             )
+            tuner = Tuner(graph, settings, Path(folder) / "run")
             training = Training(train, train, epochs=1)
             tuner.open(training)
             rng = np.random.default_rng(0)

@@ -25,6 +25,7 @@ from autoai4eo.cli import (
     model,
     report,
     simulate,
+    trials,
 )
 from autoai4eo.cli.options import RENAMED_OPTIONS
 from autoai4eo.log import open_streams
@@ -40,8 +41,8 @@ app = typer.Typer(
 )
 app.command("inspect")(inspect.inspect)
 app.command("fit")(fit.fit)
-app.command("trials")(fit.trials)
-app.command("pareto")(fit.pareto)
+app.command("trials")(trials.trials)
+app.command("pareto")(trials.pareto)
 app.command("check")(check.check)
 app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)

@@ -75,9 +75,9 @@ def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
             left = np.setdiff1d(np.arange(len(table)), trained)
             study.enqueue_trial(table.values[rng.choice(left)])
         trial = study.ask()
-        if getattr(sampler, "exhausted", False):
+        if sampler.exhausted:
             break
-        hp = SuggestedHyperParameters(trial, getattr(sampler, "proposed", None))
+        hp = SuggestedHyperParameters(trial, sampler.proposed)
         _choose(hp, table)
         place = table.nearest(hp.values, rng)
         trial.set_user_attr("hyperparameters", table.values[place])

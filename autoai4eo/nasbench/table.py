@@ -12,7 +12,7 @@ from typing import Any
 import keras_tuner
 import numpy as np
 import pandas as pd
-from keras_tuner.src.engine.hyperparameters import hp_types
+from keras_tuner.engine import hyperparameters as hp_types
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError

@@ -27,10 +27,11 @@ _WORTHLESS = {"val_cohen_kappa": 0.0, "val_average_accuracy": 0.0, "val_accuracy
 
 
 def front(study: optuna.Study) -> list[FrozenTrial]:
-    """The complete trials that no other is better than in every objective.
+    """The complete trials that are Pareto-optimal.
 
-    From the best to the worst by the first objective. Of trials that are equal in
-    every objective all are on the front.
+    No other is at least as good in every objective and better in one. From the best to
+    the worst by the first objective; of trials that are equal in every objective all
+    are on the front.
     """
     complete, points = _complete(study)
     best = np.flatnonzero(on_front(points))

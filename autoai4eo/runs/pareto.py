@@ -17,7 +17,11 @@ def minimised(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray
 
 
 def on_front(points: np.ndarray) -> np.ndarray:
-    """Which points (n, objectives) no other dominates, bool (n,); equal ones, too."""
+    """Which points (n, objectives) are Pareto-optimal, bool (n,).
+
+    No other point is at least as good in every objective and better in one. Of points
+    that are equal all are.
+    """
     if len(points) == 0:
         return np.zeros(0, bool)
     return np.asarray(moocore.is_nondominated(points, keep_weakly=True), bool)

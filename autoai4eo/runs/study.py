@@ -22,19 +22,17 @@ from autoai4eo.causes import cause
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 from autoai4eo.learning.objectives import MAP_COST, MEASURED, Objective
+from autoai4eo.runs.database_urls import without_password
 from autoai4eo.runs.folder import id_of, read_run
 from autoai4eo.runs.layout import BEST, NETWORK, made
-from autoai4eo.runs.storage import (
-    Stale,
+from autoai4eo.runs.sqlite_files import (
     check_sqlite,
     check_sqlite_is_own,
     damaged,
-    database_of,
-    open_storage,
     read_sqlite,
     sqlite_url,
-    without_password,
 )
+from autoai4eo.runs.storage import Stale, database_of, open_storage
 
 STUDY = "autoai4eo"
 #: Attribute of a trial that trains another one's network in full, after a search by

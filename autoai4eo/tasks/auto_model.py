@@ -3,89 +3,50 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, replace
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import autokeras as ak
 import keras
 import numpy as np
-import pandas as pd
 
-from autoai4eo import deploy
 from autoai4eo.blocks import ImageInput
-from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.data.augmentation import Augmentation
-from autoai4eo.data.dataset import Dataset, InputSpec
-from autoai4eo.data.problems import value_problems
+from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.joined import joined
-from autoai4eo.data.readers.labels import check_several_classes
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.splits import class_weights, split
 from autoai4eo.data.statistics import (
     BandStatistics,
     cached_statistics,
-    keep_statistics,
 )
-from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_utf8, set_aside, written
+from autoai4eo.files import check_utf8
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
-from autoai4eo.learning.objectives import (
-    DEFAULT,
-    check_map_step,
-    parse_constraints,
-    parse_objectives,
-)
-from autoai4eo.learning.training import Proxy, Training, clock_after
+from autoai4eo.learning.objectives import DEFAULT, Objective
+from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log
-from autoai4eo.networks.device import device_name
-from autoai4eo.report.notebook import notebook_view
-from autoai4eo.report.page import write_report
-from autoai4eo.runs import databases, front
 from autoai4eo.runs.folder import (
-    alone,
-    check_same_data,
-    check_same_map_step,
-    damage,
     locked,
-    read_run,
-    read_statistics,
-    write_run,
 )
 from autoai4eo.runs.layout import (
-    RUN,
     STATISTICS,
-    STUDY,
-    check_no_inputs,
-    check_no_links,
-    clear,
-    made,
-    removed,
 )
-from autoai4eo.runs.soundness import mend
-from autoai4eo.runs.storage import open_storage, without_password
-from autoai4eo.runs.study import (
-    claim,
-    forget,
-    mark_of,
-    open_study,
-    trials_table,
-)
+from autoai4eo.search.session import Session, chosen
+from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
-from autoai4eo.search.strategies import DEFAULT as DEFAULT_TUNER
-from autoai4eo.search.strategies import check as check_tuner
-from autoai4eo.search.trials import finalist
-from autoai4eo.search.trials.retries import fail_and_retry_all
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
+from autoai4eo.tasks.results import SearchResults
+from autoai4eo.tasks.training_data import (
+    class_weight_of,
+    names_of,
+    open_both,
+    warn_of_problems,
+)
 from autoai4eo.tasks.validating import validate
-from autoai4eo.text import line
 
 LOSSES = {
     "crossentropy": keras.losses.CategoricalCrossentropy,
@@ -95,41 +56,21 @@ LOSSES = {
 AUGMENTATION = Augmentation()
 
 
-class AutoModel:
+class AutoModel(SearchResults):
     """A graph of blocks, searched for the best network; as AutoKeras's AutoModel.
 
     Args:
         inputs: `ae.ImageInput` nodes.
         outputs: the node that a classification head gives.
         project_name: the run's folder is ``directory/project_name``.
-        max_trials: how many candidates are trained.
+        max_trials, objective, tuner, seed, max_model_size, **settings: the options of
+            the search, see `autoai4eo.search.settings.SearchSettings`.
         directory: where the run's folder is made; None: the current folder.
-        objective: ``val_cohen_kappa`` by default; any metric or cost, or several.
-        tuner: ``"cost-aware"`` (the default), ``"greedy"``, ``"bayesian"``,
-            ``"hyperband"``, ``"random"``, ``"tpe"``, ``"nsga2"``, ``"gp"``,
-            ``"cost-sorted"``, or a `keras_tuner.Oracle` class.
         overwrite: forgets what the run's folder holds instead of going on with it.
-        seed: makes a search repeatable.
-        max_model_size: the same as a constraint on ``params``, as in AutoKeras.
-        constraints: upper limits of costs by name, such as ``{"latency_ms": 2.0}``.
-        latency_batch_size: the batch size for which latency is measured.
-        map_step: pixels from one window of a map to the next, for which the cost
-            ``map_ms_per_km2`` is measured: milliseconds to map a square kilometre of
-            10 m pixels.
-        workers: processes on this machine that try candidates at the same time.
-        patience: the search ends when so many trainings in a row did not enlarge the
-            hypervolume that the front dominates (with one objective: did not improve
-            on the best) by a thousandth; None: it does not.
-        proxy: a cheaper training that candidates are judged by: ``{"epochs": 5,
-            "fraction": 0.25}``, either may be missing.
-        finalists: with a `proxy`, so many of the front are trained in full in the end.
-        prune: ends a training that cannot reach the front any more: whose best
-            so far and the largest gain of any of five or more whole trainings from the
-            same epoch on would still be dominated; after a third of the epochs.
-        storage: ``postgresql://USER@HOST/DATABASE`` where several machines, which share
-            the run's folder, work on one search; None: ``study.db`` in the folder. The
-            password comes from ``PGPASSWORD``, ``~/.pgpass`` or the URL; it is kept in
-            memory only.
+
+    Attributes:
+        settings: the options of the search, checked.
+        tuner: searches; it is there after `fit`.
 
     Raises:
         UserError: an argument that is not understood.
@@ -147,56 +88,37 @@ class AutoModel:
         overwrite: bool = False,
         seed: int | None = None,
         max_model_size: int | None = None,
-        constraints: Mapping[str, float] | None = None,
-        latency_batch_size: int = 1,
-        map_step: int | None = None,
-        workers: int = 1,
-        patience: int | None = None,
-        proxy: Mapping[str, float] | None = None,
-        finalists: int = 1,
-        prune: bool = False,
-        storage: str | None = None,
+        **settings: Any,
     ) -> None:
-        _check_numbers(
-            max_trials=max_trials,
-            workers=workers,
-            patience=patience,
-            map_step=map_step,
-            finalists=finalists,
-        )
         self.inputs = keras.tree.flatten(inputs)
         self.outputs = keras.tree.flatten(outputs)
-        limits = dict(constraints or {})
-        if max_model_size is not None:
-            limits["params"] = min(max_model_size, limits.get("params", max_model_size))
-        self.constraints = parse_constraints(limits)
-        self.objectives = parse_objectives(objective)
-        check_map_step(
-            [*(o.name for o in self.objectives), *self.constraints], map_step
-        )
-        self.project_name = project_name
-        self.directory = Path(directory or ".").expanduser()
-        self.max_trials = max_trials
+        super().__init__(directory, project_name)
         self.overwrite = overwrite
-        self.seed = 0 if seed is None else int(seed)
-        self.latency_batch_size = latency_batch_size
-        self.map_step = map_step
-        self.workers = workers
-        self.patience = patience
-        self.proxy = _proxy(proxy)
-        self.finalists = finalists
-        self.prune = prune
-        self.storage = storage and databases.name(storage)
-        self._tuner = check_tuner(tuner or DEFAULT_TUNER)
-        self._objective = objective
+        self.settings = SearchSettings(
+            max_trials=max_trials,
+            objective=objective,
+            tuner=tuner,
+            seed=seed or 0,
+            max_model_size=max_model_size,
+            **settings,
+        )
         self.tuner: Tuner
-        self._finalist: keras.Model | None = None
         self._training: Training | None = None
 
     @property
-    def run(self) -> Path:
-        """The run's folder."""
-        return self.directory / self.project_name
+    def max_trials(self) -> int:
+        """How many candidates are trained."""
+        return self.settings.max_trials
+
+    @property
+    def seed(self) -> int:
+        """What makes the search repeatable."""
+        return self.settings.seed
+
+    @property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What is optimised, the first first."""
+        return self.settings.objectives
 
     def fit(
         self,
@@ -243,149 +165,57 @@ class AutoModel:
         """
         check_utf8(self.run)
         tell = log(bool(verbose))
-        if not isinstance(x, Dataset):
-            tell("opening the data")
-        train = whole = self._open(x, y)
-        check_several_classes(train.labels, train.class_names, train.path)
-        if validation_data is not None:
-            if not isinstance(validation_data, tuple):
-                validation_data = (validation_data, None)
-            there, labels = validation_data
-            if isinstance(there, str | Path):
-                tell(f"opening {there}")
-            validation = self._open(there, labels, like=train)
-            _check_alike(train, validation)
-        else:
-            train, validation = _split(train, validation_split, self.seed)
+        seed = self.settings.seed
+        train, validation, whole = open_both(
+            self._open, x, y, validation_data, validation_split, seed, tell
+        )
         if epochs is not None and epochs < 1:
             raise UserError(f"epochs: expected 1 or more, got {epochs}")
         if loss is not None and loss not in LOSSES:
             raise UserError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
-        weights = _class_weight(class_weight, train)
-        data = {"training": train, "validation": validation}
+        weights = class_weight_of(class_weight, train)
         graph = self._graph(train)
-        self._check_overwrites_a_run()
-        inputs = [Path(train.path), Path(validation.path), *_weight_files(graph)]
-        check_no_links(self.run)
-        check_no_inputs(self.run, inputs)
-        self._check_same(data)
-        if self.storage is not None:
-            open_storage(self.storage)  # before anything is written
+        session = Session(
+            self.run,
+            self.settings,
+            {"training": train, "validation": validation},
+            [Path(train.path), Path(validation.path), *graph.files],
+            self.overwrite,
+            tell,
+        )
+        session.check()
         tell(
             f"{len(train):,} samples for training, {len(validation):,} for validation, "
             f"{train.num_classes} classes; computing the statistics of the bands"
         )
         statistics = cached_statistics(train, self.run / STATISTICS)
-        _tell(train, validation, statistics)
+        warn_of_problems(train, validation, statistics)
         _configure(graph, train, statistics, loss)
-        with written(self.run):
-            self.run.mkdir(parents=True, exist_ok=True)
-        with _told_if_removed(self.run), ExitStack() as held:
-            held.enter_context(
-                alone(self.run)
-                if self.storage is None
-                else locked(self.run, "beginning")
-            )
-            # once more: whoever held the lock may have begun a search
-            self._check_overwrites_a_run()
-            check_no_inputs(self.run, inputs)
-            self._check_same(data)
-            if self.overwrite:
-                self._clear()
-            elif error := damage(self.run):
-                aside = set_aside(self.run / RUN)
-                tell(f"{error}; set aside as {aside.name}")
-            self.tuner = Tuner(
-                graph,
-                objective=self._objective,
-                max_trials=self.max_trials,
-                tuner=self._tuner,
-                constraints=self.constraints,
-                latency_batch_size=self.latency_batch_size,
-                map_step=self.map_step,
-                patience=self.patience,
-                finalists=self.finalists,
-                prune=self.prune,
-                storage=self.storage,
-                directory=self.directory,
-                project_name=self.project_name,
-                seed=self.seed,
-            )
-            training = Training(
-                train,
-                validation,
-                epochs=epochs,
-                batch_size=batch_size,
-                callbacks=tuple(callbacks),
-                class_weight=weights,
-                augmentation=augmentation,
-                end=clock_after(max_hours),
-                fit=kwargs,
-                proxy=self.proxy,
-            )
-            self.tuner.connect()
-            begun_with = {
-                **{role: part.fingerprint() for role, part in data.items()},
-                "map_step": self.map_step,
-            }
-            shared = self.storage is not None
-            mark = mark_of(self.tuner.study, self.run, shared, begun_with)
-            with locked(self.run, "finalist"):
-                mend(self.run, self.tuner.study, tell, shared=shared)
-            if self.storage is None:
-                fail_and_retry_all(self.tuner.study, self.run)
-            keep_statistics(train, statistics, self.run / STATISTICS)
-            write_run(
-                self.run,
-                {
-                    "objective": [o.name for o in self.objectives],
-                    "constraints": self.constraints,
-                    "tuner": self._tuner
-                    if isinstance(self._tuner, str)
-                    else self._tuner.__name__,
-                    "max_trials": self.max_trials,
-                    "epochs": epochs,
-                    "batch_size": batch_size,
-                    "loss": loss,
-                    "seed": self.seed,
-                    "latency_batch_size": self.latency_batch_size,
-                    "map_step": self.map_step,
-                    "workers": self.workers,
-                    "patience": self.patience,
-                    "proxy": None if self.proxy is None else asdict(self.proxy),
-                    "finalists": self.finalists,
-                    "prune": self.prune,
-                    "storage": self.storage and without_password(self.storage),
-                },
-                data,
-                device_name(),
-                mark,
-            )
-            claim(self.tuner.study, mark, begun_with)
-            self._finalist = None
-            self._training = training
-            if self.storage is not None:
-                held.close()  # other machines may join
+        training = Training(
+            train,
+            validation,
+            epochs=epochs,
+            batch_size=batch_size,
+            callbacks=tuple(callbacks),
+            class_weight=weights,
+            augmentation=augmentation,
+            end=clock_after(max_hours),
+            fit=kwargs,
+            proxy=self.settings.proxy,
+        )
+        arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
+        with session.opened(graph, statistics, arguments) as self.tuner:
+            self._finalist, self._training = None, training
             pool.search(
                 self.tuner,
                 training,
-                whole if validation_data is None else None,
-                workers=self.workers,
+                whole,
+                workers=self.settings.workers,
                 verbose=verbose,
             )
             with locked(self.run, "finalist"):
                 tell("holding the finalist against the validation data")
                 validate(self.run, validation, batch_size)
-
-    def export_model(self) -> keras.Model:
-        """The finalist, trained; it takes raw pixels and gives class probabilities.
-
-        Raises:
-            UserError: nothing was searched in this run's folder yet.
-        """
-        if self._finalist is None:
-            self._finalist = deploy.load_finalist(self.run)
-        return self._finalist
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """The class number of each patch, int64 (N,)."""
@@ -396,19 +226,6 @@ class AutoModel:
         model = self.export_model()
         dataset = self._open_for(model, x, unlabelled=True)
         return evaluation.probabilities(model, dataset, batch_size)
-
-    def predict_scene(self, scene: Any, out: str | Path, **how: Any) -> Path:
-        """Maps a scene with the finalist, see `autoai4eo.deploy.map_scene`.
-
-        Args:
-            scene: files of the scene.
-            out: the map's path, ``.tif``.
-            **how: ``stride``, ``scale``, ``seasons`` and the other arguments there.
-
-        Raises:
-            UserError: scene or output that cannot be used, or no finalist yet.
-        """
-        return deploy.map_scene(self.run, scene, out, **how)
 
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 32) -> dict[str, Any]:
         """Scores of the finalist on labelled data.
@@ -423,17 +240,6 @@ class AutoModel:
         """
         model = self.export_model()
         return evaluation.evaluate(model, self._open_for(model, x, y), batch_size)
-
-    def trials(self) -> pd.DataFrame:
-        """One row per trial: status, metrics, costs, hyperparameters."""
-        return trials_table(open_study(self.run))
-
-    def pareto_front(self) -> pd.DataFrame:
-        """The rows of `trials` that no other is better than in every objective.
-
-        From the best to the worst by the first objective.
-        """
-        return front.front_table(open_study(self.run))
 
     def select(
         self, rule: str | None = None, *, refit: bool = False, **limits: float
@@ -457,105 +263,32 @@ class AutoModel:
             UserError: no trial of the front is within the limits, a limit is not known,
                 or `fit` was not called.
         """
-        if self._training is None:
+        if self._training is None or self._training.validation is None:
             raise UserError(
                 "select: expected a search of this object, found none; call fit with "
                 "the same arguments first, it goes on where the folder is"
             )
-        for name in limits:
-            if not name.startswith("max_"):
-                raise UserError(f"select: expected max_COST=LIMIT, got {name}")
-        study = self.tuner.study
-        trial = front.choose(
-            study,
-            rule,
-            {name.removeprefix("max_"): limit for name, limit in limits.items()},
-        )
-        training = replace(self._training, end=math.inf)
-        whole = None
-        if refit and training.validation is not None:
-            whole = joined(training.train, training.validation)
-        check_no_links(self.run)
-        with alone(self.run) if self.storage is None else locked(self.run, "finalist"):
-            finalist.set_to(study, trial)
-            pool.search(self.tuner, training, whole, verbose=0, task="finalist")
-            assert training.validation is not None  # fit always has some
-            validate(self.run, training.validation, training.batch_size)
+        training, validation = self._training, self._training.validation
+        with chosen(self.tuner, rule, limits) as trial:
+            pool.search(
+                self.tuner,
+                replace(training, end=math.inf),
+                joined(training.train, validation) if refit else None,
+                verbose=0,
+                task="finalist",
+            )
+            validate(self.run, validation, training.batch_size)
         self._finalist = None
         return trial.number
 
-    def export(
-        self,
-        path: str | Path,
-        format: str = "savedmodel",
-        *,
-        trial: int | None = None,
-        quantize: str | None = None,
-        calibrated: bool = False,
-        overwrite: bool = False,
-    ) -> Path:
-        """Writes the finalist, or a trial, for other programs; gives the path.
-
-        Checked in a fresh process, with ``model.json`` and ``MODEL_CARD.md`` beside it;
-        see `autoai4eo.deploy.export`.
-
-        Args:
-            path: what is written.
-            format: ``"savedmodel"``, ``"keras"``, ``"onnx"`` or ``"litert"``.
-            trial: a trial's number; None: the finalist.
-            quantize: for ``"litert"``: ``"float16"`` or ``"int8"``.
-            calibrated: as sure as it is right, by the finalist's temperature.
-            overwrite: replaces what is there.
-
-        Raises:
-            UserError: it cannot be written so, nor is anything left.
-        """
-        data = {}
-        if self._training is not None:
-            data["training"] = self._training.train
-            if self._training.validation is not None:
-                data["validation"] = self._training.validation
-        return deploy.export(
-            self.run,
-            path,
-            format,
-            trial=trial,
-            quantize=quantize,
-            calibrated=calibrated,
-            overwrite=overwrite,
-            data=data,
-        ).path
-
-    def report(self) -> Path:
-        """Writes ``report.html`` into the run's folder, one page; gives its path.
-
-        The search may be at work in another process, or broken off.
-
-        Raises:
-            UserError: nothing was begun in this run's folder yet.
-        """
-        return write_report(self.run)
-
-    def _repr_html_(self) -> str:
-        """Status, leaderboard and a small chart, for notebooks."""
-        try:
-            return notebook_view(self.run)
-        except Exception as error:  # a notebook would show a traceback in their place
-            return f"<code>{escape(line(f'{self}: {error}'))}</code>"
-
-    def _open_for(
-        self, model: keras.Model, x: Any, y: Any = None, unlabelled: bool = False
-    ) -> Dataset:
-        data = read_run(self.run)["data"]["training"]
-        known = read_statistics(self.run).items()
-        return evaluation.open_for(
-            model,
-            data,
-            x,
-            y,
-            unlabelled=unlabelled,
-            typical={name: typical_of(told) for name, told in known},
-        )
+    def _known_data(self) -> Mapping[str, Dataset]:
+        if self._training is None:
+            return {}
+        known = {
+            "training": self._training.train,
+            "validation": self._training.validation,
+        }
+        return {role: part for role, part in known.items() if part is not None}
 
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         """Data for `fit`, with the bands and classes of another data set."""
@@ -577,151 +310,6 @@ class AutoModel:
                     f"inputs: expected ae.ImageInput nodes, got {type(node).__name__}"
                 )
         return Graph(inputs=self.inputs, outputs=self.outputs)
-
-    def _check_overwrites_a_run(self) -> None:
-        # a power cut may have damaged run.json, not made a run of a folder of others
-        known = (self.run / RUN).is_file() and (
-            damage(self.run) is None or (self.run / STUDY).is_file()
-        )
-        strange = set(self.run.glob("[!.]*")) - set(made(self.run))
-        if self.overwrite and not known and strange:
-            raise UserError(
-                f"{self.run}: expected a run's folder to overwrite, found one without "
-                "its run.json; choose another folder, or empty it yourself"
-            )
-
-    def _check_same(self, data: Mapping[str, Dataset]) -> None:
-        """Whether a search goes on with what it was begun with."""
-        if not self.overwrite and damage(self.run) is None:
-            check_same_data(self.run, data)
-            check_same_map_step(self.run, self.map_step)
-
-    def _clear(self) -> None:
-        if self.storage is not None and (self.run / "run.json").is_file():
-            forget(self.run, self.storage)
-        clear(self.run)
-
-
-@contextmanager
-def _told_if_removed(run: Path) -> Iterator[None]:
-    """Tells in one line that a run's folder is gone, whatever went wrong for it."""
-    try:
-        yield
-    except Exception as error:
-        if run.is_dir():
-            raise
-        raise removed(run) from error
-
-
-def _weight_files(graph: Graph) -> list[Path]:
-    sources = [getattr(block, "weights", None) for block in graph.blocks]
-    return [Path(s.file) for s in sources if isinstance(s, Weights) and s.file]
-
-
-def _check_numbers(**numbers: int | None) -> None:
-    for name, number in numbers.items():
-        if number is not None and number < 1:
-            raise UserError(f"{name}: expected 1 or more, got {number}")
-
-
-def _proxy(asked: Mapping[str, float] | None) -> Proxy | None:
-    if asked is None:
-        return None
-    epochs, fraction = asked.get("epochs"), asked.get("fraction", 1.0)
-    known = asked.keys() <= {"epochs", "fraction"}
-    if not known or not 0 < fraction <= 1 or (epochs is not None and epochs < 1):
-        raise UserError(
-            "proxy: expected epochs of 1 or more, or a fraction of the training data "
-            f"above 0, or both, got {dict(asked)}"
-        )
-    return Proxy(None if epochs is None else int(epochs), fraction)
-
-
-def _split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]:
-    if not 0 < share < 1:
-        raise UserError(
-            f"validation_split: expected a share between 0 and 1, got {share}; "
-            "or give validation_data"
-        )
-    group = next(iter(dataset.groups), None)
-    train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
-    return train, validation
-
-
-def _class_weight(
-    asked: str | Mapping[int, float] | None, train: Dataset
-) -> dict[int, float] | None:
-    if asked is None or isinstance(asked, Mapping):
-        return None if asked is None else dict(asked)
-    if asked != "balanced":
-        raise UserError(
-            f"class_weight: expected balanced or weights by class, got {asked!r}"
-        )
-    return class_weights(train)
-
-
-def names_of(like: Dataset | None) -> dict[str, Any]:
-    """The bands and classes to look for in `open_dataset`, as another data set has."""
-    if like is None:
-        return {}
-    return {
-        "class_names": like.class_names or None,
-        "bands": evaluation.told_bands(
-            {spec.name: [b.name for b in spec.bands] for spec in like.inputs}
-        ),
-    }
-
-
-def _check_alike(train: Dataset, validation: Dataset) -> None:
-    missing = {s.name for s in train.inputs} - {s.name for s in validation.inputs}
-    if missing or len(train.inputs) != len(validation.inputs):
-        raise UserError(
-            "validation data: expected the inputs of the training data "
-            f"({', '.join(s.name for s in train.inputs)}), found "
-            f"{', '.join(s.name for s in validation.inputs)}; choose them by name"
-        )
-    for told, found in zip(train.inputs, validation.inputs, strict=True):
-        if (told.shape, told.bands, told.level) != (
-            found.shape,
-            found.bands,
-            found.level,
-        ):
-            raise UserError(
-                "validation data: expected the inputs of the training data "
-                f"({_brief_input(told)}), found {_brief_input(found)}; bring both to "
-                "one form"
-            )
-    if (validation.labels < 0).any() or not len(validation):
-        raise UserError(
-            f"{validation.path}: expected labelled samples to judge candidates on, "
-            "found some without a label"
-        )
-
-
-def _brief_input(spec: InputSpec) -> str:
-    bands = " ".join(f"{band.name} ({band.quantity})" for band in spec.bands)
-    level = f", {spec.level}" if spec.level else ""
-    return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}{level}"
-
-
-def _tell(
-    train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
-) -> None:
-    """Warns of what is wrong with the data, once each."""
-    problems = map(str, value_problems(train.inputs, statistics))
-    typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
-    units = unlike_training(validation, typical)
-    absent = np.flatnonzero(
-        (validation.label_counts() == 0) & (train.label_counts() > 0)
-    )
-    if len(absent):
-        names = ", ".join(train.class_names[i] for i in absent)
-        units.append(
-            f"{validation.path}: no samples of {names}: candidates are judged by the "
-            "other classes"
-        )
-    for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
-        warnings.warn(line(note), stacklevel=3)
 
 
 def _configure(

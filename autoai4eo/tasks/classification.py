@@ -16,7 +16,8 @@ from autoai4eo.data.readers.so2sat import USUAL_BANDS
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.search.space.graph import Graph
-from autoai4eo.tasks.auto_model import AutoModel, names_of
+from autoai4eo.tasks.auto_model import AutoModel
+from autoai4eo.tasks.training_data import names_of
 
 
 class ImageClassifier(AutoModel):
@@ -59,22 +60,22 @@ class ImageClassifier(AutoModel):
 
     def _graph(self, train: Dataset) -> Graph:
         self.inputs = [blocks.ImageInput(spec.name) for spec in train.inputs]
-        if self.map_step is not None:
+        if self.settings.map_step is not None:
             unpadded.common_size("inputs", [spec.shape[:2] for spec in train.inputs])
         features = self._features()
         if self.max_latency_ms is None:
             head = blocks.PooledHead()
         else:
             head = blocks.LatencyConstrainedHead(
-                self.max_latency_ms, self.latency_batch_size
+                self.max_latency_ms, self.settings.latency_batch_size
             )
         self.outputs = head(features)
         return super()._graph(train)
 
     def _features(self) -> Any:
-        if self.map_step is not None:
+        if self.settings.map_step is not None:
             # a stem and a fusion would pad
-            return blocks.EOImageBlock(map_step=self.map_step)(self.inputs)[0]
+            return blocks.EOImageBlock(map_step=self.settings.map_step)(self.inputs)[0]
         stems = [blocks.MultispectralStem()(node)[0] for node in self.inputs]
         features = blocks.SensorFusion()(stems)[0] if len(stems) > 1 else stems[0]
         return blocks.EOImageBlock()(features)[0]

@@ -17,7 +17,7 @@ from rich.cells import cell_len
 
 import autoai4eo as ae
 from autoai4eo.cli import console as module
-from autoai4eo.cli import fit
+from autoai4eo.cli import trials as cli_trials
 from autoai4eo.cli.model import print_scores
 from autoai4eo.cli.options import RENAMED_OPTIONS
 from autoai4eo.errors import SearchError
@@ -198,7 +198,7 @@ def test_messages_of_trials_are_not_markup(searched):
     from autoai4eo.runs.study import open_study, trials_table
 
     trials = trials_table(open_study(searched)).assign(message="a[0] is not [/closed]")
-    shown = printed(trials, "[red]", by=fit._print_trials)
+    shown = printed(trials, "[red]", by=cli_trials.print_trials)
     assert "a[0] is not [/closed]" in shown and "[red]" in shown
 
 

@@ -18,7 +18,7 @@ from runs import OBJECTIVES, close, content, run_folder, write_run_json
 from sqlalchemy import make_url
 
 from autoai4eo.errors import UserError
-from autoai4eo.runs.storage import sqlite_file, sqlite_url
+from autoai4eo.runs.sqlite_files import sqlite_file, sqlite_url
 from autoai4eo.runs.study import open_study
 
 READING = (("trials",), ("pareto",), ("report",), ("trials", "--json"))

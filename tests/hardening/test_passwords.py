@@ -17,8 +17,9 @@ from runs import run_folder
 
 from autoai4eo.errors import UserError
 from autoai4eo.runs import databases
+from autoai4eo.runs.database_urls import without_password
 from autoai4eo.runs.databases import name
-from autoai4eo.runs.storage import open_storage, without_password
+from autoai4eo.runs.storage import open_storage
 
 SECRET = "open-sesame"
 URL = f"postgresql://me:{SECRET}@localhost:1/db"
@@ -98,26 +99,20 @@ def test_one_that_is_not_quoted_is_not_shown_either(around):
 
 @pytest.mark.slow  # TensorFlow is imported
 def test_workers_get_it_and_no_file_does(tmp_path):
-    import keras_tuner
-
+    from autoai4eo.search.settings import SearchSettings
     from autoai4eo.search.tuner import Tuner
 
-    class Hypermodel(keras_tuner.HyperModel):
-        blocks = ()
-
-        def save(self, path):
-            pass
-
-    tuner = Tuner(Hypermodel(), storage=URL, directory=tmp_path, project_name="run")
-    assert tuner.storage == BARE
+    tuner = Tuner(None, SearchSettings(storage=URL), tmp_path / "run")
+    storage = tuner.settings.storage
+    assert storage == BARE
     assert SECRET.encode() not in cloudpickle.dumps(tuner)
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes()
 
     code = "import sys; from autoai4eo.runs import databases;"
     code += "print(databases.with_password(sys.argv[1]))"
-    environment = os.environ | databases.environment(tuner.storage)
-    command = [sys.executable, "-c", code, tuner.storage]
+    environment = os.environ | databases.environment(storage)
+    command = [sys.executable, "-c", code, storage]
     got = subprocess.check_output(command, env=environment, text=True)
     assert got.strip() == URL
 

@@ -1,11 +1,15 @@
 import numpy as np
+import optuna
 import pytest
+import runs
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from autoai4eo.learning.objectives import parse_objectives
+from autoai4eo.runs import front
 from autoai4eo.runs.pareto import fronts, hypervolume, knee, minimised, on_front
+from autoai4eo.runs.study import open_study
 
 POINTS = arrays(
     float,
@@ -24,6 +28,22 @@ def test_the_front_is_what_nothing_dominates(points):
         not any(dominates(other, point) for other in points) for point in points
     ]
     assert on_front(points).tolist() == expected
+
+
+def test_a_point_that_is_worse_in_one_objective_only_is_dominated():
+    """Users rely on: Pareto-optimal, not weakly so; equal points stay both."""
+    assert on_front(np.array([[1.0, 3.0], [1.0, 2.0]])).tolist() == [False, True]
+    assert on_front(np.array([[1.0, 2.0], [1.0, 2.0]])).tolist() == [True, True]
+    assert on_front(np.array([[3.0], [2.0], [2.0]])).tolist() == [False, True, True]
+
+
+def test_the_tables_of_a_run_have_no_weakly_optimal_trial(tmp_path):
+    study = open_study(tmp_path, parse_objectives(["val_loss", "macs"]))
+    for values in ([1.0, 3.0], [1.0, 2.0], [0.5, 4.0], [1.0, 2.0]):
+        study.add_trial(optuna.trial.create_trial(values=values))
+    assert [t.number for t in front.front(study)] == [2, 1, 3]
+    assert front.front_table(study)["trial"].tolist() == [2, 1, 3]
+    runs.close(study)
 
 
 @given(POINTS)

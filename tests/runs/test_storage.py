@@ -25,12 +25,10 @@ from optuna.trial import TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.runs import databases
 from autoai4eo.runs import storage as module
-from autoai4eo.runs.storage import (
-    open_storage,
-    sqlite_file,
-    sqlite_url,
-    without_password,
-)
+from autoai4eo.runs.database_urls import without_password
+from autoai4eo.runs.patient_storage import PatientStorage
+from autoai4eo.runs.sqlite_files import sqlite_file, sqlite_url
+from autoai4eo.runs.storage import open_storage
 from autoai4eo.runs.study import open_study, status
 from autoai4eo.search.trials.retries import sign_new_trials
 
@@ -400,13 +398,48 @@ def test_a_url_is_written_without_its_password():
         without_password("me:sesame@host")
 
 
-def test_every_operation_of_optuna_is_repeated():
-    sessions = {
-        name
-        for name, method in inspect.getmembers(RDBStorage, inspect.isfunction)
-        if "_create_scoped_session(" in inspect.getsource(method)
-    }
-    own = vars(module._PatientStorage).keys() & vars(RDBStorage).keys()
-    assert {name for name in own if not name.startswith(("__", "_abc"))} == sessions
-    called = re.findall(r"self\._backend\.(\w+)\(", inspect.getsource(_CachedStorage))
-    assert {n for n in called if "heartbeat_" not in n} <= sessions
+SESSIONS = {
+    name
+    for name, method in inspect.getmembers(RDBStorage, inspect.isfunction)
+    if "_create_scoped_session(" in inspect.getsource(method)
+}
+PATIENT = {
+    name
+    for name in vars(PatientStorage).keys() & vars(RDBStorage).keys()
+    if not name.startswith(("__", "_abc"))
+}
+SAMPLERS = [
+    optuna.samplers.RandomSampler(seed=0),
+    optuna.samplers.TPESampler(n_startup_trials=2, seed=0),
+    optuna.samplers.NSGAIISampler(population_size=2, seed=0),
+]
+
+
+def test_each_method_that_is_repeated_is_one_transaction():
+    assert PATIENT <= SESSIONS
+
+
+@pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
+@pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: type(s).__name__)
+def test_whatever_a_trial_does_is_repeated(opened, sqlite, sampler, monkeypatch):
+    """Users rely on: a database that goes away during a trial does not end it."""
+    storage = opened(sqlite, lambda study, trial: None)
+    study = optuna.create_study(storage=storage, sampler=sampler)
+
+    def not_repeated(*args, **kwargs):
+        raise AssertionError("a trial does what is not repeated")
+
+    for name in SESSIONS - PATIENT:
+        monkeypatch.setattr(RDBStorage, name, not_repeated)
+
+    def objective(trial):
+        width = trial.suggest_int("width", 1, 8)
+        trial.set_user_attr("width", width)
+        return trial.suggest_float("rate", 0, 1) + study.trials[0].number
+
+    study.optimize(objective, n_trials=6)
+    study.set_user_attr("oracle", study.user_attrs.get("oracle", "{}"))
+    study.enqueue_trial({"width": 3})
+    study.optimize(objective, n_trials=1)
+    fail_stale_trials(study)
+    assert len(study.trials) == 7

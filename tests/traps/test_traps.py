@@ -20,9 +20,9 @@ import small
 import autoai4eo as ae
 from autoai4eo import cost
 from autoai4eo.data.synthetic import write_so2sat_like
+from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.strategies import STRATEGIES
-from autoai4eo.search.tuner import Tuner
 
 # what is tried does not depend on the process
 pytestmark = pytest.mark.usefixtures("in_process")
@@ -177,4 +177,4 @@ def test_trap_15_a_build_never_measures(monkeypatch):
 
 def test_the_strategies_are_autokeras_own_and_optunas():
     assert {"greedy", "bayesian", "hyperband", "random", "tpe"} <= set(STRATEGIES)
-    assert "tuner" in inspect.signature(Tuner.__init__).parameters
+    assert "tuner" in inspect.signature(SearchSettings).parameters

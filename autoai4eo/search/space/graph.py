@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import keras
-from autokeras.graph import Graph as AutoKerasGraph
-from autokeras.utils.utils import to_snake_case
+import keras_tuner
 
+from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.learning.optimizer import layerwise_adamw
+from autoai4eo.search.compat.autokeras import UncompiledGraph, to_snake_case
 
 _WARM_UP = 0.05
 
 
-class Graph(AutoKerasGraph):
+class Graph(UncompiledGraph):
     """A graph of blocks that compiles its networks for training from scratch.
 
     AutoKeras draws the optimiser from three and the learning rate from six orders of
@@ -26,14 +29,12 @@ class Graph(AutoKerasGraph):
     the rate is constant. Pretrained layers get the factor that their block asks for.
 
     Attributes:
-        steps: how many batches a network is trained on, or None.
         loss: Keras loss on one-hot labels.
         metrics: Keras metrics or their names.
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
-        self.steps: int | None = None
         self.loss: Any = None
         self.metrics: list[Any] = []
         self._number_blocks()
@@ -51,16 +52,22 @@ class Graph(AutoKerasGraph):
             if re.fullmatch(rf"{kind}_\d+", block.name):
                 block.name = f"{kind}_{counts[kind]}"
 
-    def _compile_keras_model(self, hp: Any, model: keras.Model) -> keras.Model:
+    def build(self, hp: Any, steps: int | None = None) -> keras.Model:
+        """The network of these hyperparameters, compiled.
+
+        Args:
+            hp: KerasTuner's hyperparameters.
+            steps: how many batches it is trained on; None: not known, and the learning
+                rate stays constant.
+        """
+        model = super().build(hp)
         rate = hp.Choice("learning_rate", [3e-3, 1e-3, 1e-2], default=3e-3)
         decay = hp.Choice("weight_decay", [1e-4, 1e-2], default=1e-2)
         model.compile(
             optimizer=layerwise_adamw(
                 model,
                 self._learning_rate_factors(),
-                learning_rate=rate
-                if self.steps is None
-                else _warm_cosine(rate, self.steps),
+                learning_rate=rate if steps is None else _warm_cosine(rate, steps),
                 weight_decay=decay,
             ),
             loss=self.loss,
@@ -68,12 +75,35 @@ class Graph(AutoKerasGraph):
         )
         return model
 
+    @property
+    def files(self) -> list[Path]:
+        """Files of weights that its blocks read."""
+        sources = [getattr(block, "weights", None) for block in self.blocks]
+        return [Path(s.file) for s in sources if isinstance(s, Weights) and s.file]
+
     def _learning_rate_factors(self) -> dict[str, float]:
         return {
             layer: factor
             for block in self.blocks
             for layer, factor in getattr(block, "learning_rate_factors", {}).items()
         }
+
+
+def build(
+    graph: Graph, hp: keras_tuner.HyperParameters, seed: int, steps: int | None
+) -> keras.Model:
+    """The network of these hyperparameters, its weights drawn by the seed.
+
+    Args:
+        graph: of blocks.
+        hp: the hyperparameters.
+        seed: of the weights.
+        steps: how many batches it is trained on; None: not known.
+    """
+    keras.backend.clear_session()  # else Keras's memory grows with every network
+    gc.collect()
+    keras.utils.set_random_seed(seed)
+    return graph.build(hp, steps)
 
 
 def _warm_cosine(

@@ -8,7 +8,7 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.src.engine.hyperparameters import hp_types
+from keras_tuner.engine import hyperparameters as hp_types
 from optuna.trial import FrozenTrial
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel

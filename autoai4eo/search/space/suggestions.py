@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras_tuner
-from keras_tuner.src.engine.hyperparameters import hp_types
+from keras_tuner.engine import hyperparameters as hp_types
+
+from autoai4eo.search.compat.keras_tuner import AskingHyperParameters
 
 
-class SuggestedHyperParameters(keras_tuner.HyperParameters):
+class SuggestedHyperParameters(AskingHyperParameters):
     """KerasTuner's container, filled by an Optuna trial.
 
     A value is asked for when a block names its hyperparameter and the conditions of
@@ -25,13 +26,13 @@ class SuggestedHyperParameters(keras_tuner.HyperParameters):
         self._trial = trial
         self._proposed = proposed
 
-    def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
+    def ask(self, hyperparameter: Any) -> None:
+        """Has the trial suggest a value where the hyperparameter is active."""
         name = hyperparameter.name
         if self.is_active(hyperparameter) and name not in self.values:
             if self._proposed is not None:
                 self._proposed.setdefault(name, hyperparameter.default)
             self.values[name] = suggest(self._trial, hyperparameter)
-        return super()._register(hyperparameter, overwrite)
 
 
 def suggest(trial: Any, hp: Any) -> Any:

@@ -1,15 +1,13 @@
 """Strategies by name: how the next candidate is chosen.
 
-A strategy is an Optuna sampler: asked before a trial (`before_trial`), for values as
-the blocks name them (`sample_independent`), and told how the trial ended
-(`after_trial`). It decides on a whole candidate first and hands that out
-(`base.CandidateSampler.propose`), within the limits of the search; those that rank
-networks by their costs are `ProposingSampler`s, and Optuna's own
-(`optuna_samplers.OptunaSampler`) draw value by value where there are no limits. What
-it knows it reads from the study, which several workers share.
+A strategy is a `CandidateSampler`: it proposes a whole candidate before each trial,
+within the limits of the search, and reads what it knows from the study, which several
+workers share. `ProposingSampler` is the base of those that rank networks by their
+costs, `OptunaSampler` of Optuna's own, `OracleSampler` of KerasTuner's.
 
-A new strategy is a file here, whose function or class makes the sampler for a
-`SearchContext`, and its name in `STRATEGIES`.
+A new strategy is a file here and its name in `STRATEGIES`. One outside of this package
+is a class whose constructor takes a `SearchContext`, given as ``tuner=``. Each passes
+``tests/search/strategies/test_contract.py``.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from collections.abc import Callable
 from typing import Any
 
 import keras_tuner
-from optuna.samplers import BaseSampler
 
 from autoai4eo.errors import UserError
 from autoai4eo.search.strategies.autokeras import (
@@ -27,24 +24,25 @@ from autoai4eo.search.strategies.autokeras import (
     hyperband,
     of_oracle,
 )
-from autoai4eo.search.strategies.base import SearchContext
+from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 from autoai4eo.search.strategies.cost_aware import CostAware
 from autoai4eo.search.strategies.cost_sorted import CostSorted
-from autoai4eo.search.strategies.gp import gp
-from autoai4eo.search.strategies.nsga2 import nsga2
-from autoai4eo.search.strategies.random import random
-from autoai4eo.search.strategies.tpe import tpe
+from autoai4eo.search.strategies.optuna_samplers import OPTUNA
 
-__all__ = ["DEFAULT", "STRATEGIES", "SearchContext", "check", "strategy"]
+__all__ = [
+    "DEFAULT",
+    "STRATEGIES",
+    "CandidateSampler",
+    "SearchContext",
+    "check",
+    "strategy",
+]
 
-STRATEGIES: dict[str, Callable[[SearchContext], BaseSampler]] = {
+STRATEGIES: dict[str, Callable[[SearchContext], CandidateSampler]] = {
     "greedy": greedy,
     "bayesian": bayesian,
     "hyperband": hyperband,
-    "random": random,
-    "tpe": tpe,
-    "nsga2": nsga2,
-    "gp": gp,
+    **OPTUNA,
     "cost-sorted": CostSorted,
     "cost-aware": CostAware,
 }
@@ -55,29 +53,35 @@ DEFAULT = "cost-aware"
 
 
 def strategy(
-    tuner: str | type[keras_tuner.Oracle], setting: SearchContext
-) -> BaseSampler:
-    """The sampler for a name, or for a `keras_tuner.Oracle` class of the user's own.
+    tuner: str | type[keras_tuner.Oracle] | type[CandidateSampler],
+    setting: SearchContext,
+) -> CandidateSampler:
+    """The sampler for a name, a `CandidateSampler` or a `keras_tuner.Oracle` class.
 
     Raises:
         UserError: an unknown name, or several objectives where one is possible.
     """
     if isinstance(tuner, str):
         return STRATEGIES[check(tuner)](setting)
+    if issubclass(tuner, CandidateSampler):
+        return tuner(setting)
     return of_oracle(tuner, setting)
 
 
 def check(tuner: Any) -> Any:
-    """The argument itself, where it names a strategy or is an oracle class.
+    """The argument itself, where it names a strategy or is the class of one.
 
     Raises:
         UserError: it is neither.
     """
     if isinstance(tuner, str) and tuner in STRATEGIES:
         return tuner
-    if isinstance(tuner, type) and issubclass(tuner, keras_tuner.Oracle):
+    if isinstance(tuner, type) and issubclass(
+        tuner, CandidateSampler | keras_tuner.Oracle
+    ):
         return tuner
     raise UserError(
-        f"tuner: expected one of {', '.join(STRATEGIES)} or a keras_tuner.Oracle "
-        f"class, got {tuner!r}"
+        f"tuner: expected one of {', '.join(STRATEGIES)}, or a class of "
+        f"autoai4eo.search.strategies.CandidateSampler or keras_tuner.Oracle, got "
+        f"{tuner!r}"
     )

@@ -6,35 +6,33 @@ import inspect
 from typing import Any
 
 import keras_tuner
-from autokeras.tuners.greedy import GreedyOracle
-from keras_tuner.src.tuners.bayesian import BayesianOptimizationOracle
-from keras_tuner.src.tuners.hyperband import HyperbandOracle
-from optuna.samplers import BaseSampler
+from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle
 
 from autoai4eo.errors import UserError
-from autoai4eo.search.strategies.base import SearchContext
+from autoai4eo.search.compat.autokeras import GreedyOracle
+from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 from autoai4eo.search.strategies.oracles import OracleSampler
 
 
-def greedy(setting: SearchContext) -> BaseSampler:
+def greedy(setting: SearchContext) -> CandidateSampler:
     """AutoKeras's default: the best so far with a few values changed."""
     return of_oracle(GreedyOracle, setting)
 
 
-def bayesian(setting: SearchContext) -> BaseSampler:
+def bayesian(setting: SearchContext) -> CandidateSampler:
     """KerasTuner's Gaussian process."""
     # asked again it takes seconds, and ends where it did before
     return of_oracle(BayesianOptimizationOracle, setting, asks=1)
 
 
-def hyperband(setting: SearchContext) -> BaseSampler:
+def hyperband(setting: SearchContext) -> CandidateSampler:
     """Li et al. (2018): many for a few epochs, the best of them for longer."""
     return of_oracle(HyperbandOracle, setting)
 
 
 def of_oracle(
     oracle: type[keras_tuner.Oracle], setting: SearchContext, asks: int = 5
-) -> BaseSampler:
+) -> CandidateSampler:
     """The strategy of a `keras_tuner.Oracle` class.
 
     Args:

@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs.seeds import candidate, derived_seed
+from autoai4eo.search.compat.optuna import set_attribute
 from autoai4eo.search.space.base import Candidates
 from autoai4eo.search.strategies.limits import Limits
 
@@ -42,16 +43,21 @@ class SearchContext(NamedTuple):
 
 
 class CandidateSampler(BaseSampler):
-    """A sampler that decides on a whole candidate before its trial begins.
+    """The base of every strategy: proposes a whole candidate before its trial begins.
 
-    What it decided on is kept with the trial as ``proposed``; a trial that repeats an
-    interrupted one gets it again. One worker decides at a time, so that each knows
-    what the others try.
+    A subclass defines `propose`, which is called once for each new trial, in whichever
+    worker runs it. What it proposed is kept with the trial as ``proposed``; a trial
+    that repeats an interrupted one gets it again, and `propose` is not called. One
+    worker proposes at a time, so that each knows what the others try.
+
+    A worker that is started anew makes a new sampler. Proposals must therefore depend
+    only on the seed, the trial and what the study holds, and on nothing that the
+    sampler remembers.
 
     Attributes:
         setting: of the search.
         limits: what they allow.
-        proposed: the values of the trial that runs.
+        proposed: the values of the trial that runs; None: they are drawn one by one.
         exhausted: there is nothing more to propose.
 
     Args:
@@ -62,6 +68,10 @@ class CandidateSampler(BaseSampler):
         self.setting = setting
         self.limits = Limits(setting.candidates, setting.limits)
         self.proposed: dict[str, Any] | None = {}
+        self.exhausted = False
+
+    def ask_again(self) -> None:
+        """Takes back that nothing is left: other workers' trials ended meanwhile."""
         self.exhausted = False
 
     @abstractmethod
@@ -100,9 +110,7 @@ class CandidateSampler(BaseSampler):
                 self.limits.screened = []
                 kept = self.propose(study, trial, others, rng)
                 if kept is not None:
-                    study._storage.set_trial_user_attr(
-                        trial._trial_id, "proposed", kept
-                    )
+                    set_attribute(study, trial, "proposed", kept)
         self.exhausted = kept is None
         if kept is not None:
             self.proposed = dict(kept["values"])

@@ -1,24 +1,78 @@
-"""Optuna's samplers, kept within the limits of the search."""
+"""Optuna's samplers, kept within the limits of the search, and a table of them."""
 
 from __future__ import annotations
 
+import importlib.util
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import optuna
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
-from optuna.samplers import BaseSampler
+from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
+from autoai4eo.errors import UserError
 from autoai4eo.runs.seeds import candidate, derived_seed
+from autoai4eo.search.compat.optuna import contains
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.suggestions import suggest
 from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
+
+# Optuna's own is 50, which a search of some dozens of trainings never outlives.
+_POPULATION = 20
+
+
+def _gp(seed: int) -> BaseSampler:
+    if importlib.util.find_spec("torch") is None:
+        raise UserError(
+            "tuner: expected the extra gp for 'gp', found no PyTorch; "
+            'pip install "autoai4eo[gp]"'
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.GPSampler(seed=seed)
+
+
+@dataclass(frozen=True)
+class OptunaStrategy:
+    """A strategy that is a sampler of Optuna's.
+
+    Attributes:
+        make: the sampler for a seed.
+        draws: of whole candidates for one trial, where there are limits.
+    """
+
+    make: Callable[[int], BaseSampler]
+    draws: int = 50
+
+    def __call__(self, setting: SearchContext) -> CandidateSampler:
+        """The sampler for a search."""
+        return OptunaSampler(self.make, setting, self.draws)
+
+
+#: By name.
+OPTUNA = {
+    # every value is drawn independently
+    "random": OptunaStrategy(lambda seed: RandomSampler(seed=seed)),
+    # a tree-structured Parzen estimator: Bergstra et al. (2011); with several
+    # objectives Ozaki et al. (2022)
+    "tpe": OptunaStrategy(lambda seed: TPESampler(seed=seed)),
+    # an elitist genetic algorithm: Deb et al. (2002)
+    "nsga2": OptunaStrategy(
+        lambda seed: NSGAIISampler(population_size=_POPULATION, seed=seed)
+    ),
+    # a Gaussian process, for which costs are as unknown as accuracies; a draw takes
+    # seconds, and most often ends where the one before did
+    "gp": OptunaStrategy(_gp, draws=3),
+}
 
 
 class OptunaSampler(CandidateSampler):
@@ -136,7 +190,7 @@ class _Draft:
             return distribution.to_external_repr(_only(distribution))
         if name in self._relative:
             value = self._relative[name]
-            if distribution._contains(distribution.to_internal_repr(value)):
+            if contains(distribution, value):
                 return value
         return self._sampler.sample_independent(
             self._study, self._trial, name, distribution

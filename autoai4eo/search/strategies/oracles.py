@@ -10,11 +10,16 @@ from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.src.engine.oracle import LOCKS, THREADS
-from keras_tuner.src.engine.trial import Trial as KerasTrial
+from keras_tuner.engine.trial import Trial as KerasTrial
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.runs.seeds import derived_seed
+from autoai4eo.search.compat.keras_tuner import (
+    drop_from_brackets,
+    record_values,
+    release,
+    without_files,
+)
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 
@@ -78,7 +83,7 @@ class OracleSampler(CandidateSampler):
             if found != _network(proposed):
                 own = {n: v for n, v in proposed.items() if n.startswith(_OWN)}
                 chosen.hyperparameters.values = {**found, **own}
-                oracle._record_values(chosen)
+                record_values(oracle, chosen)
         kept = {"id": chosen.trial_id, "values": chosen.hyperparameters.values}
         return kept | (self.limits.record(found) if self.setting.limits else {})
 
@@ -103,13 +108,11 @@ class OracleSampler(CandidateSampler):
     @contextmanager
     def _oracle(self, study: Any) -> Iterator[keras_tuner.Oracle]:
         """The oracle as the study keeps it, kept there again afterwards."""
-        oracle = self._make()
+        oracle = without_files(self._make())
         # The study counts trials and failures, and keeps them; the oracle must not.
         oracle.max_trials = None
         oracle.max_consecutive_failed_trials = None
         oracle.verbose = 0
-        oracle.save = lambda: None
-        oracle._save_trial = lambda trial: None
         kept = study.user_attrs.get(_STATE)
         if kept is not None:
             kept = json.loads(kept)
@@ -125,9 +128,7 @@ class OracleSampler(CandidateSampler):
         try:
             yield oracle
         finally:
-            # KerasTuner keeps a lock for each oracle that there ever was
-            LOCKS.pop(oracle, None)
-            THREADS.pop(oracle, None)
+            release(oracle)
         trials = [trial.get_state() for trial in oracle.trials.values()]
         study.set_user_attr(
             _STATE, json.dumps({"trials": trials, "state": oracle.get_state()})
@@ -160,10 +161,7 @@ def _refuse(oracle: keras_tuner.Oracle, proposal: KerasTrial) -> None:
     proposal.hyperparameters.values = values
     proposal.status = "FAILED"
     oracle.end_trial(proposal)
-    # in Hyperband's bracket another takes its place
-    for bracket in getattr(oracle, "_brackets", ()):
-        for held in bracket["rounds"]:
-            held[:] = [one for one in held if one["id"] != proposal.trial_id]
+    drop_from_brackets(oracle, proposal.trial_id)
 
 
 def _network(values: Values) -> Values:

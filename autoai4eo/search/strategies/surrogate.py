@@ -98,16 +98,16 @@ class Surrogate:
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 process.fit(features[few], scaled[few])
         else:
-            process = like._process
+            process = like.process
         if like is not None or len(logs) > _FITTED:
             process = GaussianProcessRegressor(
                 process.kernel_, alpha=1e-8, optimizer=None
             ).fit(features, scaled)
-        self._process: GaussianProcessRegressor = process
+        self.process: GaussianProcessRegressor = process
 
     def forecast(self, features: np.ndarray) -> Forecast:
         """Of networks with these features (m, d), noise of their training included."""
-        mean, deviation = self._process.predict(features, return_std=True)
+        mean, deviation = self.process.predict(features, return_std=True)
         return Forecast(
             self._zero,
             self._mean + self._scale * mean,

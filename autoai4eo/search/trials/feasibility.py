@@ -30,6 +30,8 @@ class Budget:
         batch_size: for which ``latency_ms`` is measured.
         heads: heads of the graph that bring a limit of their own.
         map_step: for which the cost of a map is measured; None: it is not.
+        lock: keeps other processes from training while this one measures; None: there
+            are none.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Budget:
         batch_size: int,
         heads: Sequence[LatencyConstrainedHead],
         map_step: int | None = None,
+        lock: MeasurementLock | None = None,
     ) -> None:
         self.limits = dict(limits)
         self.batch_size = batch_size
@@ -45,8 +48,7 @@ class Budget:
         self.heads = list(heads)
         for head in self.heads:
             head.enforced = True
-        #: set where other processes train on this machine
-        self.measurement_lock: MeasurementLock | None = None
+        self._lock = lock
         self._costs: dict[str, dict[str, Any]] = {}
         self._latencies: dict[tuple[str, int], float] = {}
 
@@ -126,8 +128,4 @@ class Budget:
         return self._latencies[key]
 
     def _alone(self) -> AbstractContextManager[None]:
-        return (
-            nullcontext()
-            if self.measurement_lock is None
-            else self.measurement_lock.exclusive()
-        )
+        return nullcontext() if self._lock is None else self._lock.exclusive()

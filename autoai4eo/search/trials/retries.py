@@ -15,6 +15,7 @@ from autoai4eo.learning import checkpoint
 from autoai4eo.runs.layout import STATE
 from autoai4eo.runs.seeds import candidate
 from autoai4eo.runs.study import FULL_TRAINING_OF
+from autoai4eo.search.compat import optuna as compat
 
 #: How often a trial is tried again that never gets through another epoch.
 MAX_RETRIES = 3
@@ -57,9 +58,9 @@ def fail_and_retry(
     if not again:
         cause = f"{cause}; broken off {MAX_RETRIES + 1} times, {GIVEN_UP}"
     try:
-        study._storage.set_trial_user_attr(trial._trial_id, "interrupted", True)
-        study._storage.set_trial_user_attr(trial._trial_id, "message", cause)
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        compat.set_attribute(study, trial, "interrupted", True)
+        compat.set_attribute(study, trial, "message", cause)
+        compat.end(study, trial, TrialState.FAIL)
     except UpdateFinishedTrialError:
         return True
     if again:
@@ -86,8 +87,8 @@ def fail_and_retry_stale(study: optuna.Study, run: Path) -> None:
 def fail_for_good(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
     """Fails a running trial for good."""
     try:
-        study._storage.set_trial_user_attr(trial._trial_id, "message", cause)
-        study._storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+        compat.set_attribute(study, trial, "message", cause)
+        compat.end(study, trial, TrialState.FAIL)
     except UpdateFinishedTrialError:
         return
 
@@ -125,23 +126,19 @@ def sign_new_trials(study: optuna.Study, worker: str) -> None:
     trial at a time: where it begins another one, a database made the one before and its
     answer was lost; that one is dropped.
     """
-    storage = study._storage
-    create = storage.create_new_trial
 
-    def signed(study_id: int, template_trial: FrozenTrial | None = None) -> int:
-        if template_trial is not None:
-            return create(study_id, template_trial)
-        mine = optuna.trial.create_trial(
+    def signed() -> FrozenTrial:
+        return optuna.trial.create_trial(
             state=TrialState.RUNNING, user_attrs={_ASKED_BY: worker}
         )
-        trial_id = create(study_id, mine)
-        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-            if worker_of(trial) == worker and trial._trial_id != trial_id:
-                storage.set_trial_user_attr(trial._trial_id, "status", "exhausted")
-                storage.set_trial_state_values(trial._trial_id, TrialState.PRUNED)
-        return trial_id
 
-    storage.create_new_trial = signed  # type: ignore[method-assign]
+    def drop_others(made: int) -> None:
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            if worker_of(trial) == worker and not compat.is_same(trial, made):
+                compat.set_attribute(study, trial, "status", "exhausted")
+                compat.end(study, trial, TrialState.PRUNED)
+
+    compat.watch_new_trials(study, signed, drop_others)
 
 
 class StillMine(keras.callbacks.Callback):
@@ -156,7 +153,7 @@ class StillMine(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: object = None) -> None:
         """Raises UpdateFinishedTrialError where the trial does not run any more."""
-        kept = self._study._storage.get_trial(self._trial._trial_id)
+        kept = compat.stored(self._study, self._trial)
         if kept.state != TrialState.RUNNING:
             raise UpdateFinishedTrialError(
                 f"trial {kept.number} was taken over by another worker"

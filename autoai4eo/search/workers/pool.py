@@ -96,7 +96,7 @@ def search(
             if tuner.monitor.name in (reached := trial.user_attrs.get("metrics", {})):
                 view.told(0, {"best": reached[tuner.monitor.name]})
         count = sum(map(was_trained, trials))
-        done = f"{count} of {tuner.max_trials} trials trained"
+        done = f"{count} of {tuner.settings.max_trials} trials trained"
         view.told(0, {"done": f"searching in {tuner.run}   {done}"})
         WorkerPool(tuner, job, view, workers).work()
         if task == "search":
@@ -105,11 +105,11 @@ def search(
 
 def _tell_shortfall(tuner: Tuner, view: View) -> None:
     trials = trials_of(tuner.study)
-    count = sum(map(was_trained, trials))
-    if count < tuner.max_trials:
+    count, most = sum(map(was_trained, trials)), tuner.settings.max_trials
+    if count < most:
         lost = sum(map(retries.given_up, trials))
         more = f"; {lost} were given up, as their workers ended each time"
-        line = f"the search is over with {count} of {tuner.max_trials} trials trained"
+        line = f"the search is over with {count} of {most} trials trained"
         view.told(0, {"done": line + (more if lost else "")})
 
 
@@ -181,7 +181,7 @@ class WorkerPool:
                 stdin=subprocess.PIPE,  # never written to; its end ends the worker
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                env=os.environ | databases.environment(self._tuner.storage),
+                env=os.environ | databases.environment(self._tuner.settings.storage),
             )
         self._last[number] = {}
         self._processes[number] = process

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
+import optuna
+from optuna.trial import TrialState
 
-from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.objectives import Objective, figure
+from autoai4eo.runs import front
+from autoai4eo.runs.study import trials_of
 
 #: A training that gets on says so after so many seconds.
 BEAT_S = 5.0
@@ -48,6 +52,22 @@ class Progress:
     def callback(self, trial: str, epochs: int) -> keras.callbacks.Callback:
         """A Keras callback that tells of every epoch of a trial."""
         return _Epochs(self, trial, epochs)
+
+
+def tell_front(study: optuna.Study, limits: Mapping[str, float], to: Progress) -> None:
+    """Tells how the front of several objectives stands after a trial."""
+    last = trials_of(study)[-1]
+    if len(study.directions) == 1 or last.state != TrialState.COMPLETE:
+        return
+    point = front.reference(study, limits)
+    volume = front.dominated(study, point)
+    at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
+    found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
+    to.tell({"front": found})
+    to.done(
+        f"trial {last.number}   {len(found)} on the front   "
+        f"hypervolume {volume:.4g} (reference: {at})"
+    )
 
 
 class _Epochs(keras.callbacks.Callback):

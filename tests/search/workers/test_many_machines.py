@@ -12,7 +12,7 @@ import small
 
 from autoai4eo.errors import UserError
 from autoai4eo.runs import front
-from autoai4eo.runs.storage import without_password
+from autoai4eo.runs.database_urls import without_password
 from autoai4eo.runs.study import open_study
 
 COMMAND = """

@@ -1,0 +1,114 @@
+"""``trials`` and ``pareto``: the record of a search."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from autoai4eo.cli.console import as_csv, console, print_json, print_table
+from autoai4eo.cli.options import Storage
+from autoai4eo.files import (
+    check_can_write,
+    in_one_step,
+    is_plain,
+    is_planted,
+    written,
+)
+from autoai4eo.learning.objectives import figure
+
+
+def trials(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    storage: Storage = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the trials of a run, one a row."""
+    from autoai4eo.runs.study import open_study, trials_table
+
+    if csv is not None:
+        check_can_write(csv)
+    _show(trials_table(open_study(run)), str(run), csv, json)
+
+
+def pareto(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    storage: Storage = None,
+    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show the Pareto front of a run and the hypervolume that it dominates."""
+    from autoai4eo.runs import front
+    from autoai4eo.runs.folder import read_run
+    from autoai4eo.runs.study import estimate_errors, open_study
+
+    if csv is not None:
+        check_can_write(csv)
+    study = open_study(run)
+    _show(front.front_table(study), f"the front of {run}", csv, json)
+    if csv is None and not json:
+        point = front.reference(
+            study, read_run(run)["arguments"].get("constraints", {})
+        )
+        at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
+        volume = front.dominated(study, point)
+        console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
+        errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]
+        if errors:
+            console.print(
+                "costs of networks not yet built were estimated; off by (median): "
+                + ", ".join(errors)
+            )
+
+
+_SHOWN = {
+    "val_cohen_kappa": "kappa",
+    "val_accuracy": "OA",
+    "val_average_accuracy": "AA",
+    "params": "params",
+    "macs": "MACs",
+    "latency_ms": "ms",
+    "map_ms_per_km2": "ms/km²",
+    "train_seconds": "train s",
+    "epochs": "epochs",
+    "message": "message",
+}
+
+
+def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
+    """A table of trials as a CSV file, as JSON or on the terminal."""
+    if csv is not None:
+        with written(csv):
+            _write_csv(csv, as_csv(found))
+        console.print(f"written: {csv} ({len(found)} trials)")
+    elif json:
+        known = found.notna() & ~found.isin([math.inf, -math.inf])
+        print_json(found.astype(object).where(known, None).to_dict("records"))
+    else:
+        print_trials(found, title)
+        console.print(
+            "scores: of each trial's best epoch in the search, on the validation data"
+        )
+
+
+def _write_csv(path: Path, text: str) -> None:
+    if path.exists() and not is_plain(path) and not is_planted(path):
+        path.write_text(text, "utf-8")  # such as /dev/stdout
+        return
+    with in_one_step(path) as temporary:
+        temporary.write_text(text, "utf-8")
+
+
+def print_trials(trials: Any, title: str) -> None:
+    """The columns that fit a terminal; --csv and --json have all."""
+    names = [
+        n
+        for n in _SHOWN
+        if n in trials and (trials[n].notna() & (trials[n] != "")).any()
+    ]
+    found = trials[["trial", "status", *names]].astype(object)
+    rows = found.where(found.notna(), None).to_numpy().tolist()
+    print_table(title, ["trial", "status", *(_SHOWN[n] for n in names)], rows)

@@ -1,0 +1,153 @@
+"""The training of a trial's network: what it goes on from, and what may end it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import set_aside
+from autoai4eo.learning.callbacks import BestEpoch, History
+from autoai4eo.learning.checkpoint import Checkpoint, restore
+from autoai4eo.learning.training import Training
+from autoai4eo.runs.belonging import file_of
+from autoai4eo.runs.layout import HISTORY, NETWORK, STATE
+from autoai4eo.runs.pareto import minimised, on_front
+from autoai4eo.runs.seeds import candidate
+from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
+from autoai4eo.search.trials.context import TrialContext
+from autoai4eo.search.trials.pruning import CurvePruner, PrunedByCurve
+from autoai4eo.search.trials.retries import StillMine
+from autoai4eo.search.workers.measurement_lock import YieldToMeasurements
+
+
+@dataclass(frozen=True)
+class TrialTraining:
+    """How the network of one trial is trained.
+
+    Attributes:
+        context: of the search.
+        trial: that runs.
+        frozen: the trial as it was stored before it began.
+        training: on what and how long.
+        seed: of the order of the samples.
+        fingerprint: of the network.
+    """
+
+    context: TrialContext
+    trial: optuna.Trial
+    frozen: FrozenTrial
+    training: Training
+    seed: int
+    fingerprint: str
+
+    def run(self, model: keras.Model) -> BestEpoch:
+        """Trains a network in place; its best epoch is written to the trial's folder.
+
+        It goes on from the last finished epoch of the trial that this one repeats, if
+        it repeats one.
+
+        Raises:
+            PrunedByCurve: it cannot reach the front any more.
+        """
+        context, trial, number = self.context, self.trial, self.trial.number
+        folder = context.folder(number)
+        # Hyperband: how long, and whose weights to go on from
+        proposed = self.frozen.user_attrs.get("proposed", {}).get("values", {})
+        epochs = proposed.get("tuner/epochs", self.training.max_epochs)
+        if "tuner/trial_id" in proposed:
+            network = self._network_of(proposed["tuner/trial_id"])
+            model.set_weights(network.get_weights())
+        best = BestEpoch(folder / NETWORK, context.settings.monitor)
+        history = History(folder / HISTORY, number)
+        of = {
+            "run": context.study.user_attrs.get("run"),
+            "candidate": candidate(context.study, self.frozen),
+            "fingerprint": self.fingerprint,
+        }
+        finished = self._restored(model, best, history, of)
+        trial.set_user_attr("resumed", finished)
+        callbacks = [
+            StillMine(context.study, trial),
+            best,
+            history,
+            Checkpoint(folder / STATE, best, history, of),
+            YieldToMeasurements(context.lock),
+            context.progress.callback(f"trial {number}", epochs),
+        ]
+        if context.settings.prune and FULL_TRAINING_OF not in self.frozen.user_attrs:
+            callbacks.append(self._curve_pruner(best))
+        try:
+            self.training.run(
+                model,
+                self.seed,
+                callbacks,
+                initial_epoch=max(finished, proposed.get("tuner/initial_epoch", 0)),
+                epochs=epochs,
+            )
+        except PrunedByCurve:
+            trial.set_user_attr("stopped", True)
+            trial.set_user_attr("epochs", best.epochs)
+            trial.set_user_attr("metrics", best.logs)
+            (folder / STATE).unlink(missing_ok=True)
+            raise
+        return best
+
+    def _restored(
+        self, model: keras.Model, best: BestEpoch, history: History, of: dict[str, Any]
+    ) -> int:
+        """Restores what an interrupted trial has finished; gives its epochs."""
+        number, kept = self.trial.number, self.frozen.user_attrs
+        if "retry_of" not in kept:
+            return 0
+        before = self.context.folder(kept["retry_of"]) / STATE
+        state = self.context.folder(number) / STATE
+        if before.is_file():
+            os.replace(before, state)
+        try:
+            return restore(state, model, best, history, of)
+        except UserError as error:
+            aside = set_aside(state)
+            line = f"trial {number}   {error}; set aside as {aside}"
+            self.context.progress.done(line)
+            return 0
+
+    def _curve_pruner(self, best: BestEpoch) -> CurvePruner:
+        settings = self.context.settings
+        objectives, monitor = settings.objectives, settings.monitor
+        complete = [
+            t for t in trials_of(self.context.study) if t.state == TrialState.COMPLETE
+        ]
+        cost = self.trial.user_attrs["cost"]
+
+        def dominated(figure: float) -> bool:
+            reached = {**cost, monitor.name: figure}
+            if any(o.name not in reached for o in objectives):
+                return False  # another objective is known after the training only
+            mine = [reached[o.name] for o in objectives]
+            points = minimised(
+                np.array([*(t.values for t in complete), mine]), objectives
+            )
+            return not on_front(points)[-1]
+
+        return CurvePruner(
+            monitor,
+            best.curve,
+            [t.user_attrs["curve"] for t in complete if "curve" in t.user_attrs],
+            dominated,
+        )
+
+    def _network_of(self, oracle_trial: str) -> keras.Model:
+        (found,) = (
+            t
+            for t in trials_of(self.context.study)
+            if t.state == TrialState.COMPLETE
+            and t.user_attrs.get("proposed", {}).get("id") == oracle_trial
+        )
+        return keras.models.load_model(file_of(self.context.run, found, NETWORK))

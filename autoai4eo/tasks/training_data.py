@@ -1,0 +1,166 @@
+"""What `fit` does with its data before a search: divides, checks and describes them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset, InputSpec
+from autoai4eo.data.problems import value_problems
+from autoai4eo.data.readers.labels import check_several_classes
+from autoai4eo.data.splits import class_weights, split
+from autoai4eo.data.statistics import BandStatistics
+from autoai4eo.data.units import typical_of, unlike_training
+from autoai4eo.errors import UserError
+from autoai4eo.learning import evaluation
+from autoai4eo.text import line
+
+
+def open_both(
+    opened: Callable[..., Dataset],
+    x: Any,
+    y: Any,
+    validation_data: Any,
+    validation_split: float,
+    seed: int,
+    tell: Callable[[str], None],
+) -> tuple[Dataset, Dataset, Dataset | None]:
+    """Opens the data of a search and checks them.
+
+    Args:
+        opened: opens data and labels; ``like=`` gives it a data set whose bands and
+            classes are looked for.
+        x, y: data and labels for training.
+        validation_data: data, or a tuple of data and labels; None: they are split off.
+        validation_split: the share that is split off.
+        seed: of the split.
+        tell: is told in a line what is opened.
+
+    Returns:
+        Training data, validation data, and both together where they were split.
+
+    Raises:
+        UserError: they cannot be used.
+    """
+    if not isinstance(x, Dataset):
+        tell("opening the data")
+    whole = opened(x, y)
+    check_several_classes(whole.labels, whole.class_names, whole.path)
+    if validation_data is None:
+        return *split_off_validation(whole, validation_split, seed), whole
+    if not isinstance(validation_data, tuple):
+        validation_data = (validation_data, None)
+    there, labels = validation_data
+    if isinstance(there, str | Path):
+        tell(f"opening {there}")
+    validation = opened(there, labels, like=whole)
+    check_alike(whole, validation)
+    return whole, validation, None
+
+
+def split_off_validation(
+    dataset: Dataset, share: float, seed: int
+) -> tuple[Dataset, Dataset]:
+    """Divides a data set into training and validation data, by whole groups.
+
+    Raises:
+        UserError: the share is not between 0 and 1.
+    """
+    if not 0 < share < 1:
+        raise UserError(
+            f"validation_split: expected a share between 0 and 1, got {share}; "
+            "or give validation_data"
+        )
+    group = next(iter(dataset.groups), None)
+    train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
+    return train, validation
+
+
+def class_weight_of(
+    asked: str | Mapping[int, float] | None, train: Dataset
+) -> dict[int, float] | None:
+    """The weight of the loss by class number, None for no weights.
+
+    Raises:
+        UserError: something else than ``"balanced"`` or weights.
+    """
+    if asked is None or isinstance(asked, Mapping):
+        return None if asked is None else dict(asked)
+    if asked != "balanced":
+        raise UserError(
+            f"class_weight: expected balanced or weights by class, got {asked!r}"
+        )
+    return class_weights(train)
+
+
+def names_of(like: Dataset | None) -> dict[str, Any]:
+    """The bands and classes to look for in `open_dataset`, as another data set has."""
+    if like is None:
+        return {}
+    return {
+        "class_names": like.class_names or None,
+        "bands": evaluation.told_bands(
+            {spec.name: [b.name for b in spec.bands] for spec in like.inputs}
+        ),
+    }
+
+
+def check_alike(train: Dataset, validation: Dataset) -> None:
+    """Whether validation data fit the training data.
+
+    Raises:
+        UserError: they have other inputs, or samples without a label.
+    """
+    missing = {s.name for s in train.inputs} - {s.name for s in validation.inputs}
+    if missing or len(train.inputs) != len(validation.inputs):
+        raise UserError(
+            "validation data: expected the inputs of the training data "
+            f"({', '.join(s.name for s in train.inputs)}), found "
+            f"{', '.join(s.name for s in validation.inputs)}; choose them by name"
+        )
+    for told, found in zip(train.inputs, validation.inputs, strict=True):
+        if (told.shape, told.bands, told.level) != (
+            found.shape,
+            found.bands,
+            found.level,
+        ):
+            raise UserError(
+                "validation data: expected the inputs of the training data "
+                f"({_brief_input(told)}), found {_brief_input(found)}; bring both to "
+                "one form"
+            )
+    if (validation.labels < 0).any() or not len(validation):
+        raise UserError(
+            f"{validation.path}: expected labelled samples to judge candidates on, "
+            "found some without a label"
+        )
+
+
+def _brief_input(spec: InputSpec) -> str:
+    bands = " ".join(f"{band.name} ({band.quantity})" for band in spec.bands)
+    level = f", {spec.level}" if spec.level else ""
+    return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}{level}"
+
+
+def warn_of_problems(
+    train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
+) -> None:
+    """Warns of what is wrong with the data, once each."""
+    problems = map(str, value_problems(train.inputs, statistics))
+    typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
+    units = unlike_training(validation, typical)
+    absent = np.flatnonzero(
+        (validation.label_counts() == 0) & (train.label_counts() > 0)
+    )
+    if len(absent):
+        names = ", ".join(train.class_names[i] for i in absent)
+        units.append(
+            f"{validation.path}: no samples of {names}: candidates are judged by the "
+            "other classes"
+        )
+    for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
+        warnings.warn(line(note), stacklevel=3)
