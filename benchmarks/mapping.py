@@ -25,7 +25,7 @@ import rasterio
 
 from autoai4eo.data.lcz42 import LCZ42_SEN2_BANDS
 from autoai4eo.data.sensors import canonical
-from autoai4eo.deploy import load_classifier, map_scene
+from autoai4eo.deploy import load_predictor, map_scene
 
 NAME = "lcz42-resnet20-s2"
 SIZE, STRIDE, WINDOW = 10_980, 10, 32
@@ -55,7 +55,7 @@ def by_hand(network, scene: Path, out: Path, batch_size: int) -> np.ndarray:
 
 def speed(weights: Path, scene: Path, rounds: int) -> None:
     """Windows per second of both, in turn."""
-    classifier = load_classifier(NAME, weights=weights)
+    classifier = load_predictor(NAME, weights=weights)
     seconds: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds + 1):
@@ -90,7 +90,7 @@ def speed(weights: Path, scene: Path, rounds: int) -> None:
 
 def memory(model: str, weights: Path | None, stride: int) -> None:
     """Peak resident memory, and the time that it took."""
-    classifier = load_classifier(model, weights=weights)
+    classifier = load_predictor(model, weights=weights)
     with tempfile.TemporaryDirectory() as folder:
         scene = Path(folder, "scene.tif")
         # in a process of its own, whose memory does not count

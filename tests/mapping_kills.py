@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import scenes
 
+from autoai4eo.data.target import Target
 from autoai4eo.deploy.mapping.mapping import map_scene
-from autoai4eo.deploy.predictors.base import Classifier
+from autoai4eo.deploy.predictors.base import Predictor
 
 EVENTS = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
 
 
-def classifier(path: str = "net", **more: object) -> Classifier:
+def classifier(path: str = "net", **more: object) -> Predictor:
     """Its classes depend on the pixels; it needs NumPy alone."""
 
     def predict(pixels):
@@ -26,11 +27,11 @@ def classifier(path: str = "net", **more: object) -> Classifier:
         grown = np.exp(4 * means / means.mean(axis=-1, keepdims=True))
         return (grown / grown.sum(axis=-1, keepdims=True)).astype("float32")
 
-    return Classifier(
+    return Predictor(
         path=path,
         bands={"image": scenes.BANDS},
         window=(8, 8),
-        classes=scenes.CLASSES,
+        target=Target("class", scenes.CLASSES),
         predict=predict,
         fingerprint="0",
         **more,

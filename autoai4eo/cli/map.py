@@ -1,9 +1,10 @@
-"""``map``: a scene in, a georeferenced class map out."""
+"""``map``: a scene in, a georeferenced map out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,9 @@ from autoai4eo.cli.console import console, hushed, print_table
 from autoai4eo.cli.options import MaxGib, Storage
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
+
+if TYPE_CHECKING:
+    from autoai4eo.deploy import Predictor
 
 
 def map(
@@ -26,61 +30,82 @@ def map(
         typer.Argument(
             metavar="SCENE... OUT.tif",
             help="GeoTIFFs, VRTs or a SAFE folder of one place, also as https://… or "
-            "s3://…, and last the map.",
+            "s3://…; the last path is the map.",
         ),
     ],
     bands: Annotated[
         str | None,
-        typer.Option(help="B02,B03,…: the scene's bands in their order."),
+        typer.Option(
+            help="Names of the scene's bands in their order: B02,B03,… By default "
+            "those in its files."
+        ),
     ] = None,
     scale: Annotated[
         str,
         typer.Option(
             metavar="NUMBER|tags",
-            help="Value = digital number × scale + offset; tags: each band's own.",
+            help="Value = digital number × scale + offset; tags: those of each file.",
         ),
     ] = "1",
     offset: Annotated[float, typer.Option(help="See --scale.")] = 0.0,
     like: Annotated[
         Path | None,
-        typer.Option(help="A raster whose grid the map takes, not the finest file's."),
+        typer.Option(
+            help="A raster whose grid the map takes. By default the grid of the file "
+            "with the smallest pixels."
+        ),
     ] = None,
     mask_clouds: Annotated[
         bool,
         typer.Option(
-            "--mask-clouds", help="Cloud and snow of the bands SCL or QA60 are nodata."
+            "--mask-clouds", help="Treat cloud and snow in SCL or QA60 as nodata."
         ),
     ] = False,
     stride: Annotated[
         int | None,
-        typer.Option(help="Pixels to a cell. By default the model's map step, or 10."),
+        typer.Option(
+            help="Pixels of the scene from one map pixel to the next. By default the "
+            "model's map step, or 10."
+        ),
     ] = None,
     season: Annotated[
         list[str] | None,
         typer.Option(
             metavar="FILE,FILE,…",
-            help="A further scene of the place, all its files; probabilities are "
-            "averaged.",
+            help="All files of a further scene of the place; the predictions for all "
+            "scenes are averaged.",
         ),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Write those of all classes.")
+        bool,
+        typer.Option(
+            "--probabilities",
+            help="Also write OUT_probabilities.tif, with a band for each class.",
+        ),
     ] = False,
     min_confidence: Annotated[
-        float, typer.Option(min=0, max=1, help="Pixels under it have no class.")
+        float,
+        typer.Option(min=0, max=1, help="Pixels with a lower confidence get no class."),
     ] = 0.0,
     dense: Annotated[
         bool | None,
         typer.Option(
-            help="Compute once what windows have in common. By default where that is "
-            "provably equal.",
+            help="Compute the features that windows share once. By default where the "
+            "result is provably equal.",
         ),
     ] = None,
     min_agreement: Annotated[
-        float, typer.Option(min=0, max=1, help="With exact windows, for --dense.")
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="For --dense: the share of sampled windows that must agree with "
+            "windows computed one by one.",
+        ),
     ] = 0.99,
     trial: Annotated[
-        int | None, typer.Option(help="This trial of the run, not its finalist.")
+        int | None,
+        typer.Option(help="Number of a trial of the run. By default its finalist."),
     ] = None,
     storage: Storage = None,
     weights: Annotated[
@@ -90,24 +115,37 @@ def map(
         bool,
         typer.Option(
             "--trust",
-            help="Run a SavedModel, which can read and write files: only where you "
-            "know who made it.",
+            help="Run a SavedModel. It can read and write any file: use it only if "
+            "you know who made the model.",
         ),
     ] = False,
-    allow_no_crs: Annotated[bool, typer.Option("--allow-no-crs")] = False,
+    allow_no_crs: Annotated[
+        bool,
+        typer.Option(
+            "--allow-no-crs", help="Take a scene without a coordinate system."
+        ),
+    ] = False,
     allow_remote: Annotated[
         bool,
         typer.Option(
             "--allow-remote",
-            help="Read whatever a VRT names, elsewhere or in the network, and any "
-            "format of GDAL: only where you know who made it.",
+            help="Let a VRT read files elsewhere and on the network, in any format "
+            "of GDAL: use it only if you know who made the VRT.",
         ),
     ] = False,
     max_gib: MaxGib = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing map.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Classify a scene: writes a georeferenced map of classes."""
+    """Predict for every window of a scene and write a georeferenced map.
+
+    The map has a class for each pixel, or a band for each label or value, as the model
+    predicts.
+
+    Example: autoai4eo map RUN scene.tif map.tif --scale 0.0001
+    """
     *scene, out = paths
     if not scene:
         raise UserError(
@@ -116,11 +154,9 @@ def map(
         )
     with hushed():
         from autoai4eo import deploy
-    classifier = deploy.load_classifier(
-        model, trial=trial, weights=weights, trust=trust
-    )
+    predictor = deploy.load_predictor(model, trial=trial, weights=weights, trust=trust)
     deploy.map_scene(
-        classifier,
+        predictor,
         scene,
         out,
         bands=None if bands is None else bands.split(","),
@@ -140,28 +176,76 @@ def map(
         verbose=not quiet,
     )
     if not quiet:
-        _tell(out, classifier.classes)
+        _tell(out, predictor)
 
 
-def _tell(out: Path, classes: tuple[str, ...]) -> None:
-    """How much of the map each class has."""
-    import numpy as np
+def _tell(out: Path, predictor: Predictor) -> None:
+    """Prints what a map holds: shares of classes or labels, or ranges of values."""
     import rasterio
 
-    counts = np.zeros(len(classes) + 1, int)
-    with rasterio.open(out) as cells:
-        height, width = cells.shape
-        for _, block in cells.block_windows(1):
-            found = cells.read(1, window=block).ravel()
-            counts += np.bincount(found, minlength=len(counts))
-    known = counts[1:].sum()
-    rows = [
-        [number, classes[number - 1], f"{counts[number] / max(1, known):.1%}"]
-        for number in np.argsort(-counts[1:], kind="stable") + 1
-        if counts[number]
+    of_kind = {"class": _classes, "labels": _labels, "value": _values}
+    with rasterio.open(out) as file:
+        size = "{:,} × {:,}".format(*file.shape)
+        blocks = (file.read(window=window) for _, window in file.block_windows(1))
+        known, columns, rows = of_kind[predictor.target.kind](
+            blocks, predictor.target.classes
+        )
+    console.print(f"{out}: {size} pixels, {known:,} with data", soft_wrap=True)
+    print_table("", columns, rows)
+
+
+#: How many pixels have data; columns and rows of a table.
+_Table = tuple[int, list[str], list[list[Any]]]
+
+
+def _classes(blocks: Iterable[Any], names: Sequence[str]) -> _Table:
+    import numpy as np
+
+    counts = np.zeros(256, int)
+    for block in blocks:
+        counts += np.bincount(block.ravel(), minlength=256)
+    known = int(counts[1:].sum())
+    rows = _shares(counts[1 : 1 + len(names)], known, names)
+    return known, ["value", "class", "share"], rows
+
+
+def _labels(blocks: Iterable[Any], names: Sequence[str]) -> _Table:
+    import numpy as np
+
+    counts = np.zeros((len(names), 256), int)
+    for block in blocks:
+        counts += [np.bincount(band.ravel(), minlength=256) for band in block]
+    known = int(counts[0, :2].sum())
+    return known, ["band", "class", "share"], _shares(counts[:, 1], known, names)
+
+
+def _shares(counts: Any, known: int, names: Sequence[str]) -> list[list[Any]]:
+    import numpy as np
+
+    return [
+        [i + 1, names[i], f"{counts[i] / max(1, known):.1%}"]
+        for i in np.argsort(-counts, kind="stable")
+        if counts[i]
     ]
-    console.print(
-        f"{out}: {height:,} × {width:,} cells, {known:,} with data",
-        soft_wrap=True,
-    )
-    print_table("", ["value", "class", "share"], rows)
+
+
+def _values(blocks: Iterable[Any], names: Sequence[str]) -> _Table:
+    import numpy as np
+
+    number = np.zeros(len(names), int)
+    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    total, known = np.zeros(len(names)), 0
+    for block in blocks:
+        there = np.isfinite(block)
+        number += there.sum(axis=(1, 2))
+        known += int(there.any(axis=0).sum())
+        total += block.sum(axis=(1, 2), where=there, dtype=float)
+        low = np.minimum(low, block.min(axis=(1, 2), where=there, initial=np.inf))
+        high = np.maximum(high, block.max(axis=(1, 2), where=there, initial=-np.inf))
+    rows = [
+        [i + 1, name, low[i], total[i] / number[i], high[i]]
+        for i, name in enumerate(names)
+        if number[i]
+    ]
+    columns = ["band", "value", "lowest", "mean", "highest"]
+    return known, columns, rows

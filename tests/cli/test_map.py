@@ -1,6 +1,7 @@
 """`autoai4eo map`, as a new user tries it."""
 
 import numpy as np
+import predictors
 import pytest
 import rasterio
 import scenes
@@ -28,7 +29,7 @@ def test_a_scene_becomes_a_map(run, folder, tmp_path):
         "--probabilities",
     )
     assert done.status == 0, done.err
-    assert "10 × 14 cells" in done.out
+    assert "10 × 14 pixels" in done.out
     assert any(name in done.out for name in scenes.CLASSES)
     with rasterio.open(out) as file:
         assert file.shape == (10, 14) and file.crs == "EPSG:32630"
@@ -142,3 +143,20 @@ def test_digital_numbers_where_reflectance_is_wanted_are_told(run, tmp_path, sha
     )
     assert done.status == 0
     assert done.err.startswith("warning: ") and "--scale 0.0001" in done.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [("labels", "band class share"), ("value", "band value lowest mean highest")],
+)
+def test_a_map_of_labels_or_values_is_told(run, folder, tmp_path, kind, columns):
+    predictors.network(kind).save(tmp_path / "net.keras")
+    predictors.describe(tmp_path, kind)
+    out = tmp_path / "map.tif"
+    how = ("--scale", 0.0001, "--stride", 5)
+    done = run("map", tmp_path / "net.keras", folder / "scene.tif", out, *how)
+    assert done.status == 0, done.err
+    assert "10 × 14 pixels, 140 with data" in done.out
+    assert all(f" {name} " in done.out for name in columns.split())
+    for name in predictors.TARGETS[kind]["classes"]:
+        assert name in done.out

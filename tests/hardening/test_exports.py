@@ -51,11 +51,11 @@ def run(tmp_path, network, monkeypatch):
         sha = exporting.metadata.weights_sha256(network)
         return {"id": "m", "properties": {key: sha, "bands": []}, "assets": {}}
 
-    def tried(kind, path, quantize, source):
+    def compare(kind, path, quantize, source):
         return exporting.Exported(path, kind.name, None, 1, 0, 0, "", 0, "CPU")
 
     monkeypatch.setattr(exporting.metadata, "item", item)
-    monkeypatch.setattr(exporting, "_tried", tried)
+    monkeypatch.setattr(exporting, "compare", compare)
     card = "found by\narchitecture search with autoai4eo"
     monkeypatch.setattr(exporting.card, "render", lambda item: card)
     return run

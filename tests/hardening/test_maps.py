@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapping_kills import classifier, content, dying_at, in_child, make_map
 
-from autoai4eo.deploy.mapping import mapping
+from autoai4eo.deploy.mapping import mapping, tiles
 from autoai4eo.deploy.mapping.tile_store import folder_of
 from autoai4eo.errors import UserError
 
@@ -226,7 +226,7 @@ def interrupted(*_):
 def broken_off(out, scene):
     """A map of which all tiles are kept, and no more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mapping, "_write", interrupted)
+        patch.setattr(mapping, "write_layers", interrupted)
         with pytest.raises(KeyboardInterrupt):
             make_map(scene, out)
     assert len(list(folder_of(out).glob("*.npz"))) == 12
@@ -300,7 +300,7 @@ def test_a_scene_that_cannot_be_read_for_a_moment_costs_no_tile(
 ):
     """A network drive that is away is a UserError of the scene."""
     out = folder / "m.tif"
-    read, calls = mapping.read, []
+    read, calls = tiles.read, []
 
     def away(*how):
         calls.append(0)
@@ -309,7 +309,7 @@ def test_a_scene_that_cannot_be_read_for_a_moment_costs_no_tile(
         return read(*how)
 
     with monkeypatch.context() as patch:
-        patch.setattr(mapping, "read", away)
+        patch.setattr(tiles, "read", away)
         with pytest.raises(UserError, match="cannot be read"):
             make_map(scene, out)
     assert len(list(folder_of(out).glob("*.npz"))) >= 4

@@ -27,7 +27,7 @@ PIXELS = {"image": np.ones((2, 8, 8, 3), np.float32)}
 
 def refused(match, path, **how):
     with pytest.raises(UserError, match=match) as error:
-        deploy.load_classifier(path, **how).predict(PIXELS)
+        deploy.load_predictor(path, **how).predict(PIXELS)
     assert "\n" not in str(error.value)
 
 
@@ -64,7 +64,7 @@ def test_a_savedmodel_touches_no_file_until_it_is_trusted(tmp_path):
     with pytest.raises(UserError, match=r"found a SavedModel, which .autoai4eo map"):
         deploy.load_network(path)
     assert not victim.exists()
-    found = deploy.load_classifier(path, trust=True).predict(PIXELS)
+    found = deploy.load_predictor(path, trust=True).predict(PIXELS)
     assert found.shape == (2, 3) and victim.exists()
 
 
@@ -191,7 +191,7 @@ def test_a_keras_file_with_another_config_is_told(changed, what):
 def test_a_keras_file_without_its_parts_is_told(changed, name, what):
     path = changed(name, lambda content: what)
     try:
-        deploy.load_classifier(path)
+        deploy.load_predictor(path)
     except UserError as error:
         assert "\n" not in str(error)
     else:
@@ -242,7 +242,7 @@ def test_no_damage_of_a_keras_file_is_a_traceback(tmp_path, network, data):
         content[at : at + len(some)] = some
     path.write_bytes(content)
     try:
-        deploy.load_classifier(path)
+        deploy.load_predictor(path)
     except UserError as error:
         assert "\n" not in str(error)
 

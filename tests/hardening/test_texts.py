@@ -201,7 +201,9 @@ def test_a_model_card_has_the_same_shape_whatever_the_names(name):
 def test_class_names_have_a_line_each(name, tmp_path, monkeypatch):
     from autoai4eo.deploy.export.formats import savedmodel
 
-    monkeypatch.setattr(savedmodel, "write_signature", lambda model, out: out.mkdir())
+    monkeypatch.setattr(
+        savedmodel, "write_signature", lambda m, out, output: out.mkdir()
+    )
     data = {"classes": ["first", name, "last"], "inputs": []}
     savedmodel.SavedModel().write(None, tmp_path / "m", data, None, None)
     text = (tmp_path / "m" / "assets" / "class_names.txt").read_text("utf-8")

@@ -1,6 +1,6 @@
-"""``MODEL_CARD.md``: what an exported model is, for people.
+"""``MODEL_CARD.md``: the description of an exported model for people.
 
-After Mitchell et al. 2019, Model Cards for Model Reporting, arXiv:1810.03993.
+It follows Mitchell et al. 2019, Model Cards for Model Reporting, arXiv:1810.03993.
 """
 
 from __future__ import annotations
@@ -12,20 +12,25 @@ from typing import Any
 from markupsafe import Markup
 
 from autoai4eo.deploy.export.formats import FORMATS
+from autoai4eo.deploy.export.metadata import SCORES
+from autoai4eo.deploy.predictors.description import TARGET
 from autoai4eo.text import line, markdown
 
 CARD = "MODEL_CARD.md"
-_SCORES = {
-    "accuracy": "overall accuracy",
-    "average_accuracy": "average accuracy",
-    "cohen_kappa": "Cohen's kappa",
-}
 _TEMPLATE = """\
 # {{ p.title }}
 
-A network that tells which of {{ classes | length }} classes a patch is of, found by
-architecture search with autoai4eo. Written {{ p.created }}. `model.json` beside this
-card says the same to programs (a STAC item with the Machine Learning Model extension).
+{% if kind == "class" -%}
+This network assigns a patch to one of {{ names | length }} classes.
+{% elif kind == "labels" -%}
+This network tells which of {{ names | length }} classes are in a patch: none, one or
+several.
+{% else -%}
+This network predicts for a patch: {{ names | join(", ") }}.
+{% endif -%}
+It was found by architecture search with autoai4eo and exported at {{ p.created }}.
+`model.json` beside this card has the same content for programs (a STAC item with the
+Machine Learning Model extension).
 
 ## What it was trained on
 
@@ -40,7 +45,7 @@ data.fingerprint | name }}{% if p["autoai4eo:trained_on"] != "training" %}, and 
 | {{ given.name | name }} | {{ given.input.shape[1:] | join(" × ") }} | {{
 data.sensors[given.name] }} | {{ given.bands | join(", ") }} |
 {% endfor %}
-It takes raw pixels, float32, as they lie in the training data, where they were:
+It takes raw pixels, float32, in the units of the training data. Values there:
 
 | input | band | 2nd percentile | mean | 98th percentile |
 |---|---|---|---|---|
@@ -51,17 +56,33 @@ It takes raw pixels, float32, as they lie in the training data, where they were:
 s.mean[loop.index0] | short }} | {{ s.p98[loop.index0] | short }} |
 {% endfor -%}
 {% endfor %}
-What is to be done to them (standardising, index channels, missing pixels) is inside.
+The network itself standardises them, computes index channels and replaces missing
+pixels (NaN).
 
-Classes, in the order of its output: {{ classes | map(attribute="name") | join(", ") }}.
-
+{% if kind == "value" -%}
+Values, in the order of its output and in the units of the training data: {{
+names | join(", ") }}.
+{% else -%}
+Classes, in the order of its output: {{ names | join(", ") }}.
+{% endif -%}
+{% if kind == "labels" %}
+A patch has a class whose probability is at least its threshold{% if not thresholds %},
+0.5{% endif %}.
+{% if thresholds %}
+| class | threshold |
+|---|---|
+{% for name in names -%}
+| {{ name }} | {{ thresholds[loop.index0] | figure }} |
+{% endfor -%}
+{% endif -%}
+{% endif %}
 ## How good it is
 
 {% set m = p["autoai4eo:metrics"] -%}
-On the {{ m.on }} data, of {{ m.of }}. It was chosen by these data, so that new ones may
-well give less; `autoai4eo evaluate` tells.
+Scores of {{ m.of }} on the {{ m.on }} data. The search chose the network by these data:
+on other data its scores may be lower; `autoai4eo evaluate` measures them.
 
-| | | 95 % interval |
+| score | value | 95 % interval |
 |---|---|---|
 {% for name, label in scores.items() if name in m -%}
 | {{ label }} | {{ m[name].value | figure }} | {{ m[name].interval_95 | ends }} |
@@ -70,7 +91,7 @@ well give less; `autoai4eo evaluate` tells.
 {{ m.two_figures }}
 {% endif -%}
 {% if m.resampled_by is defined %}
-Intervals by bootstrap over each {{ m.resampled_by }}.
+Intervals are by bootstrap; each {{ m.resampled_by }} is drawn as a whole.
 {% endif -%}
 {% if m.expected_calibration_error is defined %}
 Expected calibration error: {{ m.expected_calibration_error | figure }}.
@@ -82,53 +103,63 @@ p["autoai4eo:macs"] | many }} MACs (multiply-adds), {{
 p["autoai4eo:flops"] | many }} FLOPs.
 {% set slow = p["autoai4eo:latency"] -%}
 {% if slow.milliseconds is not none -%}
-In Keras, when it was searched, a batch of {{ slow.batch_size }} took {{
+In Keras, during the search, a batch of {{ slow.batch_size }} took {{
 slow.milliseconds | figure }} ms on {{ slow.device }}.
 {% endif %}
-| file | format | bytes | ms for one patch | differs from Keras by | on |
+| file | format | bytes | ms for one patch | difference from Keras | measured on |
 |---|---|---|---|---|---|
 {% for name, a in assets.items() -%}
 | {{ name }} | {{ a.title }} | {{ a["autoai4eo:size_bytes"] | many }} | {{
 a["autoai4eo:latency"].milliseconds | figure }} | {{
 "%.1e" | format(a["autoai4eo:max_difference"]) }} | {{ a["autoai4eo:checked_on"] }} |
 {% endfor %}
-Times are those of the format's own runtime, on {{
-(assets.values() | first)["autoai4eo:latency"].device }}; differences the largest of any
-probability.
+Times are those of the format's own runtime on {{
+(assets.values() | first)["autoai4eo:latency"].device }}. Differences are the largest of
+any {% if kind == "value" %}value, as a share of the largest magnitude of its kind{%
+else %}probability{% endif %}.
 {% for name, a in assets.items() if "autoai4eo:accuracy" in a %}
 {% set q = a["autoai4eo:accuracy"] -%}
 {% if q.not_measured is defined -%}
-What quantising cost {{ name }} in accuracy was not measured: the validation data were
+The loss of accuracy by quantising {{ name }} was not measured: the validation data were
 not found.
 {% else -%}
-Quantising: in {{ name }} OA {{ q.float32.accuracy | figure }} becomes {{
-q.quantized.accuracy | figure }}, kappa {{ q.float32.cohen_kappa | figure }} becomes {{
-q.quantized.cohen_kappa | figure }}, on {{ q.on }}.
+Scores without and with quantising of {{ name }}, on {{ q.on }}: {%
+for score, value in q.float32.items() %}{{ scores[score] }} {{ value | figure }} and {{
+q.quantized[score] | figure }}{{ ", " if not loop.last }}{% endfor %}.
 {% endif -%}
 {% endfor %}
 ## What it cannot do
 
-- It answers one of its {{ classes | length }} classes for any patch, also where none is
-  right, and one class for a whole patch.
-- It knows the places, seasons and sensors of its training data; nothing was measured
-  on others.
-{% if p["autoai4eo:level"] -%}
-- Its training data were of processing level {{ p["autoai4eo:level"] }}; others differ.
+{% if kind == "class" -%}
+- It gives one of its {{ names | length }} classes for every patch, also if none is
+  right, and only one class for a whole patch.
+{% elif kind == "labels" -%}
+- It knows its {{ names | length }} classes alone, and does not tell where in a patch a
+  class is.
 {% else -%}
-- The processing level of its training data is not recorded: give it the same as those.
+- It gives a value for every patch, also for patches unlike its training data.
 {% endif -%}
-- Pixels in other units (digital numbers for reflectance, dB for intensity) are not
-  noticed, and the answer is wrong.
+- It was trained on the places, seasons and sensors of its training data; its accuracy
+  on others was not measured.
+{% if p["autoai4eo:level"] -%}
+- Its training data were of processing level {{ p["autoai4eo:level"] }}. Data of other
+  levels have other values.
+{% else -%}
+- The processing level of its training data is not recorded. Use data of the same level.
+{% endif -%}
+- It does not notice pixels in other units (digital numbers for reflectance, dB for
+  intensity), and gives wrong results for them.
 {% if m.absent_classes -%}
-- Not measured, because the {{ m.on }} data have none of them: {{
+- These classes were not measured, because the {{ m.on }} data have none of them: {{
 m.absent_classes | join(", ") }}.
 {% endif -%}
 {% if m.resampled_by is defined and m.resampled_by == "sample" -%}
-- The intervals take patches for independent of each other; neighbours are not, so that
-  they may be too narrow.
+- The intervals assume that patches are independent of each other; neighbours are not,
+  so that the intervals may be too narrow.
 {% endif -%}
-{% if m.expected_calibration_error is not defined -%}
-- Whether it is right as often as it is sure was not measured.
+{% if kind != "value" and m.expected_calibration_error is not defined -%}
+- Its calibration (whether its probabilities are right as often as they say) was not
+  measured.
 {% endif %}
 ## How to run it
 {% for name, a in assets.items() %}
@@ -137,19 +168,19 @@ m.absent_classes | join(", ") }}.
 ```python
 import numpy as np
 {{ formats[a["autoai4eo:format"]].load.format(path=name) | code }}
-pixels = {  # your patches; as many as you like
+pixels = {  # your patches, any number of them
 {%- for given in inputs %}
     {{ given.name | python }}: np.zeros((1, {{ given.input.shape[1:] | join(", ")
     }}), "float32"),
 {%- endfor %}
 }
-probabilities = {{ formats[a["autoai4eo:format"]].call | code }}
+{{ output }} = {{ formats[a["autoai4eo:format"]].call.format(output=output) | code }}
 ```
 {% endfor %}"""
 
 
 def render(item: Mapping[str, Any]) -> str:
-    """The card of a STAC item with its assets, as Markdown."""
+    """Writes the card of a STAC item with its assets, as Markdown."""
     import jinja2
 
     environment = jinja2.Environment(keep_trailing_newline=True, finalize=_written)
@@ -164,18 +195,25 @@ def render(item: Mapping[str, Any]) -> str:
     }
     properties = item["properties"]
     (output,) = properties["mlm:output"]
+    target = output.get(TARGET, {"kind": "class"})
+    names = target.get("classes") or [
+        known["name"] for known in output.get("classification:classes", ())
+    ]
     return environment.from_string(_TEMPLATE).render(
         p=properties,
         inputs=properties["mlm:input"],
-        classes=output["classification:classes"],
+        kind=target["kind"],
+        names=names,
+        thresholds=target.get("thresholds"),
+        output="values" if target["kind"] == "value" else "probabilities",
         assets=item["assets"],
-        scores=_SCORES,
+        scores=SCORES[target["kind"]],
         formats=FORMATS,
     )
 
 
 def _written(value: object) -> str:
-    """Text of others reads as it is: it is no table, link, heading or HTML."""
+    """Escapes text of others: it makes no table, link, heading or HTML."""
     return value if isinstance(value, Markup) else markdown(str(value))
 
 
@@ -191,6 +229,6 @@ def _ends(interval: Sequence[float]) -> Markup:
 
 
 def _name(name: str) -> Markup:
-    """A name as code, where nothing in it is Markdown's."""
+    """A name as code if it has no Markdown in it, else escaped."""
     is_plain = re.fullmatch(r"[\w./: -]+", line(name))
     return Markup(f"`{name}`" if is_plain else markdown(name))

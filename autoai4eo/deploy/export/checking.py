@@ -1,4 +1,4 @@
-"""A model tried where it will be used: in a process that knows its runtime only."""
+"""Runs an exported model in a process of its own that has the model's runtime alone."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _WARM_UP, _TIMED = 5, 50
 _SCRIPT = """
 import os, pickle, sys, time
 
-# what a runtime prints must not land among the answers
+# prints of a runtime must not mix with the answers
 answers = os.fdopen(os.dup(1), "wb")
 os.dup2(2, 1)
 {load}
@@ -36,10 +36,10 @@ while True:
     seconds = []
     for _ in range(times):
         start = time.perf_counter()
-        probabilities = predict(pixels)
+        outputs = predict(pixels)
         seconds.append(time.perf_counter() - start)
     assert not any(m.split(".")[0] in ("autoai4eo", "autokeras") for m in sys.modules)
-    pickle.dump((probabilities, seconds), answers)
+    pickle.dump((outputs, seconds), answers)
     answers.flush()
 """
 
@@ -50,15 +50,18 @@ class FreshProcess:
     Use as a context; the process ends with it.
 
     Args:
-        format: that it was written in.
+        format: the format that it was written in.
         path: where it lies.
+        output: the name of its output, see `output_of`.
     """
 
-    def __init__(self, format: Format, path: Path) -> None:
+    def __init__(
+        self, format: Format, path: Path, output: str = "probabilities"
+    ) -> None:
         self._name, self._path = format.name, path
         script = _SCRIPT.format(
             load=format.load.format(path=str(path.absolute())),
-            call=textwrap.indent(format.call, "    ").strip(),
+            call=textwrap.indent(format.call.format(output=output), "    ").strip(),
         )
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 (closed in __exit__)
         self._process = subprocess.Popen(
@@ -67,7 +70,7 @@ class FreshProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            # a GPU's memory is taken by this process already
+            # the memory of a GPU is taken by this process already
             env={
                 **os.environ,
                 "CUDA_VISIBLE_DEVICES": "-1",
@@ -84,13 +87,13 @@ class FreshProcess:
         self._errors.close()
 
     def predict(self, pixels: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Class probabilities, float32 (N, classes), of pixels by input name.
+        """The outputs, float32 (N, outputs), for pixels by input name.
 
         Args:
             pixels: float32 (N, H, W, bands) by input name.
 
         Raises:
-            RuntimeError: the process failed; its last line is told.
+            RuntimeError: the process failed; the message has its last line.
         """
         return self._ask(pixels, 1)[0]
 
@@ -110,7 +113,7 @@ class FreshProcess:
         try:
             pickle.dump((dict(pixels), times), given)
             given.flush()
-            probabilities, seconds = pickle.load(answers)
+            outputs, seconds = pickle.load(answers)
         except (BrokenPipeError, EOFError):
             self._process.wait()
             self._errors.seek(0)
@@ -119,4 +122,4 @@ class FreshProcess:
                 f"{self._path} did not run in a fresh process with the runtime of "
                 f"{self._name} alone: {told[-1] if told else 'it was killed'}"
             ) from None
-        return np.asarray(probabilities), seconds[_WARM_UP:]
+        return np.asarray(outputs), seconds[_WARM_UP:]

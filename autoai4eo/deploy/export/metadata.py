@@ -1,7 +1,7 @@
-"""``model.json``: what an exported model is, for other programs.
+"""``model.json``: the description of an exported model for other programs.
 
-A STAC item (1.1.0) with the Machine Learning Model extension, version 1.6.0, the one
-that stac-model 0.7 validates. Fields of our own begin with ``autoai4eo:``.
+A STAC item (1.1.0) with the Machine Learning Model extension, version 1.6.0, which
+stac-model 0.7 validates. Fields of this package begin with ``autoai4eo:``.
 """
 
 from __future__ import annotations
@@ -17,18 +17,43 @@ from typing import Any
 import keras
 import numpy as np
 
+from autoai4eo.deploy.export.formats import output_of
+from autoai4eo.deploy.predictors.description import METADATA as METADATA
+from autoai4eo.deploy.predictors.description import TARGET, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
 from autoai4eo.runs.folder import read_evaluation, read_statistics
 from autoai4eo.runs.study import objectives_of, open_study, trial_of
 from autoai4eo.runs.two_figures import two_figures
 
-METADATA = "model.json"
 EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
 MODEL_ROLE = "mlm:model"
 _WEIGHTS = "autoai4eo:weights_sha256"
+_DESCRIPTIONS = {
+    "class": "the probability of each class, in this order",
+    "labels": "the probability that the patch has each class, in this order; it has "
+    "those whose probability is at least their threshold",
+    "value": "the values of autoai4eo:target, in this order, in the units of the "
+    "training data",
+}
 _COSTS = ("macs", "flops", "size_bytes")
-_SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
+#: By kind of target: scores that are recorded, with their names for people.
+SCORES = {
+    "class": {
+        "accuracy": "overall accuracy",
+        "average_accuracy": "average accuracy",
+        "cohen_kappa": "Cohen's kappa",
+    },
+    "labels": {
+        "mean_average_precision": "mean average precision",
+        "f1_macro": "F1, macro",
+        "f1_micro": "F1, micro",
+        "f1_samples": "F1, mean over samples",
+        "subset_accuracy": "subset accuracy",
+    },
+    "value": {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "bias": "bias"},
+}
+_TASKS = {"class": "classification", "labels": "classification", "value": "regression"}
 
 
 def item(
@@ -42,7 +67,8 @@ def item(
 
     Args:
         run: the run's folder.
-        known: its ``run.json``.
+        known: its ``run.json``; the training data's ``target`` is what `target_of_run`
+            gives.
         network: the finalist, or the network of `trial`.
         trial: a number; None: the finalist.
         calibrated: whether the finalist's temperature is in `network`.
@@ -62,6 +88,7 @@ def item(
         dict.fromkeys(_COSTS, int | float | None),
     )
     training = known["data"]["training"]
+    target = target_told(training)
     statistics = read_statistics(run)
     which = f"trial {number}" + (" finalist" if trial is None else "")
     which += " calibrated" if calibrated else ""
@@ -84,7 +111,7 @@ def item(
             "bands": _bands(training["inputs"]),
             "mlm:name": f"autoai4eo {name} {which}",
             "mlm:architecture": "convolutional network found by architecture search",
-            "mlm:tasks": ["classification"],
+            "mlm:tasks": [_TASKS[target["kind"]]],
             "mlm:framework": "Keras",
             "mlm:framework_version": keras.__version__,
             "mlm:total_parameters": network.count_params(),
@@ -99,22 +126,7 @@ def item(
                 _input(network, spec, statistics.get(spec["name"]))
                 for spec in training["inputs"]
             ],
-            "mlm:output": [
-                {
-                    "name": "probabilities",
-                    "description": "the probability of each class, in this order",
-                    "tasks": ["classification"],
-                    "result": {
-                        "shape": [-1, len(training["classes"])],
-                        "dim_order": ["batch", "class"],
-                        "data_type": "float32",
-                    },
-                    "classification:classes": [
-                        {"value": value, "name": label, "description": label}
-                        for value, label in enumerate(training["classes"], 1)
-                    ],
-                }
-            ],
+            "mlm:output": [_output(target, output_of(training))],
             "autoai4eo:run": known.get("id"),
             "autoai4eo:trial": number,
             _WEIGHTS: weights_sha256(network),
@@ -127,7 +139,7 @@ def item(
             "autoai4eo:trained_on": told.get("trained_on", "training"),
             "autoai4eo:epochs": told.get("epochs", found.get("epochs")),
             "autoai4eo:metrics": {
-                **_metrics(told, found.get("metrics", {})),
+                **_metrics(target["kind"], told, found.get("metrics", {})),
                 "two_figures": two_figures(
                     told, found.get("metrics", {}), objectives_of(study)
                 ),
@@ -150,7 +162,7 @@ def item(
 
 
 def weights_sha256(network: keras.Model) -> str:
-    """What tells one trained network from another."""
+    """A digest of a network's weights, equal only for equal weights."""
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
@@ -166,7 +178,7 @@ def is_ours(path: Path) -> bool:
 
 
 def is_same(path: Path, item: Mapping[str, Any]) -> bool:
-    """Whether a ``model.json`` is there, and of the same network."""
+    """Whether there is a ``model.json`` of the same network."""
     if not is_plain(path):
         return False
     try:
@@ -177,7 +189,7 @@ def is_same(path: Path, item: Mapping[str, Any]) -> bool:
 
 
 def assets_beside(path: Path) -> dict[str, Any]:
-    """The other formats that a ``model.json`` of this package tells of."""
+    """The other formats in a ``model.json`` of this package."""
     try:
         return {
             name: asset
@@ -189,7 +201,7 @@ def assets_beside(path: Path) -> dict[str, Any]:
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
-    """Writes an item as JSON that any program reads: what is NaN is null."""
+    """Writes an item as standard JSON, with null for NaN."""
     text = json.dumps(_plain(content), indent=2, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
@@ -200,8 +212,8 @@ def _input(
     (node,) = (node for node in network.inputs if node.name == spec["name"])
     told: dict[str, Any] = {
         "name": node.name,
-        "description": "raw pixels, as they lie in the training data: what is to be "
-        "done to them is inside the model",
+        "description": "raw pixels, as in the training data: the model itself does "
+        "all preprocessing",
         "bands": list(spec["bands"]),
         "input": {
             "shape": [-1, *node.shape[1:]],
@@ -217,6 +229,28 @@ def _input(
     return told
 
 
+def _output(target: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The output in the words of the extension, and what is predicted."""
+    told: dict[str, Any] = {
+        "name": name,
+        "description": _DESCRIPTIONS[target["kind"]],
+        "tasks": [_TASKS[target["kind"]]],
+        "result": {
+            "shape": [-1, len(target["classes"])],
+            "dim_order": ["batch", "value" if name == "values" else "class"],
+            "data_type": "float32",
+        },
+        TARGET: {n: v for n, v in target.items() if n != "classes"},
+    }
+    if target["kind"] == "value":
+        return {**told, TARGET: dict(target)}
+    classes = [
+        {"value": value, "name": label, "description": label}
+        for value, label in enumerate(target["classes"], 1)
+    ]
+    return {**told, "classification:classes": classes}
+
+
 def _bands(inputs: list[dict[str, Any]]) -> list[dict[str, str]]:
     """Each band once, for the references in ``mlm:input``."""
     sensors = {name: spec["sensor"] for spec in inputs for name in spec["bands"]}
@@ -229,9 +263,9 @@ def _hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _metrics(
-    evaluation: Mapping[str, Any], of_trial: Mapping[str, float]
+    kind: str, evaluation: Mapping[str, Any], of_trial: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Scores on the validation data, with their intervals where those are known."""
+    """Scores on the validation data, with their intervals where these are known."""
     of_finalist = evaluation.get("metrics", {})
     alone = evaluation.get("trained_on", "training") == "training"
     figures = {**of_trial, **of_finalist} if alone else of_trial
@@ -242,7 +276,7 @@ def _metrics(
         if alone
         else "the same architecture trained on the training data alone",
     }
-    for name in _SCORES:
+    for name in SCORES[kind]:
         value = evaluation.get(name, figures.get(f"val_{name}"))
         if value is not None:
             told[name] = {"value": value, "interval_95": intervals.get(name)}

@@ -1,4 +1,4 @@
-"""Patches of a run's own data, to check, calibrate and judge an exported model with."""
+"""Patches of a run's own data, to check, calibrate and score an exported model."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class Patches:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a run's data, found again.
+    """The training or validation data of a run.
 
     Attributes:
         dataset: its patches.
-        rows: those to be used, drawn where there are many.
+        rows: the patches to use, drawn at random if there are many.
         told: what they are, in words.
     """
 
@@ -46,7 +46,7 @@ class Part:
     told: str
 
     def blocks(self, size: int = 64) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
-        """Pixels by input name and labels, so many patches at a time."""
+        """Pixels by input name, and classes, of `size` patches at a time."""
         for start in range(0, len(self.rows), size):
             rows = self.rows[start : start + size]
             yield self.dataset.read(rows), self.dataset.labels[rows]
@@ -57,22 +57,24 @@ def for_check(
 ) -> Patches:
     """Patches to compare a written model with the network on.
 
-    Of the validation data, else of the training data, else drawn from the statistics
-    of the training data's bands: normal, between the lowest and the highest value.
-    Every other patch misses its first row (NaN).
+    Of the validation data; if these are missing, of the training data; else drawn from
+    the statistics of the training data's bands: normal, between the lowest and the
+    highest value. Every other patch misses its first row (NaN).
 
     Args:
         run: the run's folder.
         known: its ``run.json``.
-        model: the network; its inputs are what is wanted.
+        model: the network; its inputs are needed.
         data: data sets of the run that are open already, by role.
+
+    Raises:
+        UserError: the run's data are damaged or of other inputs, or neither they nor
+            statistics of their bands were found.
     """
     for role in ("validation", "training"):
-        try:
-            part = find(known, role, model, data, CHECKED)
-        except UserError:
-            continue
-        return _with_holes(part.dataset.read(part.rows), part.told)
+        part = find(known, role, model, data, CHECKED)
+        if part is not None:
+            return _with_holes(part.dataset.read(part.rows), part.told)
     inputs = read_statistics(run)
     if not inputs:
         raise UserError(
@@ -92,7 +94,7 @@ def for_check(
 
 
 def _with_holes(pixels: dict[str, np.ndarray], told: str) -> Patches:
-    """Every other patch without its first row: what is missing must stay so."""
+    """Every other patch without its first row, as missing pixels must stay missing."""
     holes = {name: patches.copy() for name, patches in pixels.items()}
     for patches in holes.values():
         patches[1::2, 0] = np.nan
@@ -105,41 +107,48 @@ def find(
     model: keras.Model,
     data: Mapping[str, Dataset],
     most: int,
-) -> Part:
-    """A part of a run's data: the one that is open, or what lies at its path.
+) -> Part | None:
+    """The training or validation data of a run.
 
     Args:
         known: the ``run.json``.
         role: ``"training"`` or ``"validation"``.
         model: the network that they are for.
         data: data sets of the run that are open already, by role.
-        most: so many patches are drawn where there are more.
+        most: so many patches are drawn if there are more.
+
+    Returns:
+        The data set that is open, or else the one at the path in ``run.json``; None if
+        there is nothing at that path.
 
     Raises:
-        UserError: there is nothing any more, or something else.
+        UserError: the data are damaged, or of other inputs.
     """
-    asked = known["data"][role]
+    told = known["data"][role]
     names = [node.name for node in model.inputs]
     dataset = data.get(role)
     if dataset is None:
+        if not Path(told["path"]).exists():
+            return None
         dataset = open_dataset(
-            asked["path"],
+            told["path"],
             inputs=names,
             class_names=known["data"]["training"]["classes"],
-            bands={spec["name"]: spec["bands"] for spec in asked["inputs"]},
+            bands={spec["name"]: spec["bands"] for spec in told["inputs"]},
         )
     shapes = {spec.name: spec.shape for spec in dataset.inputs}
     wanted = {node.name: tuple(node.shape[1:]) for node in model.inputs}
     if shapes != wanted or not len(dataset):
         raise UserError(
-            f"{asked['path']}: expected the run's {role} data ({wanted}), found others "
-            f"({shapes})"
+            f"{told['path']}: expected the run's {role} data ({wanted}), found others "
+            f"({shapes}); put the run's data there, or move these elsewhere to check "
+            "the export on synthetic patches"
         )
     rows = np.arange(len(dataset))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    told = f"{len(rows):,} patches of {Path(asked['path']).name}"
-    if dataset.fingerprint() == asked["fingerprint"]:
-        return Part(dataset, rows, f"{told} ({role})")
+    words = f"{len(rows):,} patches of {Path(told['path']).name}"
+    if dataset.fingerprint() == told["fingerprint"]:
+        return Part(dataset, rows, f"{words} ({role})")
     # a --split or a --subset: which patches were drawn is not recorded
-    return Part(dataset, rows, f"{told}, of which the {role} data were a part")
+    return Part(dataset, rows, f"{words}, of which the {role} data were a part")

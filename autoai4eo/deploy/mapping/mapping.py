@@ -1,41 +1,42 @@
-"""A scene in, a georeferenced map of classes out."""
+"""A scene in, a georeferenced map out."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene, grid_of
-from autoai4eo.data.units import advice
-from autoai4eo.deploy.mapping.geotiff import NODATA, MapFile, colours, map_file, picture
-from autoai4eo.deploy.mapping.patchwise import Forward, forward_of, read
+from autoai4eo.deploy.mapping.geotiff import picture
+from autoai4eo.deploy.mapping.layers import map_kind
+from autoai4eo.deploy.mapping.patchwise import forward_of
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
+from autoai4eo.deploy.mapping.scene_checks import check_scene
 from autoai4eo.deploy.mapping.tile_store import TileStore, folder_of
-from autoai4eo.deploy.mapping.windows import Tile, WindowGrid, valid_cells
-from autoai4eo.deploy.predictors.base import Classifier, load_classifier
+from autoai4eo.deploy.mapping.tiles import compute_tiles, write_layers
+from autoai4eo.deploy.mapping.windows import WindowGrid
+from autoai4eo.deploy.predictors.base import Predictor
+from autoai4eo.deploy.predictors.loading import load_predictor
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input, remove_leftovers
 from autoai4eo.locks import output_alone
-from autoai4eo.text import line
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
-MOST_CLASSES = 255
 MOST_STRIDE = 100_000  # pixels, more than scenes have
-# Bytes of blocks that GDAL keeps; by itself it takes a twentieth of the memory.
+# Bytes of GDAL's cache of blocks; its default is a twentieth of the memory.
 CACHE = 256 * 2**20
+#: The layers that can lie beside a map.
+BESIDE = ("confidence", "probabilities")
 ScenePaths = str | Path | Sequence[str | Path]
 
 
 def map_scene(
-    model: str | Path | Classifier,
+    model: str | Path | Predictor,
     scene: ScenePaths,
     out: str | Path,
     *,
@@ -58,27 +59,37 @@ def map_scene(
     allow_remote: bool = False,
     verbose: int = 1,
 ) -> Path:
-    """Classifies the windows of a scene and writes the map of their classes.
+    """Predicts for the windows of a scene and writes the map of the predictions.
 
-    ``OUT.tif`` has the classes, uint8 from 1, 0 where more than half of a window has no
-    data or is outside of the scene; ``OUT_confidence.tif`` the probability of that
-    class, float32; ``OUT_probabilities.tif``, where asked for, those of all. All are
-    Cloud-Optimized GeoTIFFs on the scene's grid, coarser by `stride`. Broken off at
-    whatever instant, the same call goes on with the tiles that are missing and gives
-    the same bytes; until then they lie in ``.mapping-OUT.tif``. Where ``OUT.tif`` is
-    the other layers are of the same map.
+    What ``OUT.tif`` holds depends on the target of the model:
+
+    - a class: its number, uint8 from 1, nodata 0; ``OUT_confidence.tif`` has the
+      probability of that class, float32;
+    - labels: a band for each class, uint8, 1 where its probability reaches the class's
+      threshold, else 0, nodata 255;
+    - values: a band for each number, float32, in the units of the training data,
+      nodata NaN.
+
+    Where less than half of a window has data, or the window is mostly outside of the
+    scene, the map has nodata. On request ``OUT_probabilities.tif`` has a band for the
+    probability of each class, float32. All are Cloud-Optimized GeoTIFFs on the scene's
+    grid, coarser by `stride`.
+
+    After an interruption at any instant the same call computes the missing tiles alone
+    and gives the same bytes; until then the tiles lie in ``.mapping-OUT.tif``. A map
+    whose ``OUT.tif`` exists has all its layers.
 
     Args:
         model: a run, a ``.keras``, SavedModel or ONNX file, a name of the weight
-            catalogue, or what `load_classifier` gave.
+            catalogue, or a `Predictor`.
         scene: GeoTIFFs, VRTs or folders of band files (SAFE) of one place, of all
-            sensors that the network wants; bands are matched by name.
+            sensors that the network needs; bands are matched by name.
         out: the map's path, ``.tif``.
-        stride: pixels between windows, and the size of a cell; None: the map step that
-            the network was made for, else 10.
-        seasons: further scenes of the place; probabilities are averaged over all before
-            the class is chosen.
-        bands: names of the scene's bands in their order, where it does not tell them.
+        stride: pixels between windows, and the size of a map pixel in pixels of the
+            scene; None: the map step that the network was made for, else 10.
+        seasons: further scenes of the place; predictions are averaged over all.
+        bands: names of the scene's bands in their order, where its files do not have
+            them.
         scale, offset: value = digital number × scale + offset, for all but radar bands;
             the scale ``"tags"`` takes those of each band's file, of a radar as well.
         like: a raster whose grid the map takes; None: of the scene's files that with
@@ -87,102 +98,100 @@ def map_scene(
         mask_clouds: pixels that the scene's bands SCL or QA60 call cloud or snow have
             no data.
         probabilities: whether those of all classes are written.
-        min_confidence: a cell under it has no class.
-        dense: computes what windows have in common once. None: where that is provably
-            equal; True: elsewhere, too, if it agrees with `min_agreement` of a sample
-            of this scene's windows; False: never.
-        min_agreement: see `dense`.
-        trial: of a run; None: its finalist.
+        min_confidence: of a class: pixels with a lower confidence get nodata.
+        dense: computes features that windows share once. None: where the result is
+            provably equal; True: also elsewhere, if at least `min_agreement` of a
+            sample of this scene's windows agree; False: never.
+        min_agreement: see `dense`. Windows agree whose class or labels are equal, or
+            whose values differ by at most a hundredth of their spread.
+        trial: number of a run's trial; None: its finalist.
         weights: the file of the catalogue's weights, where it is not in the cache.
-        trust: see `load_classifier`.
-        overwrite: replaces a map that is there.
+        trust: see `load_predictor`.
+        overwrite: replaces an existing map.
         allow_no_crs: takes a scene without a coordinate reference system.
         allow_remote: takes VRTs that are made of files elsewhere, in the network or by
             programs, and any format that GDAL knows.
-        verbose: 0 keeps quiet.
+        verbose: 0: prints nothing.
 
     Returns:
         The path of the map.
 
     Raises:
-        UserError: model, scene or output that cannot be used; another process writes
-            the same output; no cell has data.
+        UserError: model, scene or output cannot be used; an option does not go with
+            the model's target; another process writes the same output; no window has
+            data.
     """
     import rasterio
 
     out = Path(out)
     _check_place(out)
-    layers = {"class": out, "confidence": beside(out, "confidence")}
-    others = [beside(out, "probabilities")]
-    if probabilities:
-        layers["probabilities"] = others.pop()
+    predictor = (
+        model
+        if isinstance(model, Predictor)
+        else load_predictor(model, trial=trial, weights=weights, trust=trust)
+    )
+    if stride is None:
+        stride = predictor.map_step or STRIDE
+    if not 1 <= stride <= MOST_STRIDE:
+        raise UserError(
+            f"stride: expected 1 to {MOST_STRIDE:,} pixels, got {str(stride)[:20]}"
+        )
+    kind = map_kind(predictor, probabilities, min_confidence)
+    layers = {layer.name: beside(out, layer.name) for layer in kind.layers}
+    layers[kind.layers[0].name] = out
+    others = [p for p in (beside(out, w) for w in BESIDE) if p not in layers.values()]
     with ExitStack() as opened:
         with _resumable(out):
             for path in (*layers.values(), *others):
                 opened.enter_context(output_alone(path, "map"))
             with contextlib.suppress(OSError):
-                folder_of(out).rmdir()  # what a process killed at its very end leaves
+                folder_of(out).rmdir()  # left by a process killed at its very end
             check_free(folder_of(out), layers.values(), others, overwrite)
-        classifier = (
-            model
-            if isinstance(model, Classifier)
-            else load_classifier(model, trial=trial, weights=weights, trust=trust)
-        )
-        if stride is None:
-            stride = classifier.map_step or STRIDE
-        if not 1 <= stride <= MOST_STRIDE:
-            raise UserError(
-                f"stride: expected 1 to {MOST_STRIDE:,} pixels, got {str(stride)[:20]}"
-            )
-        if len(classifier.classes) > MOST_CLASSES:
-            raise UserError(
-                f"{classifier.path}: expected at most {MOST_CLASSES} classes, as many "
-                f"as a map has values, found {len(classifier.classes)}; use another "
-                "model"
-            )
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
         scenes: list[Scene] = []
-        grid = None if like is None else grid_of(like, allow_no_crs, allow_remote)
+        place_of = None if like is None else grid_of(like, allow_no_crs, allow_remote)
         for paths in (scene, *seasons):
             one = Scene(
                 paths,
                 bands,
                 scale=scale,
                 offset=offset,
-                grid=grid,
+                grid=place_of,
                 mask_clouds=mask_clouds,
                 allow_no_crs=allow_no_crs,
                 allow_remote=allow_remote,
             )
             scenes.append(opened.enter_context(one))
-            grid = one.grid
-            _check(classifier, one)
-        shown = _picture_of(classifier, out)
+            place_of = one.grid
+            check_scene(predictor, one)
+        shown = _picture_of(predictor, out)
         inputs = [path for one in scenes for path in one.files]
-        inputs += [*classifier.files, *(() if like is None else (Path(like),))]
+        inputs += [*predictor.files, *(() if like is None else (Path(like),))]
         for path in (*layers.values(), *others, *(() if shown is None else (shown,))):
             check_not_input(path, inputs)
-        grid = scenes[0].grid
-        cells = WindowGrid((grid.height, grid.width), classifier.window, stride)
-        forward = forward_of(classifier, scenes, cells, dense, min_agreement, verbose)
-        asked = _asked(classifier, scenes, [stride, dense, probabilities, mask_clouds])
-        whole = f"{asked} {min_confidence} {classifier.classes}"
-        number = len(classifier.classes)
-        with _resumable(out), TileStore(out, asked, number, probabilities) as tiles:
-            if not is_placed(tiles.folder, layers, whole):
-                _compute(classifier, scenes, cells, forward, tiles, verbose)
-                _write(tiles, cells, classifier, scenes, list(layers), min_confidence)
+        size = (scenes[0].grid.height, scenes[0].grid.width)
+        grid = WindowGrid(size, predictor.window, stride)
+        forward = forward_of(
+            predictor, scenes, grid, kind, dense, min_agreement, verbose
+        )
+        how = [stride, dense, probabilities, mask_clouds, *kind.depends_on]
+        cache_key = _cache_key(predictor, scenes, how)
+        of_map = f"{cache_key} {min_confidence} {predictor.target.classes}"
+        with _resumable(out), TileStore(out, cache_key, kind.layers) as tiles:
+            if not is_placed(tiles.folder, layers, of_map):
+                compute_tiles(predictor, scenes, grid, forward, kind, tiles, verbose)
+                write_layers(tiles, grid, predictor, scenes, kind)
                 check_free(tiles.folder, layers.values(), others, overwrite)
-                place(tiles.folder, layers, others, whole)
+                place(tiles.folder, layers, others, of_map)
             if shown is not None:
-                _keep_picture(shown, out, classifier.classes)
+                _keep_picture(shown, out, predictor.target.classes)
             tiles.forget()
     return out
 
 
 @contextlib.contextmanager
 def _resumable(out: Path) -> Iterator[None]:
-    """Tells in one line that a map cannot be written, and that it can be gone on with.
+    """Tells in one line that a map cannot be written, and how to resume.
 
     Raises:
         UserError: the disk is full, or nothing may be written there.
@@ -196,14 +205,16 @@ def _resumable(out: Path) -> Iterator[None]:
         ) from error
 
 
-def _picture_of(classifier: Classifier, out: Path) -> Path | None:
-    """``RUN/maps/NAME.png`` of a run's map."""
-    run = Path(classifier.path)
-    return run / "maps" / f"{out.stem}.png" if (run / "run.json").is_file() else None
+def _picture_of(predictor: Predictor, out: Path) -> Path | None:
+    """``RUN/maps/NAME.png`` of a run's map of classes."""
+    run = Path(predictor.path)
+    if predictor.target.kind != "class" or not (run / "run.json").is_file():
+        return None
+    return run / "maps" / f"{out.stem}.png"
 
 
 def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:
-    """Writes the picture of a map; the map stands without it, too."""
+    """Writes the picture of a map; warns if that fails, as the map is whole."""
     try:
         if path.parent.is_symlink():
             raise NotADirectoryError(f"{path.parent} is a link")
@@ -221,7 +232,7 @@ def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:
 
 
 def thumbnail(path: Path, size: int) -> np.ndarray:
-    """A map, uint8 (rows, columns), read at no more than so many cells an edge."""
+    """A map, uint8 (rows, columns), read at no more than `size` pixels an edge."""
     import rasterio
 
     with rasterio.open(path) as source:
@@ -231,7 +242,7 @@ def thumbnail(path: Path, size: int) -> np.ndarray:
 
 
 def beside(out: Path, what: str) -> Path:
-    """The path of a layer that goes with a map: ``confidence``, ``probabilities``."""
+    """The path of a layer beside a map, see `BESIDE`."""
     return out.with_name(f"{out.stem}_{what}.tif")
 
 
@@ -245,104 +256,12 @@ def _check_place(out: Path) -> None:
     check_can_write_into(out.parent)
 
 
-def _check(classifier: Classifier, scene: Scene) -> None:
-    scene.check_bands(classifier.bands)
-    height, width = classifier.window
-    if scene.grid.height < height or scene.grid.width < width:
-        raise UserError(
-            f"{scene}: expected a scene of at least one window, {height}×{width} "
-            f"pixels, found {scene.grid.height}×{scene.grid.width}; use a larger one"
-        )
-    if classifier.level and scene.level and classifier.level != scene.level:
-        warnings.warn(
-            f"{scene}: a scene of level {scene.level}, and the network was made for "
-            f"{classifier.level}: its classes may be wrong; use a {classifier.level} "
-            "product of the scene",
-            stacklevel=3,
-        )
-    names = list(dict.fromkeys(n for some in classifier.bands.values() for n in some))
-    for note in (*scene.notes(names), *_units(classifier, scene, names)):
-        warnings.warn(line(note), stacklevel=3)
-
-
-def _units(classifier: Classifier, scene: Scene, names: Sequence[str]) -> list[str]:
-    """Sentences on units that are not those of the training data, or may not be."""
-    if classifier.typical:
-        typical = {
-            name: one
-            for key, bands in classifier.bands.items()
-            if key in classifier.typical
-            for name, one in zip(bands, classifier.typical[key], strict=True)
-        }
-        sample = scene.sample(names)
-        told = advice(sample.raw, sample.read, typical, scene.tags, scene.offset_is_due)
-        return [f"{scene}: {sentence}" for sentence in told]
-    told = []
-    if scene.offset_is_due:
-        told.append(
-            f"{scene}: Sentinel-2 numbers since processing baseline 04.00 are "
-            "1,000 higher, and what the network was trained on is not known; if on "
-            "reflectance, give --scale 0.0001 --offset -0.1"
-        )
-    unused = {n: t for n, t in scene.tags.items() if n in names and scene.units[n] != t}
-    if unused:
-        each = ", ".join(f"{n} {s:g} and {o:g}" for n, (s, o) in unused.items())
-        told.append(
-            f"{scene}: scale and offset that the files tell are not applied ({each}), "
-            "and what the network was trained on is not known; if on such values, give "
-            "--scale tags"
-        )
-    return told
-
-
-def _compute(
-    classifier: Classifier,
-    scenes: Sequence[Scene],
-    cells: WindowGrid,
-    forward: Forward,
-    tiles: TileStore,
-    verbose: int,
-) -> None:
-    """Computes the tiles that are missing; what is next is read meanwhile."""
-    from rich.progress import track
-
-    missing = tiles.missing(cells.tiles())
-    ahead = _ahead(missing, lambda tile: [read(s, tile, classifier) for s in scenes])
-    for tile, seasons in track(
-        ahead, "mapping", total=len(missing), disable=not verbose, transient=True
-    ):
-        shape = (tile.rows, tile.columns)
-        total = np.zeros((*shape, len(classifier.classes)), np.float32)
-        number = np.zeros(shape, np.int64)
-        for pixels, valid in seasons:
-            wanted = valid_cells(valid, cells.window, cells.stride)
-            if wanted.any():
-                total[wanted] += forward(pixels, wanted)
-                number += wanted
-        total[number == 0] = np.nan
-        tiles.keep(tile, total / np.maximum(number, 1)[..., None])
-
-
-def _ahead(tiles: Sequence[Tile], get: Callable[[Tile], Any]) -> Iterator[Any]:
-    """Each tile with what was read of it, the next being read meanwhile."""
-    with ThreadPoolExecutor(1) as reader:
-        coming: Future[Any] | None = None
-        for tile, after in zip(tiles, [*tiles[1:], None], strict=False):
-            now = coming or reader.submit(get, tile)
-            values = now.result()
-            coming = None if after is None else reader.submit(get, after)
-            yield tile, values
-
-
-def _asked(
-    classifier: Classifier,
-    scenes: Sequence[Scene],
-    how: list[Any],
-) -> str:
-    """What a tile depends on."""
+def _cache_key(predictor: Predictor, scenes: Sequence[Scene], how: list[object]) -> str:
+    """Everything that a tile depends on, as JSON."""
     grid = scenes[0].grid
-    asked = {
-        "classifier": [classifier.path, classifier.fingerprint, classifier.bands],
+    key = {
+        # its name of before version 1, so that kept tiles stay valid
+        "classifier": [predictor.path, predictor.fingerprint, predictor.bands],
         "scenes": [
             [
                 [
@@ -357,53 +276,4 @@ def _asked(
         "grid": [str(grid.crs), list(grid.transform), grid.height, grid.width],
         "how": how,
     }
-    return json.dumps(asked, sort_keys=True)
-
-
-def _write(
-    tiles: TileStore,
-    cells: WindowGrid,
-    classifier: Classifier,
-    scenes: Sequence[Scene],
-    layers: Sequence[str],
-    min_confidence: float,
-) -> None:
-    """Writes the layers of a map from its tiles, into their folder."""
-    tiles.wait()
-    names, grid = classifier.classes, scenes[0].grid
-    coarse = grid.coarser(cells.stride)
-    bands = {"confidence": ["confidence"], "probabilities": list(names)}
-    with ExitStack() as opened:
-
-        def layer(what: str, *how: Any, average: bool) -> MapFile:
-            path = tiles.folder / f"{what}.tif"
-            return opened.enter_context(map_file(path, coarse, *how, average=average))
-
-        classes = layer("class", "uint8", NODATA, ["class"], average=False)
-        files = {"class": classes}
-        for what in layers[1:]:
-            files[what] = layer(what, "float32", np.nan, bands[what], average=True)
-        classes.colour(dict(enumerate(colours(names), start=1)))
-        classes.tag({f"CLASS_{i}": n for i, n in enumerate(names, start=1)}, band=1)
-        classes.tag(
-            {
-                "MODEL": classifier.path,
-                "WINDOW": "{}x{}".format(*cells.window),
-                "STRIDE": str(cells.stride),
-                "MIN_CONFIDENCE": str(min_confidence),
-            }
-        )
-        some = False
-        for tile in cells.tiles():
-            kept = tiles.read(tile)
-            some |= bool(kept["class"].any())
-            kept["class"][kept["confidence"] < min_confidence] = NODATA
-            for what, file in files.items():
-                file.write(kept[what], tile.row, tile.column)
-        if not some:
-            tiles.forget()
-            raise UserError(
-                f"expected a scene with data, found that most of each window of "
-                f"{' and '.join(map(str, scenes))} is nodata; check the scene and its "
-                "nodata value"
-            )
+    return json.dumps(key, sort_keys=True)

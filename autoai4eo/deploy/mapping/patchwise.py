@@ -1,4 +1,4 @@
-"""From the pixels of a tile to the probabilities of its cells."""
+"""Predictions for the windows of a tile: each by itself, or densely."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.deploy.mapping.layers import MapKind
 from autoai4eo.deploy.mapping.windows import Tile, WindowGrid, valid_cells, windows
-from autoai4eo.deploy.predictors.base import Classifier
+from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.networks.dense import (
     DenseClassifier,
@@ -20,57 +21,60 @@ from autoai4eo.networks.device import device_name
 BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
 _SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300
 
-#: From the pixels of a tile, (h, w, bands) by input, and the cells wanted of it, bool
-#: (rows, columns), to the probabilities of these, float32 (n, classes).
+#: From the pixels of a tile, (h, w, bands) by input, and which windows are wanted, bool
+#: (rows, columns), to the outputs for these, float32 (n, outputs).
 Forward = Callable[[dict[str, np.ndarray], np.ndarray], np.ndarray]
 
 
 def read(
-    scene: Scene, tile: Tile, classifier: Classifier
+    scene: Scene, tile: Tile, predictor: Predictor
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Pixels of a tile by input, and which of them have data."""
-    return scene.read(tile.top, tile.left, tile.height, tile.width, classifier.bands)
+    """Pixels of a tile by input, (h, w, bands), and which have data, bool (h, w)."""
+    return scene.read(tile.top, tile.left, tile.height, tile.width, predictor.bands)
 
 
 def forward_of(
-    classifier: Classifier,
+    predictor: Predictor,
     scenes: Sequence[Scene],
-    cells: WindowGrid,
+    grid: WindowGrid,
+    kind: MapKind,
     dense: bool | None,
     min_agreement: float,
     verbose: int,
 ) -> Forward:
-    """How a tile is computed: by exact windows, or with their common work shared.
+    """Chooses how a tile is computed: window by window, or densely.
 
     Args:
-        classifier: of windows.
-        scenes: of the map; sharing is tried on the first.
-        cells: of the map.
+        predictor: for windows.
+        scenes: of the map; dense inference is tried on the first.
+        grid: of the map.
+        kind: of the map; it says whether two predictions agree.
         dense, min_agreement, verbose: see `map_scene`.
 
     Raises:
-        UserError: sharing is asked for and not possible, or agrees with too few.
+        UserError: dense inference is demanded and the network does not allow it, or it
+            agrees with windows computed one by one on too few.
     """
-    exact = exact_windows(classifier, cells)
-    if dense is False or (dense is None and cells.stride >= min(cells.window)):
+    exact = exact_windows(predictor, grid)
+    if dense is False or (dense is None and grid.stride >= min(grid.window)):
         return exact
     try:
-        if classifier.network is None:
-            raise NotTranslationEquivariant(f"{classifier.path} is not a Keras network")
-        trunk = dense_classifier(classifier.network, cells.stride, exact=dense is None)
+        if predictor.network is None:
+            raise NotTranslationEquivariant(f"{predictor.path} is not a Keras network")
+        trunk = dense_classifier(predictor.network, grid.stride, exact=dense is None)
     except NotTranslationEquivariant as why:
         if dense is None:
             return exact
         raise UserError(
-            f"dense: expected a network whose work windows can share, found that {why};"
-            " leave --dense out"
+            "dense: expected a network that can be run over a whole tile, found that "
+            f"{why}; leave --dense out"
         ) from None
     if trunk.exact and trunk.phases == 1:
-        return dense_windows(trunk, cells)
+        return dense_windows(trunk, grid)
     if dense is None:
         return exact  # so many runs of the trunk may take longer
-    found = dense_windows(trunk, cells)
-    agreement, number = _agreement(found, exact, classifier, scenes[0], cells)
+    found = dense_windows(trunk, grid)
+    agreement, number = _agreement(found, exact, predictor, scenes[0], grid, kind)
     told = f"{agreement:.1%} of {number:,} windows of this scene"
     if agreement < min_agreement:
         raise UserError(
@@ -78,42 +82,42 @@ def forward_of(
             f"found {told}; leave --dense out, or lower --min-agreement"
         )
     if verbose:
-        print(f"sharing agrees with exact windows on {told}")
+        print(f"dense inference agrees with exact windows on {told}")
     return found
 
 
-def exact_windows(classifier: Classifier, cells: WindowGrid) -> Forward:
-    """Every window by itself, in batches of one size."""
+def exact_windows(predictor: Predictor, grid: WindowGrid) -> Forward:
+    """Computes every window by itself, in batches of one size."""
     size = BATCH_CPU if device_name().startswith("CPU") else BATCH_GPU
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
         views = {
-            name: windows(values, cells.window, cells.stride)
+            name: windows(values, grid.window, grid.stride)
             for name, values in pixels.items()
         }
         rows, columns = np.nonzero(wanted)
         found = []
         for start in range(0, len(rows), size):
             some = slice(start, start + size)
-            # every batch of one size, or the network is compiled anew
+            # every batch of one size, or the network is compiled again
             lacking = max(0, start + size - len(rows))
             at = tuple(np.pad(i[some], (0, lacking), "edge") for i in (rows, columns))
             batch = {name: view[at] for name, view in views.items()}
-            found.append(classifier.predict(batch)[: size - lacking])
+            found.append(predictor.predict(batch)[: size - lacking])
         return np.concatenate(found)
 
     return forward
 
 
-def dense_windows(trunk: DenseClassifier, cells: WindowGrid) -> Forward:
-    """A tile at once, with the work shared that its windows have in common."""
+def dense_windows(trunk: DenseClassifier, grid: WindowGrid) -> Forward:
+    """Computes a tile at once: features that windows share are computed once."""
     size = [
-        (n - 1) * cells.stride + w
-        for n, w in zip(cells.per_tile, cells.window, strict=True)
+        (n - 1) * grid.stride + w
+        for n, w in zip(grid.per_tile, grid.window, strict=True)
     ]
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
-        # every tile of one size, or the network is compiled anew
+        # every tile of one size, or the network is compiled again
         whole = {
             name: np.pad(
                 values,
@@ -133,25 +137,28 @@ def dense_windows(trunk: DenseClassifier, cells: WindowGrid) -> Forward:
 def _agreement(
     one: Forward,
     other: Forward,
-    classifier: Classifier,
+    predictor: Predictor,
     scene: Scene,
-    cells: WindowGrid,
+    grid: WindowGrid,
+    kind: MapKind,
 ) -> tuple[float, int]:
-    """The share of sampled windows of a scene that get the same class, and how many."""
+    """The share of sampled windows of a scene that agree, and how many there are."""
     rng = np.random.default_rng(0)
-    tiles = list(cells.tiles())
-    equal: list[np.ndarray] = []
+    tiles = list(grid.tiles())
+    outputs: list[list[np.ndarray]] = []
     for i in rng.permutation(len(tiles)):
-        pixels, valid = read(scene, tiles[i], classifier)
-        wanted = valid_cells(valid, cells.window, cells.stride)
+        pixels, valid = read(scene, tiles[i], predictor)
+        wanted = valid_cells(valid, grid.window, grid.stride)
         if wanted.any():
             there = np.flatnonzero(wanted)
             few = rng.permutation(there)[:_SAMPLED_WINDOWS]
             sample = np.zeros_like(wanted)
             sample.flat[few] = True
-            classes = [f(pixels, sample).argmax(axis=-1) for f in (one, other)]
-            equal.append(classes[0] == classes[1])
-        if len(equal) == _SAMPLED_TILES:
+            outputs.append([forward(pixels, sample) for forward in (one, other)])
+        if len(outputs) == _SAMPLED_TILES:
             break
-    together = np.concatenate(equal) if equal else np.zeros(0, bool)
-    return (float(together.mean()) if len(together) else 0.0), len(together)
+    if not outputs:
+        return 0.0, 0
+    dense, exact = (np.concatenate(each) for each in zip(*outputs, strict=True))
+    same = kind.same(dense, exact)
+    return float(same.mean()), len(same)

@@ -1,4 +1,4 @@
-"""The layers of a map take their names together, however often they are broken off."""
+"""Gives the layers of a map their names together, also after interruptions."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def check_free(
     Layers that an interrupted run of the same map wrote do not stand in its way.
 
     Args:
-        folder: of the map that was broken off, if there is one.
-        layers: that will be written.
-        others: layers that a map can have, but this one does not.
+        folder: of the tiles of an interrupted map, if there is one.
+        layers: the files that will be written.
+        others: the layers that a map can have and this one does not.
         overwrite: whether layers may be replaced.
 
     Raises:
-        UserError: a file, or a folder, does; or nothing can be written there.
+        UserError: a file or a folder stands in the way, or nothing can be written.
     """
     placed = _read(folder).get("layers", {})
     for path in (*layers, *others):
@@ -51,12 +51,12 @@ def check_free(
         if path in others:
             raise UserError(
                 f"{path}: expected no such layer of another map, found one, and this "
-                "map has none; remove it, or write it, too (--probabilities)"
+                "map has no such layer; remove it"
             )
 
 
 def place(
-    folder: Path, layers: Mapping[str, Path], others: Collection[Path], asked: str
+    folder: Path, layers: Mapping[str, Path], others: Collection[Path], cache_key: str
 ) -> None:
     """Gives the layers of a map, which are whole in a folder, their names.
 
@@ -64,31 +64,32 @@ def place(
     all its layers.
 
     Args:
-        folder: with ``class.tif`` and so on.
-        layers: by what they hold, where they go; the map itself is ``class``.
-        others: see `check_free`; they go, where a map that was broken off placed them.
-        asked: what tells this map from others.
+        folder: with the layers, ``NAME.tif`` each.
+        layers: where each layer goes, by its name; the map itself is the first.
+        others: see `check_free`; they are removed if an interrupted map placed them.
+        cache_key: everything that the map depends on.
     """
     files = {what: folder / f"{what}.tif" for what in layers}
     identities = {layers[what].name: _identity(files[what]) for what in layers}
-    # first what a map that was broken off placed: after the next line nothing says any
-    # more that these files are ours
+    # first the files of an interrupted map: the next line overwrites the record that
+    # they are ours
     placed = _read(folder).get("layers", {})
     for path in (*layers.values(), *others):
         if placed.get(path.name) == _identity(path):
             path.unlink(missing_ok=True)
-    write_json(folder / PLACED, {"asked": asked, "layers": identities})
-    out = layers["class"]
+    write_json(folder / PLACED, {"asked": cache_key, "layers": identities})
+    first = next(iter(layers))
+    out = layers[first]
     out.unlink(missing_ok=True)
-    for what in sorted(layers, key=lambda what: what == "class"):
+    for what in sorted(layers, key=lambda what: what == first):
         os.replace(files[what], layers[what])
     sync(out.parent)
 
 
-def is_placed(folder: Path, layers: Mapping[str, Path], asked: str) -> bool:
-    """Whether a map was broken off when all its layers had their names."""
+def is_placed(folder: Path, layers: Mapping[str, Path], cache_key: str) -> bool:
+    """Whether a map was interrupted when all its layers had their names."""
     identities = {path.name: _identity(path) for path in layers.values()}
-    return _read(folder) == {"asked": asked, "layers": identities}
+    return _read(folder) == {"asked": cache_key, "layers": identities}
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -7,20 +7,22 @@ import hashlib
 import os
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from autoai4eo.deploy.mapping.geotiff import NODATA
+from autoai4eo.deploy.mapping.layers import Layer
 from autoai4eo.deploy.mapping.placing import PLACED
 from autoai4eo.deploy.mapping.windows import Tile
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, is_plain, read_npz
 
 _OURS = re.compile(
-    rf"\d+\.npz|(class|confidence|probabilities)\.tif|{re.escape(PLACED)}|\.writing-.*"
+    r"\d+\.npz|(class|confidence|labels|probabilities|values)\.tif|"
+    rf"{re.escape(PLACED)}|\.writing-.*"
 )
 
 
@@ -32,27 +34,26 @@ def folder_of(out: Path) -> Path:
 class TileStore:
     """The finished tiles, in a folder beside the map to be.
 
-    Each carries a digest of what it was computed for; what was computed for another
-    question, or is damaged, is computed anew. A context manager: it makes the folder,
-    and removes it again where nothing is to be kept.
+    Each tile has a digest of its cache key; a tile of another key, or a damaged one, is
+    computed again. A context manager: it makes the folder, and removes it again where
+    nothing is to be kept.
 
     Args:
         out: path of the map.
-        asked: what tiles depend on.
-        classes: how many there are.
-        whole: whether the probabilities of all classes are kept.
+        cache_key: everything that the values of a tile depend on.
+        layers: of the map.
 
     Attributes:
-        folder: where they lie; a map is written in it, too.
+        folder: where the tiles lie; the map is written there, too.
 
     Raises:
-        UserError: something that is not of a map is in the place of the folder or in
-            it.
+        UserError: the folder's place is taken by something else, or the folder holds
+            files that are not of a map.
     """
 
-    def __init__(self, out: Path, asked: str, classes: int, whole: bool) -> None:
+    def __init__(self, out: Path, cache_key: str, layers: Sequence[Layer]) -> None:
         self._out, self.folder = out, folder_of(out)
-        self._asked, self._classes, self._whole = asked, classes, whole
+        self._cache_key, self._layers = cache_key, layers
         self._writer = ThreadPoolExecutor(1)
         self._writing: Future[None] | None = None
 
@@ -69,12 +70,12 @@ class TileStore:
             self.folder.rmdir()
 
     def missing(self, tiles: Iterable[Tile]) -> list[Tile]:
-        """Those that are yet to be computed; warns of damaged ones."""
+        """The tiles that must be computed; warns of damaged ones."""
         tiles = list(tiles)
         missing, damaged = [], []
         for tile in tiles:
             try:
-                if self._layers(tile) is None:
+                if self._read(tile) is None:
                     missing.append(tile)
             except UserError as error:
                 missing.append(tile)
@@ -87,36 +88,36 @@ class TileStore:
             )
         return missing
 
-    def keep(self, tile: Tile, probabilities: np.ndarray) -> None:
-        """Writes a tile while the next is computed.
+    def keep(self, tile: Tile, values: Mapping[str, np.ndarray]) -> None:
+        """Writes the layers of a tile while the next is computed.
 
-        Raises what went wrong with the one before.
+        Raises the error of the tile before, if it could not be written.
         """
+        shape = (tile.rows, tile.columns)
+        layers = {
+            one.name: values[one.name].reshape(one.shape(*shape))
+            for one in self._layers
+        }
         self.wait()
-        self._writing = self._writer.submit(self._write, tile, probabilities)
+        self._writing = self._writer.submit(self._write, tile, layers)
 
-    def _write(self, tile: Tile, probabilities: np.ndarray) -> None:
-        confidence = probabilities.max(axis=-1)
-        number = probabilities.argmax(axis=-1) + 1
-        number[np.isnan(confidence)] = NODATA
-        layers = {"class": number.astype(np.uint8), "confidence": confidence}
-        if self._whole:
-            layers["probabilities"] = probabilities
+    def _write(self, tile: Tile, layers: dict[str, Any]) -> None:
         with in_one_step(self._path(tile)) as temporary:
+            # the key's name is that of tiles of before version 1, which stay valid
             np.savez(temporary, asked=np.array(self._digest(tile)), **layers)
 
     def wait(self) -> None:
-        """Until all that was kept is on disk."""
+        """Waits until all kept tiles are on disk."""
         if self._writing is not None:
             self._writing.result()
 
     def read(self, tile: Tile) -> dict[str, np.ndarray]:
-        """The layers of a tile, (rows, columns) or (rows, columns, classes).
+        """The layers of a tile by name, (rows, columns) or (rows, columns, bands).
 
         Raises:
             UserError: it was damaged since it was written.
         """
-        layers = self._layers(tile)
+        layers = self._read(tile)
         if layers is None:
             raise UserError(
                 f"{self._path(tile)}: expected a tile of the map, found that it was "
@@ -124,8 +125,8 @@ class TileStore:
             )
         return layers
 
-    def _layers(self, tile: Tile) -> dict[str, np.ndarray] | None:
-        """The layers of a tile; None where there is none, or one of something else.
+    def _read(self, tile: Tile) -> dict[str, np.ndarray] | None:
+        """The layers of a tile; None where there is none, or one of another key.
 
         Raises:
             UserError: it is damaged.
@@ -133,11 +134,13 @@ class TileStore:
         path = self._path(tile)
         if not is_plain(path):
             return None
-        shape = (tile.rows, tile.columns)
-        wanted: dict[str, tuple[str, tuple[int, ...]]]
-        wanted = {"class": ("u", shape), "confidence": ("f", shape)}
-        if self._whole:
-            wanted["probabilities"] = ("f", (*shape, self._classes))
+        wanted = {
+            layer.name: (
+                np.dtype(layer.dtype).kind,
+                layer.shape(tile.rows, tile.columns),
+            )
+            for layer in self._layers
+        }
         try:
             kept = read_npz(path, "the same call computes it anew", ("asked",))
         except MemoryError:  # of a damaged number of values
@@ -148,12 +151,12 @@ class TileStore:
         return kept if found == wanted else None
 
     def _digest(self, tile: Tile) -> str:
-        return hashlib.sha256(f"{self._asked}\n{tile}".encode()).hexdigest()
+        return hashlib.sha256(f"{self._cache_key}\n{tile}".encode()).hexdigest()
 
     def forget(self) -> None:
-        """Removes all of them, and what else is of a map in the folder."""
+        """Removes all files of a map from the folder."""
         ours = [path for path in self.folder.iterdir() if _is_ours(path)]
-        # what says that the map is whole goes last
+        # last the file that says that the map is whole
         for path in sorted(ours, key=lambda path: path.name == PLACED):
             path.unlink()
 
@@ -176,7 +179,7 @@ def _check_ours(folder: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether it is named as what a map keeps; a link is, and is not followed."""
+    """Whether a name is one of a map's files; a link is not followed."""
     return _OURS.fullmatch(path.name) is not None and (
         path.is_symlink() or not path.is_dir()
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import keras
 
+from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.runs.belonging import file_of, finalist_file
 from autoai4eo.runs.folder import read_run
@@ -14,10 +15,10 @@ from autoai4eo.runs.study import best_trial, open_study, trials_of
 
 
 def load_model(path: str | Path) -> keras.Model:
-    """The network in a ``.keras`` file, also where it has layers of this package.
+    """Loads a ``.keras`` file, also one with layers of this package.
 
     Raises:
-        UserError: no such file, or not one that Keras reads.
+        UserError: there is no such file, or Keras cannot read it.
     """
     from autoai4eo import blocks  # noqa: F401  (registers its layers)
 
@@ -34,7 +35,7 @@ def load_model(path: str | Path) -> keras.Model:
         if not isinstance(model, keras.Model) or not model.built:
             raise TypeError(f"a {type(model).__name__} that is no whole network")
         _ = model.inputs, model.outputs
-    except Exception as error:  # there is no end to what a wrong file makes of Keras
+    except Exception as error:  # for a wrong file Keras raises errors of any class
         raise UserError(
             f"{path}: expected a network saved by Keras, found a file that it cannot "
             f"read ({reason(error)}); restore it from a copy, or export it again"
@@ -43,9 +44,26 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what another library says, shortened."""
+    """The first line of another library's error, shortened."""
     told = str(error).strip() or type(error).__name__
     return told.splitlines()[0][:200]
+
+
+def without_spread(network: keras.Model, target: Target) -> keras.Model:
+    """A network that predicts values alone, also where it was trained with a spread.
+
+    Args:
+        network: to (N, values), or to (N, 2 · values) of the numbers, then their
+            spreads.
+        target: what the network predicts.
+
+    Returns:
+        The same network, or one on the same layers to float32 (N, values).
+    """
+    values = len(target.classes)
+    if target.kind != "value" or network.output_shape[-1] != 2 * values:
+        return network
+    return keras.Model(network.input, network.output[:, :values], name=network.name)
 
 
 def load_finalist(run: Path) -> keras.Model:
@@ -66,7 +84,8 @@ def load_network(path: Path, trial: int | None = None) -> keras.Model:
     if (path / "saved_model.pb").is_file() and not (path / "run.json").exists():
         raise UserError(
             f"{path}: expected a run folder or a .keras file, found a SavedModel, "
-            "which `autoai4eo map` alone runs; export with --format keras"
+            "which `autoai4eo map` can run and other commands cannot; export with "
+            "--format keras"
         )
     return load_model(network_file(path, trial) if path.is_dir() else path)
 
@@ -84,7 +103,7 @@ def network_file(run: Path, trial: int | None = None) -> Path:
         if not path.is_file():
             best_trial(open_study(run))
             raise UserError(
-                f"{run}: expected a finished search, found one that was broken off; "
+                f"{run}: expected a finished search, found an interrupted one; "
                 "`autoai4eo fit` with the same folder goes on with it, or choose "
                 "--trial"
             )

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
 from autoai4eo.data.units import Typical
-from autoai4eo.deploy import load_classifier, map_scene
+from autoai4eo.deploy import load_predictor, map_scene
 from autoai4eo.deploy.mapping import mapping
 from autoai4eo.deploy.mapping.windows import WindowGrid, valid_cells
 from autoai4eo.errors import UserError
@@ -228,7 +228,7 @@ def test_broken_off_it_goes_on_with_the_tiles_that_are_missing(
     how = {"stride": 4, "scale": 1e-4, "verbose": 0}
     whole = map_scene(model, scene, tmp_path / "whole.tif", **how)
     out = tmp_path / "m.tif"
-    classifier = load_classifier(model)
+    classifier = load_predictor(model)
     done = []
 
     def breaks(pixels):
@@ -262,13 +262,13 @@ def test_other_questions_do_not_get_the_tiles_of_the_first(
     tmp_path, monkeypatch, model, scene
 ):
     out = tmp_path / "m.tif"
-    classifier = load_classifier(model)
+    classifier = load_predictor(model)
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(mapping, "_write", full)
+        patch.setattr(mapping, "write_layers", full)
         with pytest.raises(UserError, match=r"cannot be written .No space.*goes on"):
             map_scene(classifier, scene, out, stride=8, scale=1e-4, verbose=0)
     assert not out.exists()
@@ -408,7 +408,7 @@ def test_other_units_than_those_of_the_training_are_told(tmp_path, model, scene)
     from dataclasses import replace
 
     typical = {"image": (Typical(0.16, 0.07, 0.02, 0.3),) * 3}
-    classifier = replace(load_classifier(model), typical=typical)
+    classifier = replace(load_predictor(model), typical=typical)
     (note,) = told(classifier, scene, tmp_path / "a.tif")
     assert "--scale 0.0001" in note
     assert told(classifier, scene, tmp_path / "b.tif", scale=1e-4) == []
@@ -518,8 +518,9 @@ def test_killed_it_leaves_nothing_under_the_final_name(tmp_path, model):
     scene = scenes.write_scene(tmp_path / "s.tif", pixels)
     out = tmp_path / "m.tif"
     script = (
-        "import sys, warnings; from autoai4eo.deploy import map_scene, cells\n"
-        "cells.TILE = 64\n"
+        "import sys; from autoai4eo.deploy import map_scene\n"
+        "from autoai4eo.deploy.mapping import windows\n"
+        "windows.TILE = 64\n"
         "map_scene(*sys.argv[1:], stride=5, scale=1e-4, verbose=0)\n"
     )
     command = [sys.executable, "-c", script, str(model), str(scene), str(out)]
@@ -542,7 +543,7 @@ def two_sensors(tmp_path):
     network = scenes.classifier(WINDOW, bands=2)
     model = scenes.save(network, tmp_path / "two", ["B02", "VV"])
     classifier = replace(
-        load_classifier(model),
+        load_predictor(model),
         typical={"image": (Typical(0.15, 0.06, 0.03, 0.3), Typical(-11, 4, -20, -3))},
     )
     optical = scenes.write_scene(tmp_path / "o.tif", scenes.digits(61, 83, 1), ["B02"])
@@ -611,7 +612,7 @@ def test_advice_about_tags_is_tried_on_the_values_first(tmp_path, model, pixels)
 
     numbers = (Typical(1600, 700, 200, 3000),) * 3
     shares = (Typical(0.16, 0.07, 0.02, 0.3),) * 3
-    on_numbers = replace(load_classifier(model), typical={"image": numbers})
+    on_numbers = replace(load_predictor(model), typical={"image": numbers})
     on_shares = replace(on_numbers, typical={"image": shares})
     path = tagged("s.tif", pixels, [1e-4] * 3)
     assert told(on_numbers, path, tmp_path / "a.tif") == []
@@ -651,7 +652,7 @@ def test_tiles_of_other_choices_are_not_gone_on_with(tmp_path, monkeypatch, mode
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(mapping, "_write", full)
+        patch.setattr(mapping, "write_layers", full)
         with pytest.raises(UserError), pytest.warns(UserWarning, match="--mask-clouds"):
             map_scene(model, path, out, **how)
     with pytest.warns(UserWarning, match="masked by SCL: "):

@@ -2,6 +2,7 @@
 
 from autoai4eo.deploy.export.formats.base import Format as Format
 from autoai4eo.deploy.export.formats.base import check as check
+from autoai4eo.deploy.export.formats.base import output_of as output_of
 from autoai4eo.deploy.export.formats.keras_file import KerasFile
 from autoai4eo.deploy.export.formats.litert import LiteRT
 from autoai4eo.deploy.export.formats.onnx import ONNX

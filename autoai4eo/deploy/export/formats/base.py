@@ -1,4 +1,4 @@
-"""What a format is: how a network is written in it, and how it is run from it."""
+"""A format: how a network is written in it, and how it is run from it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
+from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
 
 #: Gives single patches (1, H, W, bands) by input name, anew on each call.
@@ -21,25 +22,28 @@ Calibration = Callable[[], Iterator[Mapping[str, np.ndarray]]]
 class Format(ABC):
     """A format; one file and one entry in `FORMATS` adds one.
 
-    `export` asks `check` first, then calls `write` once with a name that is not yet
-    the final one, then runs `load` and `call` in a fresh process on what was written.
-    The same lines are in the model card.
+    `export` asks `check` first, then calls `write` once with a temporary name, then
+    runs `load` and `call` in a fresh process on what was written. Where a model is
+    quantised it calls `write` again for the same network in float32. The lines of
+    `load` and `call` are in the model card, too.
 
     Attributes:
         name: as the user writes it.
-        suffix: that the name of its file ends with; empty where it is a folder.
-        extra: of this package, which installs what it needs; None: nothing more.
-        needs: modules that must be there.
-        tolerances: by quantisation (None: none), how far a probability may be from
-            Keras's. Over it the export is refused.
+        suffix: of its files' names; empty if it is a folder.
+        extra: the extra of this package that installs the modules that it needs; None:
+            it needs no more.
+        needs: modules that it needs.
+        tolerances: by quantisation (None: none), the largest allowed difference of an
+            output from Keras's, see `Exported.max_difference`.
         on_tensorflow: whether Keras must run on TensorFlow to write it.
-        framework: that reads it, as the MLM extension spells it.
-        distribution: whose version is told as the framework's.
+        framework: the framework that reads it, as the MLM extension spells it.
+        distribution: the distribution whose version is the framework's.
         artifact_type: what wrote it, in the words of the MLM extension.
         media_type: of its file.
-        load: Python that makes ``model`` of ``{path!r}``, in the runtime alone.
-        call: Python that makes of ``pixels``, float32 (N, H, W, bands) by input name,
-            the probabilities, float32 (N, classes).
+        load: Python that makes ``model`` of ``{path!r}``, with the runtime alone.
+        call: Python expression that makes the outputs, float32 (N, outputs), of
+            ``pixels``, float32 (N, H, W, bands) by input name. ``{output!r}`` in it is
+            the name of the output, see `output_of`; other braces are doubled.
     """
 
     name: ClassVar[str]
@@ -67,12 +71,13 @@ class Format(ABC):
         """Writes a network.
 
         Args:
-            model: takes raw pixels, float32 (N, H, W, bands) for each input, and gives
-                probabilities, float32 (N, classes).
-            out: where; nothing is there yet.
-            data: what ``run.json`` says of the training data.
+            model: from raw pixels, float32 (N, H, W, bands) for each input, to float32
+                (N, outputs).
+            out: where to; nothing is there yet.
+            data: ``run.json`` on the training data; its ``target`` is what
+                `target_of_run` gives.
             quantize: one of `tolerances`.
-            calibration: patches of the training data, where `quantize` is ``"int8"``.
+            calibration: patches of the training data, if `quantize` is ``"int8"``.
         """
 
     @property
@@ -81,12 +86,21 @@ class Format(ABC):
         return importlib.metadata.version(self.distribution)
 
 
+def output_of(data: Mapping[str, Any]) -> str:
+    """The name of a network's output: ``values``, or else ``probabilities``.
+
+    Args:
+        data: see `Format.write`.
+    """
+    return "values" if target_of(data).kind == "value" else "probabilities"
+
+
 def check(format: Format, out: Path, quantize: str | None) -> None:
-    """Whether a format can be written here, before anything is done for it.
+    """Whether a format can be written here.
 
     Raises:
-        UserError: it does not quantise like that, the name has another suffix, Keras
-            runs on another backend than it must, or a package is missing.
+        UserError: it has no such quantisation, the name has another suffix, Keras runs
+            on another backend than the format needs, or a package is missing.
     """
     if quantize not in format.tolerances:
         ways = [way for way in format.tolerances if way is not None]

@@ -1,4 +1,4 @@
-"""Keras's own file: what trains on, on any of Keras's backends."""
+"""Keras's own file, for training further on any of Keras's backends."""
 
 from __future__ import annotations
 

@@ -10,24 +10,24 @@ from typing import Any, ClassVar
 
 import keras
 
-from autoai4eo.deploy.export.formats.base import Calibration, Format
+from autoai4eo.deploy.export.formats.base import Calibration, Format, output_of
 from autoai4eo.deploy.export.formats.savedmodel import write_signature
 
-#: Stay float32 in an int8 network. They are few, and what they compute (standardised
-#: pixels, index channels, which pixels are missing) does not survive 256 levels for all
+#: These stay float32 in an int8 network. They are few, and their results (standardised
+#: pixels, index channels, masks of missing pixels) lose too much in 256 levels for all
 #: bands of an input together: on the So2Sat layout the largest difference fell from
 #: 0.22 to 0.07, the file grew by 1 % (benchmarks/README.md).
 FLOAT = ("ADD", "SUB", "MUL", "DIV", "SELECT_V2")
 
 
 class LiteRT(Format):
-    """A ``.tflite`` file; inputs and output are float32 whatever is quantised."""
+    """A ``.tflite`` file; inputs and output are float32 in every quantisation."""
 
     name = "litert"
     suffix = ".tflite"
     extra = "litert"
     needs = ("ai_edge_litert",)
-    # int8: one patch may well change sides; what it costs over many is measured
+    # int8: single patches may change class; the loss over many is measured
     tolerances: ClassVar[Mapping[str | None, float]] = {
         None: 1e-3,
         "float16": 0.05,
@@ -41,7 +41,7 @@ class LiteRT(Format):
         "from ai_edge_litert.interpreter import Interpreter\n\n"
         "model = Interpreter({path!r}).get_signature_runner()"
     )
-    call = 'model(**pixels)["probabilities"]'
+    call = "model(**pixels)[{output!r}]"
 
     def write(
         self,
@@ -55,7 +55,7 @@ class LiteRT(Format):
         import tensorflow as tf
 
         with tempfile.TemporaryDirectory() as folder:
-            write_signature(model, Path(folder, "savedmodel"))
+            write_signature(model, Path(folder, "savedmodel"), output_of(data))
             converter = tf.lite.TFLiteConverter.from_saved_model(
                 str(Path(folder, "savedmodel"))
             )

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import keras
 
-from autoai4eo.deploy.export.formats.base import Calibration, Format
+from autoai4eo.deploy.export.formats.base import Calibration, Format, output_of
 
 
 class ONNX(Format):
@@ -24,7 +24,7 @@ class ONNX(Format):
     artifact_type = "tf2onnx"
     media_type = "application/vnd.onnx"
     load = "import onnxruntime\n\nmodel = onnxruntime.InferenceSession({path!r})"
-    call = 'model.run(["probabilities"], pixels)[0]'
+    call = "model.run([{output!r}], pixels)[0]"
 
     def write(
         self,
@@ -42,12 +42,11 @@ class ONNX(Format):
         import tensorflow as tf
         import tf2onnx
 
+        output = output_of(data)
         names = [node.name for node in model.inputs]
         forward = tf.function(
             lambda *pixels: {
-                "probabilities": model(
-                    dict(zip(names, pixels, strict=True)), training=False
-                )
+                output: model(dict(zip(names, pixels, strict=True)), training=False)
             }
         )
         signature = [
@@ -63,9 +62,9 @@ class ONNX(Format):
 
 
 def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
-    """A choice stays a choice.
+    """Writes a choice between two tensors as ONNX's Where.
 
-    tf2onnx makes a sum of products of it, by which NaN × 0 a missing pixel, which the
-    model replaces, becomes NaN for good.
+    tf2onnx writes it as a sum of products; there NaN × 0 makes NaN of every missing
+    pixel, which the model replaces.
     """
     node.type = "Where"

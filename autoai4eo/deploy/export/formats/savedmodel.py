@@ -9,12 +9,16 @@ from typing import Any, ClassVar
 
 import keras
 
-from autoai4eo.deploy.export.formats.base import Calibration, Format
+from autoai4eo.deploy.export.formats.base import Calibration, Format, output_of
+from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.text import line
 
 
 class SavedModel(Format):
-    """With ``assets/class_names.txt`` and ``assets/bands.json``."""
+    """With ``class_names.txt`` (of classes), ``target.json`` and ``bands.json``.
+
+    They lie in the folder ``assets``.
+    """
 
     name = "savedmodel"
     suffix = ""
@@ -26,8 +30,8 @@ class SavedModel(Format):
     load = "import tensorflow as tf\n\nmodel = tf.saved_model.load({path!r})"
     call = (
         'model.signatures["serving_default"](\n'
-        "    **{name: tf.constant(patches) for name, patches in pixels.items()}\n"
-        ')["probabilities"].numpy()'
+        "    **{{name: tf.constant(patches) for name, patches in pixels.items()}}\n"
+        ")[{output!r}].numpy()"
     )
 
     def write(
@@ -39,21 +43,25 @@ class SavedModel(Format):
         calibration: Calibration | None,
     ) -> None:
         """See `Format.write`."""
-        write_signature(model, out)
+        write_signature(model, out, output_of(data))
         assets = out / "assets"
         assets.mkdir(exist_ok=True)
-        # a line for each class, whatever is in its name
-        names = "".join(f"{line(name)}\n" for name in data["classes"])
-        (assets / "class_names.txt").write_text(names, "utf-8")
+        target = target_of(data)
+        if target.kind != "value":
+            # a line for each class, whatever is in its name
+            names = "".join(f"{line(name)}\n" for name in target.classes)
+            (assets / "class_names.txt").write_text(names, "utf-8")
+        told = json.dumps(target_told(data), indent=2) + "\n"
+        (assets / "target.json").write_text(told, "utf-8")
         bands = {spec["name"]: spec["bands"] for spec in data["inputs"]}
         (assets / "bands.json").write_text(json.dumps(bands, indent=2) + "\n")
 
 
-def write_signature(model: keras.Model, out: Path) -> None:
-    """Writes a SavedModel of the one signature ``serving_default``.
+def write_signature(model: keras.Model, out: Path, output: str) -> None:
+    """Writes a SavedModel with the one signature ``serving_default``.
 
-    From a float32 tensor (N, H, W, bands) for each input, named as the input, to
-    ``probabilities``, float32 (N, classes).
+    The signature takes a float32 tensor (N, H, W, bands) for each input, by its name,
+    and gives a float32 tensor (N, outputs) of the name `output`.
 
     Raises:
         OSError: the disk is full, or nothing may be written there.
@@ -68,7 +76,7 @@ def write_signature(model: keras.Model, out: Path) -> None:
     }
     archive.add_endpoint(
         "serving_default",
-        lambda pixels: {"probabilities": model(pixels, training=False)},
+        lambda pixels: {output: model(pixels, training=False)},
         input_signature=[signature],
     )
     try:

@@ -1,0 +1,226 @@
+"""An exported model held against Keras, in a fresh process with its own runtime."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.target import Target
+from autoai4eo.deploy.export import samples
+from autoai4eo.deploy.export.checking import FreshProcess
+from autoai4eo.deploy.export.formats import Format, output_of
+from autoai4eo.deploy.predictors.description import target_of, target_told
+from autoai4eo.errors import UserError
+from autoai4eo.networks.device import cpu_name
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how it did in a fresh process with its own runtime alone.
+
+    Attributes:
+        path: of the file or folder.
+        format: the name of its format.
+        quantize: ``"float16"``, ``"int8"`` or None.
+        size_bytes: on disk.
+        max_difference: the largest difference of any output from Keras's; of values in
+            shares of the largest magnitude of each.
+        tolerance: the largest difference that is allowed.
+        checked_on: the patches, in words.
+        latency_ms: median time of one patch, in ms.
+        device: that this was measured on.
+        accuracy: of a quantised model, what quantising cost: ``on``, and for
+            ``float32`` and ``quantized`` the scores by name (``accuracy`` and
+            ``cohen_kappa`` of a class), or ``not_measured`` and why.
+    """
+
+    path: Path
+    format: str
+    quantize: str | None
+    size_bytes: int
+    max_difference: float
+    tolerance: float
+    checked_on: str
+    latency_ms: float
+    device: str
+    accuracy: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A run's network and the data that it can be tried on.
+
+    Attributes:
+        run: the run's folder.
+        known: its ``run.json``.
+        model: the network that is exported.
+        data: data sets of the run that are open already, by role.
+    """
+
+    run: Path
+    known: Mapping[str, Any]
+    model: keras.Model
+    data: Mapping[str, Dataset]
+
+    @property
+    def training(self) -> dict[str, Any]:
+        """``run.json`` on the training data; see `Format.write`."""
+        return dict(self.known["data"]["training"])
+
+    @property
+    def target(self) -> Target:
+        """What the network predicts."""
+        return target_of(self.training)
+
+    def part(self, role: str, most: int) -> samples.Part | None:
+        """At most so many patches of the run's data; None where these are missing."""
+        return samples.find(self.known, role, self.model, self.data, most)
+
+    def calibration(self) -> Callable[[], Iterator[dict[str, np.ndarray]]]:
+        """Single patches of the training data, to calibrate int8 on.
+
+        Raises:
+            UserError: the training data are missing or damaged.
+        """
+        part = self.part("training", samples.CALIBRATED)
+        if part is None:
+            raise UserError(
+                "quantize int8: expected the training data to calibrate it on, found "
+                f"no such file: {self.training['path']}; put them there, or take "
+                "float16"
+            )
+
+        def one_by_one() -> Iterator[dict[str, np.ndarray]]:
+            for pixels, _ in part.blocks(1):
+                yield pixels
+
+        return one_by_one
+
+
+def compare(
+    kind: Format, written: Path, quantize: str | None, source: Source
+) -> Exported:
+    """Runs a written model in a fresh process and holds it against Keras.
+
+    Raises:
+        UserError: it differs from Keras by more than the format's tolerance, or the
+            run's data are damaged.
+        RuntimeError: it does not run there.
+    """
+    some = samples.for_check(source.run, source.known, source.model, source.data)
+    with keras.device("cpu:0"):
+        expected = np.asarray(source.model(some.pixels, training=False))
+    with FreshProcess(kind, written, output_of(source.training)) as fresh:
+        difference = _difference(fresh.predict(some.pixels), expected, source.target)
+        tolerance = kind.tolerances[quantize]
+        if not difference <= tolerance:
+            raise UserError(
+                f"format {kind.name}: expected outputs within {tolerance:g} of Keras's "
+                f"on {some.told}, found a difference of {difference:.2g}, and wrote "
+                f"nothing; take {'float16' if quantize else 'another format'}"
+            )
+        one = {name: pixels[:1] for name, pixels in some.pixels.items()}
+        latency = fresh.latency_ms(one)
+        accuracy = None if quantize is None else _cost(kind, fresh, source)
+    return Exported(
+        path=written,
+        format=kind.name,
+        quantize=quantize,
+        size_bytes=_size(written),
+        max_difference=difference,
+        tolerance=tolerance,
+        checked_on=some.told,
+        latency_ms=latency,
+        device=cpu_name(),
+        accuracy=accuracy,
+    )
+
+
+def _difference(found: np.ndarray, expected: np.ndarray, target: Target) -> float:
+    """The largest difference of two outputs (N, outputs); see `Exported`.
+
+    Where both are NaN they agree; where one is, the difference is infinite.
+    """
+    difference = np.abs(found - expected)
+    difference[np.isnan(found) & np.isnan(expected)] = 0
+    if target.kind == "value":
+        largest = np.nanmax(np.abs(expected), axis=0, initial=0)
+        difference = difference / np.where(largest > 0, largest, 1)
+    return float(np.nan_to_num(difference, nan=np.inf).max())
+
+
+def _cost(kind: Format, quantised: FreshProcess, source: Source) -> dict[str, Any]:
+    """Scores of the network with and without quantising, in the format's runtime."""
+    part = source.part("validation", samples.JUDGED)
+    if part is None:
+        path = source.known["data"]["validation"]["path"]
+        return {"not_measured": f"{path}: no such file"}
+    truths: list[np.ndarray] = []
+    found: dict[str, list[np.ndarray]] = {"float32": [], "quantized": []}
+    with tempfile.TemporaryDirectory() as folder:
+        plain = Path(folder, f"float32{kind.suffix}")
+        kind.write(source.model, plain, source.training, None, None)
+        with FreshProcess(kind, plain, output_of(source.training)) as float32:
+            for pixels, truth in part.blocks():
+                truths.append(truth)
+                for name, process in (("float32", float32), ("quantized", quantised)):
+                    found[name].append(process.predict(pixels))
+    truth = np.concatenate(truths)
+    return {
+        "on": part.told,
+        **{
+            name: scores(target_told(source.training), truth, np.concatenate(outputs))
+            for name, outputs in found.items()
+        },
+    }
+
+
+def scores(
+    target: Mapping[str, Any], truth: np.ndarray, outputs: np.ndarray
+) -> dict[str, float]:
+    """A few scores of a network's outputs, by name.
+
+    Args:
+        target: what is predicted, see `target_of_run`.
+        truth: of N samples, see `Target`.
+        outputs: float32 (N, outputs).
+    """
+    from sklearn import metrics
+
+    if target["kind"] == "class":
+        found = outputs.argmax(axis=-1)
+        return {
+            "accuracy": float(metrics.accuracy_score(truth, found)),
+            "cohen_kappa": float(metrics.cohen_kappa_score(truth, found)),
+        }
+    if target["kind"] == "labels":
+        has = outputs >= np.array(target.get("thresholds", 0.5))
+        return {
+            f"f1_{how}": float(
+                metrics.f1_score(truth, has, average=how, zero_division=0)
+            )
+            for how in ("micro", "macro")
+        }
+    error = np.where(np.isfinite(truth), outputs - truth, np.nan)
+    return {
+        "rmse": float(np.sqrt(np.nanmean(error**2, axis=0)).mean()),
+        "mae": float(np.nanmean(np.abs(error), axis=0).mean()),
+    }
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(
+        Path(folder, name).stat().st_size
+        for folder, _, names in os.walk(path)
+        for name in names
+    )

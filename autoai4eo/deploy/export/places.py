@@ -1,0 +1,90 @@
+"""Whether an export may be written at a place: nothing of others is overwritten."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.deploy.export import card, metadata
+from autoai4eo.deploy.export.formats import Format
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_not_input
+
+#: The files and folders of a SavedModel as it is written here.
+_SAVEDMODEL = (
+    r"saved_model\.pb|fingerprint\.pb|model\.json|MODEL_CARD\.md|assets|variables|"
+    r"assets/(class_names\.txt|bands\.json|target\.json)|"
+    r"variables/variables\.[a-z0-9-]+"
+)
+
+
+def check_free(kind: Format, out: Path, overwrite: bool) -> None:
+    """Whether there is nothing at a place, or an export that may be replaced.
+
+    Raises:
+        UserError: something else is there, or an export and `overwrite` is False.
+    """
+    if not os.path.lexists(out):
+        return
+    if not overwrite:
+        raise UserError(
+            f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
+        )
+    if not out.is_dir() or out.is_symlink():
+        return
+    found = [path.relative_to(out) for path in sorted(out.rglob("*"))]
+    foreign = [path for path in found if not re.fullmatch(_SAVEDMODEL, str(path))]
+    if kind.suffix or foreign:
+        told = foreign[0] if foreign else "a folder"
+        raise UserError(
+            f"{out}: expected a {kind.name} to overwrite, found {told} in its place; "
+            "choose another name, or move it elsewhere"
+        )
+
+
+def check_outside(run: Path, known: Mapping[str, Any], out: Path) -> None:
+    """Whether an export lies apart from its run and the run's data.
+
+    Raises:
+        UserError: it lies in the run, or the run or its data lie in it.
+    """
+    place = Path(os.path.realpath(out))
+    own = Path(os.path.realpath(run))
+    data = [Path(str(part["path"])) for part in known["data"].values()]
+    if place == own or own in place.parents:
+        raise UserError(
+            f"{out}: expected a place outside of the run, found one in {run}; choose "
+            "another name"
+        )
+    check_not_input(out, [*data, *(p for p in run.rglob("*") if p.is_file())])
+    for path in (own, *(Path(os.path.realpath(p)) for p in data)):
+        if place in path.parents:
+            raise UserError(
+                f"{out}: expected a place of its own, found that {path} lies in it; "
+                "choose another name"
+            )
+
+
+def assets_beside(
+    out: Path, item: Mapping[str, Any], overwrite: bool
+) -> dict[str, Any]:
+    """The same network's other formats in the folder of a file.
+
+    Raises:
+        UserError: ``model.json`` or ``MODEL_CARD.md`` there is of another network and
+            may not be overwritten, or was not written by this package.
+    """
+    told = out.parent / metadata.METADATA
+    same = metadata.is_same(told, item)
+    for path in (told, out.parent / card.CARD):
+        ours = metadata.is_ours(path)
+        if os.path.lexists(path) and not (ours and (same or overwrite)):
+            more = ", or overwrite it (--overwrite)" if ours else ""
+            raise UserError(
+                f"{path}: expected none, or that of {item['id']}, found another; "
+                f"export into a folder of its own{more}"
+            )
+    return metadata.assets_beside(told) if same else {}

@@ -1,0 +1,56 @@
+"""The colours of a map of classes."""
+
+from __future__ import annotations
+
+import colorsys
+from collections import Counter
+from collections.abc import Sequence
+
+from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
+
+Rgb = tuple[int, int, int]
+
+#: Hue, saturation and brightness that one expects of a kind of land.
+_EXPECTED = {
+    ("wetland", "marsh", "bog", "mangrove"): (0.52, 0.45, 0.70),
+    ("water", "sea", "lake", "river"): (0.58, 0.70, 0.85),
+    ("forest", "tree", "wood"): (0.36, 0.80, 0.55),
+    ("shrub", "bush", "scrub", "heath"): (0.20, 0.55, 0.60),
+    ("grass", "pasture", "herb", "meadow"): (0.26, 0.45, 0.85),
+    ("crop", "arable", "agri", "vine", "orchard"): (0.14, 0.50, 0.95),
+    ("artificial", "urban", "resid", "industr", "built", "highway"): (0.0, 0.70, 0.85),
+    ("bare", "rock", "sand", "soil"): (0.09, 0.20, 0.80),
+    ("snow", "ice", "glacier"): (0.55, 0.08, 0.98),
+}
+
+
+def colours(classes: Sequence[str]) -> list[Rgb]:
+    """A colour for each class: the usual one of local climate zones and land covers.
+
+    Classes of the same kind of land get several shades of it; a name that tells
+    nothing gets a colour that differs from its neighbours'.
+    """
+    if tuple(classes) == LCZ42_CLASSES:
+        return list(LCZ42_COLOURS)
+    seen: Counter[tuple[float, ...]] = Counter()
+    made = []
+    for i, name in enumerate(classes):
+        # the golden ratio keeps hues apart however many there are
+        other = (i * 0.618 % 1, 0.55, 0.85 if i % 2 else 0.6)
+        hue, saturation, value = next(
+            (
+                colour
+                for words, colour in _EXPECTED.items()
+                if any(word in name.lower() for word in words)
+            ),
+            other,
+        )
+        shade = seen[hue, saturation, value]
+        seen[hue, saturation, value] += 1
+        rgb = colorsys.hsv_to_rgb(
+            (hue + 0.025 * shade) % 1,
+            saturation * 0.75**shade,
+            1 - (1 - value) * 0.8**shade,
+        )
+        made.append(tuple(round(255 * part) for part in rgb))
+    return made  # type: ignore[return-value]

@@ -1,0 +1,176 @@
+"""What is known of a network: from ``model.json`` beside it, or from its run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.data.sensors import canonical
+from autoai4eo.data.target import Target
+from autoai4eo.data.units import typical_of
+from autoai4eo.errors import UserError
+from autoai4eo.runs.folder import read_evaluation
+
+METADATA = "model.json"
+#: In ``mlm:output``: the kind of target, names of its values, thresholds of its labels.
+TARGET = "autoai4eo:target"
+#: The kinds of target that a predictor can have: one vector for each patch.
+KINDS = ("class", "labels", "value")
+_FEW_LINES = (
+    '{"properties": {"mlm:input": [{"name": "image", "bands": ["B02", "B03", "B04"]}], '
+    '"mlm:output": [{"classification:classes": [{"value": 1, "name": "water"}, …]}]}}'
+)
+
+
+def target_of(data: Mapping[str, Any]) -> Target:
+    """What a run predicts.
+
+    Args:
+        data: ``run.json`` on its training data. Without a ``target``, as in runs of
+            earlier versions, it is a ``class``.
+    """
+    known = data.get("target", "class")
+    kind = known if isinstance(known, str) else known["kind"]
+    return _target(kind, data["classes"])
+
+
+def target_of_run(
+    run: Path, data: Mapping[str, Any], trial: int | None
+) -> dict[str, Any]:
+    """What a network of a run predicts, as exports hold it.
+
+    Args:
+        run: the run's folder.
+        data: ``run.json`` on its training data.
+        trial: number of a trial; None: the finalist, on whose outputs the thresholds of
+            labels were tuned.
+
+    Returns:
+        ``kind`` and ``classes``, see `Target`, and ``thresholds`` of labels, if any.
+    """
+    tuned = read_evaluation(run).get("thresholds") if trial is None else None
+    return target_told(data) | ({} if tuned is None else {"thresholds": tuned})
+
+
+def target_told(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The target in ``run.json`` as a dict, with thresholds if they were put there."""
+    target, known = target_of(data), data.get("target")
+    found = {"kind": target.kind, "classes": list(target.classes)}
+    return {**known, **found} if isinstance(known, dict) else found
+
+
+def _target(kind: str, names: Any) -> Target:
+    if kind not in KINDS:
+        raise ValueError(f"a target of the kind {kind!r}, not {', '.join(KINDS)}")
+    classes = tuple(str(name) for name in names)
+    return Target(kind, classes, () if kind == "class" else (len(classes),))
+
+
+def read_description(
+    path: Path, shapes: Mapping[str, tuple[Any, ...]], outputs: int
+) -> dict[str, Any]:
+    """Reads the attributes of a `Predictor` that ``model.json`` has.
+
+    Of `export`'s STAC items with the MLM extension the names of bands and classes
+    suffice. ``autoai4eo:target`` in the output says what is predicted if that is not a
+    class: ``{"kind": "labels", "thresholds": [0.4, …]}`` or
+    ``{"kind": "value", "classes": ["biomass", …]}``.
+
+    Args:
+        path: of the file.
+        shapes: (N, height, width, bands) by input of the network.
+        outputs: number of outputs of the network.
+
+    Raises:
+        UserError: there is no such file, or it has other inputs, bands or classes than
+            the network.
+    """
+    try:
+        found = _parse(json.loads(path.read_text())["properties"])
+    except FileNotFoundError:
+        raise UserError(
+            f"{path}: expected a file with the names of the network's bands and "
+            "classes, found none; export the run with autoai4eo, or write "
+            f"{_FEW_LINES}"
+        ) from None
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OSError,
+        RecursionError,
+    ) as error:
+        raise UserError(
+            f"{path}: expected a STAC item with the MLM extension, found something else"
+            f" ({type(error).__name__}: {error}); of it this suffices: {_FEW_LINES}"
+        ) from None
+    bands, target = found["bands"], found["target"]
+    if set(bands) != set(shapes) or len(target.classes) != outputs:
+        noun = "values" if target.kind == "value" else "classes"
+        raise UserError(
+            f"{path}: expected the inputs {', '.join(shapes)} and {outputs} {noun} of "
+            f"the network, found {', '.join(map(str, bands))} and "
+            f"{len(target.classes)}; correct it"
+        )
+    for name, shape in shapes.items():
+        typical = found["typical"].get(name, bands[name])
+        numbers = {len(bands[name]), len(typical)}
+        if numbers != {shape[-1]}:
+            raise UserError(
+                f"{path}: expected {shape[-1]} bands of the network's input {name}, "
+                f"found {', '.join(map(str, sorted(numbers)))}; correct it"
+            )
+    return {**found, "bands": {name: bands[name] for name in shapes}}
+
+
+def _parse(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Attributes of a `Predictor` in the properties of a STAC item.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it has another form.
+    """
+    inputs = properties["mlm:input"]
+    bands = {
+        given["name"]: tuple(
+            canonical(b if isinstance(b, str) else b["name"]) for b in given["bands"]
+        )
+        for given in inputs
+    }
+    typical = {
+        given["name"]: typical_of(known)
+        for given in inputs
+        if (known := given.get("autoai4eo:statistics"))
+    }
+    (output,) = properties["mlm:output"]
+    known = output.get(TARGET) or {"kind": "class"}
+    if known["kind"] == "value":
+        names = known["classes"]
+    else:
+        ordered = sorted(output["classification:classes"], key=lambda c: c["value"])
+        names = [c["name"] for c in ordered]
+    target = _target(known["kind"], names)
+    step = properties.get("autoai4eo:map_step")
+    if not isinstance(step, int | None):
+        raise TypeError(f"a map_step of {step!r}")
+    return {
+        "bands": bands,
+        "target": target,
+        "thresholds": _thresholds(known.get("thresholds"), target),
+        "level": properties.get("autoai4eo:level"),
+        "map_step": step,
+        "typical": typical,
+    }
+
+
+def _thresholds(told: Any, target: Target) -> tuple[float, ...] | None:
+    if told is None or target.kind != "labels":
+        return None
+    found = tuple(float(one) for one in told)
+    if len(found) != len(target.classes):
+        raise ValueError(
+            f"{len(found)} thresholds for {len(target.classes)} classes of labels"
+        )
+    return found

@@ -1,0 +1,81 @@
+"""Loads a model of any kind as a `Predictor`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autoai4eo.deploy.predictors.base import Loader, Options, Predictor, checked
+from autoai4eo.deploy.predictors.keras import of_catalogue, of_keras_file, of_run
+from autoai4eo.deploy.predictors.runtimes import of_onnx, of_savedmodel
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
+
+
+def _is_catalogued(name: str) -> bool:
+    from autoai4eo.blocks.pretrained_weights.catalogue import CATALOGUE
+
+    return name in CATALOGUE
+
+
+#: Every kind of model, by name. The one added last is asked first whether a path is its
+#: own: what is nothing else is taken for a Keras file.
+LOADERS: dict[str, Loader] = {
+    "keras": Loader("a .keras file", lambda path: Path(path).exists(), of_keras_file),
+    "run": Loader("a run folder", lambda path: Path(path).is_dir(), of_run),
+    "onnx": Loader(
+        "an .onnx file",
+        lambda path: Path(path).suffix == ".onnx" and Path(path).is_file(),
+        of_onnx,
+    ),
+    "savedmodel": Loader(
+        "a SavedModel",
+        lambda path: Path(path, "saved_model.pb").is_file(),
+        of_savedmodel,
+    ),
+    "catalogue": Loader("weights of the catalogue", _is_catalogued, of_catalogue),
+}
+
+
+def load_predictor(
+    model: str | Path,
+    *,
+    trial: int | None = None,
+    weights: str | Path | None = None,
+    trust: bool = False,
+) -> Predictor:
+    """Loads a run, a ``.keras``, SavedModel or ONNX file, or catalogued weights.
+
+    Bands and class names that a file does not hold itself are read from ``model.json``
+    beside it (in a SavedModel), see `read_description`.
+
+    Args:
+        model: a path, or a name of the catalogue of pretrained weights.
+        trial: number of a run's trial; None: its finalist.
+        weights: the file of the catalogue's weights, where it is not in the cache.
+        trust: whether a SavedModel may be run: TensorFlow lets it read and write
+            files. The other formats cannot.
+
+    Raises:
+        UserError: there is no such model, it cannot be read, it does not predict a
+            vector for each patch, its bands or classes are not known, or it is a
+            SavedModel and `trust` is False. `predict` raises it for patches of other
+            bands or another size, and where the network fails or gives another shape or
+            no probabilities.
+    """
+    from autoai4eo.blocks.pretrained_weights.catalogue import CATALOGUE
+
+    name = str(Path(model))
+    check_regular(Path(model))
+    found = (kind for kind in reversed(LOADERS.values()) if kind.recognises(name))
+    loader = next(found, None)
+    if loader is None:
+        raise UserError(
+            f"{model}: expected {', '.join(kind.told for kind in LOADERS.values())} "
+            f"({', '.join(CATALOGUE)}), found nothing; check the path"
+        )
+    if weights is not None and loader is not LOADERS["catalogue"]:
+        raise UserError(
+            f"weights: expected with a name of the catalogue ({', '.join(CATALOGUE)}), "
+            f"got it with {model}; leave it out"
+        )
+    return checked(loader.load(name, Options(trial, weights, trust)))

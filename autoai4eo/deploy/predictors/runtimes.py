@@ -1,0 +1,106 @@
+"""Predictors that another runtime runs: SavedModels and ONNX files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.deploy.predictors.base import (
+    Options,
+    Pixels,
+    Predictor,
+    digest,
+    outputs_of,
+    window_of,
+)
+from autoai4eo.deploy.predictors.description import METADATA, read_description
+from autoai4eo.deploy.predictors.networks import reason
+from autoai4eo.errors import UserError
+
+
+def of_savedmodel(path: str, options: Options) -> Predictor:
+    """A SavedModel with ``model.json`` in it, where the user trusts it."""
+    if not options.trust:
+        raise UserError(
+            f"{path}: expected --trust with a SavedModel, which can read and write any "
+            "file while it runs, found none; give it if you know who made the model, "
+            "or use a .keras or .onnx file, which cannot"
+        )
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise UserError(
+            f"{path}: expected TensorFlow to run a SavedModel, found none; install it"
+        ) from None
+    try:
+        model = tf.saved_model.load(path)
+    except Exception as error:  # TensorFlow's have no common class
+        raise UserError(
+            f"{path}: expected a SavedModel, found one that TensorFlow cannot read "
+            f"({reason(error)}); export it again"
+        ) from None
+    signatures = getattr(model, "signatures", {})
+    if "serving_default" not in signatures:
+        raise UserError(
+            f"{path}: expected a SavedModel with the signature serving_default, found "
+            f"{', '.join(signatures) or 'none'}; export it again, such as by `autoai4eo"
+            " export`"
+        )
+    serve = signatures["serving_default"]
+    wanted = serve.structured_input_signature[1]
+    shapes = {name: _shape(spec) for name, spec in wanted.items()}
+    outputs = [_shape(spec) for spec in serve.structured_outputs.values()]
+    number = outputs_of(outputs[0] if len(outputs) == 1 else outputs, path)
+
+    def predict(pixels: Pixels) -> np.ndarray:
+        given = {name: tf.constant(values) for name, values in pixels.items()}
+        (found,) = model.signatures["serving_default"](**given).values()
+        return np.asarray(found)
+
+    files = sorted(p for p in Path(path).rglob("*") if p.is_file())
+    return Predictor(
+        path=path,
+        window=window_of(shapes, path),
+        predict=predict,
+        fingerprint=digest(*files),
+        files=tuple(files),
+        **read_description(Path(path, METADATA), shapes, number),
+    )
+
+
+def _shape(spec: Any) -> tuple[Any, ...]:
+    return () if spec.shape.rank is None else tuple(spec.shape)
+
+
+def of_onnx(path: str, options: Options) -> Predictor:
+    """An ``.onnx`` file with ``model.json`` beside it."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise UserError(
+            f"{path}: expected onnxruntime to run it, found none; "
+            'pip install "autoai4eo[onnx]"'
+        ) from None
+    try:
+        session = onnxruntime.InferenceSession(
+            path, providers=onnxruntime.get_available_providers()
+        )
+    except Exception as error:  # onnxruntime's have no common class
+        raise UserError(
+            f"{path}: expected an ONNX network, found a file that onnxruntime cannot "
+            f"read ({reason(error)}); export it again"
+        ) from None
+    shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
+    outputs = [tuple(node.shape) for node in session.get_outputs()]
+    number = outputs_of(outputs[0] if len(outputs) == 1 else outputs, path)
+    file, beside = Path(path), Path(path).parent / METADATA
+    return Predictor(
+        path=path,
+        window=window_of(shapes, path),
+        predict=lambda pixels: session.run(None, dict(pixels))[0],
+        fingerprint=digest(file),
+        files=(file, beside),
+        **read_description(beside, shapes, number),
+    )

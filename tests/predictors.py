@@ -1,0 +1,106 @@
+"""Small networks for each kind of target, and a run folder of one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import scenes
+
+from autoai4eo.data.statistics import BandStatistics
+from autoai4eo.deploy.predictors.description import TARGET
+
+#: By kind of target: what ``run.json`` and ``model.json`` say of it.
+TARGETS: dict[str, dict[str, Any]] = {
+    "class": {"kind": "class", "classes": ["water", "field", "town"]},
+    "labels": {
+        "kind": "labels",
+        "classes": ["water", "field", "town"],
+        "thresholds": [0.2, 0.5, 0.7],
+    },
+    "value": {"kind": "value", "classes": ["biomass [t/ha]", "height [m]"]},
+}
+_LAST = {"class": "softmax", "labels": "sigmoid", "value": "linear"}
+
+
+def network(kind: str, *, window: int = 8, padded: bool = False) -> keras.Model:
+    """A network whose outputs depend on the mean reflectance of the bands.
+
+    Of values they are some tens, as units of the field are.
+    """
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((window, window, 3), name="image")
+    x = pixels
+    if padded:
+        x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    number = len(TARGETS[kind]["classes"])
+    last = keras.layers.Dense(number, activation=_LAST[kind])
+    model = keras.Model({"image": pixels}, last(x))
+    # of an untrained network all outputs are alike: spread them over land's colours
+    rng = np.random.default_rng(0)
+    land = rng.uniform(0.03, 0.3, (64, 1, 1, 3)) * np.ones((window, window, 1))
+    features = keras.Model({"image": pixels}, x).predict({"image": land}, verbose=0)
+    kernel = rng.normal(size=(features.shape[1], number))
+    plain = features @ kernel
+    mean, std = (50, 10) if kind == "value" else (0, 1.5)
+    slope = std / plain.std(axis=0)
+    last.set_weights([kernel * slope, mean - plain.mean(axis=0) * slope])
+    return model
+
+
+def describe(folder: Path, kind: str, **more: Any) -> None:
+    """Writes the few lines of ``model.json`` that suffice."""
+    told = TARGETS[kind]
+    output: dict[str, Any] = {TARGET: told}
+    if kind != "value":
+        output["classification:classes"] = [
+            {"value": i, "name": name} for i, name in enumerate(told["classes"], 1)
+        ]
+    given = {
+        "name": "image",
+        "bands": list(scenes.BANDS),
+        "autoai4eo:statistics": {"p2": [0.02] * 3, "p98": [0.3] * 3},
+    }
+    known = {"mlm:input": [given], "mlm:output": [output], **more}
+    (folder / "model.json").write_text(json.dumps({"properties": known}))
+
+
+def write_run(run: Path, kind: str, model: keras.Model) -> Path:
+    """A run folder, as far as predictions and exports read it."""
+    (run / "best").mkdir(parents=True)
+    model.save(run / "best" / "model.keras")
+    spec = {"name": "image", "bands": list(scenes.BANDS), "sensor": "Sentinel-2"}
+    target = TARGETS[kind]
+    data = {
+        "path": str(run.parent / "no_data.h5"),
+        "samples": 1,
+        "fingerprint": "0",
+        "classes": target["classes"],
+        "inputs": [{**spec, "shape": [8, 8, 3], "level": None}],
+    }
+    if kind != "class":
+        data["target"] = {name: target[name] for name in ("kind", "classes")}
+    known = {
+        "id": "0",
+        "arguments": {},
+        "versions": {},
+        "device": "CPU",
+        "started": "2026-01-01T00:00:00Z",
+        "data": {"training": data, "validation": data},
+    }
+    (run / "run.json").write_text(json.dumps(known))
+    told = {"mean": 0.16, "std": 0.07, "p2": 0.02, "p98": 0.3, "maximum": 1.0}
+    names = (field.name for field in fields(BandStatistics))
+    of_bands = {name: [told.get(name, 0.0)] * 3 for name in names}
+    statistics = {"format": 2, "fingerprint": "0", "inputs": {"image": of_bands}}
+    (run / "statistics.json").write_text(json.dumps(statistics))
+    evaluation = {"trial": 0, "trained_on": "training", "metrics": {}, "epochs": 1}
+    if kind == "labels":
+        evaluation["thresholds"] = target["thresholds"]
+    (run / "best" / "evaluation.json").write_text(json.dumps(evaluation))
+    return run
