@@ -31,7 +31,8 @@ from autoai4eo.files import (
     is_planted,
     written,
 )
-from autoai4eo.learning.objectives import DEFAULT, figure
+from autoai4eo.learning.figures import find, in_order, rounded
+from autoai4eo.learning.objectives import DEFAULT
 from autoai4eo.log import log
 
 
@@ -115,7 +116,7 @@ def fit(
         str | None,
         typer.Option(
             help="postgresql://USER@HOST/DATABASE, for several machines that share "
-            "OUT; OUT/study.db by default."
+            "OUT; a file in OUT by default."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
@@ -159,7 +160,7 @@ def fit(
         from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
-        from autoai4eo.runs.folder import read_evaluation
+        from autoai4eo.runs.folder import Run
         from autoai4eo.tasks import ImageClassifier
         from autoai4eo.tasks.auto_model import names_of
         from autoai4eo.tasks.validating import keep_test
@@ -215,7 +216,7 @@ def fit(
     scores = None
     if test is not None:
         tell("holding the finalist against the test part")
-        network = read_evaluation(folder).get("network")
+        network = Run(folder).read_evaluation().get("network")
         scores = classifier.evaluate(test)
         keep_test(folder, network, scores)
     if quiet:
@@ -225,7 +226,7 @@ def fit(
     if scores is not None and test is not None:
         print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
     console.print(
-        f"finalist: {out / 'best' / 'model.keras'}   "
+        f"finalist: {Run(out).network}   "
         f"({time.monotonic() - begin:,.0f} s)\n"
         f"next: autoai4eo evaluate {quote(str(out))} DATA, "
         f"autoai4eo export {quote(str(out))} MODEL"
@@ -254,7 +255,7 @@ def pareto(
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""
     from autoai4eo.runs import front
-    from autoai4eo.runs.folder import read_run
+    from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import estimate_errors, open_study
 
     if csv is not None:
@@ -262,10 +263,9 @@ def pareto(
     study = open_study(run)
     _show(front.front_table(study), f"the front of {run}", csv, json)
     if csv is None and not json:
-        point = front.reference(
-            study, read_run(run)["arguments"].get("constraints", {})
-        )
-        at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
+        limits = Run(run).read()["arguments"].get("constraints", {})
+        point = front.reference(study, limits)
+        at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
         volume = front.dominated(study, point)
         console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
         errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]
@@ -274,20 +274,6 @@ def pareto(
                 "costs of networks not yet built were estimated; off by (median): "
                 + ", ".join(errors)
             )
-
-
-_SHOWN = {
-    "val_cohen_kappa": "kappa",
-    "val_accuracy": "OA",
-    "val_average_accuracy": "AA",
-    "params": "params",
-    "macs": "MACs",
-    "latency_ms": "ms",
-    "map_ms_per_km2": "ms/km²",
-    "train_seconds": "train s",
-    "epochs": "epochs",
-    "message": "message",
-}
 
 
 def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
@@ -316,14 +302,15 @@ def _write_csv(path: Path, text: str) -> None:
 
 def _print_trials(trials: Any, title: str) -> None:
     """The columns that fit a terminal; --csv and --json have all."""
+    main = [n for n in in_order(trials) if find(n).main]
     names = [
         n
-        for n in _SHOWN
+        for n in (*main, "message")
         if n in trials and (trials[n].notna() & (trials[n] != "")).any()
     ]
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
-    print_table(title, ["trial", "status", *(_SHOWN[n] for n in names)], rows)
+    print_table(title, ["trial", "status", *(find(n).short for n in names)], rows)
 
 
 def _limit(text: str) -> tuple[str, float]:

@@ -35,7 +35,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.pool import StaticPool
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.locks import locked
 from autoai4eo.runs import databases
 from autoai4eo.runs.layout import link, removed
@@ -311,9 +311,9 @@ def check_sqlite(path: Path) -> None:
         raise damaged(path, "it is not as a search writes it: in WAL mode, or cut off")
 
 
-def damaged(path: Path, reason: str) -> UserError:
+def damaged(path: Path, reason: str) -> DamagedError:
     """What is said of a search's record that cannot be read."""
-    return UserError(
+    return DamagedError(
         f"{path}: expected the record of a search (SQLite), found a damaged file "
         f"({reason}); restore it from a copy, or begin the search anew (--overwrite)"
     )

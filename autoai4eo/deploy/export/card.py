@@ -12,14 +12,10 @@ from typing import Any
 from markupsafe import Markup
 
 from autoai4eo.deploy.export.formats import FORMATS
+from autoai4eo.learning.figures import FIGURES
 from autoai4eo.text import line, markdown
 
 CARD = "MODEL_CARD.md"
-_SCORES = {
-    "accuracy": "overall accuracy",
-    "average_accuracy": "average accuracy",
-    "cohen_kappa": "Cohen's kappa",
-}
 _TEMPLATE = """\
 # {{ p.title }}
 
@@ -63,8 +59,8 @@ well give less; `autoai4eo evaluate` tells.
 
 | | | 95 % interval |
 |---|---|---|
-{% for name, label in scores.items() if name in m -%}
-| {{ label }} | {{ m[name].value | figure }} | {{ m[name].interval_95 | ends }} |
+{% for name, figure in figures.items() if m[name] is mapping -%}
+| {{ figure.label }} | {{ m[name].value | figure }} | {{ m[name].interval_95 | ends }} |
 {% endfor -%}
 {% if m.two_figures %}
 {{ m.two_figures }}
@@ -98,8 +94,7 @@ probability.
 {% for name, a in assets.items() if "autoai4eo:accuracy" in a %}
 {% set q = a["autoai4eo:accuracy"] -%}
 {% if q.not_measured is defined -%}
-What quantising cost {{ name }} in accuracy was not measured: the validation data were
-not found.
+What quantising cost {{ name }} in accuracy was not measured: {{ q.not_measured }}
 {% else -%}
 Quantising: in {{ name }} OA {{ q.float32.accuracy | figure }} becomes {{
 q.quantized.accuracy | figure }}, kappa {{ q.float32.cohen_kappa | figure }} becomes {{
@@ -169,7 +164,7 @@ def render(item: Mapping[str, Any]) -> str:
         inputs=properties["mlm:input"],
         classes=output["classification:classes"],
         assets=item["assets"],
-        scores=_SCORES,
+        figures=FIGURES,
         formats=FORMATS,
     )
 

@@ -32,7 +32,7 @@ from autoai4eo.files import (
 )
 from autoai4eo.locks import output_alone
 from autoai4eo.networks.device import cpu_name
-from autoai4eo.runs.folder import read_run
+from autoai4eo.runs.folder import Run
 
 #: The files and folders of a SavedModel as it is written here.
 _SAVEDMODEL = (
@@ -134,7 +134,7 @@ def export(
     check_can_write_into(out.parent)
     if not kind.suffix:
         check_utf8(out)
-    known = read_run(run)
+    known = Run(run).read()
     _check_outside(run, known, out)
     model = load_network(run, trial)
     if calibrated:

@@ -19,7 +19,8 @@ import numpy as np
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
-from autoai4eo.runs.folder import read_evaluation, read_statistics
+from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import objectives_of, open_study, trial_of
 from autoai4eo.runs.two_figures import two_figures
 
@@ -28,7 +29,6 @@ EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
 MODEL_ROLE = "mlm:model"
 _WEIGHTS = "autoai4eo:weights_sha256"
 _COSTS = ("macs", "flops", "size_bytes")
-_SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
 
 
 def item(
@@ -47,22 +47,22 @@ def item(
         trial: a number; None: the finalist.
         calibrated: whether the finalist's temperature is in `network`.
     """
-    evaluation = read_evaluation(run)
+    evaluation = Run(run).read_evaluation()
     if trial is None and not evaluation:
         raise UserError(
-            f"{run}: expected best/evaluation.json beside the finalist, found none; "
+            f"{Run(run).evaluation}: expected it beside the finalist, found none; "
             "`autoai4eo fit` with the same arguments makes it again"
         )
     number = int(evaluation["trial"]) if trial is None else trial
     study = open_study(run)
     found = trial_of(study, run, number).user_attrs
     cost = found.get("cost") or read_json(
-        run / "trials" / str(number) / "cost.json",
+        Run(run).trial(number).cost,
         "restore it from a copy",
         dict.fromkeys(_COSTS, int | float | None),
     )
     training = known["data"]["training"]
-    statistics = read_statistics(run)
+    statistics = Run(run).read_statistics()
     which = f"trial {number}" + (" finalist" if trial is None else "")
     which += " calibrated" if calibrated else ""
     name = re.sub(r"[^a-zA-Z0-9_.\-]", "-", run.resolve().name)
@@ -242,7 +242,9 @@ def _metrics(
         if alone
         else "the same architecture trained on the training data alone",
     }
-    for name in _SCORES:
+    for name in METRICS:
+        if not FIGURES[name].each_epoch or name == "loss":
+            continue
         value = evaluation.get(name, figures.get(f"val_{name}"))
         if value is not None:
             told[name] = {"value": value, "interval_95": intervals.get(name)}

@@ -12,8 +12,8 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.errors import UserError
-from autoai4eo.runs.folder import read_statistics
+from autoai4eo.errors import MissingError, UserError
+from autoai4eo.runs.folder import Run
 
 CHECKED, CALIBRATED, JUDGED = 64, 200, 5000
 
@@ -59,7 +59,8 @@ def for_check(
 
     Of the validation data, else of the training data, else drawn from the statistics
     of the training data's bands: normal, between the lowest and the highest value.
-    Every other patch misses its first row (NaN).
+    Every other patch misses its first row (NaN). What they are, and why they are not
+    the run's own, is told.
 
     Args:
         run: the run's folder.
@@ -67,17 +68,21 @@ def for_check(
         model: the network; its inputs are what is wanted.
         data: data sets of the run that are open already, by role.
     """
+    unusable = ""
     for role in ("validation", "training"):
         try:
             part = find(known, role, model, data, CHECKED)
-        except UserError:
+        except MissingError:
+            continue
+        except UserError as error:
+            unusable = unusable or str(error)
             continue
         return _with_holes(part.dataset.read(part.rows), part.told)
-    inputs = read_statistics(run)
+    inputs = Run(run).read_statistics()
     if not inputs:
         raise UserError(
-            f"{run}: expected the run's data, or statistics.json, to try the network "
-            "on, found neither; put one of them there"
+            f"{run}: expected the run's data, or {Run(run).statistics.name}, to try "
+            f"the network on, found {unusable or 'neither'}; put one of them there"
         )
     rng = np.random.default_rng(0)
     pixels = {}
@@ -86,8 +91,9 @@ def for_check(
         drawn = rng.normal(told["mean"], told["std"], (CHECKED, *node.shape[1:]))
         drawn = drawn.clip(told["minimum"], told["maximum"])
         pixels[node.name] = drawn.astype("float32")
+    why = f"cannot be used: {unusable}" if unusable else "were not found"
     return _with_holes(
-        pixels, f"{CHECKED} synthetic patches (the run's own data were not found)"
+        pixels, f"{CHECKED} synthetic patches (the run's own data {why})"
     )
 
 
@@ -116,7 +122,8 @@ def find(
         most: so many patches are drawn where there are more.
 
     Raises:
-        UserError: there is nothing any more, or something else.
+        MissingError: the file or folder is no longer there.
+        UserError: it is damaged, or holds something else.
     """
     asked = known["data"][role]
     names = [node.name for node in model.inputs]

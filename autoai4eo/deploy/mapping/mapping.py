@@ -24,6 +24,7 @@ from autoai4eo.deploy.predictors.base import Classifier, load_classifier
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input, remove_leftovers
 from autoai4eo.locks import output_alone
+from autoai4eo.runs.folder import Run
 from autoai4eo.text import line
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
@@ -198,8 +199,8 @@ def _resumable(out: Path) -> Iterator[None]:
 
 def _picture_of(classifier: Classifier, out: Path) -> Path | None:
     """``RUN/maps/NAME.png`` of a run's map."""
-    run = Path(classifier.path)
-    return run / "maps" / f"{out.stem}.png" if (run / "run.json").is_file() else None
+    run = Run(Path(classifier.path))
+    return run.map_picture(out.stem) if run.exists else None
 
 
 def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:

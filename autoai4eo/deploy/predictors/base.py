@@ -18,7 +18,7 @@ from autoai4eo.data.units import Typical, typical_of
 from autoai4eo.deploy.predictors.networks import load_model, network_file, reason
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
-from autoai4eo.runs.folder import read_run, read_statistics
+from autoai4eo.runs.folder import Run
 
 METADATA = "model.json"
 _ROUNDED = 0.01  # so far may a probability be from 0 to 1 in a quantised network
@@ -156,7 +156,7 @@ def _of_catalogue(name: str, file: str | Path | None) -> Classifier:
 def _of_run(run: Path, trial: int | None) -> Classifier:
     file = network_file(run, trial)
     network = load_model(file)
-    known = read_run(run)
+    known = Run(run).read()
     data = known["data"]["training"]
     _check_output(network.output_shape, str(run))
     levels = {spec.get("level") for spec in data["inputs"]} - {None}
@@ -167,11 +167,11 @@ def _of_run(run: Path, trial: int | None) -> Classifier:
         classes=tuple(data["classes"]),
         predict=_keras_forward(network, str(run)),
         fingerprint=_digest(file),
-        files=(file, run / "run.json", run / "statistics.json"),
+        files=(file, Run(run).json, Run(run).statistics),
         level=levels.pop() if len(levels) == 1 else None,
         map_step=known["arguments"].get("map_step"),
         network=network,
-        typical={n: typical_of(told) for n, told in read_statistics(run).items()},
+        typical={n: typical_of(told) for n, told in Run(run).read_statistics().items()},
     )
 
 
