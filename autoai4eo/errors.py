@@ -16,6 +16,14 @@ class UserError(ValueError):
         super().__init__(line(message))
 
 
+class MissingError(UserError):
+    """What was to be read is not there."""
+
+
+class DamagedError(UserError):
+    """What was to be read is there, but not whole, or not what was left there."""
+
+
 class SearchError(RuntimeError):
     """A search ended without a result, by no mistake in the call.
 

@@ -28,7 +28,7 @@ import numpy as np
 import rasterio
 
 from autoai4eo.networks.dense import dense_classifier
-from autoai4eo.runs.folder import read_run
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import open_study, trials_table
 
 BANDS = (2, 3, 4, 8)  # of the file, counted from 1: B2, B3, B4, B8
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--trial", type=int, help="this one only")
     args = parser.parse_args()
-    step = read_run(args.run)["arguments"]["map_step"]
+    step = Run(args.run).read()["arguments"]["map_step"]
     trials = trials_table(open_study(args.run)).set_index("trial")
     if args.trial is not None:
         trials = trials.loc[[args.trial]]

@@ -29,6 +29,7 @@ def demo(
     _check(out)
     with hushed():
         from autoai4eo.data.synthetic import write_scene_like, write_so2sat_like
+        from autoai4eo.runs.folder import Run
     with written(out):
         out.mkdir(parents=True, exist_ok=True)
         for part, (name, samples) in enumerate(_SAMPLES.items()):
@@ -60,7 +61,7 @@ def demo(
     report.report(run)
     console.print(
         f"data {out}/*.h5 and scene.tif, run {run}, SavedModel {exported}, "
-        f"map {out}/map.tif, to look at: {run}/report.html   "
+        f"map {out}/map.tif, to look at: {Run(run).report}   "
         f"({time.monotonic() - begin:,.0f} s in all)"
     )
 

@@ -109,7 +109,7 @@ def fit(
         str | None,
         typer.Option(
             help="postgresql://USER@HOST/DATABASE, for several machines that share "
-            "OUT; OUT/study.db by default."
+            "OUT; a file in OUT by default."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
@@ -153,7 +153,7 @@ def fit(
         from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
-        from autoai4eo.runs.folder import read_evaluation
+        from autoai4eo.runs.folder import Run
         from autoai4eo.tasks import ImageClassifier
         from autoai4eo.tasks.training_data import names_of
         from autoai4eo.tasks.validating import keep_test
@@ -209,7 +209,7 @@ def fit(
     scores = None
     if test is not None:
         tell("holding the finalist against the test part")
-        network = read_evaluation(folder).get("network")
+        network = Run(folder).read_evaluation().get("network")
         scores = classifier.evaluate(test)
         keep_test(folder, network, scores)
     if quiet:
@@ -219,7 +219,7 @@ def fit(
     if scores is not None and test is not None:
         print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
     console.print(
-        f"finalist: {out / 'best' / 'model.keras'}   "
+        f"finalist: {Run(out).network}   "
         f"({time.monotonic() - begin:,.0f} s)\n"
         f"next: autoai4eo evaluate {quote(str(out))} DATA, "
         f"autoai4eo export {quote(str(out))} MODEL"

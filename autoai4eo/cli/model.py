@@ -16,6 +16,7 @@ from autoai4eo.cli.options import (
     Storage,
     parse_bands,
 )
+from autoai4eo.learning.figures import FIGURES, METRICS
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trial = Annotated[
@@ -40,10 +41,10 @@ def evaluate(
         from autoai4eo.data.units import typical_of
         from autoai4eo.deploy import load_network
         from autoai4eo.learning import evaluation
-        from autoai4eo.runs.folder import read_run, read_statistics
+        from autoai4eo.runs.folder import Run
     network = load_network(model, trial)
-    known = read_run(model)["data"]["training"] if model.is_dir() else None
-    statistics = read_statistics(model) if model.is_dir() else {}
+    known = Run(model).read()["data"]["training"] if model.is_dir() else None
+    statistics = Run(model).read_statistics() if model.is_dir() else {}
     dataset = evaluation.open_for(
         network,
         known,
@@ -67,11 +68,11 @@ def evaluate(
 
 def finalist_story(run: Path) -> str:
     """What a run's finalist and its trial reached, and why these differ."""
-    from autoai4eo.runs.folder import read_evaluation
+    from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import objectives_of, open_study, trial_of
     from autoai4eo.runs.two_figures import two_figures
 
-    evaluation = read_evaluation(run)
+    evaluation = Run(run).read_evaluation()
     if not evaluation:
         return ""
     study = open_study(run)
@@ -84,21 +85,13 @@ def finalist_story(run: Path) -> str:
 def print_scores(scores: dict[str, Any], title: str) -> None:
     """The scores of an evaluation for people."""
     console.print(title, style="bold")
-    shown = {
-        "accuracy": "accuracy",
-        "average_accuracy": "average accuracy",
-        "cohen_kappa": "Cohen's kappa",
-    }
-    with_intervals = [
-        f"{name} {scores[key]:.4f} ({low:.3f} to {high:.3f})"
-        for key, name in shown.items()
-        for low, high in [scores["intervals"][key]]
-    ]
-    console.print(
-        "   ".join(with_intervals) + f"   macro F1 {scores['macro_f1']:.4f}\n"
-        f"expected calibration error {scores['expected_calibration_error']:.4f}   "
-        f"(in brackets: 95 % intervals, resampled by {scores['resampled_by']})"
-    )
+    known = [name for name in METRICS if name in scores]
+    told = {n: f"{FIGURES[n].label} {FIGURES[n].text(scores[n])}" for n in known}
+    for name, interval in scores["intervals"].items():
+        low, high = map(FIGURES[name].text, interval)
+        told[name] += f" ({low} to {high})"
+    console.print("   ".join(told.values()))
+    console.print(f"in brackets: 95 % intervals, resampled by {scores['resampled_by']}")
     if scores["absent_classes"]:
         console.print(
             "not in these data, left out of the average accuracy (and of macro F1, if "

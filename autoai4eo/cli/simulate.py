@@ -70,7 +70,7 @@ def simulate(
         from autoai4eo.log import say
         from autoai4eo.nasbench import kept
         from autoai4eo.report.comparison import write_page
-        from autoai4eo.runs.folder import alone
+        from autoai4eo.runs.locking import alone
     columns: dict[str, Any] = {
         "maximize": _names(maximize),
         "minimize": _names(minimize),

@@ -17,7 +17,7 @@ from autoai4eo.files import (
     is_planted,
     written,
 )
-from autoai4eo.learning.objectives import figure
+from autoai4eo.learning.figures import find, in_order, rounded
 
 
 def trials(
@@ -42,7 +42,7 @@ def pareto(
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""
     from autoai4eo.runs import front
-    from autoai4eo.runs.folder import read_run
+    from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import estimate_errors, open_study
 
     if csv is not None:
@@ -50,10 +50,9 @@ def pareto(
     study = open_study(run)
     _show(front.front_table(study), f"the front of {run}", csv, json)
     if csv is None and not json:
-        point = front.reference(
-            study, read_run(run)["arguments"].get("constraints", {})
-        )
-        at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
+        limits = Run(run).read()["arguments"].get("constraints", {})
+        point = front.reference(study, limits)
+        at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
         volume = front.dominated(study, point)
         console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
         errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]
@@ -62,20 +61,6 @@ def pareto(
                 "costs of networks not yet built were estimated; off by (median): "
                 + ", ".join(errors)
             )
-
-
-_SHOWN = {
-    "val_cohen_kappa": "kappa",
-    "val_accuracy": "OA",
-    "val_average_accuracy": "AA",
-    "params": "params",
-    "macs": "MACs",
-    "latency_ms": "ms",
-    "map_ms_per_km2": "ms/km²",
-    "train_seconds": "train s",
-    "epochs": "epochs",
-    "message": "message",
-}
 
 
 def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
@@ -104,11 +89,12 @@ def _write_csv(path: Path, text: str) -> None:
 
 def print_trials(trials: Any, title: str) -> None:
     """The columns that fit a terminal; --csv and --json have all."""
+    main = [n for n in in_order(trials) if find(n).main]
     names = [
         n
-        for n in _SHOWN
+        for n in (*main, "message")
         if n in trials and (trials[n].notna() & (trials[n] != "")).any()
     ]
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
-    print_table(title, ["trial", "status", *(_SHOWN[n] for n in names)], rows)
+    print_table(title, ["trial", "status", *(find(n).short for n in names)], rows)

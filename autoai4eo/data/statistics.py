@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset, InputSpec
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import ANY, read_json, write_json, written
 
 SAMPLED_PIXELS = 2**18
@@ -259,7 +259,7 @@ def keep_statistics(
 def _load(dataset: Dataset, path: Path) -> dict[str, BandStatistics] | None:
     try:
         found = read_json(path, "", FORM)
-    except UserError:
+    except (MissingError, DamagedError):
         return None
     known, inputs = {}, found["inputs"]
     same = (found["fingerprint"], found["format"]) == (dataset.fingerprint(), FORMAT)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError
 from autoai4eo.files import in_one_step, read_npz
 from autoai4eo.learning.callbacks import BestEpoch, History
 
@@ -70,7 +70,7 @@ def epochs(path: Path) -> int:
     """
     try:
         return int(_read(path)[0]["epochs"]) if path.is_file() else 0
-    except UserError:
+    except DamagedError:
         return 0
 
 
@@ -143,8 +143,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return story, kept
 
 
-def _damaged(path: Path, reason: str) -> UserError:
-    return UserError(
+def _damaged(path: Path, reason: str) -> DamagedError:
+    return DamagedError(
         f"{path}: expected the state of this training, found a damaged file "
         f"({reason}); {_CURE}"
     )

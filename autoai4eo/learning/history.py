@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError
 from autoai4eo.files import in_one_step, read_csv
 
 _CURE = "restore it from a copy, or remove it: the run is read without it"
@@ -49,8 +49,8 @@ def _full(row: dict[str, Any]) -> bool:
     return "" not in row.values()
 
 
-def _damaged(path: Path, reason: str) -> UserError:
-    return UserError(
+def _damaged(path: Path, reason: str) -> DamagedError:
+    return DamagedError(
         f"{path}: expected the learning curve of this trial, found a damaged file "
         f"({reason}); {_CURE}"
     )

@@ -6,38 +6,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from autoai4eo.errors import UserError
-
-#: Milliseconds to map a square kilometre; known where a search has a map step.
-MAP_COST = "map_ms_per_km2"
-#: Costs of a candidate, known before it is trained; all are better when smaller.
-COSTS = (
-    "params",
-    "trainable_params",
-    "macs",
-    "flops",
-    "size_bytes",
-    "latency_ms",
-    "latency_p95_ms",
-    "peak_memory_bytes",
+from autoai4eo.learning.figures import (
+    COSTS,
     MAP_COST,
+    MEASURED,
+    VALIDATION,
+    objectives_for,
+    rounded,
 )
-#: Costs that are measured on a device; the others are counted.
-MEASURED = ("latency_ms", "latency_p95_ms", "peak_memory_bytes", MAP_COST)
-#: Figures of a trained candidate on the validation data, and which way is better.
-METRICS = {
-    "val_cohen_kappa": "max",
-    "val_average_accuracy": "max",
-    "val_accuracy": "max",
-    "val_loss": "min",
-}
-#: The same as people read them.
-LABELS = {
-    "val_cohen_kappa": "Cohen's kappa",
-    "val_average_accuracy": "average accuracy",
-    "val_accuracy": "overall accuracy",
-    "val_loss": "loss",
-}
-DEFAULT = "val_cohen_kappa"
+
+DEFAULT = f"{VALIDATION}cohen_kappa"
+#: As search/ and the tests of earlier versions call it.
+figure = rounded
 
 
 class Objective(NamedTuple):
@@ -61,15 +41,19 @@ class Objective(NamedTuple):
         return self.name in MEASURED
 
 
-def parse_objectives(asked: Any) -> tuple[Objective, ...]:
+def parse_objectives(asked: Any, kind: str = "class") -> tuple[Objective, ...]:
     """Names, `keras_tuner.Objective`s or a list of them, as `Objective`s.
+
+    Args:
+        asked: one or several.
+        kind: of the target, which names are known for, see `Target`.
 
     Raises:
         UserError: a bare name that is not known (a metric of one's own needs
             ``keras_tuner.Objective(name, "max")``), none at all, or one twice.
     """
     several = isinstance(asked, Sequence) and not isinstance(asked, str)
-    found = tuple(_parse(one) for one in (asked if several else [asked]))
+    found = tuple(_parse(one, kind) for one in (asked if several else [asked]))
     names = [objective.name for objective in found]
     if not found or len(set(names)) < len(names):
         raise UserError(
@@ -78,14 +62,13 @@ def parse_objectives(asked: Any) -> tuple[Objective, ...]:
     return found
 
 
-def _parse(asked: Any) -> Objective:
+def _parse(asked: Any, kind: str) -> Objective:
     if isinstance(asked, str):
-        if asked in COSTS:
-            return Objective(asked, "min")
-        if asked in METRICS:
-            return Objective(asked, METRICS[asked])
+        known = objectives_for(kind)
+        if asked in known:
+            return Objective(asked, known[asked])
         raise UserError(
-            f"objective: expected one of {', '.join((*METRICS, *COSTS))}, got "
+            f"objective: expected one of {', '.join(known)}, got "
             f"{asked!r}; a metric of your own needs "
             f'keras_tuner.Objective("val_…", "max")'
         )
@@ -124,15 +107,10 @@ def check_map_step(names: Iterable[str], map_step: int | None) -> None:
         )
 
 
-def figure(value: float) -> str:
-    """A cost as people read it: whole where it is large."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
 def violation(cost: Mapping[str, Any], limits: Mapping[str, float]) -> str | None:
     """Why a candidate of this cost is infeasible, or None where it is not."""
     over = [
-        f"{name} {figure(cost[name])} > {figure(limit)}"
+        f"{name} {rounded(cost[name])} > {rounded(limit)}"
         for name, limit in limits.items()
         if cost.get(name) is not None and cost[name] > limit
     ]

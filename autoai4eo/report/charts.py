@@ -1,56 +1,93 @@
-"""Charts as SVG: small, sharp in print, and complete without a script."""
+"""Charts: drawn by matplotlib, as SVG whose marks a page can tell of.
+
+A mark has the ``gid`` of `mark_of` or `curve_of`. `svg` makes of it an element that can
+be pointed at and focused, with the trial's number in ``data-trial``; the script of the
+page does the rest. The SVG refers to nothing, also not to parts of itself.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import io
+import re
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 from autoai4eo.text import line
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Of a chart, in the units of its viewBox. It is drawn in the width that it gets.
 WIDTH, HEIGHT = 640, 400
+# Room for labels, also for the larger ones of a narrow window.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 18, 14, 60
+_STRIP = 34
 _SOFT, _GRID = "#5b6b7b", "#e6ebf0"
-#: Figures that span more than this are drawn on a logarithmic axis.
+#: Values that span more than this are drawn on a logarithmic axis.
 _LOG_FROM = 8.0
+_GID = re.compile(r"(mark|curve)-(\d+)")
+_LONG = re.compile(r"\d+\.\d{3,}")
+_FONT = re.compile(r"font-family: [^;]*;? ?")
 
 
-@dataclass(frozen=True)
-class Axis:
-    """One axis: what it is called, its ends, and whether it is logarithmic."""
-
-    label: str
-    low: float
-    high: float
-    log: bool = False
-
-    def share(self, value: float) -> float:
-        """Where a value is, from 0 at the low end to 1 at the high end."""
-        low, high = self.low, self.high
-        if self.log:
-            low, high, value = math.log(low), math.log(high), math.log(value)
-        return (value - low) / (high - low)
-
-    def ticks(self) -> list[float]:
-        """Round values on the axis."""
-        from matplotlib.ticker import LogLocator, MaxNLocator
-
-        if self.log:
-            subs = (1.0,) if self.high / self.low > 300 else (1.0, 2.0, 5.0)
-            found = LogLocator(subs=subs).tick_values(self.low, self.high)
-        else:
-            locator = MaxNLocator(7, steps=[1, 2, 5, 10])
-            found = locator.tick_values(self.low, self.high)
-        return [float(t) for t in found if -1e-9 <= self.share(t) <= 1 + 1e-9]
+def mark_of(number: int) -> str:
+    """The ``gid`` of a point that stands for a trial."""
+    return f"mark-{number}"
 
 
-def axis_for(label: str, values: Iterable[float], log: bool | None = None) -> Axis:
-    """An axis that holds these values with some room around them.
+def curve_of(number: int) -> str:
+    """The ``gid`` of a line that stands for a trial."""
+    return f"curve-{number}"
+
+
+def chart(x_label: str, y_label: str) -> Axes:
+    """Empty axes in a figure of their own, with a grid and without a frame."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
+    axes = _placed(figure, _BOTTOM, HEIGHT - _TOP)
+    # a name is no mathematics, whatever dollars are in it
+    axes.set_xlabel(line(x_label), parse_math=False)
+    axes.set_ylabel(line(y_label), parse_math=False)
+    axes.yaxis.set_label_coords(24 / WIDTH, 0.55, transform=figure.transFigure)
+    return axes
+
+
+def strip_below(axes: Axes, label: str) -> Axes:
+    """A strip below a chart, for marks that have no place in it.
 
     Args:
-        label: what they are.
+        axes: from `chart`; x is scaled already. In the strip y is from 0 to 1.
+        label: of the strip.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    axes.set_position(_box(_BOTTOM + _STRIP, HEIGHT - _TOP))
+    strip = _placed(figure, _BOTTOM, _BOTTOM + _STRIP)
+    strip.set_xlabel(axes.get_xlabel(), parse_math=False)
+    axes.set_xlabel("")
+    axes.tick_params(labelbottom=False)
+    strip.sharex(axes)
+    strip.set(ylim=(0, 1), yticks=[])
+    strip.axhline(1, color="#b8c4ce", linewidth=1)
+    strip.text(0.006, 0.12, label, transform=strip.transAxes, fontsize=11, color=_SOFT)
+    return strip
+
+
+def fit(
+    axes: Axes, which: str, values: Iterable[float], log: bool | None = None
+) -> None:
+    """Scales an axis to values, with some room around them.
+
+    Args:
+        axes: from `chart`.
+        which: ``"x"`` or ``"y"``.
         values: finite ones; there may be none.
         log: None: where they are above zero and span a lot.
     """
@@ -60,148 +97,145 @@ def axis_for(label: str, values: Iterable[float], log: bool | None = None) -> Ax
         log = low > 0 and high / low > _LOG_FROM
     if log:
         room = (high / low) ** 0.06
-        return Axis(label, low / room, high * room, log=True)
-    room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
-    return Axis(label, low - room, high + room)
+        scale(axes, which, low / room, high * room, log=True)
+    else:
+        room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
+        scale(axes, which, low - room, high + room)
 
 
-class Chart:
-    """Marks in a frame of two axes; `svg` gives it.
+def scale(axes: Axes, which: str, low: float, high: float, log: bool = False) -> None:
+    """Sets the ends of an axis, ``"x"`` or ``"y"``, and round values on it."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    if log:
+        axes.set(**{f"{which}scale": "log"})
+        subs = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
+        axis.set_major_locator(LogLocator(subs=subs))
+    else:
+        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+    axes.set(**{f"{which}lim": (low, high)})
+
+
+def svg(axes: Axes, title: str, told: Mapping[int, str] = {}) -> Markup:
+    """The chart of axes as an element of a page.
 
     Args:
-        x, y: the axes.
+        axes: from `chart`.
         title: what a screen reader says.
-        strip: height below the frame that is kept for marks without a `y`.
+        told: by number, what a trial's mark says on hover where no script does.
     """
+    file = io.StringIO()
+    nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    with _quiet():
+        figure.savefig(file, format="svg", transparent=True, metadata=nothing)
+    root = ElementTree.fromstring(file.getvalue())
+    _stand_alone(root)
+    for group in root.iter("g"):
+        _make_mark(group, told)
+    root.attrib = {
+        "class": "chart",
+        "viewBox": f"0 0 {WIDTH} {HEIGHT}",
+        "role": "img",
+        "aria-label": line(title),
+        "font-family": "system-ui, sans-serif",
+    }
+    return Markup(line(ElementTree.tostring(root, encoding="unicode")))
 
-    def __init__(self, x: Axis, y: Axis, title: str, strip: int = 0) -> None:
-        self.x, self.y, self._title, self._strip = x, y, title, strip
-        self._marks: list[Markup] = []
-        self._floor = HEIGHT - _BOTTOM - strip
 
-    def at(self, x: float, y: float | None) -> tuple[float, float]:
-        """A point in the drawing; without a `y` it is in the strip."""
-        left = _LEFT + self.x.share(x) * (WIDTH - _LEFT - _RIGHT)
-        if y is None:
-            return round(left, 1), round(self._floor + self._strip / 2, 1)
-        top = self._floor - self.y.share(y) * (self._floor - _TOP)
-        return round(left, 1), round(top, 1)
-
-    def add(self, mark: Markup) -> None:
-        """Draws on top of what was drawn before."""
-        self._marks.append(mark)
-
-    def line(
-        self, points: Sequence[tuple[float, float]], attributes: Markup, text: str = ""
-    ) -> None:
-        """A line through points; `text` is told on hover."""
-        drawn = " ".join("{},{}".format(*self.at(*point)) for point in points)
-        self.add(
-            Markup('<polyline points="{}" fill="none" {}>{}</polyline>').format(
-                drawn, attributes, _tooltip(text)
-            )
-        )
-
-    def circle(
-        self, x: float, y: float | None, r: float, attributes: Markup, text: str = ""
-    ) -> None:
-        """A point; `text` is told on hover."""
-        left, top = self.at(x, y)
-        self.add(
-            Markup('<circle cx="{}" cy="{}" r="{}" {}>{}</circle>').format(
-                left, top, r, attributes, _tooltip(text)
-            )
-        )
-
-    def cross(
-        self, x: float, y: float | None, attributes: Markup, text: str = ""
-    ) -> None:
-        """A point that is none; `text` is told on hover."""
-        left, top = self.at(x, y)
-        path = f"M{left - 5},{top - 5}l10,10m0,-10l-10,10"
-        self.add(
-            Markup('<path d="{}" fill="none" {}>{}</path>').format(
-                path, attributes, _tooltip(text)
-            )
-        )
-
-    def rectangle(
-        self, low: tuple[float, float], high: tuple[float, float], attributes: Markup
-    ) -> None:
-        """A filled part of the frame, from one corner to the opposite one."""
-        left, bottom = self.at(*low)
-        right, top = self.at(*high)
-        self.add(
-            Markup('<rect x="{}" y="{}" width="{}" height="{}" {}/>').format(
-                left, top, round(right - left, 1), round(bottom - top, 1), attributes
-            )
-        )
-
-    def text(self, x: float, y: float | None, words: str, attributes: Markup) -> None:
-        """Words at a point."""
-        left, top = self.at(x, y)
-        self.add(
-            Markup('<text x="{}" y="{}" class="small" {}>{}</text>').format(
-                left, top, attributes, words
-            )
-        )
-
-    def svg(self) -> Markup:
-        """The drawing, 640 wide and 400 high, for a width of its own choice."""
-        drawn = Markup(
-            '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}" '
-            'font-family="system-ui, sans-serif" font-size="13" fill="{}">{}{}</svg>'
-        ).format(
-            WIDTH,
-            HEIGHT,
-            self._title,
-            _SOFT,
-            Markup().join(self._frame()),
-            Markup().join(self._marks),
-        )
-        return Markup(line(drawn))
-
-    def _frame(self) -> list[Markup]:
-        right, bottom = WIDTH - _RIGHT, self._floor + self._strip
-        parts = []
-        for tick in self.x.ticks():
-            left, _ = self.at(tick, self.y.low)
-            parts.append(_rule(left, _TOP, left, bottom))
-            parts.append(_label(left, bottom + 20, "middle", short(tick)))
-        for tick in self.y.ticks():
-            _, top = self.at(self.x.low, tick)
-            parts.append(_rule(_LEFT, top, right, top))
-            parts.append(_label(_LEFT - 8, top + 5, "end", short(tick)))
-        if self._strip:
-            parts.append(_rule(_LEFT, self._floor, right, self._floor, "#b8c4ce"))
-        parts.append(_label((_LEFT + right) / 2, HEIGHT - 9, "middle", self.x.label))
-        middle = (_TOP + self._floor) / 2
-        parts.append(
-            Markup(
-                '<text transform="translate(20 {}) rotate(-90)" '
-                'text-anchor="middle">{}</text>'
-            ).format(middle, self.y.label)
-        )
-        return parts
+def png(figure: Figure) -> bytes:
+    """A figure as a file of pixels."""
+    file = io.BytesIO()
+    with _quiet():
+        figure.savefig(file, format="png", dpi=120)
+    return file.getvalue()
 
 
 def short(value: float) -> str:
-    """A tick's value: 1200 is 1.2k, 3000000 is 3M."""
+    """A value on an axis: 1200 is 1.2k, 3000000 is 3M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.4g}{unit}"
     return f"{value:.4g}" if abs(value) > 1e-12 else "0"
 
 
-def _rule(x1: float, y1: float, x2: float, y2: float, colour: str = _GRID) -> Markup:
-    return Markup('<path d="M{},{}L{},{}" stroke="{}"/>').format(x1, y1, x2, y2, colour)
+def _box(bottom: float, top: float) -> tuple[float, float, float, float]:
+    width = (WIDTH - _LEFT - _RIGHT) / WIDTH
+    return _LEFT / WIDTH, bottom / HEIGHT, width, (top - bottom) / HEIGHT
 
 
-def _label(x: float, y: float, anchor: str, words: str) -> Markup:
-    return Markup('<text x="{}" y="{}" text-anchor="{}">{}</text>').format(
-        x, y, anchor, words
-    )
+def _placed(figure: Figure, bottom: float, top: float) -> Axes:
+    axes = figure.add_axes(_box(bottom, top))
+    axes.spines[:].set_visible(False)
+    axes.grid(color=_GRID, linewidth=1)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=8, labelsize=13, labelcolor=_SOFT)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set(fontsize=13, color=_SOFT)
+    return axes
 
 
-def _tooltip(text: str) -> Markup:
-    return Markup("<title>{}</title>").format(text) if text else Markup()
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Text stays text; that matplotlib's own font lacks a letter is of no matter."""
+    import matplotlib
+
+    with (
+        matplotlib.rc_context({"svg.fonttype": "none"}),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph")
+        yield
+
+
+def _stand_alone(root: ElementTree.Element) -> None:
+    """Puts what is drawn by reference where it is drawn, and drops the rest."""
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+        element.attrib.pop("clip-path", None)
+        if "d" in element.attrib:
+            path = " ".join(element.attrib["d"].split())
+            element.attrib["d"] = _LONG.sub(_rounded, path)
+        if "style" in element.attrib:
+            element.attrib["style"] = _FONT.sub("", element.attrib["style"])
+        if element.attrib.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
+    shapes = {e.attrib["id"]: e for e in root.iter("path") if "id" in e.attrib}
+    for element in root.iter():
+        for used in element.findall("use"):
+            (name,) = (v for k, v in used.attrib.items() if k.endswith("href"))
+            x, y = float(used.attrib["x"]), float(used.attrib["y"])
+            used.tag = "path"
+            used.attrib = {
+                "d": shapes[name.removeprefix("#")].attrib["d"],
+                "transform": f"translate({x:.2f} {y:.2f})",
+                "style": used.attrib["style"],
+            }
+        for unused in element.findall("defs"):
+            element.remove(unused)
+
+
+def _make_mark(group: ElementTree.Element, told: Mapping[int, str]) -> None:
+    found = _GID.fullmatch(group.attrib.pop("id", ""))
+    if not found:
+        return
+    kind, number = found[1], int(found[2])
+    group.attrib |= {
+        "class": "mark curve" if kind == "curve" else "mark",
+        "data-trial": str(number),
+        "tabindex": "0",
+    }
+    if kind == "mark":
+        group.attrib["pointer-events"] = "all"  # a cross is hollow
+    if number in told:
+        title = ElementTree.Element("title")
+        title.text = line(told[number])
+        group.insert(0, title)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}"

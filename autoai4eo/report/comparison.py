@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from markupsafe import Markup
 
 from autoai4eo.files import in_one_step
 from autoai4eo.learning.objectives import Objective
+from autoai4eo.report import charts
 from autoai4eo.report.pictures import data_url
 from autoai4eo.report.rendering import render
 from autoai4eo.text import line
@@ -46,9 +46,7 @@ def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
         axis.set_ylabel(line(label), parse_math=False)
         axis.grid(alpha=0.3)
     figure.axes[0].legend()
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    return picture.getvalue()
+    return charts.png(figure)
 
 
 def write_page(

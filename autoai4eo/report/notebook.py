@@ -6,7 +6,8 @@ from pathlib import Path
 
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import axes_of, cost_chart, named
-from autoai4eo.runs.reading import Run, read
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.reading import Snapshot, read
 
 _ROWS = 5
 
@@ -20,7 +21,7 @@ def notebook_view(path: Path) -> str:
     Raises:
         UserError: the folder's study cannot be read.
     """
-    if not (path / "run.json").is_file():
+    if not Run(path).exists:
         return render("notebook.html", path=path, run=None)
     run = read(path, curves=False)
     metric, costs = axes_of(run)
@@ -37,7 +38,7 @@ def notebook_view(path: Path) -> str:
     )
 
 
-def _state(run: Run) -> str:
+def _state(run: Snapshot) -> str:
     statuses = dict.fromkeys(t.status for t in run.trials)
     counts = [f"{run.count(status)} {status}" for status in statuses]
     return ", ".join([run.state, *counts]) if counts else f"{run.state}, no trial yet"

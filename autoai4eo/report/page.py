@@ -10,7 +10,7 @@ from typing import Any
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
-from autoai4eo.learning.objectives import LABELS, figure
+from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, rounded
 from autoai4eo.report import network, pictures
 from autoai4eo.report.charts import short
 from autoai4eo.report.rendering import render
@@ -24,32 +24,13 @@ from autoai4eo.report.trials import (
     named,
 )
 from autoai4eo.runs.belonging import finalist_file
-from autoai4eo.runs.folder import read_mistakes
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
-from autoai4eo.runs.reading import Run, Trial, read
+from autoai4eo.runs.reading import Snapshot, Trial, read
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
 _STATUS = ("complete", "running", "pruned", "infeasible", "failed", "broken off")
-_COLUMNS = (
-    "val_cohen_kappa",
-    "val_accuracy",
-    "val_average_accuracy",
-    "val_loss",
-    "params",
-    "macs",
-    "size_bytes",
-    "latency_ms",
-    "train_seconds",
-    "epochs",
-)
-_SCORES = {
-    "accuracy": "overall accuracy",
-    "average_accuracy": "average accuracy",
-    "cohen_kappa": "Cohen's kappa",
-    "macro_f1": "macro F1",
-    "expected_calibration_error": "calibration error",
-}
 
 
 def write_report(path: str | Path) -> Path:
@@ -67,25 +48,22 @@ def write_report(path: str | Path) -> Path:
     page = render("run.html", **_content(run))
     for note in run.notes:
         warnings.warn(f"{note.rpartition('; ')[0]}; left out", stacklevel=2)
-    out = run.path / "report.html"
+    out = Run(folder).report
     with written(out), in_one_step(out) as temporary:
         # a path that is not UTF-8 has halves of characters
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return out
 
 
-def _content(run: Run) -> dict[str, Any]:
+def _content(run: Snapshot) -> dict[str, Any]:
     metric, costs = axes_of(run)
     mistakes: list[dict[str, Any]] = run.part(lambda: _mistakes(run), [])
     drawn: list[dict[str, Any]] = run.part(lambda: _network(run.path), [])
     monitors = dict.fromkeys([metric, "val_loss"])
     curves = [curve_chart(run, name) for name in monitors]
     known = {name for trial in run.trials for name in trial.figures}
-    columns = [
-        n
-        for n in dict.fromkeys([*(o.name for o in run.objectives), *_COLUMNS])
-        if n in known
-    ]
+    first = [o.name for o in run.objectives if o.name in known]
+    columns = [*dict.fromkeys([*first, *in_order(known)])]
     choices = list(dict.fromkeys(n for trial in run.trials for n in trial.choices))
     return {
         "run": run,
@@ -111,7 +89,7 @@ def _content(run: Run) -> dict[str, Any]:
         "views": _views(run, mistakes),
         "maps": [
             (p.stem, url)
-            for p in sorted((run.path / "maps").glob("*.png"))
+            for p in sorted(Run(run.path).maps.glob("*.png"))
             if (url := run.part(partial(_map, p), ""))
         ],
         "network": drawn,
@@ -126,14 +104,14 @@ def _content(run: Run) -> dict[str, Any]:
     }
 
 
-def _views(run: Run, mistakes: list[dict[str, Any]]) -> str:
+def _views(run: Snapshot, mistakes: list[dict[str, Any]]) -> str:
     """What the pictures of a patch show."""
     sensors = {i["name"]: i["sensor"] for i in run.asked["data"]["training"]["inputs"]}
     shown = [name for patch in mistakes[:1] for name, _ in patch["views"]]
     return " beside ".join(f"{name} ({sensors[name]})" for name in shown)
 
 
-def _chart(run: Run, metric: str, cost: str) -> dict[str, Any]:
+def _chart(run: Snapshot, metric: str, cost: str) -> dict[str, Any]:
     missing = [t for t in run.trials if cost not in t.figures]
     told = [f"{t.number} ({t.status})" for t in missing]
     words = "trial " if len(told) == 1 else "trials "
@@ -143,7 +121,7 @@ def _chart(run: Run, metric: str, cost: str) -> dict[str, Any]:
     }
 
 
-def _cards(run: Run) -> list[tuple[str, str]]:
+def _cards(run: Snapshot) -> list[tuple[str, str]]:
     shown = run.finalist or (run.complete[0] if run.complete else None)
     if shown is None:
         return []
@@ -152,21 +130,21 @@ def _cards(run: Run) -> list[tuple[str, str]]:
     cards = []
     after = run.evaluation.get("metrics", {}) if shown.is_finalist else {}
     if metric in after:
-        label = f"{LABELS.get(metric, metric)} {who} (validation)"
+        label = f"{find(metric).label} {who} (validation)"
         cards.append((_large(after[metric]), label))
     elif metric in shown.figures:
         label = f"{named(metric)} of trial {shown.number}"
         cards.append((_large(shown.figures[metric]), label))
     cards += [
         (_large(shown.figures[n]), f"{named(n)} {who}")
-        for n in ("params", "macs", "latency_ms")
-        if n in shown.figures and n != metric
+        for n in COSTS
+        if FIGURES[n].main and n in shown.figures and n != metric
     ]
     seconds = sum(t.figures.get("train_seconds", 0) for t in run.trials)
     return [*cards, (_duration(seconds), "of training in all trials")]
 
 
-def _ranked(run: Run) -> list[Trial]:
+def _ranked(run: Snapshot) -> list[Trial]:
     return [*run.complete, *(t for t in run.trials if t.status != "complete")]
 
 
@@ -185,7 +163,7 @@ def _row(trial: Trial, columns: list[str], choices: list[str]) -> dict[str, Any]
     }
 
 
-def _part(run: Run, title: str, scores: dict[str, Any]) -> dict[str, Any]:
+def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     intervals = scores.get("intervals", {})
     who = "the finalist"
     if scores.get("evaluated_network") == "trial":
@@ -197,14 +175,14 @@ def _part(run: Run, title: str, scores: dict[str, Any]) -> dict[str, Any]:
         + (run.two_figures if scores is run.evaluation else ""),
         "scores": [
             {
-                "name": name,
-                "value": f"{scores[key]:.3f}",
-                "interval": "{:.3f} to {:.3f}".format(*intervals[key])
-                if key in intervals
+                "name": FIGURES[name].label,
+                "value": FIGURES[name].text(scores[name]),
+                "interval": " to ".join(map(FIGURES[name].text, intervals[name]))
+                if name in intervals
                 else "",
             }
-            for key, name in _SCORES.items()
-            if key in scores
+            for name in METRICS
+            if name in scores
         ],
         "resampled_by": scores.get("resampled_by"),
         "absent": scores["absent_classes"],
@@ -244,14 +222,14 @@ def _confusion(classes: list[str], matrix: list[list[int]]) -> list[dict[str, An
     return rows
 
 
-def _mistakes(run: Run) -> list[dict[str, Any]]:
-    path = run.path / "best" / "mistakes.npz"
+def _mistakes(run: Snapshot) -> list[dict[str, Any]]:
+    folder = Run(run.path)
     try:
-        return pictures.mistakes(read_mistakes(run.path), run.classes)
+        return pictures.mistakes(folder.read_mistakes(), run.classes)
     except (IndexError, TypeError) as error:
         raise UserError(
-            f"{path}: expected mistakes among this run's classes, found others "
-            f"({error}); remove it"
+            f"{folder.mistakes}: expected mistakes among this run's classes, found "
+            f"others ({error}); remove it"
         ) from None
 
 
@@ -268,7 +246,7 @@ def _map(path: Path) -> str:
 
 
 def _network(run: Path) -> list[dict[str, Any]]:
-    if not (run / "best" / "model.keras").is_file():
+    if not Run(run).network.is_file():
         return []
     layers = network.read_layers(finalist_file(run))
     if not layers:
@@ -280,7 +258,7 @@ def _network(run: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _asked(run: Run) -> list[tuple[str, str]]:
+def _asked(run: Snapshot) -> list[tuple[str, str]]:
     told = [("folder", str(run.path.resolve()))]
     for name, value in run.asked["arguments"].items():
         if value not in (None, [], {}, False):
@@ -311,11 +289,11 @@ def _words(value: Any) -> str:
         return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(map(_words, value))
-    return figure(value) if isinstance(value, float) else str(value)
+    return rounded(value) if isinstance(value, float) else str(value)
 
 
 def _large(value: float) -> str:
-    return short(value) if abs(value) >= 1e5 else figure(value)
+    return short(value) if abs(value) >= 1e5 else rounded(value)
 
 
 def _duration(seconds: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from autoai4eo.learning.objectives import figure
+from autoai4eo.learning.figures import rounded
 from autoai4eo.text import line
 
 
@@ -22,7 +22,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["figure"] = figure
+    environment.filters["figure"] = rounded
     return environment
 
 

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from markupsafe import Markup
 
-from autoai4eo.learning.objectives import LABELS, METRICS, figure
-from autoai4eo.report.charts import Axis, Chart, axis_for
+from autoai4eo.learning.figures import VALIDATION, find, rounded
+from autoai4eo.report import charts
 from autoai4eo.runs.pareto import on_front
-from autoai4eo.runs.reading import Run, Trial
+from autoai4eo.runs.reading import Snapshot, Trial
 from autoai4eo.runs.two_figures import shown_metric
 from autoai4eo.text import line
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _BLUE, _ORANGE, _RED, _GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
 #: Costs that a chart is drawn for, in this order, after those that were objectives.
 _AXES = ("latency_ms", "params", "macs", "size_bytes")
-_NAMES = {
-    "latency_ms": "latency [ms]",
-    "latency_p95_ms": "latency, 95th percentile [ms]",
-    "params": "parameters",
-    "trainable_params": "trainable parameters",
-    "macs": "MACs",
-    "flops": "FLOPs",
-    "size_bytes": "size [bytes]",
-    "peak_memory_bytes": "peak memory [bytes]",
-    "train_seconds": "training [s]",
-    # the finalist, which is trained on, has others
-    **{name: f"{label} in the search (validation)" for name, label in LABELS.items()},
-}
 
 
 def named(name: str) -> str:
     """A figure's name as people read it, with its unit."""
-    return _NAMES.get(name, name)
+    title = find(name).title
+    if not name.startswith(VALIDATION) or title == name:
+        return title
+    # the finalist is trained on, and has other ones
+    return f"{title} in the search (validation)"
 
 
-def axes_of(run: Run) -> tuple[str, list[str]]:
+def axes_of(run: Snapshot) -> tuple[str, list[str]]:
     """What the charts of a run show: a metric, and the costs it is drawn against."""
     costs = [o.name for o in run.objectives if o.is_cost]
     known = {name for trial in run.trials for name in trial.figures}
@@ -43,11 +39,11 @@ def axes_of(run: Run) -> tuple[str, list[str]]:
     return shown_metric(run.objectives), [n for n in wanted if n in known]
 
 
-def cost_chart(run: Run, metric: str, cost: str, tooltips: bool = False) -> Markup:
+def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) -> Markup:
     """Every trial: a metric against a cost.
 
     Trained ones are points, filled on the front of the search; the line joins those
-    that no cheaper one is better than. Infeasible and failed ones are crosses below.
+    that are Pareto-optimal in these two. Infeasible and failed ones are crosses below.
 
     Args:
         run: the run.
@@ -56,39 +52,36 @@ def cost_chart(run: Run, metric: str, cost: str, tooltips: bool = False) -> Mark
     """
     placed = [t for t in run.trials if cost in t.figures]
     scored = [t for t in placed if metric in t.figures]
-    x = axis_for(named(cost), [t.figures[cost] for t in placed])
-    y = axis_for(named(metric), [t.figures[metric] for t in scored], log=False)
-    strip = 34 if len(scored) < len(placed) else 0
-    chart = Chart(x, y, f"{named(metric)} against {named(cost)}", strip)
-    limit = run.limits.get(cost)
-    if limit is not None and x.low < limit < x.high:
-        chart.rectangle(
-            (limit, y.low), (x.high, y.high), Markup('fill="#fdf0ec" stroke="none"')
-        )
-        dash = Markup('stroke="#d9480f" stroke-dasharray="5 4"')
-        chart.line([(limit, y.low), (limit, y.high)], dash)
-        chart.text(
-            limit,
-            y.high,
-            " limit",
-            Markup('dx="5" dy="16" font-size="12" fill="#d9480f"'),
-        )
-    complete = [t for t in scored if t.status == "complete"]
-    better = METRICS.get(metric, _direction(run, metric))
+    axes = charts.chart(named(cost), named(metric))
+    charts.fit(axes, "x", [t.figures[cost] for t in placed])
+    charts.fit(axes, "y", [t.figures[metric] for t in scored], log=False)
+    below = None
+    if len(scored) < len(placed):
+        below = charts.strip_below(axes, "no score")
+    (low, high), limit = axes.get_xlim(), run.limits.get(cost)
+    if limit is not None and low < limit < high:
+        _draw_limit(axes, limit, high)
+    better = find(metric).direction or _direction(run, metric)
     stairs = _stairs(
-        [(t.figures[cost], t.figures[metric]) for t in complete], better == "max", x
+        [(t.figures[cost], t.figures[metric]) for t in scored if _is_complete(t)],
+        better == "max",
+        high,
     )
-    chart.line(stairs, Markup('stroke="#9dc1ff" stroke-width="2"'))
-    if strip:
-        chart.text(x.low, None, "no score", Markup('dx="4" dy="-6" font-size="11"'))
+    if stairs:
+        axes.plot(*zip(*stairs, strict=True), color="#9dc1ff", lw=2)
     for trial in sorted(placed, key=lambda t: (t.is_finalist, t.on_front)):
-        _mark(
-            chart, trial, metric, cost, summary(trial, metric, cost) if tooltips else ""
-        )
-    return chart.svg()
+        shown, y = axes, trial.figures.get(metric)
+        if trial.status in ("infeasible", "failed") or y is None:
+            assert below is not None
+            shown, y = below, 0.5
+        look = _look(trial)
+        gid = charts.mark_of(trial.number)
+        shown.plot([trial.figures[cost]], [y], gid=gid, ls="", zorder=3, **look)
+    told = {t.number: summary(t, metric, cost) for t in placed} if tooltips else {}
+    return charts.svg(axes, f"{named(metric)} against {named(cost)}", told)
 
 
-def curve_chart(run: Run, name: str) -> Markup | None:
+def curve_chart(run: Snapshot, name: str) -> Markup | None:
     """What each trial reached after each epoch; None where nothing is known."""
     lines = [
         (t, [(row["epoch"], row[name]) for row in t.curve if name in row])
@@ -98,44 +91,50 @@ def curve_chart(run: Run, name: str) -> Markup | None:
     if not lines:
         return None
     epochs = [x for _, points in lines for x, _ in points]
+    axes = charts.chart("epoch", named(name))
+    charts.scale(axes, "x", min(epochs) - 0.2, max(epochs) + 0.5)
     values = [y for _, points in lines for _, y in points if np.isfinite(y)]
-    chart = Chart(
-        Axis("epoch", min(epochs) - 0.2, max(epochs) + 0.5),
-        axis_for(named(name), values, log=False),
-        f"{named(name)} over the epochs",
-    )
+    charts.fit(axes, "y", values, log=False)
     for trial, points in sorted(lines, key=lambda line: _rank(line[0])):
-        colour, width = _curve_style(trial)
-        style = Markup(
-            'class="mark" data-trial="{}" tabindex="0" stroke="{}" stroke-width="{}" '
-            'opacity="{}"'
-        ).format(trial.number, colour, width, 1 if _rank(trial) else 0.75)
         points = [p for p in points if np.isfinite(p[1])]
-        if len(points) == 1:
-            dot = Markup('class="mark" data-trial="{}" fill="{}"')
-            chart.circle(*points[0], 3.5, dot.format(trial.number, colour))
-        elif points:
-            chart.line(points, style)
-        if trial.is_finalist and points:
-            label = Markup('dx="-4" dy="-9" text-anchor="end" fill="#d9480f"')
-            chart.text(*points[-1], f"trial {trial.number}", label)
-    return chart.svg()
+        if not points:
+            continue
+        colour, width = _curve_style(trial)
+        axes.plot(
+            *zip(*points, strict=True),
+            gid=charts.curve_of(trial.number),
+            marker="o" if len(points) == 1 else "",
+            color=colour,
+            lw=width,
+            alpha=1 if _rank(trial) else 0.75,
+        )
+        if trial.is_finalist:
+            axes.annotate(
+                f"trial {trial.number}",
+                points[-1],
+                (-4, 9),
+                textcoords="offset points",
+                ha="right",
+                color=_ORANGE,
+                fontsize=13,
+            )
+    return charts.svg(axes, f"{named(name)} over the epochs")
 
 
 def summary(trial: Trial, *names: str) -> str:
     """A trial in a line."""
-    known = [f"{n} {figure(trial.figures[n])}" for n in names if n in trial.figures]
+    known = [f"{n} {rounded(trial.figures[n])}" for n in names if n in trial.figures]
     words = [f"trial {trial.number}", trial.status, *known, trial.message]
     return "   ".join(word for word in words if word)
 
 
-def facts(run: Run, trial: Trial) -> list[tuple[str, str]]:
+def facts(run: Snapshot, trial: Trial) -> list[tuple[str, str]]:
     """What is told of a trial on hover: why it ended, figures, costs, architecture."""
     metric, costs = axes_of(run)
     objectives = [o.name for o in run.objectives]
     names = dict.fromkeys([*objectives, metric, *costs, "macs", "train_seconds"])
     told = [("reason", trial.message)] if trial.message else []
-    told += [(named(n), figure(trial.figures[n])) for n in names if n in trial.figures]
+    told += [(named(n), rounded(trial.figures[n])) for n in names if n in trial.figures]
     blocks: dict[str, list[str]] = {}
     for name, value in trial.choices.items():
         block, _, what = name.rpartition("/")
@@ -151,33 +150,44 @@ def choice(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _mark(chart: Chart, trial: Trial, metric: str, cost: str, text: str) -> None:
-    x, y = trial.figures[cost], trial.figures.get(metric)
-    style = Markup('class="mark" data-trial="{}" tabindex="0" {}')
-    if trial.status == "complete" and y is not None:
-        if trial.is_finalist:
-            look = Markup('fill="#d9480f" stroke="#fff" stroke-width="1.5"')
-        elif trial.on_front:
-            look = Markup('fill="#1f6feb" stroke="#fff" stroke-width="1"')
-        else:
-            look = Markup('fill="#cfe0fb" stroke="#5b8fd8" stroke-width="1"')
-        radius = 8.5 if trial.is_finalist else 6.5 if trial.on_front else 5.5
-        chart.circle(x, y, radius, style.format(trial.number, look), text)
-    elif trial.status in ("infeasible", "failed"):
+def _draw_limit(axes: Axes, limit: float, high: float) -> None:
+    """What is over a constraint."""
+    axes.axvspan(limit, high, facecolor="#fdf0ec", edgecolor="none", zorder=0)
+    axes.axvline(limit, color=_ORANGE, ls=(0, (5, 4)), lw=1)
+    axes.annotate(
+        "limit",
+        (limit, 1),
+        (8, -14),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        color=_ORANGE,
+        fontsize=12,
+    )
+
+
+def _is_complete(trial: Trial) -> bool:
+    return trial.status == "complete"
+
+
+def _look(trial: Trial) -> dict[str, Any]:
+    """How a trial's point is drawn; sizes are diameters."""
+    if trial.status in ("infeasible", "failed"):
         colour = _RED if trial.status == "failed" else _ORANGE
-        look = Markup('stroke="{}" stroke-width="2.5" pointer-events="all"')
-        chart.cross(x, None, style.format(trial.number, look.format(colour)), text)
-    else:
-        look = Markup('fill="#fff" stroke="{}" stroke-width="2"').format(
-            _BLUE if trial.status == "running" else _GREY
-        )
-        chart.circle(x, y, 5, style.format(trial.number, look), text)
+        return {"marker": "x", "ms": 10, "mec": colour, "mew": 2.5}
+    if not _is_complete(trial):
+        edge = _BLUE if trial.status == "running" else _GREY
+        return {"marker": "o", "ms": 10, "mfc": "#fff", "mec": edge, "mew": 2}
+    if trial.is_finalist:
+        return {"marker": "o", "ms": 17, "mfc": _ORANGE, "mec": "#fff", "mew": 1.5}
+    if trial.on_front:
+        return {"marker": "o", "ms": 13, "mfc": _BLUE, "mec": "#fff", "mew": 1}
+    return {"marker": "o", "ms": 11, "mfc": "#cfe0fb", "mec": "#5b8fd8", "mew": 1}
 
 
 def _stairs(
-    points: list[tuple[float, float]], larger: bool, x: Axis
+    points: list[tuple[float, float]], larger: bool, end: float
 ) -> list[tuple[float, float]]:
-    """The corners of the line of those that no cheaper one is better than."""
+    """The corners of the line through the Pareto-optimal points, up to an end."""
     if not points:
         return []
     array = np.array(points)
@@ -188,10 +198,10 @@ def _stairs(
         if corners:
             corners.append((cost, corners[-1][1]))
         corners.append((cost, reached))
-    return [*corners, (x.high, corners[-1][1])]
+    return [*corners, (end, corners[-1][1])]
 
 
-def _direction(run: Run, metric: str) -> str:
+def _direction(run: Snapshot, metric: str) -> str:
     return next((o.direction for o in run.objectives if o.name == metric), "max")
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from optuna.trial import FrozenTrial
 
-from autoai4eo.errors import UserError
-from autoai4eo.runs.folder import read_evaluation
-from autoai4eo.runs.layout import BEST, LEFT, NETWORK, TRIALS
+from autoai4eo.errors import DamagedError, MissingError
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.trial_folder import LEFT
 
 #: Attribute of a trial: the digest of each file that it left, by name.
 FILES = "files"
@@ -35,9 +35,10 @@ def file_of(run: Path, trial: FrozenTrial, name: str) -> Path:
     """A file that an ended trial left, held against the study.
 
     Raises:
-        UserError: it is missing, damaged or another trial's.
+        MissingError: it is not there.
+        DamagedError: it is damaged, or another trial's.
     """
-    path = run / TRIALS / str(trial.number) / name
+    path = Run(run).trial(trial.number).path / name
     _check(
         path,
         trial.user_attrs.get(FILES, {}).get(name),
@@ -51,12 +52,13 @@ def finalist_file(run: Path) -> Path:
     """The finalist's network, held against its evaluation.
 
     Raises:
-        UserError: one of the two is missing or damaged, or they do not belong together.
+        MissingError: one of the two is not there.
+        DamagedError: one of them is damaged, or they do not belong together.
     """
-    path = run / BEST / NETWORK
+    path = Run(run).network
     _check(
         path,
-        read_evaluation(run).get("network"),
+        Run(run).read_evaluation().get("network"),
         "the finalist's network",
         "`autoai4eo fit` with the same arguments makes it again",
     )
@@ -66,20 +68,20 @@ def finalist_file(run: Path) -> Path:
 def trained_finalist(run: Path) -> int | None:
     """The number of the trial whose network lies whole in ``RUN/best``, if any."""
     try:
-        known = read_evaluation(run)
+        known = Run(run).read_evaluation()
         finalist_file(run)
-    except UserError:
+    except (MissingError, DamagedError):
         return None  # `soundness` says what is wrong with it
     return int(known["trial"]) if known else None
 
 
 def _check(path: Path, known: str | None, expected: str, cure: str) -> None:
     if not path.is_file():
-        found = "no file"
-    elif not path.stat().st_size:
+        raise MissingError(f"{path}: expected {expected}, found no file; {cure}")
+    if not path.stat().st_size:
         found = "an empty file"
     elif known is not None and digest(path) != known:
         found = "another file, or a damaged one"
     else:
         return
-    raise UserError(f"{path}: expected {expected}, found {found}; {cure}")
+    raise DamagedError(f"{path}: expected {expected}, found {found}; {cure}")

@@ -20,8 +20,8 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 
 from autoai4eo.files import in_one_step
 from autoai4eo.learning import history
-from autoai4eo.learning.objectives import COSTS
-from autoai4eo.runs.layout import EVENTS, HISTORY
+from autoai4eo.learning.figures import COSTS
+from autoai4eo.runs.trial_folder import TrialFolder
 
 
 def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
@@ -51,7 +51,8 @@ def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
     )
     costs = {n: kept["cost"].get(n) for n in COSTS} if "cost" in kept else {}
     figures = {**kept.get("metrics", {}), **costs}
-    with in_one_step(folder / EVENTS) as temporary, temporary.open("wb") as file:
+    left = TrialFolder(folder)
+    with in_one_step(left.events) as temporary, temporary.open("wb") as file:
         records = RecordWriter(file)
 
         def add(summary: Summary, step: int = 0) -> None:
@@ -60,7 +61,7 @@ def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
 
         records.write(Event(file_version="brain.Event:2").SerializeToString())
         add(start)
-        for row in history.read(folder / HISTORY, trial.number):
+        for row in history.read(left.history, trial.number):
             told = {n: v for n, v in row.items() if n not in ("epoch", "seconds")}
             curve = {f"epoch/{n}": v for n, v in told.items()}
             add(_scalars(curve), int(row["epoch"]))

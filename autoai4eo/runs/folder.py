@@ -1,344 +1,307 @@
-"""A run's folder: what ``RUN/run.json`` says of it, and who is at work in it."""
+"""A run's folder: the one place that knows the names and the content of its files."""
 
 from __future__ import annotations
 
 import importlib.metadata
 import os
-import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autoai4eo import locks
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import FORM
-from autoai4eo.errors import UserError
-from autoai4eo.files import ANY, check_regular, read_json, read_npz, write_json
+from autoai4eo.errors import DamagedError, MissingError, UserError
+from autoai4eo.files import (
+    check_regular,
+    in_one_step,
+    read_json,
+    read_npz,
+    write_json,
+)
+from autoai4eo.runs import schemas
+from autoai4eo.runs.data_record import check_same, check_step, describe
+from autoai4eo.runs.locking import alone as alone
+from autoai4eo.runs.locking import is_locked
+from autoai4eo.runs.locking import locked as locked
+from autoai4eo.runs.trial_folder import NETWORK, TrialFolder
 
-LOCK = ".lock"
-#: Of what run.json, evaluation.json and test.json say, and how.
-SCHEMA = 1
-_NUMBER = int | float | None
-_DATA = {
-    "path": str,
-    "samples": int,
-    "fingerprint": str,
-    "classes": [str],
-    "inputs": [
-        {
-            "name": str,
-            "sensor": str,
-            "bands": [str],
-            "shape": [int],
-            "level?": str | None,
-        }
-    ],
-}
-_RUN = {
-    "schema?": int,
-    "id?": str | None,
-    "arguments": {
-        "objective?": [str],
-        "constraints?": {ANY: int | float},
-        "map_step?": int | None,
-        "storage?": str | None,
-    },
-    "data": {"training": _DATA, ANY: _DATA},
-    "versions": {ANY: str},
-    "device": str,
-    "started?": str,
-}
-_SCORES = {
-    "accuracy?": int | float,
-    "average_accuracy?": int | float,
-    "cohen_kappa?": int | float,
-    "macro_f1?": int | float,
-    "intervals?": {ANY: [int | float]},
-    "absent_classes?": [str],
-    "per_class?": {ANY: {ANY: _NUMBER}},
-    "reliability?": [{ANY: _NUMBER}],
-    "temperature?": int | float,
-    "calibrated_expected_calibration_error?": int | float,
-    "expected_calibration_error?": _NUMBER,
-    "confusion_matrix?": [[int]],
-}
-_EVALUATION = {
-    **_SCORES,
-    "trial": int,
-    "trained_on": str,
-    "metrics": {ANY: _NUMBER},
-    "epochs": int,
-}
+RUN, STUDY, STATISTICS, REPORT = (
+    "run.json",
+    "study.db",
+    "statistics.json",
+    "report.html",
+)
+TRIALS, BEST, WORKERS, MAPS = "trials", "best", "workers", "maps"
+EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
+
+_PACKAGES = ("autoai4eo", "autokeras", "keras", "keras-tuner", "optuna", "numpy")
 _RUN_CURE = (
     "restore it from a copy; `autoai4eo fit` with the same arguments and data makes it "
     "again"
 )
-_PACKAGES = ("autoai4eo", "autokeras", "keras", "keras-tuner", "optuna", "numpy")
+_EVALUATION_CURE = (
+    "restore it from a copy, or give `autoai4eo fit` the same arguments: it sets it "
+    "aside and makes it again"
+)
+_STATISTICS_CURE = "remove it: `autoai4eo fit` with the same arguments makes it anew"
+_CURE = "restore it from a copy, or remove it: the page is written without it"
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
-    """A data set as run.json holds it."""
-    return {
-        "path": dataset.path,
-        "samples": len(dataset),
-        "fingerprint": dataset.fingerprint(),
-        "classes": list(dataset.class_names),
-        "inputs": [
-            {
-                "name": spec.name,
-                "sensor": spec.sensor,
-                "bands": [band.name for band in spec.bands],
-                "shape": list(spec.shape),
-                "level": spec.level,
-            }
-            for spec in dataset.inputs
-        ],
-    }
+@dataclass(frozen=True)
+class Run:
+    """A run's folder. Nothing is read or written before a method is called."""
 
+    path: Path
 
-def read_run(run: Path) -> dict[str, Any]:
-    """The content of ``RUN/run.json``.
+    @property
+    def json(self) -> Path:
+        """What was searched, with which arguments, data and versions."""
+        return self.path / RUN
 
-    Raises:
-        UserError: the folder holds no run, or it is damaged.
-    """
-    path = run / "run.json"
-    check_regular(run)
-    if not os.path.lexists(path) and os.access(run if run.is_dir() else ".", os.X_OK):
-        raise UserError(
-            f"{run}: expected a run folder with run.json in it, found none; "
-            "`autoai4eo fit … --out` makes one"
-        )
-    known = read_json(path, _RUN_CURE, _RUN)
-    if known.get("schema", SCHEMA) > SCHEMA:
-        raise UserError(
-            f"{path}: expected a run of this version of autoai4eo or an earlier one, "
-            "found one of a later version; `pip install -U autoai4eo`"
-        )
-    return known
+    @property
+    def study(self) -> Path:
+        """The record of every trial; elsewhere where the run has a ``storage``."""
+        return self.path / STUDY
 
+    @property
+    def statistics(self) -> Path:
+        """What the bands of the training data are like."""
+        return self.path / STATISTICS
 
-def damage(run: Path) -> UserError | None:
-    """What is wrong with ``RUN/run.json``, if it is there and cannot be read."""
-    if os.path.lexists(run / "run.json"):
-        try:
-            read_json(run / "run.json", _RUN_CURE, _RUN)
-        except UserError as error:
-            return error
-    return None
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.path / REPORT
 
+    @property
+    def trials(self) -> Path:
+        """The folder of the trials' folders."""
+        return self.path / TRIALS
 
-def read_evaluation(run: Path) -> dict[str, Any]:
-    """The content of ``RUN/best/evaluation.json``, {} before there is a finalist.
+    @property
+    def best(self) -> Path:
+        """The finalist's folder."""
+        return self.path / BEST
 
-    Raises:
-        UserError: it is damaged, or that of another run.
-    """
-    path = run / "best" / "evaluation.json"
-    if not path.is_file():
-        return {}
-    cure = (
-        "restore it from a copy, or give `autoai4eo fit` the same arguments: it sets "
-        "it aside and makes it again"
-    )
-    known = read_json(path, cure, _EVALUATION)
-    _check_own(run, path, known, cure)
-    return known
+    @property
+    def network(self) -> Path:
+        """The finalist's network."""
+        return self.best / NETWORK
 
+    @property
+    def evaluation(self) -> Path:
+        """What the finalist reached on the validation data."""
+        return self.best / EVALUATION
 
-def read_test(run: Path) -> dict[str, Any]:
-    """The content of ``RUN/best/test.json``, {} where it is missing.
+    @property
+    def test(self) -> Path:
+        """What it reached on the test data."""
+        return self.best / TEST
 
-    Raises:
-        UserError: it is damaged, or of another network than the run's finalist.
-    """
-    path = run / "best" / "test.json"
-    if not path.is_file():
-        return {}
-    cure = "restore it from a copy, or remove it: the page is written without it"
-    known = read_json(path, cure, {**_SCORES, "confusion_matrix": [[int]]})
-    _check_own(run, path, known, cure)
-    network = read_evaluation(run).get("network")
-    if known.get("network", network) != network:
-        raise UserError(
-            f"{path}: expected scores of this run's finalist, found those of another "
-            f"network; {cure}"
-        )
-    return known
+    @property
+    def mistakes(self) -> Path:
+        """Patches that it got wrong."""
+        return self.best / MISTAKES
 
+    @property
+    def maps(self) -> Path:
+        """The folder of the maps' pictures, ``NAME.png``."""
+        return self.path / MAPS
 
-def read_statistics(run: Path) -> dict[str, Any]:
-    """By input, what ``RUN/statistics.json`` says of the bands; {} where it is missing.
+    @property
+    def exists(self) -> bool:
+        """Whether the folder holds a run: run.json is there."""
+        return self.json.is_file()
 
-    Raises:
-        UserError: it is damaged.
-    """
-    path = run / "statistics.json"
-    if not path.is_file():
-        return {}
-    cure = "remove it: `autoai4eo fit` with the same arguments makes it anew"
-    inputs: dict[str, Any] = read_json(path, cure, FORM)["inputs"]
-    for spec in read_run(run)["data"]["training"]["inputs"]:
-        known = inputs.get(spec["name"], {"": ()}).values()
-        if any(len(values) != len(spec["bands"]) for values in known):
-            raise UserError(
-                f"{path}: expected the bands of this run's data, found others; {cure}"
+    def trial(self, number: int) -> TrialFolder:
+        """The folder of a trial."""
+        return TrialFolder(self.trials / str(number))
+
+    def trained(self) -> list[int]:
+        """The numbers of the trials whose networks are there, sorted."""
+        return sorted(int(p.parent.name) for p in self.trials.glob(f"*/{NETWORK}"))
+
+    def worker_log(self, number: int) -> Path:
+        """What a worker process printed."""
+        return self.path / WORKERS / f"{number}.log"
+
+    def map_picture(self, name: str) -> Path:
+        """The picture of a map."""
+        return self.maps / f"{name}.png"
+
+    def read(self) -> dict[str, Any]:
+        """The content of ``run.json``.
+
+        Raises:
+            MissingError: the folder holds no run.
+            DamagedError: its run.json cannot be read.
+            UserError: it is of a later version of autoai4eo.
+        """
+        check_regular(self.path)
+        here = self.path if self.path.is_dir() else "."
+        if not os.path.lexists(self.json) and os.access(here, os.X_OK):
+            raise MissingError(
+                f"{self.path}: expected a run folder with {RUN} in it, found none; "
+                "`autoai4eo fit … --out` makes one"
             )
-    return inputs
-
-
-def read_mistakes(run: Path) -> dict[str, np.ndarray]:
-    """The arrays in ``RUN/best/mistakes.npz``; {} where it is missing.
-
-    Raises:
-        UserError: it is damaged, or of another network than the run's finalist.
-    """
-    path = run / "best" / "mistakes.npz"
-    if not path.is_file():
-        return {}
-    cure = "restore it from a copy, or remove it: the page is written without it"
-    kept = read_npz(path, cure, ("truth", "prediction", "confidence"))
-    network = read_evaluation(run).get("network")
-    if str(kept.pop("network", network)) != str(network):
-        raise UserError(
-            f"{path}: expected mistakes of this run's finalist, found those of another "
-            f"network; {cure}"
-        )
-    return kept
-
-
-def _check_own(run: Path, path: Path, known: Mapping[str, Any], cure: str) -> None:
-    own = id_of(run)
-    if own is not None and known.get("run", own) != own:
-        raise UserError(
-            f"{path}: expected a file of this run, found that of another run; {cure}"
-        )
-    matrix = known.get("confusion_matrix")
-    if matrix is None or not (run / "run.json").is_file():
-        return
-    classes = len(read_run(run)["data"]["training"]["classes"])
-    complete = {"absent_classes", "per_class"} <= known.keys()
-    pairs = all(len(pair) == 2 for pair in known.get("intervals", {}).values())
-    if not (complete and pairs) or {len(matrix), *map(len, matrix)} != {classes}:
-        raise UserError(
-            f"{path}: expected scores of this run's {classes} classes with intervals, "
-            f"found others; {cure}"
-        )
-
-
-def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
-    """Refuses to go on with a search on other data.
-
-    Raises:
-        UserError: the folder holds a run on data with another fingerprint.
-    """
-    if not (run / "run.json").is_file():
-        return
-    known = read_run(run)["data"]
-    for role, dataset in data.items():
-        if known[role]["fingerprint"] != dataset.fingerprint():
+        known = read_json(self.json, _RUN_CURE, schemas.RUN)
+        if known.get("schema", schemas.VERSION) > schemas.VERSION:
             raise UserError(
-                f"{run}: expected the {role} data that this run was begun with "
-                f"({known[role]['path']}, {known[role]['samples']} samples), found "
-                f"other data ({dataset.path}, {len(dataset)} samples); choose another "
-                "folder, or overwrite this one"
+                f"{self.json}: expected a run of this version of autoai4eo or an "
+                "earlier one, found one of a later version; `pip install -U autoai4eo`"
             )
+        return known
 
+    def damage(self) -> UserError | None:
+        """What is wrong with ``run.json``, if it is there and cannot be read."""
+        if os.path.lexists(self.json):
+            try:
+                read_json(self.json, _RUN_CURE, schemas.RUN)
+            except UserError as error:
+                return error
+        return None
 
-def check_same_map_step(run: Path, map_step: int | None) -> None:
-    """Refuses to go on with a search among other networks.
-
-    Raises:
-        UserError: the folder holds a run for another map step, or for none.
-    """
-    if not (run / "run.json").is_file():
-        return
-    known = read_run(run)["arguments"].get("map_step")
-    if known != map_step:
-        raise UserError(
-            f"{run}: expected the map step that this run was begun with ({known}), "
-            f"found {map_step}; choose another folder, or overwrite this one"
-        )
-
-
-def id_of(run: Path) -> str | None:
-    """The mark of a run's folder; None where it holds no run yet, or an old one."""
-    return read_run(run).get("id") if (run / "run.json").is_file() else None
-
-
-def write_run(
-    run: Path,
-    arguments: Mapping[str, Any],
-    data: Mapping[str, Dataset],
-    device: str,
-    mark: str,
-) -> None:
-    """Writes ``RUN/run.json``; what a resumed search asks anew replaces the old."""
-    write_json(
-        run / "run.json",
-        {
-            "schema": SCHEMA,
+    def write(
+        self,
+        arguments: Mapping[str, Any],
+        data: Mapping[str, Dataset],
+        device: str,
+        mark: str,
+    ) -> None:
+        """Writes ``run.json``; the arguments of a resumed search replace the old."""
+        content = {
+            "schema": schemas.VERSION,
             "id": mark,
             "arguments": dict(arguments),
             "data": {role: describe(dataset) for role, dataset in data.items()},
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
             "device": device,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        },
-    )
+        }
+        write_json(self.json, content)
+
+    def mark(self) -> str | None:
+        """What tells the run from every other one; None: no run yet, or an old one."""
+        return self.read().get("id") if self.exists else None
+
+    def read_evaluation(self) -> dict[str, Any]:
+        """The content of ``best/evaluation.json``, {} before there is a finalist.
+
+        Raises:
+            DamagedError: it is damaged, or that of another run.
+        """
+        if not self.evaluation.is_file():
+            return {}
+        known = read_json(self.evaluation, _EVALUATION_CURE, schemas.EVALUATION)
+        self._check_own(self.evaluation, known, _EVALUATION_CURE)
+        return known
+
+    def write_evaluation(self, content: Mapping[str, Any]) -> None:
+        """Writes ``best/evaluation.json``, with the version and the run's mark."""
+        about = {"schema": schemas.VERSION, "run": self.mark()}
+        write_json(self.evaluation, {**about, **content})
+
+    def read_test(self) -> dict[str, Any]:
+        """The content of ``best/test.json``, {} where it is missing.
+
+        Raises:
+            DamagedError: it is damaged, or of another network than the run's finalist.
+        """
+        if not self.test.is_file():
+            return {}
+        known = read_json(self.test, _CURE, schemas.TEST)
+        self._check_own(self.test, known, _CURE)
+        self._check_finalists(self.test, known, "scores")
+        return known
+
+    def write_test(self, content: Mapping[str, Any]) -> None:
+        """Writes ``best/test.json``, with the version and the run's mark."""
+        about = {"schema": schemas.VERSION, "run": self.mark()}
+        write_json(self.test, {**about, **content})
+
+    def read_statistics(self) -> dict[str, Any]:
+        """By input, what ``statistics.json`` says of the bands; {} without the file.
+
+        Raises:
+            DamagedError: it is damaged, or of other bands.
+        """
+        if not self.statistics.is_file():
+            return {}
+        content = read_json(self.statistics, _STATISTICS_CURE, FORM)
+        inputs: dict[str, Any] = content["inputs"]
+        for spec in self.read()["data"]["training"]["inputs"]:
+            known = inputs.get(spec["name"], {"": ()}).values()
+            if any(len(values) != len(spec["bands"]) for values in known):
+                raise DamagedError(
+                    f"{self.statistics}: expected the bands of this run's data, found "
+                    f"others; {_STATISTICS_CURE}"
+                )
+        return inputs
+
+    def read_mistakes(self) -> dict[str, np.ndarray]:
+        """The arrays in ``best/mistakes.npz``; {} where it is missing.
+
+        Raises:
+            DamagedError: it is damaged, or of another network than the run's finalist.
+        """
+        if not self.mistakes.is_file():
+            return {}
+        needed = ("truth", "prediction", "confidence")
+        kept = read_npz(self.mistakes, _CURE, needed)
+        self._check_finalists(self.mistakes, kept, "mistakes")
+        return {name: values for name, values in kept.items() if name != "network"}
+
+    def write_mistakes(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes ``best/mistakes.npz``."""
+        with in_one_step(self.mistakes) as temporary:
+            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+
+    def is_at_work(self) -> bool | None:
+        """Whether a fit is at work in the folder.
+
+        None where that is not known: only the run's storage tells, or the lock is that
+        of another user.
+        """
+        if self.read()["arguments"].get("storage") is not None:
+            return None
+        return is_locked(self.path)
+
+    def _check_finalists(self, path: Path, of: Mapping[str, Any], what: str) -> None:
+        finalist = self.read_evaluation().get("network")
+        if str(of.get("network", finalist)) != str(finalist):
+            raise DamagedError(
+                f"{path}: expected {what} of this run's finalist, found those of "
+                f"another network; {_CURE}"
+            )
+
+    def _check_own(self, path: Path, known: Mapping[str, Any], cure: str) -> None:
+        own = self.mark()
+        if own is not None and known.get("run", own) != own:
+            raise DamagedError(
+                f"{path}: expected a file of this run, found that of another run; "
+                f"{cure}"
+            )
+        if not self.exists:
+            return
+        classes = len(self.read()["data"]["training"]["classes"])
+        if not schemas.is_of_classes(known, classes):
+            raise DamagedError(
+                f"{path}: expected scores of this run's {classes} classes with "
+                f"intervals, found others; {cure}"
+            )
 
 
-@contextmanager
-def alone(run: Path, command: str = "fit") -> Iterator[None]:
-    """Keeps a second command out of the folder; the lock ends with the process.
-
-    Args:
-        run: the folder.
-        command: as messages call it.
-
-    Raises:
-        UserError: another one is at work in it.
-    """
-    with ExitStack() as held:
-        try:
-            held.enter_context(locks.locked(run / LOCK))
-        except BlockingIOError:
-            raise UserError(
-                f"{run}: expected a folder that is not in use, found another {command} "
-                f"at work in it ({locks.holder(run / LOCK)}); wait for it or choose "
-                "another folder"
-            ) from None
-        yield
+def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
+    """Refuses to continue a search with other data, see `data_record.check_same`."""
+    if Run(run).exists:
+        check_same(run, Run(run).read()["data"], data)
 
 
-def at_work(run: Path) -> bool | None:
-    """Whether a fit is at work in the folder.
-
-    None where that is not known: only the run's storage tells, or the lock is that of
-    another user.
-    """
-    if read_run(run)["arguments"].get("storage") is not None:
-        return None
-    try:
-        return locks.is_held(run / LOCK)
-    except PermissionError:
-        return None
-
-
-@contextmanager
-def locked(
-    run: Path, name: str, tell: Callable[[str], None] = warnings.warn
-) -> Iterator[None]:
-    """Waits for what one worker of a run does at a time.
-
-    Args:
-        run: the folder.
-        name: of what is done.
-        tell: is told in a line who is waited for.
-    """
-    with locks.locked(run / f".{name}.lock", wait=True, tell=tell):
-        yield
+def check_same_map_step(run: Path, map_step: int | None) -> None:
+    """Refuses to continue a search for another map step, see `check_step`."""
+    if Run(run).exists:
+        check_step(run, Run(run).read()["arguments"].get("map_step"), map_step)

@@ -11,7 +11,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
-from autoai4eo.learning.objectives import COSTS, MEASURED, figure
+from autoai4eo.learning.figures import COSTS, MEASURED, find, rounded
 from autoai4eo.runs.pareto import hypervolume, knee, minimised, on_front
 from autoai4eo.runs.study import (
     FULL_TRAINING_OF,
@@ -22,8 +22,6 @@ from autoai4eo.runs.study import (
 )
 
 _BEYOND = 0.1
-#: What a network that knows nothing scores, of figures that have such a value.
-_WORTHLESS = {"val_cohen_kappa": 0.0, "val_average_accuracy": 0.0, "val_accuracy": 0.0}
 
 
 def front(study: optuna.Study) -> list[FrozenTrial]:
@@ -73,9 +71,9 @@ def front_table(study: optuna.Study) -> pd.DataFrame:
 def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, float]:
     """The reference point of the hypervolume, by objective.
 
-    The limit of a cost that has one; 0 for kappa and accuracies; otherwise a tenth
-    beyond the worst of all complete trials, so that the ends of the front count. Empty
-    where no trial is complete.
+    The limit of a cost that has one; of a metric the worthless value of the catalogue,
+    such as 0 for kappa; otherwise a tenth beyond the worst of all complete trials, so
+    that the ends of the front count. Empty where no trial is complete.
     """
     complete, _ = _complete(study)
     if not complete:
@@ -86,10 +84,9 @@ def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, flo
             (min, -_BEYOND) if objective.direction == "max" else (max, _BEYOND)
         )
         seen = worst(t.values[i] for t in complete)
-        point[objective.name] = limits.get(
-            objective.name,
-            _WORTHLESS.get(objective.name, seen + beyond * abs(seen)),
-        )
+        worthless = find(objective.name).worthless
+        otherwise = seen + beyond * abs(seen) if worthless is None else worthless
+        point[objective.name] = limits.get(objective.name, otherwise)
     return point
 
 
@@ -172,4 +169,4 @@ def _cost(trial: FrozenTrial, name: str) -> float:
 
 
 def _named(figures: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {figure(value)}" for name, value in figures.items())
+    return ", ".join(f"{name} {rounded(value)}" for name, value in figures.items())

@@ -12,28 +12,41 @@ from pathlib import Path
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_not_input
-
-NETWORK, COST, HISTORY, STATE = "model.keras", "cost.json", "history.csv", "state.npz"
-ERROR, EVENTS = "error.txt", "events.out.tfevents.trial"
-#: What a trial leaves that is read again, and recorded in the study by its digest.
-LEFT = (NETWORK, COST, HISTORY)
-TRIALS, BEST, WORKERS, MAPS = "trials", "best", "workers", "maps"
-EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
-RUN, STUDY, STATISTICS, REPORT = (
-    "run.json",
-    "study.db",
-    "statistics.json",
-    "report.html",
+from autoai4eo.runs.folder import (
+    BEST,
+    EVALUATION,
+    MAPS,
+    MISTAKES,
+    REPORT,
+    RUN,
+    STATISTICS,
+    STUDY,
+    TEST,
+    TRIALS,
+    WORKERS,
+)
+from autoai4eo.runs.trial_folder import (
+    COST,
+    ERROR,
+    EVENTS,
+    HISTORY,
+    NETWORK,
+    STATE,
 )
 
 _ASIDE = r"(\.damaged(-\d+)?)?"
+
+
+def _any_of(*names: str) -> str:
+    return "|".join(map(re.escape, names))
+
+
 _NAMES = {
-    "": rf"run\.json|statistics\.json|graph|report\.html|study\.db(-journal|-wal|-shm)?"
-    rf"|{TRIALS}|{BEST}|{WORKERS}|{MAPS}",
+    "": _any_of(RUN, STATISTICS, REPORT, TRIALS, BEST, WORKERS, MAPS)
+    + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
-    "trial": r"model\.keras|cost\.json|history\.csv|state\.npz|error\.txt"
-    r"|events\.out\.tfevents\.trial",
-    BEST: r"model\.keras|evaluation\.json|mistakes\.npz|test\.json",
+    "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),
+    BEST: _any_of(NETWORK, EVALUATION, MISTAKES, TEST),
     WORKERS: r"\d+\.log",
     MAPS: r".+\.png",
 }

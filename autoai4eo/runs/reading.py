@@ -13,16 +13,12 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
 from autoai4eo.learning import history
-from autoai4eo.learning.objectives import Objective, parse_objectives
+from autoai4eo.learning.figures import find
+from autoai4eo.learning.objectives import DEFAULT, Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
-from autoai4eo.runs.folder import (
-    at_work,
-    read_evaluation,
-    read_run,
-    read_test,
-)
-from autoai4eo.runs.layout import HISTORY, TRIALS, check_no_links
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.layout import check_no_links
 from autoai4eo.runs.study import (
     objectives_of,
     open_study,
@@ -53,7 +49,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Run:
+class Snapshot:
     """What a run's folder holds.
 
     Attributes:
@@ -113,8 +109,8 @@ class Run:
         return sum(t.status == status for t in self.trials)
 
 
-def read(path: Path, curves: bool = True) -> Run:
-    """Reads a run, also one that is at work.
+def read(path: Path, curves: bool = True) -> Snapshot:
+    """Reads a run, also while a search works in it.
 
     Args:
         path: the folder.
@@ -124,19 +120,18 @@ def read(path: Path, curves: bool = True) -> Run:
         UserError: it holds no run, or run.json or the record of the search is damaged.
     """
     check_no_links(path)
-    asked = read_run(path)
-    try:
-        study = open_study(path)
-    except UserError:
-        if asked["arguments"].get("storage") or (path / "study.db").is_file():
-            raise
-        return Run(path, _state(path, None, []), asked, _objectives(asked), [], {}, {})
+    folder = Run(path)
+    asked = folder.read()
+    if not asked["arguments"].get("storage") and not folder.study.is_file():
+        state = _state(path, None, [])
+        return Snapshot(path, state, asked, _objectives(asked), [], {}, {})
+    study = open_study(path)
     table = trials_table(study)
     best = {t.number for t in front.front(study)}
     chosen = trained_finalist(path)
     names = list(table.columns)
     after = names.index("message") + 1
-    working = at_work(path)
+    working = folder.is_at_work()
     notes: list[str] = []
     kept = {t.number: t for t in trials_of(study)}
     trials = []
@@ -160,14 +155,14 @@ def read(path: Path, curves: bool = True) -> Run:
                 number == chosen,
             )
         )
-    return Run(
+    return Snapshot(
         path,
         _state(path, working, trials),
         asked,
         objectives_of(study),
         trials,
-        _part(notes, lambda: read_evaluation(path), {}),
-        _part(notes, lambda: read_test(path), {}),
+        _part(notes, folder.read_evaluation, {}),
+        _part(notes, folder.read_test, {}),
         list(dict.fromkeys(notes)),
     )
 
@@ -180,23 +175,15 @@ def _state(path: Path, working: bool | None, trials: list[Trial]) -> str:
 
 def _objectives(asked: dict[str, Any]) -> tuple[Objective, ...]:
     """Those of a run without a study; names of one's own are better when larger."""
-    return tuple(
-        _objective(name) for name in asked["arguments"].get("objective", [])
-    ) or parse_objectives("val_cohen_kappa")
-
-
-def _objective(name: str) -> Objective:
-    try:
-        return parse_objectives(name)[0]
-    except UserError:
-        return Objective(name, "max")
+    names = asked["arguments"].get("objective") or [DEFAULT]
+    return tuple(Objective(name, find(name).direction or "max") for name in names)
 
 
 def _curve(path: Path, trial: FrozenTrial) -> list[dict[str, float]]:
-    if HISTORY in trial.user_attrs.get(FILES, {}):
-        file_of(path, trial, HISTORY)
-    folder = path / TRIALS / str(trial.number)
-    return history.read(folder / HISTORY, trial.number)
+    curve = Run(path).trial(trial.number).history
+    if curve.name in trial.user_attrs.get(FILES, {}):
+        file_of(path, trial, curve.name)
+    return history.read(curve, trial.number)
 
 
 def _part(notes: list[str], read: Callable[[], T], nothing: T) -> T:

@@ -13,7 +13,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data import statistics
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
 from autoai4eo.learning import checkpoint, history
 from autoai4eo.runs.belonging import (
@@ -22,31 +22,10 @@ from autoai4eo.runs.belonging import (
     finalist_file,
     trained_finalist,
 )
-from autoai4eo.runs.folder import (
-    at_work,
-    damage,
-    read_evaluation,
-    read_mistakes,
-    read_run,
-    read_test,
-)
-from autoai4eo.runs.layout import (
-    BEST,
-    COST,
-    EVALUATION,
-    HISTORY,
-    MISTAKES,
-    NETWORK,
-    RUN,
-    STATE,
-    STATISTICS,
-    STUDY,
-    TEST,
-    TRIALS,
-    check_no_links,
-    made,
-)
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.layout import check_no_links, made
 from autoai4eo.runs.study import open_study, status, trials_of
+from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
 
 _ANEW = "makes it again"
 _NOTHING = "goes on without it"
@@ -80,16 +59,17 @@ def findings(run: Path) -> list[Finding]:
     Raises:
         UserError: the folder holds no run at all.
     """
-    if not any(run.joinpath(name).exists() for name in (RUN, STUDY)):
-        read_run(run)
-    if error := damage(run):
+    folder = Run(run)
+    if not folder.json.exists() and not folder.study.exists():
+        folder.read()
+    if error := folder.damage():
         remedy = "makes it again, of the same arguments and data"
-        return [Finding(run / RUN, str(error).rpartition("; ")[0], remedy)]
+        return [Finding(folder.json, str(error).rpartition("; ")[0], remedy)]
     try:
         check_no_links(run)
-        read_run(run)
+        folder.read()
         study = open_study(run)
-        return [*_of_trials(run, study), *_of_best(run), *_of_statistics(run)]
+        return [*_of_trials(folder, study), *_of_best(folder), *_of_statistics(folder)]
     except UserError as error:
         problem, _, cure = str(error).rpartition("; ")
         return [Finding(run, problem, f"stops: {cure}", can_go=False)]
@@ -99,7 +79,7 @@ def summary(run: Path) -> str:
     """What a whole run holds, and what `fit` would do with it, in a line."""
     counts = Counter(map(status, trials_of(open_study(run))))
     told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no trial"
-    if at_work(run):
+    if Run(run).is_at_work():
         return f"{told}; a search is at work in it"
     chosen = trained_finalist(run)
     if chosen is None:
@@ -120,26 +100,35 @@ def mend(
         tell: is given a line for each finding.
         shared: whether other machines may be at work in the folder.
     """
+    folder = Run(run)
     if not shared:
-        for folder in (run, run / BEST, *(run / TRIALS).glob("*")):
-            remove_leftovers(folder)
-    if not (run / RUN).is_file():
+        for written in (run, folder.best, *folder.trials.glob("*")):
+            remove_leftovers(written)
+    if not folder.exists:
         return
-    for found in (*_of_trials(run, study), *_of_best(run), *_of_statistics(run)):
+    for found in (
+        *_of_trials(folder, study),
+        *_of_best(folder),
+        *_of_statistics(folder),
+    ):
         aside = ""
         if found.can_go and found.path.exists():
             aside = f"set aside as {set_aside(found.path).name}; "
         tell(f"{found.problem}; {aside}the search {found.remedy}")
     for trial in study.get_trials(deepcopy=False):
-        folder = run / TRIALS / str(trial.number)
+        left = folder.trial(trial.number)
         cost = trial.user_attrs.get("cost")
-        if cost and folder.is_dir() and not (folder / COST).exists():
-            write_json(folder / COST, cost)
+        if cost and left.path.is_dir() and not left.cost.exists():
+            write_json(left.cost, cost)
 
 
-def _of_trials(run: Path, study: optuna.Study) -> Iterator[Finding]:
+def _of_trials(run: Run, study: optuna.Study) -> Iterator[Finding]:
     # the folders first: others may begin trials meanwhile
-    folders = [p for p in made(run) if p.parent == run / TRIALS and p.name.isdecimal()]
+    folders = [
+        path
+        for path in made(run.path)
+        if path.parent == run.trials and path.name.isdecimal()
+    ]
     trials = study.get_trials(deepcopy=False)
     known = {str(trial.number) for trial in trials}
     for path in folders:
@@ -147,66 +136,72 @@ def _of_trials(run: Path, study: optuna.Study) -> Iterator[Finding]:
             problem = f"{path}: expected a trial of this search, found that of another"
             yield Finding(path, problem, _NOTHING)
     for trial in trials:
-        folder = run / TRIALS / str(trial.number)
+        state = run.trial(trial.number).state
         yield from _of_files(run, trial)
-        if trial.state != TrialState.COMPLETE and (folder / STATE).is_file():
+        if trial.state != TrialState.COMPLETE and state.is_file():
             of = {"run": study.user_attrs.get("run")} | {
                 name: trial.user_attrs[name]
                 for name in ("candidate", "fingerprint")
                 if name in trial.user_attrs
             }
             remedy = "begins this training anew"
-            yield from _look(folder / STATE, remedy, partial(checkpoint.check, of=of))
+            yield from _look(state, remedy, partial(checkpoint.check, of=of))
 
 
-def _of_files(run: Path, trial: FrozenTrial) -> Iterator[Finding]:
+def _of_files(run: Run, trial: FrozenTrial) -> Iterator[Finding]:
     """Those that a trial left; of one that has not ended what it has written so far."""
-    folder = run / TRIALS / str(trial.number)
+    folder = run.trial(trial.number)
     left = trial.user_attrs.get(FILES)
     if left is None:
         read = partial(history.read, trial=trial.number)
-        yield from _look(folder / HISTORY, _NOTHING, read)
-        if (cost := trial.user_attrs.get("cost")) and folder.is_dir():
-            yield from _look(folder / COST, _ANEW, partial(_check_cost, cost=cost))
+        yield from _look(folder.history, _NOTHING, read)
+        if (cost := trial.user_attrs.get("cost")) and folder.path.is_dir():
+            yield from _look(folder.cost, _ANEW, partial(_check_cost, cost=cost))
         # an earlier version did not record what it left
         left = [NETWORK] if trial.state == TrialState.COMPLETE else []
     for name in left:
         yield from _look(
-            folder / name, _REMEDIES[name], lambda path: file_of(run, trial, path.name)
+            folder.path / name,
+            _REMEDIES[name],
+            lambda path: file_of(run.path, trial, path.name),
         )
 
 
 def _check_cost(path: Path, cost: dict[str, Any]) -> None:
     if read_json(path, _ANEW) != cost:
-        raise UserError(f"{path}: expected this trial's cost, found another; {_ANEW}")
+        raise DamagedError(
+            f"{path}: expected this trial's cost, found another; {_ANEW}"
+        )
 
 
-def _of_best(run: Path) -> Iterator[Finding]:
-    best = run / BEST
-    if not any((best / name).exists() for name in (NETWORK, EVALUATION)):
+def _of_best(run: Run) -> Iterator[Finding]:
+    told, network, mistakes = run.evaluation, run.network, run.mistakes
+    if not told.exists() and not network.exists():
         return
-    damaged = [*_look(best / EVALUATION, _ANEW, lambda _: read_evaluation(run))]
-    if not damaged and not (best / EVALUATION).is_file():
-        problem = f"{best / EVALUATION}: expected it beside the network, found no file"
-        damaged = [Finding(best / EVALUATION, problem, _ANEW)]
-    damaged = damaged or [*_look(best / NETWORK, _ANEW, lambda _: finalist_file(run))]
+    damaged = [*_look(told, _ANEW, lambda _: run.read_evaluation())]
+    if not damaged and not told.is_file():
+        problem = f"{told}: expected it beside the network, found no file"
+        damaged = [Finding(told, problem, _ANEW)]
+    damaged = damaged or [*_look(network, _ANEW, lambda _: finalist_file(run.path))]
     yield from damaged
-    if damaged or not {"temperature", "network"} <= set(read_evaluation(run)):
+    if damaged or not {"temperature", "network"} <= set(run.read_evaluation()):
         return  # the others are made with them
-    if not (best / MISTAKES).is_file():
-        problem = f"{best / MISTAKES}: expected pictures of mistakes, found no file"
-        yield Finding(best / MISTAKES, problem, _ANEW)
-    yield from _look(best / MISTAKES, _ANEW, lambda _: read_mistakes(run))
-    yield from _look(best / TEST, "tests the finalist again", lambda _: read_test(run))
+    if not mistakes.is_file():
+        problem = f"{mistakes}: expected pictures of mistakes, found no file"
+        yield Finding(mistakes, problem, _ANEW)
+    yield from _look(mistakes, _ANEW, lambda _: run.read_mistakes())
+    yield from _look(run.test, "tests the finalist again", lambda _: run.read_test())
 
 
-def _of_statistics(run: Path) -> Iterator[Finding]:
+def _of_statistics(run: Run) -> Iterator[Finding]:
     def check(path: Path) -> None:
         known = read_json(path, _ANEW, statistics.FORM)["fingerprint"]
-        if known != read_run(run)["data"]["training"]["fingerprint"]:
-            raise UserError(f"{path}: expected this run's data, found others; {_ANEW}")
+        if known != run.read()["data"]["training"]["fingerprint"]:
+            raise DamagedError(
+                f"{path}: expected this run's data, found others; {_ANEW}"
+            )
 
-    yield from _look(run / STATISTICS, _ANEW, check)
+    yield from _look(run.statistics, _ANEW, check)
 
 
 def _look(path: Path, remedy: str, read: Callable[[Path], Any]) -> Iterator[Finding]:

@@ -16,7 +16,7 @@ from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.runs.database_errors import (
     from_database,
     is_away_sqlite,
@@ -150,9 +150,9 @@ def check_sqlite(path: Path) -> None:
         raise damaged(path, "it is not as a search writes it: in WAL mode, or cut off")
 
 
-def damaged(path: Path, reason: str) -> UserError:
+def damaged(path: Path, reason: str) -> DamagedError:
     """What is said of a search's record that cannot be read."""
-    return UserError(
+    return DamagedError(
         f"{path}: expected the record of a search (SQLite), found a damaged file "
         f"({reason}); restore it from a copy, or begin the search anew (--overwrite)"
     )

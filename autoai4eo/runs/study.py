@@ -12,19 +12,18 @@ from typing import Any
 
 import numpy as np
 import optuna
-import pandas as pd
 from optuna.exceptions import StorageInternalError
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from autoai4eo.causes import cause
-from autoai4eo.errors import UserError
+from autoai4eo.errors import MissingError, UserError
 from autoai4eo.files import check_regular
-from autoai4eo.learning.objectives import MAP_COST, MEASURED, Objective
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs.database_urls import without_password
-from autoai4eo.runs.folder import id_of, read_run
-from autoai4eo.runs.layout import BEST, NETWORK, made
+from autoai4eo.runs.folder import BEST, Run
+from autoai4eo.runs.layout import made
 from autoai4eo.runs.sqlite_files import (
     check_sqlite,
     check_sqlite_is_own,
@@ -33,11 +32,35 @@ from autoai4eo.runs.sqlite_files import (
     sqlite_url,
 )
 from autoai4eo.runs.storage import Stale, database_of, open_storage
+from autoai4eo.runs.tables import estimate_errors, trials_table
+from autoai4eo.runs.trials import (
+    FULL_TRAINING_OF,
+    best_trial,
+    judged,
+    objectives_of,
+    status,
+    trial_of,
+    trials_of,
+)
+
+__all__ = [
+    "FULL_TRAINING_OF",
+    "best_trial",
+    "check_device",
+    "claim",
+    "estimate_errors",
+    "forget",
+    "judged",
+    "mark_of",
+    "objectives_of",
+    "open_study",
+    "status",
+    "trial_of",
+    "trials_of",
+    "trials_table",
+]
 
 STUDY = "autoai4eo"
-#: Attribute of a trial that trains another one's network in full, after a search by
-#: cheaper trainings; its value is that one's number.
-FULL_TRAINING_OF = "full_of"
 _KINDS = {
     **dict.fromkeys(("metrics", "cost", "hyperparameters", "proposed", "files"), dict),
     **dict.fromkeys(("message", "status", "fingerprint", "worker"), str),
@@ -49,16 +72,6 @@ _UNREADABLE = (
     ValueError,
     TypeError,
     LookupError,
-)
-_COST_COLUMNS = (
-    "params",
-    "macs",
-    "flops",
-    "size_bytes",
-    "latency_ms",
-    "latency_p95_ms",
-    "latency_batch_size",
-    "device",
 )
 
 
@@ -87,18 +100,18 @@ def open_study(
     """
     # failed trials are told by the tuner, in one line
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    path = run / "study.db"
+    path = Run(run).study
     check_regular(run)
-    if (run / "run.json").is_file():
-        recorded = read_run(run)["arguments"].get("storage")
+    if Run(run).exists:
+        recorded = Run(run).read()["arguments"].get("storage")
         if objectives is not None:
             _check_place(run, recorded, storage)
         elif recorded is not None and storage is None:
             storage = database_of(run, str(recorded))
     if storage is None:
         if objectives is None and not path.is_file():
-            raise UserError(
-                f"{run}: expected a run folder with study.db in it, found none; "
+            raise MissingError(
+                f"{run}: expected a run folder with {path.name} in it, found none; "
                 "`autoai4eo fit … --out` makes one"
             )
         check_sqlite_is_own(path)
@@ -182,7 +195,7 @@ def _check_place(run: Path, recorded: object, storage: str | None) -> None:
 
 def _holds_networks(run: Path) -> bool:
     """Whether a search left something in a folder that only its record can explain."""
-    networks = [path for path in made(run) if path.name == NETWORK]
+    networks = [path for path in made(run) if path.name == Run(run).network.name]
     return any(p.parent.name == BEST or p.parent.name.isdecimal() for p in networks)
 
 
@@ -232,7 +245,7 @@ def _check_trials(study: optuna.Study) -> None:
 
 def _check_run(study: optuna.Study, run: Path, shared: bool) -> None:
     """Whether a study is that of its folder, as far as both say it."""
-    known, mark = study.user_attrs.get("run"), id_of(run)
+    known, mark = study.user_attrs.get("run"), Run(run).mark()
     if None not in (known, mark) and known != mark:
         raise _foreign(study, run, shared)
 
@@ -255,11 +268,11 @@ def mark_of(
         UserError: the study is that of another folder, or of other data.
     """
     known = study.user_attrs.get("run")
-    mark = id_of(run) or (None if shared else known) or uuid.uuid4().hex
+    mark = Run(run).mark() or (None if shared else known) or uuid.uuid4().hex
     if known not in (None, mark):
         raise _foreign(study, run, shared)
     before = study.user_attrs.get("begun_with")
-    if before is None and id_of(run) is None and trials_of(study):
+    if before is None and Run(run).mark() is None and trials_of(study):
         raise UserError(
             f"{run}: expected run.json, which says what data this search is of, found "
             "none; restore it from a copy, or begin anew (--overwrite)"
@@ -326,157 +339,3 @@ def forget(run: Path, storage: str) -> None:
             "folder"
         )
     optuna.delete_study(study_name=name, storage=database)
-
-
-def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
-    """What the study optimises, in order."""
-    return tuple(
-        Objective(name, "max" if direction.name == "MAXIMIZE" else "min")
-        for name, direction in zip(
-            study.user_attrs["objectives"], study.directions, strict=True
-        )
-    )
-
-
-def status(trial: FrozenTrial) -> str:
-    """complete, infeasible, failed, pruned or running."""
-    if trial.state == TrialState.PRUNED:
-        return str(trial.user_attrs.get("status", "pruned"))
-    return {
-        TrialState.COMPLETE: "complete",
-        TrialState.FAIL: "failed",
-        TrialState.RUNNING: "running",
-        TrialState.WAITING: "waiting",
-    }[trial.state]
-
-
-def trials_of(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials of a study, oldest first, without empty and queued ones."""
-    return [
-        trial
-        for trial in study.get_trials(deepcopy=False)
-        if status(trial) not in ("exhausted", "waiting")
-    ]
-
-
-def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
-    """The trial of a number that a file of the run names.
-
-    Raises:
-        UserError: the search has none of this number.
-    """
-    trials = study.get_trials(deepcopy=False)
-    if not 0 <= number < len(trials):
-        raise UserError(
-            f"{run}: expected a search with the trial {number} that its files name, "
-            f"found {len(trials)} trials; `autoai4eo check {run}` tells what is damaged"
-        )
-    return trials[number]
-
-
-def judged(study: optuna.Study) -> list[FrozenTrial]:
-    """The complete trials that can be held against each other.
-
-    Those that were trained in full, where a search was by cheaper trainings and some
-    were.
-    """
-    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
-    full = [t for t in complete if FULL_TRAINING_OF in t.user_attrs]
-    return full or complete
-
-
-def best_trial(study: optuna.Study) -> FrozenTrial:
-    """The complete trial that is best by the first objective.
-
-    Raises:
-        UserError: no trial is complete.
-    """
-    (objective, *_) = objectives_of(study)
-    complete = judged(study)
-    if not complete:
-        raise UserError(
-            "expected a run with a finished trial, found none; "
-            "`autoai4eo fit` with the same folder goes on with it"
-        )
-    sign = -1 if objective.direction == "max" else 1
-    return min(complete, key=lambda t: (sign * t.values[0], t.number))
-
-
-def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """One row per trial: status, objectives and metrics, costs, hyperparameters.
-
-    Times are in seconds, latencies in milliseconds, sizes in bytes; the metrics are
-    those of the trial's best epoch. ``map_ms_per_km2`` is there where the run has a
-    map step.
-    """
-    rows = [_row(trial) for trial in trials_of(study)]
-    objectives = study.user_attrs["objectives"]
-    metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
-    shown = list(dict.fromkeys([*objectives, *metrics]))
-    costs = [*_COST_COLUMNS]
-    if MAP_COST in objectives or any(MAP_COST in row["cost"] for row in rows):
-        costs.insert(costs.index("latency_batch_size") + 1, MAP_COST)
-    shown = [name for name in shown if name not in costs]
-    hyperparameters = dict.fromkeys(n for row in rows for n in row["hyperparameters"])
-    return pd.DataFrame(
-        [
-            {
-                "trial": row["trial"],
-                "status": row["status"],
-                **{name: row["metrics"].get(name) for name in shown},
-                **{name: row["cost"].get(name) for name in costs},
-                **{n: row[n] for n in ("train_seconds", "epochs", "message")},
-                **{n: row["hyperparameters"].get(n) for n in hyperparameters},
-            }
-            for row in rows
-        ],
-        columns=[
-            "trial",
-            "status",
-            *shown,
-            *costs,
-            "train_seconds",
-            "epochs",
-            "message",
-            *hyperparameters,
-        ],
-    )
-
-
-def _row(trial: FrozenTrial) -> dict[str, Any]:
-    kept = trial.user_attrs
-    return {
-        "trial": trial.number,
-        "status": status(trial),
-        "metrics": kept.get("metrics", {}),
-        "cost": kept.get("cost", {}),
-        "train_seconds": kept.get("train_seconds"),
-        "epochs": kept.get("epochs"),
-        # no message: its worker was not heard of any more
-        "message": kept.get(
-            "message", "interrupted" if trial.state == TrialState.FAIL else ""
-        ),
-        "hyperparameters": kept.get("hyperparameters", trial.params),
-    }
-
-
-def estimate_errors(study: optuna.Study) -> dict[str, float]:
-    """By cost, how far estimates were off: the median of |estimate / exact - 1|.
-
-    Of all networks that were estimated first, and built or measured afterwards; empty
-    where a strategy estimates nothing.
-    """
-    errors: dict[str, list[float]] = {}
-    for trial in trials_of(study):
-        proposed = trial.user_attrs.get("proposed", {})
-        pairs = [(b["estimated"], b["cost"]) for b in proposed.get("screened", [])]
-        if "estimated" in proposed and "cost" in trial.user_attrs:
-            cost = trial.user_attrs["cost"]
-            measured = {n: cost[n] for n in MEASURED if n in cost}
-            pairs.append((proposed["estimated"], measured))
-        for estimated, exact in pairs:
-            for name in estimated.keys() & exact.keys():
-                if exact[name]:
-                    off = abs(estimated[name] / exact[name] - 1)
-                    errors.setdefault(name, []).append(off)
-    return {name: float(np.median(off)) for name, off in sorted(errors.items())}

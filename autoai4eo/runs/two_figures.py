@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoai4eo.learning.objectives import DEFAULT, LABELS, Objective, figure
+from autoai4eo.learning.figures import find, rounded
+from autoai4eo.learning.objectives import DEFAULT, Objective
 
 
 def shown_metric(objectives: Sequence[Objective]) -> str:
@@ -37,21 +38,21 @@ def two_figures(
     if not evaluation or before is None:
         return ""
     trial = f"trial {evaluation['trial']}"
-    begin = f"{LABELS.get(name, name)} on the validation data: "
-    in_search = f"{figure(before)} is that of {trial} in the search"
+    begin = f"{find(name).label} on the validation data: "
+    in_search = f"{rounded(before)} is that of {trial} in the search"
     if evaluation["trained_on"] != "training":
         return (
             f"{begin}{in_search}; the finalist is the same architecture, trained anew "
             "on training and validation data together, and cannot be judged on these."
         )
     after = evaluation["metrics"].get(name, before)
-    if figure(after) == figure(before):
+    if rounded(after) == rounded(before):
         return (
             f"{begin}{in_search} and of the finalist: it is the network of this "
             "trial's best epoch, training on brought nothing better."
         )
     return (
-        f"{begin}{figure(after)} is that of the finalist, {in_search}; the finalist "
+        f"{begin}{rounded(after)} is that of the finalist, {in_search}; the finalist "
         f"was trained on from {trial}'s best epoch. Charts and tables of trials show "
         "the figure in the search."
     )

@@ -21,12 +21,11 @@ from autoai4eo.files import set_aside, written
 from autoai4eo.networks.device import device_name
 from autoai4eo.runs import front
 from autoai4eo.runs.folder import (
+    Run,
     alone,
     check_same_data,
     check_same_map_step,
-    damage,
     locked,
-    write_run,
 )
 from autoai4eo.runs.layout import (
     RUN,
@@ -109,7 +108,7 @@ class Session:
             self._check_folder()
             if self.overwrite:
                 self._clear()
-            elif error := damage(run):
+            elif error := Run(run).damage():
                 aside = set_aside(run / RUN)
                 self.tell(f"{error}; set aside as {aside.name}")
             tuner = Tuner(graph, self.settings, run)
@@ -125,7 +124,7 @@ class Session:
                 fail_and_retry_all(tuner.study, run)
             keep_statistics(self.data["training"], statistics, run / STATISTICS)
             recorded = {**self.settings.record(), **arguments}
-            write_run(run, recorded, self.data, device_name(), mark)
+            Run(run).write(recorded, self.data, device_name(), mark)
             claim(tuner.study, mark, begun_with)
             if shared:
                 held.close()  # other machines may join
@@ -136,7 +135,7 @@ class Session:
             _check_is_a_run(self.run)
         check_no_links(self.run)
         check_no_inputs(self.run, self.inputs)
-        if not self.overwrite and damage(self.run) is None:
+        if not self.overwrite and Run(self.run).damage() is None:
             check_same_data(self.run, self.data)
             check_same_map_step(self.run, self.settings.map_step)
 
@@ -179,7 +178,11 @@ def _check_is_a_run(run: Path) -> None:
         UserError: it holds something else.
     """
     # a power cut may have damaged run.json, not made a run of a folder of others
-    known = (run / RUN).is_file() and (damage(run) is None or (run / STUDY).is_file())
+    known = Run(run).exists and (
+        Run(run).damage() is None or Run(run).study.is_file()
+    )
+        Run(run).damage() is None or (run / STUDY).is_file()
+    )
     strange = set(run.glob("[!.]*")) - set(made(run))
     if not known and strange:
         raise UserError(

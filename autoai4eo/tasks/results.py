@@ -17,7 +17,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
 from autoai4eo.runs import front
-from autoai4eo.runs.folder import read_run, read_statistics
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import open_study, trials_table
 from autoai4eo.text import line
 
@@ -132,8 +132,8 @@ class SearchResults:
     def _open_for(
         self, model: keras.Model, x: Any, y: Any = None, unlabelled: bool = False
     ) -> Dataset:
-        data = read_run(self.run)["data"]["training"]
-        known = read_statistics(self.run).items()
+        data = Run(self.run).read()["data"]["training"]
+        known = Run(self.run).read_statistics().items()
         return evaluation.open_for(
             model,
             data,

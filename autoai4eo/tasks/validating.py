@@ -17,8 +17,9 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, write_json
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
-from autoai4eo.runs.folder import SCHEMA, id_of, locked, read_evaluation
+from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import BEST, EVALUATION, MISTAKES, TEST, own_folder
+from autoai4eo.runs.schemas import VERSION
 
 _SHOWN = 12
 
@@ -41,7 +42,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
         batch_size: patches at a time.
     """
     path, mistakes = run / BEST / EVALUATION, run / BEST / MISTAKES
-    kept = read_evaluation(run)
+    kept = Run(run).read_evaluation()
     if "temperature" in kept and mistakes.is_file():
         return
     apart = kept["trained_on"] == "training"
@@ -81,12 +82,12 @@ def keep_test(run: Path, network: str | None, scores: Mapping[str, Any]) -> None
         UserError: the run has another finalist meanwhile.
     """
     with locked(run, "finalist"):
-        if read_evaluation(run).get("network") != network:
+        if Run(run).read_evaluation().get("network") != network:
             raise UserError(
                 f"{run}: expected the finalist that was tested, found another one "
                 "since; give the same command again"
             )
-        about = {"schema": SCHEMA, "run": id_of(run), "network": network}
+        about = {"schema": VERSION, "run": Run(run).mark(), "network": network}
         write_json(own_folder(run / BEST) / TEST, {**about, **scores})
 
 

@@ -19,7 +19,7 @@ import pytest
 from autoai4eo import UserError, open_dataset
 from autoai4eo.data.readers.labels import read_labels
 from autoai4eo.files import MAX_GIB, check_regular, read_csv, read_json, read_npz
-from autoai4eo.runs import folder as run_folder
+from autoai4eo.runs.folder import Run
 
 ROOM = 6 * 2**30
 
@@ -210,7 +210,7 @@ def test_a_pipe_in_a_run_is_not_waited_for(tmp_path, name):
     os.mkfifo(tmp_path / name)
     if name == "run.json":
         with pytest.raises(UserError, match="found a pipe"):
-            run_folder.read_run(tmp_path)
+            Run(tmp_path).read()
     else:
         with pytest.raises(UserError, match="found a pipe"):
             read_json(tmp_path / name, "")

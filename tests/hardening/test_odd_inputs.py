@@ -20,6 +20,7 @@ from autoai4eo import UserError, open_dataset
 from autoai4eo.data.statistics import cached_statistics, keep_statistics, statistics
 from autoai4eo.files import check_can_write, check_can_write_into, read_json
 from autoai4eo.runs import folder as run_folder
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import open_study, trial_of
 
 LONG = ["x" * 300, "y/" * 2500, "a\0b"]
@@ -30,7 +31,7 @@ def test_a_path_that_cannot_be(tmp_path, name):
     with pytest.raises(UserError):
         open_dataset(name)
     run = tmp_path / name
-    for read in (run_folder.read_run, open_study):
+    for read in (lambda run: Run(run).read(), open_study):
         with pytest.raises(UserError):
             read(run)
 
@@ -187,7 +188,7 @@ def changed(content, place, value):
 
 def page_of(run):
     """What reports, metadata and lines of scores rely on."""
-    told, scores = run_folder.read_run(run), run_folder.read_evaluation(run)
+    told, scores = Run(run).read(), Run(run).read_evaluation()
     for data in told["data"].values():
         lines = [f"{i['name']} {' '.join(i['bands'])}" for i in data["inputs"]]
         f"{data['path']} {data['samples']:,} {', '.join(data['classes'])}" + " ".join(
@@ -248,7 +249,7 @@ def test_values_of_other_types_in_a_run(searched, data):
 def test_the_wrong_value_is_named(tmp_path, place, value):
     (tmp_path / "run.json").write_text(json.dumps(changed(RUN, place, value)))
     with pytest.raises(UserError, match=f"{place[-1]} is .*and should be"):
-        run_folder.read_run(tmp_path)
+        Run(tmp_path).read()
 
 
 def test_scores_of_other_classes_are_refused(tmp_path):
@@ -257,7 +258,7 @@ def test_scores_of_other_classes_are_refused(tmp_path):
     odd = {**EVALUATION, "confusion_matrix": [[1]]}
     (tmp_path / "best" / "evaluation.json").write_text(json.dumps(odd))
     with pytest.raises(UserError, match="scores of this run's 2 classes"):
-        run_folder.read_evaluation(tmp_path)
+        Run(tmp_path).read_evaluation()
 
 
 @pytest.mark.parametrize(
@@ -316,7 +317,7 @@ def test_metadata_of_a_finalist_whose_scores_are_lost(tmp_path):
 
     run = searched_folder(tmp_path / "run")
     with pytest.raises(UserError, match=r"expected best/evaluation.json beside"):
-        metadata.item(run, run_folder.read_run(run), None, None)
+        metadata.item(run, Run(run).read(), None, None)
 
 
 @pytest.mark.parametrize("number", [1, -1, 2**70])

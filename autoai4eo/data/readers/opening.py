@@ -13,7 +13,7 @@ from autoai4eo.data.readers import arrays, images, so2sat
 from autoai4eo.data.readers.base import Reader
 from autoai4eo.data.readers.cache import CachedReader, worth_keeping
 from autoai4eo.data.sensors import canonical
-from autoai4eo.errors import UserError
+from autoai4eo.errors import MissingError, UserError
 from autoai4eo.files import check_regular
 
 COLOURS = {"R", "G", "B", "alpha"}
@@ -104,7 +104,7 @@ def _reader(
         path = _expanded(Path(source))
         check_regular(path)
         if not path.exists():
-            raise UserError(
+            raise MissingError(
                 f"{path}: no such file or folder; check the path (now in {Path.cwd()})"
             )
         if not os.access(path, os.R_OK):

@@ -12,8 +12,8 @@ from typing import Any
 from markupsafe import Markup
 
 from autoai4eo.deploy.export.formats import FORMATS
-from autoai4eo.deploy.export.metadata import SCORES
 from autoai4eo.deploy.predictors.description import TARGET
+from autoai4eo.learning.figures import FIGURES
 from autoai4eo.text import line, markdown
 
 CARD = "MODEL_CARD.md"
@@ -84,8 +84,8 @@ on other data its scores may be lower; `autoai4eo evaluate` measures them.
 
 | score | value | 95 % interval |
 |---|---|---|
-{% for name, label in scores.items() if name in m -%}
-| {{ label }} | {{ m[name].value | figure }} | {{ m[name].interval_95 | ends }} |
+{% for name, figure in figures.items() if m[name] is mapping -%}
+| {{ figure.label }} | {{ m[name].value | figure }} | {{ m[name].interval_95 | ends }} |
 {% endfor -%}
 {% if m.two_figures %}
 {{ m.two_figures }}
@@ -120,8 +120,7 @@ else %}probability{% endif %}.
 {% for name, a in assets.items() if "autoai4eo:accuracy" in a %}
 {% set q = a["autoai4eo:accuracy"] -%}
 {% if q.not_measured is defined -%}
-The loss of accuracy by quantising {{ name }} was not measured: the validation data were
-not found.
+What quantising cost {{ name }} in accuracy was not measured: {{ q.not_measured }}
 {% else -%}
 Scores without and with quantising of {{ name }}, on {{ q.on }}: {%
 for score, value in q.float32.items() %}{{ scores[score] }} {{ value | figure }} and {{
@@ -207,7 +206,7 @@ def render(item: Mapping[str, Any]) -> str:
         thresholds=target.get("thresholds"),
         output="values" if target["kind"] == "value" else "probabilities",
         assets=item["assets"],
-        scores=SCORES[target["kind"]],
+        figures=FIGURES,
         formats=FORMATS,
     )
 

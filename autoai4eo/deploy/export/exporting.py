@@ -26,7 +26,7 @@ from autoai4eo.files import (
     written,
 )
 from autoai4eo.locks import output_alone
-from autoai4eo.runs.folder import read_run
+from autoai4eo.runs.folder import Run
 
 
 def export(
@@ -95,7 +95,7 @@ def export(
     check_can_write_into(out.parent)
     if not kind.suffix:
         check_utf8(out)
-    known = read_run(run)
+    known = Run(run).read()
     check_outside(run, known, out)
     training = known["data"]["training"]
     training["target"] = target_of_run(run, training, trial)

@@ -22,7 +22,8 @@ from autoai4eo.deploy.predictors.description import METADATA as METADATA
 from autoai4eo.deploy.predictors.description import TARGET, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
-from autoai4eo.runs.folder import read_evaluation, read_statistics
+from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import objectives_of, open_study, trial_of
 from autoai4eo.runs.two_figures import two_figures
 
@@ -37,22 +38,6 @@ _DESCRIPTIONS = {
     "training data",
 }
 _COSTS = ("macs", "flops", "size_bytes")
-#: By kind of target: scores that are recorded, with their names for people.
-SCORES = {
-    "class": {
-        "accuracy": "overall accuracy",
-        "average_accuracy": "average accuracy",
-        "cohen_kappa": "Cohen's kappa",
-    },
-    "labels": {
-        "mean_average_precision": "mean average precision",
-        "f1_macro": "F1, macro",
-        "f1_micro": "F1, micro",
-        "f1_samples": "F1, mean over samples",
-        "subset_accuracy": "subset accuracy",
-    },
-    "value": {"rmse": "RMSE", "mae": "MAE", "r2": "R²", "bias": "bias"},
-}
 _TASKS = {"class": "classification", "labels": "classification", "value": "regression"}
 
 
@@ -73,23 +58,23 @@ def item(
         trial: a number; None: the finalist.
         calibrated: whether the finalist's temperature is in `network`.
     """
-    evaluation = read_evaluation(run)
+    evaluation = Run(run).read_evaluation()
     if trial is None and not evaluation:
         raise UserError(
-            f"{run}: expected best/evaluation.json beside the finalist, found none; "
+            f"{Run(run).evaluation}: expected it beside the finalist, found none; "
             "`autoai4eo fit` with the same arguments makes it again"
         )
     number = int(evaluation["trial"]) if trial is None else trial
     study = open_study(run)
     found = trial_of(study, run, number).user_attrs
     cost = found.get("cost") or read_json(
-        run / "trials" / str(number) / "cost.json",
+        Run(run).trial(number).cost,
         "restore it from a copy",
         dict.fromkeys(_COSTS, int | float | None),
     )
     training = known["data"]["training"]
     target = target_told(training)
-    statistics = read_statistics(run)
+    statistics = Run(run).read_statistics()
     which = f"trial {number}" + (" finalist" if trial is None else "")
     which += " calibrated" if calibrated else ""
     name = re.sub(r"[^a-zA-Z0-9_.\-]", "-", run.resolve().name)
@@ -276,7 +261,9 @@ def _metrics(
         if alone
         else "the same architecture trained on the training data alone",
     }
-    for name in SCORES[kind]:
+    for name in METRICS:
+        if not FIGURES[name].each_epoch or name == "loss":
+            continue
         value = evaluation.get(name, figures.get(f"val_{name}"))
         if value is not None:
             told[name] = {"value": value, "interval_95": intervals.get(name)}

@@ -13,7 +13,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
-from autoai4eo.runs.folder import read_statistics
+from autoai4eo.runs.folder import Run
 
 CHECKED, CALIBRATED, JUDGED = 64, 200, 5000
 
@@ -75,7 +75,7 @@ def for_check(
         part = find(known, role, model, data, CHECKED)
         if part is not None:
             return _with_holes(part.dataset.read(part.rows), part.told)
-    inputs = read_statistics(run)
+    inputs = Run(run).read_statistics()
     if not inputs:
         raise UserError(
             f"{run}: expected the run's data, or statistics.json, to try the network "

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from autoai4eo.errors import UserError
-from autoai4eo.runs.folder import read_evaluation
+from autoai4eo.runs.folder import Run
 
 #: Where a network is right on every sample, no temperature is low enough.
 LOWEST, HIGHEST = 0.05, 20.0
@@ -91,7 +91,7 @@ def temperature_of(run: Path) -> float:
     Raises:
         UserError: none was.
     """
-    kept = read_evaluation(run)
+    kept = Run(run).read_evaluation()
     if "temperature" not in kept:
         raise UserError(
             f"{run}: expected a finalist whose temperature was fitted, found none; "

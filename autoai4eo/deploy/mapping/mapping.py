@@ -25,6 +25,7 @@ from autoai4eo.deploy.predictors.loading import load_predictor
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input, remove_leftovers
 from autoai4eo.locks import output_alone
+from autoai4eo.runs.folder import Run
 
 STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
 MOST_STRIDE = 100_000  # pixels, more than scenes have
@@ -207,10 +208,10 @@ def _resumable(out: Path) -> Iterator[None]:
 
 def _picture_of(predictor: Predictor, out: Path) -> Path | None:
     """``RUN/maps/NAME.png`` of a run's map of classes."""
-    run = Path(predictor.path)
-    if predictor.target.kind != "class" or not (run / "run.json").is_file():
+    run = Run(Path(predictor.path))
+    if predictor.target.kind != "class" or not run.exists:
         return None
-    return run / "maps" / f"{out.stem}.png"
+    return run.map_picture(out.stem)
 
 
 def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:

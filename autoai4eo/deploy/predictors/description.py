@@ -11,7 +11,7 @@ from autoai4eo.data.sensors import canonical
 from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of
 from autoai4eo.errors import UserError
-from autoai4eo.runs.folder import read_evaluation
+from autoai4eo.runs.folder import Run
 
 METADATA = "model.json"
 #: In ``mlm:output``: the kind of target, names of its values, thresholds of its labels.
@@ -50,7 +50,7 @@ def target_of_run(
     Returns:
         ``kind`` and ``classes``, see `Target`, and ``thresholds`` of labels, if any.
     """
-    tuned = read_evaluation(run).get("thresholds") if trial is None else None
+    tuned = Run(run).read_evaluation().get("thresholds") if trial is None else None
     return target_told(data) | ({} if tuned is None else {"thresholds": tuned})
 
 

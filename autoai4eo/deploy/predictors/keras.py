@@ -32,7 +32,7 @@ from autoai4eo.deploy.predictors.networks import (
     without_spread,
 )
 from autoai4eo.errors import UserError
-from autoai4eo.runs.folder import read_run, read_statistics
+from autoai4eo.runs.folder import Run
 
 
 def of_run(path: str, options: Options) -> Predictor:
@@ -41,7 +41,7 @@ def of_run(path: str, options: Options) -> Predictor:
     file = network_file(run, options.trial)
     network = load_model(file)
     outputs_of(network.output_shape, path)
-    known = read_run(run)
+    known = Run(run).read()
     data = known["data"]["training"]
     target = target_of(data)
     network = without_spread(network, target)
@@ -58,7 +58,7 @@ def of_run(path: str, options: Options) -> Predictor:
         level=levels.pop() if len(levels) == 1 else None,
         map_step=known["arguments"].get("map_step"),
         network=network,
-        typical={n: typical_of(told) for n, told in read_statistics(run).items()},
+        typical={n: typical_of(told) for n, told in Run(run).read_statistics().items()},
         thresholds=None if thresholds is None else tuple(thresholds),
     )
 

@@ -9,7 +9,7 @@ import keras
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.runs.belonging import file_of, finalist_file
-from autoai4eo.runs.folder import read_run
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links
 from autoai4eo.runs.study import best_trial, open_study, trials_of
 
@@ -81,7 +81,7 @@ def load_network(path: Path, trial: int | None = None) -> keras.Model:
     Raises:
         UserError: there is none.
     """
-    if (path / "saved_model.pb").is_file() and not (path / "run.json").exists():
+    if (path / "saved_model.pb").is_file() and not Run(path).json.exists():
         raise UserError(
             f"{path}: expected a run folder or a .keras file, found a SavedModel, "
             "which `autoai4eo map` can run and other commands cannot; export with "
@@ -97,9 +97,9 @@ def network_file(run: Path, trial: int | None = None) -> Path:
         UserError: no run, one without a finished search, or no such trial.
     """
     check_no_links(run)
-    read_run(run)
+    Run(run).read()
     if trial is None:
-        path = run / "best" / "model.keras"
+        path = Run(run).network
         if not path.is_file():
             best_trial(open_study(run))
             raise UserError(
@@ -108,13 +108,12 @@ def network_file(run: Path, trial: int | None = None) -> Path:
                 "--trial"
             )
         return finalist_file(run)
-    path = run / "trials" / str(trial) / "model.keras"
+    path = Run(run).trial(trial).network
     if not path.is_file():
-        kept = sorted(int(p.parent.name) for p in run.glob("trials/*/model.keras"))
+        kept = ", ".join(map(str, Run(run).trained())) or "none"
         raise UserError(
-            f"{run}: expected a trained trial {trial}, found "
-            f"{', '.join(map(str, kept)) or 'none'}; `autoai4eo trials {run}` lists "
-            "them"
+            f"{run}: expected a trained trial {trial}, found {kept}; `autoai4eo trials "
+            f"{run}` lists them"
         )
     for found in trials_of(open_study(run)):
         if found.number == trial:

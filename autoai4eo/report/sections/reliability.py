@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autoai4eo.report.charts import Axis, Chart
+from autoai4eo.report import charts
 
 _ROOM = 0.015
 
@@ -18,21 +18,24 @@ def reliability_chart(table: Sequence[dict[str, Any]]) -> Markup:
     Args:
         table: the ``reliability`` of an evaluation.
     """
-    chart = Chart(
-        Axis("confidence", 0, 1), Axis("accuracy", 0, 1), "accuracy against confidence"
-    )
+    axes = charts.chart("confidence", "accuracy")
+    for which in ("x", "y"):
+        charts.scale(axes, which, 0, 1)
     most = max(row["samples"] for row in table)
     for row in table:
         if not row["samples"]:
             continue
-        width = _ROOM * (row["to"] - row["from"])
+        room = _ROOM * (row["to"] - row["from"])
+        low, high = row["from"] + room, row["to"] - room
         strength = 0.3 + 0.7 * (row["samples"] / most) ** 0.5
-        fill = Markup('fill="#1f6feb" fill-opacity="{}"').format(round(strength, 2))
-        low, high = row["from"] + width, row["to"] - width
-        chart.rectangle((low, 0), (high, row["accuracy"]), fill)
-        sure = row["mean_confidence"]
-        chart.line(
-            [(low, sure), (high, sure)], Markup('stroke="#d9480f" stroke-width="3.5"')
+        axes.bar(
+            low,
+            row["accuracy"],
+            high - low,
+            align="edge",
+            color="#1f6feb",
+            alpha=strength,
         )
-    chart.line([(0, 0), (1, 1)], Markup('stroke="#5b6b7b" stroke-dasharray="6 4"'))
-    return chart.svg()
+        axes.plot([low, high], [row["mean_confidence"]] * 2, color="#d9480f", lw=3.5)
+    axes.plot([0, 1], [0, 1], color="#5b6b7b", ls=(0, (6, 4)), lw=1)
+    return charts.svg(axes, "accuracy against confidence")

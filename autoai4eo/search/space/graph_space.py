@@ -13,11 +13,10 @@ from optuna.trial import FrozenTrial
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
+from autoai4eo.learning.figures import COUNTED
 from autoai4eo.networks.device import device_name
 from autoai4eo.search.space.base import Values, is_of_training, recipe
 
-#: Costs that are counted; the others are measured on a device.
-COUNTED = ("params", "trainable_params", "macs", "flops", "size_bytes")
 _MOST = 300  # that a cost is estimated from: a Gaussian process is cubic in them
 _UNKNOWN = 1e-3  # stands for a cost of which nothing was measured: over no limit
 

@@ -17,7 +17,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
 from autoai4eo.runs.belonging import digest, file_of
-from autoai4eo.runs.folder import SCHEMA, id_of
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import (
     BEST,
     EVALUATION,
@@ -26,6 +26,7 @@ from autoai4eo.runs.layout import (
     TEST,
     own_folder,
 )
+from autoai4eo.runs.schemas import VERSION
 from autoai4eo.runs.study import best_trial
 from autoai4eo.search.workers.measurement_lock import (
     MeasurementLock,
@@ -136,8 +137,8 @@ def _tell(
     write_json(
         run / BEST / EVALUATION,
         {
-            "schema": SCHEMA,
-            "run": id_of(run),
+            "schema": VERSION,
+            "run": Run(run).mark(),
             "network": digest(run / BEST / NETWORK),
             "trial": trial.number,
             "trained_on": on,

@@ -12,7 +12,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.learning import checkpoint
-from autoai4eo.runs.layout import STATE
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.seeds import candidate
 from autoai4eo.runs.study import FULL_TRAINING_OF
 from autoai4eo.search.compat import optuna as compat
@@ -174,7 +174,7 @@ def fail_and_retry_all(study: optuna.Study, run: Path) -> None:
 
 def _retries(trial: FrozenTrial, run: Path) -> int:
     """How often in a row the trial did not get through another epoch."""
-    finished = checkpoint.epochs(run / "trials" / str(trial.number) / STATE)
+    finished = checkpoint.epochs(Run(run).trial(trial.number).state)
     if finished > trial.user_attrs.get("resumed", 0):
         return 0
     return int(trial.user_attrs.get("retries", 0)) + 1

@@ -29,6 +29,7 @@ from autoai4eo.files import no_follow
 from autoai4eo.learning.training import Training
 from autoai4eo.log import open_streams
 from autoai4eo.runs import databases
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import trials_of
 from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.trials import retries
@@ -270,7 +271,7 @@ class WorkerPool:
         return retries.fail_and_retry(self._tuner.study, trial, self._tuner.run, cause)
 
     def _log(self, number: int) -> Path:
-        return self._tuner.run / "workers" / f"{number}.log"
+        return Run(self._tuner.run).worker_log(number)
 
 
 def _places() -> list[str]:

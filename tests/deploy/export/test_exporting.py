@@ -101,6 +101,19 @@ def test_without_the_data_it_is_checked_on_synthetic_patches(lost, tmp_path):
         deploy.export(lost, tmp_path / "m8.tflite", "litert", quantize="int8")
 
 
+def test_of_data_that_are_damaged_it_says_so(lost, tmp_path):
+    """Users rely on: damaged data are not called lost."""
+    copy = shutil.copytree(lost, tmp_path / "damaged")
+    known = json.loads((copy / "run.json").read_text())
+    damaged = tmp_path / "damaged.h5"
+    damaged.write_bytes(b"no HDF5")
+    known["data"]["validation"]["path"] = str(damaged)
+    (copy / "run.json").write_text(json.dumps(known))
+    done = deploy.export(copy, tmp_path / "out" / "m.keras", "keras")
+    told = f"64 synthetic patches (the run's own data cannot be used: {damaged}: "
+    assert done.checked_on.startswith(told)
+
+
 def test_of_a_file_that_was_split_it_says_so(run, tmp_path, so2sat):
     copy = shutil.copytree(run, tmp_path / "split")
     known = json.loads((copy / "run.json").read_text())

@@ -1,0 +1,190 @@
+"""Whether a path can be read or written, asked before the work begins."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autoai4eo.errors import UserError
+from autoai4eo.files.writing import beside
+
+#: The environment variable with the most that is read at once, in GiB.
+MAX_GIB = "AUTOAI4EO_MAX_GIB"
+_DEFAULT_GIB = 4.0
+
+
+def check_regular(path: Path) -> None:
+    """Whether what lies at a path, if anything, is a file or a folder.
+
+    A pipe would be waited for without an end, and a device may have no end.
+
+    Raises:
+        UserError: it is a pipe, a device or a socket, or no path can be so.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # ValueError: it has a zero byte
+        raise UserError(
+            f"{path}: expected a path that can be read, found that it cannot "
+            f"({getattr(error, 'strerror', None) or error}); correct it"
+        ) from None
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(
+            f"{path}: expected a file or a folder, found a pipe, a device or a socket; "
+            "copy what it gives into a file"
+        )
+
+
+def max_bytes() -> float:
+    """The most that is read of a file at once.
+
+    Raises:
+        UserError: the environment variable is no number above 0.
+    """
+    told = os.environ.get(MAX_GIB, str(_DEFAULT_GIB))
+    try:
+        gib = float(told)
+    except ValueError:
+        gib = math.nan
+    if not gib > 0:
+        raise UserError(
+            f"{MAX_GIB}: expected a number of GiB above 0, got {told!r}; correct it"
+        )
+    return gib * 2**30
+
+
+def check_size(name: str | Path, size: float, what: str) -> None:
+    """Refuses what would fill the memory, before any of it is read.
+
+    Args:
+        name: of the file.
+        size: that it declares, in bytes.
+        what: has the size, such as ``"an image"``.
+
+    Raises:
+        UserError: it is more than `max_bytes`.
+    """
+    if size > max_bytes():
+        raise UserError(
+            f"{name}: expected {what} of at most {max_bytes() / 2**30:g} GiB, found "
+            f"that it declares {size / 2**30:,.1f} GiB; where that is right, allow it "
+            f"with --max-gib or {MAX_GIB}"
+        )
+
+
+def _check_name(path: Path) -> None:
+    """Whether the file system takes a name, and the longer one that is written to."""
+    for name in (path, beside(path, "writing")) if path.name else (path,):
+        try:
+            name.lstat()
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            pass
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{path}: expected a path to write to, found one that cannot be "
+                f"written ({getattr(error, 'strerror', None) or error}); choose "
+                "another"
+            ) from None
+
+
+def check_can_write(path: Path) -> None:
+    """Whether a file can be written, of which the folder is there.
+
+    Raises:
+        UserError: it is a folder, its folder is missing, or nothing may be written.
+    """
+    _check_name(path)
+    if path.is_dir():
+        raise UserError(
+            f"{path}: expected a file to write, found a folder; name a file"
+        )
+    if not path.parent.exists():
+        raise UserError(
+            f"{path}: expected a folder to write it to, found no {path.parent}; make "
+            "it, or correct the path"
+        )
+    if not path.exists() or is_plain(path):
+        check_can_write_into(path.parent)
+
+
+def check_utf8(path: Path) -> None:
+    """Whether TensorFlow can write to a path: it must be text in UTF-8.
+
+    Raises:
+        UserError: it is of other bytes, such as Latin-1.
+    """
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        raise UserError(
+            f"{path}: expected a path in UTF-8, which TensorFlow writes to, found one "
+            "of other bytes; choose or rename a folder"
+        ) from None
+
+
+def is_plain(path: Path) -> bool:
+    """Whether it is a file, and no pipe, device or link, which must stay what it is."""
+    return path.is_file() and not path.is_symlink()
+
+
+def is_planted(path: Path) -> bool:
+    """Whether it is a link of another user's, which is not to be followed."""
+    return path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid())
+
+
+def check_can_write_into(folder: Path) -> None:
+    """Whether files can be written into a folder; it may have to be made.
+
+    Raises:
+        UserError: it, or one above it, is a file, or nothing may be written there.
+    """
+    _check_name(folder)
+    there = folder
+    while not os.path.lexists(there):
+        there = there.parent
+    if not there.is_dir():
+        raise UserError(
+            f"{folder}: expected a folder to write to, found the file {there}; choose "
+            "another folder"
+        )
+    with written(folder), tempfile.TemporaryFile(dir=there):
+        pass
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Tells in one line that a place cannot be written to.
+
+    Raises:
+        UserError: the disk is full, or nothing may be written there.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"{path}: cannot be written ({error.strerror or error}); choose another "
+            "folder, or make room there and check the rights to it"
+        ) from error
+
+
+def check_not_input(out: Path, inputs: Iterable[Path]) -> None:
+    """Whether an output is none of the files and folders that are read.
+
+    Raises:
+        UserError: it is one of them, under whatever name.
+    """
+    for path in inputs:
+        if not path.exists():
+            continue
+        if out.exists() and os.path.samefile(out, path):
+            raise UserError(
+                f"{out}: expected an output that is not read as well, found that it is "
+                f"the input {path}; choose another name"
+            )

@@ -1,0 +1,71 @@
+"""What run.json says of a search's data, and whether others are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import UserError
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """A data set as run.json holds it."""
+    return {
+        "path": dataset.path,
+        "samples": len(dataset),
+        "fingerprint": dataset.fingerprint(),
+        "classes": list(dataset.class_names),
+        "inputs": [
+            {
+                "name": spec.name,
+                "sensor": spec.sensor,
+                "bands": [band.name for band in spec.bands],
+                "shape": list(spec.shape),
+                "level": spec.level,
+            }
+            for spec in dataset.inputs
+        ],
+    }
+
+
+def check_same(
+    run: Path, known: Mapping[str, Any], data: Mapping[str, Dataset]
+) -> None:
+    """Refuses to continue a search with other data.
+
+    Args:
+        run: the folder, for the message.
+        known: what its run.json says of its data, by role.
+        data: what the search is to be continued with, by role.
+
+    Raises:
+        UserError: the fingerprint of a data set is another one.
+    """
+    for role, dataset in data.items():
+        if known[role]["fingerprint"] != dataset.fingerprint():
+            raise UserError(
+                f"{run}: expected the {role} data that this run was begun with "
+                f"({known[role]['path']}, {known[role]['samples']} samples), found "
+                f"other data ({dataset.path}, {len(dataset)} samples); choose another "
+                "folder, or overwrite this one"
+            )
+
+
+def check_step(run: Path, known: int | None, map_step: int | None) -> None:
+    """Refuses to continue a search among other networks.
+
+    Args:
+        run: the folder, for the message.
+        known: the map step in its run.json; None: the search was for none.
+        map_step: what the search is to be continued with.
+
+    Raises:
+        UserError: they differ.
+    """
+    if known != map_step:
+        raise UserError(
+            f"{run}: expected the map step that this run was begun with ({known}), "
+            f"found {map_step}; choose another folder, or overwrite this one"
+        )

@@ -1,0 +1,83 @@
+"""The forms of a run's JSON files, as `autoai4eo.files.check_form` reads them.
+
+`VERSION` goes up when a file changes so that an earlier version of this package cannot
+read it. What a later version added is optional (``?``): runs of earlier ones open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autoai4eo.files import ANY
+from autoai4eo.learning.figures import METRICS
+
+#: Of run.json, evaluation.json and test.json; runs without one are of version 1.
+VERSION = 1
+
+_NUMBER = int | float | None
+_DATA = {
+    "path": str,
+    "samples": int,
+    "fingerprint": str,
+    "classes": [str],
+    "inputs": [
+        {
+            "name": str,
+            "sensor": str,
+            "bands": [str],
+            "shape": [int],
+            "level?": str | None,
+        }
+    ],
+}
+RUN = {
+    "schema?": int,
+    "id?": str | None,
+    "arguments": {
+        "objective?": [str],
+        "constraints?": {ANY: int | float},
+        "map_step?": int | None,
+        "storage?": str | None,
+    },
+    "data": {"training": _DATA, ANY: _DATA},
+    "versions": {ANY: str},
+    "device": str,
+    "started?": str,
+}
+_SCORES = {
+    "schema?": int,
+    **{f"{name}?": int | float for name in METRICS},
+    "expected_calibration_error?": _NUMBER,
+    "intervals?": {ANY: [int | float]},
+    "absent_classes?": [str],
+    "per_class?": {ANY: {ANY: _NUMBER}},
+    "reliability?": [{ANY: _NUMBER}],
+    "temperature?": int | float,
+    "calibrated_expected_calibration_error?": int | float,
+    "confusion_matrix?": [[int]],
+}
+EVALUATION = {
+    **_SCORES,
+    "trial": int,
+    "trained_on": str,
+    "metrics": {ANY: _NUMBER},
+    "epochs": int,
+}
+TEST = {**_SCORES, "confusion_matrix": [[int]]}
+
+
+def is_of_classes(scores: Mapping[str, Any], classes: int) -> bool:
+    """Whether scores of a classification are complete, and of so many classes.
+
+    Args:
+        scores: the content of an evaluation; without a confusion matrix, as before the
+            finalist was evaluated, nothing is looked at.
+        classes: of the run.
+    """
+    matrix = scores.get("confusion_matrix")
+    if matrix is None:
+        return True
+    complete = {"absent_classes", "per_class"} <= scores.keys()
+    pairs = all(len(pair) == 2 for pair in scores.get("intervals", {}).values())
+    return complete and pairs and {len(matrix), *map(len, matrix)} == {classes}

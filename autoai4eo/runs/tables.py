@@ -1,0 +1,95 @@
+"""The trials of a study as a table, and how far off its estimates of costs were."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.learning.figures import COSTS, FIGURES, MAP_COST, MEASURED
+from autoai4eo.runs.trials import status, trials_of
+
+
+def trials_table(study: optuna.Study) -> pd.DataFrame:
+    """One row per trial: status, objectives and metrics, costs, hyperparameters.
+
+    Times are in seconds, latencies in milliseconds, sizes in bytes; the metrics are
+    those of the trial's best epoch. ``map_ms_per_km2`` is there where the run has a
+    map step.
+    """
+    rows = [_row(trial) for trial in trials_of(study)]
+    objectives = study.user_attrs["objectives"]
+    metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
+    shown = list(dict.fromkeys([*objectives, *metrics]))
+    costs = [name for name in COSTS if FIGURES[name].column and name != MAP_COST]
+    costs.append("latency_batch_size")
+    if MAP_COST in objectives or any(MAP_COST in row["cost"] for row in rows):
+        costs.append(MAP_COST)
+    costs.append("device")
+    shown = [name for name in shown if name not in costs]
+    hyperparameters = dict.fromkeys(n for row in rows for n in row["hyperparameters"])
+    return pd.DataFrame(
+        [
+            {
+                "trial": row["trial"],
+                "status": row["status"],
+                **{name: row["metrics"].get(name) for name in shown},
+                **{name: row["cost"].get(name) for name in costs},
+                **{n: row[n] for n in ("train_seconds", "epochs", "message")},
+                **{n: row["hyperparameters"].get(n) for n in hyperparameters},
+            }
+            for row in rows
+        ],
+        columns=[
+            "trial",
+            "status",
+            *shown,
+            *costs,
+            "train_seconds",
+            "epochs",
+            "message",
+            *hyperparameters,
+        ],
+    )
+
+
+def _row(trial: FrozenTrial) -> dict[str, Any]:
+    kept = trial.user_attrs
+    return {
+        "trial": trial.number,
+        "status": status(trial),
+        "metrics": kept.get("metrics", {}),
+        "cost": kept.get("cost", {}),
+        "train_seconds": kept.get("train_seconds"),
+        "epochs": kept.get("epochs"),
+        # no message: its worker was not heard of any more
+        "message": kept.get(
+            "message", "interrupted" if trial.state == TrialState.FAIL else ""
+        ),
+        "hyperparameters": kept.get("hyperparameters", trial.params),
+    }
+
+
+def estimate_errors(study: optuna.Study) -> dict[str, float]:
+    """By cost, how far estimates were off: the median of |estimate / exact - 1|.
+
+    Of all networks that were estimated first, and built or measured afterwards; empty
+    where a strategy estimates nothing.
+    """
+    errors: dict[str, list[float]] = {}
+    for trial in trials_of(study):
+        proposed = trial.user_attrs.get("proposed", {})
+        pairs = [(b["estimated"], b["cost"]) for b in proposed.get("screened", [])]
+        if "estimated" in proposed and "cost" in trial.user_attrs:
+            cost = trial.user_attrs["cost"]
+            measured = {n: cost[n] for n in MEASURED if n in cost}
+            pairs.append((proposed["estimated"], measured))
+        for estimated, exact in pairs:
+            for name in estimated.keys() & exact.keys():
+                if exact[name]:
+                    off = abs(estimated[name] / exact[name] - 1)
+                    errors.setdefault(name, []).append(off)
+    return {name: float(np.median(off)) for name, off in sorted(errors.items())}

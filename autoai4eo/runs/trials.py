@@ -1,0 +1,89 @@
+"""The trials of a study, and the best of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from autoai4eo.errors import UserError
+from autoai4eo.learning.objectives import Objective
+
+#: Attribute of a trial that trains another one's network in full, after a search by
+#: cheaper trainings; its value is that one's number.
+FULL_TRAINING_OF = "full_of"
+
+
+def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
+    """What the study optimises, in order."""
+    return tuple(
+        Objective(name, "max" if direction.name == "MAXIMIZE" else "min")
+        for name, direction in zip(
+            study.user_attrs["objectives"], study.directions, strict=True
+        )
+    )
+
+
+def status(trial: FrozenTrial) -> str:
+    """complete, infeasible, failed, pruned or running."""
+    if trial.state == TrialState.PRUNED:
+        return str(trial.user_attrs.get("status", "pruned"))
+    return {
+        TrialState.COMPLETE: "complete",
+        TrialState.FAIL: "failed",
+        TrialState.RUNNING: "running",
+        TrialState.WAITING: "waiting",
+    }[trial.state]
+
+
+def trials_of(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials of a study, oldest first, without empty and queued ones."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if status(trial) not in ("exhausted", "waiting")
+    ]
+
+
+def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
+    """The trial of a number that a file of the run names.
+
+    Raises:
+        UserError: the search has none of this number.
+    """
+    trials = study.get_trials(deepcopy=False)
+    if not 0 <= number < len(trials):
+        raise UserError(
+            f"{run}: expected a search with the trial {number} that its files name, "
+            f"found {len(trials)} trials; `autoai4eo check {run}` tells what is damaged"
+        )
+    return trials[number]
+
+
+def judged(study: optuna.Study) -> list[FrozenTrial]:
+    """The complete trials that can be held against each other.
+
+    Those that were trained in full, where a search was by cheaper trainings and some
+    were.
+    """
+    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
+    full = [t for t in complete if FULL_TRAINING_OF in t.user_attrs]
+    return full or complete
+
+
+def best_trial(study: optuna.Study) -> FrozenTrial:
+    """The complete trial that is best by the first objective.
+
+    Raises:
+        UserError: no trial is complete.
+    """
+    (objective, *_) = objectives_of(study)
+    complete = judged(study)
+    if not complete:
+        raise UserError(
+            "expected a run with a finished trial, found none; "
+            "`autoai4eo fit` with the same folder goes on with it"
+        )
+    sign = -1 if objective.direction == "max" else 1
+    return min(complete, key=lambda t: (sign * t.values[0], t.number))

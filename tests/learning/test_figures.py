@@ -1,0 +1,88 @@
+"""The one catalogue of metrics and costs."""
+
+import ast
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import autoai4eo
+from autoai4eo.cost import Cost
+from autoai4eo.data.target import KINDS
+from autoai4eo.learning.figures import (
+    COSTS,
+    COUNTED,
+    FIGURES,
+    MAP_COST,
+    MEASURED,
+    find,
+    in_order,
+    objectives_for,
+)
+
+PACKAGE = Path(autoai4eo.__file__).parent
+
+
+def test_every_cost_of_a_network_is_in_it():
+    of_a_profile = {field.name for field in fields(Cost)}
+    of_a_profile -= {"latency_batch_size", "device"}
+    assert {*COSTS} == of_a_profile | {MAP_COST}
+    assert {*COUNTED} | {*MEASURED} == {*COSTS}
+    assert all(FIGURES[name].direction == "min" for name in COSTS)
+
+
+def test_a_figure_of_the_validation_data_is_the_same_figure():
+    assert find("val_cohen_kappa") is FIGURES["cohen_kappa"]
+    own = find("val_mine")
+    assert (own.title, own.worthless, own.direction) == ("val_mine", None, "")
+
+
+def test_units_stand_behind_labels():
+    assert find("latency_ms").title == "latency [ms]"
+    assert find("params").title == "parameters"
+
+
+def test_a_score_has_its_digits_and_a_cost_those_it_needs():
+    assert FIGURES["accuracy"].text(0.8) == "0.800"
+    assert FIGURES["params"].text(12345.0) == "12,345"
+    assert FIGURES["rmse"].text(0.012345) == "0.01235"
+
+
+@pytest.mark.parametrize(
+    ("kind", "has", "lacks"),
+    [
+        ("class", "val_cohen_kappa", "val_f1_macro"),
+        ("labels", "val_f1_macro", "val_cohen_kappa"),
+        ("value", "val_rmse", "val_accuracy"),
+        ("value", "val_loss", "val_bias"),  # neither more nor less bias is better
+    ],
+)
+def test_a_search_may_optimise_what_its_targets_are_judged_by(kind, has, lacks):
+    known = objectives_for(kind)
+    assert has in known and lacks not in known and "latency_ms" in known
+    assert set(known.values()) == {"min", "max"}
+
+
+def test_only_kinds_of_target_are_named():
+    assert {kind for figure in FIGURES.values() for kind in figure.kinds} <= {*KINDS}
+
+
+def test_columns_are_in_the_order_of_the_catalogue():
+    names = ["latency_ms", "own", "val_loss", "params", "val_cohen_kappa"]
+    assert in_order(names) == ["val_cohen_kappa", "val_loss", "params", "latency_ms"]
+
+
+def test_there_is_no_second_table():
+    """Developers rely on: a label, a direction or a worthless value is said once."""
+    found = []
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.Dict):
+                continue
+            keys = [k.value for k in node.keys if isinstance(k, ast.Constant)]
+            named = [k for k in keys if isinstance(k, str) and k != find(k).label]
+            known = [k for k in named if k.removeprefix("val_") in FIGURES]
+            constant = all(isinstance(v, ast.Constant) for v in node.values)
+            if len(known) > 1 and constant:
+                found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert found == []
