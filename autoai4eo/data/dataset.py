@@ -12,6 +12,7 @@ import numpy as np
 from autoai4eo.data.readers.base import InputSpec, Reader
 from autoai4eo.data.readers.labels import by_name
 from autoai4eo.data.sensors import band, canonical, sensor_of
+from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ class Dataset:
     Attributes:
         path: where the samples lie.
         inputs: name, sensor, bands and size of each input.
-        class_names: one per class.
-        labels: int64 (N,), -1 where a sample has no label.
+        target: what is to be predicted.
+        targets: of all samples, see `Reader.read_targets`.
         groups: by name (``city``, ``parent``, …), (N,) each: what belongs together.
         names: what each sample is called (its file), or None.
         notes: sentences about what was found wrong on opening.
@@ -43,16 +44,17 @@ class Dataset:
         inputs: tuple[InputSpec, ...] | None = None,
         columns: Mapping[str, list[int]] | None = None,
         notes: tuple[str, ...] = (),
-        classes: tuple[np.ndarray, tuple[str, ...]] | None = None,
+        told: tuple[Target, np.ndarray] | None = None,
     ) -> None:
         self._reader = reader
         self._rows = np.arange(len(reader.labels)) if rows is None else rows
         self._columns = dict(columns or {})
         self.path = reader.path
         self.inputs = reader.inputs if inputs is None else inputs
-        self._classes = classes or (reader.labels, reader.class_names)
-        self.labels: np.ndarray = self._classes[0][self._rows]
-        self.class_names = self._classes[1]
+        everything = np.arange(len(reader.labels))
+        self._told = told or (reader.target, reader.read_targets(everything))
+        self.target = self._told[0]
+        self.targets: np.ndarray = self._told[1][self._rows]
         self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
         self.notes = notes
 
@@ -62,6 +64,34 @@ class Dataset:
     def __repr__(self) -> str:
         shapes = ", ".join(f"{spec.name} {spec.shape}" for spec in self.inputs)
         return f"Dataset({self.path}: {len(self)} samples, {shapes})"
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The name of each class; of a value, of each number."""
+        return self.target.classes
+
+    @property
+    def labels(self) -> np.ndarray:
+        """The class of each sample, int64 (N,).
+
+        -1 where it is not known, and for all samples where the target is of another
+        kind than ``class``.
+        """
+        if self.target.kind == "class":
+            return self.targets
+        return np.full(len(self), -1, dtype=np.int64)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether the target of each sample is known, bool (N,).
+
+        Of a ``value`` all numbers of the sample must be known.
+        """
+        if self.target.kind == "class":
+            return np.asarray(self.targets >= 0)
+        if self.target.kind == "value":
+            return np.asarray(np.isfinite(self.targets).all(axis=1))
+        return np.full(len(self), self.target.kind != "none")
 
     @property
     def num_classes(self) -> int:
@@ -142,9 +172,18 @@ class Dataset:
         Raises:
             UserError: it has samples of another class.
         """
-        labels, names = self._classes
-        found = by_name(labels, names, wanted, self.path)
-        return self._with(classes=(found, tuple(wanted)))
+        target, targets = self._told
+        told = replace(target, classes=tuple(wanted))
+        if target.kind == "class":
+            found = by_name(targets, target.classes, wanted, self.path)
+            return self._with(told=(told, found))
+        if target.kind == "none":
+            return self._with(told=(told, targets))
+        used = np.flatnonzero(targets.any(axis=0))
+        places = by_name(used, target.classes, wanted, self.path)
+        found = np.zeros((len(targets), len(wanted)), targets.dtype)
+        found[:, places] = targets[:, used]
+        return self._with(told=(replace(told, shape=(len(wanted),)), found))
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these inputs only, in the order given.
@@ -225,7 +264,7 @@ class Dataset:
             "inputs": self.inputs,
             "columns": self._columns,
             "notes": self.notes,
-            "classes": self._classes,
+            "told": self._told,
         }
         return Dataset(self._reader, **{**now, **changes})
 

@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.stratification import balanced_rows, iterative_parts
+from autoai4eo.data.target import strata
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 
@@ -37,9 +39,10 @@ def split(
 ) -> list[Dataset]:
     """Return disjoint parts of about these shares, every sample in one of them.
 
-    Without ``group`` or ``groups`` samples are drawn at random within each class. By
-    groups, no group lies in two parts, and the shares and classes are met as well as
-    whole groups allow.
+    Without ``group`` or ``groups`` samples are drawn at random within each class; where
+    a sample has several labels, or numbers, so that each label or tenth of a number
+    has its share in each part (`iterative_parts`). By groups, no group lies in two
+    parts, and the shares and classes are met as well as whole groups allow.
 
     Args:
         dataset: what to split.
@@ -73,7 +76,11 @@ def split(
                 LeakWarning,
                 stacklevel=2,
             )
-        part = _at_random(dataset.labels, shares, seed)
+        part = (
+            _at_random(dataset.labels, shares, seed)
+            if _has_classes(dataset)
+            else iterative_parts(_strata(dataset), shares, seed)
+        )
     else:
         part = _by_group(dataset, _groups(dataset, group, groups), shares, seed)
     for i in range(len(shares)):
@@ -88,8 +95,8 @@ def split(
 def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
     """Return ``samples`` samples drawn at random, classes in their proportion.
 
-    All of them where there are no more. One of every class that is there is kept as
-    long as ``samples`` allows.
+    All of them where there are no more. One of every class or label that is there is
+    kept as long as ``samples`` allows.
 
     Raises:
         UserError: ``samples`` is below 1.
@@ -98,6 +105,8 @@ def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
         raise UserError(f"expected a subset of at least 1 sample, found {samples}")
     if samples >= len(dataset):
         return dataset
+    if not _has_classes(dataset):
+        return dataset.subset(balanced_rows(_strata(dataset), samples, seed))
     place = _place_in_class(dataset.labels, seed)
     # The first of each class, then all by how far down their class they come.
     chosen = np.argsort(place, kind="stable")[:samples]
@@ -105,14 +114,25 @@ def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
 
 
 def class_weights(dataset: Dataset) -> dict[int, float]:
-    """Return a weight per class: samples / (classes present * samples of the class).
+    """Return a weight per class: labels / (classes present * samples of the class).
 
-    scikit-learn's "balanced". A class without samples gets 1.
+    scikit-learn's "balanced", for several labels per sample as well: a class that is
+    half as frequent as another weighs twice as much. A class without samples gets 1.
     """
-    counts = dataset.label_counts()
+    counts = _strata(dataset).sum(axis=0)
     present = np.count_nonzero(counts)
     weights = counts.sum() / (present * np.maximum(counts, 1))
     return {i: float(w) if counts[i] else 1.0 for i, w in enumerate(weights)}
+
+
+def _has_classes(dataset: Dataset) -> bool:
+    """Whether samples have one class each, or nothing to balance."""
+    return dataset.target.kind in ("class", "none")
+
+
+def _strata(dataset: Dataset) -> np.ndarray:
+    """What is balanced, bool (N, strata)."""
+    return strata(dataset.target, dataset.targets)
 
 
 def _shares(fractions: Sequence[float]) -> np.ndarray:
@@ -172,9 +192,14 @@ def _by_group(
             f"{dataset.path}: expected {len(shares)} groups or more, one per part, "
             f"found {len(names)}; split by another group or at random"
         )
-    classes = np.maximum(dataset.labels, 0)
-    counts = np.zeros((len(names), max(1, dataset.num_classes)))
-    np.add.at(counts, (member, classes), 1)
+    if _has_classes(dataset):
+        classes = np.maximum(dataset.labels, 0)
+        counts = np.zeros((len(names), max(1, dataset.num_classes)))
+        np.add.at(counts, (member, classes), 1)
+    else:  # the number of samples is one more stratum
+        each = np.column_stack([np.ones(len(dataset)), _strata(dataset)])
+        counts = np.zeros((len(names), each.shape[1]))
+        np.add.at(counts, member, each)
     wanted = shares[:, None] * counts.sum(axis=0)
     have = np.zeros_like(wanted)
     rng = np.random.default_rng(seed)

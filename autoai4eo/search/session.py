@@ -30,7 +30,6 @@ from autoai4eo.runs.folder import (
 from autoai4eo.runs.layout import (
     RUN,
     STATISTICS,
-    STUDY,
     check_no_inputs,
     check_no_links,
     clear,
@@ -178,11 +177,7 @@ def _check_is_a_run(run: Path) -> None:
         UserError: it holds something else.
     """
     # a power cut may have damaged run.json, not made a run of a folder of others
-    known = Run(run).exists and (
-        Run(run).damage() is None or Run(run).study.is_file()
-    )
-        Run(run).damage() is None or (run / STUDY).is_file()
-    )
+    known = Run(run).exists and (Run(run).damage() is None or Run(run).study.is_file())
     strange = set(run.glob("[!.]*")) - set(made(run))
     if not known and strange:
         raise UserError(

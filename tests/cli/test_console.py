@@ -239,7 +239,8 @@ def test_what_ends_a_command_is_one_line(run, monkeypatch, raised, status, told)
 def test_old_option_names_still_work(run, tmp_path):
     """Users rely on: a script for the last release runs, and says what to change."""
     done = run(
-        "simulate", tmp_path / "none.csv", "--out", tmp_path / "o", "--strategies=tpe"
+        *("simulate", tmp_path / "none.csv", "--out", tmp_path / "o"),
+        *("--choices", "a", "--maximize", "b", "--strategies=tpe"),
     )
     assert "--strategies is called --tuners now" in done.err
     assert "expected a CSV file, found none" in done.err

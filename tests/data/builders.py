@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 
@@ -72,4 +73,44 @@ def class_folders(root: Path, each: int = 3, suffix: str = ".png") -> Path:
         for i in range(each):
             pixels = np.full((8, 8, 3), 10 * c + i, np.uint8)
             write_image(root / name / f"{name}_{i}{suffix}", pixels)
+    return root
+
+
+#: Side in pixels of a band of a patch that `write_bigearthnet` writes, by band.
+BIGEARTHNET_SIDES = {
+    **dict.fromkeys(["B02", "B03", "B04", "B08"], 12),
+    **dict.fromkeys(["B05", "B06", "B07", "B8A", "B11", "B12"], 6),
+    **dict.fromkeys(["B01", "B09"], 2),
+}
+BIGEARTHNET_LABELS = (
+    ["Pastures", "Rice fields"],
+    ["Sea and ocean"],
+    ["Vineyards", "Olive groves", "Peatbogs"],
+    ["Mixed forest", "Airports"],
+)
+
+
+def write_bigearthnet(root: Path, patches: int, table: bool = False) -> Path:
+    """A folder of small patches as BigEarthNet has them; each pixel tells its patch.
+
+    Version 1, or with ``table`` the folders of version 2, without its metadata.
+    """
+    for i in range(patches):
+        tile = f"T3{i % 3}UPU"
+        if table:
+            product = f"S2A_MSIL2A_20170613T101031_N9999_R022_{tile}"
+            name = f"{product}_{i:02}_0"
+            folder = root / "BigEarthNet-S2" / product / name
+        else:
+            name = f"S2A_MSIL2A_20170613T101031_{i:02}_0"
+            folder = root / name
+        for number, (band, side) in enumerate(BIGEARTHNET_SIDES.items()):
+            pixels = np.full((side, side, 1), 100 * i + number, np.uint16)
+            write_image(folder / f"{name}_{band}.tif", pixels, place=(11 + i, 48))
+        if not table:
+            content = {
+                "labels": BIGEARTHNET_LABELS[i % len(BIGEARTHNET_LABELS)],
+                "tile_source": f"S2A_MSIL1C_2017_N0205_R080_{tile}_2017.SAFE",
+            }
+            (folder / f"{name}_labels_metadata.json").write_text(json.dumps(content))
     return root

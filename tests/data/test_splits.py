@@ -195,3 +195,130 @@ def test_class_weights_as_scikit_learn():
     expected = compute_class_weight("balanced", classes=np.array([0, 1, 3]), y=labels)
     assert [found[i] for i in (0, 1, 3)] == pytest.approx(list(expected))
     assert found[2] == 1
+
+
+# Several labels, and numbers --------------------------------------------------------
+
+
+def shares_off(parts, strata, shares):
+    """How far a label's share in a part is off on average, in samples (Sechidis)."""
+    off = [
+        np.abs(strata[p].sum(axis=0) - share * strata.sum(axis=0))
+        for p, share in zip(parts, shares, strict=True)
+    ]
+    return float(np.mean(off))
+
+
+@st.composite
+def label_rows(draw):
+    """Rows of labels of which some are rare, and which come together."""
+    seed = draw(st.integers(0, 2**16))
+    rng = np.random.default_rng(seed)
+    frequent = draw(st.lists(st.floats(0.02, 0.6), min_size=2, max_size=8))
+    rows = rng.random((draw(st.integers(150, 400)), len(frequent))) < frequent
+    rows[:, 1] |= rows[:, 0] & (rng.random(len(rows)) < 0.5)
+    rows[0] = True  # several labels, so that they are not taken for classes
+    return rows
+
+
+@settings(max_examples=40, deadline=None)
+@given(hot=label_rows(), shares=SHARES, seed=st.integers(0, 9))
+def test_labels_have_their_share_in_each_part(hot, shares, seed):
+    """Iterative stratification: the label distribution of Sechidis et al., table 4."""
+    d = dataset(hot.astype(np.uint8))
+    found = [members(p) for p in split(d, shares, seed=seed)]
+    assert sorted(np.concatenate(found)) == list(range(len(hot)))
+    again = [members(p) for p in split(d, shares, seed=seed)]
+    for one, other in zip(found, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+    for part, share in zip(found, shares, strict=True):
+        assert abs(len(part) - share * len(hot)) <= 1 + hot.shape[1]
+    cuts = np.cumsum(np.array(shares) * len(hot)).astype(int)[:-1]
+    at_random = [
+        shares_off(
+            np.split(np.random.default_rng(i).permutation(len(hot)), cuts), hot, shares
+        )
+        for i in range(20)
+    ]
+    assert shares_off(found, hot, shares) < np.mean(at_random)
+    assert shares_off(found, hot, shares) < 2
+
+
+def test_a_rare_label_reaches_every_part():
+    hot = np.zeros((300, 3), np.uint8)
+    hot[:, 0] = 1
+    hot[::2, 1] = 1
+    hot[:9, 2] = 1
+    for seed in range(5):
+        parts = split(dataset(hot), (1 / 3, 1 / 3, 1 / 3), seed=seed)
+        assert [p.targets[:, 2].sum() for p in parts] == [3, 3, 3]
+
+
+def test_samples_without_any_label_are_shared_out_too():
+    hot = np.zeros((40, 2), np.uint8)
+    hot[:4] = 1
+    parts = split(dataset(hot), (0.5, 0.5))
+    assert [len(p) for p in parts] == [20, 20]
+    assert [p.targets.sum() for p in parts] == [4, 4]
+
+
+def test_groups_stay_whole_and_labels_are_balanced():
+    rng = np.random.default_rng(0)
+    groups = rng.integers(0, 200, 4000)
+    hot = rng.random((4000, 4)) < [0.5, 0.3, 0.15, 0.05]
+    hot[0] = True
+    shares = (0.8, 0.1, 0.1)
+    d = dataset(hot.astype(np.uint8))
+    parts = split(d, shares, groups=groups)
+    found = [members(p) for p in parts]
+    assert sum(len(set(groups[m])) for m in found) == len(set(groups))
+    for part, share in zip(found, shares, strict=True):
+        assert len(part) / 4000 == pytest.approx(share, abs=0.02)
+        np.testing.assert_allclose(
+            hot[part].mean(axis=0), [0.5, 0.3, 0.15, 0.05], atol=0.05
+        )
+
+
+def test_tenths_of_a_value_have_their_share():
+    values = np.random.default_rng(0).gamma(1, size=500)
+    numbers = np.zeros((500, 1, 1, 1), np.float32)
+    d = open_dataset(numbers, labels=values, kind="value")
+    edges = np.quantile(values, np.linspace(0, 1, 11)[1:-1])
+    for part, share in zip(split(d, (0.8, 0.2)), (40, 10), strict=True):
+        tenth = np.searchsorted(edges, part.targets[:, 0])
+        assert np.abs(np.bincount(tenth) - share).max() <= 1
+
+
+@given(st.integers(1, 120), st.integers(0, 5))
+@settings(max_examples=30, deadline=None)
+def test_sample_keeps_the_labels(wanted, seed):
+    rng = np.random.default_rng(0)
+    hot = (rng.random((100, 3)) < [0.8, 0.3, 0.05]).astype(np.uint8)
+    hot[:3] = 1
+    part = sample(dataset(hot), wanted, seed)
+    assert len(part) == min(wanted, 100) == len(set(members(part)))
+    if wanted >= 3:
+        assert part.targets.any(axis=0).all()
+        np.testing.assert_allclose(
+            part.targets.sum(axis=0), wanted_of(hot, len(part)), atol=4
+        )
+
+
+def wanted_of(hot, samples):
+    return hot.sum(axis=0) * samples / len(hot)
+
+
+def test_weights_of_several_labels():
+    hot = np.array([[1, 1, 0, 0]] * 6 + [[1, 0, 1, 0]] * 3, np.uint8)
+    found = class_weights(dataset(hot))
+    assert found == pytest.approx({0: 18 / 27, 1: 1, 2: 2, 3: 1})
+
+
+def test_a_split_by_classes_is_what_it_has_always_been():
+    """Figures of the first storey: a run that goes on must get the same parts."""
+    labels = np.random.default_rng(0).integers(0, 3, 30)
+    d = dataset(labels)
+    assert members(split(d, (0.8, 0.2), seed=1)[1]).tolist() == [0, 3, 7, 9, 17, 26]
+    by_group = split(d, (0.7, 0.3), groups=np.arange(30) // 4, seed=1)
+    assert members(by_group[1]).tolist() == [0, 1, 2, 3, *range(24, 30)]
+    assert members(sample(d, 7, 1)).tolist() == [1, 2, 4, 5, 11, 21, 29]

@@ -8,25 +8,31 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.input_names import input_names
-from autoai4eo.data.readers.base import InputSpec
-from autoai4eo.data.readers.labels import read_labels
+from autoai4eo.data.readers.base import (
+    DEFAULTS,
+    InputSpec,
+    ReadOptions,
+    TargetsInMemory,
+)
+from autoai4eo.data.readers.targets import NOTHING, VALUES, Told, read_targets
 from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_npz
 
 
-class ArraysReader:
-    """See `Reader`. Arrays (N, H, W, bands) by input name, labels or None.
+class ArraysReader(TargetsInMemory):
+    """See `Reader`. Arrays (N, H, W, bands) by input name, labels or values or neither.
 
     Three bands of 8 bits are red, green and blue; other bands are unknown until named.
 
     Args:
         arrays: by input name.
-        labels: see `read_labels`; None where there are none.
-        class_names: of the classes that are looked for, where they are known.
+        labels: classes, see `read_labels`; of the kind ``value`` numbers.
+        options: see `ReadOptions`.
         path: for messages.
         names: of the classes in the order of the labels' numbers, where the source
             tells them.
+        values: numbers (N,) or (N, values), with their names.
 
     Raises:
         UserError: shapes or counts that do not fit, classes that are not known.
@@ -40,9 +46,10 @@ class ArraysReader:
         self,
         arrays: Mapping[str, np.ndarray],
         labels: np.ndarray | None,
-        class_names: Sequence[str] | None = None,
+        options: ReadOptions = DEFAULTS,
         path: str = "arrays",
         names: Sequence[str] | None = None,
+        values: Told = NOTHING,
     ) -> None:
         self.path = path
         self.names: Sequence[str] | None = None
@@ -54,20 +61,22 @@ class ArraysReader:
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
-        if labels is None:
-            self.labels = np.full(total, -1, dtype=np.int64)
-            self.class_names = tuple(class_names or names or ())
-        else:
-            self.labels, self.class_names, told = read_labels(
-                labels, names, class_names, path
-            )
-            notes += told
+        self.target, self.targets, told = read_targets(
+            Told(labels, names),
+            values,
+            total,
+            options.kind,
+            options.class_names,
+            path,
+        )
+        notes += told
         self.notes = tuple(notes)
         for name, array in self._arrays.items():
-            if len(array) != len(self.labels):
+            if len(array) != len(self.targets):
+                what = "values" if self.target.kind == "value" else "labels"
                 raise UserError(
-                    f"{path}: expected as many labels as images, found "
-                    f"{len(self.labels)} labels and {len(array)} images in {name}"
+                    f"{path}: expected as many {what} as images, found "
+                    f"{len(self.targets)} {what} and {len(array)} images in {name}"
                 )
 
     def _spec(self, name: str, array: np.ndarray) -> InputSpec:
@@ -109,20 +118,15 @@ def accepts(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() == ".npz"
 
 
-def open_npz(
-    path: Path,
-    class_names: Sequence[str] | None = None,
-    allow_remote: bool = False,
-) -> ArraysReader:
-    """Open a ``.npz`` file: arrays of four dimensions, and ``label`` where it has one.
+def open_npz(path: Path, options: ReadOptions = DEFAULTS) -> ArraysReader:
+    """Opens a ``.npz`` file: arrays of four dimensions, and ``label`` or ``value``.
 
     Args:
         path: of the file.
-        class_names: see `ArraysReader`.
-        allow_remote: makes no difference, such a file names no others.
+        options: see `ReadOptions`.
 
     Raises:
-        UserError: it cannot be read, or holds neither.
+        UserError: it cannot be read, or holds no images.
     """
     arrays = read_npz(path, "write it anew with numpy.savez")
     images = {name: a for name, a in arrays.items() if a.ndim == 4}
@@ -131,20 +135,34 @@ def open_npz(
             f"{path}: expected arrays of shape (N, height, width, bands), and label, "
             f"found {', '.join(arrays) or 'none'}"
         )
-    names = None
-    if "class_names" in arrays:
-        told = np.asarray(arrays["class_names"])
-        if told.ndim != 1 or told.dtype.kind not in "SU":
-            raise UserError(
-                f"{path}: expected class_names as a list of text, found {told.dtype} "
-                f"of shape {told.shape}; correct it"
-            )
-        names = [v.decode() if isinstance(v, bytes) else str(v) for v in told.tolist()]
-    reader = ArraysReader(images, arrays.get("label"), class_names, str(path), names)
-    unused = sorted(arrays.keys() - images.keys() - {"label", "class_names"})
+    numbers = next((name for name in VALUES if name in arrays), "")
+    reader = ArraysReader(
+        images,
+        arrays.get("label"),
+        options,
+        str(path),
+        _names(path, arrays, "class_names"),
+        Told(arrays.get(numbers), _names(path, arrays, "value_names")),
+    )
+    used = {"label", "class_names", numbers, "value_names"}
+    unused = sorted(arrays.keys() - images.keys() - used)
     if unused:
         reader.notes += (
             f"not used: {', '.join(unused)}; pixels are arrays of four dimensions, "
             "labels are called label",
         )
     return reader
+
+
+def _names(
+    path: Path, arrays: Mapping[str, np.ndarray], called: str
+) -> list[str] | None:
+    if called not in arrays:
+        return None
+    told = np.asarray(arrays[called])
+    if told.ndim != 1 or told.dtype.kind not in "SU":
+        raise UserError(
+            f"{path}: expected {called} as a list of text, found {told.dtype} "
+            f"of shape {told.shape}; correct it"
+        )
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in told.tolist()]

@@ -27,8 +27,7 @@ class CachedReader:
         self._reader = reader
         self.path = reader.path
         self.inputs = reader.inputs
-        self.class_names = reader.class_names
-        self.labels = reader.labels
+        self.target = reader.target
         self.groups = reader.groups
         self.names = reader.names
         self.notes = reader.notes
@@ -56,6 +55,20 @@ class CachedReader:
             for name in names:
                 self._fill(rows, name)
         return {name: self._pixels[name][rows] for name in names}
+
+    def read_targets(self, rows: np.ndarray) -> np.ndarray:
+        """See `Reader.read_targets`."""
+        return self._reader.read_targets(rows)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """See `Reader`."""
+        return self._reader.class_names
+
+    @property
+    def labels(self) -> np.ndarray:
+        """See `Reader`."""
+        return self._reader.labels
 
     def _fill(self, rows: np.ndarray, name: str) -> None:
         total = len(self.labels)

@@ -6,10 +6,12 @@ import os
 import threading
 import warnings
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from autoai4eo.data.raster_files import DRIVERS, check_image, is_utf8, open_raster
 from autoai4eo.data.readers.image_files import (
@@ -120,6 +122,26 @@ class ImageStore:
                 f"{self.path}: cannot read the image {name} "
                 f"({lines[0] if lines else type(cause).__name__}); repair or remove it"
             ) from cause
+
+    def centres(self, names: Sequence[str]) -> np.ndarray | None:
+        """Longitude and latitude of images' centres, float64 (n, 2), if georeferenced.
+
+        Raises:
+            UserError: one cannot be read.
+        """
+        from rasterio.warp import transform
+
+        centres = np.empty((len(names), 2))
+        with self.gdal():
+            for i, name in enumerate(names):
+                with self.open(name) as image:
+                    if image.crs is None:
+                        return None
+                    west, south, east, north = image.bounds
+                    x, y = (west + east) / 2, (south + north) / 2
+                    lon, lat = transform(image.crs, "EPSG:4326", [x], [y])
+                centres[i] = lon[0], lat[0]
+        return centres
 
     def content(self, name: str) -> bytes:
         """The bytes of one file."""

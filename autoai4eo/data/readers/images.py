@@ -17,7 +17,12 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.raster_files import is_utf8
-from autoai4eo.data.readers.base import InputSpec
+from autoai4eo.data.readers.base import (
+    DEFAULTS,
+    InputSpec,
+    ReadOptions,
+    TargetsInMemory,
+)
 from autoai4eo.data.readers.image_files import Listing, classes_of, suffixes
 from autoai4eo.data.readers.image_header import (
     Header,
@@ -39,6 +44,7 @@ from autoai4eo.data.sensors import (
     sensor_of,
     unknown_bands,
 )
+from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 
 # Helber et al. 2019, doi:10.1109/JSTARS.2019.2918242: EuroSAT's files end with B8A.
@@ -57,7 +63,7 @@ def accepts(path: Path) -> bool:
     return path.is_file() and zipfile.is_zipfile(path)
 
 
-class ImagesReader:
+class ImagesReader(TargetsInMemory):
     """See `Reader`. The one input is called ``image``.
 
     The headers of all images are read on opening. They must be of one size, type and
@@ -67,13 +73,11 @@ class ImagesReader:
 
     Args:
         path: of the folder or zip file.
-        class_names: of the classes that are looked for, where they are known; folders
-            are matched to them by name.
-        bands: names that the user gave; with ``alpha`` among them, or one for each band
-            of the file, an alpha band is a band.
-        class_level: which level of folders is the classes, from 1; None: the first with
-            several.
-        unlabelled: takes images whose folders are no known classes for unlabelled.
+        options: folders are matched to its ``class_names`` by name. With ``alpha``
+            among its ``bands``, or one for each band of the file, an alpha band is a
+            band. ``class_level`` is the level of folders that are the classes, from 1;
+            None: the first with several. With ``unlabelled`` images whose folders are
+            no known classes have no label.
 
     Raises:
         UserError: no images, images that cannot be read or are not alike, classes that
@@ -86,11 +90,9 @@ class ImagesReader:
     def __init__(
         self,
         path: Path,
-        class_names: Sequence[str] | None = None,
-        bands: Sequence[str] | None = None,
-        class_level: int | None = None,
-        unlabelled: bool = False,
+        options: ReadOptions = DEFAULTS,
     ) -> None:
+        class_names, bands = options.class_names, options.bands
         self.path = str(path)
         self._store = ImageStore(path)
         listing = self._store.list()
@@ -102,7 +104,7 @@ class ImagesReader:
                 f"class, found none{more}"
             )
         found, notes = classes_of(
-            self.names, class_level, class_names, self.path, not path.is_dir()
+            self.names, options.class_level, class_names, self.path, not path.is_dir()
         )
         for name in found:
             if name is not None and not is_utf8(name):
@@ -111,13 +113,15 @@ class ImagesReader:
                     f"name the classes, found {name}; rename it"
                 )
         try:
-            self.labels, self.class_names = _labels(found, class_names, self.path)
+            self.targets, classes = _labels(found, class_names, self.path)
         except UserError:
-            if not unlabelled:
+            if not options.unlabelled:
                 raise
             notes = ["the folders are no classes that are known: no labels"]
-            self.labels = np.full(len(found), -1, dtype=np.int64)
-            self.class_names = tuple(class_names or ())
+            self.targets = np.full(len(found), -1, dtype=np.int64)
+            classes = tuple(class_names or ())
+        kind = "class" if (self.targets >= 0).any() else "none"
+        self.target = Target(kind, classes, ignored=-1 if kind == "class" else None)
         self.groups: Mapping[str, np.ndarray] = {}
         with self._store.gdal():
             self._headers = self._read_headers(listing, bands)
@@ -310,19 +314,7 @@ class ImagesReader:
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; the centres of the images, if georeferenced."""
-        from rasterio.warp import transform
-
-        centres = np.empty((len(self.names), 2))
-        with self._store.gdal():
-            for i, name in enumerate(self.names):
-                with self._store.open(name) as image:
-                    if image.crs is None:
-                        return None
-                    west, south, east, north = image.bounds
-                    x, y = (west + east) / 2, (south + north) / 2
-                    lon, lat = transform(image.crs, "EPSG:4326", [x], [y])
-                centres[i] = lon[0], lat[0]
-        return centres
+        return self._store.centres(self.names)
 
 
 def _labels(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.readers.base import TargetsInMemory
 
 
 def joined(first: Dataset, second: Dataset) -> Dataset:
@@ -14,13 +15,13 @@ def joined(first: Dataset, second: Dataset) -> Dataset:
     return Dataset(_Joined(first, second))
 
 
-class _Joined:
+class _Joined(TargetsInMemory):
     def __init__(self, first: Dataset, second: Dataset) -> None:
         self._parts = (first, second)
         self.path = f"{first.path} and {second.path}"
         self.inputs = first.inputs
-        self.class_names = first.class_names
-        self.labels = np.concatenate([part.labels for part in self._parts])
+        self.target = first.target
+        self.targets = np.concatenate([part.targets for part in self._parts])
         self.groups: Mapping[str, np.ndarray] = {
             name: np.concatenate([part.groups[name] for part in self._parts])
             for name in first.groups

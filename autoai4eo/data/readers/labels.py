@@ -1,4 +1,4 @@
-"""Labels as they lie in files, to one class index per sample; classes by name."""
+"""Labels as they lie in files, to class numbers or several labels; classes by name."""
 
 from __future__ import annotations
 
@@ -19,33 +19,38 @@ def read_labels(
     names: Sequence[str] | None,
     wanted: Sequence[str] | None,
     path: str,
+    several: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
-    """Return class indices, int64 (N,), the class names and what was wrong.
+    """Gives classes or several labels per sample, the class names and notes.
 
-    A row without any class (all zero, not a number, negative, an empty name) becomes
-    -1.
+    Classes are int64 (N,); a row without any class (all zero, not a number, negative,
+    an empty name) becomes -1. Rows (N, classes) of which one or more have several
+    classes are several labels per sample, uint8 (N, classes) of 0 and 1; a row without
+    any is then a sample of none of the classes.
 
     Args:
-        labels: one-hot (N, classes), whole numbers or names (N,) or (N, 1).
+        labels: one-hot or multi-hot (N, classes), whole numbers or names (N,) or
+            (N, 1).
         names: of the classes in the order of the numbers, where the source tells them.
         wanted: names of the classes to find, such as those of the training data. Named
             labels are matched by name, others are numbers in this order.
         path: for messages.
+        several: takes rows with one class each for several labels per sample.
 
     Raises:
-        UserError: rows with several classes (multi-label data), wrong shape; names and
-            numbers that do not fit; a class that is not among those ``wanted``.
+        UserError: wrong shape; names and numbers that do not fit; a class that is not
+            among those ``wanted``.
     """
     if np.ma.isMaskedArray(labels):
         labels = np.ma.filled(labels.astype(np.float64), np.nan)
     labels = np.asarray(labels)
-    _check_names(names, path)
-    if labels.ndim == 2 and labels.shape[1] == 1:
+    check_names(names, path)
+    if labels.ndim == 2 and labels.shape[1] == 1 and not several:
         labels = labels[:, 0]
     if labels.dtype.kind in "SUO" and labels.ndim == 1:
         texts = np.array([_text(v) for v in labels.tolist()], dtype=object)
         names = sorted(set(texts.tolist()) - {""})
-        _check_names(names, path)
+        check_names(names, path)
         place = {name: i for i, name in enumerate(names)}
         indices = np.array([place.get(t, -1) for t in texts], dtype=np.int64)
         count = len(names)
@@ -63,7 +68,9 @@ def read_labels(
     elif labels.ndim == 2 and labels.shape[1] > MOST_CLASSES:
         raise _too_many(labels.shape[1], path)
     elif labels.ndim == 2:
-        indices, count = _from_one_hot(labels, path), labels.shape[1]
+        if several or ((labels > 0).sum(axis=1) > 1).any():
+            return _several(labels, names, wanted, path)
+        indices, count = _from_one_hot(labels), labels.shape[1]
     else:
         raise UserError(
             f"{path}: expected labels of shape (N,) or (N, classes), found "
@@ -83,11 +90,58 @@ def read_labels(
             f"{lost} of {len(indices)} label rows are not one-hot (no class at all): "
             "these samples are left out"
         )
-    named = names
+    names, wanted = _names_for(count, names, wanted, path)
+    if wanted is not None:
+        indices = by_name(indices, names, wanted, path)
+    names = tuple(wanted or names)
+    if several:
+        hot = indices[:, None] == np.arange(len(names))
+        return hot.astype(np.uint8), names, notes
+    return indices, names, notes
+
+
+def _several(
+    labels: np.ndarray,
+    names: Sequence[str] | None,
+    wanted: Sequence[str] | None,
+    path: str,
+) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
+    """See `read_labels`; of rows of 0 and 1 (N, classes)."""
+    odd = ~np.isin(labels, (0, 1))
+    if odd.any():
+        raise UserError(
+            f"{path}: expected rows of 0 and 1 where samples have several labels, "
+            f"found {labels[odd][0]:g}; write 0 and 1, or, where these are shares of "
+            "classes, call them value"
+        )
+    hot = labels.astype(np.uint8)
+    each = hot.sum(axis=1, dtype=np.int64)
+    if len(hot) and not each.any():
+        raise UserError(f"{path}: no label row names a class; check the labels")
+    notes = [
+        f"{int((each > 1).sum())} of {len(hot)} samples have several labels, "
+        f"{int((each == 0).sum())} have none (no class fits): the target is several "
+        "labels per sample"
+    ]
+    names, wanted = _names_for(hot.shape[1], names, wanted, path)
+    if wanted is None:
+        return hot, tuple(names), notes
+    return columns_by_name(hot, names, wanted, path), tuple(wanted), notes
+
+
+def _names_for(
+    count: int, names: Sequence[str] | None, wanted: Sequence[str] | None, path: str
+) -> tuple[Sequence[str], Sequence[str] | None]:
+    """Names of so many classes, and those to match them with, if that is to be done.
+
+    Raises:
+        UserError: there are more or fewer names than classes.
+    """
     if names is None:
-        names = wanted or [f"class {i}" for i in range(count)]
-        wanted = None
-    if len(names) != count and named is None:
+        names, told = wanted or [f"class {i}" for i in range(count)], False
+    else:
+        told = True
+    if len(names) != count and not told:
         raise UserError(
             f"{path}: expected labels of the {len(names)} classes "
             f"{', '.join(names)}, found {count} classes without names; write the names "
@@ -98,9 +152,7 @@ def read_labels(
             f"{path}: expected {count} class names, one per class, found {len(names)} "
             f"({', '.join(names)}); give class_names=[…] in the order of the labels"
         )
-    if wanted is None:
-        return indices, tuple(names), notes
-    return by_name(indices, names, wanted, path), tuple(wanted), notes
+    return names, wanted if told else None
 
 
 def by_name(
@@ -137,6 +189,21 @@ def by_name(
     return places[indices]
 
 
+def columns_by_name(
+    labels: np.ndarray, names: Sequence[str], wanted: Sequence[str], path: str
+) -> np.ndarray:
+    """Labels (N, wanted classes) in place of (N, classes), matched as in `by_name`.
+
+    Raises:
+        UserError: a class that has samples is not among those ``wanted``.
+    """
+    used = np.flatnonzero(labels.any(axis=0))
+    found = np.zeros((len(labels), len(wanted)), np.uint8)
+    for column, place in zip(used, by_name(used, names, wanted, path), strict=True):
+        found[:, place] |= labels[:, column]
+    return found
+
+
 def fold(name: str) -> str:
     """A class name without what two people write differently."""
     return unicodedata.normalize("NFC", name).strip().casefold()
@@ -164,7 +231,12 @@ def check_several_classes(
         )
 
 
-def _check_names(names: Sequence[str] | None, path: str) -> None:
+def check_names(names: Sequence[str] | None, path: str) -> None:
+    """Refuses names that are too many, too long or there twice.
+
+    Raises:
+        UserError: they are.
+    """
     names = list(names or ())
     if len(names) > MOST_CLASSES:
         raise _too_many(len(names), path)
@@ -220,13 +292,6 @@ def _from_integers(labels: np.ndarray, path: str) -> np.ndarray:
     return np.maximum(labels.astype(np.int64), -1)
 
 
-def _from_one_hot(labels: np.ndarray, path: str) -> np.ndarray:
-    positive = labels > 0
-    count = positive.sum(axis=1)
-    if several := int((count > 1).sum()):
-        raise UserError(
-            f"{path}: expected one class per patch, found {several} of {len(labels)} "
-            "rows with several: multi-label data is not supported; keep one class "
-            "per row"
-        )
-    return np.where(count == 1, positive.argmax(axis=1), -1).astype(np.int64)
+def _from_one_hot(labels: np.ndarray) -> np.ndarray:
+    hot = labels > 0
+    return np.where(hot.any(axis=1), hot.argmax(axis=1), -1).astype(np.int64)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.readers import arrays, images, so2sat
-from autoai4eo.data.readers.base import Reader
+from autoai4eo.data.readers import arrays, bigearthnet, images, so2sat
+from autoai4eo.data.readers.base import Reader, ReadOptions
 from autoai4eo.data.readers.cache import CachedReader, worth_keeping
+from autoai4eo.data.readers.targets import Told
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import MissingError, UserError
 from autoai4eo.files import check_regular
@@ -19,10 +21,41 @@ from autoai4eo.files import check_regular
 COLOURS = {"R", "G", "B", "alpha"}
 Bands = Mapping[str, Sequence[str]] | Sequence[str]
 
-# The first that accepts a path opens it; images are tried last.
-READERS: list[tuple[Callable[[Path], bool], Callable[..., Reader]]] = [
-    (so2sat.accepts, so2sat.So2SatReader),
-    (arrays.accepts, arrays.open_npz),
+
+@dataclass(frozen=True)
+class Form:
+    """A form of data that can be opened.
+
+    Attributes:
+        words: what it is, for messages.
+        accepts: whether a path looks like it; cheap.
+        opens: gives the reader of a path that is accepted.
+        has_levels: whether ``class_level`` means something for it.
+    """
+
+    words: str
+    accepts: Callable[[Path], bool]
+    opens: Callable[[Path, ReadOptions], Reader]
+    has_levels: bool = False
+
+
+# The first that accepts a path opens it; a folder of images is anything that is a
+# folder, so it comes last.
+READERS: list[Form] = [
+    Form("an HDF5 file in So2Sat's layout", so2sat.accepts, so2sat.So2SatReader),
+    Form("a .npz file", arrays.accepts, arrays.open_npz),
+    Form(
+        "a folder of BigEarthNet",
+        bigearthnet.accepts,
+        bigearthnet.BigEarthNetReader,
+        has_levels=True,
+    ),
+    Form(
+        "a folder or zip file of images with one folder per class",
+        images.accepts,
+        images.ImagesReader,
+        has_levels=True,
+    ),
 ]
 
 
@@ -36,14 +69,15 @@ def open_dataset(
     class_level: int | None = None,
     unlabelled: bool = False,
     allow_remote: bool = False,
+    kind: str | None = None,
 ) -> Dataset:
     """Open what lies at a path, or wrap arrays.
 
     Args:
         source: an HDF5 file in So2Sat's layout, a folder or zip file with one folder
             of images per class (or images without folders, which have no labels), a
-            ``.npz`` file, an array (N, H, W, bands) or a dict of them by input name,
-            or a dataset.
+            folder of BigEarthNet, a ``.npz`` file, an array (N, H, W, bands) or a dict
+            of them by input name, or a dataset.
         inputs: take only these inputs (``["sen2"]``).
         bands: take only these bands, by name, of each input in a dict or of all. Where
             the source does not tell the names of its bands and the number is the same,
@@ -51,15 +85,19 @@ def open_dataset(
         class_names: of the classes that are looked for, such as those of the training
             data, in their order. Classes that the source names are matched by name;
             numbers are taken for this order.
-        labels: for arrays, class indices (N,), one-hot (N, classes) or names (N,);
-            without them the samples can only be predicted.
+        labels: for arrays, class indices (N,), one-hot or multi-hot (N, classes) or
+            names (N,); of the kind ``value`` numbers (N,) or (N, values). Without them
+            the samples can only be predicted.
         class_level: which level of a folder's folders is the classes, from 1; None: the
-            first with several.
+            first with several. Of BigEarthNet the number of classes, 19 or 43.
         unlabelled: keeps samples without a label where others have one, and images in
             folders that are no known classes.
         allow_remote: whether an HDF5 file may take data from other files outside its
             own folder (external links and storage, virtual data sets): such a file can
             show any file of yours as pixels.
+        kind: of the target, where a source can be taken for several: ``class``,
+            ``labels`` (also where every sample happens to have one) or ``value`` (also
+            where there is a label).
 
     Arrays of a ``.npz`` file, labels and each sample must need at most 4 GiB of memory,
     or as many as the environment variable ``AUTOAI4EO_MAX_GIB`` says.
@@ -71,21 +109,27 @@ def open_dataset(
     if isinstance(source, Dataset):
         dataset = _of_classes(source, class_names)
     else:
-        reader = _reader(
-            source,
-            class_names,
-            labels,
-            _names_of_image(bands),
+        names = _names_of_image(bands)
+        options = ReadOptions(
+            None if class_names is None else tuple(class_names),
+            None if names is None else tuple(names),
             class_level,
             unlabelled,
             allow_remote,
+            kind,
         )
+        reader = _reader(source, labels, options)
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
         found: Reader = CachedReader(reader) if keep else reader
-        labelled = found.labels >= 0
-        some = labelled.any() and not labelled.all() and not unlabelled
-        rows = np.flatnonzero(labelled) if some else None
-        dataset = Dataset(found, rows, notes=found.notes)
+        dataset = Dataset(found, notes=found.notes)
+        if dataset.target.kind not in (kind or dataset.target.kind, "none"):
+            raise UserError(
+                f"{dataset.path}: expected a target of the kind {kind}, found "
+                f"{dataset.target.kind}; leave kind={kind!r} out, or open other data"
+            )
+        known = dataset.known
+        if known.any() and not known.all() and not unlabelled:
+            dataset = dataset.subset(np.flatnonzero(known))
     if inputs is not None:
         dataset = dataset.select([inputs] if isinstance(inputs, str) else inputs)
     return dataset if bands is None else _choose(dataset, bands)
@@ -93,45 +137,42 @@ def open_dataset(
 
 def _reader(
     source: str | Path | np.ndarray | Mapping[str, np.ndarray],
-    class_names: Sequence[str] | None,
     labels: np.ndarray | None,
-    bands: Sequence[str] | None,
-    class_level: int | None,
-    unlabelled: bool,
-    allow_remote: bool,
+    options: ReadOptions,
 ) -> Reader:
     if isinstance(source, str | Path):
-        path = _expanded(Path(source))
-        check_regular(path)
-        if not path.exists():
-            raise MissingError(
-                f"{path}: no such file or folder; check the path (now in {Path.cwd()})"
-            )
-        if not os.access(path, os.R_OK):
-            raise UserError(f"{path}: may not be read; change its permissions")
-        for accepts, opens in READERS:
-            if accepts(path) and class_level is None:
-                return opens(path, class_names, allow_remote)
-        if images.accepts(path):
-            return images.ImagesReader(
-                path, class_names, bands, class_level, unlabelled
-            )
-        if class_level is not None:
-            raise UserError(
-                f"{path}: expected a folder or zip file of images for a class level, "
-                "found another file; leave it out"
-            )
-        raise UserError(
-            f"{path}: expected an HDF5 file in So2Sat's layout, a folder or zip file "
-            "of images with one folder per class, or a .npz file; found none of these"
-        )
-    if isinstance(source, Mapping):
-        return arrays.ArraysReader(source, labels, class_names)
+        return _reader_of(_expanded(Path(source)), options)
     if isinstance(source, np.ndarray):
-        return arrays.ArraysReader({"image": source}, labels, class_names)
+        source = {"image": source}
+    if not isinstance(source, Mapping):
+        raise UserError(
+            "expected a path, a dataset, an array (N, H, W, bands) or a dict of "
+            f"arrays, found {type(source).__name__}"
+        )
+    if options.kind == "value":
+        return arrays.ArraysReader(source, None, options, values=Told(labels))
+    return arrays.ArraysReader(source, labels, options)
+
+
+def _reader_of(path: Path, options: ReadOptions) -> Reader:
+    check_regular(path)
+    if not path.exists():
+        raise MissingError(
+            f"{path}: no such file or folder; check the path (now in {Path.cwd()})"
+        )
+    if not os.access(path, os.R_OK):
+        raise UserError(f"{path}: may not be read; change its permissions")
+    for form in READERS:
+        if form.accepts(path) and (form.has_levels or options.class_level is None):
+            return form.opens(path, options)
+    if options.class_level is not None:
+        raise UserError(
+            f"{path}: expected a folder or zip file of images for a class level, "
+            "found another file; leave it out"
+        )
+    *most, last = (form.words for form in READERS)
     raise UserError(
-        "expected a path, a dataset, an array (N, H, W, bands) or a dict of arrays, "
-        f"found {type(source).__name__}"
+        f"{path}: expected {', '.join(most)}, or {last}; found none of these"
     )
 
 

@@ -9,18 +9,29 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 
-from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
+from autoai4eo.data.lcz42 import LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
 from autoai4eo.data.readers import hdf5
-from autoai4eo.data.readers.base import InputSpec
+from autoai4eo.data.readers.base import (
+    DEFAULTS,
+    InputSpec,
+    ReadOptions,
+    TargetsInMemory,
+)
 from autoai4eo.data.readers.hdf5_links import check_sources, own_folders
-from autoai4eo.data.readers.labels import read_labels
+from autoai4eo.data.readers.hdf5_pixels import chunk_rows, read_rows, share_below_zero
+from autoai4eo.data.readers.hdf5_targets import (
+    content_of,
+    names_told,
+    strings,
+    targets_in,
+)
+from autoai4eo.data.readers.targets import VALUES
 from autoai4eo.data.scenes.files import level_in
 from autoai4eo.data.sensors import (
     SENTINEL1_DB,
@@ -40,11 +51,6 @@ USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
     ("sen2", 10): LCZ42_SEN2_BANDS,
     ("sen2", 4): SENTINEL2.pick("B02", "B03", "B04", "B08"),
 }
-SKIP_BYTES = 128 * 1024  # reading over so much costs less than one more call
-RUN_BYTES = 64 * 2**20  # at most so much is read at once
-#: Whether radar is in decibels is seen in so many finite values, of so many places.
-ENOUGH_VALUES, ENOUGH_PLACES = 4096, 16
-PLACE_ROWS = 8
 #: Interpolation and the removal of noise leave a few intensities below zero.
 NEGATIVE_SHARE = 0.05
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"))
@@ -57,7 +63,7 @@ def accepts(path: Path) -> bool:
     )
 
 
-class So2SatReader:
+class So2SatReader(TargetsInMemory):
     """See `Reader`. The file is opened once per process, when first read.
 
     Raises:
@@ -67,23 +73,18 @@ class So2SatReader:
     whole = True
     pixel_bytes = 4
 
-    def __init__(
-        self,
-        path: Path,
-        class_names: Sequence[str] | None = None,
-        allow_remote: bool = False,
-    ) -> None:
+    def __init__(self, path: Path, options: ReadOptions = DEFAULTS) -> None:
         self.path = str(path)
-        self._folders = None if allow_remote else own_folders(self.path)
+        self._folders = None if options.allow_remote else own_folders(self.path)
         self.names: Sequence[str] | None = None
         self._file: h5py.File | None = None
         self._opened_by = 0
         self._nodata: dict[str, np.ndarray] = {}
         self.notes: tuple[str, ...] = ()
         with hdf5.whole(self.path):
-            self._look(self._open(), class_names)
+            self._look(self._open(), options)
 
-    def _look(self, file: h5py.File, class_names: Sequence[str] | None) -> None:
+    def _look(self, file: h5py.File, options: ReadOptions) -> None:
         found = {name: hdf5.item(file, name, self._folders) for name in file}
         self.inputs = tuple(
             self._spec(found[n], n, found) for n in INPUTS if n in found
@@ -93,17 +94,21 @@ class So2SatReader:
                 f"{self.path}: expected the data sets sen1 or sen2, and label, found "
                 f"{', '.join(found) or 'none'}; see the So2Sat LCZ42 layout"
             )
-        self.labels, self.class_names, notes = self._classes(found, class_names)
+        samples = len(found[self.inputs[0].name])
+        self.target, self.targets, notes = targets_in(
+            file, found, samples, options, self._folders
+        )
         self.notes += (*notes, *map(_guess, filter(_is_guess, self.inputs)))
         for spec in self.inputs:
-            if len(found[spec.name]) != len(self.labels):
+            if len(found[spec.name]) != len(self.targets):
+                what = "values" if self.target.kind == "value" else "labels"
                 raise UserError(
-                    f"{self.path}: expected as many labels as images, found "
-                    f"{len(self.labels)} labels and {len(found[spec.name])} images in "
+                    f"{self.path}: expected as many {what} as images, found "
+                    f"{len(self.targets)} {what} and {len(found[spec.name])} images in "
                     f"{spec.name}; write the file anew"
                 )
         self.groups: Mapping[str, np.ndarray] = self._groups(file, found)
-        self.chunk_rows = max(_chunk_rows(found[s.name]) for s in self.inputs)
+        self.chunk_rows = max(chunk_rows(found[s.name]) for s in self.inputs)
 
     def _open(self) -> h5py.File:
         # A handle must not be shared with a forked process.
@@ -135,7 +140,9 @@ class So2SatReader:
         # several arrays of a number for each sample
         check_size(self.path, 64 * shape[0], f"class numbers of {name}")
         check_size(self.path, 4 * math.prod(shape[1:]), f"a sample of {name}")
-        names = self._told(f"{name}_bands", data.file, found, name, "bands")
+        names = names_told(
+            data.file, found, f"{name}_bands", name, "bands", self._folders
+        )
         if names is not None and len(set(names)) < len(names):
             raise UserError(
                 f"{self.path}: expected each band of {name} once, found "
@@ -154,7 +161,7 @@ class So2SatReader:
         self._tell(data, name)
         if any(b.quantity == "decibel" for b in bands):
             bands = self._told_apart(bands, data, name)
-        told = _strings(data.file.attrs.get(f"{name}_level")) or []
+        told = strings(data.file.attrs.get(f"{name}_level")) or []
         return InputSpec(
             name,
             sensor_of(bands),
@@ -164,67 +171,6 @@ class So2SatReader:
             level=level_in(told),
             named=names is not None,
         )
-
-    def _classes(
-        self, found: Mapping[str, Any], wanted: Sequence[str] | None
-    ) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
-        """Class indices, class names and notes; -1 throughout without labels."""
-        file = found[self.inputs[0].name].file
-        names = self._told("class_names", file, found, "label", "class_names")
-        if "label" not in found:
-            samples = len(found[self.inputs[0].name])
-            without = np.full(samples, -1, dtype=np.int64)
-            return without, tuple(wanted or names or ()), []
-        data = found["label"]
-        if not isinstance(data, h5py.Dataset) or data.shape is None:
-            raise UserError(
-                f"{self.path}: expected label as a data set of numbers or names, found "
-                f"{'a group' if isinstance(data, h5py.Group) else 'an empty one'}"
-            )
-        labels = self._labels(data)
-        many = labels.ndim == 2 and labels.shape[1] == len(LCZ42_CLASSES)
-        if not many and labels.ndim == 1 and labels.dtype.kind in "biu":
-            many = labels.max(initial=0) == len(LCZ42_CLASSES) - 1
-        if names is None and wanted is None and many:
-            names = list(LCZ42_CLASSES)
-        return read_labels(labels, names, wanted, self.path)
-
-    def _told(
-        self,
-        name: str,
-        file: h5py.File,
-        found: Mapping[str, Any],
-        data: str,
-        short: str,
-    ) -> list[str] | None:
-        """Names that a file tells: its attribute, its data set or that of the data.
-
-        Args:
-            name: of the file's attribute or data set, such as ``sen2_bands``.
-            file: open.
-            found: what lies in it, by name.
-            data: name of the data set that they belong to.
-            short: name of that data set's attribute, such as ``bands``.
-
-        Raises:
-            UserError: they are no text.
-        """
-        places = [file.attrs.get(name)]
-        if isinstance(found.get(name), h5py.Dataset):
-            places.append(self._values(found[name]))
-        if isinstance(found.get(data), h5py.Dataset):
-            places += [found[data].attrs.get(name), found[data].attrs.get(short)]
-        for told in places:
-            if told is None:
-                continue
-            names = _strings(told)
-            if names is None or not all(names):
-                raise UserError(
-                    f"{self.path}: expected {name} as names with commas between them "
-                    "or a list of text, found something else; correct it"
-                )
-            return names
-        return None
 
     def _tell(self, data: h5py.Dataset, name: str) -> None:
         """Notes what the file says of its numbers, and what it lacks."""
@@ -249,7 +195,7 @@ class So2SatReader:
         """Bands called VV and VH are decibels only where values are below zero."""
         columns = [i for i, b in enumerate(bands) if b.quantity == "decibel"]
         called = " and ".join(bands[i].name for i in columns)
-        share = _share_below_zero(data, self._nodata[name], columns)
+        share = share_below_zero(data, self._nodata[name], columns)
         if share is None:
             self._note(
                 f"{name}: {called} have no finite value to tell decibels from "
@@ -269,19 +215,22 @@ class So2SatReader:
     def _groups(
         self, file: h5py.File, found: Mapping[str, Any]
     ) -> dict[str, np.ndarray]:
-        total = len(self.labels)
+        total = len(self.targets)
+        targets = {"label", "class_names", *VALUES, "value_names"}
         groups = {}
         for name, data in [*found.items(), *file.attrs.items()]:
-            if name == "label" or getattr(data, "shape", ()) != (total,):
+            if name in targets or getattr(data, "shape", ()) != (total,):
                 continue
-            if name.endswith("_bands") or name == "class_names":
+            if name.endswith("_bands"):
                 continue
             if name.lower() in ("label", "labels", "class", "classes", "y"):
                 self._note(f"{name} is not used; labels are a data set called label")
                 continue
-            values = self._values(data) if isinstance(data, h5py.Dataset) else data
+            if isinstance(data, h5py.Dataset):
+                data = content_of(self.path, data, self._folders)
+            values = np.asarray(data)
             if values.dtype.kind in "iuSO":
-                groups[name] = np.array(_strings(values) or values)
+                groups[name] = np.array(strings(values) or values)
         return groups
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
@@ -293,7 +242,7 @@ class So2SatReader:
         with hdf5.whole(self.path):
             file = self._open()
             found = {n: hdf5.item(file, n, self._folders) for n in names}
-            return {n: _read(found[n], rows, self._nodata[n]) for n in names}
+            return {n: read_rows(found[n], rows, self._nodata[n]) for n in names}
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; from data sets ``lon`` and ``lat``."""
@@ -303,45 +252,12 @@ class So2SatReader:
                 if not set(pair) <= set(file):
                     continue
                 found = [hdf5.item(file, n, self._folders) for n in pair]
-                if all(getattr(d, "shape", ()) == self.labels.shape for d in found):
-                    values = [self._values(data) for data in found]
+                if all(
+                    getattr(d, "shape", ()) == self.targets.shape[:1] for d in found
+                ):
+                    values = [content_of(self.path, d, self._folders) for d in found]
                     return np.stack(values, axis=1).astype(np.float64)
         return None
-
-    def _labels(self, data: h5py.Dataset) -> np.ndarray:
-        """Labels; class numbers that are declared missing are -1."""
-        values = self._values(data)
-        if values.ndim == 2 and values.shape[1] == 1:
-            values = values[:, 0]
-        if values.ndim == 1 and values.dtype.kind in "iuf":
-            for missing in hdf5.declared_nodata(data)[:, 0]:
-                values = np.where(values == missing, -1, values.astype(np.float64))
-        return values
-
-    def _values(self, data: h5py.Dataset) -> np.ndarray:
-        """All of a data set that is not of pixels."""
-        check_sources(data, self._folders)
-        size = (data.size or 0) * data.dtype.itemsize
-        check_size(self.path, size, f"a data set {str(data.name).lstrip('/')}")
-        with hdf5.reading(data):
-            return np.asarray(data[()])
-
-
-def _strings(values: Any) -> list[str] | None:
-    """Text of an attribute or data set (bytes, str or a comma-separated line)."""
-    if values is None:
-        return None
-    if isinstance(values, bytes | str):
-        text = _text(values).strip()
-        if text[:1] + text[-1:] == "[]":  # a list as Python or JSON writes it
-            text = text[1:-1].replace("'", "").replace('"', "")
-        return [" ".join(part.split()) for part in text.split(",")]
-    if isinstance(values, h5py.Empty):
-        return None
-    array = np.asarray(values)
-    if array.dtype.kind not in "SOU" or array.ndim > 1:
-        return None
-    return [" ".join(_text(v).split()) for v in np.atleast_1d(array)]
 
 
 def _is_guess(spec: InputSpec) -> bool:
@@ -357,76 +273,3 @@ def _guess(spec: InputSpec) -> str:
         f"{' '.join(b.name for b in spec.bands)}; the attribute {spec.name}_bands, or "
         "--bands, names them otherwise"
     )
-
-
-def _text(value: Any) -> str:
-    """UTF-8, or what every sequence of bytes is: Latin-1."""
-    if not isinstance(value, bytes):
-        return str(value)
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
-
-
-def _share_below_zero(
-    data: h5py.Dataset, nodata: np.ndarray, columns: Sequence[int]
-) -> float | None:
-    """Of finite values from all over a data set; None where it has none."""
-    count = below = 0
-    starts = np.arange(0, len(data), PLACE_ROWS)
-    for place, start in enumerate(np.random.default_rng(0).permutation(starts)):
-        if place >= ENOUGH_PLACES and count >= ENOUGH_VALUES:
-            break
-        rows = np.arange(start, min(start + PLACE_ROWS, len(data)))
-        values = _read(data, rows, nodata)[..., columns]
-        values = values[np.isfinite(values)]
-        count += len(values)
-        below += int(np.count_nonzero(values < 0))
-    return below / count if count else None
-
-
-def _chunk_rows(data: h5py.Dataset) -> int:
-    # Rows stored one after the other are read in blocks all the same.
-    rows = int(data.chunks[0]) if data.chunks else 2
-    sample = data.dtype.itemsize * math.prod(data.shape[1:])
-    return max(2, min(rows, RUN_BYTES // max(1, sample)))
-
-
-def _runs(rows: np.ndarray, chunk: int, row_bytes: int) -> list[tuple[int, int]]:
-    """Cut sorted rows where a new read is cheaper than reading over the gap."""
-    skip = max(chunk, SKIP_BYTES // row_bytes)
-    longest = max(1, RUN_BYTES // (row_bytes * chunk)) * chunk
-    new = (np.diff(rows) > skip) | (np.diff(rows // longest) > 0)
-    edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(rows)]
-    return list(pairwise(edges))
-
-
-def _read(data: h5py.Dataset, rows: np.ndarray, nodata: np.ndarray) -> np.ndarray:
-    """Rows of a data set, in its own type; NaN, in float32, where it is missing."""
-    kind = data.dtype.newbyteorder("=")
-    if kind.kind == "f" or len(nodata):
-        kind = np.dtype(np.float32)
-    out = np.empty((len(rows), *data.shape[1:]), kind)
-    if len(rows) == 0:
-        return out
-    row_bytes = data.dtype.itemsize * int(np.prod(data.shape[1:]))
-    with hdf5.reading(data, f"samples {rows[0]} to {rows[-1]} of "):
-        for start, stop in _runs(rows, _chunk_rows(data), row_bytes):
-            low, high = int(rows[start]), int(rows[stop - 1]) + 1
-            if high - low == stop - start and data.dtype == kind:
-                _read_run(data, low, out[start:stop])
-                found = out[start:stop]
-            else:
-                found = data[low:high][rows[start:stop] - low]
-                out[start:stop] = found
-            for values in nodata:
-                out[start:stop][found == values] = np.nan
-    return out
-
-
-def _read_run(data: h5py.Dataset, low: int, out: np.ndarray) -> None:
-    # As `read_direct` does, without 0.1 ms of selection in Python.
-    place = data.id.get_space()
-    place.select_hyperslab((low, 0, 0, 0), out.shape)
-    data.id.read(h5py.h5s.create_simple(out.shape), place, out)

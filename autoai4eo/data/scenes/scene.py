@@ -2,57 +2,24 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoai4eo.data.raster_files import gdal_name, is_remote
-from autoai4eo.data.scenes.files import band_in, has_offset, level_in, scene_files
+from autoai4eo.data.scenes.band_slots import TAGS, named_slots, tags_of, units_of
+from autoai4eo.data.scenes.files import has_offset, level_in, scene_files
 from autoai4eo.data.scenes.grid import Grid, finest, is_on_earth
-from autoai4eo.data.scenes.masks import (
-    QUALITY,
-    SENSED,
-    alpha_bands,
-    scene_band,
-    unusable,
-)
-from autoai4eo.data.scenes.rasters import Rasters, Slot, opened
-from autoai4eo.data.sensors import band
-from autoai4eo.data.units import RADAR
+from autoai4eo.data.scenes.masks import QUALITY
+from autoai4eo.data.scenes.rasters import opened
+from autoai4eo.data.scenes.sample import Sample, notes, sample, scaled
+from autoai4eo.data.scenes.stored_bands import StoredBands
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
-
-TAGS = "tags"
-_PLACES, _SIZE = 4, 64  # 4 × 4 windows of so many pixels are looked at
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What 16 small windows of a scene hold.
-
-    Attributes:
-        raw: by band, values as they are stored, (n,), finite.
-        read: the same with scale and offset.
-        zero: by band, the share of pixels, 0 to 1, that have no data because they are
-            0.
-        unusable: by band, the share that SCL or QA60 leaves out.
-        clouds: the share of pixels that SCL or QA60 calls cloud or snow.
-        missing: by band, the share that has no data for another reason: nodata, a mask,
-            or outside of its file.
-    """
-
-    raw: Mapping[str, np.ndarray]
-    read: Mapping[str, np.ndarray]
-    zero: Mapping[str, float]
-    unusable: Mapping[str, float]
-    clouds: float
-    missing: Mapping[str, float]
 
 
 class Scene:
@@ -131,14 +98,14 @@ class Scene:
                 for path, source in zip(self.paths, sources, strict=True)
                 for text in (*path.absolute().parts, *source.tags().values())
             )
-            self._slots = self._named(sources, bands)
+            self._slots, self._renamed = named_slots(
+                str(self), self.paths, sources, bands
+            )
             self.bands = tuple(self._slots)
-            self.tags = _tags(self._slots)
-            self.units = self._units(scale, offset)
+            self.tags = tags_of(self._slots)
+            self.units = units_of(str(self), self.bands, self.tags, scale, offset)
             self.offset_is_due = scale != TAGS and not offset and self._has_offset()
-            self._clouds = mask_clouds
-            self._quality = [name for name in QUALITY if name in self._slots]
-            if mask_clouds and not self._quality:
+            if mask_clouds and not set(QUALITY) & set(self._slots):
                 raise UserError(
                     f"{self}: expected a band {' or '.join(QUALITY)} to mask clouds by,"
                     f" found {', '.join(self.bands)}; add its file, or leave "
@@ -148,7 +115,9 @@ class Scene:
                 for path, source in zip(self.paths, sources, strict=True):
                     _check_crs(path, source)
             self.grid = grid or self._finest()
-            self._groups = self._on_grids()
+            self._stored = StoredBands.of(
+                str(self), self._slots, self.grid, mask_clouds
+            )
         except BaseException:
             self._open.close()
             raise
@@ -222,7 +191,7 @@ class Scene:
         )
         place = np.ix_(rows - first_row, columns - first_column)
         names = list(dict.fromkeys(n for some in inputs.values() for n in some))
-        values = self._read(names, window)
+        values = scaled(self._stored.read(names, window), self.units)
         pixels, valid = {}, np.ones((height, width), bool)
         for name, some in inputs.items():
             together = np.stack([values[n] for n in some], axis=-1)
@@ -246,144 +215,18 @@ class Scene:
         """The values of some bands in 16 small windows, evenly spread."""
         key = tuple(names)
         if key not in self._samples:
-            self._samples[key] = self._sampled(key)
+            self._samples[key] = sample(self._stored, key, self.units)
         return self._samples[key]
 
     def notes(self, names: Sequence[str]) -> list[str]:
         """Sentences on what was taken for nodata where these bands are read."""
-        sample, found = self.sample(names), []
-        by = " and ".join(self._quality)
-        of = "of the pixels in 16 windows spread over the scene"
-        for shares, text in (
-            (sample.zero, "0 is taken for nodata, which is not declared, in"),
-            (sample.unusable, f"masked by {by}:"),
-        ):
-            each = _each(shares)
-            if each:
-                found.append(f"{self}: {text} {each} {of}")
+        found = notes(str(self), self.sample(names), self._stored)
         if self._renamed:
             found.append(
                 f"{self}: --bands names bands otherwise than the files do: "
                 + ", ".join(self._renamed)
             )
-        least = min(sample.missing.values(), default=0.0)
-        each = ", ".join(
-            f"{n} {share:.1%}" for n, share in sample.missing.items() if share > least
-        )
-        if each:
-            found.append(
-                f"{self}: no data where other bands have some, in {each} {of}; the "
-                "band's median is taken there"
-            )
-        if sample.clouds and not self._clouds:
-            found.append(
-                f"{self}: {by} call {sample.clouds:.1%} {of} cloud or snow, and they "
-                "are mapped as the rest is; --mask-clouds leaves them out"
-            )
         return found
-
-    def _sampled(self, names: Sequence[str]) -> Sample:
-        raw: dict[str, list[np.ndarray]] = {name: [] for name in names}
-        zero, bad = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
-        height, width = self.grid.height, self.grid.width
-        cloudy, gone = 0.0, dict.fromkeys(names, 0.0)
-        for row in np.linspace(0, max(0, height - _SIZE), _PLACES).astype(int):
-            for column in np.linspace(0, max(0, width - _SIZE), _PLACES).astype(int):
-                window = (
-                    (int(row), int(min(row + _SIZE, height))),
-                    (int(column), int(min(column + _SIZE, width))),
-                )
-                values, zeros = self._stored(names, window)
-                without, clouds = self._quality_masks(window)
-                cloudy += float((clouds & ~without).mean()) / _PLACES**2
-                without |= clouds & self._clouds
-                for name, one in values.items():
-                    zero[name] += float(zeros[name].mean()) / _PLACES**2
-                    there = ~np.isnan(one)
-                    gone[name] += float((~there & ~zeros[name]).mean()) / _PLACES**2
-                    if band(name).quantity == "reflectance":
-                        bad[name] += float((there & without).mean()) / _PLACES**2
-                        there &= ~without
-                    raw[name].append(one[there])
-        merged = {name: np.concatenate(kept) for name, kept in raw.items()}
-        return Sample(merged, self._scaled(merged), zero, bad, cloudy, gone)
-
-    def _named(
-        self, sources: Sequence[Any], names: Sequence[str] | None
-    ) -> dict[str, Slot]:
-        """Where each band lies, but for alpha bands."""
-        slots = [
-            Slot(path, source, index)
-            for path, source in zip(self.paths, sources, strict=True)
-            for index in source.indexes
-        ]
-        pixels = [s for s in slots if s.number not in alpha_bands(s.source)]
-        if names is None:
-            names = [
-                name
-                for path, source in zip(self.paths, sources, strict=True)
-                for name in _told_names(path, source)
-            ]
-        elif not all(name.strip() for name in names):
-            raise UserError(
-                f"{self}: expected names of bands, found none between two commas; "
-                "give --bands in the order of the file"
-            )
-        elif len(names) == len(slots):
-            # an alpha band was named as well, or a band is not one that a writer says
-            kept = [
-                (name, slot)
-                for name, slot in zip(names, slots, strict=True)
-                if slot in pixels or scene_band(name) in SENSED
-            ]
-            names, pixels = [name for name, _ in kept], [slot for _, slot in kept]
-        elif len(names) != len(pixels):
-            raise UserError(
-                f"{self}: expected one name for each of its {len(pixels)} bands, found "
-                f"{len(names)} ({', '.join(names)}); give --bands in the order of the "
-                "file"
-            )
-        found: dict[str, Slot] = {}
-        self._renamed: list[str] = []
-        for name, slot in zip(map(scene_band, names), pixels, strict=True):
-            told = scene_band(slot.source.descriptions[slot.number - 1] or "")
-            if told in SENSED and told != name:
-                if told in map(scene_band, names):
-                    raise UserError(
-                        f"{slot.path}: expected band {slot.number} to be {name}, as it "
-                        f"is named, found that the file calls it {told}; bands are "
-                        "matched by name: leave --bands out, or correct the file"
-                    )
-                self._renamed.append(f"{told} is {name}")
-            if name in found:
-                raise UserError(
-                    f"{self}: expected each band once, found {name} in "
-                    f"{found[name].path.name} and {slot.path.name}; leave one out"
-                )
-            found[name] = slot
-        return found
-
-    def _units(self, scale: float | str, offset: float) -> dict[str, tuple[float, ...]]:
-        """By band, scale and offset that are applied."""
-        if scale == TAGS:
-            if offset:
-                raise UserError(
-                    f"offset: expected none beside the scale {TAGS}, which has the "
-                    f"files' own, got {offset:g}; leave it out"
-                )
-            if not self.tags:
-                raise UserError(
-                    f"{self}: expected tags of scale or offset, found none; give "
-                    "--scale and --offset as numbers"
-                )
-            return {name: self.tags.get(name, (1.0, 0.0)) for name in self.bands}
-        number = _number(scale)
-        return {
-            name: (1.0, 0.0)
-            if name in QUALITY or band(name).quantity in RADAR
-            else (number, offset)
-            for name in self.bands
-        }
 
     def _finest(self) -> Grid:
         """Of the files that have more than classes, if there are any."""
@@ -394,78 +237,6 @@ class Scene:
         grids = {n: Grid.of(self._slots[n].source) for n in first.values()}
         pixels = {n: grid for n, grid in grids.items() if n not in QUALITY}
         return finest(pixels or grids)
-
-    def _on_grids(self) -> list[Rasters]:
-        """The bands by their grid; classes for themselves."""
-        found: list[tuple[bool, Grid, dict[str, Slot]]] = []
-        for name, slot in self._slots.items():
-            grid, classes = Grid.of(slot.source), name in QUALITY
-            placed = is_on_earth(grid.crs) and is_on_earth(self.grid.crs)
-            if not placed and not self.grid.holds(grid):
-                raise UserError(
-                    f"{self}: expected files without a coordinate reference system to "
-                    f"have one grid, found {grid.height}×{grid.width} and "
-                    f"{self.grid.height}×{self.grid.width} pixels; georeference them"
-                )
-            for other, there, bands in found:
-                if other == classes and there.holds(grid):
-                    bands[name] = slot
-                    break
-            else:
-                found.append((classes, grid, {name: slot}))
-        return [Rasters(grid, bands) for _, grid, bands in found]
-
-    def _read(self, names: Sequence[str], window: Any) -> dict[str, np.ndarray]:
-        """The bands in a window inside of the scene, float32, NaN without data."""
-        values, _ = self._stored(names, window)
-        optical = [n for n in names if band(n).quantity == "reflectance"]
-        if optical and self._quality:
-            without, clouds = self._quality_masks(window)
-            without |= clouds & self._clouds
-            for name in optical:
-                values[name][without] = np.nan
-        return self._scaled(values)
-
-    def _stored(
-        self, names: Sequence[str], window: Any
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Values as they are stored, and which are missing because they are 0."""
-        values: dict[str, np.ndarray] = {}
-        zeros: dict[str, np.ndarray] = {}
-        for group in self._groups:
-            here = [name for name in names if name in group.slots]
-            if here:
-                pixels = group.read(here, self.grid, window)
-                values.update(zip(here, pixels.values, strict=True))
-                zeros.update(zip(here, pixels.zeros, strict=True))
-        # where bands of another grid have data a 0 is a dark pixel
-        dark = [n for n in names if zeros[n].any() and not self._slots[n].zero_is_none]
-        if dark and len(self._groups) > 1:
-            some = np.zeros(zeros[dark[0]].shape, bool)
-            for name in names:
-                if band(name).quantity == "reflectance":
-                    some |= ~np.isnan(values[name])
-            for name in dark:
-                values[name][zeros[name] & some] = 0
-                zeros[name] = zeros[name] & ~some
-        return {n: values[n] for n in names}, zeros
-
-    def _quality_masks(self, window: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels that are no data, and clouds, by SCL and QA60."""
-        (top, bottom), (left, right) = window
-        without = np.zeros((bottom - top, right - left), bool)
-        clouds = without.copy()
-        for name, values in self._stored(self._quality, window)[0].items():
-            without |= unusable(name, values, clouds=False)
-            clouds |= unusable(name, values, clouds=True)
-        return without, clouds
-
-    def _scaled(self, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        found = {}
-        for name, one in values.items():
-            scale, offset = map(np.float32, self.units[name])
-            found[name] = one if (scale, offset) == (1, 0) else one * scale + offset
-        return found
 
     def _has_offset(self) -> bool:
         return any(has_offset(path.absolute()) for path in self.paths)
@@ -500,56 +271,6 @@ def _check_crs(path: Path, source: Any) -> None:
             f"{gdal_name(path)}: expected a coordinate reference system, found {found};"
             " georeference it, or take it as it is with --allow-no-crs"
         )
-
-
-def _each(shares: Mapping[str, float]) -> str:
-    """Bands with their shares, equal ones once."""
-    texts = {name: f"{share:.1%}" for name, share in shares.items() if share}
-    if len(texts) == len(shares) > 1 and len(set(texts.values())) == 1:
-        return f"all bands {next(iter(texts.values()))}"
-    return ", ".join(f"{name} {text}" for name, text in texts.items())
-
-
-def _told_names(path: Path, source: Any) -> list[str]:
-    """The names of a file's bands, but for alpha bands."""
-    alpha = alpha_bands(source)
-    names = [
-        name
-        for index, name in zip(source.indexes, source.descriptions, strict=True)
-        if index not in alpha
-    ]
-    if all(names):
-        return names
-    if len(names) == 1 and (name := band_in(path)):
-        return [name]
-    raise UserError(
-        f"{path}: expected a description of each of its {len(names)} bands, "
-        f"found {sum(map(bool, names))}; name them in their order with "
-        "--bands B02,B03,…"
-    )
-
-
-def _tags(slots: Mapping[str, Slot]) -> dict[str, tuple[float, float]]:
-    """Scale and offset that files tell, of the bands where they do."""
-    found = {}
-    for name, (_, source, index) in slots.items():
-        told_ = (source.scales[index - 1], source.offsets[index - 1])
-        if name not in QUALITY and told_ != (1.0, 0.0):
-            found[name] = told_
-    return found
-
-
-def _number(scale: float | str) -> float:
-    try:
-        number = float(scale)
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        raise UserError(
-            f"scale: expected a number, or {TAGS} for those of the files, got "
-            f"{scale!r}; digital numbers to reflectance: 0.0001"
-        )
-    return number
 
 
 def _reflected(first: int, number: int, size: int) -> np.ndarray:

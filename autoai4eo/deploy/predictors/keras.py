@@ -54,7 +54,7 @@ def of_run(path: str, options: Options) -> Predictor:
         target=target,
         predict=_forward(network),
         fingerprint=digest(file),
-        files=(file, run / "run.json", run / "statistics.json"),
+        files=(file, Run(run).json, Run(run).statistics),
         level=levels.pop() if len(levels) == 1 else None,
         map_step=known["arguments"].get("map_step"),
         network=network,

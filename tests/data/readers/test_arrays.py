@@ -98,8 +98,8 @@ def test_bad_arrays():
         open_dataset(X, labels=Y[:5])
     with pytest.raises(UserError, match=r"found float32 of shape \(6, 4\)"):
         open_dataset(X[:, :, 0, 0], labels=Y)
-    with pytest.raises(UserError, match="multi-label"):
-        open_dataset(X, labels=np.ones((6, 3)))
+    with pytest.raises(UserError, match=r"rows of 0 and 1 where.*found 2"):
+        open_dataset(X, labels=np.full((6, 3), 2))
     with pytest.raises(UserError, match="expected a path, a dataset, an array"):
         open_dataset(3)
     with pytest.raises(UserError, match="of the 2 classes a, b, found 3 classes"):

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
-from autoai4eo.data.readers import hdf5, so2sat
+from autoai4eo.data.readers import hdf5, hdf5_pixels
+from autoai4eo.data.readers.hdf5_pixels import runs
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.readers.so2sat import So2SatReader, _runs
+from autoai4eo.data.readers.so2sat import So2SatReader
 from autoai4eo.data.statistics import statistics
 from autoai4eo.errors import UserError
 
@@ -117,9 +118,9 @@ def test_read_gives_what_was_asked_in_that_order(build, tmp_path_factory, rows, 
 )
 def test_runs_cover_all_and_stay_bounded(rows, chunk, row_bytes):
     rows = np.array(sorted(rows))
-    runs = _runs(rows, chunk, row_bytes)
-    assert [i for a, b in runs for i in range(a, b)] == list(range(len(rows)))
-    for a, b in runs:
+    found = runs(rows, chunk, row_bytes)
+    assert [i for a, b in found for i in range(a, b)] == list(range(len(rows)))
+    for a, b in found:
         span = rows[b - 1] - rows[a] + 1
         assert span <= max(chunk, 64 * 2**20 // row_bytes)
 
@@ -172,9 +173,9 @@ BAD = {
         {"label": LABEL[:50]},
         "found 50 labels and 60 images in sen1",
     ),
-    "multi-label": (
-        {"label": np.maximum(LABEL, LABEL[::-1])},
-        "rows with several: multi-label data is not supported",
+    "shares of classes": (
+        {"label": np.maximum(LABEL, LABEL[::-1]) / 2},
+        "expected rows of 0 and 1 where samples have several labels, found 0.5",
     ),
     "no class at all": ({"label": LABEL * 0}, "no label row names a class"),
     "pixel labels": ({"label": np.zeros((60, 4, 4))}, "not a patch label"),
@@ -296,9 +297,11 @@ def test_the_whole_file_is_asked_for_decibels_but_not_all_of_it(
         tmp_path / "a.h5", 4000, sen1=np.repeat(DECIBELS, 67, 0)[:4000]
     )
     read = []
-    real = so2sat._read
+    real = hdf5_pixels.read_rows
     monkeypatch.setattr(
-        so2sat, "_read", lambda d, rows, n: read.append(rows) or real(d, rows, n)
+        hdf5_pixels,
+        "read_rows",
+        lambda d, rows, n: read.append(rows) or real(d, rows, n),
     )
     So2SatReader(path)
     rows = np.concatenate(read)

@@ -19,11 +19,17 @@ from autoai4eo.data.scenes.files import (
     scene_files,
     split_paths,
 )
+from autoai4eo.data.scenes.sample import scaled
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.errors import UserError
 
 INPUT = {"image": scenes.BANDS}
 TWICE = Affine(20.0, 0.0, 300_000.0, 0.0, -20.0, 4_200_000.0)  # as coarse as UTM
+
+
+def read(scene, names, window):
+    """Bands in a window inside of the scene, float32, NaN without data."""
+    return scaled(scene._stored.read(names, window), scene.units)
 
 
 @pytest.fixture(scope="module")
@@ -350,7 +356,7 @@ def test_masks_hold_beside_nodata_values_and_when_resampled(
     with Scene([path, fine] if transform is TWICE else path) as scene:
         times = 2 if transform is TWICE else 1
         size = 20 * times
-        values = scene._read(["B02", "B03"], ((0, size), (0, size)))
+        values = read(scene, ["B02", "B03"], ((0, size), (0, size)))
     expected = np.zeros((2, 20, 20), bool)
     expected[:, :, :6] = True
     expected[1, :, 10:12] = nodata is not None
@@ -375,7 +381,7 @@ def test_an_alpha_band_is_a_mask_beside_a_nodata_value(tmp_path, alpha_is):
     for names in (None, list(scenes.BANDS)):
         with Scene(path, names) as scene:
             assert scene.bands == scenes.BANDS
-            missing = np.isnan(scene._read(["B03"], ((0, 20), (0, 20)))["B03"])
+            missing = np.isnan(read(scene, ["B03"], ((0, 20), (0, 20)))["B03"])
         assert missing[:, :6].all() and missing[0, 10] and missing.sum() == 121
 
 
@@ -410,8 +416,8 @@ def test_nodata_of_one_band_holds_through_resampling(tmp_path_factory, seed, nod
     radar = written(folder / "r.tif", stored, transform=TWICE, nodata=nodata)
     fine = written(folder / "f.tif", {"B02": np.full((18, 22), 9, np.uint16)})
     with Scene([radar, fine]) as scene:
-        found = scene._read(["VH", "VV"], ((0, 18), (0, 22)))
-        part = scene._read(["VH"], ((4, 13), (3, 17)))["VH"]
+        found = read(scene, ["VH", "VV"], ((0, 18), (0, 22)))
+        part = read(scene, ["VH"], ((4, 13), (3, 17)))["VH"]
     for name, v in zip(("VV", "VH"), values, strict=True):
         np.testing.assert_allclose(found[name], nearest_and_bilinear(v), rtol=1e-4)
     np.testing.assert_allclose(part, found["VH"][4:13, 3:17], rtol=1e-4)
@@ -433,7 +439,7 @@ def test_nodata_of_one_band_holds_through_reprojection(tmp_path):
     optical = written(tmp_path / "o.tif", {"B02": np.full((90, 90), 9, np.uint16)})
     with Scene([radar, optical]) as scene:
         assert scene.grid.crs == "EPSG:32630"
-        found = scene._read(["VV", "VH"], ((0, 90), (0, 90)))
+        found = read(scene, ["VV", "VH"], ((0, 90), (0, 90)))
     assert np.isfinite(found["VV"]).any()
     both = np.isnan(found["VH"]) & np.isfinite(found["VV"])
     assert 150 < both.sum() < 700

@@ -1,0 +1,82 @@
+"""Pixels of an HDF5 file: rows of a data set, read in few calls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import h5py
+import numpy as np
+
+from autoai4eo.data.readers import hdf5
+
+SKIP_BYTES = 128 * 1024  # reading over so much costs less than one more call
+RUN_BYTES = 64 * 2**20  # at most so much is read at once
+#: Whether radar is in decibels is seen in so many finite values, of so many places.
+ENOUGH_VALUES, ENOUGH_PLACES = 4096, 16
+PLACE_ROWS = 8
+
+
+def share_below_zero(
+    data: h5py.Dataset, nodata: np.ndarray, columns: Sequence[int]
+) -> float | None:
+    """Of finite values from all over a data set; None where it has none."""
+    count = below = 0
+    starts = np.arange(0, len(data), PLACE_ROWS)
+    for place, start in enumerate(np.random.default_rng(0).permutation(starts)):
+        if place >= ENOUGH_PLACES and count >= ENOUGH_VALUES:
+            break
+        rows = np.arange(start, min(start + PLACE_ROWS, len(data)))
+        values = read_rows(data, rows, nodata)[..., columns]
+        values = values[np.isfinite(values)]
+        count += len(values)
+        below += int(np.count_nonzero(values < 0))
+    return below / count if count else None
+
+
+def chunk_rows(data: h5py.Dataset) -> int:
+    """So many rows are stored together, and are best read together."""
+    # Rows stored one after the other are read in blocks all the same.
+    rows = int(data.chunks[0]) if data.chunks else 2
+    sample = data.dtype.itemsize * math.prod(data.shape[1:])
+    return max(2, min(rows, RUN_BYTES // max(1, sample)))
+
+
+def runs(rows: np.ndarray, chunk: int, row_bytes: int) -> list[tuple[int, int]]:
+    """Cut sorted rows where a new read is cheaper than reading over the gap."""
+    skip = max(chunk, SKIP_BYTES // row_bytes)
+    longest = max(1, RUN_BYTES // (row_bytes * chunk)) * chunk
+    new = (np.diff(rows) > skip) | (np.diff(rows // longest) > 0)
+    edges = [0, *(np.flatnonzero(new) + 1).tolist(), len(rows)]
+    return list(pairwise(edges))
+
+
+def read_rows(data: h5py.Dataset, rows: np.ndarray, nodata: np.ndarray) -> np.ndarray:
+    """Rows of a data set, in its own type; NaN, in float32, where it is missing."""
+    kind = data.dtype.newbyteorder("=")
+    if kind.kind == "f" or len(nodata):
+        kind = np.dtype(np.float32)
+    out = np.empty((len(rows), *data.shape[1:]), kind)
+    if len(rows) == 0:
+        return out
+    row_bytes = data.dtype.itemsize * int(np.prod(data.shape[1:]))
+    with hdf5.reading(data, f"samples {rows[0]} to {rows[-1]} of "):
+        for start, stop in runs(rows, chunk_rows(data), row_bytes):
+            low, high = int(rows[start]), int(rows[stop - 1]) + 1
+            if high - low == stop - start and data.dtype == kind:
+                _read_run(data, low, out[start:stop])
+                found = out[start:stop]
+            else:
+                found = data[low:high][rows[start:stop] - low]
+                out[start:stop] = found
+            for values in nodata:
+                out[start:stop][found == values] = np.nan
+    return out
+
+
+def _read_run(data: h5py.Dataset, low: int, out: np.ndarray) -> None:
+    # As `read_direct` does, without 0.1 ms of selection in Python.
+    place = data.id.get_space()
+    place.select_hyperslab((low, 0, 0, 0), out.shape)
+    data.id.read(h5py.h5s.create_simple(out.shape), place, out)
