@@ -23,25 +23,25 @@ from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.readers.joined import joined
-from autoai4eo.data.readers.labels import check_several_classes
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.splits import class_weights, split
+from autoai4eo.data.splits import split
 from autoai4eo.data.statistics import (
     BandStatistics,
     cached_statistics,
     keep_statistics,
 )
+from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8, set_aside, written
 from autoai4eo.learning import evaluation
-from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
 from autoai4eo.learning.objectives import (
     DEFAULT,
     check_map_step,
     parse_constraints,
     parse_objectives,
 )
+from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Proxy, Training, clock_after
 from autoai4eo.log import log
 from autoai4eo.networks.device import device_name
@@ -54,6 +54,7 @@ from autoai4eo.runs.folder import (
     check_same_map_step,
     damage,
     locked,
+    read_evaluation,
     read_run,
     read_statistics,
     write_run,
@@ -87,12 +88,11 @@ from autoai4eo.search.workers import pool
 from autoai4eo.tasks.validating import validate
 from autoai4eo.text import line
 
-LOSSES = {
-    "crossentropy": keras.losses.CategoricalCrossentropy,
-    "focal": keras.losses.CategoricalFocalCrossentropy,
-}
 #: Augmentation that is valid for Earth observation, as `fit` uses it.
 AUGMENTATION = Augmentation()
+_HEADS = (ak.ClassificationHead, ak.RegressionHead)
+#: What AutoKeras's heads ask for where the user asks for nothing.
+_METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
 
 
 class AutoModel:
@@ -194,6 +194,11 @@ class AutoModel:
         self._training: Training | None = None
 
     @property
+    def kind(self) -> str:
+        """The kind of target that the head predicts, see `Target`."""
+        return _kind_of(self.outputs[0].in_blocks[0])
+
+    @property
     def run(self) -> Path:
         """The run's folder."""
         return self.directory / self.project_name
@@ -219,7 +224,8 @@ class AutoModel:
         Args:
             x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, an
                 array (N, H, W, bands) or one for each input, by name or in order.
-            y: labels of arrays: class numbers (N,) or one-hot (N, classes).
+            y: targets of arrays: class numbers (N,) or one-hot (N, classes); for several
+                labels zeros and ones (N, classes); for numbers (N,) or (N, values).
             batch_size: samples per step.
             epochs: for each candidate and for the finalist; None trains until the
                 validation loss has not improved for ten epochs.
@@ -230,8 +236,10 @@ class AutoModel:
             validation_data: a path or data set, or a tuple (x, y) of arrays.
             verbose: 0 keeps quiet.
             class_weight: ``"balanced"``, or weights by class number.
-            loss: ``"crossentropy"`` or ``"focal"`` (Lin et al., 2017); None takes the
-                head's own where it has one, else cross-entropy.
+            loss: of classes and labels ``"crossentropy"`` or ``"focal"`` (Lin et al.,
+                2017); of numbers ``"mse"``, ``"mae"``, ``"huber"`` or ``"gaussian"``
+                (with a predicted spread). None takes the head's own where it has one,
+                else the first of these.
             augmentation: None for none.
             max_hours: after which the search ends.
             **kwargs: passed to `keras.Model.fit`.
@@ -245,23 +253,26 @@ class AutoModel:
         tell = log(bool(verbose))
         if not isinstance(x, Dataset):
             tell("opening the data")
-        train = whole = self._open(x, y)
-        check_several_classes(train.labels, train.class_names, train.path)
+        train = whole = of_kind(self._open(x, y), self.kind)
+        task = task_of(train.target)
+        task.check(train)
         if validation_data is not None:
             if not isinstance(validation_data, tuple):
                 validation_data = (validation_data, None)
             there, labels = validation_data
             if isinstance(there, str | Path):
                 tell(f"opening {there}")
-            validation = self._open(there, labels, like=train)
+            validation = of_kind(self._open(there, labels, like=train), self.kind)
             _check_alike(train, validation)
         else:
             train, validation = _split(train, validation_split, self.seed)
         if epochs is not None and epochs < 1:
             raise UserError(f"epochs: expected 1 or more, got {epochs}")
-        if loss is not None and loss not in LOSSES:
-            raise UserError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
-        weights = _class_weight(class_weight, train)
+        if loss is not None and loss not in task.losses:
+            raise UserError(
+                f"loss: expected one of {', '.join(task.losses)}, got {loss!r}"
+            )
+        weights = task.class_weight(class_weight, train)
         data = {"training": train, "validation": validation}
         graph = self._graph(train)
         self._check_overwrites_a_run()
@@ -378,7 +389,9 @@ class AutoModel:
                 validate(self.run, validation, batch_size)
 
     def export_model(self) -> keras.Model:
-        """The finalist, trained; it takes raw pixels and gives class probabilities.
+        """The finalist, trained; it takes raw pixels.
+
+        It gives class probabilities (N, classes), or numbers (N, values).
 
         Raises:
             UserError: nothing was searched in this run's folder yet.
@@ -388,14 +401,33 @@ class AutoModel:
         return self._finalist
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """The class number of each patch, int64 (N,)."""
-        return self.predict_proba(x, batch_size).argmax(axis=-1)
+        """What the finalist predicts for each patch.
+
+        The class number, int64 (N,); for several labels which classes a patch has,
+        uint8 (N, classes), by the thresholds that were tuned on the validation data;
+        numbers, float32 (N, values).
+        """
+        output = self._outputs(x, batch_size)
+        target = Target(self.kind, tuple(self._told()["classes"]))
+        return task_of(target).decide(output, read_evaluation(self.run))
 
     def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """The probability of each class for each patch, float32 (N, classes)."""
+        """The probability of each class for each patch, float32 (N, classes).
+
+        Raises:
+            UserError: the finalist predicts numbers.
+        """
+        if self.kind == "value":
+            raise UserError(
+                "predict_proba: expected a network that tells classes, found one that "
+                "gives numbers; use predict"
+            )
+        return self._outputs(x, batch_size)
+
+    def _outputs(self, x: Any, batch_size: int) -> np.ndarray:
         model = self.export_model()
         dataset = self._open_for(model, x, unlabelled=True)
-        return evaluation.probabilities(model, dataset, batch_size)
+        return evaluation.outputs(model, dataset, batch_size)
 
     def predict_scene(self, scene: Any, out: str | Path, **how: Any) -> Path:
         """Maps a scene with the finalist, see `autoai4eo.deploy.map_scene`.
@@ -419,10 +451,14 @@ class AutoModel:
             name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
             and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and what
             they were ``resampled_by``; ``expected_calibration_error`` and its
-            ``reliability`` table.
+            ``reliability`` table. For several labels F1, mean average precision and
+            more, see `autoai4eo.learning.multilabel.LabelScorer`; for numbers RMSE,
+            MAE, R² and bias, see `autoai4eo.learning.regression.ValueScorer`.
         """
         model = self.export_model()
-        return evaluation.evaluate(model, self._open_for(model, x, y), batch_size)
+        dataset = self._open_for(model, x, y)
+        fitted = read_evaluation(self.run)
+        return evaluation.evaluate(model, dataset, batch_size, fitted)
 
     def trials(self) -> pd.DataFrame:
         """One row per trial: status, metrics, costs, hyperparameters."""
@@ -546,22 +582,27 @@ class AutoModel:
     def _open_for(
         self, model: keras.Model, x: Any, y: Any = None, unlabelled: bool = False
     ) -> Dataset:
-        data = read_run(self.run)["data"]["training"]
         known = read_statistics(self.run).items()
         return evaluation.open_for(
             model,
-            data,
+            self._told(),
             x,
             y,
             unlabelled=unlabelled,
             typical={name: typical_of(told) for name, told in known},
         )
 
+    def _told(self) -> dict[str, Any]:
+        """What the run's record says of its training data."""
+        return dict(read_run(self.run)["data"]["training"])
+
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         """Data for `fit`, with the bands and classes of another data set."""
         names = [node.name for node in self.inputs]
         dataset = open_dataset(
-            evaluation.by_input(x, names), labels=y, **names_of(like)
+            evaluation.by_input(x, names),
+            **evaluation.told_targets(y, self.kind),
+            **names_of(like),
         )
         if len(names) == len(dataset.inputs) == 1:
             # one input and one image: no name is needed to know which is meant
@@ -648,18 +689,6 @@ def _split(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset]
     return train, validation
 
 
-def _class_weight(
-    asked: str | Mapping[int, float] | None, train: Dataset
-) -> dict[int, float] | None:
-    if asked is None or isinstance(asked, Mapping):
-        return None if asked is None else dict(asked)
-    if asked != "balanced":
-        raise UserError(
-            f"class_weight: expected balanced or weights by class, got {asked!r}"
-        )
-    return class_weights(train)
-
-
 def names_of(like: Dataset | None) -> dict[str, Any]:
     """The bands and classes to look for in `open_dataset`, as another data set has."""
     if like is None:
@@ -691,7 +720,7 @@ def _check_alike(train: Dataset, validation: Dataset) -> None:
                 f"({_brief_input(told)}), found {_brief_input(found)}; bring both to "
                 "one form"
             )
-    if (validation.labels < 0).any() or not len(validation):
+    if not len(validation) or not validation.known.all():
         raise UserError(
             f"{validation.path}: expected labelled samples to judge candidates on, "
             "found some without a label"
@@ -711,9 +740,8 @@ def _tell(
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
     units = unlike_training(validation, typical)
-    absent = np.flatnonzero(
-        (validation.label_counts() == 0) & (train.label_counts() > 0)
-    )
+    there, judged = train.label_counts(), validation.label_counts()
+    absent = np.flatnonzero((judged == 0) & (there > 0))
     if len(absent):
         names = ", ".join(train.class_names[i] for i in absent)
         units.append(
@@ -730,7 +758,7 @@ def _configure(
     statistics: Mapping[str, BandStatistics],
     loss: str | None,
 ) -> None:
-    """Tells the graph's inputs and head what the data are."""
+    """Tells the graph's inputs what the data are, its head what to predict."""
     specs = {spec.name: spec for spec in train.inputs}
     for node in graph.inputs:
         spec = specs[node.name]
@@ -739,21 +767,28 @@ def _configure(
         node.mean = [float(v) for v in statistics[node.name].mean]
         node.std = [float(v) for v in statistics[node.name].std]
     heads = [node.in_blocks[0] for node in graph.outputs]
-    if len(heads) != 1 or not isinstance(heads[0], ak.ClassificationHead):
+    if len(heads) != 1 or not isinstance(heads[0], _HEADS):
         raise UserError(
-            "outputs: expected one classification head, got "
+            "outputs: expected one classification or regression head, got "
             f"{', '.join(type(head).__name__ for head in heads)}"
         )
     (head,) = heads
-    head.shape = (train.num_classes,)
-    if loss is not None or head.loss is None:
-        graph.loss = LOSSES[loss or "crossentropy"]()
-    else:
-        graph.loss = head.loss
+    task = task_of(train.target)
+    name = loss or task.losses[0]
+    for attribute, value in task.head(name, train.targets).items():
+        setattr(head, attribute, value)
+    own = head.loss if loss is None else None
+    if task.target.kind == "labels" and head.loss is None:
+        head.loss = keras.losses.BinaryCrossentropy()  # AutoKeras's head is a sigmoid
+    graph.loss = own or task.loss(name, train.targets)
     graph.metrics = [
-        # by its name Keras would make it in the first step, and trace that twice
-        keras.metrics.CategoricalAccuracy(name="accuracy"),
-        AverageAccuracy(train.num_classes),
-        CohenKappa(train.num_classes),
-        *(metric for metric in head.metrics if metric != "accuracy"),
+        *task.keras_metrics(train.targets),
+        *(metric for metric in head.metrics if metric not in _METRICS_OF_AUTOKERAS),
     ]
+
+
+def _kind_of(head: Any) -> str:
+    """The kind of target that a head predicts."""
+    if isinstance(head, ak.RegressionHead):
+        return "value"
+    return "labels" if getattr(head, "multi_label", False) else "class"

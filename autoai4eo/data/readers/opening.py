@@ -33,6 +33,7 @@ def open_dataset(
     bands: Bands | None = None,
     class_names: Sequence[str] | None = None,
     labels: np.ndarray | None = None,
+    values: np.ndarray | None = None,
     class_level: int | None = None,
     unlabelled: bool = False,
     allow_remote: bool = False,
@@ -51,8 +52,11 @@ def open_dataset(
         class_names: of the classes that are looked for, such as those of the training
             data, in their order. Classes that the source names are matched by name;
             numbers are taken for this order.
-        labels: for arrays, class indices (N,), one-hot (N, classes) or names (N,);
-            without them the samples can only be predicted.
+        labels: for arrays, class indices (N,), one-hot (N, classes) or names (N,), or
+            which classes each sample has, zeros and ones (N, classes) with several ones
+            in a row; without them the samples can only be predicted.
+        values: for arrays, numbers to predict, (N,) or (N, values), NaN where one is
+            not known; ``class_names`` are their names.
         class_level: which level of a folder's folders is the classes, from 1; None: the
             first with several.
         unlabelled: keeps samples without a label where others have one, and images in
@@ -75,6 +79,7 @@ def open_dataset(
             source,
             class_names,
             labels,
+            values,
             _names_of_image(bands),
             class_level,
             unlabelled,
@@ -82,10 +87,9 @@ def open_dataset(
         )
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
         found: Reader = CachedReader(reader) if keep else reader
-        labelled = found.labels >= 0
-        some = labelled.any() and not labelled.all() and not unlabelled
-        rows = np.flatnonzero(labelled) if some else None
-        dataset = Dataset(found, rows, notes=found.notes)
+        dataset = Dataset(found, notes=found.notes)
+        if dataset.known.any() and not dataset.known.all() and not unlabelled:
+            dataset = dataset.subset(np.flatnonzero(dataset.known))
     if inputs is not None:
         dataset = dataset.select([inputs] if isinstance(inputs, str) else inputs)
     return dataset if bands is None else _choose(dataset, bands)
@@ -95,6 +99,7 @@ def _reader(
     source: str | Path | np.ndarray | Mapping[str, np.ndarray],
     class_names: Sequence[str] | None,
     labels: np.ndarray | None,
+    values: np.ndarray | None,
     bands: Sequence[str] | None,
     class_level: int | None,
     unlabelled: bool,
@@ -126,9 +131,11 @@ def _reader(
             "of images with one folder per class, or a .npz file; found none of these"
         )
     if isinstance(source, Mapping):
-        return arrays.ArraysReader(source, labels, class_names)
+        return arrays.ArraysReader(source, labels, class_names, values=values)
     if isinstance(source, np.ndarray):
-        return arrays.ArraysReader({"image": source}, labels, class_names)
+        return arrays.ArraysReader(
+            {"image": source}, labels, class_names, values=values
+        )
     raise UserError(
         "expected a path, a dataset, an array (N, H, W, bands) or a dict of arrays, "
         f"found {type(source).__name__}"
