@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from autoai4eo.errors import UserError as UserError
     from autoai4eo.tasks import AutoModel as AutoModel
     from autoai4eo.tasks import ImageClassifier as ImageClassifier
+    from autoai4eo.tasks import ImageRegressor as ImageRegressor
     from autoai4eo.tasks import So2SatClassifier as So2SatClassifier
 
 _FOLDERS = ("blocks", "cost", "data", "deploy", "search", "tasks")
@@ -35,6 +36,7 @@ _NAMES = {
     "Cost": "autoai4eo.cost",
     "ImageClassifier": "autoai4eo.tasks",
     "ImageInput": "autoai4eo.blocks",
+    "ImageRegressor": "autoai4eo.tasks",
     "So2SatClassifier": "autoai4eo.tasks",
     "UserError": "autoai4eo.errors",
     "load_model": "autoai4eo.deploy",

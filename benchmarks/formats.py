@@ -17,8 +17,8 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.deploy import export, load_finalist
 from autoai4eo.deploy.export.checking import FreshProcess
 from autoai4eo.deploy.export.formats import FORMATS
+from autoai4eo.learning.classification import scores
 from autoai4eo.learning.evaluation import open_for
-from autoai4eo.learning.metrics import scores
 
 
 def main() -> None:

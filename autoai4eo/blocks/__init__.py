@@ -4,6 +4,7 @@ from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.backbones.trunk import EOImageBlock
 from autoai4eo.blocks.fusion import SensorFusion
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead, PooledHead
+from autoai4eo.blocks.heads.regression import PooledRegressionHead
 from autoai4eo.blocks.nodes import ImageInput
 from autoai4eo.blocks.repair import repair
 from autoai4eo.blocks.stem import MultispectralStem
@@ -16,6 +17,7 @@ __all__ = [
     "LatencyConstrainedHead",
     "MultispectralStem",
     "PooledHead",
+    "PooledRegressionHead",
     "PretrainedResNetBlock",
     "SensorFusion",
 ]

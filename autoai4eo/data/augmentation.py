@@ -47,8 +47,27 @@ class Augmentation:
         self, batch: Mapping[str, np.ndarray], rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
         """Return a changed copy; arrays are float32 (n, H, W, bands) per input."""
+        return self.with_targets(batch, None, rng)[0]
+
+    def with_targets(
+        self,
+        batch: Mapping[str, np.ndarray],
+        targets: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+        """Return changed copies of a batch and of the masks or images to predict.
+
+        These are flipped and turned as the pixels are; nothing else is done to them.
+
+        Args:
+            batch: float32 (n, H, W, bands) per input.
+            targets: masks (n, H, W) or images (n, H, W, bands) of these samples; None
+                where the target has no direction.
+            rng: the source of what is drawn.
+        """
         count = len(next(iter(batch.values())))
-        square = all(x.shape[1] == x.shape[2] for x in batch.values())
+        turned = [*batch.values(), *([] if targets is None else [targets])]
+        square = all(x.shape[1] == x.shape[2] for x in turned)
         mirror = rng.integers(0, 2, (2, count)).astype(bool) & self.flips
         turns = rng.integers(0, 4, count) * self.quarter_turns
         if not square:
@@ -64,7 +83,9 @@ class Augmentation:
                 dropped = rng.random(shape) < self.band_dropout
                 pixels = np.where(dropped, _band_means(pixels), pixels)
             changed[name] = pixels
-        return changed
+        if targets is not None:
+            targets = _turn(targets, mirror[0], mirror[1], turns)
+        return changed, targets
 
 
 def _turn(
@@ -73,7 +94,7 @@ def _turn(
     top_bottom: np.ndarray,
     turns: np.ndarray,
 ) -> np.ndarray:
-    """Copy, mirrored and turned; samples that move alike are moved together."""
+    """Copy of (n, H, W, …), mirrored and turned; equal moves are done together."""
     # Top-bottom is left-right and half a turn: eight moves are all there are.
     turns = (turns + 2 * top_bottom) % 4
     mirrored = left_right ^ top_bottom

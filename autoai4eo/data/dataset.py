@@ -1,9 +1,9 @@
-"""A dataset: samples, bands, classes and labels, read when asked for."""
+"""A dataset: samples, their bands and what is to be predicted, read when needed."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "InputSpec"]
 
 FINGERPRINT_ROWS = 4
+#: Kinds of target that are small: all targets are held in memory.
+_IN_MEMORY = ("class", "labels", "value")
 
 
 class Dataset:
@@ -31,7 +33,9 @@ class Dataset:
         path: where the samples lie.
         inputs: name, sensor, bands and size of each input.
         target: what is to be predicted.
-        targets: of all samples, see `Reader.read_targets`.
+        targets: of all samples, see `Target`: (N,) of kind ``class``, (N, classes) of
+            ``labels``, (N, values) of ``value``; (N, 0) of the other kinds, of which
+            `read_targets` reads some at a time.
         groups: by name (``city``, ``parent``, …), (N,) each: what belongs together.
         names: what each sample is called (its file), or None.
         notes: sentences about what was found wrong on opening.
@@ -51,8 +55,7 @@ class Dataset:
         self._columns = dict(columns or {})
         self.path = reader.path
         self.inputs = reader.inputs if inputs is None else inputs
-        everything = np.arange(len(reader.labels))
-        self._told = told or (reader.target, reader.read_targets(everything))
+        self._told = told or _told_by(reader)
         self.target = self._told[0]
         self.targets: np.ndarray = self._told[1][self._rows]
         self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
@@ -85,12 +88,12 @@ class Dataset:
     def known(self) -> np.ndarray:
         """Whether the target of each sample is known, bool (N,).
 
-        Of a ``value`` all numbers of the sample must be known.
+        Of a ``value`` one number of the sample is enough.
         """
         if self.target.kind == "class":
             return np.asarray(self.targets >= 0)
         if self.target.kind == "value":
-            return np.asarray(np.isfinite(self.targets).all(axis=1))
+            return np.asarray(np.isfinite(self.targets).any(axis=1))
         return np.full(len(self), self.target.kind != "none")
 
     @property
@@ -137,6 +140,14 @@ class Dataset:
             pixels[name] = values.astype(np.float32, copy=False)
         return pixels
 
+    def read_targets(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Targets of these samples, see `Target`, in the order of ``indices``."""
+        indices = np.asarray(indices, dtype=np.int64)
+        if self.target.kind in _IN_MEMORY:
+            return self.targets[indices]
+        rows, back = np.unique(self._rows[indices], return_inverse=True)
+        return self._reader.read_targets(rows)[back]
+
     def in_file_order(self, indices: np.ndarray) -> np.ndarray:
         """Return ``indices`` sorted as their samples lie in the file."""
         return indices[np.argsort(self._rows[indices], kind="stable")]
@@ -167,23 +178,31 @@ class Dataset:
         return self._with(rows=self._rows[np.asarray(indices)])
 
     def with_classes(self, wanted: Sequence[str]) -> Dataset:
-        """Return the dataset with these classes, matched by name.
+        """Return the dataset with these classes (of a value: numbers), by name.
 
         Raises:
             UserError: it has samples of another class.
         """
         target, targets = self._told
+        names = target.classes
         told = replace(target, classes=tuple(wanted))
         if target.kind == "class":
-            found = by_name(targets, target.classes, wanted, self.path)
+            found = by_name(targets, names, wanted, self.path)
             return self._with(told=(told, found))
         if target.kind == "none":
             return self._with(told=(told, targets))
         used = np.flatnonzero(targets.any(axis=0))
-        places = by_name(used, target.classes, wanted, self.path)
+        places = by_name(used, names, wanted, self.path)
         found = np.zeros((len(targets), len(wanted)), targets.dtype)
         found[:, places] = targets[:, used]
-        return self._with(told=(replace(told, shape=(len(wanted),)), found))
+        return self._with(told=(told, found))
+
+    def with_labels(self) -> Dataset:
+        """Return the dataset with the class of each sample as its only label."""
+        target, targets = self._told
+        found = (targets[:, None] == np.arange(len(target.classes))).astype(np.uint8)
+        told = replace(target, kind="labels", shape=found.shape[1:], ignored=None)
+        return self._with(told=(told, found))
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Return the dataset with these inputs only, in the order given.
@@ -275,11 +294,15 @@ class Dataset:
         shuffle: bool = False,
         seed: int = 0,
         augmentation: Augmentation | None = None,
+        encode: Callable[[np.ndarray], np.ndarray] | None = None,
         workers: int = 1,
     ) -> Batches:
         """Stream batches for Keras.
 
-        Each is ``({input name: float32 (b, H, W, C)}, one-hot float32 (b, classes))``.
+        Each is ``({input name: float32 (b, H, W, C)}, targets)``. ``encode`` turns the
+        targets of a batch (see `Target`) into what a loss takes (`Task.encode`); they
+        come as they are without it.
+
         A `keras.utils.PyDataset`, so it feeds ``fit`` on every backend without holding
         the data in memory; see `stream.Batches` for the order. ``workers`` are threads.
         """
@@ -291,18 +314,23 @@ class Dataset:
             shuffle=shuffle,
             seed=seed,
             augmentation=augmentation,
+            encode=encode,
             workers=workers,
         )
 
     def label_counts(self) -> np.ndarray:
-        """Samples per class, int64 (classes,)."""
-        labels = self.labels[self.labels >= 0]
-        return np.bincount(labels, minlength=self.num_classes)
+        """Samples per class, int64 (classes,); of a value, samples with the number."""
+        if self.target.kind == "class":
+            labels = self.labels[self.labels >= 0]
+            return np.bincount(labels, minlength=self.num_classes)
+        if self.target.kind == "value":
+            return np.asarray(np.isfinite(self.targets).sum(axis=0))
+        return np.asarray(self.targets.sum(axis=0, dtype=np.int64))
 
     def fingerprint(self) -> str:
         """Tell equal data by 16 hexadecimal digits, cheaply.
 
-        Hashes sizes, labels, bands, class names and the pixels of the first, middle
+        Hashes sizes, targets, bands, class names and the pixels of the first, middle
         and last few samples. The place where the data lie does not count.
         """
         what: list[Any] = [len(self), self.class_names]
@@ -311,10 +339,18 @@ class Dataset:
             for s in self.inputs
         ]
         digest = hashlib.sha256(repr(what).encode())
-        digest.update(np.ascontiguousarray(self.labels).tobytes())
+        digest.update(np.ascontiguousarray(self.targets).tobytes())
         few = min(FINGERPRINT_ROWS, len(self))
         for start in (0, (len(self) - few) // 2, len(self) - few):
             pixels = self.read(np.arange(start, start + few))
             for spec in self.inputs:
                 digest.update(np.ascontiguousarray(pixels[spec.name]).tobytes())
         return digest.hexdigest()[:16]
+
+
+def _told_by(reader: Reader) -> tuple[Target, np.ndarray]:
+    """The target of a reader, and all targets where these are small."""
+    count = len(reader.labels)
+    if reader.target.kind in _IN_MEMORY:
+        return reader.target, reader.read_targets(np.arange(count))
+    return reader.target, np.empty((count, 0))

@@ -1,4 +1,4 @@
-"""Batches for training, read in an order that files like.
+"""Batches for training, in an order in which files are read fast.
 
 A file is cut into blocks of neighbouring samples. In training, blocks come in random
 order, several of them fill a buffer, and samples are drawn at random from the buffer:
@@ -15,6 +15,7 @@ in memory) the order is a plain permutation.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 4 * 2**20
 BUFFER_BYTES = 64 * 2**20
+TURNED = ("mask", "image")  # kinds of target that have a direction
 BUFFERS_KEPT = 2  # a batch may begin in one buffer and end in the next
 
 Batch = tuple[dict[str, np.ndarray], np.ndarray]
@@ -42,7 +44,10 @@ class Batches(keras.utils.PyDataset):
             it hands them out in its own order whatever number is asked first, because
             Keras's ``fit`` asks for random numbers by default.
         seed: of the order and of the augmentation.
-        augmentation: applied to every batch.
+        augmentation: applied to every batch; masks and images that are to be predicted
+            are flipped and turned as the pixels are.
+        encode: turns the targets of a batch into what a loss takes; None: they come as
+            they are, see `autoai4eo.data.target.Target`.
         workers: threads of Keras that ask for batches.
         use_multiprocessing: Keras asks from processes instead. Each opens the file
             once; then the numbers are taken as they come: pass ``shuffle=False`` to
@@ -57,6 +62,7 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = False,
         seed: int = 0,
         augmentation: Augmentation | None = None,
+        encode: Callable[[np.ndarray], np.ndarray] | None = None,
         workers: int = 1,
         use_multiprocessing: bool = False,
     ) -> None:
@@ -66,6 +72,7 @@ class Batches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.augmentation = augmentation
+        self.encode = encode
         self.epoch = 0
         per_sample = max(1, dataset.sample_bytes())
         self._buffered = not dataset.order_is_free
@@ -134,10 +141,15 @@ class Batches(keras.utils.PyDataset):
                 pixels = self._from_buffers(first, first + len(which))
         if not self._buffered:
             pixels = self.dataset.read(which)
+        targets = self.dataset.read_targets(which)
         if self.augmentation is not None:
             rng = np.random.default_rng((self.seed, epoch, turn))
-            pixels = self.augmentation(pixels, rng)
-        return pixels, one_hot(self.dataset.labels[which], self.dataset.num_classes)
+            if self.dataset.target.kind in TURNED:
+                pixels, turned = self.augmentation.with_targets(pixels, targets, rng)
+                targets = np.asarray(turned)
+            else:
+                pixels = self.augmentation(pixels, rng)
+        return pixels, targets if self.encode is None else self.encode(targets)
 
     def _from_buffers(self, first: int, last: int) -> dict[str, np.ndarray]:
         """Samples ``first`` to ``last`` of this epoch's order, copied out."""
@@ -172,8 +184,3 @@ class Batches(keras.utils.PyDataset):
             place[ordered] = np.arange(len(ordered))
             self._buffers[number] = (self.dataset.read(ordered), place[which])
         return self._buffers[number]
-
-
-def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """One-hot rows, float32 (n, classes); all zero where the label is -1."""
-    return (labels[:, None] == np.arange(classes)).astype(np.float32)

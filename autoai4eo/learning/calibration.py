@@ -7,6 +7,47 @@ from typing import Any
 import numpy as np
 
 BINS = 15
+#: Where a network is right on every sample, no temperature is low enough.
+LOWEST, HIGHEST = 0.05, 20.0
+
+
+class Reliability:
+    """Confidence held against accuracy, by bins of the confidence.
+
+    Holds three sums per bin; the confidence of a sample is its largest probability.
+    """
+
+    def __init__(self) -> None:
+        self._edges = np.linspace(0, 1, BINS + 1)
+        self._samples = np.zeros(BINS, dtype=int)
+        self._confidence = np.zeros(BINS)
+        self._right = np.zeros(BINS)
+
+    def add(self, y_true: np.ndarray, probabilities: np.ndarray) -> None:
+        """Takes true class indices (n,) and probabilities (n, classes)."""
+        confidence = probabilities.max(axis=-1).astype(np.float64)
+        right = probabilities.argmax(axis=-1) == y_true
+        bins = np.searchsorted(self._edges[1:-1], confidence)
+        for i in np.unique(bins):
+            inside = bins == i
+            self._samples[i] += inside.sum()
+            self._confidence[i] += confidence[inside].sum()
+            self._right[i] += right[inside].sum()
+
+    def table(self) -> list[dict[str, Any]]:
+        """See `reliability`."""
+        return [
+            {
+                "from": float(self._edges[i]),
+                "to": float(self._edges[i + 1]),
+                "samples": int(samples),
+                "mean_confidence": float(self._confidence[i] / samples)
+                if samples
+                else None,
+                "accuracy": float(self._right[i] / samples) if samples else None,
+            }
+            for i, samples in enumerate(self._samples)
+        ]
 
 
 def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
@@ -21,24 +62,9 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> list[dict[str,
         ``samples``, ``mean_confidence`` and ``accuracy``, the last two None where no
         sample is.
     """
-    confidence = probabilities.max(axis=-1).astype(np.float64)
-    right = probabilities.argmax(axis=-1) == y_true
-    edges = np.linspace(0, 1, BINS + 1)
-    bins = np.searchsorted(edges[1:-1], confidence)
-    rows = []
-    for i in range(BINS):
-        inside = bins == i
-        some = bool(inside.any())
-        rows.append(
-            {
-                "from": float(edges[i]),
-                "to": float(edges[i + 1]),
-                "samples": int(inside.sum()),
-                "mean_confidence": float(confidence[inside].mean()) if some else None,
-                "accuracy": float(right[inside].mean()) if some else None,
-            }
-        )
-    return rows
+    found = Reliability()
+    found.add(y_true, probabilities)
+    return found.table()
 
 
 def expected_calibration_error(table: list[dict[str, Any]]) -> float:
@@ -59,3 +85,39 @@ def expected_calibration_error(table: list[dict[str, Any]]) -> float:
         )
         / total
     )
+
+
+def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Class probabilities (N, classes) as they are at another temperature, float64."""
+    from scipy.special import softmax
+
+    return np.asarray(softmax(_logits(probabilities) / temperature, axis=-1))
+
+
+def fit_temperature(y_true: np.ndarray, probabilities: np.ndarray) -> float:
+    """The temperature at which the truth is likeliest, from 0.05 to 20.
+
+    Args:
+        y_true: true class indices, shape (N,), of samples that the network was not
+            trained on.
+        probabilities: of each class as a softmax gives them, shape (N, classes).
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    logits = _logits(probabilities)
+    true = logits[np.arange(len(y_true)), y_true]
+
+    def loss(log_temperature: float) -> float:
+        t = np.exp(log_temperature)
+        return float((logsumexp(logits / t, axis=-1) - true / t).mean())
+
+    bounds = (np.log(LOWEST), np.log(HIGHEST))
+    found = minimize_scalar(loss, bounds=bounds, method="bounded")
+    return float(np.exp(found.x))
+
+
+def _logits(probabilities: np.ndarray) -> np.ndarray:
+    """Logits, but for a constant in each row, which a softmax takes no note of."""
+    tiny = np.finfo(np.float32).tiny
+    return np.log(np.maximum(np.asarray(probabilities, np.float64), tiny))

@@ -1,9 +1,9 @@
-"""A network held against labelled data."""
+"""A network judged on data whose targets are known."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -14,9 +14,7 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import UserError
-from autoai4eo.learning.calibration import expected_calibration_error, reliability
-from autoai4eo.learning.intervals import intervals
-from autoai4eo.learning.metrics import scores
+from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.text import line
 
 #: Groups that are preferred where data have several.
@@ -42,8 +40,8 @@ def open_for(
     Args:
         model: the network.
         data: what ``run.json`` says of its training data, where that is known.
-        x, y: a path, data set or arrays, see `open_dataset`; arrays for several inputs
-            are in the order of the network's.
+        x, y: a path, data set or arrays, and the labels or values of arrays, see
+            `open_dataset`; arrays for several inputs are in the order of the network's.
         bands: names of the bands in `x`, where it does not tell them.
         class_level: see `open_dataset`.
         unlabelled: keeps samples without a label where others have one.
@@ -58,13 +56,13 @@ def open_for(
     """
     names = [node.name for node in model.inputs]
     x = by_input(x, names)
-    known = None
+    known, kind = None, None if data is None else data.get("target", "class")
     if data is not None:
         known = told_bands({s["name"]: s["bands"] for s in data["inputs"]})
     dataset = open_dataset(
         x,
         inputs=names,
-        labels=y,
+        **told_targets(y, kind),
         class_names=None if data is None else data["classes"],
         bands=known if bands is None else bands,
         class_level=class_level,
@@ -81,13 +79,21 @@ def open_for(
                 f"{dataset.path}: expected {node.name} of {_size(node.shape[1:])}, as "
                 f"the network was made for, found {_size(spec.shape)}"
             )
-    labelled = (dataset.labels >= 0).any()
-    if labelled and dataset.num_classes != model.output_shape[-1]:
+    if not dataset.known.any():
+        return dataset
+    if kind is not None:
+        dataset = of_kind(dataset, kind)
+    if model.output_shape[-1] not in task_of(dataset.target).widths:
         raise UserError(
             f"{dataset.path}: expected the {model.output_shape[-1]} classes of the "
             f"network, found {dataset.num_classes}"
         )
     return dataset
+
+
+def told_targets(y: Any, kind: str | None) -> dict[str, Any]:
+    """The argument of `open_dataset` for the targets of arrays, of this kind."""
+    return {"labels": y, "kind": "value"} if kind == "value" else {"labels": y}
 
 
 def told_bands(by_input: Mapping[str, Sequence[str]]) -> dict[str, list[str]] | None:
@@ -121,52 +127,69 @@ def by_input(x: Any, names: Sequence[str]) -> Any:
     return dict(zip(names, x, strict=True))
 
 
-def probabilities(
-    model: keras.Model, dataset: Dataset, batch_size: int = 32
-) -> np.ndarray:
-    """The probability of each class for each patch, float32 (N, classes)."""
+def outputs(model: keras.Model, dataset: Dataset, batch_size: int = 32) -> np.ndarray:
+    """What a network gives for each sample, float32 (N, …): see `Task`."""
     return np.asarray(model.predict(dataset.batches(batch_size), verbose=0))
 
 
 def evaluate(
-    model: keras.Model, dataset: Dataset, batch_size: int = 32
+    model: keras.Model,
+    dataset: Dataset,
+    batch_size: int = 32,
+    fitted: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Scores on labelled data, see `judge`.
+    """Scores on samples whose target is known, see `score`; the outputs are not kept.
 
     Raises:
-        UserError: the data have no labels.
+        UserError: the target of a sample is not known.
     """
-    if not len(dataset) or (dataset.labels < 0).any():
+    if not len(dataset) or not dataset.known.all():
         raise UserError(
             f"{dataset.path}: expected labelled samples, found some without a label; "
             "one folder of images per class, or a data set called label, tells them"
         )
-    return score(dataset, probabilities(model, dataset, batch_size))
+    batches = dataset.batches(batch_size)
+    found = (
+        np.asarray(model.predict_on_batch(batches[i][0])) for i in range(len(batches))
+    )
+    return _score(dataset, found, fitted)
 
 
-def score(dataset: Dataset, probabilities: np.ndarray) -> dict[str, Any]:
-    """All that is said of predictions for labelled data, ready for JSON.
+def score(
+    dataset: Dataset, output: np.ndarray, fitted: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """All that is said of a network's output for known targets, ready for JSON.
 
     Args:
-        dataset: N labelled samples.
-        probabilities: of each class, shape (N, classes).
+        dataset: N samples with known targets.
+        output: what the network gave for them, (N, …).
+        fitted: as `Task.fit` gave it.
 
     Returns:
-        What `scores` gives, and ``expected_calibration_error``, ``reliability`` (see
-        `calibration.reliability`), ``intervals`` (see `intervals.intervals`) and
-        ``resampled_by``: the name of the groups that these were drawn by, such as
-        ``"parent"``, or ``"sample"``.
+        What the scorer of the target's task gives, see `classification.ClassScorer`,
+        `multilabel.LabelScorer` and `regression.ValueScorer`, and ``resampled_by``: the
+        name of the groups that the intervals were drawn by, such as ``"parent"``, or
+        ``"sample"``.
     """
-    predicted = probabilities.argmax(axis=-1)
-    table = reliability(dataset.labels, probabilities)
+    return _score(dataset, [output], fitted)
+
+
+def _score(
+    dataset: Dataset,
+    several: Iterable[np.ndarray],
+    fitted: Mapping[str, Any] | None,
+) -> dict[str, Any]:
+    """See `score`; the outputs of the samples in order, some at a time."""
+    scorer = task_of(dataset.target).scorer(fitted or {})
     by, groups = _groups(dataset)
-    return {
-        **scores(dataset.labels, predicted, dataset.class_names),
-        "expected_calibration_error": expected_calibration_error(table),
-        "reliability": table,
-        "intervals": intervals(dataset.labels, predicted, dataset.num_classes, groups),
-        "resampled_by": by,
-    }
+    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
+    first = 0
+    for output in several:
+        rows = np.arange(first, first + len(output))
+        group = None if numbers is None else numbers[rows]
+        scorer.add(dataset.read_targets(rows), output, group)
+        first += len(output)
+    return {**scorer.result(), "resampled_by": by}
 
 
 def _groups(dataset: Dataset) -> tuple[str, np.ndarray | None]:

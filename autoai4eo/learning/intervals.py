@@ -2,77 +2,87 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 RESAMPLES = 1000
 LEVEL = 0.95
+#: Samples without groups are dealt out at random to so many: the intervals are the same
+#: but for chance, and only the sums of these groups need to be held.
+BLOCKS = 1000
 _AT_A_TIME = 100
+_SEED = 0
+
+Figures = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
-def intervals(
-    y_true: np.ndarray,
-    y_pred: np.ndarray,
-    num_classes: int,
-    groups: np.ndarray | None = None,
-    seed: int = 0,
-) -> dict[str, list[float]]:
-    """Percentile intervals (95 %) of OA, AA and kappa, from 1,000 resamples.
+class GroupSums:
+    """Sums over the samples of each group: all that scores and intervals need.
 
-    The scores depend on the confusion matrix alone, so that its counts are drawn in
-    place of the samples. Samples of one group (patches of one scene, a city) are alike;
-    drawn one by one they would make the intervals too narrow, so whole groups are drawn
-    (the cluster bootstrap; Efron and Tibshirani 1993, Davison and Hinkley 1997).
+    Samples of one group (patches of one scene, a city) are alike; drawn one by one they
+    would make the intervals too narrow, so whole groups are drawn (the cluster
+    bootstrap; Efron and Tibshirani 1993, Davison and Hinkley 1997).
+    """
+
+    def __init__(self) -> None:
+        self._sums: dict[int, np.ndarray] = {}
+        self._rng = np.random.default_rng(_SEED)
+
+    def add(self, rows: np.ndarray, group: np.ndarray | None) -> None:
+        """Adds what is summed, (n, k), of samples of these groups, int (n,)."""
+        if group is None:
+            group = self._rng.integers(BLOCKS, size=len(rows))
+        present, place = np.unique(group, return_inverse=True)
+        sums = np.zeros((len(present), rows.shape[1]))
+        np.add.at(sums, place, rows)
+        for one, more in zip(present.tolist(), sums, strict=True):
+            self.add_sum(more, one)
+
+    def add_sum(self, sums: np.ndarray, group: int) -> None:
+        """Adds sums over several samples of one group, (k,)."""
+        self._sums[group] = self._sums.get(group, 0) + sums
+
+    @property
+    def table(self) -> np.ndarray:
+        """The sums of each group, (groups, k), in the order of their numbers."""
+        return np.stack([self._sums[group] for group in sorted(self._sums)])
+
+
+def of_groups(table: np.ndarray, figures: Figures) -> dict[str, list[float]]:
+    """Percentile intervals (95 %) of scores, from 1,000 resamples of whole groups.
 
     Args:
-        y_true, y_pred: class indices, shape (N,).
-        num_classes: how many there are.
-        groups: what each sample belongs to, shape (N,); None: every sample by itself.
-        seed: of the draws.
-
-    Returns:
-        ``accuracy``, ``average_accuracy`` and ``cohen_kappa``: [lower, upper].
+        table: sums of each group, (groups, k).
+        figures: scores by name, (n,) each, from sums (n, k).
     """
-    rng = np.random.default_rng(seed)
-    cells = y_true * num_classes + y_pred
-    if groups is None:
-        counts = np.bincount(cells, minlength=num_classes**2)
-        drawn = rng.multinomial(len(cells), counts / len(cells), RESAMPLES)
-    else:
-        _, group = np.unique(groups, return_inverse=True)
-        size = group.max() + 1
-        tables = np.zeros((size, num_classes**2))
-        np.add.at(tables, (group, cells), 1)
-        drawn = np.concatenate(
-            [
-                rng.multinomial(size, np.full(size, 1 / size), _AT_A_TIME) @ tables
-                for _ in range(RESAMPLES // _AT_A_TIME)
-            ]
-        )
-    matrices = drawn.reshape(RESAMPLES, num_classes, num_classes).astype(float)
+    rng = np.random.default_rng(_SEED)
+    size = len(table)
+    drawn = np.concatenate(
+        [
+            rng.multinomial(size, np.full(size, 1 / size), _AT_A_TIME) @ table
+            for _ in range(RESAMPLES // _AT_A_TIME)
+        ]
+    )
+    return _percentiles(figures(drawn))
+
+
+def of_counts(counts: np.ndarray, figures: Figures) -> dict[str, list[float]]:
+    """The same of scores that counts decide, drawn in place of the single samples.
+
+    Args:
+        counts: how many samples are in each of k cells, (k,).
+        figures: scores by name, (n,) each, from counts (n, k).
+    """
+    rng = np.random.default_rng(_SEED)
+    total = int(counts.sum())
+    drawn = rng.multinomial(total, counts / total, RESAMPLES)
+    return _percentiles(figures(drawn.astype(float)))
+
+
+def _percentiles(values: dict[str, np.ndarray]) -> dict[str, list[float]]:
     tail = 100 * (1 - LEVEL) / 2
     return {
-        name: [float(end) for end in np.percentile(values, [tail, 100 - tail])]
-        for name, values in _scores(matrices).items()
-    }
-
-
-def _scores(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    """OA, AA and kappa of confusion matrices (n, classes, classes), rows the truth."""
-    total = confusion.sum(axis=(1, 2))
-    right = np.diagonal(confusion, axis1=1, axis2=2)
-    truth, prediction = confusion.sum(axis=2), confusion.sum(axis=1)
-    present = truth > 0
-    recall = np.divide(right, truth, out=np.zeros_like(right), where=present)
-    observed = right.sum(axis=1) / total
-    by_chance = (truth * prediction).sum(axis=1) / total**2
-    defined = by_chance < 1
-    return {
-        "accuracy": observed,
-        "average_accuracy": recall.sum(axis=1) / present.sum(axis=1),
-        "cohen_kappa": np.divide(
-            observed - by_chance,
-            1 - by_chance,
-            out=np.zeros_like(observed),
-            where=defined,
-        ),
+        name: [float(end) for end in np.percentile(several, [tail, 100 - tail])]
+        for name, several in values.items()
     }

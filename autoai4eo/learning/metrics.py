@@ -1,4 +1,4 @@
-"""How good a classification is: kappa and average accuracy, in training and after.
+"""How good a classification is, told during training: kappa and average accuracy.
 
 Overall accuracy says little where classes are as uneven as in land cover: a map that
 calls everything forest can reach 0.9. Average accuracy weighs each class the same;
@@ -7,7 +7,6 @@ Cohen's kappa takes off the agreement that chance alone would give.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -146,73 +145,3 @@ class AverageAccuracy(_ConfusionMetric):
         present = ops.cast(support > 0, self.dtype)
         recall = ops.diagonal(confusion) / ops.where(support > 0, support, 1.0)
         return ops.sum(recall) / ops.maximum(ops.sum(present), 1.0)
-
-
-def scores(
-    y_true: np.ndarray, y_pred: np.ndarray, class_names: Sequence[str]
-) -> dict[str, Any]:
-    """All that is said of a classification, ready for JSON.
-
-    Args:
-        y_true: true class indices, shape (N,).
-        y_pred: predicted class indices, shape (N,).
-        class_names: the name of each index.
-
-    Returns:
-        ``accuracy`` (overall, OA), ``average_accuracy`` (AA, mean recall of the
-        classes that `y_true` holds), ``cohen_kappa`` (unweighted, zero where it is
-        not defined), ``macro_f1`` (mean F1 of the classes that `y_true` or `y_pred`
-        holds, as in scikit-learn), ``per_class`` (name -> ``precision, recall, f1,
-        support``; zero where not defined), ``confusion_matrix`` (rows the truth) and
-        ``absent_classes``, the names of those that `y_true` lacks.
-
-    Raises:
-        UserError: there are no samples, the two differ in number, or an index has
-            no name.
-    """
-    from sklearn import metrics
-
-    y_true, y_pred = np.asarray(y_true).ravel(), np.asarray(y_pred).ravel()
-    _check(y_true, y_pred, len(class_names))
-    labels = np.arange(len(class_names))
-    confusion = metrics.confusion_matrix(y_true, y_pred, labels=labels)
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        y_true, y_pred, labels=labels, zero_division=0.0
-    )
-    present = support > 0
-    one_class_only = len(np.union1d(y_true, y_pred)) == 1
-    return {
-        "accuracy": float(metrics.accuracy_score(y_true, y_pred)),
-        "average_accuracy": float(recall[present].mean()),
-        "cohen_kappa": 0.0
-        if one_class_only
-        else float(metrics.cohen_kappa_score(y_true, y_pred)),
-        "macro_f1": float(f1[present | (confusion.sum(axis=0) > 0)].mean()),
-        "per_class": {
-            name: {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "support": int(support[i]),
-            }
-            for i, name in enumerate(class_names)
-        },
-        "confusion_matrix": confusion.tolist(),
-        "absent_classes": [
-            name for name, here in zip(class_names, present, strict=True) if not here
-        ],
-    }
-
-
-def _check(y_true: np.ndarray, y_pred: np.ndarray, num_classes: int) -> None:
-    if len(y_true) == 0 or len(y_true) != len(y_pred):
-        raise UserError(
-            f"expected one prediction for each of one or more labels, found "
-            f"{len(y_pred)} for {len(y_true)}; evaluate on data with labels"
-        )
-    both = np.concatenate([y_true, y_pred])
-    if both.min() < 0 or both.max() >= num_classes:
-        raise UserError(
-            f"expected class indices from 0 to {num_classes - 1}, found "
-            f"{both.min()} to {both.max()}; give a name for each class"
-        )

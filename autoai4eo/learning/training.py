@@ -15,6 +15,7 @@ from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import sample
 from autoai4eo.learning.callbacks import Deadline
+from autoai4eo.learning.registry import task_of
 
 #: Epochs where the user named none: an early stop is expected to come first.
 UNNAMED_EPOCHS = 1000
@@ -112,8 +113,13 @@ class Training:
         early = []
         if self.epochs is None and self.validation is not None:
             early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
+        encode = task_of(self.train.target).encode
         batches = self.train.batches(
-            self.batch_size, shuffle=True, seed=seed, augmentation=self.augmentation
+            self.batch_size,
+            shuffle=True,
+            seed=seed,
+            augmentation=self.augmentation,
+            encode=encode,
         )
         batches.go_to(initial_epoch)
         if not model.optimizer.built:
@@ -123,7 +129,7 @@ class Training:
             batches,
             validation_data=None
             if self.validation is None
-            else self.validation.batches(self.batch_size),
+            else self.validation.batches(self.batch_size, encode=encode),
             epochs=epochs or self.max_epochs,
             initial_epoch=initial_epoch,
             class_weight=self.class_weight,

@@ -16,6 +16,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "path": dataset.path,
         "samples": len(dataset),
         "fingerprint": dataset.fingerprint(),
+        "target": dataset.target.kind,
         "classes": list(dataset.class_names),
         "inputs": [
             {

@@ -21,19 +21,15 @@ from autoai4eo.data.statistics import (
     BandStatistics,
     cached_statistics,
 )
+from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning import evaluation
-from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
 from autoai4eo.learning.objectives import DEFAULT, Objective
+from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log
-from autoai4eo.runs.folder import (
-    locked,
-)
-from autoai4eo.runs.layout import (
-    STATISTICS,
-)
+from autoai4eo.runs.folder import Run, locked
 from autoai4eo.search.session import Session, chosen
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
@@ -41,19 +37,17 @@ from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
 from autoai4eo.tasks.results import SearchResults
 from autoai4eo.tasks.training_data import (
-    class_weight_of,
     names_of,
     open_both,
     warn_of_problems,
 )
 from autoai4eo.tasks.validating import validate
 
-LOSSES = {
-    "crossentropy": keras.losses.CategoricalCrossentropy,
-    "focal": keras.losses.CategoricalFocalCrossentropy,
-}
 #: Augmentation that is valid for Earth observation, as `fit` uses it.
 AUGMENTATION = Augmentation()
+_HEADS = (ak.ClassificationHead, ak.RegressionHead)
+#: What AutoKeras's heads ask for where the user asks for nothing.
+_METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
 
 
 class AutoModel(SearchResults):
@@ -120,6 +114,11 @@ class AutoModel(SearchResults):
         """What is optimised, the first first."""
         return self.settings.objectives
 
+    @property
+    def kind(self) -> str:
+        """The kind of target that the head predicts, see `Target`."""
+        return _kind_of(self.outputs[0].in_blocks[0])
+
     def fit(
         self,
         x: Any = None,
@@ -141,7 +140,9 @@ class AutoModel(SearchResults):
         Args:
             x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, an
                 array (N, H, W, bands) or one for each input, by name or in order.
-            y: labels of arrays: class numbers (N,) or one-hot (N, classes).
+            y: targets of arrays: class numbers (N,) or one-hot (N, classes); for
+                several labels zeros and ones (N, classes); for numbers (N,) or
+                (N, values).
             batch_size: samples per step.
             epochs: for each candidate and for the finalist; None trains until the
                 validation loss has not improved for ten epochs.
@@ -152,8 +153,10 @@ class AutoModel(SearchResults):
             validation_data: a path or data set, or a tuple (x, y) of arrays.
             verbose: 0 keeps quiet.
             class_weight: ``"balanced"``, or weights by class number.
-            loss: ``"crossentropy"`` or ``"focal"`` (Lin et al., 2017); None takes the
-                head's own where it has one, else cross-entropy.
+            loss: of classes and labels ``"crossentropy"`` or ``"focal"`` (Lin et al.,
+                2017); of numbers ``"mse"``, ``"mae"``, ``"huber"`` or ``"gaussian"``
+                (with a predicted spread). None takes the head's own where it has one,
+                else the first of these.
             augmentation: None for none.
             max_hours: after which the search ends.
             **kwargs: passed to `keras.Model.fit`.
@@ -167,13 +170,16 @@ class AutoModel(SearchResults):
         tell = log(bool(verbose))
         seed = self.settings.seed
         train, validation, whole = open_both(
-            self._open, x, y, validation_data, validation_split, seed, tell
+            self._open, self.kind, x, y, validation_data, validation_split, seed, tell
         )
+        task = task_of(train.target)
         if epochs is not None and epochs < 1:
             raise UserError(f"epochs: expected 1 or more, got {epochs}")
-        if loss is not None and loss not in LOSSES:
-            raise UserError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
-        weights = class_weight_of(class_weight, train)
+        if loss is not None and loss not in task.losses:
+            raise UserError(
+                f"loss: expected one of {', '.join(task.losses)}, got {loss!r}"
+            )
+        weights = task.class_weight(class_weight, train)
         graph = self._graph(train)
         session = Session(
             self.run,
@@ -188,7 +194,7 @@ class AutoModel(SearchResults):
             f"{len(train):,} samples for training, {len(validation):,} for validation, "
             f"{train.num_classes} classes; computing the statistics of the bands"
         )
-        statistics = cached_statistics(train, self.run / STATISTICS)
+        statistics = cached_statistics(train, Run(self.run).statistics)
         warn_of_problems(train, validation, statistics)
         _configure(graph, train, statistics, loss)
         training = Training(
@@ -218,14 +224,33 @@ class AutoModel(SearchResults):
                 validate(self.run, validation, batch_size)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """The class number of each patch, int64 (N,)."""
-        return self.predict_proba(x, batch_size).argmax(axis=-1)
+        """What the finalist predicts for each patch.
+
+        The class number, int64 (N,); for several labels which classes a patch has,
+        uint8 (N, classes), by the thresholds that were tuned on the validation data;
+        numbers, float32 (N, values).
+        """
+        output = self._outputs(x, batch_size)
+        target = Target(self.kind, tuple(self._told()["classes"]))
+        return task_of(target).decide(output, Run(self.run).read_evaluation())
 
     def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """The probability of each class for each patch, float32 (N, classes)."""
+        """The probability of each class for each patch, float32 (N, classes).
+
+        Raises:
+            UserError: the finalist predicts numbers.
+        """
+        if self.kind == "value":
+            raise UserError(
+                "predict_proba: expected a network that tells classes, found one that "
+                "gives numbers; use predict"
+            )
+        return self._outputs(x, batch_size)
+
+    def _outputs(self, x: Any, batch_size: int) -> np.ndarray:
         model = self.export_model()
         dataset = self._open_for(model, x, unlabelled=True)
-        return evaluation.probabilities(model, dataset, batch_size)
+        return evaluation.outputs(model, dataset, batch_size)
 
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 32) -> dict[str, Any]:
         """Scores of the finalist on labelled data.
@@ -236,10 +261,14 @@ class AutoModel(SearchResults):
             name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
             and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and what
             they were ``resampled_by``; ``expected_calibration_error`` and its
-            ``reliability`` table.
+            ``reliability`` table. For several labels F1, mean average precision and
+            more, see `autoai4eo.learning.multilabel.LabelScorer`; for numbers RMSE,
+            MAE, R² and bias, see `autoai4eo.learning.regression.ValueScorer`.
         """
         model = self.export_model()
-        return evaluation.evaluate(model, self._open_for(model, x, y), batch_size)
+        dataset = self._open_for(model, x, y)
+        fitted = Run(self.run).read_evaluation()
+        return evaluation.evaluate(model, dataset, batch_size, fitted)
 
     def select(
         self, rule: str | None = None, *, refit: bool = False, **limits: float
@@ -290,11 +319,17 @@ class AutoModel(SearchResults):
         }
         return {role: part for role, part in known.items() if part is not None}
 
+    def _told(self) -> dict[str, Any]:
+        """What the run's record says of its training data."""
+        return dict(Run(self.run).read()["data"]["training"])
+
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         """Data for `fit`, with the bands and classes of another data set."""
         names = [node.name for node in self.inputs]
         dataset = open_dataset(
-            evaluation.by_input(x, names), labels=y, **names_of(like)
+            evaluation.by_input(x, names),
+            **evaluation.told_targets(y, self.kind),
+            **names_of(like),
         )
         if len(names) == len(dataset.inputs) == 1:
             # one input and one image: no name is needed to know which is meant
@@ -318,7 +353,7 @@ def _configure(
     statistics: Mapping[str, BandStatistics],
     loss: str | None,
 ) -> None:
-    """Tells the graph's inputs and head what the data are."""
+    """Tells the graph's inputs what the data are, its head what to predict."""
     specs = {spec.name: spec for spec in train.inputs}
     for node in graph.inputs:
         spec = specs[node.name]
@@ -327,21 +362,28 @@ def _configure(
         node.mean = [float(v) for v in statistics[node.name].mean]
         node.std = [float(v) for v in statistics[node.name].std]
     heads = [node.in_blocks[0] for node in graph.outputs]
-    if len(heads) != 1 or not isinstance(heads[0], ak.ClassificationHead):
+    if len(heads) != 1 or not isinstance(heads[0], _HEADS):
         raise UserError(
-            "outputs: expected one classification head, got "
+            "outputs: expected one classification or regression head, got "
             f"{', '.join(type(head).__name__ for head in heads)}"
         )
     (head,) = heads
-    head.shape = (train.num_classes,)
-    if loss is not None or head.loss is None:
-        graph.loss = LOSSES[loss or "crossentropy"]()
-    else:
-        graph.loss = head.loss
+    task = task_of(train.target)
+    name = loss or task.losses[0]
+    for attribute, value in task.head(name, train.targets).items():
+        setattr(head, attribute, value)
+    own = head.loss if loss is None else None
+    if task.target.kind == "labels" and head.loss is None:
+        head.loss = keras.losses.BinaryCrossentropy()  # AutoKeras's head is a sigmoid
+    graph.loss = own or task.loss(name, train.targets)
     graph.metrics = [
-        # by its name Keras would make it in the first step, and trace that twice
-        keras.metrics.CategoricalAccuracy(name="accuracy"),
-        AverageAccuracy(train.num_classes),
-        CohenKappa(train.num_classes),
-        *(metric for metric in head.metrics if metric != "accuracy"),
+        *task.keras_metrics(train.targets),
+        *(metric for metric in head.metrics if metric not in _METRICS_OF_AUTOKERAS),
     ]
+
+
+def _kind_of(head: Any) -> str:
+    """The kind of target that a head predicts."""
+    if isinstance(head, ak.RegressionHead):
+        return "value"
+    return "labels" if getattr(head, "multi_label", False) else "class"

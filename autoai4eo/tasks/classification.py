@@ -15,13 +15,14 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.readers.so2sat import USUAL_BANDS
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.registry import TASKS
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.training_data import names_of
 
 
 class ImageClassifier(AutoModel):
-    """Finds a network that tells which class a patch is of.
+    """Finds a network that tells which class a patch is of, or which classes it has.
 
     A stem for each input, their fusion where there are several, a trunk for small
     patches and a head, all searched: `blocks.MultispectralStem`, `SensorFusion`,
@@ -34,6 +35,8 @@ class ImageClassifier(AutoModel):
 
     Args:
         inputs: names of the inputs that are used, such as ``["sen2"]``; None: all.
+        multi_label: a patch may have several labels, or none. The objective is then
+            ``val_mean_average_precision`` by default.
         max_latency_ms: budget of one forward pass with a batch of
             `latency_batch_size`; a dearer candidate is recorded as infeasible, with the
             heads that would have fitted.
@@ -45,32 +48,47 @@ class ImageClassifier(AutoModel):
         inputs: Sequence[str] | None = None,
         max_latency_ms: float | None = None,
         project_name: str = "image_classifier",
+        multi_label: bool = False,
         **kwargs: Any,
     ) -> None:
+        self.multi_label = multi_label
+        kwargs.setdefault("objective", TASKS[self.kind].objective)
         super().__init__((), (), project_name=project_name, **kwargs)
         self.input_names = None if inputs is None else list(inputs)
         self.max_latency_ms = max_latency_ms
+
+    @property
+    def kind(self) -> str:
+        """See `AutoModel.kind`."""
+        return "labels" if self.multi_label else "class"
 
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         if isinstance(x, list | tuple):
             x = evaluation.by_input(
                 x, self.input_names or [f"image_{i}" for i, _ in enumerate(x, 1)]
             )
-        return open_dataset(x, inputs=self.input_names, labels=y, **names_of(like))
+        return open_dataset(
+            x,
+            inputs=self.input_names,
+            **evaluation.told_targets(y, self.kind),
+            **names_of(like),
+        )
 
     def _graph(self, train: Dataset) -> Graph:
         self.inputs = [blocks.ImageInput(spec.name) for spec in train.inputs]
         if self.settings.map_step is not None:
             unpadded.common_size("inputs", [spec.shape[:2] for spec in train.inputs])
-        features = self._features()
-        if self.max_latency_ms is None:
-            head = blocks.PooledHead()
-        else:
-            head = blocks.LatencyConstrainedHead(
-                self.max_latency_ms, self.settings.latency_batch_size
-            )
-        self.outputs = head(features)
+        self.outputs = self._head()(self._features())
         return super()._graph(train)
+
+    def _head(self) -> Any:
+        if self.max_latency_ms is None:
+            return blocks.PooledHead(multi_label=self.multi_label)
+        return blocks.LatencyConstrainedHead(
+            self.max_latency_ms,
+            self.settings.latency_batch_size,
+            multi_label=self.multi_label,
+        )
 
     def _features(self) -> Any:
         if self.settings.map_step is not None:

@@ -11,17 +11,18 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.problems import value_problems
-from autoai4eo.data.readers.labels import check_several_classes
-from autoai4eo.data.splits import class_weights, split
+from autoai4eo.data.splits import split
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.text import line
 
 
 def open_both(
     opened: Callable[..., Dataset],
+    kind: str,
     x: Any,
     y: Any,
     validation_data: Any,
@@ -34,6 +35,7 @@ def open_both(
     Args:
         opened: opens data and labels; ``like=`` gives it a data set whose bands and
             classes are looked for.
+        kind: of target that is learned, see `Target`.
         x, y: data and labels for training.
         validation_data: data, or a tuple of data and labels; None: they are split off.
         validation_split: the share that is split off.
@@ -48,8 +50,8 @@ def open_both(
     """
     if not isinstance(x, Dataset):
         tell("opening the data")
-    whole = opened(x, y)
-    check_several_classes(whole.labels, whole.class_names, whole.path)
+    whole = of_kind(opened(x, y), kind)
+    task_of(whole.target).check(whole)
     if validation_data is None:
         return *split_off_validation(whole, validation_split, seed), whole
     if not isinstance(validation_data, tuple):
@@ -57,7 +59,7 @@ def open_both(
     there, labels = validation_data
     if isinstance(there, str | Path):
         tell(f"opening {there}")
-    validation = opened(there, labels, like=whole)
+    validation = of_kind(opened(there, labels, like=whole), kind)
     check_alike(whole, validation)
     return whole, validation, None
 
@@ -78,23 +80,6 @@ def split_off_validation(
     group = next(iter(dataset.groups), None)
     train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
     return train, validation
-
-
-def class_weight_of(
-    asked: str | Mapping[int, float] | None, train: Dataset
-) -> dict[int, float] | None:
-    """The weight of the loss by class number, None for no weights.
-
-    Raises:
-        UserError: something else than ``"balanced"`` or weights.
-    """
-    if asked is None or isinstance(asked, Mapping):
-        return None if asked is None else dict(asked)
-    if asked != "balanced":
-        raise UserError(
-            f"class_weight: expected balanced or weights by class, got {asked!r}"
-        )
-    return class_weights(train)
 
 
 def names_of(like: Dataset | None) -> dict[str, Any]:
@@ -133,7 +118,7 @@ def check_alike(train: Dataset, validation: Dataset) -> None:
                 f"({_brief_input(told)}), found {_brief_input(found)}; bring both to "
                 "one form"
             )
-    if (validation.labels < 0).any() or not len(validation):
+    if not len(validation) or not validation.known.all():
         raise UserError(
             f"{validation.path}: expected labelled samples to judge candidates on, "
             "found some without a label"
@@ -153,9 +138,8 @@ def warn_of_problems(
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
     units = unlike_training(validation, typical)
-    absent = np.flatnonzero(
-        (validation.label_counts() == 0) & (train.label_counts() > 0)
-    )
+    there, judged = train.label_counts(), validation.label_counts()
+    absent = np.flatnonzero((judged == 0) & (there > 0))
     if len(absent):
         names = ", ".join(train.class_names[i] for i in absent)
         units.append(

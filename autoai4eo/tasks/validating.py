@@ -1,4 +1,4 @@
-"""The finalist held against the validation data, once, for the record of the run."""
+"""The finalist judged on the validation data, once, for the record of the run."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
-from autoai4eo.deploy.export.temperature import fit_temperature, scaled
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, write_json
 from autoai4eo.learning import evaluation
-from autoai4eo.learning.calibration import expected_calibration_error, reliability
+from autoai4eo.learning.registry import task_of
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import BEST, EVALUATION, MISTAKES, TEST, own_folder
 from autoai4eo.runs.schemas import VERSION
@@ -25,15 +24,16 @@ _SHOWN = 12
 
 
 def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
-    """Adds scores, calibration and mistakes of the finalist to ``RUN/best``.
+    """Adds scores, what is fitted and mistakes of the finalist to ``RUN/best``.
 
-    ``evaluation.json`` gets the scores of `evaluation.evaluate`, the ``temperature``
-    that was fitted, ``calibrated_expected_calibration_error``, which is that of the
-    same samples after it, and ``evaluated_network``: ``"finalist"``, or ``"trial"``
-    where the finalist was trained on the validation data, too; its trial was not.
-    ``mistakes.npz`` gets up to twelve patches, of each confusion the one that the
-    network was surest of: ``truth``, ``prediction``, ``confidence``, by input an
-    ``image_NAME``, uint8 (n, H, W, 3), and ``network``, the finalist's digest. Nothing
+    ``evaluation.json`` gets the scores of `evaluation.evaluate`, what `Task.fit` fits
+    (of one class per sample the ``temperature`` and the
+    ``calibrated_expected_calibration_error`` of the same samples after it; of several
+    labels their ``thresholds``), and ``evaluated_network``: ``"finalist"``, or
+    ``"trial"`` where the finalist was trained on the validation data, too; its trial
+    was not. Of one class per sample ``mistakes.npz`` gets up to twelve patches, of each
+    confusion the one that the network was surest of: ``truth``, ``prediction``,
+    ``confidence``, by input an ``image_NAME``, uint8 (n, H, W, 3), and ``network``, the finalist's digest. Nothing
     is done where it was done before.
 
     Args:
@@ -43,7 +43,10 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     """
     path, mistakes = run / BEST / EVALUATION, run / BEST / MISTAKES
     kept = Run(run).read_evaluation()
-    if "temperature" in kept and mistakes.is_file():
+    task = task_of(validation.target)
+    classes = task.target.kind == "class"
+    done = {"evaluated_on", *task.fitted} <= kept.keys()
+    if done and (mistakes.is_file() or not classes):
         return
     apart = kept["trained_on"] == "training"
     try:
@@ -51,21 +54,18 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     except UserError as error:
         warnings.warn(f"{error}; the finalist has no scores without it", stacklevel=2)
         return
-    found = evaluation.probabilities(network, validation, batch_size)
-    temperature = fit_temperature(validation.labels, found)
-    calibrated = reliability(validation.labels, scaled(found, temperature))
-    _keep_mistakes(mistakes, validation, found, kept.get("network"))
+    found = evaluation.outputs(network, validation, batch_size)
+    fitted = task.fit(validation.targets, found)
+    if classes:
+        _keep_mistakes(mistakes, validation, found, kept.get("network"))
     write_json(
         path,
         {
             **kept,
             "evaluated_on": "validation",
             "evaluated_network": "finalist" if apart else "trial",
-            **evaluation.score(validation, found),
-            "temperature": temperature,
-            "calibrated_expected_calibration_error": expected_calibration_error(
-                calibrated
-            ),
+            **evaluation.score(validation, found, fitted),
+            **fitted,
         },
     )
 

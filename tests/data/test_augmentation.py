@@ -59,6 +59,22 @@ def test_inputs_of_a_sample_move_alike(seed):
     np.testing.assert_array_equal(sen2, kept)
 
 
+@given(st.integers(0, 1000), st.sampled_from(["mask", "image"]), st.booleans())
+def test_targets_with_a_direction_move_as_the_pixels(seed, kind, square):
+    pixels = np.random.default_rng(0).random((9, 4, 4 if square else 6, 2))
+    truth = (pixels[..., 0] > 0.5).astype(np.int16) if kind == "mask" else pixels * 2
+    kept = truth.copy()
+    after, moved = Augmentation(jitter=0).with_targets(
+        {"sen2": pixels}, truth, np.random.default_rng(seed)
+    )
+    changed = after["sen2"]
+    expected = changed[..., 0] > 0.5 if kind == "mask" else changed * 2
+    np.testing.assert_array_equal(moved, expected)
+    np.testing.assert_array_equal(truth, kept)
+    alone = Augmentation(jitter=0)({"sen2": pixels}, np.random.default_rng(seed))
+    np.testing.assert_array_equal(alone["sen2"], changed)
+
+
 def test_not_square_keeps_its_shape():
     x = np.random.default_rng(0).random((50, 3, 5, 1), dtype=np.float32)
     after = Augmentation(jitter=0)({"x": x}, np.random.default_rng(0))["x"]

@@ -11,8 +11,8 @@ from sklearn.calibration import calibration_curve
 
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
-from autoai4eo.learning.evaluation import judge
-from autoai4eo.learning.intervals import intervals
+from autoai4eo.learning.classification import ClassScorer
+from autoai4eo.learning.evaluation import score
 
 CLASSES = 4
 
@@ -23,6 +23,16 @@ def predictions(samples=400, seed=0):
     logits = rng.normal(size=(samples, CLASSES))
     logits[np.arange(samples), truth] += 1.5
     return truth, scipy.special.softmax(2 * logits, axis=-1).astype("float32")
+
+
+def intervals(truth, predicted, classes, groups=None):
+    """As a scorer gives them that sees 50 samples at a time."""
+    scorer = ClassScorer([f"class {i}" for i in range(classes)])
+    for first in range(0, len(truth), 50):
+        some = slice(first, first + 50)
+        group = None if groups is None else groups[some]
+        scorer.add(truth[some], np.eye(classes)[predicted[some]], group)
+    return scorer.result()["intervals"]
 
 
 def test_calibration_error_is_that_of_scikit_learns_curve():
@@ -99,11 +109,11 @@ def test_classes_that_a_resample_lacks_are_left_out():
 def test_the_groups_that_the_data_have_are_named(so2sat):
     dataset = open_dataset(so2sat / "testing.h5", inputs=["sen2"])
     found = np.eye(dataset.num_classes)[dataset.labels]
-    told = judge(dataset, found)
+    told = score(dataset, found)
     assert told["resampled_by"] in ("city", "parent")
     assert told["intervals"]["accuracy"] == [1.0, 1.0]
     assert told["expected_calibration_error"] == 0
     alone = small.dataset()
-    told = judge(alone, np.eye(small.CLASSES)[alone.labels])
+    told = score(alone, np.eye(small.CLASSES)[alone.labels])
     assert told["resampled_by"] == "sample"
     json.dumps(told)  # floats and lists, none of NumPy's

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from autoai4eo.errors import UserError
-from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa, scores
+from autoai4eo.learning.classification import scores
+from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
 
 
 @pytest.fixture(scope="module")

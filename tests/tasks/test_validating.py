@@ -7,8 +7,12 @@ import pytest
 import small
 
 from autoai4eo import deploy
-from autoai4eo.deploy.export.temperature import scaled, with_temperature
-from autoai4eo.learning.calibration import expected_calibration_error, reliability
+from autoai4eo.deploy.export.temperature import with_temperature
+from autoai4eo.learning.calibration import (
+    expected_calibration_error,
+    reliability,
+    scaled,
+)
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA, VALIDATION = small.dataset(), small.dataset(samples=60, seed=1)

@@ -9,29 +9,20 @@ from typing import Any
 
 import autokeras as ak
 import keras
-from autokeras.utils.utils import validate_num_inputs
 from keras import layers
 
-from autoai4eo.blocks.choices import (
-    choose,
-    require,
-    require_number,
-    require_share,
-)
+from autoai4eo.blocks.heads.pooled import HIDDEN, POOLINGS, Pooled
 from autoai4eo.errors import UserError
-
-POOLINGS = ("average", "max", "average+max")
-HIDDEN = (0, 64, 128)
-DROPOUTS = (0.0, 0.25, 0.5)
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
-class PooledHead(ak.ClassificationHead):
+class PooledHead(Pooled, ak.ClassificationHead):
     """Global pooling, at most one hidden layer, class probabilities.
 
     Features (N, height, width, channels) or (N, channels) become float32 (N, classes),
-    in a layer of the head's name. It is a softmax; only where AutoKeras itself encodes
-    two classes as one column it is a sigmoid, (N, 1).
+    in a layer of the head's name. It is a softmax, or a sigmoid for each class with
+    `multi_label`; where AutoKeras itself encodes two classes as one column it is a
+    sigmoid, (N, 1).
 
     The search space, each argument left None being searched:
 
@@ -50,75 +41,15 @@ class PooledHead(ak.ClassificationHead):
         **kwargs: of `autokeras.ClassificationHead`.
 
     Raises:
-        UserError: an argument is out of its range, or `multi_label` is asked for.
+        UserError: an argument is out of its range.
     """
 
-    def __init__(
-        self,
-        pooling: str | None = None,
-        hidden: int | None = None,
-        dropout: float | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(dropout=dropout, **kwargs)
-        if self.multi_label:
-            raise UserError(
-                "multi_label: expected one label per patch, got multi-label; "
-                "use autokeras.ClassificationHead"
-            )
-        require("pooling", pooling, POOLINGS)
-        require_number("hidden", hidden, least=0)
-        require_share("dropout", dropout)
-        self.pooling = pooling
-        self.hidden = hidden
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
-        return {
-            **super().get_config(),
-            "pooling": self.pooling,
-            "hidden": self.hidden,
-        }
-
-    def build(self, hp: Any, inputs: Any = None) -> Any:
-        """(N, height, width, channels) or (N, channels) -> (N, classes)"""
-        tensors = keras.tree.flatten(inputs)
-        validate_num_inputs(tensors, 1)
-        features = tensors[0]
-        pooling = None
-        if len(features.shape) > 2:
-            pooling = choose(hp, "pooling", self.pooling, POOLINGS, "average")
-        hidden = choose(hp, "hidden", self.hidden, HIDDEN, 0)
-        dropout = choose(hp, "dropout", self.dropout, DROPOUTS, 0.25)
-        return self._classify(features, pooling, hidden, dropout)
-
-    def _classify(
-        self, features: Any, pooling: str | None, hidden: int, dropout: float
-    ) -> Any:
-        tensor = self._pool(features, pooling)
-        if hidden:
-            tensor = layers.Dense(
-                hidden, activation="relu", name=f"{self.name}_hidden"
-            )(tensor)
-        if dropout:
-            tensor = layers.Dropout(dropout, name=f"{self.name}_dropout")(tensor)
+    def _output(self, tensor: Any) -> Any:
         classes = int(self.shape[-1])
         tensor = layers.Dense(classes, name=f"{self.name}_logits")(tensor)
-        if classes == 1:
+        if classes == 1 or self.multi_label:
             return layers.Activation("sigmoid", dtype="float32", name=self.name)(tensor)
         return layers.Softmax(dtype="float32", name=self.name)(tensor)
-
-    def _pool(self, features: Any, pooling: str | None) -> Any:
-        first = f"{self.name}_pool"
-        if pooling is None:
-            return layers.Identity(name=first)(features)
-        if pooling == "max":
-            return layers.GlobalMaxPooling2D(name=first)(features)
-        average = layers.GlobalAveragePooling2D(name=first)(features)
-        if pooling == "average":
-            return average
-        highest = layers.GlobalMaxPooling2D(name=f"{first}_max")(features)
-        return layers.Concatenate(name=f"{first}_both")([average, highest])
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
@@ -199,4 +130,4 @@ class LatencyConstrainedHead(PooledHead):
         As `build` gives it, but without dropout.
         """
         pooling = choice["pooling"] if len(features.shape) > 2 else None
-        return self._classify(features, pooling, choice["hidden"], dropout=0.0)
+        return self._head(features, pooling, choice["hidden"], dropout=0.0)

@@ -155,8 +155,7 @@ def _values(
     notes = []
     if lost := int((~np.isfinite(values)).any(axis=1).sum()):
         notes.append(
-            f"{lost} of {len(values)} samples have a value that is not known (NaN): "
-            "they are left out"
+            f"{lost} of {len(values)} samples have a value that is not known (NaN)"
         )
     if wanted is None or tuple(wanted) == tuple(names):
         return values, tuple(names), notes

@@ -9,43 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
-
-#: Where a network is right on every sample, no temperature is low enough.
-LOWEST, HIGHEST = 0.05, 20.0
-
-
-def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Class probabilities (N, classes) as they are at another temperature, float64."""
-    from scipy.special import softmax
-
-    return np.asarray(softmax(_logits(probabilities) / temperature, axis=-1))
-
-
-def fit_temperature(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature at which the truth is likeliest, from 0.05 to 20.
-
-    Args:
-        y_true: true class indices, shape (N,), of samples that the network was not
-            trained on.
-        probabilities: of each class as a softmax gives them, shape (N, classes).
-    """
-    from scipy.optimize import minimize_scalar
-    from scipy.special import logsumexp
-
-    logits = _logits(probabilities)
-    true = logits[np.arange(len(y_true)), y_true]
-
-    def loss(log_temperature: float) -> float:
-        t = np.exp(log_temperature)
-        return float((logsumexp(logits / t, axis=-1) - true / t).mean())
-
-    bounds = (np.log(LOWEST), np.log(HIGHEST))
-    found = minimize_scalar(loss, bounds=bounds, method="bounded")
-    return float(np.exp(found.x))
 
 
 def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
@@ -98,12 +64,6 @@ def temperature_of(run: Path) -> float:
             "`autoai4eo fit` with the same arguments fits it"
         )
     return float(kept["temperature"])
-
-
-def _logits(probabilities: np.ndarray) -> np.ndarray:
-    """Logits, but for a constant in each row, which a softmax takes no note of."""
-    tiny = np.finfo(np.float32).tiny
-    return np.log(np.maximum(np.asarray(probabilities, np.float64), tiny))
 
 
 def _logits_layer(model: keras.Model) -> str:

@@ -144,8 +144,6 @@ def test_wrong_arguments_are_told():
         [name] = arguments
         with pytest.raises(UserError, match=f"{name}: expected"):
             PooledHead(**arguments)
-    with pytest.raises(UserError, match="one label per patch"):
-        PooledHead(multi_label=True)
 
 
 def test_shapes_of_numpy_integers_are_taken(kit):
@@ -153,3 +151,12 @@ def test_shapes_of_numpy_integers_are_taken(kit):
     graph = kit.graph(lambda pixels: pixels, [(8, 8, 3)], head=head)
     head.shape = (np.int64(5),)
     assert kit.build(graph, {})[0].outputs[0].shape == (None, 5)
+
+
+def test_several_labels_have_a_sigmoid_each(kit):
+    head = PooledHead("average", 0, 0.0, multi_label=True)
+    graph = kit.graph(lambda pixels: pixels, [(8, 8, 3)], head=head)
+    model, _ = kit.build(graph, {})
+    found = model(np.random.default_rng(0).normal(size=(50, 8, 8, 3)) * 5).numpy()
+    assert found.min() > 0 and found.max() < 1
+    assert np.ptp(found.sum(axis=1)) > 0.1

@@ -30,7 +30,7 @@ def test_unlabelled_arrays_can_be_read():
     d = open_dataset({"sen2": X})
     assert (d.labels == -1).all() and d.num_classes == 0
     (pixels, labels) = d.batches(4)[1]
-    assert pixels["sen2"].shape == (2, 4, 5, 3) and labels.shape == (2, 0)
+    assert pixels["sen2"].shape == (2, 4, 5, 3) and labels.tolist() == [-1, -1]
 
 
 def test_bands_are_named_then_chosen():
@@ -91,6 +91,32 @@ def test_npz(tmp_path):
     path.write_bytes(b"PK no zip")
     with pytest.raises(UserError, match=r"expected a whole \.npz file"):
         open_dataset(path)
+
+
+def test_several_labels_of_a_sample():
+    rows = np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0], [1, 1, 1], [0, 0, 1], [1, 0, 0]])
+    d = open_dataset(X, labels=rows, class_names=["a", "b", "c"])
+    assert (d.target.kind, d.target.classes) == ("labels", ("a", "b", "c"))
+    assert d.targets.dtype == np.uint8 and d.known.all()  # a row of zeros counts
+    np.testing.assert_array_equal(d.subset([3, 0]).targets, rows[[3, 0]])
+    assert d.label_counts().tolist() == [3, 2, 3]
+    turned = d.with_classes(["c", "d", "b", "a"])
+    np.testing.assert_array_equal(turned.targets, rows[:, [2, 2, 1, 0]] * [1, 0, 1, 1])
+    with pytest.raises(UserError, match="unknown: c"):
+        d.with_classes(["a", "b"])
+    assert (d.labels == -1).all()
+
+
+def test_numbers_of_a_sample(tmp_path):
+    values = np.arange(12.0).reshape(6, 2)
+    values[1], values[2, 0] = np.nan, np.nan
+    d = open_dataset(X, values=values, class_names=["height", "biomass"])
+    assert (d.target.kind, d.target.shape) == ("value", (2,))
+    # a sample of which nothing is known is left out
+    np.testing.assert_array_equal(d.targets, values[[0, 2, 3, 4, 5]])
+    assert len(open_dataset(X, values=values, unlabelled=True)) == 6
+    np.savez(tmp_path / "a.npz", image=X, value=values[:, 1])
+    assert open_dataset(tmp_path / "a.npz").targets.shape == (5, 1)
 
 
 def test_bad_arrays():

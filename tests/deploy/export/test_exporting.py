@@ -14,8 +14,9 @@ from autoai4eo import deploy
 from autoai4eo.deploy.export import metadata
 from autoai4eo.deploy.export.checking import FreshProcess
 from autoai4eo.deploy.export.formats import FORMATS
-from autoai4eo.deploy.export.temperature import scaled, temperature_of
+from autoai4eo.deploy.export.temperature import temperature_of
 from autoai4eo.errors import UserError
+from autoai4eo.learning.calibration import scaled
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ import scipy.optimize
 import scipy.special
 
 from autoai4eo.deploy.export.temperature import (
-    fit_temperature,
-    scaled,
     temperature_of,
     with_fitted_temperature,
     with_temperature,
 )
 from autoai4eo.errors import UserError
+from autoai4eo.learning.calibration import fit_temperature, scaled
 
 
 def drawn(temperature, samples=20_000, classes=5):

@@ -1,0 +1,86 @@
+"""From features to numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import autokeras as ak
+import keras
+from keras import layers
+
+from autoai4eo.blocks.heads.pooled import Pooled
+
+#: The smallest spread, in standard deviations: a likelihood has no bound without one.
+_LEAST_SPREAD = 1e-3
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class PooledRegressionHead(Pooled, ak.RegressionHead):
+    """Global pooling, at most one hidden layer, numbers.
+
+    Features (N, height, width, channels) or (N, channels) become float32 (N, values),
+    in a layer of the head's name. A `keras.layers.Rescaling` at the end turns what the
+    network learns, numbers of mean 0 and standard deviation 1, into numbers in their
+    own units: `ae.AutoModel` takes mean and standard deviation from the training data.
+    With a spread the output is (N, 2 · values): the mean of each number, then the
+    standard deviation that is predicted for each.
+
+    The search space is that of `PooledHead`.
+
+    Args:
+        pooling: ``"average"``, ``"max"`` or both, side by side.
+        hidden: units of the hidden layer; 0 for none.
+        dropout: before the last layer.
+        mean: of each number; None: nothing is rescaled.
+        std: standard deviation of each number; None: nothing is rescaled.
+        spread: whether a spread is predicted, too.
+        loss: in a graph of stock AutoKeras mean squared error where none is given.
+        **kwargs: of `autokeras.RegressionHead`.
+
+    Raises:
+        UserError: an argument is out of its range.
+    """
+
+    loss: Any
+
+    def __init__(
+        self,
+        pooling: str | None = None,
+        hidden: int | None = None,
+        dropout: float | None = None,
+        mean: Sequence[float] | None = None,
+        std: Sequence[float] | None = None,
+        spread: bool = False,
+        loss: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(pooling, hidden, dropout, loss=loss, **kwargs)
+        self.mean = None if mean is None else [float(m) for m in mean]
+        self.std = None if std is None else [float(s) for s in std]
+        self.spread = spread
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        config = super().get_config()
+        return {**config, "mean": self.mean, "std": self.std, "spread": self.spread}
+
+    def config_from_analyser(self, analyser: Any) -> None:
+        """See AutoKeras."""
+        super().config_from_analyser(analyser)
+        self.loss = self.loss or "mean_squared_error"
+
+    def _output(self, tensor: Any) -> Any:
+        values = int(self.shape[-1])
+        mean, std = self.mean or [0.0] * values, self.std or [1.0] * values
+        last = f"{self.name}_mean" if self.spread else self.name
+        numbers = layers.Dense(values, name=f"{self.name}_standardised")(tensor)
+        numbers = layers.Rescaling(std, mean, dtype="float32", name=last)(numbers)
+        if not self.spread:
+            return numbers
+        spread = layers.Dense(values, "softplus", name=f"{self.name}_softplus")(tensor)
+        least = [_LEAST_SPREAD * s for s in std]
+        spread = layers.Rescaling(
+            std, least, dtype="float32", name=f"{self.name}_spread"
+        )(spread)
+        return layers.Concatenate(dtype="float32", name=self.name)([numbers, spread])

@@ -1,0 +1,247 @@
+"""One class per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.readers.labels import check_several_classes
+from autoai4eo.data.splits import class_weights
+from autoai4eo.errors import UserError
+from autoai4eo.learning.calibration import (
+    Reliability,
+    expected_calibration_error,
+    fit_temperature,
+    reliability,
+    scaled,
+)
+from autoai4eo.learning.intervals import GroupSums, of_counts, of_groups
+from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.task import Task
+
+_LOSSES = {
+    "crossentropy": keras.losses.CategoricalCrossentropy,
+    "focal": keras.losses.CategoricalFocalCrossentropy,
+}
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """See `Task`. The network gives the probability of each class, (n, classes)."""
+
+    losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy", "average_accuracy", "cohen_kappa")
+    objective: ClassVar[Objective] = Objective("val_cohen_kappa", "max")
+    fitted: ClassVar[tuple[str, ...]] = (
+        "temperature",
+        "calibrated_expected_calibration_error",
+    )
+
+    def check(self, dataset: Dataset) -> None:
+        """See `Task.check`: two classes or more have samples."""
+        check_several_classes(dataset.labels, dataset.class_names, dataset.path)
+
+    def encode(self, targets: np.ndarray) -> np.ndarray:
+        """One-hot rows, float32 (n, classes); all zero where the class is -1."""
+        classes = np.arange(len(self.target.classes))
+        return (targets[:, None] == classes).astype(np.float32)
+
+    def loss(self, name: str, targets: np.ndarray) -> Any:
+        """See `Task.loss`: cross-entropy, or focal (Lin et al., 2017)."""
+        return _LOSSES[name]()
+
+    def keras_metrics(self, targets: np.ndarray) -> list[Any]:
+        """See `Task.keras_metrics`."""
+        classes = len(self.target.classes)
+        return [
+            # by its name Keras would make it in the first step, and trace that twice
+            keras.metrics.CategoricalAccuracy(name="accuracy"),
+            AverageAccuracy(classes),
+            CohenKappa(classes),
+        ]
+
+    def class_weight(
+        self, asked: str | Mapping[int, float] | None, train: Dataset
+    ) -> dict[int, float] | None:
+        """See `Task.class_weight`: ``"balanced"``, or weights by class number."""
+        if asked is None or isinstance(asked, Mapping):
+            return None if asked is None else dict(asked)
+        if asked != "balanced":
+            raise UserError(
+                f"class_weight: expected balanced or weights by class, got {asked!r}"
+            )
+        return class_weights(train)
+
+    def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
+        """The temperature, and the calibration error of these samples after it."""
+        temperature = fit_temperature(truth, output)
+        after = reliability(truth, scaled(output, temperature))
+        return {
+            "temperature": temperature,
+            "calibrated_expected_calibration_error": expected_calibration_error(after),
+        }
+
+    def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
+        """The likeliest class, int64 (n,)."""
+        return np.asarray(output.argmax(axis=-1))
+
+    def scorer(self, fitted: Mapping[str, Any]) -> ClassScorer:
+        """See `Task.scorer`."""
+        return ClassScorer(self.target.classes)
+
+
+class ClassScorer:
+    """See `Scorer`. Holds a confusion matrix per group and counts per bin.
+
+    ``result`` gives what `scores` gives, and ``expected_calibration_error``,
+    ``reliability`` (see `calibration.reliability`) and ``intervals`` of OA, AA and
+    kappa.
+
+    Args:
+        class_names: the name of each class number.
+    """
+
+    def __init__(self, class_names: Sequence[str]) -> None:
+        self._names = class_names
+        self._sums = GroupSums()
+        self._grouped = False
+        self._reliability = Reliability()
+
+    def add(
+        self, truth: np.ndarray, output: np.ndarray, group: np.ndarray | None = None
+    ) -> None:
+        """See `Scorer.add`; the output is the probability of each class."""
+        predicted = output.argmax(axis=-1)
+        classes = len(self._names)
+        _check(truth, predicted, classes)
+        self._reliability.add(truth, output)
+        self._grouped = group is not None
+        group = np.zeros(len(truth), int) if group is None else group
+        cells = truth * classes + predicted
+        for one in np.unique(group).tolist():
+            counts = np.bincount(cells[group == one], minlength=classes**2)
+            self._sums.add_sum(counts.astype(float), one)
+
+    def result(self) -> dict[str, Any]:
+        """See `Scorer.result`."""
+        table = self._sums.table
+        reliable = self._reliability.table()
+        total = table.sum(axis=0)
+        return {
+            **_scores(total.astype(int), self._names),
+            "expected_calibration_error": expected_calibration_error(reliable),
+            "reliability": reliable,
+            "intervals": of_groups(table, self._figures)
+            if self._grouped
+            else of_counts(total, self._figures),
+        }
+
+    def _figures(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """OA, AA and kappa, (n,), of confusion matrices (n, classes²)."""
+        classes = len(self._names)
+        confusion = sums.reshape(-1, classes, classes)
+        total = confusion.sum(axis=(1, 2))
+        right = np.diagonal(confusion, axis1=1, axis2=2)
+        truth, prediction = confusion.sum(axis=2), confusion.sum(axis=1)
+        present = truth > 0
+        recall = np.divide(right, truth, out=np.zeros_like(right), where=present)
+        observed = right.sum(axis=1) / total
+        by_chance = (truth * prediction).sum(axis=1) / total**2
+        defined = by_chance < 1
+        return {
+            "accuracy": observed,
+            "average_accuracy": recall.sum(axis=1) / present.sum(axis=1),
+            "cohen_kappa": np.divide(
+                observed - by_chance,
+                1 - by_chance,
+                out=np.zeros_like(observed),
+                where=defined,
+            ),
+        }
+
+
+def scores(
+    y_true: np.ndarray, y_pred: np.ndarray, class_names: Sequence[str]
+) -> dict[str, Any]:
+    """The scores of a classification, ready for JSON.
+
+    Args:
+        y_true: true class indices, shape (N,).
+        y_pred: predicted class indices, shape (N,).
+        class_names: the name of each index.
+
+    Returns:
+        ``accuracy`` (overall, OA), ``average_accuracy`` (AA, mean recall of the
+        classes that `y_true` holds), ``cohen_kappa`` (unweighted, zero where it is
+        not defined), ``macro_f1`` (mean F1 of the classes that `y_true` or `y_pred`
+        holds, as in scikit-learn), ``per_class`` (name -> ``precision, recall, f1,
+        support``; zero where not defined), ``confusion_matrix`` (rows the truth) and
+        ``absent_classes``, the names of those that `y_true` lacks.
+
+    Raises:
+        UserError: there are no samples, the two differ in number, or an index has
+            no name.
+    """
+    y_true, y_pred = np.asarray(y_true).ravel(), np.asarray(y_pred).ravel()
+    classes = len(class_names)
+    _check(y_true, y_pred, classes)
+    return _scores(
+        np.bincount(y_true * classes + y_pred, minlength=classes**2), class_names
+    )
+
+
+def _scores(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+    """See `scores`; from the cells of a confusion matrix, int (classes²,)."""
+    from sklearn import metrics
+
+    labels = np.arange(len(class_names))
+    cells = np.flatnonzero(counts)
+    y_true, y_pred = np.divmod(cells, len(class_names))
+    weight = counts[cells]
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
+        y_true, y_pred, labels=labels, sample_weight=weight, zero_division=0.0
+    )
+    confusion = counts.reshape(len(labels), len(labels))
+    present = confusion.sum(axis=1) > 0
+    one_class_only = len(np.union1d(y_true, y_pred)) == 1
+    return {
+        "accuracy": float(metrics.accuracy_score(y_true, y_pred, sample_weight=weight)),
+        "average_accuracy": float(recall[present].mean()),
+        "cohen_kappa": 0.0
+        if one_class_only
+        else float(metrics.cohen_kappa_score(y_true, y_pred, sample_weight=weight)),
+        "macro_f1": float(f1[present | (confusion.sum(axis=0) > 0)].mean()),
+        "per_class": {
+            name: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, name in enumerate(class_names)
+        },
+        "confusion_matrix": confusion.tolist(),
+        "absent_classes": [
+            name for name, here in zip(class_names, present, strict=True) if not here
+        ],
+    }
+
+
+def _check(y_true: np.ndarray, y_pred: np.ndarray, num_classes: int) -> None:
+    if len(y_true) == 0 or len(y_true) != len(y_pred):
+        raise UserError(
+            f"expected one prediction for each of one or more labels, found "
+            f"{len(y_pred)} for {len(y_true)}; evaluate on data with labels"
+        )
+    both = np.concatenate([y_true, y_pred])
+    if both.min() < 0 or both.max() >= num_classes:
+        raise UserError(
+            f"expected class indices from 0 to {num_classes - 1}, found "
+            f"{both.min()} to {both.max()}; give a name for each class"
+        )

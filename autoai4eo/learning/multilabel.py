@@ -1,0 +1,224 @@
+"""Several labels per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import UserError
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.sums import SumsMetric, SumsScorer, sum_of
+from autoai4eo.learning.task import Task
+
+_LOSSES = {
+    "crossentropy": keras.losses.BinaryCrossentropy,
+    "focal": keras.losses.BinaryFocalCrossentropy,
+}
+_THRESHOLD = 0.5
+#: Average precision comes from a histogram of the scores of each class, on the scale of
+#: the logit, where the small scores of rare classes are told apart as well.
+_BINS, _LOGIT = 2000, 10.0
+
+
+@dataclass(frozen=True)
+class MultiLabel(Task):
+    """See `Task`. The network gives a probability for each class, (n, classes)."""
+
+    losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
+    metrics: ClassVar[tuple[str, ...]] = (
+        "mean_average_precision",
+        "f1_macro",
+        "f1_micro",
+        "f1_samples",
+        "subset_accuracy",
+    )
+    objective: ClassVar[Objective] = Objective("val_mean_average_precision", "max")
+    fitted: ClassVar[tuple[str, ...]] = ("thresholds",)
+
+    def check(self, dataset: Dataset) -> None:
+        """See `Task.check`: a class that some samples have and others lack."""
+        counts = dataset.label_counts()
+        if not ((counts > 0) & (counts < len(dataset))).any():
+            raise UserError(
+                f"{dataset.path}: expected labels that some samples have and others "
+                f"lack, found none among {', '.join(dataset.class_names)}; there is "
+                "nothing to tell apart"
+            )
+
+    def loss(self, name: str, targets: np.ndarray) -> Any:
+        """See `Task.loss`: binary cross-entropy, or focal (Lin et al., 2017)."""
+        return _LOSSES[name]()
+
+    def keras_metrics(self, targets: np.ndarray) -> list[Any]:
+        """See `Task.keras_metrics`; labels are taken from a probability of 0.5 on."""
+        classes = len(self.target.classes)
+        precision, *others = self.metrics
+        thresholds = np.full(classes, _THRESHOLD, "float32")
+        rows = partial(sum_of, rows=partial(_rows, thresholds=thresholds))
+        sums = partial(_average_precision, classes=classes)
+        return [
+            SumsMetric(precision, 2 * classes * _BINS, _histogram, sums),
+            *(SumsMetric(name, 3 * classes + 3, rows, _figures) for name in others),
+        ]
+
+    def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
+        """``thresholds``: of each class the one with the highest F1.
+
+        Half way between two scores; 0.5 where no sample has the class.
+        """
+        thresholds = []
+        for has, score in zip(truth.T > 0, output.T.astype(float), strict=True):
+            order = np.argsort(-score, kind="stable")
+            ranked, found = score[order], np.cumsum(has[order])
+            f1 = 2 * found / (np.arange(1, len(has) + 1) + max(1, has.sum()))
+            last = np.append(ranked[1:] < ranked[:-1], True)  # equal scores go together
+            best = int(np.argmax(np.where(last, f1, -1.0)))
+            below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
+            middle = float((ranked[best] + below) / 2)
+            thresholds.append(middle if has.any() else _THRESHOLD)
+        return {"thresholds": thresholds}
+
+    def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
+        """Which classes each sample has, uint8 (n, classes)."""
+        return (output >= self._thresholds(fitted)).astype(np.uint8)
+
+    def scorer(self, fitted: Mapping[str, Any]) -> LabelScorer:
+        """See `Task.scorer`."""
+        return LabelScorer(self.target.classes, self._thresholds(fitted))
+
+    def _thresholds(self, fitted: Mapping[str, Any]) -> np.ndarray:
+        default = [_THRESHOLD] * len(self.target.classes)
+        return np.array(fitted.get("thresholds", default))
+
+
+class LabelScorer(SumsScorer):
+    """See `Scorer`. Holds sums per group and one histogram of scores per class.
+
+    ``result`` gives F1 (``f1_micro``, ``f1_macro``: the mean over the classes that the
+    truth or the prediction holds, ``f1_samples``: the mean over the samples, 1 where a
+    sample has no label and none is predicted), ``subset_accuracy`` (all labels of a
+    sample right), their ``intervals``, ``mean_average_precision`` over the classes that
+    the truth holds, which has no interval, ``per_class`` and ``absent_classes``.
+
+    Args:
+        classes: their names.
+        thresholds: from which probability on a class is predicted, (classes,).
+    """
+
+    def __init__(self, classes: tuple[str, ...], thresholds: np.ndarray) -> None:
+        super().__init__(partial(_rows, thresholds=thresholds), _figures)
+        self._classes, self._thresholds = classes, thresholds
+        self._histogram = np.zeros(2 * len(classes) * _BINS)
+
+    def add(
+        self, truth: np.ndarray, output: np.ndarray, group: np.ndarray | None = None
+    ) -> None:
+        """See `Scorer.add`; the output is a probability for each class."""
+        super().add(truth, output, group)
+        self._histogram += np.asarray(_histogram(truth.astype("float32"), output, ops))
+
+    def result(self) -> dict[str, Any]:
+        """See `Scorer.result`."""
+        right, wrong, missed = np.split(self.total[:-3], 3)
+        support = right + missed
+        precision = _each_average_precision(
+            self._histogram.reshape(2, len(support), _BINS)
+        )
+        ratios = {
+            "precision": right / np.maximum(right + wrong, 1),
+            "recall": right / np.maximum(support, 1),
+            "f1": 2 * right / np.maximum(2 * right + wrong + missed, 1),
+            "average_precision": precision,
+            "threshold": self._thresholds,
+        }
+        names = enumerate(self._classes)
+        return {
+            "mean_average_precision": float(precision[support > 0].mean())
+            if support.any()
+            else 0.0,
+            **super().result(),
+            "per_class": {
+                name: {
+                    **{ratio: float(values[i]) for ratio, values in ratios.items()},
+                    "support": int(support[i]),
+                }
+                for i, name in names
+            },
+            "absent_classes": [
+                name
+                for name, samples in zip(self._classes, support, strict=True)
+                if not samples
+            ],
+        }
+
+
+def _rows(truth: Any, output: Any, thresholds: np.ndarray, xp: Any) -> Any:
+    """(n, 3·classes + 3): right, wrong and missed of each class; of samples the rest.
+
+    The rest: one, whether all labels are right, F1.
+    """
+    found = xp.where(output >= thresholds, 1.0, 0.0)
+    right, wrong, missed = truth * found, (1 - truth) * found, truth * (1 - found)
+    errors, both = xp.sum(wrong + missed, axis=-1), 2 * xp.sum(right, axis=-1)
+    some = both + errors > 0
+    f1 = xp.where(some, both / xp.maximum(both + errors, 1.0), 1.0)
+    exact = xp.where(errors > 0, 0.0, 1.0)
+    rest = xp.stack([xp.ones_like(f1), exact, f1], axis=-1)
+    return xp.concatenate([right, wrong, missed, rest], axis=-1)
+
+
+def _figures(sums: Any, xp: Any) -> dict[str, Any]:
+    classes = (sums.shape[-1] - 3) // 3
+    right = sums[..., :classes]
+    errors = sums[..., classes : 2 * classes] + sums[..., 2 * classes : 3 * classes]
+    samples = xp.maximum(sums[..., -3], 1.0)
+    there = 2 * right + errors
+    f1 = 2 * right / xp.maximum(there, 1.0)
+    counted = xp.sum(xp.where(there > 0, 1.0, 0.0), axis=-1)
+    everything = xp.maximum(xp.sum(there, axis=-1), 1.0)
+    return {
+        "f1_macro": xp.sum(f1, axis=-1) / xp.maximum(counted, 1.0),
+        "f1_micro": 2 * xp.sum(right, axis=-1) / everything,
+        "f1_samples": sums[..., -1] / samples,
+        "subset_accuracy": sums[..., -2] / samples,
+    }
+
+
+def _histogram(truth: Any, output: Any, xp: Any) -> Any:
+    """Counts, (2·classes·bins,), of scores: of all samples, and those with the class.
+
+    The highest scores come first.
+    """
+    classes = truth.shape[-1]
+    score = xp.clip(output, 1e-6, 1 - 1e-6)
+    logit = xp.log(score) - xp.log1p(-score)
+    bins = xp.clip(xp.floor((1 - logit / _LOGIT) * _BINS / 2), 0, _BINS - 1)
+    place = xp.reshape(
+        xp.cast(bins, "int32") + np.arange(classes, dtype="int32") * _BINS, (-1,)
+    )
+    has = xp.reshape(truth, (-1,))
+    weights = xp.stack([xp.ones_like(has), has])
+    counts = [xp.segment_sum(weights[i], place, classes * _BINS) for i in range(2)]
+    return xp.concatenate(counts)
+
+
+def _average_precision(sums: Any, classes: int, xp: Any) -> dict[str, Any]:
+    histogram = xp.reshape(sums, (2, classes, _BINS))
+    present = xp.where(xp.sum(histogram[1], axis=-1) > 0, 1.0, 0.0)
+    total = xp.sum(present * _each_average_precision(histogram, xp))
+    return {"mean_average_precision": total / xp.maximum(xp.sum(present), 1.0)}
+
+
+def _each_average_precision(histogram: Any, xp: Any = np) -> Any:
+    """The sum of (step of recall × precision), (classes,), from (2, classes, bins)."""
+    every, having = histogram[0], histogram[1]
+    found, taken = xp.cumsum(having, axis=-1), xp.cumsum(every, axis=-1)
+    positive = xp.maximum(xp.sum(having, axis=-1, keepdims=True), 1.0)
+    return xp.sum(having / positive * found / xp.maximum(taken, 1.0), axis=-1)

@@ -1,0 +1,58 @@
+"""The tasks by kind of target."""
+
+from __future__ import annotations
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.target import Target
+from autoai4eo.errors import UserError
+from autoai4eo.learning.classification import Classification
+from autoai4eo.learning.multilabel import MultiLabel
+from autoai4eo.learning.regression import Regression
+from autoai4eo.learning.task import Task
+
+TASKS: dict[str, type[Task]] = {
+    "class": Classification,
+    "labels": MultiLabel,
+    "value": Regression,
+}
+#: What there is of each kind, and who learns it.
+_WORDS = {
+    "class": ("one class per sample", "ae.ImageClassifier()"),
+    "labels": (
+        "multi-label data (several classes per sample)",
+        "ae.ImageClassifier(multi_label=True)",
+    ),
+    "value": ("numbers per sample (values=…)", "ae.ImageRegressor()"),
+    "none": ("samples without a target", "a data set with labels or values"),
+}
+
+
+def task_of(target: Target) -> Task:
+    """The task of a target.
+
+    Raises:
+        UserError: nothing learns this kind of target.
+    """
+    if target.kind not in TASKS:
+        raise UserError(
+            f"expected a target of kind {', '.join(TASKS)}, found {target.kind}; "
+            "give labels or values"
+        )
+    return TASKS[target.kind](target)
+
+
+def of_kind(dataset: Dataset, kind: str) -> Dataset:
+    """The data set with a target of this kind; a class is one label, too.
+
+    Raises:
+        UserError: its target is of another kind.
+    """
+    found = dataset.target.kind
+    if found == kind or not dataset.known.any():
+        return dataset
+    if (found, kind) == ("class", "labels"):
+        return dataset.with_labels()
+    raise UserError(
+        f"{dataset.path}: expected {_WORDS[kind][0]}, found {_WORDS[found][0]}; use "
+        f"{_WORDS[found][1]}"
+    )

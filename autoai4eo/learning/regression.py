@@ -1,0 +1,192 @@
+"""One or several numbers per sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import keras
+import numpy as np
+from keras import ops
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.target import Target
+from autoai4eo.errors import UserError
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.sums import SumsMetric, SumsScorer, sum_of
+from autoai4eo.learning.task import Task
+
+#: Of an error and the spread that was predicted, both in standard deviations.
+_LOSSES = {
+    "mse": lambda error, spread: ops.square(error),
+    "mae": lambda error, spread: ops.abs(error),
+    "huber": lambda error, spread: ops.where(
+        ops.abs(error) <= 1, ops.square(error) / 2, ops.abs(error) - 0.5
+    ),
+    "gaussian": lambda error, spread: ops.square(error / spread) / 2 + ops.log(spread),
+}
+_SUMS = 6  # of each value, see `_figures`
+
+
+@dataclass(frozen=True)
+class Regression(Task):
+    """See `Task`. The network gives numbers in their own units, (n, values).
+
+    With the loss ``gaussian`` it gives (n, 2 · values): the mean of each number, then
+    the spread of each, a standard deviation.
+    """
+
+    losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
+    metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2")
+    objective: ClassVar[Objective] = Objective("val_rmse", "min")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """See `Task.widths`: with a spread it is twice as wide."""
+        values = len(self.target.classes)
+        return (values, 2 * values)
+
+    def check(self, dataset: Dataset) -> None:
+        """See `Task.check`: some value is not the same in all samples."""
+        mean, std = _moments(dataset.targets)
+        if not np.isfinite(mean).all() or not (std > 0).any():
+            raise UserError(
+                f"{dataset.path}: expected values that differ from sample to sample, "
+                f"found none among {', '.join(dataset.class_names)}; there is nothing "
+                "to learn"
+            )
+
+    def loss(self, name: str, targets: np.ndarray) -> Any:
+        """See `Task.loss`: of values in standard deviations of the training data."""
+        return StandardisedLoss(name, _scale(targets).tolist())
+
+    def keras_metrics(self, targets: np.ndarray) -> list[Any]:
+        """See `Task.keras_metrics`."""
+        size = _SUMS * len(self.target.classes)
+        mean, scale = np.nan_to_num(_moments(targets)[0]), _scale(targets)
+        # float32 cannot hold the squares of values that lie far from zero
+        rows = partial(_rows, mean=mean.astype("float32"), scale=scale)
+        sums, figures = partial(sum_of, rows=rows), partial(_figures, scale=scale)
+        return [SumsMetric(name, size, sums, figures) for name in self.metrics]
+
+    def head(self, loss: str, targets: np.ndarray) -> dict[str, Any]:
+        """See `Task.head`: ``mean`` and ``std`` undo the standardisation."""
+        return {
+            "shape": self.widths[:1],
+            "mean": np.nan_to_num(_moments(targets)[0]).tolist(),
+            "std": _scale(targets).tolist(),
+            "spread": loss == "gaussian",
+        }
+
+    def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
+        """The numbers, float32 (n, values); a spread is left out."""
+        return output[:, : len(self.target.classes)]
+
+    def scorer(self, fitted: Mapping[str, Any]) -> ValueScorer:
+        """See `Task.scorer`."""
+        return ValueScorer(self.target)
+
+
+class StandardisedLoss(keras.losses.Loss):
+    """A loss of numbers, each in standard deviations of the training data.
+
+    Numbers of different units weigh the same. One that is not known (NaN) counts
+    nothing.
+
+    Args:
+        kind: ``"mse"``, ``"mae"``, ``"huber"`` (Huber, 1964; linear beyond one standard
+            deviation) or ``"gaussian"``: the negative logarithm of the normal density,
+            but for a constant (Nix and Weigend, 1994).
+        std: standard deviation of each number in the training data.
+        **kwargs: of `keras.losses.Loss`.
+    """
+
+    def __init__(self, kind: str, std: list[float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.kind, self.std = kind, std
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each sample, (n,), of (n, values) and the network's output."""
+        std = ops.convert_to_tensor(self.std, dtype=y_pred.dtype)
+        values = len(self.std)
+        known = ops.isfinite(y_true)
+        error = ops.where(known, (y_pred[:, :values] - y_true) / std, 0.0)
+        each = _LOSSES[self.kind](error, y_pred[:, -values:] / std)
+        return ops.mean(ops.where(known, each, 0.0), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {**super().get_config(), "kind": self.kind, "std": self.std}
+
+
+class ValueScorer(SumsScorer):
+    """See `Scorer`. Holds six sums per value and group.
+
+    ``result`` gives ``rmse``, ``mae``, ``r2`` (zero where all truths are equal) and
+    ``bias`` (mean of prediction − truth), each the mean over the values as in
+    scikit-learn, their ``intervals``, and the same for each value in ``per_value``.
+
+    Args:
+        target: of kind ``value``.
+    """
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(_rows, _figures)
+        self._names = target.classes
+
+    def result(self) -> dict[str, Any]:
+        """See `Scorer.result`."""
+        alone = self.total.reshape(_SUMS, -1)
+        return {
+            **super().result(),
+            "per_value": {
+                name: {
+                    **{k: float(v) for k, v in self._figures(alone[:, i]).items()},
+                    "samples": int(alone[0, i]),
+                }
+                for i, name in enumerate(self._names)
+            },
+        }
+
+
+def _moments(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each value, of the samples where it is known."""
+    known = np.ma.masked_invalid(targets.astype(float))
+    return known.mean(axis=0).filled(np.nan), known.std(axis=0).filled(0.0)
+
+
+def _scale(targets: np.ndarray) -> np.ndarray:
+    """The standard deviation of each value, 1 where it is constant, float32."""
+    std = _moments(targets)[1]
+    return np.where(std > 0, std, 1.0).astype("float32")
+
+
+def _rows(truth: Any, output: Any, xp: Any, mean: Any = 0.0, scale: Any = 1.0) -> Any:
+    """(n, 6·values), see `_figures`; 0 where a value is not known."""
+    known = xp.isfinite(truth)
+    error = xp.where(known, (output[:, : truth.shape[-1]] - truth) / scale, 0.0)
+    value = xp.where(known, (truth - mean) / scale, 0.0)
+    one = xp.where(known, 1.0, 0.0)
+    parts = [one, error, xp.abs(error), error * error, value, value * value]
+    return xp.concatenate(parts, axis=-1)
+
+
+def _figures(sums: Any, xp: Any, scale: Any = 1.0) -> dict[str, Any]:
+    """From the sums of one, error, |error|, error², truth and truth² of each value."""
+    sums = xp.reshape(sums, (*sums.shape[:-1], _SUMS, -1))
+    count = xp.maximum(sums[..., 0, :], 1.0)
+    error, absolute, square, truth, truth_square = (
+        sums[..., i, :] / count for i in range(1, _SUMS)
+    )
+    variance = truth_square - truth * truth
+    varies = variance > 1e-12 * truth_square
+    r2 = xp.where(varies, 1 - square / xp.where(varies, variance, 1.0), 0.0)
+    by_value = {
+        "rmse": scale * xp.sqrt(square),
+        "mae": scale * absolute,
+        "bias": scale * error,
+        "r2": r2,
+    }
+    return {name: xp.mean(values, axis=-1) for name, values in by_value.items()}
