@@ -62,7 +62,7 @@ def open_for(
     dataset = open_dataset(
         x,
         inputs=names,
-        **told_targets(y, kind),
+        **told_targets(y, None if unlabelled else kind),
         class_names=None if data is None else data["classes"],
         bands=known if bands is None else bands,
         class_level=class_level,
@@ -92,8 +92,8 @@ def open_for(
 
 
 def told_targets(y: Any, kind: str | None) -> dict[str, Any]:
-    """The argument of `open_dataset` for the targets of arrays, of this kind."""
-    return {"labels": y, "kind": "value"} if kind == "value" else {"labels": y}
+    """The arguments of `open_dataset` for targets of this kind."""
+    return {"labels": y} if kind in (None, "class") else {"labels": y, "kind": kind}
 
 
 def told_bands(by_input: Mapping[str, Sequence[str]]) -> dict[str, list[str]] | None:

@@ -63,17 +63,19 @@ def strip_below(axes: Axes, label: str) -> Axes:
     """A strip below a chart, for marks that have no place in it.
 
     Args:
-        axes: from `chart`; x is scaled already. In the strip y is from 0 to 1.
+        axes: from `chart`.
         label: of the strip.
+
+    Returns:
+        Its axes, with the same x; y is from 0 to 1.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
     axes.set_position(_box(_BOTTOM + _STRIP, HEIGHT - _TOP))
-    strip = _placed(figure, _BOTTOM, _BOTTOM + _STRIP)
+    strip = _placed(figure, _BOTTOM, _BOTTOM + _STRIP, sharex=axes)
     strip.set_xlabel(axes.get_xlabel(), parse_math=False)
     axes.set_xlabel("")
     axes.tick_params(labelbottom=False)
-    strip.sharex(axes)
     strip.set(ylim=(0, 1), yticks=[])
     strip.axhline(1, color="#b8c4ce", linewidth=1)
     strip.text(0.006, 0.12, label, transform=strip.transAxes, fontsize=11, color=_SOFT)
@@ -168,8 +170,10 @@ def _box(bottom: float, top: float) -> tuple[float, float, float, float]:
     return _LEFT / WIDTH, bottom / HEIGHT, width, (top - bottom) / HEIGHT
 
 
-def _placed(figure: Figure, bottom: float, top: float) -> Axes:
-    axes = figure.add_axes(_box(bottom, top))
+def _placed(
+    figure: Figure, bottom: float, top: float, sharex: Axes | None = None
+) -> Axes:
+    axes = figure.add_axes(_box(bottom, top), sharex=sharex)
     axes.spines[:].set_visible(False)
     axes.grid(color=_GRID, linewidth=1)
     axes.set_axisbelow(True)
@@ -196,6 +200,9 @@ def _stand_alone(root: ElementTree.Element) -> None:
     """Puts what is drawn by reference where it is drawn, and drops the rest."""
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
+        element.tail = None
+        if element.tag != "text":
+            element.text = None
         element.attrib.pop("clip-path", None)
         if "d" in element.attrib:
             path = " ".join(element.attrib["d"].split())

@@ -14,6 +14,7 @@ from autoai4eo.learning.objectives import (
     parse_constraints,
     parse_objectives,
 )
+from autoai4eo.learning.registry import TASKS
 from autoai4eo.learning.training import Proxy
 from autoai4eo.runs import databases
 from autoai4eo.runs.database_urls import without_password
@@ -53,6 +54,7 @@ class SearchSettings:
             the run's folder, work on one search; None: ``study.db`` in the folder. The
             password comes from ``PGPASSWORD``, ``~/.pgpass`` or the URL; it is kept in
             memory only.
+        kind: of target that is learned, see `Target`; metrics are known by it.
 
     Attributes:
         objectives: what is optimised, the first first.
@@ -75,6 +77,7 @@ class SearchSettings:
     finalists: int = 1
     prune: bool = False
     storage: str | None = None
+    kind: str = "class"
     objectives: tuple[Objective, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,7 +91,7 @@ class SearchSettings:
             limits["params"] = min(self.max_model_size, size)
         self._keep(
             constraints=parse_constraints(limits),
-            objectives=parse_objectives(self.objective),
+            objectives=parse_objectives(self.objective, self.kind),
         )
         names = [*(o.name for o in self.objectives), *self.constraints]
         check_map_step(names, self.map_step)
@@ -107,7 +110,7 @@ class SearchSettings:
     def monitor(self) -> Objective:
         """The figure by which the best epoch of a trial is known."""
         trained = [o for o in self.objectives if not o.is_cost]
-        return (trained or parse_objectives(DEFAULT))[0]
+        return (trained or (TASKS[self.kind].objective,))[0]
 
     @property
     def is_shared(self) -> bool:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import autokeras as ak
 import keras
 import numpy as np
 
@@ -18,15 +17,14 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.statistics import (
-    BandStatistics,
     cached_statistics,
 )
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning import evaluation
-from autoai4eo.learning.objectives import DEFAULT, Objective
-from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.registry import TASKS, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log
 from autoai4eo.runs.folder import Run, locked
@@ -35,6 +33,7 @@ from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
+from autoai4eo.tasks.configuration import configure, kind_of
 from autoai4eo.tasks.results import SearchResults
 from autoai4eo.tasks.training_data import (
     names_of,
@@ -45,9 +44,6 @@ from autoai4eo.tasks.validating import validate
 
 #: Augmentation that is valid for Earth observation, as `fit` uses it.
 AUGMENTATION = Augmentation()
-_HEADS = (ak.ClassificationHead, ak.RegressionHead)
-#: What AutoKeras's heads ask for where the user asks for nothing.
-_METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
 
 
 class AutoModel(SearchResults):
@@ -77,7 +73,7 @@ class AutoModel(SearchResults):
         project_name: str = "auto_model",
         max_trials: int = 100,
         directory: str | Path | None = None,
-        objective: Any = DEFAULT,
+        objective: Any = None,
         tuner: Any = None,
         overwrite: bool = False,
         seed: int | None = None,
@@ -90,7 +86,8 @@ class AutoModel(SearchResults):
         self.overwrite = overwrite
         self.settings = SearchSettings(
             max_trials=max_trials,
-            objective=objective,
+            objective=objective or TASKS[self.kind].objective.name,
+            kind=self.kind,
             tuner=tuner,
             seed=seed or 0,
             max_model_size=max_model_size,
@@ -117,7 +114,7 @@ class AutoModel(SearchResults):
     @property
     def kind(self) -> str:
         """The kind of target that the head predicts, see `Target`."""
-        return _kind_of(self.outputs[0].in_blocks[0])
+        return kind_of(getattr(self.outputs[0], "in_blocks", [None])[0])
 
     def fit(
         self,
@@ -196,7 +193,7 @@ class AutoModel(SearchResults):
         )
         statistics = cached_statistics(train, Run(self.run).statistics)
         warn_of_problems(train, validation, statistics)
-        _configure(graph, train, statistics, loss)
+        configure(graph, train, statistics, loss)
         training = Training(
             train,
             validation,
@@ -345,45 +342,3 @@ class AutoModel(SearchResults):
                     f"inputs: expected ae.ImageInput nodes, got {type(node).__name__}"
                 )
         return Graph(inputs=self.inputs, outputs=self.outputs)
-
-
-def _configure(
-    graph: Graph,
-    train: Dataset,
-    statistics: Mapping[str, BandStatistics],
-    loss: str | None,
-) -> None:
-    """Tells the graph's inputs what the data are, its head what to predict."""
-    specs = {spec.name: spec for spec in train.inputs}
-    for node in graph.inputs:
-        spec = specs[node.name]
-        node.shape = spec.shape
-        node.bands = spec.bands
-        node.mean = [float(v) for v in statistics[node.name].mean]
-        node.std = [float(v) for v in statistics[node.name].std]
-    heads = [node.in_blocks[0] for node in graph.outputs]
-    if len(heads) != 1 or not isinstance(heads[0], _HEADS):
-        raise UserError(
-            "outputs: expected one classification or regression head, got "
-            f"{', '.join(type(head).__name__ for head in heads)}"
-        )
-    (head,) = heads
-    task = task_of(train.target)
-    name = loss or task.losses[0]
-    for attribute, value in task.head(name, train.targets).items():
-        setattr(head, attribute, value)
-    own = head.loss if loss is None else None
-    if task.target.kind == "labels" and head.loss is None:
-        head.loss = keras.losses.BinaryCrossentropy()  # AutoKeras's head is a sigmoid
-    graph.loss = own or task.loss(name, train.targets)
-    graph.metrics = [
-        *task.keras_metrics(train.targets),
-        *(metric for metric in head.metrics if metric not in _METRICS_OF_AUTOKERAS),
-    ]
-
-
-def _kind_of(head: Any) -> str:
-    """The kind of target that a head predicts."""
-    if isinstance(head, ak.RegressionHead):
-        return "value"
-    return "labels" if getattr(head, "multi_label", False) else "class"

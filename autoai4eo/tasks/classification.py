@@ -15,7 +15,6 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.readers.so2sat import USUAL_BANDS
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
-from autoai4eo.learning.registry import TASKS
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.training_data import names_of
@@ -52,7 +51,6 @@ class ImageClassifier(AutoModel):
         **kwargs: Any,
     ) -> None:
         self.multi_label = multi_label
-        kwargs.setdefault("objective", TASKS[self.kind].objective)
         super().__init__((), (), project_name=project_name, **kwargs)
         self.input_names = None if inputs is None else list(inputs)
         self.max_latency_ms = max_latency_ms

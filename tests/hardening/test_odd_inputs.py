@@ -231,7 +231,7 @@ def test_values_of_other_types_in_a_run(searched, data):
     try:
         page_of(searched)
         run_folder.check_same_map_step(searched, None)
-        run_folder.at_work(searched)
+        Run(searched).is_at_work()
     except UserError as error:
         assert "\n" not in str(error)
 
@@ -316,7 +316,7 @@ def test_metadata_of_a_finalist_whose_scores_are_lost(tmp_path):
     from autoai4eo.deploy.export import metadata
 
     run = searched_folder(tmp_path / "run")
-    with pytest.raises(UserError, match=r"expected best/evaluation.json beside"):
+    with pytest.raises(UserError, match=r"evaluation.json: expected it beside"):
         metadata.item(run, Run(run).read(), None, None)
 
 

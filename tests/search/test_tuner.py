@@ -355,7 +355,7 @@ def test_many_are_judged_cheaply_and_the_best_trained_in_full(tmp_path):
     assert list(trials["epochs"]) == [1, 1, 1, 1, 3, 3]
     study = open_study(model.run)
     kappas = trials["val_cohen_kappa"][:4]
-    chosen = [t.user_attrs["full_training_of"] for t in study.trials[4:]]
+    chosen = [t.user_attrs["full_of"] for t in study.trials[4:]]
     assert set(kappas[chosen]) == set(sorted(kappas)[-2:])
     widths = trials["tiny_block_1/width"]
     assert list(widths[4:]) == list(widths[chosen])

@@ -69,7 +69,9 @@ def read_labels(
         raise _too_many(labels.shape[1], path)
     elif labels.ndim == 2:
         if several or ((labels > 0).sum(axis=1) > 1).any():
-            return _several(labels, names, wanted, path)
+            found, classes, notes = _several(labels, names, wanted, path)
+            # who asks for several labels need not be told
+            return found, classes, [] if several else notes
         indices, count = _from_one_hot(labels), labels.shape[1]
     else:
         raise UserError(

@@ -124,7 +124,8 @@ What quantising cost {{ name }} in accuracy was not measured: {{ q.not_measured 
 {% else -%}
 Scores without and with quantising of {{ name }}, on {{ q.on }}: {%
 for score, value in q.float32.items() %}{{ figures[score].label }} {{
-value | figure }} and {{ q.quantized[score] | figure }}{{ ", " if not loop.last }}{% endfor %}.
+value | figure }} and {{ q.quantized[score] | figure }}{{
+", " if not loop.last }}{% endfor %}.
 {% endif -%}
 {% endfor %}
 ## What it cannot do

@@ -110,11 +110,11 @@ def test_several_labels_of_a_sample():
 def test_numbers_of_a_sample(tmp_path):
     values = np.arange(12.0).reshape(6, 2)
     values[1], values[2, 0] = np.nan, np.nan
-    d = open_dataset(X, values=values, class_names=["height", "biomass"])
+    d = open_dataset(X, labels=values, kind="value", class_names=["height", "biomass"])
     assert (d.target.kind, d.target.shape) == ("value", (2,))
     # a sample of which nothing is known is left out
     np.testing.assert_array_equal(d.targets, values[[0, 2, 3, 4, 5]])
-    assert len(open_dataset(X, values=values, unlabelled=True)) == 6
+    assert len(open_dataset(X, labels=values, kind="value", unlabelled=True)) == 6
     np.savez(tmp_path / "a.npz", image=X, value=values[:, 1])
     assert open_dataset(tmp_path / "a.npz").targets.shape == (5, 1)
 

@@ -1,0 +1,61 @@
+"""What a graph is told of the data before it is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import autokeras as ak
+import keras
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.statistics import BandStatistics
+from autoai4eo.errors import UserError
+from autoai4eo.learning.registry import task_of
+from autoai4eo.search.space.graph import Graph
+
+_HEADS = (ak.ClassificationHead, ak.RegressionHead)
+#: What AutoKeras's heads ask for where the user asks for nothing.
+_METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
+
+
+def configure(
+    graph: Graph,
+    train: Dataset,
+    statistics: Mapping[str, BandStatistics],
+    loss: str | None,
+) -> None:
+    """Tells the graph's inputs what the data are, its head what to predict."""
+    specs = {spec.name: spec for spec in train.inputs}
+    for node in graph.inputs:
+        spec = specs[node.name]
+        node.shape = spec.shape
+        node.bands = spec.bands
+        node.mean = [float(v) for v in statistics[node.name].mean]
+        node.std = [float(v) for v in statistics[node.name].std]
+    heads = [node.in_blocks[0] for node in graph.outputs]
+    if len(heads) != 1 or not isinstance(heads[0], _HEADS):
+        raise UserError(
+            "outputs: expected one classification or regression head, got "
+            f"{', '.join(type(head).__name__ for head in heads)}"
+        )
+    (head,) = heads
+    task = task_of(train.target)
+    name = loss or task.losses[0]
+    for attribute, value in task.head(name, train.targets).items():
+        setattr(head, attribute, value)
+    own = head.loss if loss is None else None
+    if task.target.kind == "labels" and head.loss is None:
+        head.loss = keras.losses.BinaryCrossentropy()  # AutoKeras's head is a sigmoid
+    graph.loss = own or task.loss(name, train.targets)
+    graph.metrics = [
+        *task.keras_metrics(train.targets),
+        *(metric for metric in head.metrics if metric not in _METRICS_OF_AUTOKERAS),
+    ]
+
+
+def kind_of(head: Any) -> str:
+    """The kind of target that a head predicts."""
+    if isinstance(head, ak.RegressionHead):
+        return "value"
+    return "labels" if getattr(head, "multi_label", False) else "class"
