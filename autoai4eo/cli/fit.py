@@ -25,7 +25,6 @@ from autoai4eo.files import (
     check_can_write_into,
     check_not_input,
 )
-from autoai4eo.learning.objectives import DEFAULT
 from autoai4eo.log import log
 
 
@@ -161,7 +160,7 @@ def fit(
         inputs=input,
         directory=folder.parent,
         project_name=folder.name,
-        objective=objective or DEFAULT,
+        objective=objective or None,
         constraints=limits,
         tuner=tuner,
         max_trials=max_trials,

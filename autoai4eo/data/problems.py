@@ -13,7 +13,7 @@ from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.readers.labels import fold
 from autoai4eo.data.statistics import BLOCK_BYTES, BandStatistics
 
-#: The range in which values of a quantity are believed; reflectance by its scale.
+#: The range in which values of a quantity are plausible; reflectance by its scale.
 _PLAUSIBLE = {
     "reflectance": ((-0.2, 2.0), (-2000.0, 20000.0)),  # a share, or × 10,000
     "decibel": ((-70.0, 40.0),),
@@ -55,7 +55,7 @@ def find_problems(
     found = [Problem(note) for note in dataset.notes]
     found += value_problems(dataset.inputs, statistics)
     found += _implausible(dataset.inputs, statistics)
-    found += _class_problems(dataset)
+    found += _target_problems(dataset)
     prints, zero, empty = _look(dataset)
     if empty:
         found.append(
@@ -191,11 +191,28 @@ def _times(count: int, one: str, several: str) -> str:
     return f"{count:,} {one if count == 1 else several}"
 
 
-def _class_problems(dataset: Dataset) -> list[Problem]:
-    if (dataset.labels < 0).all():
+def _target_problems(dataset: Dataset) -> list[Problem]:
+    """What is wrong with classes, labels or values."""
+    if not dataset.known.any():
         return []
+    if dataset.target.kind == "value":
+        return _value_problems(dataset)
+    return _class_problems(dataset)
+
+
+def _value_problems(dataset: Dataset) -> list[Problem]:
+    """Numbers to predict that are the same in all samples."""
+    spread = np.ptp(np.ma.masked_invalid(dataset.targets), axis=0)
+    same = [dataset.class_names[i] for i in np.flatnonzero(spread.filled(0) == 0)]
+    if not same:
+        return []
+    return [Problem(f"the same in all samples: {', '.join(same)}", serious=True)]
+
+
+def _class_problems(dataset: Dataset) -> list[Problem]:
     counts = dataset.label_counts()
-    if np.count_nonzero(counts) == 1:
+    one_each = dataset.target.kind == "class"
+    if one_each and np.count_nonzero(counts) == 1:
         return [
             Problem(
                 f"there is one class only ({dataset.class_names[counts.argmax()]}): "
@@ -212,6 +229,10 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
                 f"classes with names that are alike: {', '.join(alike)}; are they one?"
             )
         )
+    always = np.flatnonzero((counts == len(dataset)) & (not one_each))
+    if len(always):
+        names = ", ".join(dataset.class_names[i] for i in always)
+        found.append(Problem(f"labels that all samples have: {names}"))
     empty = [dataset.class_names[i] for i in np.flatnonzero(counts == 0)]
     if empty:
         have = "class has" if len(empty) == 1 else "classes have"
@@ -220,13 +241,18 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
 
 
 def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
-    """Patches that are equal to another, and those of them with another label."""
+    """Patches that are equal to another, and those of them with another target."""
     order = np.argsort(prints, kind="stable")
     second = np.flatnonzero(prints[order][1:] == prints[order][:-1]) + 1
     if not len(second):
         return []
     pairs = np.stack([order[second - 1], order[second]], axis=1)
-    unlike = dataset.labels[pairs[:, 0]] != dataset.labels[pairs[:, 1]]
+    first, other = (dataset.targets[pairs[:, i]] for i in (0, 1))
+    same = (first == other) | ((first != first) & (other != other))  # both NaN
+    unlike = ~same.reshape(len(pairs), -1).all(axis=1)
+    what = {"class": "another class", "labels": "other labels"}.get(
+        dataset.target.kind, "other values"
+    )
     found = [
         Problem(
             f"{_times(len(pairs), 'patch is', 'patches are')} an exact copy of another "
@@ -236,8 +262,8 @@ def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
     if unlike.any():
         found.append(
             Problem(
-                f"{_times(int(unlike.sum()), 'copy has', 'copies have')} another class "
-                f"than the other: {_named(dataset, pairs[unlike])}",
+                f"{_times(int(unlike.sum()), 'copy has', 'copies have')} {what} than "
+                f"the other: {_named(dataset, pairs[unlike])}",
                 serious=True,
             )
         )
@@ -255,9 +281,9 @@ def _named(dataset: Dataset, pairs: np.ndarray) -> str:
 
 
 def _look(dataset: Dataset) -> tuple[np.ndarray, dict[str, int], int]:
-    """A 64-bit print of each sample, all-zero patches per input, and those of nothing.
+    """Hash of each sample, all-zero patches per input, patches without a valid pixel.
 
-    Patches without a valid pixel are copies of none.
+    A patch without a valid pixel is no copy of another one.
     """
     empty = 0
     prints = np.empty(len(dataset), dtype=np.uint64)

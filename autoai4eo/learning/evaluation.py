@@ -63,7 +63,10 @@ def open_for(
         x,
         inputs=names,
         **told_targets(y, None if unlabelled else kind),
-        class_names=None if data is None else data["classes"],
+        # the names of numbers are no names of classes
+        class_names=None
+        if data is None or (unlabelled and kind == "value")
+        else data["classes"],
         bands=known if bands is None else bands,
         class_level=class_level,
         unlabelled=unlabelled,
@@ -92,8 +95,14 @@ def open_for(
 
 
 def told_targets(y: Any, kind: str | None) -> dict[str, Any]:
-    """The arguments of `open_dataset` for targets of this kind."""
-    return {"labels": y} if kind in (None, "class") else {"labels": y, "kind": kind}
+    """The arguments of `open_dataset` that tell the targets, of this kind.
+
+    Args:
+        y: targets of arrays; None where the source has its own.
+        kind: of target that is wanted; None: whatever there is.
+    """
+    asked = kind == "value" or (kind == "labels" and y is not None)
+    return {"labels": y, "kind": kind} if asked else {"labels": y}
 
 
 def told_bands(by_input: Mapping[str, Sequence[str]]) -> dict[str, list[str]] | None:

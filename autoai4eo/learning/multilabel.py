@@ -14,7 +14,7 @@ from keras import ops
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import Objective
-from autoai4eo.learning.sums import SumsMetric, SumsScorer, sum_of
+from autoai4eo.learning.sums import SumsMetric, SumsScorer
 from autoai4eo.learning.task import Task
 
 _LOSSES = {
@@ -58,15 +58,7 @@ class MultiLabel(Task):
 
     def keras_metrics(self, targets: np.ndarray) -> list[Any]:
         """See `Task.keras_metrics`; labels are taken from a probability of 0.5 on."""
-        classes = len(self.target.classes)
-        precision, *others = self.metrics
-        thresholds = np.full(classes, _THRESHOLD, "float32")
-        rows = partial(sum_of, rows=partial(_rows, thresholds=thresholds))
-        sums = partial(_average_precision, classes=classes)
-        return [
-            SumsMetric(precision, 2 * classes * _BINS, _histogram, sums),
-            *(SumsMetric(name, 3 * classes + 3, rows, _figures) for name in others),
-        ]
+        return [LabelMetric(name, len(self.target.classes)) for name in self.metrics]
 
     def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
         """``thresholds``: of each class the one with the highest F1.
@@ -96,6 +88,39 @@ class MultiLabel(Task):
     def _thresholds(self, fitted: Mapping[str, Any]) -> np.ndarray:
         default = [_THRESHOLD] * len(self.target.classes)
         return np.array(fitted.get("thresholds", default))
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class LabelMetric(SumsMetric):
+    """A metric of several labels, taken from a probability of 0.5 on.
+
+    Args:
+        name: one of `MultiLabel.metrics`.
+        num_classes: number of classes, and of the network's outputs.
+        dtype: of the state and the result.
+    """
+
+    def __init__(self, name: str, num_classes: int, dtype: Any = None) -> None:
+        self.num_classes = num_classes
+        self._of_histogram = name == "mean_average_precision"
+        histogram, sums = 2 * num_classes * _BINS, 3 * num_classes + 3
+        super().__init__(name, histogram if self._of_histogram else sums, dtype)
+
+    def sums_of(self, truth: Any, output: Any) -> Any:
+        """See `SumsMetric.sums_of`."""
+        if self._of_histogram:
+            return _histogram(truth, output, ops)
+        return ops.sum(_rows(truth, output, _THRESHOLD, ops), axis=0)
+
+    def scores(self, sums: Any) -> dict[str, Any]:
+        """See `SumsMetric.scores`."""
+        if self._of_histogram:
+            return _average_precision(sums, self.num_classes, ops)
+        return _figures(sums, ops)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {**super().get_config(), "num_classes": self.num_classes}
 
 
 class LabelScorer(SumsScorer):
@@ -159,7 +184,7 @@ class LabelScorer(SumsScorer):
         }
 
 
-def _rows(truth: Any, output: Any, thresholds: np.ndarray, xp: Any) -> Any:
+def _rows(truth: Any, output: Any, thresholds: Any, xp: Any) -> Any:
     """(n, 3·classes + 3): right, wrong and missed of each class; of samples the rest.
 
     The rest: one, whether all labels are right, F1.

@@ -52,7 +52,7 @@ def parse_objectives(asked: Any, kind: str = "class") -> tuple[Objective, ...]:
         UserError: a bare name that is not known (a metric of one's own needs
             ``keras_tuner.Objective(name, "max")``), none at all, or one twice.
     """
-    several = isinstance(asked, Sequence) and not isinstance(asked, str)
+    several = isinstance(asked, Sequence) and not isinstance(asked, str | Objective)
     found = tuple(_parse(one, kind) for one in (asked if several else [asked]))
     names = [objective.name for objective in found]
     if not found or len(set(names)) < len(names):

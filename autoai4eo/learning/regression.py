@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 import keras
@@ -15,7 +14,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import Objective
-from autoai4eo.learning.sums import SumsMetric, SumsScorer, sum_of
+from autoai4eo.learning.sums import SumsMetric, SumsScorer
 from autoai4eo.learning.task import Task
 
 #: Of an error and the spread that was predicted, both in standard deviations.
@@ -64,18 +63,14 @@ class Regression(Task):
 
     def keras_metrics(self, targets: np.ndarray) -> list[Any]:
         """See `Task.keras_metrics`."""
-        size = _SUMS * len(self.target.classes)
-        mean, scale = np.nan_to_num(_moments(targets)[0]), _scale(targets)
-        # float32 cannot hold the squares of values that lie far from zero
-        rows = partial(_rows, mean=mean.astype("float32"), scale=scale)
-        sums, figures = partial(sum_of, rows=rows), partial(_figures, scale=scale)
-        return [SumsMetric(name, size, sums, figures) for name in self.metrics]
+        mean, std = _mean(targets).tolist(), _scale(targets).tolist()
+        return [ValueMetric(name, mean, std) for name in self.metrics]
 
     def head(self, loss: str, targets: np.ndarray) -> dict[str, Any]:
         """See `Task.head`: ``mean`` and ``std`` undo the standardisation."""
         return {
             "shape": self.widths[:1],
-            "mean": np.nan_to_num(_moments(targets)[0]).tolist(),
+            "mean": _mean(targets).tolist(),
             "std": _scale(targets).tolist(),
             "spread": loss == "gaussian",
         }
@@ -89,6 +84,7 @@ class Regression(Task):
         return ValueScorer(self.target)
 
 
+@keras.utils.register_keras_serializable(package="autoai4eo")
 class StandardisedLoss(keras.losses.Loss):
     """A loss of numbers, each in standard deviations of the training data.
 
@@ -119,6 +115,40 @@ class StandardisedLoss(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, ready for JSON."""
         return {**super().get_config(), "kind": self.kind, "std": self.std}
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class ValueMetric(SumsMetric):
+    """A metric of numbers, in their units; of several the mean.
+
+    It sums what is standardised: float32 cannot hold the squares of values that lie far
+    from zero.
+
+    Args:
+        name: one of `Regression.metrics`.
+        mean: of each number in the training data.
+        std: standard deviation of each number in the training data.
+        dtype: of the state and the result.
+    """
+
+    def __init__(
+        self, name: str, mean: list[float], std: list[float], dtype: Any = None
+    ) -> None:
+        super().__init__(name, _SUMS * len(mean), dtype)
+        self._of_training = {"mean": mean, "std": std}
+        self._mean, self._std = np.float32(mean), np.float32(std)
+
+    def sums_of(self, truth: Any, output: Any) -> Any:
+        """See `SumsMetric.sums_of`."""
+        return ops.sum(_rows(truth, output, ops, self._mean, self._std), axis=0)
+
+    def scores(self, sums: Any) -> dict[str, Any]:
+        """See `SumsMetric.scores`."""
+        return _figures(sums, ops, self._std)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, ready for JSON."""
+        return {**super().get_config(), **self._of_training}
 
 
 class ValueScorer(SumsScorer):
@@ -155,6 +185,11 @@ def _moments(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each value, of the samples where it is known."""
     known = np.ma.masked_invalid(targets.astype(float))
     return known.mean(axis=0).filled(np.nan), known.std(axis=0).filled(0.0)
+
+
+def _mean(targets: np.ndarray) -> np.ndarray:
+    """The mean of each value, 0 where none is known, float32."""
+    return np.nan_to_num(_moments(targets)[0]).astype("float32")
 
 
 def _scale(targets: np.ndarray) -> np.ndarray:

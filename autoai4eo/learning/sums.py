@@ -18,45 +18,40 @@ from keras import ops
 from autoai4eo.learning.intervals import GroupSums, of_groups
 
 Rows = Callable[..., Any]
-Sums = Callable[..., Any]
 Figures = Callable[..., dict[str, Any]]
 
 
-def sum_of(truth: Any, output: Any, rows: Rows, xp: Any) -> Any:
-    """The sums of n samples, (k,)."""
-    return xp.sum(rows(truth, output, xp=xp), axis=0)
-
-
 class SumsMetric(keras.metrics.Metric):
-    """A Keras metric that follows from sums.
+    """A Keras metric that follows from sums: the base class.
+
+    A subclass is registered with Keras, since a metric is sent to worker processes.
 
     Args:
-        name: of the metric, one of those that ``figures`` gives.
+        name: of the metric, one of those that `scores` gives.
         size: how many sums there are.
-        sums: gives the sums of a batch, (size,); see `sum_of`.
-        figures: see the module.
         dtype: of the sums.
     """
 
-    def __init__(
-        self, name: str, size: int, sums: Sums, figures: Figures, dtype: Any = None
-    ) -> None:
+    def __init__(self, name: str, size: int, dtype: Any = None) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._how: dict[str, Any] = {"size": size, "sums": sums, "figures": figures}
         self.sums = self.add_variable(shape=(size,), initializer="zeros", name="sums")
+
+    def sums_of(self, truth: Any, output: Any) -> Any:
+        """What a batch adds, (size,)."""
+        raise NotImplementedError
+
+    def scores(self, sums: Any) -> dict[str, Any]:
+        """See ``figures`` of the module."""
+        raise NotImplementedError
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Adds a batch; all samples count the same."""
         y_true, y_pred = (ops.cast(y, self.dtype) for y in (y_true, y_pred))
-        self.sums.assign_add(self._how["sums"](y_true, y_pred, xp=ops))
+        self.sums.assign_add(self.sums_of(y_true, y_pred))
 
     def result(self) -> Any:
         """The score of all batches since the last reset, a scalar."""
-        return self._how["figures"](ops.convert_to_tensor(self.sums), xp=ops)[self.name]
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        return {**super().get_config(), **self._how}
+        return self.scores(ops.convert_to_tensor(self.sums))[self.name]
 
 
 class SumsScorer:

@@ -8,7 +8,6 @@ from typing import Any
 
 from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import (
-    DEFAULT,
     Objective,
     check_map_step,
     parse_constraints,
@@ -27,8 +26,8 @@ class SearchSettings:
 
     Args:
         max_trials: how many candidates are trained; infeasible ones do not count.
-        objective: ``val_cohen_kappa`` by default; any metric or cost, a
-            `keras_tuner.Objective`, or several of them.
+        objective: any metric or cost, a `keras_tuner.Objective`, or several of them;
+            None: that of the task, ``val_cohen_kappa`` of one class per sample.
         tuner: ``"cost-aware"`` (the default), ``"greedy"``, ``"bayesian"``,
             ``"hyperband"``, ``"random"``, ``"tpe"``, ``"nsga2"``, ``"gp"``,
             ``"cost-sorted"``; or a class: a `keras_tuner.Oracle`, or a strategy, see
@@ -54,7 +53,7 @@ class SearchSettings:
             the run's folder, work on one search; None: ``study.db`` in the folder. The
             password comes from ``PGPASSWORD``, ``~/.pgpass`` or the URL; it is kept in
             memory only.
-        kind: of target that is learned, see `Target`; metrics are known by it.
+        kind: of the target that is learned, see `autoai4eo.data.target.Target`.
 
     Attributes:
         objectives: what is optimised, the first first.
@@ -64,7 +63,7 @@ class SearchSettings:
     """
 
     max_trials: int = 100
-    objective: Any = DEFAULT
+    objective: Any = None
     tuner: Any = strategies.DEFAULT
     seed: int = 0
     max_model_size: int | None = None
@@ -91,7 +90,9 @@ class SearchSettings:
             limits["params"] = min(self.max_model_size, size)
         self._keep(
             constraints=parse_constraints(limits),
-            objectives=parse_objectives(self.objective, self.kind),
+            objectives=(TASKS[self.kind].objective,)
+            if self.objective is None
+            else parse_objectives(self.objective, self.kind),
         )
         names = [*(o.name for o in self.objectives), *self.constraints]
         check_map_step(names, self.map_step)
@@ -109,8 +110,8 @@ class SearchSettings:
     @property
     def monitor(self) -> Objective:
         """The figure by which the best epoch of a trial is known."""
-        trained = [o for o in self.objectives if not o.is_cost]
-        return (trained or (TASKS[self.kind].objective,))[0]
+        trained = (o for o in self.objectives if not o.is_cost)
+        return next(trained, TASKS[self.kind].objective)
 
     @property
     def is_shared(self) -> bool:

@@ -24,7 +24,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.objectives import Objective
-from autoai4eo.learning.registry import TASKS, task_of
+from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log
 from autoai4eo.runs.folder import Run, locked
@@ -86,7 +86,7 @@ class AutoModel(SearchResults):
         self.overwrite = overwrite
         self.settings = SearchSettings(
             max_trials=max_trials,
-            objective=objective or TASKS[self.kind].objective.name,
+            objective=objective,
             kind=self.kind,
             tuner=tuner,
             seed=seed or 0,

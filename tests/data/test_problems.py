@@ -117,6 +117,22 @@ def test_one_class_is_serious():
     assert found == ["! there is one class only (class 0): nothing to tell apart"]
 
 
+def test_several_labels_and_values_have_problems_of_their_own():
+    rows = np.array([[1, 1, 0], [1, 0, 0]] * 4)
+    assert problems(open_dataset(pixels(), labels=rows, kind="labels")) == [
+        "labels that all samples have: class 0",
+        "1 class has no samples: class 2",
+    ]
+    values = np.stack([np.arange(8.0), np.full(8, 3.0)], axis=1)
+    found = problems(open_dataset(pixels(), labels=values, kind="value"))
+    assert found == ["! the same in all samples: value 2"]
+    x = pixels()
+    x[1:3] = x[0]
+    rows[2] = rows[1]
+    found = problems(open_dataset(x, labels=rows, kind="labels"))
+    assert any("1 copy has other labels than the other" in f for f in found)
+
+
 def test_real_splits_share_nothing(shared):
     folder = shared / "so2sat_layout"
     validation = open_dataset(folder / "validation.h5")

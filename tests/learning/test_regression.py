@@ -1,6 +1,7 @@
 """Scores and losses of numbers held against scikit-learn and SciPy."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -77,6 +78,9 @@ def test_a_training_tells_what_the_scorer_gives(data):
         metric.update_state(truth[:300], output[:300])
         metric.update_state(truth[300:], np.hstack([output, output])[300:])  # spread
         assert float(metric.result()) == pytest.approx(told[metric.name], rel=1e-4)
+        # as it is sent to a worker process
+        again = pickle.loads(pickle.dumps(metric))
+        assert type(again) is type(metric) and float(again.result()) <= 1e-6
         names.append(metric.name)
     assert tuple(names) == TASK.metrics
 
@@ -96,8 +100,9 @@ def test_the_gaussian_loss_is_the_likelihood(data):
     spread = np.full_like(output, 3.0)
     density = scipy.stats.norm(output / std, spread / std).logpdf(truth / std)
     expected = -density.mean() - np.log(2 * np.pi) / 2
-    loss = TASK.loss("gaussian", truth)(truth, np.hstack([output, spread]))
-    assert float(loss) == pytest.approx(expected, rel=1e-4)
+    loss = pickle.loads(pickle.dumps(TASK.loss("gaussian", truth)))
+    found = float(loss(truth, np.hstack([output, spread])))
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_intervals_hold_the_score_and_whole_groups_are_drawn(data):

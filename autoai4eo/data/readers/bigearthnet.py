@@ -149,9 +149,10 @@ class BigEarthNetReader(TargetsInMemory):
             only_43 = set(wanted or ()) - set(CLASSES_19)
             count = 43 if only_43 and only_43 <= set(CLASSES_43) else 19
         if count not in (19, 43) or count > most:
+            both = "19 or 43" if most == 43 else "19 (labels of version 2)"
             raise UserError(
-                f"{self.path}: expected a class level of {most} or 19 for BigEarthNet "
-                f"(its number of classes), found {count}; choose one of these"
+                f"{self.path}: expected {both} as the class level of BigEarthNet, its "
+                f"number of classes, found {count}; choose that"
             )
         classes = CLASSES_19 if count == 19 else CLASSES_43
         place = {name: i for i, name in enumerate(classes)}

@@ -23,6 +23,12 @@ from autoai4eo.data.readers.base import (
     ReadOptions,
     TargetsInMemory,
 )
+from autoai4eo.data.readers.image_bands import (
+    EUROSAT_BANDS,
+    band_of,
+    colours_of,
+    guessed_bands,
+)
 from autoai4eo.data.readers.image_files import Listing, classes_of, suffixes
 from autoai4eo.data.readers.image_header import (
     Header,
@@ -36,10 +42,6 @@ from autoai4eo.data.readers.labels import by_name
 from autoai4eo.data.readers.png import check_png
 from autoai4eo.data.scenes.masks import declared_missing
 from autoai4eo.data.sensors import (
-    RGB,
-    SENTINEL2,
-    Band,
-    band,
     canonical,
     sensor_of,
     unknown_bands,
@@ -47,11 +49,6 @@ from autoai4eo.data.sensors import (
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 
-# Helber et al. 2019, doi:10.1109/JSTARS.2019.2918242: EuroSAT's files end with B8A.
-EUROSAT_BANDS = SENTINEL2.pick(
-    *(f"B{i:02d}" for i in range(1, 13)),
-    "B8A",
-)
 _SAMPLED = 16  # images are looked into where names are guessed
 _MOSTLY = 0.5  # of the pixels half transparent: no mask any more
 
@@ -169,9 +166,9 @@ class ImagesReader(TargetsInMemory):
         self._dtype = kind if exact else np.dtype(np.float32)
         notes = []
         if first.named:
-            bands = tuple(_band(str(name), first.kind) for name in first.bands)
+            bands = tuple(band_of(str(name), first.kind) for name in first.bands)
         else:
-            bands = _guessed(len(first.bands), first.kind)
+            bands = guessed_bands(len(first.bands), first.kind)
         self.inputs: tuple[InputSpec, ...] = (
             InputSpec(
                 "image",
@@ -290,7 +287,7 @@ class ImagesReader(TargetsInMemory):
                     "image; leave the files alone while they are used"
                 )
             if header.palette:
-                values = _colours(image, self._dtype)
+                values = colours_of(image, self._dtype)
             else:
                 numbers = [n for n in image.indexes if n != header.alpha]
                 if first.named:
@@ -326,32 +323,3 @@ def _labels(
     if wanted is None:
         return labels, tuple(names)
     return by_name(labels, names, wanted, path), tuple(wanted)
-
-
-def _colours(image: Any, dtype: np.dtype) -> np.ndarray:
-    """R, G and B of an image with a palette; NaN where it is transparent or masked."""
-    table = image.colormap(1)
-    colours = np.zeros((max(table) + 1, 4), np.uint8)
-    colours[list(table)] = list(table.values())
-    indices = np.minimum(image.read(1), len(colours) - 1)
-    values = colours[indices, :3].astype(dtype)
-    if dtype.kind == "f":
-        missing = (colours[indices, 3] == 0) | (image.read_masks(1) == 0)
-        values[missing] = np.nan
-    return np.moveaxis(values, -1, 0)
-
-
-def _band(name: str, kind: str) -> Band:
-    """The catalogue's band; R, G and B are display colours in 8 bits only."""
-    found = band(name)
-    if found.quantity == "colour" and kind != "8 bits":
-        return Band(found.name, found.wavelength, "unknown")
-    return found
-
-
-def _guessed(count: int, kind: str) -> tuple[Band, ...]:
-    if count == 3 and kind == "8 bits":
-        return RGB.bands
-    if count == len(EUROSAT_BANDS):
-        return EUROSAT_BANDS
-    return unknown_bands(count)

@@ -69,9 +69,8 @@ def read_labels(
         raise _too_many(labels.shape[1], path)
     elif labels.ndim == 2:
         if several or ((labels > 0).sum(axis=1) > 1).any():
-            found, classes, notes = _several(labels, names, wanted, path)
-            # who asks for several labels need not be told
-            return found, classes, [] if several else notes
+            hot, classes, notes = _several(labels, names, wanted, path)
+            return hot, classes, [] if several else notes
         indices, count = _from_one_hot(labels), labels.shape[1]
     else:
         raise UserError(

@@ -155,7 +155,8 @@ def _values(
     notes = []
     if lost := int((~np.isfinite(values)).any(axis=1).sum()):
         notes.append(
-            f"{lost} of {len(values)} samples have a value that is not known (NaN)"
+            f"{lost} of {len(values)} samples have a value that is not known (NaN): "
+            "those without any that is known are left out"
         )
     if wanted is None or tuple(wanted) == tuple(names):
         return values, tuple(names), notes

@@ -191,7 +191,7 @@ class Scene:
         )
         place = np.ix_(rows - first_row, columns - first_column)
         names = list(dict.fromkeys(n for some in inputs.values() for n in some))
-        values = scaled(self._stored.read(names, window), self.units)
+        values = self._read(names, window)
         pixels, valid = {}, np.ones((height, width), bool)
         for name, some in inputs.items():
             together = np.stack([values[n] for n in some], axis=-1)
@@ -227,6 +227,10 @@ class Scene:
                 + ", ".join(self._renamed)
             )
         return found
+
+    def _read(self, names: Sequence[str], window: Any) -> dict[str, np.ndarray]:
+        """The bands in a window inside of the scene, float32, NaN without data."""
+        return scaled(self._stored.read(names, window), self.units)
 
     def _finest(self) -> Grid:
         """Of the files that have more than classes, if there are any."""
