@@ -136,7 +136,8 @@ class ValueMetric(SumsMetric):
     ) -> None:
         super().__init__(name, _SUMS * len(mean), dtype)
         self._of_training = {"mean": mean, "std": std}
-        self._mean, self._std = np.float32(mean), np.float32(std)
+        self._mean = np.array(mean, np.float32)
+        self._std = np.array(std, np.float32)
 
     def sums_of(self, truth: Any, output: Any) -> Any:
         """See `SumsMetric.sums_of`."""

@@ -140,8 +140,8 @@ def test_samples_whose_value_is_not_known_are_left_out_and_told(path):
     d = open_dataset(write(path, value=values))
     assert d.targets[:, 0].tolist() == [0, 1, 2, 3, 5]
     assert d.notes == (
-        "1 of 6 samples have a value that is not known (NaN): those without any that is "
-        "known are left out",
+        "1 of 6 samples have a value that is not known (NaN): those without any that "
+        "is known are left out",
     )
     assert len(open_dataset(path, unlabelled=True)) == 6
 
