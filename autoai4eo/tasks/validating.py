@@ -13,12 +13,10 @@ from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step, write_json
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import task_of
 from autoai4eo.runs.folder import Run, locked
-from autoai4eo.runs.layout import BEST, EVALUATION, MISTAKES, TEST, own_folder
-from autoai4eo.runs.schemas import VERSION
+from autoai4eo.runs.layout import own_folder
 
 _SHOWN = 12
 
@@ -41,12 +39,12 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
         validation: what candidates were judged on.
         batch_size: patches at a time.
     """
-    path, mistakes = run / BEST / EVALUATION, run / BEST / MISTAKES
-    kept = Run(run).read_evaluation()
+    folder = Run(run)
+    kept = folder.read_evaluation()
     task = task_of(validation.target)
     classes = task.target.kind == "class"
     done = {"evaluated_on", *task.fitted} <= kept.keys()
-    if done and (mistakes.is_file() or not classes):
+    if done and (folder.mistakes.is_file() or not classes):
         return
     apart = kept["trained_on"] == "training"
     try:
@@ -57,16 +55,15 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     found = evaluation.outputs(network, validation, batch_size)
     fitted = task.fit(validation.targets, found)
     if classes:
-        _keep_mistakes(mistakes, validation, found, kept.get("network"))
-    write_json(
-        path,
+        _keep_mistakes(folder, validation, found, kept.get("network"))
+    folder.write_evaluation(
         {
             **kept,
             "evaluated_on": "validation",
             "evaluated_network": "finalist" if apart else "trial",
             **evaluation.score(validation, found, fitted),
             **fitted,
-        },
+        }
     )
 
 
@@ -87,12 +84,12 @@ def keep_test(run: Path, network: str | None, scores: Mapping[str, Any]) -> None
                 f"{run}: expected the finalist that was tested, found another one "
                 "since; give the same command again"
             )
-        about = {"schema": VERSION, "run": Run(run).mark(), "network": network}
-        write_json(own_folder(run / BEST) / TEST, {**about, **scores})
+        own_folder(Run(run).best)
+        Run(run).write_test({"network": network, **scores})
 
 
 def _keep_mistakes(
-    path: Path, dataset: Dataset, probabilities: np.ndarray, network: str | None
+    run: Run, dataset: Dataset, probabilities: np.ndarray, network: str | None
 ) -> None:
     predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
     wrong = np.flatnonzero(predicted != dataset.labels)
@@ -107,12 +104,12 @@ def _keep_mistakes(
         if spec.name in pixels
     }
     of = {} if network is None else {"network": np.array(network)}
-    with in_one_step(path) as temporary:
-        np.savez_compressed(
-            temporary,
-            truth=dataset.labels[chosen],
-            prediction=predicted[chosen],
-            confidence=confidence[chosen],
-            **of,  # type: ignore[arg-type]
-            **images,  # type: ignore[arg-type]
-        )
+    run.write_mistakes(
+        {
+            "truth": dataset.labels[chosen],
+            "prediction": predicted[chosen],
+            "confidence": confidence[chosen],
+            **of,
+            **images,
+        }
+    )

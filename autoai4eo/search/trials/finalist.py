@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step, write_json
+from autoai4eo.files import in_one_step
 from autoai4eo.learning.callbacks import BestEpoch
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
@@ -26,7 +26,6 @@ from autoai4eo.runs.layout import (
     TEST,
     own_folder,
 )
-from autoai4eo.runs.schemas import VERSION
 from autoai4eo.runs.study import best_trial
 from autoai4eo.search.workers.measurement_lock import (
     MeasurementLock,
@@ -134,15 +133,12 @@ def _replaced(run: Path) -> Iterator[Path]:
 def _tell(
     run: Path, trial: FrozenTrial, on: str, metrics: dict[str, float], epochs: int
 ) -> None:
-    write_json(
-        run / BEST / EVALUATION,
+    Run(run).write_evaluation(
         {
-            "schema": VERSION,
-            "run": Run(run).mark(),
-            "network": digest(run / BEST / NETWORK),
+            "network": digest(Run(run).network),
             "trial": trial.number,
             "trained_on": on,
             "metrics": metrics,
             "epochs": epochs,
-        },
+        }
     )
