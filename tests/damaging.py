@@ -42,13 +42,13 @@ class StopsTheThird(keras.callbacks.Callback):
 
 
 def begin(folder: Path) -> Path:
-    """A run with two trials, and a third that was broken off after an epoch."""
+    """A run with two trials, and a third that was interrupted after an epoch."""
     run = folder / "run"
     try:
         fit(folder, callbacks=[StopsTheThird(run)])
     except KeyboardInterrupt:
         return run
-    raise AssertionError("nothing was broken off")
+    raise AssertionError("nothing was interrupted")
 
 
 def fit(folder: Path, **arguments):

@@ -44,7 +44,7 @@ class SensorFusion(ak.Block):
     count: hundreds of bands need no hundreds of filters). The units of *mid* have F
     channels, those of *late* F, 2F and at most 4F, and *early* gives F channels.
 
-    Merging: ``concat`` puts the channels side by side, ``sum`` adds, ``gated`` adds
+    Merging: ``concat`` concatenates the channels, ``sum`` adds, ``gated`` adds
     after weighing each channel of each sensor with a sigmoid gate computed from the
     spatial means of all sensors (as in squeeze-and-excitation, arXiv:1709.01507, over
     all of them). Larger inputs are averaged down to the smallest height and width;

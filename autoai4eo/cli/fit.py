@@ -48,7 +48,10 @@ def fit(
         ),
     ] = None,
     group: Annotated[
-        str | None, typer.Option(help="What --split must not tear: city, parent, …")
+        str | None,
+        typer.Option(
+            help="Samples of one group stay in one part of --split: city, parent, …"
+        ),
     ] = None,
     subset: Annotated[
         int | None, typer.Option(min=2, help="Use so many samples of TRAIN, drawn.")
@@ -133,7 +136,7 @@ def fit(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Search for the best network, then train it; goes on where OUT already is."""
+    """Search for the best network, then train it; resumes the search in OUT."""
     if val is not None and split is not None:
         raise UserError("expected --val or --split, got both; leave one out")
     if class_weight not in (None, "balanced"):
@@ -207,7 +210,7 @@ def fit(
     )
     scores = None
     if test is not None:
-        tell("holding the finalist against the test part")
+        tell("evaluating the finalist on the test part")
         network = Run(folder).read_evaluation().get("network")
         scores = classifier.evaluate(test)
         keep_test(folder, network, scores)

@@ -75,7 +75,7 @@ def has_rule(layer: Any) -> bool:
 
 
 def no_rule(layer: Any) -> UserError:
-    """The error for a layer whose cost nobody has told."""
+    """The error for a layer that has no rule."""
     kind = type(layer).__name__
     return UserError(
         f"expected layers whose cost is known, found {kind} {layer.name!r}, which has "

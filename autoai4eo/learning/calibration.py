@@ -12,7 +12,7 @@ LOWEST, HIGHEST = 0.05, 20.0
 
 
 class Reliability:
-    """Confidence held against accuracy, by bins of the confidence.
+    """Confidence and accuracy, by bins of the confidence.
 
     Holds three sums per bin; the confidence of a sample is its largest probability.
     """
@@ -51,7 +51,7 @@ class Reliability:
 
 
 def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
-    """Confidence held against accuracy, by bins of the confidence, ready for JSON.
+    """Confidence and accuracy, by bins of the confidence, ready for JSON.
 
     Args:
         y_true: true class indices, shape (N,).

@@ -61,7 +61,7 @@ class BestEpoch(keras.callbacks.Callback):
         epochs: int,
         curve: list[float],
     ) -> None:
-        """Takes over the attributes of a training that was broken off."""
+        """Takes over the attributes of a training that was interrupted."""
         self.logs, self.epoch = dict(logs), epoch
         self.weights, self.epochs, self.curve = weights, epochs, list(curve)
 

@@ -1,4 +1,4 @@
-"""A training that was broken off goes on from its last finished epoch."""
+"""A training that was interrupted goes on from its last finished epoch."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def check_map_step(names: Iterable[str], map_step: int | None) -> None:
-    """Refuses to look at the cost of a map whose step nobody has told.
+    """Refuses the cost of a map where its step is not given.
 
     Raises:
         UserError: it is among the objectives and constraints, and there is no step.

@@ -49,7 +49,7 @@ class Task:
         losses: names of the losses; the first is the default.
         metrics: names of the metrics that a training tells after each epoch. Their
             directions, worthless values and labels are found by these names.
-        objective: what a search optimises where nobody says.
+        objective: what a search optimises by default.
         fitted: names of what `fit` gives.
     """
 

@@ -1,7 +1,7 @@
 """The searches of a simulation that are finished, kept in its folder.
 
 ``OUT/simulation.json`` says what was simulated, ``OUT/queries.csv`` holds a row for
-each training. A simulation that was broken off, or is asked for more seeds or
+each training. A simulation that was interrupted, or is asked for more seeds or
 strategies, goes on from there.
 """
 

@@ -30,14 +30,14 @@ from autoai4eo.runs.reading import Snapshot, Trial, read
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
-_STATUS = ("complete", "running", "pruned", "infeasible", "failed", "broken off")
+_STATUS = ("complete", "running", "pruned", "infeasible", "failed", "interrupted")
 
 
 def write_report(path: str | Path) -> Path:
     """Writes ``report.html`` into a run's folder, and gives its path.
 
     One page that needs no network and nothing beside it. The search may be at work,
-    broken off, or without a finished trial.
+    interrupted, or without a finished trial.
 
     Raises:
         UserError: the folder holds no run, one that is damaged, or cannot be written.

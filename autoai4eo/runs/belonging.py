@@ -32,7 +32,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def file_of(run: Path, trial: FrozenTrial, name: str) -> Path:
-    """A file that an ended trial left, held against the study.
+    """A file that an ended trial left, checked against the study.
 
     Raises:
         MissingError: it is not there.
@@ -49,7 +49,7 @@ def file_of(run: Path, trial: FrozenTrial, name: str) -> Path:
 
 
 def finalist_file(run: Path) -> Path:
-    """The finalist's network, held against its evaluation.
+    """The finalist's network, checked against its evaluation.
 
     Raises:
         MissingError: one of the two is not there.

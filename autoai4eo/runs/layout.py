@@ -81,7 +81,7 @@ def made(run: Path) -> list[Path]:
     if run.is_dir():
         look(run, "")
     # the record first, and in the end what says that it is a run: where a deletion is
-    # broken off, nothing goes on with half of a run, and it can be deleted again
+    # interrupted, nothing goes on with half of a run, and it can be deleted again
     last = [path for path in files if path == run / RUN]
     files.sort(key=lambda path: path != run / STUDY)
     return [*(path for path in files if path not in last), *folders, *last]

@@ -1,4 +1,4 @@
-"""A run's folder as it is now: finished, running, broken off or just begun."""
+"""A run's folder as it is now: finished, running, interrupted or just begun."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial: ``status`` as `record.status`, or ``"broken off"`` where nobody works.
+    """A trial: ``status`` as `record.status`, or ``"interrupted"`` where nobody works.
 
     ``figures`` are its metrics and costs by name, those that are known; ``choices`` its
     hyperparameters; ``curve`` what it reached after each epoch, with ``epoch``.
@@ -54,7 +54,7 @@ class Snapshot:
 
     Attributes:
         path: the folder.
-        state: ``"running"``, ``"finished"`` or ``"broken off"``.
+        state: ``"running"``, ``"finished"`` or ``"interrupted"``.
         asked: the content of run.json.
         objectives: in order.
         trials: oldest first; there may be none.
@@ -138,7 +138,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     for row in table.to_dict("records"):
         number, status = int(row["trial"]), row["status"]
         if status == "running" and working is False:
-            status = "broken off"
+            status = "interrupted"
         figures = {n: row[n] for n in names[2 : after - 1] if _is_number(row[n])}
         curve: list[dict[str, float]] = []
         if curves:
@@ -170,7 +170,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
 def _state(path: Path, working: bool | None, trials: list[Trial]) -> str:
     if working or (working is None and any(t.status == "running" for t in trials)):
         return "running"
-    return "finished" if trained_finalist(path) is not None else "broken off"
+    return "finished" if trained_finalist(path) is not None else "interrupted"
 
 
 def _objectives(asked: dict[str, Any]) -> tuple[Objective, ...]:

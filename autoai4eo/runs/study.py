@@ -92,7 +92,7 @@ def open_study(
         sampler: chooses candidates.
         storage: URL of the database; None: ``RUN/study.db``, or where ``RUN/run.json``
             names a database the one that the user names, see `named`.
-        stale: is told of a trial whose worker is not heard of any more.
+        stale: is called with a trial whose worker gives no sign of life.
 
     Raises:
         UserError: there is no study, or one of other objectives; or the database is

@@ -65,7 +65,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "cost": kept.get("cost", {}),
         "train_seconds": kept.get("train_seconds"),
         "epochs": kept.get("epochs"),
-        # no message: its worker was not heard of any more
+        # no message: its worker gave no sign of life
         "message": kept.get(
             "message", "interrupted" if trial.state == TrialState.FAIL else ""
         ),

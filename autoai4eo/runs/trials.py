@@ -62,7 +62,7 @@ def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
 
 
 def judged(study: optuna.Study) -> list[FrozenTrial]:
-    """The complete trials that can be held against each other.
+    """The complete trials that can be compared.
 
     Those that were trained in full, where a search was by cheaper trainings and some
     were.

@@ -12,7 +12,7 @@ from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning.objectives import figure, violation
 from autoai4eo.runs import front
 from autoai4eo.runs.study import FULL_TRAINING_OF, status
-from autoai4eo.search.trials.retries import broken_off
+from autoai4eo.search.trials.retries import interrupted
 
 #: Candidates in a row without a feasible one, after which a search gives up.
 MAX_INFEASIBLE = 200
@@ -29,7 +29,7 @@ def was_trained(trial: FrozenTrial) -> bool:
     if trial.state == TrialState.PRUNED:
         return bool(trial.user_attrs.get("stopped", False))
     return trial.state == TrialState.COMPLETE or (
-        trial.state == TrialState.FAIL and not broken_off(trial)
+        trial.state == TrialState.FAIL and not interrupted(trial)
     )
 
 

@@ -44,9 +44,9 @@ from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.feasibility import Budget
 from autoai4eo.search.trials.retries import (
-    broken_off,
     enqueue_retry,
     fail_and_retry_stale,
+    interrupted,
     sign_new_trials,
 )
 from autoai4eo.search.trials.runner import TrialRunner
@@ -329,7 +329,7 @@ class Tuner:
                 for t in self.study.get_trials(deepcopy=False)
                 if t.user_attrs.get("worker") == self._name
             ]
-            if not mine or not broken_off(mine[-1]):
+            if not mine or not interrupted(mine[-1]):
                 raise
             progress.done(f"trial {mine[-1].number}   taken over by another worker")
         if runner.fatal is not None:

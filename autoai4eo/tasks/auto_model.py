@@ -132,7 +132,7 @@ class AutoModel(SearchResults):
         max_hours: float | None = None,
         **kwargs: Any,
     ) -> None:
-        """Searches, then trains the finalist; goes on where the run's folder is.
+        """Searches, then trains the finalist; resumes the search in the run's folder.
 
         Args:
             x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, an
@@ -217,7 +217,7 @@ class AutoModel(SearchResults):
                 verbose=verbose,
             )
             with locked(self.run, "finalist"):
-                tell("holding the finalist against the validation data")
+                tell("evaluating the finalist on the validation data")
                 validate(self.run, validation, batch_size)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
@@ -292,7 +292,7 @@ class AutoModel(SearchResults):
         if self._training is None or self._training.validation is None:
             raise UserError(
                 "select: expected a search of this object, found none; call fit with "
-                "the same arguments first, it goes on where the folder is"
+                "the same arguments first, it resumes the search in the folder"
             )
         training, validation = self._training, self._training.validation
         with chosen(self.tuner, rule, limits) as trial:

@@ -29,7 +29,7 @@ class ImageClassifier(AutoModel):
     given).
 
     With `map_step`, networks made for maps: an `EOImageBlock` for that step on the
-    pixels themselves, all inputs side by side, and the same head. Overlapping windows
+    pixels themselves, all inputs concatenated, and the same head. Overlapping windows
     of a scene share their work.
 
     Args:
@@ -37,7 +37,7 @@ class ImageClassifier(AutoModel):
         multi_label: a patch may have several labels, or none. The objective is then
             ``val_mean_average_precision`` by default.
         max_latency_ms: budget of one forward pass with a batch of
-            `latency_batch_size`; a dearer candidate is recorded as infeasible, with the
+            `latency_batch_size`; a slower candidate is recorded as infeasible, with the
             heads that would have fitted.
         **kwargs: as `AutoModel`.
     """

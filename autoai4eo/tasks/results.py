@@ -115,7 +115,7 @@ class SearchResults:
     def report(self) -> Path:
         """Writes ``report.html`` into the run's folder, one page; gives its path.
 
-        The search may be at work in another process, or broken off.
+        The search may be at work in another process, or interrupted.
 
         Raises:
             UserError: nothing was begun in this run's folder yet.

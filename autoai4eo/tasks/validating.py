@@ -32,7 +32,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     was not. Of one class per sample ``mistakes.npz`` gets up to twelve patches, of each
     confusion the one that the network was surest of: ``truth``, ``prediction``,
     ``confidence``, by input an ``image_NAME``, uint8 (n, H, W, 3), and ``network``, the
-    finalist's digest. Nothing is done where it was done before.
+    finalist's digest. A second call does nothing.
 
     Args:
         run: the folder; its finalist is trained.

@@ -62,7 +62,7 @@ def test_fit_without_a_terminal_writes_a_log(finished, so2sat):
             r"[\d,]+   latency_ms [\d.]+   [\d,]+ s   1 of 1 trained",
             r"trial \d+ is the finalist; training it to the end",
             r"finalist   trained   val_cohen_kappa -?[\d.]+",
-            "holding the finalist against the validation data",
+            "evaluating the finalist on the validation data",
         ],
         strict=True,
     ):

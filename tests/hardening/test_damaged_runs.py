@@ -17,7 +17,7 @@ from autoai4eo.runs.study import objectives_of, open_study
 
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
-    """Two trials, and a third that was broken off; nothing may change it."""
+    """Two trials, and a third that was interrupted; nothing may change it."""
     return damaging.begin(tmp_path_factory.mktemp("begun"))
 
 
@@ -67,7 +67,7 @@ def test_no_damage_is_a_traceback_or_a_wrong_number(finished, tmp_path, damage, 
         damage(run / name, random.Random(i))
         if contents(run) == before:
             continue  # nothing to swap it with
-        # whether a trial that was broken off had begun its curve nobody can say
+        # whether a trial that was interrupted had begun its curve nobody can say
         gone = damage is damaging.missing and name == "trials/2/history.csv"
         whole["damaged",] = "" if gone else "yes"
         assert damaging.wrongs(run, whole) == [], name

@@ -1,7 +1,7 @@
 """Attacks on `export`: what stands in its place, kills, two at once.
 
 What a user relies on: an export replaces an export, never a run, its data or what
-somebody else made; broken off, the same command goes well; two never mix.
+somebody else made; interrupted, the same command goes well; two never mix.
 """
 
 import fcntl

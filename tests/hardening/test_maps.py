@@ -176,7 +176,7 @@ def test_a_file_that_came_after_the_kill_is_in_the_way(folder, scene):
 )
 def test_a_damaged_tile_is_computed_anew_and_said(folder, scene, whole, damage):
     out = folder / "m.tif"
-    broken_off(out, scene)
+    interrupted_map(out, scene)
     tile = folder_of(out) / "0.npz"
     tile.write_bytes(damage(tile.read_bytes()))
     with pytest.warns(UserWarning, match="of 12 tiles 1 are kept damaged") as told:
@@ -186,7 +186,7 @@ def test_a_damaged_tile_is_computed_anew_and_said(folder, scene, whole, damage):
 
 def test_tiles_that_changed_places_are_not_taken(folder, scene, whole):
     out = folder / "m.tif"
-    broken_off(out, scene)
+    interrupted_map(out, scene)
     tiles = [folder_of(out) / f"{n}.npz" for n in (0, 1)]
     contents = [tile.read_bytes() for tile in tiles]
     for tile, other in zip(tiles, reversed(contents), strict=True):
@@ -198,7 +198,7 @@ def test_tiles_that_changed_places_are_not_taken(folder, scene, whole):
 def kept(tmp_path_factory, scene):
     """A folder of a map of which all tiles are kept, and no more."""
     folder = tmp_path_factory.mktemp("kept")
-    broken_off(folder / "m.tif", scene)
+    interrupted_map(folder / "m.tif", scene)
     return folder
 
 
@@ -223,7 +223,7 @@ def interrupted(*_):
     raise KeyboardInterrupt
 
 
-def broken_off(out, scene):
+def interrupted_map(out, scene):
     """A map of which all tiles are kept, and no more."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mapping, "write_layers", interrupted)

@@ -101,7 +101,7 @@ def test_a_search_without_a_trial_says_so(run):
     for folder in ("best", "trials"):
         shutil.rmtree(run / folder)
     page = page_of(run)
-    assert "No trial is finished yet" in page and "broken off" in page
+    assert "No trial is finished yet" in page and "interrupted" in page
     assert "What was asked" in page and "<svg" not in page
 
 
@@ -114,7 +114,7 @@ def test_a_running_search_is_told_as_such(run, searched):
         page = page_of(run)
     assert "This search is at work" in page and ">1 running<" in page
     page = page_of(run)
-    assert "goes on with it" in page and ">1 broken off<" in page
+    assert "goes on with it" in page and ">1 interrupted<" in page
     assert "architecture</h2>" not in page
 
 

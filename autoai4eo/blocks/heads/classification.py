@@ -35,7 +35,7 @@ class PooledHead(Pooled, ak.ClassificationHead):
     The last column is the default.
 
     Args:
-        pooling: ``"average"``, ``"max"`` or both, side by side.
+        pooling: ``"average"``, ``"max"`` or both, concatenated.
         hidden: units of the hidden layer; 0 for none.
         dropout: before the last layer.
         **kwargs: of `autokeras.ClassificationHead`.

@@ -24,7 +24,7 @@ class Pooled:
     """The part of a head before its output layer; comes before AutoKeras's head.
 
     Args:
-        pooling: ``"average"``, ``"max"`` or both, side by side.
+        pooling: ``"average"``, ``"max"`` or both, concatenated.
         hidden: units of the hidden layer; 0 for none.
         dropout: before the last layer.
         **kwargs: of AutoKeras's head.

@@ -29,7 +29,7 @@ class PooledRegressionHead(Pooled, ak.RegressionHead):
     The search space is that of `PooledHead`.
 
     Args:
-        pooling: ``"average"``, ``"max"`` or both, side by side.
+        pooling: ``"average"``, ``"max"`` or both, concatenated.
         hidden: units of the hidden layer; 0 for none.
         dropout: before the last layer.
         mean: of each number; None: nothing is rescaled.

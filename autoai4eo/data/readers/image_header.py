@@ -140,7 +140,7 @@ def _is_alpha(description: str | None) -> bool:
 def check_alike(headers: Mapping[str, Header], path: str) -> None:
     """Refuses images that cannot be samples of one data set.
 
-    Each is held against the first.
+    Each is compared with the first.
 
     Raises:
         UserError: unequal size, number or names of bands, type or units; complex

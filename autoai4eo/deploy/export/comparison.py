@@ -1,4 +1,4 @@
-"""An exported model held against Keras, in a fresh process with its own runtime."""
+"""An exported model compared with Keras, in a fresh process with its own runtime."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class CostAware(ProposingSampler):
 
     The very first candidate is the default network where there is one. With several
     objectives the first eight are spread over those that are cheap and of much
-    capacity, see `cost_sorted`. With one, which says nothing against a dear network,
+    capacity, see `cost_sorted`. With one objective, where cost does not count,
     the first four are drawn at random: whatever costs have to do with it is not known
     yet, and what is drawn is no worse than random search. From then on a Gaussian
     process models each objective that only a training tells, over the features of the

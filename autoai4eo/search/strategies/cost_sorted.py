@@ -46,7 +46,7 @@ def promising(
 ) -> np.ndarray:
     """Figures (n, …) to be minimised: costs asked for, capacity with its sign turned.
 
-    Where no cost tells the capacity, dear networks stand for able ones.
+    Where no cost tells the capacity, an expensive network counts as an accurate one.
     """
     asked = [o.name for o in objectives if o.name in names]
     capacity = [name for name in CAPACITIES if name in names and name not in asked]

@@ -78,7 +78,7 @@ OPTUNA = {
 class OptunaSampler(CandidateSampler):
     """An Optuna sampler made anew for every trial from (seed, candidate).
 
-    So what a trial draws does not depend on whether the search was broken off before.
+    So what a trial draws does not depend on whether the search was interrupted before.
     Without limits values are drawn as the blocks ask for them. With limits whole
     candidates are drawn before the trial, until one fits.
 

@@ -70,7 +70,7 @@ class Budget:
     def assess(self, model: keras.Model) -> tuple[str, dict[str, Any], str | None]:
         """Fingerprint, cost, and why the network is infeasible (None: it is not).
 
-        What can be counted is held against its limits first; a network that is over
+        What can be counted is compared with its limits first; a network that is over
         them is not measured.
         """
         found = fingerprint(model, has_rule)

@@ -26,7 +26,7 @@ _ASKED_BY = "asked_by"
 _PROPOSED_BY = timedelta(minutes=5)
 
 
-def broken_off(trial: FrozenTrial) -> bool:
+def interrupted(trial: FrozenTrial) -> bool:
     """Whether a trial ended because its worker did, and not of itself."""
     return trial.state == TrialState.FAIL and (
         trial.user_attrs.get("interrupted", False) or "message" not in trial.user_attrs
@@ -34,8 +34,8 @@ def broken_off(trial: FrozenTrial) -> bool:
 
 
 def given_up(trial: FrozenTrial) -> bool:
-    """Whether a trial was broken off too often to be tried again."""
-    return broken_off(trial) and GIVEN_UP in trial.user_attrs.get("message", "")
+    """Whether a trial was interrupted too often to be tried again."""
+    return interrupted(trial) and GIVEN_UP in trial.user_attrs.get("message", "")
 
 
 def fail_and_retry(
@@ -56,7 +56,7 @@ def fail_and_retry(
     """
     again = _retries(trial, run) <= MAX_RETRIES
     if not again:
-        cause = f"{cause}; broken off {MAX_RETRIES + 1} times, {GIVEN_UP}"
+        cause = f"{cause}; interrupted {MAX_RETRIES + 1} times, {GIVEN_UP}"
     try:
         compat.set_attribute(study, trial, "interrupted", True)
         compat.set_attribute(study, trial, "message", cause)
@@ -69,7 +69,7 @@ def fail_and_retry(
 
 
 def fail_and_retry_stale(study: optuna.Study, run: Path) -> None:
-    """Takes over trials of workers, on any machine, that are not heard of any more.
+    """Takes over trials of workers, on any machine, that gave no sign of life.
 
     The storage calls `enqueue_retry` for those whose heartbeat stopped; a worker that
     died while it proposed had none yet.
@@ -94,7 +94,7 @@ def fail_for_good(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
 
 
 def enqueue_retry(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
-    """Queues a trial that was broken off; it goes on from its last finished epoch.
+    """Queues a trial that was interrupted; it goes on from its last finished epoch.
 
     Not where that was in vain too often.
     """
@@ -161,13 +161,13 @@ class StillMine(keras.callbacks.Callback):
 
 
 def fail_and_retry_all(study: optuna.Study, run: Path) -> None:
-    """Takes over whatever was broken off; only for one who is alone with the study."""
+    """Takes over whatever was interrupted; only for one who is alone with the study."""
     trials = study.get_trials(deepcopy=False)
     known = {trial.user_attrs.get("retry_of") for trial in trials}
     for trial in trials:
         if trial.state == TrialState.RUNNING:
             fail_and_retry(study, trial, run)
-        elif broken_off(trial) and trial.number not in known:
+        elif interrupted(trial) and trial.number not in known:
             # by someone who was killed before it was queued
             enqueue_retry(study, trial, run)
 

@@ -233,7 +233,7 @@ class WorkerPool:
                 self._given_up += 1
                 if self._given_up == _GIVEN_UP:
                     raise SearchError(
-                        f"{_GIVEN_UP} candidates in a row were broken off "
+                        f"{_GIVEN_UP} candidates in a row were interrupted "
                         f"{retries.MAX_RETRIES + 1} times each, the last by {cause}"
                         f"; {_ADVICE}; the same command goes on with others"
                     )

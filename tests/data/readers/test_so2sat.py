@@ -391,7 +391,8 @@ def test_scale_and_offset_are_told_and_not_applied(build, tmp_path):
 
 def test_patches_that_were_never_written_are_told(build, tmp_path):
     path = build.write_h5(tmp_path / "a.h5", sen1=None, sen2=None)
-    with h5py.File(path, "r+") as file:  # as a conversion that was broken off leaves it
+    # as a conversion that was interrupted leaves it
+    with h5py.File(path, "r+") as file:
         data = file.create_dataset("sen2", (60, 4, 4, 10), "f4", chunks=(1, 4, 4, 10))
         data[:45] = 1
     (note,) = open_dataset(path).notes

@@ -39,10 +39,10 @@ every_strategy = pytest.mark.parametrize("name", EVERY, ids=str, indirect=True)
 @every_strategy
 def test_every_strategy_searches_and_goes_on_after_a_restart(name):
     storage = optuna.storages.InMemoryStorage()
-    broken_off = search(name, storage, 12)
-    assert len({str(params) for params, _ in broken_off}) > 6
+    interrupted = search(name, storage, 12)
+    assert len({str(params) for params, _ in interrupted}) > 6
     for (params, value), (same, also) in zip(
-        broken_off, at_once(name, 12), strict=True
+        interrupted, at_once(name, 12), strict=True
     ):
         # the Bayesian oracle's optimiser is not exact to the last digit
         assert params == pytest.approx(same, abs=1e-6)
@@ -78,9 +78,9 @@ def test_what_cannot_be_is_not_proposed(name, objectives):
 @every_strategy
 def test_limits_change_nothing_of_going_on_after_a_restart(name):
     limits = {"macs": 3.0}
-    broken_off = search(name, optuna.storages.InMemoryStorage(), 12, limits=limits)
+    interrupted = search(name, optuna.storages.InMemoryStorage(), 12, limits=limits)
     for (params, _), (same, _) in zip(
-        broken_off, at_once(name, 12, limits=limits), strict=True
+        interrupted, at_once(name, 12, limits=limits), strict=True
     ):
         assert params == pytest.approx(same, abs=1e-6)
 
@@ -92,8 +92,8 @@ def test_a_repeated_trial_gets_what_was_proposed(name):
     search(name, storage, 3, limits=limits)
     sampler = sampler_of(name, 0, limits=limits)
     study = optuna.load_study(study_name="s", storage=storage, sampler=sampler)
-    broken_off = study.ask().number
-    proposed = study.trials[broken_off].user_attrs["proposed"]
+    interrupted = study.ask().number
+    proposed = study.trials[interrupted].user_attrs["proposed"]
     study.enqueue_trial({}, user_attrs={"proposed": proposed})
     study.ask()
     assert sampler.proposed == proposed["values"]

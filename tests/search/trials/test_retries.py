@@ -12,10 +12,10 @@ from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.trials.retries import (
     MAX_RETRIES,
     StillMine,
-    broken_off,
     fail_and_retry,
     fail_and_retry_all,
     given_up,
+    interrupted,
     sign_new_trials,
     worker_of,
 )
@@ -46,7 +46,7 @@ def test_a_trial_is_queued_again_as_it_was(study, tmp_path):
     trial = begun(study)
     fail_and_retry(study, trial, tmp_path, "interrupted: SIGKILL")
     first, again = study.trials
-    assert status(first) == "failed" and broken_off(first)
+    assert status(first) == "failed" and interrupted(first)
     assert first.user_attrs["message"] == "interrupted: SIGKILL"
     assert again.state == TrialState.WAITING
     assert again.user_attrs["retry_of"] == 0 and again.user_attrs["candidate"] == 0
@@ -102,7 +102,7 @@ def test_what_never_gets_on_is_given_up(study, tmp_path):
     assert not fail_and_retry(study, trial, tmp_path)
     (only,) = study.trials
     assert given_up(only) and not was_trained(only)  # another one takes its place
-    assert "broken off 4 times, not tried again" in only.user_attrs["message"]
+    assert "interrupted 4 times, not tried again" in only.user_attrs["message"]
 
 
 @pytest.mark.parametrize(("finished", "given_up"), [(4, True), (5, False)])

@@ -38,7 +38,7 @@ def curve(model, trial):
 
 
 def check_nothing_is_lost(model, undisturbed, seen):
-    """The second trial was broken off in its third epoch and gone on with."""
+    """The second trial was interrupted in its third epoch and gone on with."""
     trials = model.trials()
     assert list(trials["status"]) == ["complete", "failed", "complete"]
     expected = undisturbed.trials()["val_loss"].tolist()
