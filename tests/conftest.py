@@ -16,7 +16,8 @@ LONGEST = (
     "test_readme.py",
 )
 SHARE_EXPORTS = {
-    f"tests/deploy/export/test_{name}.py" for name in ("exporting", "metadata")
+    f"tests/deploy/export/test_{name}.py"
+    for name in ("contract", "exporting", "metadata")
 }
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -37,9 +38,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """A file's tests in one process; two files share a run and its exports.
+    """A file's tests in one process; three files share a run and its exports.
 
-    Of pytest-xdist's ``--dist loadfile``, but for those two.
+    Of pytest-xdist's ``--dist loadfile``, but for those three.
     """
     from xdist.scheduler import LoadFileScheduling
 

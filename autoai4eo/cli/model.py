@@ -20,7 +20,8 @@ from autoai4eo.learning.figures import FIGURES, METRICS
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trial = Annotated[
-    int | None, typer.Option(help="This trial of the run, not its finalist.")
+    int | None,
+    typer.Option(help="Number of a trial of the run. By default its finalist."),
 ]
 
 
@@ -36,18 +37,21 @@ def evaluate(
     max_gib: MaxGib = None,
     json: Json = False,
 ) -> None:
-    """Hold a network against labelled data."""
+    """Measure the scores of a network on labelled data.
+
+    Example: autoai4eo evaluate RUN testing.h5
+    """
     with hushed():
         from autoai4eo.data.units import typical_of
         from autoai4eo.deploy import load_network
         from autoai4eo.learning import evaluation
         from autoai4eo.runs.folder import Run
     network = load_network(model, trial)
-    known = Run(model).read()["data"]["training"] if model.is_dir() else None
+    trained = Run(model).read()["data"]["training"] if model.is_dir() else None
     statistics = Run(model).read_statistics() if model.is_dir() else {}
     dataset = evaluation.open_for(
         network,
-        known,
+        trained,
         data,
         bands=parse_bands(bands),
         class_level=class_level,
@@ -57,7 +61,9 @@ def evaluate(
     # before the work: the run may ask for its database
     of_finalist = model.is_dir() and trial is None and not json
     story = finalist_story(model) if of_finalist else ""
-    scores = evaluation.evaluate(network, dataset, batch_size)
+    # thresholds of labels were tuned on the outputs of the finalist
+    known = Run(model).read_evaluation() if model.is_dir() and trial is None else {}
+    scores = evaluation.evaluate(network, dataset, batch_size, known)
     if json:
         print_json(scores)
     else:
@@ -67,7 +73,7 @@ def evaluate(
 
 
 def finalist_story(run: Path) -> str:
-    """What a run's finalist and its trial reached, and why these differ."""
+    """The scores of a run's finalist and of its trial, and why they differ."""
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import objectives_of, open_study, trial_of
     from autoai4eo.runs.two_figures import two_figures
@@ -92,18 +98,16 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
         told[name] += f" ({low} to {high})"
     console.print("   ".join(told.values()))
     console.print(f"in brackets: 95 % intervals, resampled by {scores['resampled_by']}")
-    if scores["absent_classes"]:
+    if scores.get("absent_classes"):
         console.print(
-            "not in these data, left out of the average accuracy (and of macro F1, if "
-            "never predicted): "
-            f"{', '.join(scores['absent_classes'])}"
+            "not in these data, left out of means over the classes (of F1 only if "
+            f"never predicted): {', '.join(scores['absent_classes'])}"
         )
-    columns = ["precision", "recall", "f1", "support"]
-    rows = [
-        [name, *(figures[c] for c in columns)]
-        for name, figures in scores["per_class"].items()
-    ]
-    print_table("", ["class", *columns], rows)
+    parts = scores.get("per_class") or scores.get("per_value") or {}
+    columns = list(dict.fromkeys(n for figures in parts.values() for n in figures))
+    rows = [[name, *(figures[c] for c in columns)] for name, figures in parts.items()]
+    kind = "value" if "per_value" in scores else "class"
+    print_table("", [kind, *columns], rows)
 
 
 def profile(
@@ -113,7 +117,10 @@ def profile(
     batch_size: Annotated[int, typer.Option(min=1, help="For the latency.")] = 1,
     json: Json = False,
 ) -> None:
-    """Say what a network costs: parameters, MACs, FLOPs, size, latency here."""
+    """Measure what a network costs: parameters, MACs, FLOPs, size, latency here.
+
+    Example: autoai4eo profile RUN
+    """
     with hushed():
         from autoai4eo.cost import profile as measure
         from autoai4eo.deploy import load_network
@@ -127,24 +134,31 @@ def profile(
 
 def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
-    out: Annotated[Path, typer.Argument(help="What is written.")],
+    out: Annotated[Path, typer.Argument(help="The file or folder to write.")],
     format: Annotated[
-        str, typer.Option(help="savedmodel, keras, onnx or litert")
+        str, typer.Option(help="savedmodel, keras, onnx or litert.")
     ] = "savedmodel",
     trial: Trial = None,
     storage: Storage = None,
     quantize: Annotated[
         str | None, typer.Option(help="For litert: float16 or int8.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite")] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an existing export.")
+    ] = False,
     calibrated: Annotated[
         bool,
         typer.Option(
-            "--calibrated", help="As sure as it is right: by its temperature."
+            "--calibrated",
+            help="Calibrate the probabilities with the temperature that was fitted to "
+            "the validation data.",
         ),
     ] = False,
 ) -> None:
-    """Write a run's network for other programs, once it ran in a fresh process."""
+    """Write a run's network for other programs and test it in a fresh process.
+
+    Example: autoai4eo export RUN model.onnx --format onnx
+    """
     with hushed():
         from autoai4eo import deploy
 
@@ -161,8 +175,8 @@ def export(
     console.print(
         f"written: {done.path} ({kind}, {done.size_bytes:,} bytes), with model.json "
         "and MODEL_CARD.md\n"
-        "re-loaded in a fresh process with its own runtime alone: probabilities differ "
-        f"from Keras's by {done.max_difference:.1e} at most (allowed: "
+        "loaded again in a fresh process with its own runtime alone: its outputs differ"
+        f" from Keras's by at most {done.max_difference:.1e} (allowed: "
         f"{done.tolerance:g}) on {done.checked_on}; {done.latency_ms:.2f} ms for one "
         f"patch on {done.device}"
     )
@@ -170,13 +184,17 @@ def export(
         return
     if "not_measured" in done.accuracy:
         console.print(
-            "what quantising cost in accuracy was not measured: "
+            "the loss of accuracy by quantising was not measured: "
             + done.accuracy["not_measured"]
         )
         return
     before, after = done.accuracy["float32"], done.accuracy["quantized"]
+    changes = (
+        f"{FIGURES[name].label} {FIGURES[name].text(value)} becomes "
+        f"{FIGURES[name].text(after[name])}"
+        for name, value in before.items()
+    )
     console.print(
-        f"{done.quantize} in place of float32: OA {before['accuracy']:.4f} becomes "
-        f"{after['accuracy']:.4f}, kappa {before['cohen_kappa']:.4f} becomes "
-        f"{after['cohen_kappa']:.4f}, on {done.accuracy['on']}"
+        f"{done.quantize} in place of float32: {', '.join(changes)}, on "
+        f"{done.accuracy['on']}"
     )

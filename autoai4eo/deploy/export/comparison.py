@@ -19,7 +19,11 @@ from autoai4eo.deploy.export.checking import FreshProcess
 from autoai4eo.deploy.export.formats import Format, output_of
 from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.errors import UserError
+from autoai4eo.learning.registry import task_of
 from autoai4eo.networks.device import cpu_name
+
+#: Scores that tell what quantising costs.
+_QUANTISED = ("accuracy", "cohen_kappa", "f1_micro", "f1_macro", "rmse", "mae")
 
 
 @dataclass(frozen=True)
@@ -163,56 +167,21 @@ def _cost(kind: Format, quantised: FreshProcess, source: Source) -> dict[str, An
     if part is None:
         path = source.known["data"]["validation"]["path"]
         return {"not_measured": f"{path}: no such file"}
-    truths: list[np.ndarray] = []
-    found: dict[str, list[np.ndarray]] = {"float32": [], "quantized": []}
+    task, fitted = task_of(source.target), target_told(source.training)
+    scorers = {name: task.scorer(fitted) for name in ("float32", "quantized")}
     with tempfile.TemporaryDirectory() as folder:
         plain = Path(folder, f"float32{kind.suffix}")
         kind.write(source.model, plain, source.training, None, None)
         with FreshProcess(kind, plain, output_of(source.training)) as float32:
             for pixels, truth in part.blocks():
-                truths.append(truth)
                 for name, process in (("float32", float32), ("quantized", quantised)):
-                    found[name].append(process.predict(pixels))
-    truth = np.concatenate(truths)
+                    scorers[name].add(truth, process.predict(pixels))
     return {
         "on": part.told,
         **{
-            name: scores(target_told(source.training), truth, np.concatenate(outputs))
-            for name, outputs in found.items()
+            name: {n: v for n, v in scorer.result().items() if n in _QUANTISED}
+            for name, scorer in scorers.items()
         },
-    }
-
-
-def scores(
-    target: Mapping[str, Any], truth: np.ndarray, outputs: np.ndarray
-) -> dict[str, float]:
-    """A few scores of a network's outputs, by name.
-
-    Args:
-        target: what is predicted, see `target_of_run`.
-        truth: of N samples, see `Target`.
-        outputs: float32 (N, outputs).
-    """
-    from sklearn import metrics
-
-    if target["kind"] == "class":
-        found = outputs.argmax(axis=-1)
-        return {
-            "accuracy": float(metrics.accuracy_score(truth, found)),
-            "cohen_kappa": float(metrics.cohen_kappa_score(truth, found)),
-        }
-    if target["kind"] == "labels":
-        has = outputs >= np.array(target.get("thresholds", 0.5))
-        return {
-            f"f1_{how}": float(
-                metrics.f1_score(truth, has, average=how, zero_division=0)
-            )
-            for how in ("micro", "macro")
-        }
-    error = np.where(np.isfinite(truth), outputs - truth, np.nan)
-    return {
-        "rmse": float(np.sqrt(np.nanmean(error**2, axis=0)).mean()),
-        "mae": float(np.nanmean(np.abs(error), axis=0).mean()),
     }
 
 

@@ -38,6 +38,7 @@ _DESCRIPTIONS = {
     "training data",
 }
 _COSTS = ("macs", "flops", "size_bytes")
+_NO_SCORES = ("loss", "macro_f1", "expected_calibration_error")
 _TASKS = {"class": "classification", "labels": "classification", "value": "regression"}
 
 
@@ -262,7 +263,7 @@ def _metrics(
         else "the same architecture trained on the training data alone",
     }
     for name in METRICS:
-        if not FIGURES[name].each_epoch or name == "loss":
+        if kind not in FIGURES[name].kinds or name in _NO_SCORES:
             continue
         value = evaluation.get(name, figures.get(f"val_{name}"))
         if value is not None:

@@ -12,7 +12,9 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
+from autoai4eo.learning.registry import of_kind
 from autoai4eo.runs.folder import Run
 
 CHECKED, CALIBRATED, JUDGED = 64, 200, 5000
@@ -46,10 +48,10 @@ class Part:
     told: str
 
     def blocks(self, size: int = 64) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
-        """Pixels by input name, and classes, of `size` patches at a time."""
+        """Pixels by input name, and targets, of `size` patches at a time."""
         for start in range(0, len(self.rows), size):
             rows = self.rows[start : start + size]
-            yield self.dataset.read(rows), self.dataset.labels[rows]
+            yield self.dataset.read(rows), self.dataset.read_targets(rows)
 
 
 def for_check(
@@ -122,7 +124,7 @@ def find(
         there is nothing at that path.
 
     Raises:
-        UserError: the data are damaged, or of other inputs.
+        UserError: the data are damaged, or of other inputs or another kind of target.
     """
     told = known["data"][role]
     names = [node.name for node in model.inputs]
@@ -136,6 +138,7 @@ def find(
             class_names=known["data"]["training"]["classes"],
             bands={spec["name"]: spec["bands"] for spec in told["inputs"]},
         )
+    dataset = of_kind(dataset, target_of(known["data"]["training"]).kind)
     shapes = {spec.name: spec.shape for spec in dataset.inputs}
     wanted = {node.name: tuple(node.shape[1:]) for node in model.inputs}
     if shapes != wanted or not len(dataset):

@@ -7,6 +7,7 @@ makes a network less sure, and never changes which class it takes for the likeli
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -68,11 +69,11 @@ def temperature_of(run: Path) -> float:
 
 def _logits_layer(model: keras.Model) -> str:
     """The name of the dense layer whose outputs become probabilities."""
-    last = model.outputs[0]._keras_history.operation
+    last = _layer_of(model, model.outputs[0])
     if isinstance(last, keras.layers.Dense) and _is_softmax(last):
         return str(last.name)
     if isinstance(last, keras.layers.Softmax) or _is_softmax(last):
-        before = last.input._keras_history.operation
+        before = _layer_of(model, last.input)
         if isinstance(before, keras.layers.Dense) and (
             before.activation is keras.activations.linear
         ):
@@ -81,6 +82,11 @@ def _logits_layer(model: keras.Model) -> str:
         "temperature: expected a network that ends with a dense layer and a softmax, "
         f"found {type(last).__name__} ({last.name}) at its end; use it as it is"
     )
+
+
+def _layer_of(model: keras.Model, tensor: Any) -> keras.layers.Layer:
+    """The layer of a model that gives a tensor."""
+    return next(layer for layer in model.layers if layer.output is tensor)
 
 
 def _is_softmax(layer: keras.layers.Layer) -> bool:

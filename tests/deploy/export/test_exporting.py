@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 import small
 import tensorflow as tf
-from small import EXPORTS
 
 from autoai4eo import deploy
 from autoai4eo.deploy.export import metadata
-from autoai4eo.deploy.export.checking import FreshProcess
 from autoai4eo.deploy.export.formats import FORMATS
 from autoai4eo.deploy.export.temperature import temperature_of
 from autoai4eo.errors import UserError
@@ -34,23 +32,6 @@ def lost(run, tmp_path):
         part["path"] = "/nowhere/data.h5"
     (copy / "run.json").write_text(json.dumps(known))
     return copy
-
-
-@pytest.mark.parametrize("name", [n for n in EXPORTS if n != "m8.tflite"])
-def test_a_format_answers_as_keras_where_this_package_is_not(
-    run, exported, pixels, name
-):
-    done = exported.done[name]
-    kind = FORMATS[done.format]
-    expected = deploy.load_finalist(run).predict(pixels, verbose=0)
-    with FreshProcess(kind, done.path) as fresh:
-        found = fresh.predict(pixels)
-    tolerance = 0.01 if done.quantize else 1e-5
-    np.testing.assert_allclose(found, expected, atol=tolerance)
-    assert done.max_difference <= done.tolerance
-    assert "64 patches of validation.h5 (validation)" in done.checked_on
-    assert "missing pixels" in done.checked_on
-    assert done.latency_ms > 0
 
 
 def test_int8_is_smaller_and_its_loss_is_measured(exported):
