@@ -118,7 +118,13 @@ def fit(
     class_weight: Annotated[
         str | None, typer.Option(help="balanced: rare classes count more.")
     ] = None,
-    loss: Annotated[str, typer.Option(help="crossentropy or focal")] = "crossentropy",
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            help="crossentropy or focal; of values mse, mae, huber or gaussian. By "
+            "default the first."
+        ),
+    ] = None,
     latency_batch_size: Annotated[
         int, typer.Option(min=1, help="For the latency.")
     ] = 1,
@@ -136,7 +142,10 @@ def fit(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
-    """Search for the best network, then train it; resumes the search in OUT."""
+    """Search for the best network, then train it; resumes the search in OUT.
+
+    The data tell what is learned: one class per patch, several labels, or values.
+    """
     if val is not None and split is not None:
         raise UserError("expected --val or --split, got both; leave one out")
     if class_weight not in (None, "balanced"):
@@ -156,10 +165,18 @@ def fit(
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
         from autoai4eo.runs.folder import Run
-        from autoai4eo.tasks import ImageClassifier
+        from autoai4eo.tasks import model_of
         from autoai4eo.tasks.training_data import names_of
         from autoai4eo.tasks.validating import keep_test
-    classifier = ImageClassifier(
+    tell = log(not quiet)
+    tell(f"opening {train}")
+    how: dict[str, Any] = {
+        "inputs": input,
+        "class_level": class_level,
+        "allow_remote": allow_remote,
+    }
+    training = open_dataset(train, bands=parse_bands(bands), **how)
+    model = model_of(training.target.kind)(
         inputs=input,
         directory=folder.parent,
         project_name=folder.name,
@@ -178,14 +195,6 @@ def fit(
         finalists=finalists,
         prune=prune,
     )
-    tell = log(not quiet)
-    tell(f"opening {train}")
-    how: dict[str, Any] = {
-        "inputs": input,
-        "class_level": class_level,
-        "allow_remote": allow_remote,
-    }
-    training = open_dataset(train, bands=parse_bands(bands), **how)
     if subset is not None:
         training = sample(training, subset, seed=seed)
     test: Dataset | None = None
@@ -198,7 +207,7 @@ def fit(
     else:
         tell(f"opening {val}")
         validation = open_dataset(val, **names_of(training), **how)
-    classifier.fit(
+    model.fit(
         training,
         validation_data=validation,
         epochs=epochs,
@@ -212,11 +221,11 @@ def fit(
     if test is not None:
         tell("evaluating the finalist on the test part")
         network = Run(folder).read_evaluation().get("network")
-        scores = classifier.evaluate(test)
+        scores = model.evaluate(test)
         keep_test(folder, network, scores)
     if quiet:
         return
-    print_trials(classifier.trials(), str(out))
+    print_trials(model.trials(), str(out))
     console.print(finalist_story(folder))
     if scores is not None and test is not None:
         print_scores(scores, f"finalist on the test part ({len(test):,} samples)")

@@ -1,6 +1,19 @@
 """What a user asks for: Keras-style classes that search, train and predict."""
 
+from collections.abc import Callable
+from functools import partial
+
 from autoai4eo.tasks.auto_model import AutoModel as AutoModel
 from autoai4eo.tasks.classification import ImageClassifier as ImageClassifier
 from autoai4eo.tasks.classification import So2SatClassifier as So2SatClassifier
 from autoai4eo.tasks.regression import ImageRegressor as ImageRegressor
+
+
+def model_of(kind: str) -> Callable[..., AutoModel]:
+    """The class that learns a kind of target, see `Target`.
+
+    Data without a target are left to `ImageClassifier`, which refuses them.
+    """
+    if kind == "labels":
+        return partial(ImageClassifier, multi_label=True)
+    return ImageRegressor if kind == "value" else ImageClassifier

@@ -187,9 +187,10 @@ class AutoModel(SearchResults):
             tell,
         )
         session.check()
+        noun = "values" if self.kind == "value" else "classes"
         tell(
             f"{len(train):,} samples for training, {len(validation):,} for validation, "
-            f"{train.num_classes} classes; computing the statistics of the bands"
+            f"{train.num_classes} {noun}; computing the statistics of the bands"
         )
         statistics = cached_statistics(train, Run(self.run).statistics)
         warn_of_problems(train, validation, statistics)

@@ -54,7 +54,9 @@ def test_garbage_of_the_parent_is_not_freed_in_the_child(fuzzing, monkeypatch):
         raise UserError("expected a, found b; do c")
 
     parent = os.getpid()
-    monkeypatch.setattr(opening, "READERS", [(arrays.accepts, collect)])
+    monkeypatch.setattr(
+        opening, "READERS", [opening.Form("a .npz file", arrays.accepts, collect)]
+    )
     left = Left()
     left.itself = left
     gc.disable()
@@ -99,7 +101,9 @@ def test_a_planted_fault_is_found_once_and_kept(fuzzing, monkeypatch, fault, tol
 
     from autoai4eo.data.readers import arrays, opening
 
-    monkeypatch.setattr(opening, "READERS", [(arrays.accepts, fault)])
+    monkeypatch.setattr(
+        opening, "READERS", [opening.Form("a .npz file", arrays.accepts, fault)]
+    )
     monkeypatch.setattr(
         parts, "CALLS", {"readers": {"arrays": [["read", "numbers.npz"]]}}
     )
