@@ -72,7 +72,8 @@ def job(
     from autoai4eo.search.settings import SearchSettings
     from autoai4eo.search.tuner import Tuner
     from autoai4eo.search.workers.progress import Progress
-    from autoai4eo.tasks.auto_model import AUGMENTATION, _configure
+    from autoai4eo.tasks.auto_model import AUGMENTATION
+    from autoai4eo.tasks.configuration import configure
 
     train, validation, testing = (
         ae.open_dataset(data / f"{part}.h5")
@@ -90,7 +91,7 @@ def job(
     with tempfile.TemporaryDirectory() as folder:
         graph = ae.So2SatClassifier()._graph(train)
         statistics = cached_statistics(train, Path(folder) / "statistics.json")
-        _configure(graph, train, statistics, None)
+        configure(graph, train, statistics, None)
         settings = SearchSettings(
             objective="val_cohen_kappa",
             constraints={"macs": MACS},

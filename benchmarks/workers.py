@@ -27,8 +27,10 @@ import keras
 import numpy as np
 
 import autoai4eo as ae
-from autoai4eo.learning.callbacks import YieldToMeasurements
-from autoai4eo.search.workers.measurement_lock import MeasurementLock
+from autoai4eo.search.workers.measurement_lock import (
+    MeasurementLock,
+    YieldToMeasurements,
+)
 
 ROUNDS = 7
 POLITE = "beside two that give way"
@@ -65,7 +67,7 @@ def train_for_ever(gives_way: bool, begun: Any) -> None:
     y = np.zeros(2000, int)
     quiet = MeasurementLock()
     callbacks = [Begun(begun), *([YieldToMeasurements(quiet)] if gives_way else [])]
-    with quiet.working() if gives_way else contextlib.nullcontext():
+    with quiet.training() if gives_way else contextlib.nullcontext():
         model.fit(x, y, epochs=10_000, verbose=0, callbacks=callbacks)
 
 
@@ -93,7 +95,7 @@ def latency() -> None:
             time.sleep(1)
             for width, model in models.items():
                 # those that are stopped hold the lock
-                with quiet.alone() if name == POLITE else contextlib.nullcontext():
+                with quiet.exclusive() if name == POLITE else contextlib.nullcontext():
                     cost = ae.profile(model)
                 assert cost.latency_ms is not None
                 found.setdefault((name, width), []).append(cost.latency_ms)
@@ -172,7 +174,7 @@ def overhead(trials: int) -> None:
     from autoai4eo.search.settings import SearchSettings
     from autoai4eo.search.tuner import Tuner
     from autoai4eo.search.workers.progress import Progress
-    from autoai4eo.tasks.auto_model import _configure
+    from autoai4eo.tasks.configuration import configure
 
     for strategy in ("cost-aware", "random", "tpe"):
         with tempfile.TemporaryDirectory() as folder:
@@ -183,7 +185,7 @@ def overhead(trials: int) -> None:
             (Path(folder) / "run").mkdir()
             graph = classifier._graph(train)
             statistics = cached_statistics(train, Path(folder) / "statistics.json")
-            _configure(graph, train, statistics, None)
+            configure(graph, train, statistics, None)
             settings = SearchSettings(
                 objective=["val_cohen_kappa", "latency_ms"],
                 max_trials=trials + 100,

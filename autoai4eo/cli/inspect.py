@@ -92,10 +92,34 @@ def _list(title: str, sentences: list[str]) -> None:
 
 
 def _counts(dataset: Any, rows: np.ndarray | None = None) -> list[int]:
-    """Samples of each class, of all or of some."""
-    labels = dataset.labels if rows is None else dataset.labels[rows]
-    found = np.bincount(labels[labels >= 0], minlength=dataset.num_classes)
-    return [int(n) for n in found]
+    """Samples of each class or label, or with each value, of all or of some."""
+    some = dataset if rows is None else dataset.subset(rows)
+    return [int(n) for n in some.label_counts()]
+
+
+def _having(dataset: Any, i: int) -> np.ndarray:
+    """Which samples have a class, a label or a value, bool (N,)."""
+    if dataset.target.kind == "class":
+        return np.asarray(dataset.labels == i)
+    if dataset.target.kind == "value":
+        return np.asarray(np.isfinite(dataset.targets[:, i]))
+    return np.asarray(dataset.targets[:, i] > 0)
+
+
+def _spreads(dataset: Any) -> dict[str, list[float]]:
+    """By column, what values are like; nothing for classes and labels."""
+    if dataset.target.kind != "value":
+        return {}
+    known = np.ma.masked_invalid(dataset.targets.astype(float))
+    return {
+        name: [float(v) for v in getattr(known, of)(axis=0)]
+        for name, of in {
+            "mean": "mean",
+            "std": "std",
+            "minimum": "min",
+            "maximum": "max",
+        }.items()
+    }
 
 
 def _content(
@@ -106,7 +130,8 @@ def _content(
     return {
         "path": dataset.path,
         "samples": len(dataset),
-        "unlabelled": int((dataset.labels < 0).sum()),
+        "target": dataset.target.kind,
+        "unlabelled": int((~dataset.known).sum()),
         "classes": dict(zip(names, _counts(dataset), strict=True)),
         "groups": {
             group: {
@@ -140,6 +165,12 @@ def _content(
     }
 
 
+_TITLES: dict[str, str] = {
+    "class": "classes",
+    "labels": "classes, several per sample",
+    "value": "values",
+    "none": "classes",
+}
 _MORE_FIGURES = ("inf", "fill", "fill_share", "border")
 
 
@@ -178,15 +209,21 @@ def _show(dataset: Any, found: Any) -> None:
     # of many groups: in how many of them a class is
     spread = {
         f"number of {name}": [
-            len(np.unique(dataset.groups[name][dataset.labels == i]))
+            len(np.unique(dataset.groups[name][_having(dataset, i)]))
             for i in range(dataset.num_classes)
         ]
         for name in members
         if name not in few
     }
-    columns = {"samples": counts, **spread, **shown}
+    columns: dict[str, list[Any]] = {
+        "samples": counts,
+        **_spreads(dataset),
+        **spread,
+        **shown,
+    }
     rows = [
         [name, n / max(1, len(dataset)), *(column[i] for column in columns.values())]
         for i, (name, n) in enumerate(zip(dataset.class_names, counts, strict=True))
     ]
-    print_table("classes", ["class", "share", *columns], rows)
+    kind = "value" if dataset.target.kind == "value" else "class"
+    print_table(_TITLES[dataset.target.kind], [kind, "share", *columns], rows)

@@ -17,7 +17,7 @@ from autoai4eo.files import (
     is_planted,
     written,
 )
-from autoai4eo.learning.figures import find, in_order, rounded
+from autoai4eo.learning.figures import METRICS, find, in_order, rounded
 
 
 def trials(
@@ -88,8 +88,11 @@ def _write_csv(path: Path, text: str) -> None:
 
 
 def print_trials(trials: Any, title: str) -> None:
-    """The columns that fit a terminal; --csv and --json have all."""
-    main = [n for n in in_order(trials) if find(n).main]
+    """The columns that fit a terminal; --csv and --json have all.
+
+    Of metrics those on the validation data.
+    """
+    main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
     names = [
         n
         for n in (*main, "message")

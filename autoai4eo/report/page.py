@@ -83,7 +83,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
                 ("Validation", run.evaluation),
                 ("Test", run.test),
             )
-            if "confusion_matrix" in scores
+            if "resampled_by" in scores
         ],
         "mistakes": mistakes,
         "views": _views(run, mistakes),
@@ -168,9 +168,10 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     who = "the finalist"
     if scores.get("evaluated_network") == "trial":
         who = f"trial {scores['trial']} as the search left it"
-    table = scores.get("reliability")
+    table, matrix = scores.get("reliability"), scores.get("confusion_matrix")
+    samples = f": {sum(map(sum, matrix)):,} samples" if matrix else ""
     return {
-        "title": f"{title}: {sum(map(sum, scores['confusion_matrix'])):,} samples",
+        "title": f"{title}{samples}",
         "note": f"Scores of {who}. "
         + (run.two_figures if scores is run.evaluation else ""),
         "scores": [
@@ -185,11 +186,25 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
             if name in scores
         ],
         "resampled_by": scores.get("resampled_by"),
-        "absent": scores["absent_classes"],
-        "confusion": _confusion(run.classes, scores["confusion_matrix"]),
-        "per_class": list(scores["per_class"].items()),
+        "absent": scores.get("absent_classes"),
+        "confusion": _confusion(run.classes, matrix) if matrix else [],
+        "per_class": list(scores["per_class"].items()) if matrix else [],
+        "each": _each(scores) if not matrix else None,
         "reliability": reliability_chart(table) if table else None,
         "calibration": _calibration(scores),
+    }
+
+
+def _each(scores: dict[str, Any]) -> dict[str, Any]:
+    """The scores of each label or value as a table."""
+    parts = scores.get("per_class") or scores.get("per_value") or {}
+    columns = list(dict.fromkeys(name for part in parts.values() for name in part))
+    return {
+        "noun": "value" if "per_value" in scores else "class",
+        "columns": columns,
+        "rows": [
+            (name, [part.get(c) for c in columns]) for name, part in parts.items()
+        ],
     }
 
 

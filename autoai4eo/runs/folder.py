@@ -213,10 +213,16 @@ class Run:
         """
         if not self.test.is_file():
             return {}
-        known = read_json(self.test, _CURE, schemas.TEST)
+        known = read_json(self.test, _CURE, self._form_of_test())
         self._check_own(self.test, known, _CURE)
         self._check_finalists(self.test, known, "scores")
         return known
+
+    def _form_of_test(self) -> dict[str, Any]:
+        of_class = self.exists and (
+            self.read()["data"]["training"].get("target", "class") == "class"
+        )
+        return schemas.TEST_OF_CLASSES if of_class else schemas.TEST
 
     def write_test(self, content: Mapping[str, Any]) -> None:
         """Writes ``best/test.json``, with the version and the run's mark."""

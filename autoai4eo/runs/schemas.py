@@ -20,6 +20,7 @@ _DATA = {
     "path": str,
     "samples": int,
     "fingerprint": str,
+    "target?": str,
     "classes": [str],
     "inputs": [
         {
@@ -52,6 +53,8 @@ _SCORES = {
     "intervals?": {ANY: [int | float]},
     "absent_classes?": [str],
     "per_class?": {ANY: {ANY: _NUMBER}},
+    "per_value?": {ANY: {ANY: _NUMBER}},
+    "thresholds?": [int | float],
     "reliability?": [{ANY: _NUMBER}],
     "temperature?": int | float,
     "calibrated_expected_calibration_error?": int | float,
@@ -64,7 +67,8 @@ EVALUATION = {
     "metrics": {ANY: _NUMBER},
     "epochs": int,
 }
-TEST = {**_SCORES, "confusion_matrix": [[int]]}
+TEST = _SCORES
+TEST_OF_CLASSES = {**TEST, "confusion_matrix": [[int]]}
 
 
 def is_of_classes(scores: Mapping[str, Any], classes: int) -> bool:

@@ -32,7 +32,7 @@ def test_who_measures_is_alone_and_who_works_waits(tmp_path):
         worker.start()
     measurer = MeasurementLock(tmp_path)
     for _ in range(5):
-        with measurer.alone():
+        with measurer.exclusive():
             measuring.set()
             time.sleep(0.05)
             measuring.clear()
@@ -50,11 +50,11 @@ def test_a_worker_measures_in_the_middle_of_its_work(tmp_path):
     came = []
 
     def measure():
-        with other.alone():
+        with other.exclusive():
             came.append(time.monotonic())
 
-    with mine.working():
-        with mine.alone():
+    with mine.training():
+        with mine.exclusive():
             pass
         waits = threading.Thread(target=measure)
         waits.start()
@@ -108,8 +108,8 @@ def other(folder, does):
             process.kill()
 
 
-@pytest.mark.parametrize("theirs", ["working", "alone"])
-@pytest.mark.parametrize("mine", ["working", "alone"])
+@pytest.mark.parametrize("theirs", ["training", "exclusive"])
+@pytest.mark.parametrize("mine", ["training", "exclusive"])
 def test_a_stopped_search_keeps_nobody_waiting(tmp_path, theirs, mine):
     told = []
     with other(tmp_path, theirs) as process:
@@ -118,11 +118,11 @@ def test_a_stopped_search_keeps_nobody_waiting(tmp_path, theirs, mine):
             assert time.monotonic() - begin < 2
         passed = f"passes over process {process.pid}: stopped"
         # two that work have nothing to wait for
-        assert set(told) == (set() if theirs == mine == "working" else {passed})
+        assert set(told) == (set() if theirs == mine == "training" else {passed})
 
 
 def test_who_was_passed_over_and_goes_on_waits_again(tmp_path):
-    with other(tmp_path, "working") as process:
+    with other(tmp_path, "training") as process:
         with MeasurementLock(tmp_path).exclusive():
             process.send_signal(signal.SIGCONT)
             process.stdin.write("\n")
@@ -139,7 +139,7 @@ def test_waiting_is_told_and_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(measurement_lock, "TELL_S", 0.1)
     monkeypatch.setattr(measurement_lock, "LIMIT_S", 0.5)
     told = []
-    with other(tmp_path, "working") as process:
+    with other(tmp_path, "training") as process:
         process.send_signal(signal.SIGCONT)
         with MeasurementLock(tmp_path, told.append).exclusive():
             pass
