@@ -83,7 +83,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
                 ("Validation", run.evaluation),
                 ("Test", run.test),
             )
-            if "resampled_by" in scores
+            if {"confusion_matrix", "resampled_by"} & scores.keys()
         ],
         "mistakes": mistakes,
         "views": _views(run, mistakes),
