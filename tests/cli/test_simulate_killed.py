@@ -163,7 +163,7 @@ def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_pa
 
 def test_more_seeds_are_added_and_another_simulation_is_refused(table, tmp_path, run):
     out = tmp_path / "out"
-    few = {"strategies": "random", "budget": 5, "workers": 1}
+    few = {"tuners": "random", "budget": 5, "workers": 1}
     assert run("simulate", *command(table, out, **few, seeds=1)).status == 0
     first = finished(out)
     more = run("simulate", *command(table, out, **few, seeds=2))
@@ -187,7 +187,7 @@ def test_more_seeds_are_added_and_another_simulation_is_refused(table, tmp_path,
 
 def test_damaged_queries_are_told(table, tmp_path, run):
     out = tmp_path / "out"
-    few = command(table, out, strategies="random", budget=5, seeds=1, workers=1)
+    few = command(table, out, tuners="random", budget=5, seeds=1, workers=1)
     assert run("simulate", *few).status == 0
     (out / "queries.csv").write_text("strategy,seed,n,row\nrandom,0,1,9999\n")
     result = run("simulate", *few)

@@ -200,6 +200,6 @@ def test_other_nodes_and_heads_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"expected ae.ImageInput nodes"):
         ae.AutoModel(node, head, directory=tmp_path).fit(PIXELS, DATA.labels)
     node = ae.ImageInput("sen2")
-    head = autokeras.RegressionHead()(ae.blocks.EOImageBlock()(node))
-    with pytest.raises(UserError, match="expected one classification head"):
+    head = autokeras.DenseBlock()(ae.blocks.EOImageBlock()(node))
+    with pytest.raises(UserError, match="one classification or regression head, got D"):
         ae.AutoModel(node, head, directory=tmp_path).fit(PIXELS, DATA.labels)
