@@ -89,7 +89,7 @@ def write_run(run: Path, kind: str, model: keras.Model) -> Path:
         "inputs": [{**spec, "shape": [8, 8, 3], "level": None}],
     }
     if kind != "class":
-        data["target"] = {name: target[name] for name in ("kind", "classes")}
+        data["target"] = kind
     known = {
         "id": "0",
         "arguments": {},

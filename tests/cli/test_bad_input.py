@@ -79,9 +79,9 @@ def test_one_class_only(refused, tmp_path):
     refused(path, message="class")
 
 
-def test_multi_label(refused, tmp_path):
+def test_labels_that_every_sample_has(refused, tmp_path):
     path = write(tmp_path / "a.h5", label=np.ones((N, 3)))
-    refused(path, message="multi-label")
+    refused(path, message="labels that some samples have and others lack")
 
 
 def test_nan_everywhere(refused, tmp_path):

@@ -44,7 +44,7 @@ def command(table, out, **changed):
         "maximize": "acc",
         "minimize": "latency",
         "known": "latency",
-        "strategies": ",".join(STRATEGIES),
+        "tuners": ",".join(STRATEGIES),
         "budget": BUDGET,
         "seeds": SEEDS,
         "workers": 2,
