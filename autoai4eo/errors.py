@@ -17,11 +17,19 @@ class UserError(ValueError):
 
 
 class MissingError(UserError):
-    """What was to be read is not there."""
+    """The file or folder does not exist."""
 
 
 class DamagedError(UserError):
-    """What was to be read is there, but not whole, or not what was left there."""
+    """The file exists, but it is damaged or was changed."""
+
+
+class UnknownClassError(UserError):
+    """Samples have a class that is not among the expected ones."""
+
+
+class UnsuitableStrategyError(UserError):
+    """The strategy cannot run: several objectives, or a missing extra."""
 
 
 class SearchError(RuntimeError):

@@ -41,6 +41,7 @@ def fit(path: str) -> None:
     import keras
 
     from autoai4eo.data.readers.opening import open_dataset
+    from autoai4eo.data.stream import Batches
 
     dataset = open_dataset(path)
     inputs = {s.name: keras.Input(s.shape, name=s.name) for s in dataset.inputs}
@@ -50,7 +51,7 @@ def fit(path: str) -> None:
     model = keras.Model(inputs, keras.layers.Dense(17, activation="softmax")(x))
     model.compile("adam", "sparse_categorical_crossentropy")
     start = time.perf_counter()
-    model.fit(dataset.batches(64, shuffle=True), epochs=1, verbose=0)
+    model.fit(Batches(dataset, 64, shuffle=True), epochs=1, verbose=0)
     seconds = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{seconds:.1f} {peak:.0f}")

@@ -1,6 +1,6 @@
 """How fast patches come out of an HDF5 file, and against what.
 
-Patches per second through `Dataset.batches(shuffle=True)`, with nothing kept in
+Patches per second through `Batches(shuffle=True)`, with nothing kept in
 memory, against
 
 (a) the plain loop: open the file and index one sample at a time, shuffled, as
@@ -29,6 +29,7 @@ import numpy as np
 
 from autoai4eo.data.readers import cache
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.stream import Batches
 
 BANDS = {"sen1": 8, "sen2": 10}
 SEQUENTIAL = 1024
@@ -81,7 +82,7 @@ def sequential(path: Path, samples: int) -> float:
 
 def streamed(path: Path, samples: int, batch_size: int) -> float:
     """Patches per second, shuffled, as training sees them."""
-    batches = open_dataset(path).batches(batch_size, shuffle=True)
+    batches = Batches(open_dataset(path), batch_size, shuffle=True)
     start = time.perf_counter()
     for i in range(len(batches)):
         batches[i]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,6 @@ from autoai4eo.data.readers.labels import by_name
 from autoai4eo.data.sensors import band, canonical, sensor_of
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
-
-if TYPE_CHECKING:
-    from autoai4eo.data.augmentation import Augmentation
-    from autoai4eo.data.stream import Batches
 
 __all__ = ["Dataset", "InputSpec"]
 
@@ -286,37 +282,6 @@ class Dataset:
             "told": self._told,
         }
         return Dataset(self._reader, **{**now, **changes})
-
-    def batches(
-        self,
-        batch_size: int,
-        *,
-        shuffle: bool = False,
-        seed: int = 0,
-        augmentation: Augmentation | None = None,
-        encode: Callable[[np.ndarray], np.ndarray] | None = None,
-        workers: int = 1,
-    ) -> Batches:
-        """Stream batches for Keras.
-
-        Each is ``({input name: float32 (b, H, W, C)}, targets)``. ``encode`` turns the
-        targets of a batch (see `Target`) into what a loss takes (`Task.encode`); they
-        come as they are without it.
-
-        A `keras.utils.PyDataset`, so it feeds ``fit`` on every backend without holding
-        the data in memory; see `stream.Batches` for the order. ``workers`` are threads.
-        """
-        from autoai4eo.data.stream import Batches
-
-        return Batches(
-            self,
-            batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            augmentation=augmentation,
-            encode=encode,
-            workers=workers,
-        )
 
     def label_counts(self) -> np.ndarray:
         """Samples per class, int64 (classes,); of a value, samples with the number."""

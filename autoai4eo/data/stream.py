@@ -16,15 +16,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
 
 from autoai4eo.data.augmentation import Augmentation
-
-if TYPE_CHECKING:
-    from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.dataset import Dataset
 
 BLOCK_BYTES = 4 * 2**20
 BUFFER_BYTES = 64 * 2**20
@@ -35,7 +33,9 @@ Batch = tuple[dict[str, np.ndarray], np.ndarray]
 
 
 class Batches(keras.utils.PyDataset):
-    """A dataset as batches; `Dataset.batches` makes one.
+    """A dataset as batches for Keras, without holding its pixels in memory.
+
+    Each batch is ``({input name: float32 (b, H, W, C)}, targets)``.
 
     Args:
         dataset: what to stream.

@@ -54,7 +54,8 @@ def check_form(value: Any, form: Any, where: str = "it") -> None:
 
     Args:
         value: of the file.
-        form: a type, or several (``str | None``); ``[form]`` for a list of such;
+        form: a type, or several (``str | None``); a tuple of the strings that are
+            allowed; ``[form]`` for a list of such;
             a dict of forms for an object with these names, or with those of them that
             are there where they end in ``?``; ``{ANY: form}`` for one of any names.
         where: the value is, for the message.
@@ -62,6 +63,10 @@ def check_form(value: Any, form: Any, where: str = "it") -> None:
     Raises:
         ValueError: it is of another one.
     """
+    if isinstance(form, tuple):
+        if value not in form:
+            raise ValueError(f"{where} is {value!r}, and should be {' or '.join(form)}")
+        return
     kind = type(form) if isinstance(form, dict | list) else form
     if not isinstance(value, kind):
         kind = getattr(kind, "__name__", str(kind))

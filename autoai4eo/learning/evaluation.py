@@ -12,6 +12,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
+from autoai4eo.data.stream import Batches
 from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import UserError
 from autoai4eo.learning.registry import of_kind, task_of
@@ -138,7 +139,7 @@ def by_input(x: Any, names: Sequence[str]) -> Any:
 
 def outputs(model: keras.Model, dataset: Dataset, batch_size: int = 32) -> np.ndarray:
     """What a network gives for each sample, float32 (N, …): see `Task`."""
-    return np.asarray(model.predict(dataset.batches(batch_size), verbose=0))
+    return np.asarray(model.predict(Batches(dataset, batch_size), verbose=0))
 
 
 def evaluate(
@@ -157,7 +158,7 @@ def evaluate(
             f"{dataset.path}: expected labelled samples, found some without a label; "
             "one folder of images per class, or a data set called label, tells them"
         )
-    batches = dataset.batches(batch_size)
+    batches = Batches(dataset, batch_size)
     found = (
         np.asarray(model.predict_on_batch(batches[i][0])) for i in range(len(batches))
     )

@@ -14,6 +14,7 @@ import keras
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import sample
+from autoai4eo.data.stream import Batches
 from autoai4eo.learning.callbacks import Deadline
 from autoai4eo.learning.registry import task_of
 
@@ -114,7 +115,8 @@ class Training:
         if self.epochs is None and self.validation is not None:
             early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
         encode = task_of(self.train.target).encode
-        batches = self.train.batches(
+        batches = Batches(
+            self.train,
             self.batch_size,
             shuffle=True,
             seed=seed,
@@ -129,7 +131,7 @@ class Training:
             batches,
             validation_data=None
             if self.validation is None
-            else self.validation.batches(self.batch_size, encode=encode),
+            else Batches(self.validation, self.batch_size, encode=encode),
             epochs=epochs or self.max_epochs,
             initial_epoch=initial_epoch,
             class_weight=self.class_weight,

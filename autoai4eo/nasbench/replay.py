@@ -20,7 +20,7 @@ import optuna
 from optuna.study import StudyDirection
 from threadpoolctl import threadpool_limits
 
-from autoai4eo.errors import SearchError, UserError
+from autoai4eo.errors import SearchError, UnsuitableStrategyError, UserError
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.log import EVERY_S
 from autoai4eo.nasbench.summary import Searches
@@ -120,7 +120,7 @@ def check_strategies(
     for name in STRATEGIES:
         try:
             strategy(name, setting)
-        except UserError:
+        except UnsuitableStrategyError:
             continue
         if name != "hyperband":
             able.append(name)

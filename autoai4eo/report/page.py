@@ -14,7 +14,7 @@ from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, 
 from autoai4eo.report import network, pictures
 from autoai4eo.report.charts import short
 from autoai4eo.report.rendering import render
-from autoai4eo.report.sections.reliability import reliability_chart
+from autoai4eo.report.sections import SECTIONS
 from autoai4eo.report.trials import (
     axes_of,
     choice,
@@ -168,7 +168,7 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     who = "the finalist"
     if scores.get("evaluated_network") == "trial":
         who = f"trial {scores['trial']} as the search left it"
-    table, matrix = scores.get("reliability"), scores.get("confusion_matrix")
+    matrix = scores.get("confusion_matrix")
     samples = f": {sum(map(sum, matrix)):,} samples" if matrix else ""
     return {
         "title": f"{title}{samples}",
@@ -186,55 +186,8 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
             if name in scores
         ],
         "resampled_by": scores.get("resampled_by"),
-        "absent": scores.get("absent_classes"),
-        "confusion": _confusion(run.classes, matrix) if matrix else [],
-        "per_class": list(scores["per_class"].items()) if matrix else [],
-        "each": _each(scores) if not matrix else None,
-        "reliability": reliability_chart(table) if table else None,
-        "calibration": _calibration(scores),
+        "details": SECTIONS[run.kind](scores, run.classes),
     }
-
-
-def _each(scores: dict[str, Any]) -> dict[str, Any]:
-    """The scores of each label or value as a table."""
-    parts = scores.get("per_class") or scores.get("per_value") or {}
-    columns = list(dict.fromkeys(name for part in parts.values() for name in part))
-    return {
-        "noun": "value" if "per_value" in scores else "class",
-        "columns": columns,
-        "rows": [
-            (name, [part.get(c) for c in columns]) for name, part in parts.items()
-        ],
-    }
-
-
-def _calibration(scores: dict[str, Any]) -> str:
-    if "temperature" not in scores:
-        return ""
-    return (
-        f"Divided by a temperature of {scores['temperature']:.2f}, which was fitted to "
-        "these samples, its logits have a calibration error of "
-        f"{scores['calibrated_expected_calibration_error']:.3f}."
-    )
-
-
-def _confusion(classes: list[str], matrix: list[list[int]]) -> list[dict[str, Any]]:
-    rows = []
-    for i, (name, row) in enumerate(zip(classes, matrix, strict=True)):
-        cells = []
-        for j, (other, count) in enumerate(zip(classes, row, strict=True)):
-            share = count / sum(row) if sum(row) else 0.0
-            colour = "31,111,235" if i == j else "217,72,15"
-            cells.append(
-                {
-                    "name": other,
-                    "count": count,
-                    "background": f"rgba({colour},{share:.2f})" if count else "#f6f8fa",
-                    "ink": "#fff" if share > 0.55 else "#1c2733",
-                }
-            )
-        rows.append({"name": name, "cells": cells})
-    return rows
 
 
 def _mistakes(run: Snapshot) -> list[dict[str, Any]]:

@@ -31,6 +31,15 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def target_kind(asked: Mapping[str, Any]) -> str:
+    """The kind of a run's target; runs of earlier versions learn one class.
+
+    Args:
+        asked: the content of run.json.
+    """
+    return str(asked["data"]["training"].get("target", "class"))
+
+
 def check_same(
     run: Path, known: Mapping[str, Any], data: Mapping[str, Dataset]
 ) -> None:

@@ -23,7 +23,7 @@ from autoai4eo.files import (
     write_json,
 )
 from autoai4eo.runs import schemas
-from autoai4eo.runs.data_record import check_same, check_step, describe
+from autoai4eo.runs.data_record import check_same, check_step, describe, target_kind
 from autoai4eo.runs.locking import alone as alone
 from autoai4eo.runs.locking import is_locked
 from autoai4eo.runs.locking import locked as locked
@@ -219,9 +219,7 @@ class Run:
         return known
 
     def _form_of_test(self) -> dict[str, Any]:
-        of_class = self.exists and (
-            self.read()["data"]["training"].get("target", "class") == "class"
-        )
+        of_class = self.exists and target_kind(self.read()) == "class"
         return schemas.TEST_OF_CLASSES if of_class else schemas.TEST
 
     def write_test(self, content: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import DEFAULT, Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
+from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links
 from autoai4eo.runs.study import (
@@ -79,6 +80,11 @@ class Snapshot:
     def limits(self) -> dict[str, float]:
         """The constraints of the search."""
         return dict(self.asked["arguments"].get("constraints") or {})
+
+    @property
+    def kind(self) -> str:
+        """The kind of the target, see `autoai4eo.data.target.Target`."""
+        return target_kind(self.asked)
 
     @property
     def classes(self) -> list[str]:

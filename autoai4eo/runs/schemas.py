@@ -15,12 +15,15 @@ from autoai4eo.learning.figures import METRICS
 #: Of run.json, evaluation.json and test.json; runs without one are of version 1.
 VERSION = 1
 
+#: The kinds of target of `autoai4eo.learning.registry.TASKS`, without importing Keras.
+LEARNED = ("class", "labels", "value")
+
 _NUMBER = int | float | None
 _DATA = {
     "path": str,
     "samples": int,
     "fingerprint": str,
-    "target?": str,
+    "target?": LEARNED,
     "classes": [str],
     "inputs": [
         {

@@ -18,6 +18,7 @@ from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.readers.so2sat import So2SatReader
 from autoai4eo.data.sensors import band
+from autoai4eo.data.stream import Batches
 from autoai4eo.data.target import Target
 from autoai4eo.learning.registry import task_of
 
@@ -75,11 +76,11 @@ def test_every_sample_once(files, kept, storage, size, shuffle, seed, rows, orde
         patch.setattr(stream, "BUFFER_BYTES", 12 * 640)
         rows = sorted(rows) if ordered else list(rows)
         dataset = open_dataset(files[storage]).subset(rows)
-        batches = dataset.batches(size, shuffle=shuffle, seed=seed)
+        batches = Batches(dataset, size, shuffle=shuffle, seed=seed)
         first = epoch(batches)
         batches.on_epoch_end()
         second = epoch(batches)
-        again = dataset.batches(size, shuffle=shuffle, seed=seed)
+        again = Batches(dataset, size, shuffle=shuffle, seed=seed)
         assert epoch(again) == first
         again.on_epoch_end()
         assert epoch(again) == second
@@ -91,13 +92,13 @@ def test_every_sample_once(files, kept, storage, size, shuffle, seed, rows, orde
 
 
 def test_shuffled_within_and_across_blocks(files, streamed):
-    batches = open_dataset(files["contiguous"]).batches(60, shuffle=True, seed=0)
+    batches = Batches(open_dataset(files["contiguous"]), 60, shuffle=True, seed=0)
     first = epoch(batches)[0]
     batches.on_epoch_end()
     assert first != epoch(batches)[0]
     steps = np.abs(np.diff(first))
     assert (steps == 1).mean() < 0.3 and steps.max() > 20
-    other = open_dataset(files["contiguous"]).batches(60, shuffle=True, seed=1)
+    other = Batches(open_dataset(files["contiguous"]), 60, shuffle=True, seed=1)
     assert first != epoch(other)[0]
 
 
@@ -107,7 +108,7 @@ def test_a_file_is_read_once_per_epoch(files, streamed, monkeypatch):
     monkeypatch.setattr(
         So2SatReader, "read", lambda s, rows, n: read.append(rows) or real(s, rows, n)
     )
-    epoch(open_dataset(files["tall"]).batches(7, shuffle=True))
+    epoch(Batches(open_dataset(files["tall"]), 7, shuffle=True))
     assert sorted(np.concatenate(read)) == list(range(60))
     assert len(read) <= 5
     for rows in read:  # whole chunks of 25 samples
@@ -117,16 +118,16 @@ def test_a_file_is_read_once_per_epoch(files, streamed, monkeypatch):
 def test_own_order_whatever_keras_asks_first(files, streamed):
     """``fit`` asks for batches in random order unless it is told not to."""
     dataset = open_dataset(files["rows"])
-    expected = epoch(dataset.batches(8, shuffle=True, seed=2))
+    expected = epoch(Batches(dataset, 8, shuffle=True, seed=2))
     asked = list(range(8))
     random.Random(1).shuffle(asked)
-    batches = dataset.batches(8, shuffle=True, seed=2)
+    batches = Batches(dataset, 8, shuffle=True, seed=2)
     peeked = [numbers(batches[0]), numbers(batches[1])]  # as Keras does for shapes
     assert peeked == expected[:2]
     found = epoch(batches, asked)
     assert sorted(found) == sorted(expected)
     assert [b for b in found if b not in peeked] == expected[2:]
-    plain = dataset.batches(8)
+    plain = Batches(dataset, 8)
     assert epoch(plain, asked) == [epoch(plain)[i] for i in asked]
     with pytest.raises(IndexError):
         plain[8]
@@ -156,11 +157,11 @@ def test_fit_sees_every_sample_each_epoch(files, streamed, workers):
         assert sorted(flat(turns.values())) == list(range(60))
         orders.append(list(turns.values()))
     assert orders[0] != orders[1] != orders[2]
-    assert model.predict(dataset.batches(16), verbose=0).shape == (60, 17)
+    assert model.predict(Batches(dataset, 16), verbose=0).shape == (60, 17)
 
 
 def test_pickled_for_another_process(files, streamed):
-    batches = open_dataset(files["rows"]).batches(16, shuffle=True, seed=5)
+    batches = Batches(open_dataset(files["rows"]), 16, shuffle=True, seed=5)
     batches.on_epoch_end()
     copy = pickle.loads(pickle.dumps(batches))
     assert epoch(copy) == epoch(batches)
@@ -178,8 +179,8 @@ def test_processes_take_batches_by_number(files, streamed):
 def test_augmentation_is_repeatable(files, streamed):
     dataset = open_dataset(files["rows"])
     some = Augmentation(jitter=0.5)
-    first = dataset.batches(16, seed=1, augmentation=some)[2][0]["sen2"]
-    again = dataset.batches(16, seed=1, augmentation=some)
+    first = Batches(dataset, 16, seed=1, augmentation=some)[2][0]["sen2"]
+    again = Batches(dataset, 16, seed=1, augmentation=some)
     np.testing.assert_array_equal(again[2][0]["sen2"], first)
     again.on_epoch_end()
     assert (again[2][0]["sen2"] != first).any()
@@ -188,10 +189,10 @@ def test_augmentation_is_repeatable(files, streamed):
 def test_targets_are_encoded(files):
     dataset = open_dataset(files["rows"])
     encode = task_of(dataset.target).encode
-    labels = dataset.batches(16, encode=encode)[1][1]
+    labels = Batches(dataset, 16, encode=encode)[1][1]
     np.testing.assert_array_equal(labels, np.eye(17)[dataset.labels[16:32]])
     assert labels.dtype == np.float32
-    copy = pickle.loads(pickle.dumps(dataset.batches(16, encode=encode)))
+    copy = pickle.loads(pickle.dumps(Batches(dataset, 16, encode=encode)))
     np.testing.assert_array_equal(copy[1][1], labels)
 
 
@@ -220,7 +221,7 @@ class MaskReader:
 def test_a_mask_stays_registered_with_its_pixels(seed, shuffle):
     dataset = Dataset(MaskReader()).subset(np.arange(40)[::-1])
     some = Augmentation(jitter=0)
-    batches = dataset.batches(16, shuffle=shuffle, seed=seed, augmentation=some)
+    batches = Batches(dataset, 16, shuffle=shuffle, seed=seed, augmentation=some)
     for i in range(len(batches)):
         pixels, mask = batches[i]
         np.testing.assert_array_equal(mask, pixels["image"][..., 0] > 0.5)
@@ -235,7 +236,7 @@ def test_memory_stays_within_the_buffers(build, tmp_path, monkeypatch):
     pixels = np.zeros((8000, 8, 8, 10), np.float32)  # 20 MB
     path = build.write_h5(tmp_path / "a.h5", 8000, sen1=None, sen2=pixels)
     del pixels
-    batches = open_dataset(path).batches(32, shuffle=True)
+    batches = Batches(open_dataset(path), 32, shuffle=True)
     tracemalloc.start()
     for i in range(len(batches)):
         batches[i]

@@ -52,6 +52,10 @@ class PooledHead(Pooled, ak.ClassificationHead):
         return layers.Softmax(dtype="float32", name=self.name)(tensor)
 
 
+class BudgetNotEnforced(UserWarning):
+    """A search may train networks that are slower than a head allows."""
+
+
 @keras.utils.register_keras_serializable(package="autoai4eo")
 class LatencyConstrainedHead(PooledHead):
     """A `PooledHead` on a network that must answer within a time.
@@ -89,8 +93,6 @@ class LatencyConstrainedHead(PooledHead):
             )
         self.max_latency_ms = float(max_latency_ms)
         self.latency_batch_size = int(batch_size)
-        # Set by the tuner that enforces the budget.
-        self.enforced = False
         self._warned = False
 
     def get_config(self) -> dict[str, Any]:
@@ -103,11 +105,12 @@ class LatencyConstrainedHead(PooledHead):
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         """(N, height, width, channels) or (N, channels) -> (N, classes)"""
-        if not self.enforced and not self._warned:
+        if not self._warned:
             self._warned = True
             warnings.warn(
                 f"{self.name}: max_latency_ms={self.max_latency_ms:g} is enforced by "
                 "autoai4eo.AutoModel only; this search does not measure latency",
+                BudgetNotEnforced,
                 stacklevel=2,
             )
         return super().build(hp, inputs)

@@ -47,7 +47,7 @@ from autoai4eo.data.sensors import (
     unknown_bands,
 )
 from autoai4eo.data.target import Target
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UnknownClassError, UserError
 
 _SAMPLED = 16  # images are looked into where names are guessed
 _MOSTLY = 0.5  # of the pixels half transparent: no mask any more
@@ -111,10 +111,12 @@ class ImagesReader(TargetsInMemory):
                 )
         try:
             self.targets, classes = _labels(found, class_names, self.path)
-        except UserError:
+        except UnknownClassError:
             if not options.unlabelled:
                 raise
-            notes = ["the folders are no classes that are known: no labels"]
+            notes = [
+                "the folders are not named after known classes: no labels were read"
+            ]
             self.targets = np.full(len(found), -1, dtype=np.int64)
             classes = tuple(class_names or ())
         kind = "class" if (self.targets >= 0).any() else "none"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UnknownClassError, UserError
 
 MOST_CLASSES = 10_000  # a larger number is an id or a fill value
 MOST_LETTERS = 1000  # of a class name
@@ -165,7 +165,7 @@ def by_name(
     Unicode do not matter. A class without samples needs no name in ``wanted``.
 
     Raises:
-        UserError: a class that has samples is not among those ``wanted``.
+        UnknownClassError: a class that has samples is not among those ``wanted``.
     """
     exact = {name: i for i, name in enumerate(wanted)}
     folded: dict[str, list[int]] = {}
@@ -183,7 +183,7 @@ def by_name(
         elif i in present:
             unknown.append(name)
     if unknown:
-        raise UserError(
+        raise UnknownClassError(
             f"{path}: expected the classes {', '.join(wanted)}, found "
             f"{', '.join(names)}; unknown: {', '.join(unknown)}. Rename or remove them"
         )
@@ -196,7 +196,7 @@ def columns_by_name(
     """Labels (N, wanted classes) in place of (N, classes), matched as in `by_name`.
 
     Raises:
-        UserError: a class that has samples is not among those ``wanted``.
+        UnknownClassError: a class that has samples is not among those ``wanted``.
     """
     used = np.flatnonzero(labels.any(axis=0))
     found = np.zeros((len(labels), len(wanted)), np.uint8)

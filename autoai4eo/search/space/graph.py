@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import keras
 import keras_tuner
 
+from autoai4eo.blocks.heads.classification import BudgetNotEnforced
 from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.learning.optimizer import layerwise_adamw
 from autoai4eo.search.compat.autokeras import UncompiledGraph, to_snake_case
@@ -60,7 +62,9 @@ class Graph(UncompiledGraph):
             steps: how many batches it is trained on; None: not known, and the learning
                 rate stays constant.
         """
-        model = super().build(hp)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", BudgetNotEnforced)  # the tuner enforces it
+            model = super().build(hp)
         rate = hp.Choice("learning_rate", [3e-3, 1e-3, 1e-2], default=3e-3)
         decay = hp.Choice("weight_decay", [1e-4, 1e-2], default=1e-2)
         model.compile(

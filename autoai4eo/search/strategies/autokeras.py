@@ -8,7 +8,7 @@ from typing import Any
 import keras_tuner
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UnsuitableStrategyError
 from autoai4eo.search.compat.autokeras import GreedyOracle
 from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 from autoai4eo.search.strategies.oracles import OracleSampler
@@ -41,10 +41,10 @@ def of_oracle(
         asks: for one trial, until what it proposes is within the limits.
 
     Raises:
-        UserError: the search has several objectives.
+        UnsuitableStrategyError: the search has several objectives.
     """
     if len(setting.objectives) > 1:
-        raise UserError(
+        raise UnsuitableStrategyError(
             f"tuner: {oracle.__name__} takes one objective, got "
             f"{[o.name for o in setting.objectives]}; use tuner='cost-aware' for "
             "several"

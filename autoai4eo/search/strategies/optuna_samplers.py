@@ -19,7 +19,7 @@ from optuna.distributions import (
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.trial import FrozenTrial
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UnsuitableStrategyError
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.compat.optuna import contains
 from autoai4eo.search.space.base import Values
@@ -32,7 +32,7 @@ _POPULATION = 20
 
 def _gp(seed: int) -> BaseSampler:
     if importlib.util.find_spec("torch") is None:
-        raise UserError(
+        raise UnsuitableStrategyError(
             "tuner: expected the extra gp for 'gp', found no PyTorch; "
             'pip install "autoai4eo[gp]"'
         )

@@ -46,8 +46,6 @@ class Budget:
         self.batch_size = batch_size
         self.map_step = map_step
         self.heads = list(heads)
-        for head in self.heads:
-            head.enforced = True
         self._lock = lock
         self._costs: dict[str, dict[str, Any]] = {}
         self._latencies: dict[tuple[str, int], float] = {}

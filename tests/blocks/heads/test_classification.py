@@ -13,15 +13,17 @@ from autokeras.graph import Graph
 from autoai4eo.blocks import LatencyConstrainedHead, PooledHead
 from autoai4eo.errors import UserError
 
-
-def enforced(**arguments):
-    """A head as the tuner that enforces the budget leaves it."""
-    head = LatencyConstrainedHead(2.0, **arguments)
-    head.enforced = True
-    return head
+# the graphs of these tests are AutoKeras's own, which enforce no budget
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::autoai4eo.blocks.heads.classification.BudgetNotEnforced"
+)
 
 
-@pytest.mark.parametrize("new_head", [PooledHead, enforced])
+def constrained(**arguments):
+    return LatencyConstrainedHead(2.0, **arguments)
+
+
+@pytest.mark.parametrize("new_head", [PooledHead, constrained])
 def test_every_corner_builds_on_every_input(kit, new_head):
     for shape in kit.SHAPES:
         graph = kit.graph(lambda pixels: pixels, [shape], head=new_head(name="head"))
@@ -35,7 +37,6 @@ def test_every_corner_builds_on_every_input(kit, new_head):
 def test_the_space_is_the_documented_one_whatever_the_budget(kit):
     for budget in (1e-6, 1e6):
         head = LatencyConstrainedHead(budget, name="head")
-        head.enforced = True
         graph = kit.graph(lambda pixels: pixels, [(32, 32, 3)], head=head)
         _, hp = kit.build(graph, {})
         assert {p.name: list(p.values) for p in hp.space} == {
@@ -46,7 +47,7 @@ def test_the_space_is_the_documented_one_whatever_the_budget(kit):
 
 
 def test_alternatives_are_the_networks_that_build_gives(kit):
-    head = enforced(name="head")
+    head = constrained(name="head")
     graph = kit.graph(lambda pixels: pixels, [(32, 32, 3)], head=head)
     alternatives = head.alternatives()
     assert len(alternatives) == 9
@@ -66,7 +67,7 @@ def test_alternatives_are_the_networks_that_build_gives(kit):
 
 
 def test_what_is_given_is_not_searched(kit):
-    head = enforced(pooling="max", hidden=64, dropout=0.0, name="head")
+    head = constrained(pooling="max", hidden=64, dropout=0.0, name="head")
     assert head.alternatives() == [{"pooling": "max", "hidden": 64}]
     _, hp = kit.build(kit.graph(lambda pixels: pixels, [(32, 32, 3)], head=head), {})
     assert not hp.values
@@ -74,7 +75,7 @@ def test_what_is_given_is_not_searched(kit):
 
 def test_vectors_are_not_pooled(kit):
     graph = kit.graph(
-        lambda pixels: ak.Flatten()(pixels), [(8, 8, 2)], head=enforced(name="head")
+        lambda pixels: ak.Flatten()(pixels), [(8, 8, 2)], head=constrained(name="head")
     )
     model, hp = kit.build(graph, {})
     assert "head/pooling" not in hp.values
@@ -115,7 +116,6 @@ def test_config_and_graph_round_trip(kit):
     head = LatencyConstrainedHead(
         2, batch_size=4, pooling="max", num_classes=17, name="head"
     )
-    head.enforced = True
     again = kit.round_trip(head)
     assert again.get_config() == head.get_config()
     assert (again.max_latency_ms, again.latency_batch_size) == (2.0, 4)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.stream import Batches
 from autoai4eo.errors import UserError
 
 X = np.arange(6 * 4 * 5 * 3, dtype=np.float64).reshape(6, 4, 5, 3)
@@ -29,7 +30,7 @@ def test_eight_bit_colours():
 def test_unlabelled_arrays_can_be_read():
     d = open_dataset({"sen2": X})
     assert (d.labels == -1).all() and d.num_classes == 0
-    (pixels, labels) = d.batches(4)[1]
+    (pixels, labels) = Batches(d, 4)[1]
     assert pixels["sen2"].shape == (2, 4, 5, 3) and labels.tolist() == [-1, -1]
 
 

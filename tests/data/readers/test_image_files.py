@@ -172,7 +172,9 @@ def test_images_in_folders_that_are_no_classes_can_be_predicted(tree):
         open_dataset(root, class_names=["a", "b"])
     d = open_dataset(root, class_names=["a", "b"], unlabelled=True)
     assert d.class_names == ("a", "b") and classes(d) == [None, None]
-    assert "the folders are no classes that are known: no labels" in d.notes
+    assert (
+        "the folders are not named after known classes: no labels were read" in d.notes
+    )
 
 
 def test_an_unreadable_folder_is_no_lost_class(tree, monkeypatch):

@@ -2,6 +2,7 @@ import numpy as np
 import small
 
 from autoai4eo.data.readers.joined import joined
+from autoai4eo.data.stream import Batches
 
 
 def test_two_data_sets_are_read_as_one():
@@ -17,6 +18,6 @@ def test_two_data_sets_are_read_as_one():
         second.read([3])["sen2"][0],
     ]
     assert (found == np.array(expected)).all()
-    batches = both.batches(5, shuffle=True)
+    batches = Batches(both, 5, shuffle=True)
     found = np.concatenate([batches[i][1] for i in range(len(batches))])
     assert np.bincount(found).tolist() == [6, 6, 6]

@@ -1,0 +1,27 @@
+"""Several labels or values per sample: a table with the scores of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from autoai4eo.report.rendering import render
+
+
+def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
+    """See `autoai4eo.report.sections`."""
+    parts = scores.get("per_class") or scores.get("per_value") or {}
+    columns = list(dict.fromkeys(name for part in parts.values() for name in part))
+    return Markup(
+        render(
+            "sections/each.html",
+            absent=scores.get("absent_classes"),
+            noun="value" if "per_value" in scores else "class",
+            columns=columns,
+            rows=[
+                (name, [part.get(c) for c in columns]) for name, part in parts.items()
+            ],
+        )
+    )
