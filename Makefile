@@ -1,5 +1,6 @@
-# `make demo` runs the main job, `make test` everything that must pass. Both first make
-# .venv in this clone and install into it, which takes a Python, make and nothing else.
+# `make demo` runs the main job, `make test` everything that must pass, `make slow` the
+# tests that take long or compare times. Each first makes .venv in this clone and
+# installs into it, which takes a Python, make and nothing else.
 #
 #   make test PYTHON=/path/to/python3.12      another interpreter than the first found
 #   make test WORKERS=4                       as many test processes as there is memory
@@ -11,7 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 WORKERS ?= 2
 IN := .venv/bin
 
-.PHONY: demo test clean
+.PHONY: demo test slow clean
 
 demo: .venv/.installed
 	$(IN)/autoai4eo demo
@@ -22,6 +23,10 @@ test: .venv/.installed-dev
 	$(IN)/mypy
 	$(IN)/lint-imports
 	$(IN)/pytest -n $(WORKERS) --dist loadfile
+
+slow: .venv/.installed-dev
+	$(IN)/pytest -m slow -n $(WORKERS) --dist loadfile
+	$(IN)/pytest -m timing
 
 clean:
 	rm -rf .venv build dist *.egg-info .hypothesis .import_linter_cache \

@@ -22,6 +22,11 @@ SHARE_EXPORTS = {
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
+# Two test processes have a core each; more threads would wait for each other.
+for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+
+
 def pytest_configure():
     """Test processes do not wait for each other's measurements."""
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="autoai4eo-tests-")

@@ -72,6 +72,7 @@ def test_eurosat_from_a_zip_file(tmp_path, capsys):
     assert "recall" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_notebook_runs(tmp_path):
     text = (EXAMPLES / "so2sat.ipynb").read_text(encoding="utf-8")
     for long, short in (("max_trials=2", "max_trials=1"), ("epochs=2", "epochs=1")):

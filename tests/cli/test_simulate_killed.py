@@ -110,6 +110,7 @@ def finished(out):
     }
 
 
+@pytest.mark.slow
 def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_path):
     out = tmp_path / "out"
 

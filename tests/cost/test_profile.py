@@ -77,6 +77,7 @@ def test_counting_alone_runs_nothing(small, monkeypatch):
     assert cost.device
 
 
+@pytest.mark.timing
 def test_ten_million_parameters_in_two_seconds():
     if keras.backend.backend() != "tensorflow":
         pytest.skip("measured on TensorFlow; XLA's own compiler takes longer on a CPU")
@@ -93,6 +94,7 @@ def test_ten_million_parameters_in_two_seconds():
     pytest.fail(f"seconds: {took}")
 
 
+@pytest.mark.timing
 def test_a_bigger_network_is_slower_and_so_is_a_bigger_batch(small):
     one = measure_latency(small, budget_s=0.5)
     assert measure_latency(conv_net(96), budget_s=0.5).median_ms > one.median_ms

@@ -41,6 +41,7 @@ def command(folder, storage, workers):
     )
 
 
+@pytest.mark.slow
 def test_commands_on_one_folder_share_a_search_and_lose_nothing(
     tmp_path, server, database
 ):

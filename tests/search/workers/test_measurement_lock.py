@@ -66,6 +66,7 @@ def test_a_worker_measures_in_the_middle_of_its_work(tmp_path):
         waits.join()
 
 
+@pytest.mark.timing
 def test_giving_way_costs_next_to_nothing(tmp_path):
     quiet = MeasurementLock(tmp_path)
     with quiet.training():

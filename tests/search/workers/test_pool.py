@@ -74,6 +74,7 @@ COMMAND = """
 """
 
 
+@pytest.mark.slow  # benchmarks/kills.py kills many more
 def test_a_command_that_is_killed_goes_on_and_its_workers_die_with_it(
     tmp_path, undisturbed
 ):
