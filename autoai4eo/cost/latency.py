@@ -1,49 +1,230 @@
-"""How long one forward pass takes on this machine, by measurement."""
+"""How long one forward pass takes in a runtime of this machine, by measurement."""
 
 from __future__ import annotations
 
+import tempfile
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
 from autoai4eo.errors import UserError
-from autoai4eo.networks.compiled import Pass, compiled_pass
 from autoai4eo.networks.device import (
+    cpu_name,
     device_name,
     forget_peak_memory,
     peak_memory_bytes,
 )
 from autoai4eo.networks.inputs import InputShapes, input_tensors, random_arrays
+from autoai4eo.runtimes import (
+    FileRuntime,
+    Prepared,
+    Runtime,
+    default_runtime,
+    runtime_of,
+)
+from autoai4eo.runtimes.base import FLOAT32, Pixels, cores
+from autoai4eo.runtimes.checking import check_outputs, not_convertible
+from autoai4eo.runtimes.timing import TIMED_SHARE, time_passes
 
-WARM_UP = 3  # passes that allocate, tune and fill caches; not counted
-MIN_RUNS = 10  # fewer say nothing about steadiness
-LEAST_RUNS = 3  # timed even where they outlast the budget
-TIMED_SHARE = 0.2  # of the budget, given to timed passes whatever compilation took
-STEADY = 0.02  # relative difference of the medians of both halves
+_CHECKED = 4  # samples that a converted network is compared with Keras on
+_CALIBRATED = 16  # samples for int8, where the caller gives none
+#: Batch sizes that are tried for `MeasuredNetwork.samples_per_second`.
+BATCHES = (1, 4, 16, 64, 256)
 
 
 @dataclass(frozen=True)
 class Latency:
-    """Time of one forward pass of the compiled inference function.
+    """Time of one forward pass.
 
     Attributes:
         median_ms: median of all timed passes, in milliseconds.
         p95_ms: their 95th percentile, in milliseconds.
+        spread_ms: how far another measurement may lie from the median, see
+            `autoai4eo.runtimes.timing.Timing`.
         device: the device's name.
         batch_size: samples in a pass.
         runs: number of timed passes.
-        peak_memory_bytes: most memory in use on the device, None where it does not
-            tell (CPU).
+        peak_memory_bytes: most memory in use on the device; None: not known (CPU).
+        runtime: what ran the network.
+        runtime_version: its version.
+        precision: of its computations.
+        threads: of the runtime on a CPU.
+        file_bytes: size of the converted network; None: the runtime reads no file.
     """
 
     median_ms: float
     p95_ms: float
+    spread_ms: float
     device: str
     batch_size: int
     runs: int
     peak_memory_bytes: int | None
+    runtime: str
+    runtime_version: str
+    precision: str
+    threads: int
+    file_bytes: int | None
+
+
+class MeasuredNetwork(Protocol):
+    """A network in a runtime, ready to be timed."""
+
+    def latency(self, batch_size: int, budget_s: float) -> Latency:
+        """Times forward passes on random input, see `measure_latency`."""
+
+    def samples_per_second(self, budget_s: float) -> float:
+        """Samples per second at the batch size that is best."""
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """A runtime of this machine that measures networks.
+
+    Attributes:
+        runtime: its name, see `autoai4eo.runtimes.RUNTIMES`; None: the default.
+        precision: of the computations; one that the runtime has.
+        threads: of the runtime; None: a thread for each core of this process.
+        patches: some of the training data, (n, H, W, bands) by input name, on which a
+            converted network is compared with Keras, and calibrated for int8; None:
+            random numbers.
+
+    Raises:
+        UserError: an unknown runtime or precision, or a missing package.
+    """
+
+    runtime: str | None = None
+    precision: str = FLOAT32
+    threads: int | None = None
+    patches: Pixels | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "runtime", self.runtime or default_runtime())
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"threads: expected 1 or more, got {self.threads}")
+        runtime_of(str(self.runtime), self.precision)
+
+    @property
+    def _runtime(self) -> Runtime:
+        return runtime_of(str(self.runtime), self.precision)
+
+    def about(self) -> dict[str, Any]:
+        """What is measured with: device, runtime, version, precision, threads."""
+        on_file = isinstance(self._runtime, FileRuntime)
+        return {
+            "device": cpu_name() if on_file else device_name(),
+            "runtime": self.runtime,
+            "runtime_version": self._runtime.version,
+            "precision": self.precision,
+            "threads": self.threads or cores(),
+        }
+
+    @contextmanager
+    def prepared(
+        self, model: Any, input_shapes: InputShapes | None = None
+    ) -> Iterator[LocalNetwork]:
+        """The network in the runtime, converted and compared with Keras.
+
+        Args:
+            model: a functional or built Sequential Keras model.
+            input_shapes: see `measure_latency`.
+
+        Raises:
+            NotConvertible: the runtime cannot run it, or gives other outputs.
+        """
+        name, runtime = str(self.runtime), self._runtime
+        pixels = self._pixels(model, input_shapes)
+        with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
+            try:
+                prepared = runtime.prepare(
+                    model,
+                    Path(folder),
+                    self.precision,
+                    self.threads,
+                    lambda: _one_by_one(pixels),
+                )
+            except UserError:
+                raise
+            except Exception as error:  # converters' errors have no common class
+                raise not_convertible(name, error) from error
+            if prepared.run is not None:
+                few = {name: values[:_CHECKED] for name, values in pixels.items()}
+                tolerance = runtime.tolerances[self.precision]
+                check_outputs(name, prepared.run, model, few, tolerance)
+            yield LocalNetwork(model, prepared, self, input_shapes)
+
+    def _pixels(self, model: Any, input_shapes: InputShapes | None) -> Pixels:
+        if self.patches is not None:
+            return self.patches
+        tensors = input_tensors(model, _CALIBRATED, input_shapes)
+        return dict(
+            zip((x.name for x in model.inputs), random_arrays(tensors), strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class LocalNetwork:
+    """See `MeasuredNetwork`; `Instrument.prepared` makes one."""
+
+    model: Any
+    network: Prepared
+    instrument: Instrument
+    input_shapes: InputShapes | None = None
+
+    def latency(self, batch_size: int, budget_s: float) -> Latency:
+        """See `measure_latency`."""
+        if batch_size < 1 or budget_s <= 0:
+            raise UserError(
+                f"expected a positive batch_size and budget_s, found {batch_size} and "
+                f"{budget_s}; give at least 1 sample and some seconds"
+            )
+        tensors = input_tensors(self.model, batch_size, self.input_shapes)
+        if tensors[0].shape[0] != batch_size:
+            raise UserError(
+                f"expected batch size {tensors[0].shape[0]}, which the model fixes, "
+                f"found {batch_size}; measure with that, or build the model with an "
+                "open one"
+            )
+        deadline = time.perf_counter() + budget_s
+        in_keras = self.network.file is None
+        if in_keras:
+            forget_peak_memory()
+        run = self.network.on(random_arrays(tensors))
+        timing = time_passes(run, deadline, TIMED_SHARE * budget_s)
+        file = self.network.file
+        return Latency(
+            median_ms=timing.median_ms,
+            p95_ms=timing.p95_ms,
+            spread_ms=timing.spread_ms,
+            batch_size=batch_size,
+            runs=timing.runs,
+            peak_memory_bytes=peak_memory_bytes() if in_keras else None,
+            file_bytes=None if file is None else file.stat().st_size,
+            **self.instrument.about(),
+        )
+
+    def samples_per_second(self, budget_s: float) -> float:
+        """See `MeasuredNetwork`; a batch size for which memory is short is left out."""
+        return best_throughput(lambda n: self.latency(n, budget_s / len(BATCHES)))
+
+
+def best_throughput(latency: Any) -> float:
+    """Samples per second at the best of `BATCHES`; larger ones end where it falls.
+
+    Args:
+        latency: gives the `Latency` at a batch size.
+    """
+    best = 0.0
+    for batch_size in BATCHES:
+        found = 1000 * batch_size / latency(batch_size).median_ms
+        if found < 0.8 * best:
+            break
+        best = max(best, found)
+    return best
 
 
 def measure_latency(
@@ -52,79 +233,35 @@ def measure_latency(
     budget_s: float = 1.0,
     *,
     input_shapes: InputShapes | None = None,
+    instrument: Instrument | None = None,
 ) -> Latency:
-    """Times forward passes of the compiled inference function on random input.
+    """Times forward passes in a runtime on random input.
 
-    The device is waited for in every pass; compilation and three warm-up passes are
-    not timed. Passes are repeated until the median is steady, which is after at least
-    ten passes, when the medians of their first and second half lie within 2 % of each
-    other; or until the budget is spent. In any case at least three passes and a fifth
-    of the budget are timed.
+    The device is waited for in every pass; converting, compiling and three warm-up
+    passes are not timed. Passes are repeated until the median is steady, which is after
+    at least ten passes, when the medians of their first and second half lie within 2 %
+    of each other; or until the budget is spent. In any case at least three passes and
+    a fifth of the budget are timed.
 
     Args:
         model: a functional or built Sequential Keras model.
         batch_size: samples in a pass.
-        budget_s: seconds for all of it, compilation and warm-up included; a network
-            that takes longer to compile overruns it.
+        budget_s: seconds for compiling, warm-up and timing; a network that takes longer
+            to compile overruns it.
         input_shapes: input name -> shape without batch, where the model leaves
             height or width open.
+        instrument: the runtime; None: the default one, see `default_runtime`.
 
     Raises:
         UserError: `batch_size` or `budget_s` is not positive, the model fixes another
-            batch size, an input's shape is not known, or the Keras backend is neither
-            TensorFlow nor JAX.
+            batch size, an input's shape is not known, the Keras backend is neither
+            TensorFlow nor JAX, or the runtime cannot run the model.
     """
-    if batch_size < 1 or budget_s <= 0:
-        raise UserError(
-            f"expected a positive batch_size and budget_s, found {batch_size} and "
-            f"{budget_s}; give at least 1 sample and some seconds"
-        )
-    tensors = input_tensors(model, batch_size, input_shapes)
-    if tensors[0].shape[0] != batch_size:
-        raise UserError(
-            f"expected batch size {tensors[0].shape[0]}, which the model fixes, found "
-            f"{batch_size}; measure with that, or build the model with an open one"
-        )
-    deadline = time.perf_counter() + budget_s
-    forget_peak_memory()
-    run = compiled_pass(model, random_arrays(tensors))
-    for _ in range(WARM_UP):
-        run()
-    seconds = timed(run, deadline, TIMED_SHARE * budget_s)
-    return Latency(
-        median_ms=1000 * float(np.median(seconds)),
-        p95_ms=1000 * float(np.percentile(seconds, 95)),
-        device=device_name(),
-        batch_size=batch_size,
-        runs=len(seconds),
-        peak_memory_bytes=peak_memory_bytes(),
-    )
+    instrument = instrument or Instrument()
+    with instrument.prepared(model, input_shapes) as network:
+        return network.latency(batch_size, budget_s)
 
 
-def timed(run: Pass, deadline: float, at_least_s: float) -> list[float]:
-    """Seconds of each pass, until their median is steady or the deadline is past.
-
-    Args:
-        run: one pass; the device has been waited for when it returns.
-        deadline: of `time.perf_counter`.
-        at_least_s: for which passes are timed in any case.
-    """
-    seconds: list[float] = []
-    begin = time.perf_counter()
-    while True:
-        start = time.perf_counter()
-        run()
-        end = time.perf_counter()
-        seconds.append(end - start)
-        runs = len(seconds)
-        if runs < LEAST_RUNS or end - begin < at_least_s:
-            continue
-        # Looked at every tenth pass: a median costs as much as a small network.
-        if end >= deadline or (runs % MIN_RUNS == 0 and _steady(seconds)):
-            return seconds
-
-
-def _steady(seconds: list[float]) -> bool:
-    half = len(seconds) // 2
-    first, second = np.median(seconds[:half]), np.median(seconds[half:])
-    return bool(abs(first - second) <= STEADY * min(first, second))
+def _one_by_one(pixels: Pixels) -> Iterator[Mapping[str, np.ndarray]]:
+    for i in range(len(next(iter(pixels.values())))):
+        yield {name: values[i : i + 1] for name, values in pixels.items()}

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.cost.latency import TIMED_SHARE, WARM_UP, timed
 from autoai4eo.errors import UserError
 from autoai4eo.networks.compiled import Pass, compiled_pass
 from autoai4eo.networks.dense import NotTranslationEquivariant, dense_classifier
 from autoai4eo.networks.inputs import input_tensors, random_arrays
+from autoai4eo.runtimes.timing import TIMED_SHARE, time_passes
 
 PIXEL_M = 10.0  # ground sampling distance: of Sentinel-2's finest bands
 TILE = 256  # pixels that the side of a timed tile has, about
@@ -43,11 +43,9 @@ def measure_map_ms_per_km2(model: Any, map_step: int, budget_s: float = 1.0) -> 
         )
     deadline = time.perf_counter() + budget_s
     run, windows = _pass(model, map_step)
-    for _ in range(WARM_UP):
-        run()
-    seconds = timed(run, deadline, TIMED_SHARE * budget_s)
+    timing = time_passes(run, deadline, TIMED_SHARE * budget_s)
     km2 = windows * (map_step * PIXEL_M / 1000) ** 2
-    return 1000 * float(np.median(seconds)) / km2
+    return timing.median_ms / km2
 
 
 def _pass(model: Any, map_step: int) -> tuple[Pass, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from autoai4eo.cost.counting import count
-from autoai4eo.cost.latency import measure_latency
+from autoai4eo.cost.latency import Instrument, Latency, measure_latency
 from autoai4eo.cost.size import weight_bytes
 from autoai4eo.networks.device import device_name
 from autoai4eo.networks.inputs import InputShapes
@@ -27,9 +27,17 @@ class Cost:
             where it was not measured, and so the next.
         latency_p95_ms: its 95th percentile.
         latency_batch_size: samples in that pass.
+        latency_spread_ms: how far another measurement may lie from the median.
         device: what it ran on.
-        peak_memory_bytes: most memory in use on the device, None where it does not
-            tell (CPU) or latency was not measured.
+        runtime: what ran it, and so the next three; None where latency was not
+            measured.
+        runtime_version: the version of the runtime.
+        precision: of its computations.
+        threads: of the runtime on a CPU.
+        file_bytes: size of the network as the runtime reads it; None where it reads no
+            file.
+        peak_memory_bytes: most memory in use on the device; None where it is not known
+            (CPU) or latency was not measured.
     """
 
     params: int
@@ -37,11 +45,18 @@ class Cost:
     macs: int
     flops: int
     size_bytes: int
-    latency_ms: float | None
-    latency_p95_ms: float | None
     latency_batch_size: int
     device: str
-    peak_memory_bytes: int | None
+    latency_ms: float | None = None
+    latency_p95_ms: float | None = None
+    latency_spread_ms: float | None = None
+    runtime: str | None = None
+    runtime_version: str | None = None
+    precision: str | None = None
+    threads: int | None = None
+    file_bytes: int | None = None
+    peak_memory_bytes: int | None = None
+    samples_per_second: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """All fields by name, ready for JSON."""
@@ -55,6 +70,9 @@ def profile(
     latency: bool = True,
     budget_s: float = 1.0,
     input_shapes: InputShapes | None = None,
+    runtime: str | None = None,
+    precision: str = "float32",
+    threads: int | None = None,
 ) -> Cost:
     """Counts a Keras model and measures its latency here.
 
@@ -65,22 +83,53 @@ def profile(
         budget_s: seconds for compiling and timing, see `measure_latency`.
         input_shapes: input name -> shape without batch, where the model leaves
             height or width open.
+        runtime: ``"onnx"``, ``"tensorflow"``, ``"jax"``, ``"litert"`` or
+            ``"openvino"``; None: the default, ONNX Runtime on a CPU and Keras's own
+            backend on a GPU.
+        precision: of the runtime's computations.
+        threads: of the runtime; None: a thread for each core.
 
     Raises:
         UserError: see `count` and `measure_latency`.
     """
-    counts = count(model, input_shapes)
-    measured = (
-        measure_latency(model, batch_size, budget_s, input_shapes=input_shapes)
-        if latency
-        else None
-    )
-    return Cost(
-        **asdict(counts),
+    counted = Cost(
+        **asdict(count(model, input_shapes)),
         size_bytes=weight_bytes(model),
-        latency_ms=measured.median_ms if measured else None,
-        latency_p95_ms=measured.p95_ms if measured else None,
         latency_batch_size=batch_size,
-        device=measured.device if measured else device_name(),
-        peak_memory_bytes=measured.peak_memory_bytes if measured else None,
+        device=device_name(),
+    )
+    if not latency:
+        return counted
+    instrument = Instrument(runtime, precision, threads)
+    return with_latency(
+        counted,
+        measure_latency(
+            model,
+            batch_size,
+            budget_s,
+            input_shapes=input_shapes,
+            instrument=instrument,
+        ),
+    )
+
+
+def with_latency(counted: Cost, measured: Latency) -> Cost:
+    """The costs with what was measured of the same network."""
+    return replace(
+        counted,
+        latency_ms=measured.median_ms,
+        latency_p95_ms=measured.p95_ms,
+        latency_spread_ms=measured.spread_ms,
+        **{
+            name: getattr(measured, name)
+            for name in (
+                "device",
+                "runtime",
+                "runtime_version",
+                "precision",
+                "threads",
+                "file_bytes",
+                "peak_memory_bytes",
+            )
+        },
     )

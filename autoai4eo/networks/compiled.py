@@ -41,7 +41,7 @@ def _tensorflow_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
 
     @tf.function(input_signature=signature, autograph=False)
     def forward(*flat: Any) -> Any:
-        return model(_structured(model, flat), training=False)
+        return model(structured(model, flat), training=False)
 
     concrete = forward.get_concrete_function()
 
@@ -57,7 +57,7 @@ def _jax_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
 
     weights = [v.value for v in model.trainable_variables]
     state = [v.value for v in model.non_trainable_variables]
-    inputs = _structured(model, [jax.device_put(array) for array in arrays])
+    inputs = structured(model, [jax.device_put(array) for array in arrays])
 
     @jax.jit
     def forward(weights: Any, state: Any, inputs: Any) -> Any:
@@ -69,7 +69,19 @@ def _jax_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
     return run
 
 
-def _structured(model: Any, flat: Sequence[Any]) -> Any:
+def named_outputs(model: Any, flat: Sequence[Any], output: str) -> dict[str, Any]:
+    """The outputs at inference by name, as a converter needs them.
+
+    Args:
+        model: a functional or built Sequential model.
+        flat: a tensor for each of its inputs.
+        output: the name of the first output; further ones are ``output_1``, ….
+    """
+    found = keras.tree.flatten(model(structured(model, flat), training=False))
+    return {f"{output}_{i}" if i else output: one for i, one in enumerate(found)}
+
+
+def structured(model: Any, flat: Sequence[Any]) -> Any:
     """`flat` in the structure of inputs that the model was made with."""
     if isinstance(model, keras.Sequential):
         return flat[0]

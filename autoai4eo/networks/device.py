@@ -36,6 +36,11 @@ def device_name() -> str:
     return f"{device.platform.upper()} {device.device_kind}"
 
 
+def on_gpu() -> bool:
+    """Whether Keras computes on something else than a CPU here."""
+    return not device_name().startswith("CPU ")
+
+
 def forget_peak_memory() -> None:
     """Starts the count of peak memory anew where the backend can (TensorFlow, GPU)."""
     if tensorflow_backend():

@@ -17,7 +17,22 @@ _IGNORED_KEYS = ("name", "seed", "build_config")
 _IGNORED_ENDINGS = ("initializer", "regularizer", "constraint")
 
 
-def fingerprint(model: Any, is_whole: IsWhole | None = None) -> str:
+#: Layers that change nothing at inference, by class.
+_TRAINING_ONLY = (
+    keras.layers.ActivityRegularization,
+    keras.layers.AlphaDropout,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+    keras.layers.SpatialDropout3D,
+)
+
+
+def fingerprint(
+    model: Any, is_whole: IsWhole | None = None, *, inference: bool = False
+) -> str:
     """A string that is equal for equal networks: same layers, shapes and connections.
 
     Into it go the shapes and types of the inputs in their order, and for each call of
@@ -30,6 +45,8 @@ def fingerprint(model: Any, is_whole: IsWhole | None = None) -> str:
     Args:
         model: the network.
         is_whole: whether a nested model counts as one layer, see `graph.walk`.
+        inference: whether layers that act in training only, such as dropout, are left
+            out: what is equal then costs the same.
 
     Returns:
         64 hexadecimal digits (SHA-256).
@@ -42,6 +59,9 @@ def fingerprint(model: Any, is_whole: IsWhole | None = None) -> str:
     lines: list[Any] = [[list(x.shape), x.dtype, numbers.of(x)] for x in inputs]
 
     def visit(call: Call) -> None:
+        if inference and isinstance(call.layer, _TRAINING_ONLY):
+            numbers.same(call.result, call.args[0])
+            return
         lines.append(
             [
                 numbers.of(call.layer),
@@ -61,9 +81,17 @@ class _Numbers:
 
     def __init__(self) -> None:
         self._met: dict[int, tuple[int, Any]] = {}  # holds them, so that ids stay
+        self._next = 0
 
     def of(self, thing: Any) -> int:
-        return self._met.setdefault(id(thing), (len(self._met), thing))[0]
+        if id(thing) not in self._met:
+            self._met[id(thing)] = (self._next, thing)
+            self._next += 1
+        return self._met[id(thing)][0]
+
+    def same(self, thing: Any, as_other: Any) -> None:
+        """Gives a thing the number of another one."""
+        self._met[id(thing)] = (self.of(as_other), thing)
 
 
 def _inputs(model: Any) -> list[Any]:

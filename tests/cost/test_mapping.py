@@ -6,6 +6,7 @@ from keras import layers
 
 from autoai4eo.cost import mapping, measure_map_ms_per_km2
 from autoai4eo.errors import UserError
+from autoai4eo.runtimes.timing import Timing
 
 
 def network(padding="valid", filters=4):
@@ -26,13 +27,14 @@ def network(padding="valid", filters=4):
 def test_a_square_kilometre_is_of_10_m_pixels(monkeypatch, padding, step, km2):
     def half_a_second(run, *_):
         run()
-        return [0.1, 0.5, 0.6]
+        return Timing(500.0, 600.0, 0.0, 3)
 
-    monkeypatch.setattr(mapping, "timed", half_a_second)
+    monkeypatch.setattr(mapping, "time_passes", half_a_second)
     found = measure_map_ms_per_km2(network(padding), step)
     assert found == pytest.approx(500 / km2)
 
 
+@pytest.mark.timing
 def test_what_can_be_shared_maps_faster():
     # 36 times fewer convolutions: whatever the machine is doing
     alone = measure_map_ms_per_km2(network("same", 16), 2, budget_s=0.3)

@@ -12,13 +12,13 @@ from autoai4eo.cost import (
     Cost,
     count,
     exported_bytes,
-    latency,
     measure_latency,
     profile,
     weight_bytes,
 )
 from autoai4eo.errors import UserError
 from autoai4eo.networks import compiled, device
+from autoai4eo.runtimes import timing
 
 
 def conv_net(filters, depth=3, size=32):
@@ -71,7 +71,7 @@ def test_a_record_of_everything(small):
 
 
 def test_counting_alone_runs_nothing(small, monkeypatch):
-    monkeypatch.setattr(latency, "compiled_pass", lambda *_: pytest.fail("compiled"))
+    monkeypatch.setattr(timing, "timed", lambda *_: pytest.fail("timed"))
     cost = profile(small, latency=False)
     assert (cost.latency_ms, cost.latency_p95_ms, cost.peak_memory_bytes) == (None,) * 3
     assert cost.device
@@ -144,39 +144,6 @@ def test_measuring_changes_nothing(small):
     for old, new in zip(weights, small.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
     np.testing.assert_allclose(small.predict(x, verbose=0), before, rtol=1e-6)
-
-
-def passes(monkeypatch, seconds):
-    """Runs the timing loop over passes that take the given (pretended) times."""
-    clock, times = [0.0], iter(seconds)
-    monkeypatch.setattr(latency.time, "perf_counter", lambda: clock[0])
-
-    def run():
-        clock[0] += next(times)
-
-    return run
-
-
-def test_stops_when_the_median_is_steady(monkeypatch):
-    run = passes(monkeypatch, [0.1] * 50)
-    assert len(latency.timed(run, deadline=100, at_least_s=0.2)) == 10
-
-
-def test_goes_on_while_the_median_drifts(monkeypatch):
-    run = passes(monkeypatch, [0.1 * 0.9**i for i in range(30)] + [0.01] * 100)
-    assert 30 < len(latency.timed(run, deadline=100, at_least_s=0.2)) < 130
-
-
-def test_stops_when_the_budget_is_spent(monkeypatch):
-    run = passes(monkeypatch, [0.1, 0.2] * 4 + [0.4] * 100)
-    assert len(latency.timed(run, deadline=1.45, at_least_s=0.2)) == 9
-    run = passes(monkeypatch, [5.0] * 50)
-    assert len(latency.timed(run, deadline=1.0, at_least_s=0.2)) == 3
-
-
-def test_a_late_start_still_times_its_share(monkeypatch):
-    run = passes(monkeypatch, [0.01] * 200)
-    assert 30 <= len(latency.timed(run, deadline=0.0, at_least_s=0.3)) <= 32
 
 
 def test_open_and_fixed_sizes():

@@ -215,3 +215,23 @@ def test_saving_and_loading_keeps_it(tmp_path, plain):
     model = network()
     model.save(tmp_path / "m.keras")
     assert fingerprint(keras.models.load_model(tmp_path / "m.keras")) == plain
+
+
+def dropped(rate, place):
+    x = image = keras.Input((8, 8, 4))
+    if place == "first":
+        x = layers.SpatialDropout2D(rate)(x)
+    x = layers.Conv2D(4, 3)(x)
+    if place == "last":
+        x = layers.GaussianNoise(rate)(x)
+    return keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
+
+
+def test_at_inference_dropout_is_no_difference():
+    """Users rely on: networks that run alike are recorded with one latency."""
+    several = [dropped(0.1, "first"), dropped(0.2, "first"), dropped(0.3, "last")]
+    several.append(dropped(0.0, "nowhere"))
+    assert len({fingerprint(model, inference=True) for model in several}) == 1
+    assert len({fingerprint(model) for model in several}) == 4
+    other = keras.Sequential([keras.Input((8, 8, 4)), layers.Flatten()])
+    assert fingerprint(other, inference=True) != fingerprint(several[0], inference=True)

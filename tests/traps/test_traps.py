@@ -162,7 +162,7 @@ def test_trap_15_a_build_never_measures(monkeypatch):
         raise AssertionError("a build has measured")
 
     # what every measurement ends in, whoever asks for it
-    monkeypatch.setattr("autoai4eo.cost.latency.compiled_pass", measured)
+    monkeypatch.setattr("autoai4eo.runtimes.timing.timed", measured)
     node = ae.ImageInput("sen2")
     head = ae.blocks.LatencyConstrainedHead(1.0)
     output = head(ae.blocks.EOImageBlock()(node))[0]

@@ -119,7 +119,8 @@ def check(format: Format, out: Path, quantize: str | None) -> None:
         )
     missing = [m for m in format.needs if importlib.util.find_spec(m) is None]
     if missing:
+        package = f'"autoai4eo[{format.extra}]"' if format.extra else missing[0]
         raise UserError(
             f"format {format.name}: expected the package {missing[0]}, found none; "
-            f'pip install "autoai4eo[{format.extra}]"'
+            f"pip install {package}"
         )

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import keras
 
 from autoai4eo.deploy.export.formats.base import Calibration, Format, output_of
+from autoai4eo.runtimes.onnx import ONNX as Runtime
 
 
 class ONNX(Format):
@@ -16,7 +17,6 @@ class ONNX(Format):
 
     name = "onnx"
     suffix = ".onnx"
-    extra = "onnx"
     needs = ("tf2onnx", "onnx", "onnxruntime")
     tolerances: ClassVar[Mapping[str | None, float]] = {None: 1e-3}
     framework = "ONNX"
@@ -34,37 +34,5 @@ class ONNX(Format):
         quantize: str | None,
         calibration: Calibration | None,
     ) -> None:
-        """See `Format.write`.
-
-        By tf2onnx itself: Keras's own ``export(format="onnx")`` calls it, too, but
-        leaves the output without a name of its own.
-        """
-        import tensorflow as tf
-        import tf2onnx
-
-        output = output_of(data)
-        names = [node.name for node in model.inputs]
-        forward = tf.function(
-            lambda *pixels: {
-                output: model(dict(zip(names, pixels, strict=True)), training=False)
-            }
-        )
-        signature = [
-            tf.TensorSpec((None, *node.shape[1:]), tf.float32, name=node.name)
-            for node in model.inputs
-        ]
-        tf2onnx.convert.from_function(
-            forward,
-            signature,
-            custom_op_handlers={"SelectV2": (_where, [])},
-            output_path=str(out),
-        )
-
-
-def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
-    """Writes a choice between two tensors as ONNX's Where.
-
-    tf2onnx writes it as a sum of products; there NaN × 0 makes NaN of every missing
-    pixel, which the model replaces.
-    """
-    node.type = "Where"
+        """See `Format.write`."""
+        Runtime().write(model, out, output_of(data))

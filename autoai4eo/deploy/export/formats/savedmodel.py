@@ -11,6 +11,7 @@ import keras
 
 from autoai4eo.deploy.export.formats.base import Calibration, Format, output_of
 from autoai4eo.deploy.predictors.description import target_of, target_told
+from autoai4eo.networks.savedmodel import write_signature
 from autoai4eo.text import line
 
 
@@ -55,32 +56,3 @@ class SavedModel(Format):
         (assets / "target.json").write_text(told, "utf-8")
         bands = {spec["name"]: spec["bands"] for spec in data["inputs"]}
         (assets / "bands.json").write_text(json.dumps(bands, indent=2) + "\n")
-
-
-def write_signature(model: keras.Model, out: Path, output: str) -> None:
-    """Writes a SavedModel with the one signature ``serving_default``.
-
-    The signature takes a float32 tensor (N, H, W, bands) for each input, by its name,
-    and gives a float32 tensor (N, outputs) of the name `output`.
-
-    Raises:
-        OSError: the disk is full, or nothing may be written there.
-    """
-    import tensorflow as tf
-
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    signature = {
-        node.name: tf.TensorSpec((None, *node.shape[1:]), tf.float32, name=node.name)
-        for node in model.inputs
-    }
-    archive.add_endpoint(
-        "serving_default",
-        lambda pixels: {output: model(pixels, training=False)},
-        input_signature=[signature],
-    )
-    try:
-        archive.write_out(str(out), verbose=False)
-    except tf.errors.OpError as error:
-        # TensorFlow's own errors of the disk are no OSErrors
-        raise OSError(error.message.rsplit("; ", 1)[-1]) from error

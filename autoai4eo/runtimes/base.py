@@ -1,0 +1,213 @@
+"""A runtime: how it converts a network and runs it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from autoai4eo.errors import UserError
+
+if TYPE_CHECKING:
+    import keras
+
+#: Arrays by the name of the input, samples first.
+Pixels = Mapping[str, np.ndarray]
+#: Outputs of a network, samples first.
+Run = Callable[[Pixels], np.ndarray]
+#: Gives single patches (1, H, W, bands) by input name, anew on each call.
+Calibration = Callable[[], Iterator[Pixels]]
+
+FLOAT32 = "float32"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A network that is ready to run in a runtime.
+
+    Attributes:
+        on: makes a pass over arrays, one for each of the network's inputs. The pass
+            returns when the device is done.
+        run: outputs for arrays by input name; None: it is Keras itself.
+        file: the converted network; None: there is no file.
+    """
+
+    on: Callable[[Sequence[np.ndarray]], Callable[[], None]]
+    run: Run | None = None
+    file: Path | None = None
+
+
+class Runtime(ABC):
+    """Runs networks: the base class.
+
+    Attributes:
+        name: as the user writes it.
+        distribution: the package whose version is the runtime's.
+        extra: the extra of this package that installs what it needs; None: nothing
+            more is needed.
+        needs: modules that it needs.
+        tolerances: by precision, the largest allowed difference of an output from
+            Keras's, see `checking.check_outputs`.
+        backend: the Keras backend that it needs for converting; None: any.
+    """
+
+    name: str
+    distribution: str
+    extra: ClassVar[str | None] = None
+    needs: ClassVar[tuple[str, ...]] = ()
+    tolerances: ClassVar[Mapping[str, float]]
+    backend: str | None = None
+
+    @property
+    def version(self) -> str:
+        """The version of the runtime here."""
+        return importlib.metadata.version(self.distribution)
+
+    def check(self, precision: str = FLOAT32) -> None:
+        """Checks that networks of this precision can be prepared here.
+
+        Raises:
+            UserError: it has no such precision, a package is missing, or Keras uses
+                another backend.
+        """
+        self.check_precision(precision)
+        self.check_installed()
+        if self.backend is not None:
+            import keras
+
+            found = keras.backend.backend()
+            if found != self.backend:
+                raise UserError(
+                    f"runtime {self.name}: expected Keras on {self.backend}, found it "
+                    f"on {found}; set KERAS_BACKEND={self.backend}, or use --runtime "
+                    f"{found}"
+                )
+
+    def check_precision(self, precision: str) -> None:
+        """Checks that the runtime and this machine have a precision.
+
+        Raises:
+            UserError: they have not.
+        """
+        if precision not in self.tolerances:
+            raise UserError(
+                f"precision, for runtime {self.name}: expected one of "
+                f"{', '.join(self.tolerances)}, got {precision!r}"
+            )
+
+    def check_installed(self) -> None:
+        """Checks that the packages for running networks are installed.
+
+        Raises:
+            UserError: one is missing.
+        """
+        missing = [m for m in self.needs if importlib.util.find_spec(m) is None]
+        if missing:
+            package = f'"autoai4eo[{self.extra}]"' if self.extra else missing[0]
+            raise UserError(
+                f"runtime {self.name}: expected the package {missing[0]}, found none; "
+                f"pip install {package}"
+            )
+
+    @abstractmethod
+    def prepare(
+        self,
+        model: keras.Model,
+        folder: Path,
+        precision: str = FLOAT32,
+        threads: int | None = None,
+        calibration: Calibration | None = None,
+    ) -> Prepared:
+        """Converts a network and loads it.
+
+        Args:
+            model: a functional or built Sequential model.
+            folder: for files; nothing is needed of it later but what `Prepared` names.
+            precision: one of `tolerances`.
+            threads: of the runtime; None: a thread for each core of this process.
+            calibration: patches of the training data, where `precision` is ``"int8"``.
+
+        Raises:
+            Exception: whatever the converter raises where it cannot convert it.
+        """
+
+
+class FileRuntime(Runtime):
+    """A runtime that reads a file, which needs neither Keras nor this package.
+
+    Attributes:
+        suffix: of its files' names.
+    """
+
+    suffix: ClassVar[str]
+    backend = "tensorflow"  # converts
+
+    @abstractmethod
+    def write(
+        self,
+        model: keras.Model,
+        out: Path,
+        output: str = "output",
+        precision: str = FLOAT32,
+        calibration: Calibration | None = None,
+    ) -> None:
+        """Writes a network to a file.
+
+        Args:
+            model: see `Runtime.prepare`.
+            out: the file; it does not exist yet.
+            output: the name of the network's output.
+            precision: see `Runtime.prepare`.
+            calibration: see `Runtime.prepare`.
+        """
+
+    @abstractmethod
+    def load(
+        self, file: Path, precision: str = FLOAT32, threads: int | None = None
+    ) -> Run:
+        """Loads a file; neither Keras nor TensorFlow is imported.
+
+        The arrays of a call may have any number of samples, where the network was not
+        made for a fixed one. Of several outputs the first is returned.
+
+        Raises:
+            Exception: whatever the runtime raises where it cannot read it.
+        """
+
+    def prepare(
+        self,
+        model: keras.Model,
+        folder: Path,
+        precision: str = FLOAT32,
+        threads: int | None = None,
+        calibration: Calibration | None = None,
+    ) -> Prepared:
+        """See `Runtime.prepare`."""
+        file = folder / f"network{self.suffix}"
+        self.write(model, file, precision=precision, calibration=calibration)
+        run = self.load(file, precision, threads)
+        names = [node.name for node in model.inputs]
+
+        def on(arrays: Sequence[np.ndarray]) -> Callable[[], None]:
+            pixels = dict(zip(names, arrays, strict=True))
+            return lambda: void(run(pixels))
+
+        return Prepared(on, run, file)
+
+
+def void(_: Any) -> None:
+    """Drops a result."""
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,122 @@
+"""ONNX Runtime: runs ``.onnx`` files, on a CPU unless another provider is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from autoai4eo.runtimes.base import (
+    FLOAT32,
+    Calibration,
+    FileRuntime,
+    Pixels,
+    Run,
+    cores,
+)
+
+if TYPE_CHECKING:
+    import keras
+
+#: What is quantised. The rest are few, small operations on raw pixels.
+_QUANTISED = ["Conv", "MatMul", "Gemm"]
+
+
+class ONNX(FileRuntime):
+    """Converts by tf2onnx."""
+
+    name = "onnx"
+    distribution = "onnxruntime"
+    needs = ("tf2onnx", "onnx", "onnxruntime")
+    suffix = ".onnx"
+    tolerances: ClassVar[Mapping[str, float]] = {FLOAT32: 1e-3, "int8": 0.5}
+
+    def write(
+        self,
+        model: keras.Model,
+        out: Path,
+        output: str = "output",
+        precision: str = FLOAT32,
+        calibration: Calibration | None = None,
+    ) -> None:
+        """See `FileRuntime.write`.
+
+        By tf2onnx itself: Keras's own ``export(format="onnx")`` calls it, too, but
+        leaves the output without a name of its own.
+        """
+        if precision == "int8":
+            plain = out.with_name(f"plain-{out.name}")
+            _write(model, plain, output)
+            _quantise(plain, out, calibration)
+            plain.unlink()
+        else:
+            _write(model, out, output)
+
+    def load(
+        self, file: Path, precision: str = FLOAT32, threads: int | None = None
+    ) -> Run:
+        """See `FileRuntime.load`."""
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads or cores()
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        session = onnxruntime.InferenceSession(
+            str(file), options, providers=["CPUExecutionProvider"]
+        )
+        return lambda pixels: np.asarray(session.run(None, dict(pixels))[0])
+
+
+def _write(model: keras.Model, out: Path, output: str) -> None:
+    import tensorflow as tf
+    import tf2onnx
+
+    from autoai4eo.networks.compiled import named_outputs
+
+    forward = tf.function(lambda *flat: named_outputs(model, flat, output))
+    tf2onnx.convert.from_function(
+        forward,
+        [tf.TensorSpec(x.shape, x.dtype, name=x.name) for x in model.inputs],
+        custom_op_handlers={"SelectV2": (_where, [])},
+        output_path=str(out),
+    )
+
+
+def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
+    """Writes a choice between two tensors as ONNX's Where.
+
+    tf2onnx writes it as a sum of products; there NaN × 0 makes NaN of every missing
+    pixel, which the model replaces.
+    """
+    node.type = "Where"
+
+
+def _quantise(plain: Path, out: Path, calibration: Calibration | None) -> None:
+    """Static quantisation: int8 weights and activations around each convolution."""
+    from onnxruntime import quantization
+
+    assert calibration is not None, "int8 needs patches of the training data"
+
+    patches = calibration()
+
+    class Patches(quantization.CalibrationDataReader):
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            found: Pixels | None = next(patches, None)
+            return None if found is None else dict(found)
+
+    inferred = plain.with_name(f"inferred-{out.name}")
+    quantization.quant_pre_process(str(plain), str(inferred), skip_symbolic_shape=True)
+    quantization.quantize_static(
+        str(inferred),
+        str(out),
+        Patches(),
+        quant_format=quantization.QuantFormat.QDQ,
+        op_types_to_quantize=_QUANTISED,
+        per_channel=True,
+        activation_type=quantization.QuantType.QInt8,
+        weight_type=quantization.QuantType.QInt8,
+    )
+    inferred.unlink()
