@@ -17,6 +17,9 @@ from autoai4eo.cli.options import (
     Bands,
     ClassLevel,
     MaxGib,
+    Precision,
+    Runtime,
+    Threads,
     parse_bands,
 )
 from autoai4eo.cli.trials import print_trials
@@ -128,6 +131,9 @@ def fit(
     latency_batch_size: Annotated[
         int, typer.Option(min=1, help="For the latency.")
     ] = 1,
+    runtime: Runtime = None,
+    precision: Precision = None,
+    threads: Threads = None,
     map_step: Annotated[
         int | None,
         typer.Option(
@@ -187,6 +193,9 @@ def fit(
         seed=seed,
         overwrite=overwrite,
         latency_batch_size=latency_batch_size,
+        runtime=runtime,
+        precision=precision,
+        threads=threads,
         map_step=map_step,
         workers=workers,
         storage=storage,

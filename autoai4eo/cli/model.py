@@ -13,7 +13,10 @@ from autoai4eo.cli.options import (
     Bands,
     ClassLevel,
     MaxGib,
+    Precision,
+    Runtime,
     Storage,
+    Threads,
     parse_bands,
 )
 from autoai4eo.learning.figures import FIGURES, METRICS
@@ -115,6 +118,9 @@ def profile(
     trial: Trial = None,
     storage: Storage = None,
     batch_size: Annotated[int, typer.Option(min=1, help="For the latency.")] = 1,
+    runtime: Runtime = None,
+    precision: Precision = None,
+    threads: Threads = None,
     json: Json = False,
 ) -> None:
     """Measure what a network costs: parameters, MACs, FLOPs, size, latency here.
@@ -124,7 +130,16 @@ def profile(
     with hushed():
         from autoai4eo.cost import profile as measure
         from autoai4eo.deploy import load_network
-    cost = measure(load_network(model, trial), batch_size).to_dict()
+        from autoai4eo.runs.folder import Run
+    # by default as the run was measured
+    known = Run(model).read().get("instrument", {}) if model.is_dir() else {}
+    cost = measure(
+        load_network(model, trial),
+        batch_size,
+        runtime=runtime or known.get("runtime"),
+        precision=precision or known.get("precision", "float32"),
+        threads=threads or known.get("threads"),
+    ).to_dict()
     if json:
         print_json(cost)
     else:

@@ -72,6 +72,25 @@ Storage = Annotated[
 ]
 
 
+Runtime = Annotated[
+    str | None,
+    typer.Option(
+        help="What runs the network: onnx, tensorflow, jax, litert or openvino. By "
+        "default onnx on a CPU, and Keras's own backend on a GPU."
+    ),
+]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the runtime: float32 (the default), float16, bfloat16 or int8."
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(help="Of the runtime; by default one for each core."),
+]
+
+
 def parse_bands(texts: list[str] | None) -> dict[str, list[str]] | list[str] | None:
     """What `open_dataset` takes for ``--bands``.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 
 from autoai4eo.errors import UserError
@@ -69,6 +70,27 @@ class Latency:
     precision: str
     threads: int
     file_bytes: int | None
+
+
+def comparable(
+    cost: Mapping[str, Any], about: Mapping[str, Any], batch_size: int
+) -> bool:
+    """Whether a recorded latency was measured as another would be here.
+
+    Args:
+        cost: a `Cost` as a dict. One of earlier versions names no runtime: it was
+            measured in the backend of Keras.
+        about: see `Instrument.about`.
+        batch_size: samples in a pass.
+    """
+    return (
+        cost.get("latency_ms") is not None
+        and cost["device"] == about["device"]
+        and cost["latency_batch_size"] == batch_size
+        and (cost.get("runtime") or keras.backend.backend()) == about["runtime"]
+        and (cost.get("precision") or FLOAT32) == about["precision"]
+        and (cost.get("threads") or about["threads"]) == about["threads"]
+    )
 
 
 class MeasuredNetwork(Protocol):

@@ -15,6 +15,8 @@ from types import MappingProxyType
 VALIDATION = "val_"
 #: Milliseconds to map a square kilometre; known where a search has a map step.
 MAP_COST = "map_ms_per_km2"
+#: Samples per second at the batch size that is best; known where it is an objective.
+THROUGHPUT = "samples_per_second"
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Figure:
         each_epoch: of a metric: whether a training tells it after each epoch, so that
             it can be an objective.
         cost: None, or how it is known: ``"counted"`` from the network or
-            ``"measured"`` on a device. All costs are better when smaller.
+            ``"measured"`` on a device. All but the throughput are better when smaller.
         decimals: printed of a score; None: as many as `rounded` leaves.
         main: whether it is shown where there is room for few.
         column: of a cost: whether it is a column of the table of trials.
@@ -147,6 +149,14 @@ _CATALOGUE = (
     _cost(
         "peak_memory_bytes", "peak memory", "memory", "bytes", "measured", column=False
     ),
+    Figure(
+        THROUGHPUT,
+        "throughput",
+        "samples/s",
+        "max",
+        "samples/s",
+        cost="measured",
+    ),
     _cost(MAP_COST, "mapping", "ms/km²", "ms/km²", "measured", main=True),
     Figure("train_seconds", "training", "train s", unit="s", main=True),
     Figure("epochs", "epochs", "epochs", main=True),
@@ -156,7 +166,7 @@ _CATALOGUE = (
 FIGURES = MappingProxyType({figure.name: figure for figure in _CATALOGUE})
 #: The metrics: what is told of a network's answers.
 METRICS = tuple(name for name, figure in FIGURES.items() if figure.kinds)
-#: The costs: they are known before a training, and better when smaller.
+#: The costs: they are known before a training.
 COSTS = tuple(name for name, figure in FIGURES.items() if figure.cost)
 COUNTED = tuple(name for name in COSTS if FIGURES[name].cost == "counted")
 #: They depend on the device.

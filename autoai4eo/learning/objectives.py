@@ -10,6 +10,7 @@ from autoai4eo.learning.figures import (
     COSTS,
     MAP_COST,
     MEASURED,
+    THROUGHPUT,
     VALIDATION,
     objectives_for,
     rounded,
@@ -88,6 +89,11 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
         if name not in COSTS:
             raise UserError(
                 f"constraint: expected one of {', '.join(COSTS)}, got {name!r}"
+            )
+        if name == THROUGHPUT:
+            raise UserError(
+                f"constraint: expected a cost that is better when smaller, got {name}; "
+                "make it an objective, or limit latency_ms"
             )
         if not limit > 0:
             raise UserError(f"constraint: {name} must be above 0, got {limit}")

@@ -169,17 +169,26 @@ class Run:
         self,
         arguments: Mapping[str, Any],
         data: Mapping[str, Dataset],
-        device: str,
+        instrument: Mapping[str, Any],
         mark: str,
     ) -> None:
-        """Writes ``run.json``; the arguments of a resumed search replace the old."""
+        """Writes ``run.json``; the arguments of a resumed search replace the old.
+
+        Args:
+            arguments: of the search.
+            data: what candidates are trained and judged on, by role.
+            instrument: what measures latency: device, runtime, version, precision,
+                threads.
+            mark: see `mark`.
+        """
         content = {
             "schema": schemas.VERSION,
             "id": mark,
             "arguments": dict(arguments),
             "data": {role: describe(dataset) for role, dataset in data.items()},
             "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
-            "device": device,
+            "device": instrument["device"],
+            "instrument": dict(instrument),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         write_json(self.json, content)

@@ -29,10 +29,10 @@ def front(study: optuna.Study) -> list[FrozenTrial]:
 
     No other is at least as good in every objective and better in one. From the best to
     the worst by the first objective; of trials that are equal in every objective all
-    are on the front.
+    are on the front. Latencies that differ by no more than their spread are equal.
     """
     complete, points = _complete(study)
-    best = np.flatnonzero(on_front(points))
+    best = np.flatnonzero(on_front(points, _spreads(study, complete)))
     return [complete[i] for i in best[np.argsort(points[best, 0], kind="stable")]]
 
 
@@ -135,10 +135,12 @@ def choose(
                 f"select: expected a limit of {', '.join(COSTS)}, got {name!r}"
             )
     whole = front(study)
-    devices = {t.user_attrs["cost"]["device"] for t in whole}
+    costs = [t.user_attrs["cost"] for t in whole]
+    devices = {_words(cost) for cost in costs}
     if len(devices) > 1 and any(name in MEASURED for name in limits):
         raise UserError(
-            f"select: expected latencies of one device, found {' and '.join(devices)}; "
+            f"select: expected latencies of one device and runtime, found "
+            f"{' and '.join(sorted(devices))}; "
             "give a limit of what is counted, such as max_macs"
         )
     within = [t for t in whole if all(_cost(t, n) <= limits[n] for n in limits)]
@@ -163,6 +165,14 @@ def _complete(
     return complete, minimised(values, objectives_of(study))
 
 
+def _spreads(study: optuna.Study, trials: Sequence[FrozenTrial]) -> np.ndarray:
+    """How far another measurement may lie from each objective's value."""
+    of_latency = [o.name == "latency_ms" for o in objectives_of(study)]
+    costs = [t.user_attrs.get("cost", {}) for t in trials]
+    spreads = [cost.get("latency_spread_ms") or 0.0 for cost in costs]
+    return np.outer(spreads, of_latency)
+
+
 def _cost(trial: FrozenTrial, name: str) -> float:
     value: Any = trial.user_attrs["cost"].get(name)
     return np.inf if value is None else float(value)
@@ -170,3 +180,9 @@ def _cost(trial: FrozenTrial, name: str) -> float:
 
 def _named(figures: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {rounded(value)}" for name, value in figures.items())
+
+
+def _words(cost: Mapping[str, Any]) -> str:
+    """Where a latency was measured; costs of earlier versions name no runtime."""
+    runtime = [cost[name] for name in ("runtime", "precision") if cost.get(name)]
+    return ", ".join([cost["device"], *runtime])

@@ -16,14 +16,26 @@ def minimised(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray
     return np.asarray(values, float).reshape(-1, len(signs)) * signs
 
 
-def on_front(points: np.ndarray) -> np.ndarray:
+def on_front(points: np.ndarray, spreads: np.ndarray | None = None) -> np.ndarray:
     """Which points (n, objectives) are Pareto-optimal, bool (n,).
 
     No other point is at least as good in every objective and better in one. Of points
     that are equal all are.
+
+    Args:
+        points: figures to be minimised.
+        spreads: how far another measurement of each figure may lie from it, of the
+            shape of `points`; None: nowhere. Figures that differ by no more than the
+            larger of their spreads are equal. One column may be above 0: with more,
+            points could dominate each other in a circle.
     """
     if len(points) == 0:
         return np.zeros(0, bool)
+    if spreads is not None and (spreads > 0).any():
+        apart = points[:, None] - points[None]  # [a, b]: how much worse a is than b
+        equal = np.maximum(spreads[:, None], spreads[None])
+        dominates = (apart <= equal).all(axis=2) & (apart < -equal).any(axis=2)
+        return np.asarray(~dominates.any(axis=0))
     return np.asarray(moocore.is_nondominated(points, keep_weakly=True), bool)
 
 

@@ -47,6 +47,13 @@ RUN = {
     "data": {"training": _DATA, ANY: _DATA},
     "versions": {ANY: str},
     "device": str,
+    "instrument?": {
+        "device": str,
+        "runtime": str,
+        "runtime_version": str,
+        "precision": str,
+        "threads": int,
+    },
     "started?": str,
 }
 _SCORES = {

@@ -46,7 +46,6 @@ from autoai4eo.runs.trials import (
 __all__ = [
     "FULL_TRAINING_OF",
     "best_trial",
-    "check_device",
     "claim",
     "estimate_errors",
     "forget",
@@ -302,22 +301,6 @@ def _foreign(study: optuna.Study, run: Path, shared: bool) -> UserError:
         f"{run}: expected the record (study.db) of the run that run.json is of, "
         "found that of another run; restore the one or the other from a copy"
     )
-
-
-def check_device(study: optuna.Study, run: Path, device: str) -> None:
-    """Keeps what is measured on one device from that of another.
-
-    Raises:
-        UserError: the search was begun on another device.
-    """
-    known = study.user_attrs.get("device")
-    if known is None:
-        study.set_user_attr("device", device)
-    elif known != device:
-        raise UserError(
-            f"{run}: this search measures latency on {known}, found {device} here; go "
-            "on there, or choose another folder"
-        )
 
 
 def forget(run: Path, storage: str) -> None:

@@ -9,26 +9,30 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from autoai4eo.learning.figures import COSTS, FIGURES, MAP_COST, MEASURED
+from autoai4eo.learning.figures import COSTS, FIGURES, MAP_COST, MEASURED, THROUGHPUT
 from autoai4eo.runs.trials import status, trials_of
+
+#: Costs that are measured where a search asks for them.
+_IF_ANY = (MAP_COST, THROUGHPUT)
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
     """One row per trial: status, objectives and metrics, costs, hyperparameters.
 
     Times are in seconds, latencies in milliseconds, sizes in bytes; the metrics are
-    those of the trial's best epoch. ``map_ms_per_km2`` is there where the run has a
-    map step.
+    those of the trial's best epoch. ``map_ms_per_km2`` and ``samples_per_second`` are
+    there where the run measures them.
     """
     rows = [_row(trial) for trial in trials_of(study)]
     objectives = study.user_attrs["objectives"]
     metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
     shown = list(dict.fromkeys([*objectives, *metrics]))
-    costs = [name for name in COSTS if FIGURES[name].column and name != MAP_COST]
-    costs.append("latency_batch_size")
-    if MAP_COST in objectives or any(MAP_COST in row["cost"] for row in rows):
-        costs.append(MAP_COST)
-    costs.append("device")
+    costs = [name for name in COSTS if FIGURES[name].column and name not in _IF_ANY]
+    costs += ["latency_spread_ms", "latency_batch_size"]
+    for name in _IF_ANY:
+        if name in objectives or any(row["cost"].get(name) for row in rows):
+            costs.append(name)
+    costs += ["device", "runtime", "precision"]
     shown = [name for name in shown if name not in costs]
     hyperparameters = dict.fromkeys(n for row in rows for n in row["hyperparameters"])
     return pd.DataFrame(

@@ -18,7 +18,6 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics, keep_statistics
 from autoai4eo.errors import UserError
 from autoai4eo.files import set_aside, written
-from autoai4eo.networks.device import device_name
 from autoai4eo.runs import front
 from autoai4eo.runs.folder import (
     Run,
@@ -123,7 +122,8 @@ class Session:
                 fail_and_retry_all(tuner.study, run)
             keep_statistics(self.data["training"], statistics, run / STATISTICS)
             recorded = {**self.settings.record(), **arguments}
-            Run(run).write(recorded, self.data, device_name(), mark)
+            about = tuner.instrument().about()
+            Run(run).write(recorded, self.data, about, mark)
             claim(tuner.study, mark, begun_with)
             if shared:
                 held.close()  # other machines may join

@@ -17,6 +17,8 @@ from autoai4eo.learning.registry import TASKS
 from autoai4eo.learning.training import Proxy
 from autoai4eo.runs import databases
 from autoai4eo.runs.database_urls import without_password
+from autoai4eo.runtimes import runtime_of
+from autoai4eo.runtimes.base import FLOAT32
 from autoai4eo.search import strategies
 
 
@@ -53,6 +55,12 @@ class SearchSettings:
             the run's folder, work on one search; None: ``study.db`` in the folder. The
             password comes from ``PGPASSWORD``, ``~/.pgpass`` or the URL; it is kept in
             memory only.
+        runtime: what measures latency: ``"onnx"``, ``"tensorflow"``, ``"jax"``,
+            ``"litert"`` or ``"openvino"``; None: as the search began, at first ONNX
+            Runtime on a CPU and Keras's own backend on a GPU.
+        precision: of the runtime's computations: ``"float32"`` (the default),
+            ``"float16"``, ``"bfloat16"`` or ``"int8"``.
+        threads: of the runtime on a CPU; None: a thread for each core.
         kind: of the target that is learned, see `autoai4eo.data.target.Target`.
 
     Attributes:
@@ -76,11 +84,17 @@ class SearchSettings:
     finalists: int = 1
     prune: bool = False
     storage: str | None = None
+    runtime: str | None = None
+    precision: str | None = None
+    threads: int | None = None
     kind: str = "class"
     objectives: tuple[Objective, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        for name in ("max_trials", "workers", "patience", "map_step", "finalists"):
+        for name in (
+            *("max_trials", "workers", "patience", "map_step", "finalists"),
+            "threads",
+        ):
             number = getattr(self, name)
             if number is not None and number < 1:
                 raise UserError(f"{name}: expected 1 or more, got {number}")
@@ -96,6 +110,8 @@ class SearchSettings:
         )
         names = [*(o.name for o in self.objectives), *self.constraints]
         check_map_step(names, self.map_step)
+        if self.runtime is not None:
+            runtime_of(self.runtime, self.precision or FLOAT32)
         self._keep(
             seed=0 if self.seed is None else int(self.seed),
             proxy=_proxy(self.proxy),
@@ -134,6 +150,9 @@ class SearchSettings:
             "proxy": self.proxy and asdict(self.proxy),
             "finalists": self.finalists,
             "prune": self.prune,
+            "runtime": self.runtime,
+            "precision": self.precision,
+            "threads": self.threads,
             "storage": self.storage and without_password(self.storage),
         }
 

@@ -16,24 +16,32 @@ from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost import profile
+from autoai4eo.cost.latency import Instrument, comparable
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.learning.figures import THROUGHPUT
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
-from autoai4eo.networks.device import device_name
 from autoai4eo.networks.fingerprint import fingerprint
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import locked
+from autoai4eo.runs.instrument import (
+    check_instrument,
+    instrument_of,
+    keep_instrument,
+)
 from autoai4eo.runs.layout import BEST, NETWORK, TRIALS
 from autoai4eo.runs.seeds import candidate, derived_seed
-from autoai4eo.runs.study import FULL_TRAINING_OF, check_device, open_study, trials_of
+from autoai4eo.runs.study import FULL_TRAINING_OF, open_study, trials_of
+from autoai4eo.runtimes.base import FLOAT32, Pixels
 from autoai4eo.search import stopping, strategies
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.base import Values
@@ -54,6 +62,7 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress, tell_front
 
 _POLL_S = 0.5
+_PATCHES = 16  # that a converted network is compared with Keras on
 
 
 class Tuner:
@@ -110,6 +119,23 @@ class Tuner:
             lambda study, trial: enqueue_retry(study, trial, self.run),
         )
 
+    def instrument(self, patches: Pixels | None = None) -> Instrument:
+        """What measures latency: as asked for, else as the search began, else default.
+
+        Args:
+            patches: some of the training data, see `Instrument`.
+
+        Raises:
+            UserError: see `Instrument`.
+        """
+        settings, known = self.settings, instrument_of(self.study)
+        return Instrument(
+            settings.runtime or known.get("runtime"),
+            settings.precision or known.get("precision", FLOAT32),
+            settings.threads or known.get("threads"),
+            patches,
+        )
+
     def open(
         self, training: Training, say: Callable[[str], None] | None = None
     ) -> None:
@@ -127,12 +153,16 @@ class Tuner:
         cheaper = training.cheaper(settings.seed)
         self._name = f"{platform.node()}:{os.getpid()}"
         self._lock = MeasurementLock(tell=say)
+        self.connect()
+        instrument = self.instrument(_some(training.train))
         self._budget = Budget(
             settings.constraints,
             settings.latency_batch_size,
             [b for b in self.graph.blocks if isinstance(b, LatencyConstrainedHead)],
             settings.map_step,
             self._lock,
+            instrument,
+            any(o.name == THROUGHPUT for o in settings.objectives),
         )
         space = keras_tuner.HyperParameters()
         self.graph.build(space, cheaper.steps)
@@ -141,7 +171,11 @@ class Tuner:
             partial(_count, self.graph, settings.seed, cheaper.steps),
             space,
             list(dict.fromkeys([*costs, *settings.constraints, "macs", "params"])),
-            settings.latency_batch_size,
+            partial(
+                comparable,
+                about=instrument.about(),
+                batch_size=settings.latency_batch_size,
+            ),
         )
         context = strategies.SearchContext(
             settings.objectives,
@@ -156,11 +190,9 @@ class Tuner:
         self.connect(self._sampler)
         sign_new_trials(self.study, self._name)
         if self._budget.measures or any(o.is_measured for o in settings.objectives):
-            check_device(self.study, self.run, device_name())
-        for trial in trials_of(self.study):
-            kept = trial.user_attrs
-            if "fingerprint" in kept:
-                self._budget.remember(kept["fingerprint"], kept["cost"])
+            check_instrument(self.study, self.run, instrument.about())
+        else:
+            keep_instrument(self.study, instrument.about())
         # a million objects of libraries: looking through them for garbage after every
         # network takes as long as building one
         gc.freeze()
@@ -334,6 +366,13 @@ class Tuner:
             progress.done(f"trial {mine[-1].number}   taken over by another worker")
         if runner.fatal is not None:
             raise runner.fatal
+
+
+def _some(dataset: Dataset) -> Pixels:
+    """A few samples from all over a data set."""
+    return dataset.read(
+        np.unique(np.linspace(0, len(dataset) - 1, _PATCHES, dtype=int))
+    )
 
 
 def _count(

@@ -103,7 +103,8 @@ def test_trials_are_a_table_csv_and_json(finished, run, tmp_path):
     columns = list(table.columns)
     assert columns[:2] == ["trial", "status"]
     fixed = ["params", "macs", "flops", "size_bytes", "latency_ms", "latency_p95_ms"]
-    fixed += ["latency_batch_size", "device", "train_seconds", "epochs", "message"]
+    fixed += ["latency_spread_ms", "latency_batch_size", "device", "runtime"]
+    fixed += ["precision", "train_seconds", "epochs", "message"]
     start = columns.index("params")
     assert columns[start : start + len(fixed)] == fixed
     rows = json.loads(run("trials", finished, "--json").out)

@@ -77,3 +77,26 @@ def test_the_knee_is_where_the_front_bends():
 def test_what_is_maximised_has_its_sign_turned():
     objectives = parse_objectives(["val_cohen_kappa", "latency_ms"])
     assert minimised(np.array([[0.5, 2.0]]), objectives).tolist() == [[-0.5, 2.0]]
+
+
+def test_figures_that_differ_by_less_than_their_spread_are_equal():
+    """Users rely on: a front never separates networks by noise of a measurement."""
+    points = np.array([[0.1, 1.00], [0.2, 0.98], [0.3, 0.50]])
+    assert on_front(points).all()
+    spreads = np.array([[0, 0.03], [0, 0.01], [0, 0.01]])
+    assert on_front(points, spreads).tolist() == [True, False, True]
+
+
+@given(
+    st.lists(st.tuples(*[st.floats(0, 1)] * 3), min_size=1, max_size=12),
+    st.floats(0, 0.5),
+)
+def test_some_point_is_always_on_the_front(rows, spread):
+    points = np.array([row[:2] for row in rows])
+    spreads = np.array([[0.0, spread * row[2]] for row in rows])
+    found = on_front(points, spreads)
+    assert found.any()
+    # whoever is best by the exact objective and fastest of these is on it
+    best = points[:, 0] == points[:, 0].min()
+    fastest = best & (points[:, 1] == points[best, 1].min())
+    assert found[fastest].all()

@@ -63,7 +63,7 @@ def test_a_search_goes_on_at_its_own_step_only(fitted):
 
 def test_one_over_the_limit_is_infeasible(fitted):
     budget = Budget({"map_ms_per_km2": 1e-9}, 1, [], map_step=4)
-    _, cost, reason = budget.assess(fitted.export_model())
+    _, _, cost, reason = budget.assess(fitted.export_model())
     assert reason == f"map_ms_per_km2 {cost['map_ms_per_km2']:.4g} > 1e-09"
     assert budget.measures
 

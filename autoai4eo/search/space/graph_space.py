@@ -14,7 +14,6 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 
 from autoai4eo.learning.figures import COUNTED
-from autoai4eo.networks.device import device_name
 from autoai4eo.search.space.base import Values, is_of_training, recipe
 
 _MOST = 300  # that a cost is estimated from: a Gaussian process is cubic in them
@@ -33,7 +32,7 @@ class GraphCandidates:
             asked for, its fingerprint and its counted costs.
         space: the hyperparameters of the default network.
         costs: names of the costs that matter to the search.
-        batch_size: for which latency is measured.
+        comparable: whether a recorded cost was measured as it would be here.
     """
 
     def __init__(
@@ -43,12 +42,12 @@ class GraphCandidates:
         ],
         space: keras_tuner.HyperParameters,
         costs: Sequence[str],
-        batch_size: int,
+        comparable: Callable[[Mapping[str, Any]], bool],
     ) -> None:
         self.costs = tuple(costs)
         self.default: Values | None = dict(space.values)
         self._count = count
-        self._batch_size = batch_size
+        self._comparable = comparable
         self._space: dict[str, Any] = {}
         self._fingerprints: dict[Hashable, str] = {}
         self._recipes: dict[Hashable, Hashable] = {}
@@ -82,8 +81,7 @@ class GraphCandidates:
             self._know(kept.get("space", []))
             if "fingerprint" in kept:
                 cost = dict(kept["cost"])
-                here = cost.get("device") == device_name()
-                if not here or cost.get("latency_batch_size") != self._batch_size:
+                if not self._comparable(cost):
                     cost = {name: cost[name] for name in COUNTED}
                 self._remember(kept["hyperparameters"], kept["fingerprint"], cost)
 

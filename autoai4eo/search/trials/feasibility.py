@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
+from optuna.trial import FrozenTrial
 
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
-from autoai4eo.cost import measure_latency, measure_map_ms_per_km2, profile
+from autoai4eo.cost import Cost, measure_map_ms_per_km2, profile
+from autoai4eo.cost.latency import Instrument, comparable
+from autoai4eo.cost.profiling import with_latency
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.learning.objectives import MAP_COST, MEASURED, violation
-from autoai4eo.networks.device import device_name
 from autoai4eo.networks.fingerprint import fingerprint
+from autoai4eo.runtimes.checking import NotConvertible
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 # A head that only might fit is measured briefly: the message is a hint.
 _HINT_SECONDS = 0.3
+_SECONDS = 1.0  # at most, for the latency of a candidate
+
+
+class Assessment(NamedTuple):
+    """What a candidate costs, and whether it may be trained.
+
+    Attributes:
+        fingerprint: of the network.
+        inference: of the network at inference: equal ones cost the same.
+        cost: a `Cost` as a dict, and further measured costs.
+        reason: why it is infeasible; None: it is not.
+    """
+
+    fingerprint: str
+    inference: str
+    cost: dict[str, Any]
+    reason: str | None
 
 
 class Budget:
-    """Measures candidates and holds them against the limits of a search.
+    """Measures candidates and compares them with the constraints of a search.
 
-    Equal networks, by fingerprint, are measured once.
+    Networks that are equal at inference are measured once.
 
     Args:
         limits: upper limits of costs by name.
@@ -32,6 +52,8 @@ class Budget:
         map_step: for which the cost of a map is measured; None: it is not.
         lock: keeps other processes from training while this one measures; None: there
             are none.
+        instrument: measures latency; None: the default runtime here.
+        throughput: whether ``samples_per_second`` is measured, too.
     """
 
     def __init__(
@@ -41,12 +63,16 @@ class Budget:
         heads: Sequence[LatencyConstrainedHead],
         map_step: int | None = None,
         lock: MeasurementLock | None = None,
+        instrument: Instrument | None = None,
+        throughput: bool = False,
     ) -> None:
         self.limits = dict(limits)
         self.batch_size = batch_size
         self.map_step = map_step
         self.heads = list(heads)
         self._lock = lock
+        self._instrument = instrument or Instrument()
+        self._throughput = throughput
         self._costs: dict[str, dict[str, Any]] = {}
         self._latencies: dict[tuple[str, int], float] = {}
 
@@ -55,40 +81,57 @@ class Budget:
         """Whether what is feasible depends on the device."""
         return bool(self.heads) or any(name in MEASURED for name in self.limits)
 
-    def remember(self, known: str, cost: Mapping[str, Any]) -> None:
-        """Takes over what an earlier trial measured, if that was on this device."""
-        if (
-            cost.get("latency_ms") is not None
-            and cost["device"] == device_name()
-            and cost["latency_batch_size"] == self.batch_size
-        ):
-            self._costs[known] = dict(cost)
-            self._latencies[known, self.batch_size] = cost["latency_ms"]
+    def remember(self, trials: Iterable[FrozenTrial]) -> None:
+        """Takes over what these trials measured, if that was with the same instrument.
 
-    def assess(self, model: keras.Model) -> tuple[str, dict[str, Any], str | None]:
-        """Fingerprint, cost, and why the network is infeasible (None: it is not).
+        A worker measures no network that another one has measured.
+        """
+        about = self._instrument.about()
+        for trial in trials:
+            kept = trial.user_attrs
+            known = kept.get("inference_fingerprint", kept.get("fingerprint"))
+            if (
+                known
+                and known not in self._costs
+                and comparable(kept["cost"], about, self.batch_size)
+            ):
+                self._remember(known, kept["cost"])
+
+    def _remember(self, known: str, cost: Mapping[str, Any]) -> None:
+        self._costs[known] = dict(cost)
+        self._latencies[known, self.batch_size] = cost["latency_ms"]
+
+    def assess(self, model: keras.Model) -> Assessment:
+        """What a network costs and why it is infeasible.
 
         What can be counted is compared with its limits first; a network that is over
-        them is not measured.
+        them is not measured. Nor is one that the runtime cannot run.
         """
         found = fingerprint(model, has_rule)
-        if found not in self._costs:
-            counted = profile(model, self.batch_size, latency=False).to_dict()
-            reason = violation(counted, self.limits)
-            if reason:
-                return found, counted, reason
-            with self._alone():
-                self.remember(found, self._measured(model))
-        cost = self._costs[found]
+        known = fingerprint(model, has_rule, inference=True)
+        counted = profile(model, self.batch_size, latency=False)
+        reason = violation(counted.to_dict(), self.limits)
+        if reason:
+            return Assessment(found, known, counted.to_dict(), reason)
+        if known not in self._costs:
+            try:
+                self._remember(known, self._measured(model, counted))
+            except NotConvertible as error:
+                return Assessment(found, known, counted.to_dict(), str(error))
+        cost = dict(self._costs[known])
         reason = violation(cost, self.limits)
         for head in self.heads:
             reason = reason or self._over_budget(model, head)
-        return found, cost, reason
+        return Assessment(found, known, cost, reason)
 
-    def _measured(self, model: keras.Model) -> dict[str, Any]:
-        cost = profile(model, self.batch_size).to_dict()
-        if self.map_step is not None:
-            cost[MAP_COST] = measure_map_ms_per_km2(model, self.map_step)
+    def _measured(self, model: keras.Model, counted: Cost) -> dict[str, Any]:
+        with self._instrument.prepared(model) as network, self._alone():
+            measured = network.latency(self.batch_size, _SECONDS)
+            cost = with_latency(counted, measured).to_dict()
+            if self._throughput:
+                cost["samples_per_second"] = network.samples_per_second(_SECONDS)
+            if self.map_step is not None:
+                cost[MAP_COST] = measure_map_ms_per_km2(model, self.map_step)
         return cost
 
     def _over_budget(
@@ -118,10 +161,10 @@ class Budget:
         )
 
     def _latency(self, model: keras.Model, batch_size: int) -> float:
-        key = (fingerprint(model, has_rule), batch_size)
+        key = (fingerprint(model, has_rule, inference=True), batch_size)
         if key not in self._latencies:
-            with self._alone():
-                measured = measure_latency(model, batch_size, budget_s=_HINT_SECONDS)
+            with self._instrument.prepared(model) as network, self._alone():
+                measured = network.latency(batch_size, _HINT_SECONDS)
             self._latencies[key] = measured.median_ms
         return self._latencies[key]
 

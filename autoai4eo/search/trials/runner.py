@@ -144,12 +144,14 @@ class TrialRunner:
         if new := sampler.learn(hp):
             trial.set_user_attr("space", new)
         trial.set_user_attr("hyperparameters", hp.values)
-        fingerprint, cost, reason = self._context.budget.assess(model)
+        self._context.budget.remember(trials_of(self._study))
+        fingerprint, inference, cost, reason = self._context.budget.assess(model)
         for name in COSTS:  # by name, for optuna-dashboard
             if cost.get(name) is not None:
                 trial.set_user_attr(name, cost[name])
         trial.set_user_attr("cost", cost)
         # last: where a killed process left a fingerprint, its cost is there too
+        trial.set_user_attr("inference_fingerprint", inference)
         trial.set_user_attr("fingerprint", fingerprint)
         write_json(folder / COST, cost)
         if reason:

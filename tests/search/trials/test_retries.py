@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.runs import front
 from autoai4eo.runs.layout import STATE
-from autoai4eo.runs.study import check_device, claim, mark_of, status
+from autoai4eo.runs.study import claim, mark_of, status
 from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.trials.retries import (
     MAX_RETRIES,
@@ -127,20 +127,13 @@ def test_what_was_failed_and_not_queued_is_found(study, tmp_path):
     assert len(study.trials) == 5
 
 
-def test_a_search_that_measures_stays_on_its_device(study, tmp_path):
-    check_device(study, tmp_path, "GPU NVIDIA H200")
-    check_device(study, tmp_path, "GPU NVIDIA H200")
-    with pytest.raises(UserError, match="measures latency on GPU NVIDIA H200, found"):
-        check_device(study, tmp_path, "CPU")
-
-
 def test_latencies_of_several_devices_are_not_compared(study):
     study.set_user_attr("objectives", ["val_loss"])
     for device in ("CPU", "GPU"):
         cost = {"device": device, "latency_ms": 1.0, "macs": 5}
         kept = {"cost": cost}
         study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs=kept))
-    with pytest.raises(UserError, match="latencies of one device"):
+    with pytest.raises(UserError, match="latencies of one device and runtime"):
         front.choose(study, None, {"latency_ms": 2.0})
     assert front.choose(study, None, {"macs": 5}).number == 0
 

@@ -1,0 +1,66 @@
+"""What a search measures latency with, which stays the same in all of its trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import optuna
+
+from autoai4eo.errors import UserError
+from autoai4eo.runs.trials import trials_of
+
+
+def instrument_of(study: optuna.Study) -> dict[str, Any]:
+    """What a search measures with: device, runtime, precision, threads.
+
+    Returns:
+        {} before its first measurement. A search of earlier versions measured in the
+        backend of Keras.
+    """
+    if found := study.user_attrs.get("instrument"):
+        return dict(found)
+    costs = [t.user_attrs["cost"] for t in trials_of(study) if "cost" in t.user_attrs]
+    devices = [study.user_attrs.get("device"), *(cost.get("device") for cost in costs)]
+    device = next((device for device in devices if device), None)
+    if device is None:
+        return {}
+    return {"device": device, "runtime": keras.backend.backend()}
+
+
+def check_instrument(study: optuna.Study, run: Path, about: Mapping[str, Any]) -> None:
+    """Keeps what is measured in one way from what is measured in another.
+
+    Args:
+        study: of the search; it keeps the instrument that is used first.
+        run: its folder, for the message.
+        about: the instrument here, see `autoai4eo.cost.latency.Instrument.about`.
+
+    Raises:
+        UserError: the search was begun with another device, runtime, precision or
+            number of threads.
+    """
+    known = instrument_of(study)
+    if any(about[name] != value for name, value in known.items()):
+        raise UserError(
+            f"{run}: expected to measure latency as this search began "
+            f"({_words({**about, **known})}), found {_words(about)}; continue there "
+            "and so, or choose another folder"
+        )
+    keep_instrument(study, about)
+
+
+def keep_instrument(study: optuna.Study, about: Mapping[str, Any]) -> None:
+    """Records what a search measures with, where nothing is recorded yet."""
+    if not instrument_of(study):
+        names = ("device", "runtime", "precision", "threads")
+        study.set_user_attr("instrument", {name: about[name] for name in names})
+
+
+def _words(about: Mapping[str, Any]) -> str:
+    return (
+        f"{about['runtime']} in {about['precision']} with {about['threads']} threads "
+        f"on {about['device']}"
+    )
