@@ -33,7 +33,7 @@ class UnsuitableStrategyError(UserError):
 
 
 class SearchError(RuntimeError):
-    """A search ended without a result, by no mistake in the call.
+    """A search ended without a result, although the call was right.
 
     The message is one line, with the cause. The command line prints it after
     ``error:`` and ends with exit status 1.

@@ -1,4 +1,4 @@
-"""One process at a time: locks that say who holds them and end with their process."""
+"""Lock files for one process at a time; they name their holder and end with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from autoai4eo.errors import UserError
 
-#: After so many seconds it is said who is waited for.
+#: After so many seconds of waiting, the holder of the lock is reported.
 TELL_S = 10.0
 #: Nobody waits longer for a process that is stopped (Ctrl-Z); a search ends those of
 #: its own workers sooner.
@@ -27,17 +27,17 @@ _POLL_S, _LATER_POLL_S = 0.005, 0.25
 
 
 def open_lock(path: Path, *, write: bool = True) -> int:
-    """Opens a lock file; links are not followed.
+    """Opens a lock file; does not follow links.
 
     Args:
         path: of the file.
-        write: whether it is made where it is missing and can be signed.
+        write: whether to create a missing file and to open it for writing.
 
     Returns:
         Its file descriptor.
 
     Raises:
-        UserError: something else lies there: a link, a folder, a device.
+        UserError: the path is something else: a link, a folder, a device.
         OSError: it cannot be opened.
     """
     flags = os.O_RDWR | os.O_CREAT if write else os.O_RDONLY
@@ -55,7 +55,7 @@ def open_lock(path: Path, *, write: bool = True) -> int:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds a lock file; False where there is no such file."""
+    """Returns whether a process holds a lock file; False if the file is missing."""
     try:
         opened = open_lock(path, write=False)
     except FileNotFoundError:
@@ -76,14 +76,14 @@ def locked(
     """Holds a lock file.
 
     Args:
-        path: of the file; it stays.
-        wait: until it is free.
-        tell: is told in a line who is waited for.
+        path: of the file, which is not removed.
+        wait: whether to wait until the lock is free.
+        tell: called with a line that names the holder, after `TELL_S` of waiting.
 
     Raises:
-        BlockingIOError: another process holds it, and `wait` is False.
-        UserError: what lies at `path` is no file; or the process that is waited for
-            is stopped, and stays so.
+        BlockingIOError: another process holds the lock, and `wait` is False.
+        UserError: `path` is not a regular file; or the holder has been stopped
+            (Ctrl-Z) for longer than `STOPPED_S`.
     """
     while True:
         opened = open_lock(path)
@@ -93,7 +93,7 @@ def locked(
             else:
                 fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if not _is_still(opened, path):
-                continue  # whoever held it removed it: that is another file now
+                continue  # the last holder removed the file: open the new one
             _sign(opened)
             yield
             return
@@ -105,14 +105,14 @@ def locked(
 def output_alone(out: Path, command: str) -> Iterator[None]:
     """Keeps a second process from writing the same output.
 
-    The lock file is ``.NAME.lock`` beside it; it is removed in the end.
+    The lock file is ``.NAME.lock`` in the same folder; it is removed at the end.
 
     Args:
         out: the file or folder that is written.
-        command: as messages call it.
+        command: name of the command, for messages.
 
     Raises:
-        UserError: another process writes it; the message says which.
+        UserError: another process writes it; the message names that process.
     """
     path = out.with_name(f".{out.name}.lock")
     with ExitStack() as held:
@@ -129,17 +129,17 @@ def output_alone(out: Path, command: str) -> Iterator[None]:
 
 
 def holder(path: Path) -> str:
-    """Who holds a lock file, in words."""
+    """Describes the process that holds a lock file."""
     told = _signature(path)
     if not told:
-        return "it does not say who it is"
+        return "an unknown process"
     return f"process {told['pid']} on {told['host']}, since {told['since']}"
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped, by Ctrl-Z or a debugger, as far as /proc says.
+    """Returns whether a process is stopped (Ctrl-Z or a debugger), according to /proc.
 
-    False on systems without /proc (macOS), for a process that has ended, and for one of
+    False on systems without /proc (macOS), for a process that has ended, and for one in
     another container.
     """
     try:
@@ -163,25 +163,26 @@ def _wait_for(opened: int, path: Path, tell: Callable[[str], None]) -> None:
             time.sleep(_POLL_S)
             continue
         time.sleep(_LATER_POLL_S)
-        # by steps, as this process may have been stopped, too
+        # counted in steps: this process may have been stopped, too
         stopped = stopped + _LATER_POLL_S if _is_held_in_vain(path) else 0.0
         if stopped > STOPPED_S:
             raise UserError(
-                f"{path}: expected a process that goes on, found that {holder(path)}, "
-                "is stopped (Ctrl-Z); let it go on (fg) or end it, and rerun"
+                f"{path}: expected a running holder of this lock, found that "
+                f"{holder(path)}, is stopped (Ctrl-Z); resume it (fg) or end it, and "
+                "rerun"
             )
 
 
 def _is_held_in_vain(path: Path) -> bool:
-    """Whether a process of this machine holds it that is stopped."""
+    """Returns whether the holder is a stopped process of this machine."""
     told = _signature(path)
     return told.get("host") == platform.node() and is_stopped(told["pid"])
 
 
 def _signature(path: Path) -> dict[str, Any]:
-    """What the holder of a lock wrote into its file; empty where that is not known."""
+    """Reads what the holder of a lock wrote into its file; empty if unreadable."""
     told: Any = None
-    # RecursionError: of brackets in brackets
+    # RecursionError: deeply nested brackets
     with contextlib.suppress(OSError, ValueError, RecursionError, UserError):
         opened = open_lock(path, write=False)
         try:

@@ -1,4 +1,4 @@
-"""What a search says where nobody watches a terminal: a log, line by line, at once."""
+"""The log of a search without a terminal: one line at a time, without delay."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.console import Console
 
 from autoai4eo.text import line
 
-#: After so long without a line a log says what is being done.
+#: After so many seconds without a line, a log reports what is being done.
 EVERY_S = 60.0
 
 
 def is_watched() -> bool:
-    """Whether all that is printed goes to a terminal that can show a live view."""
-    # not Rich's own judgement: FORCE_COLOR makes a terminal of every file
+    """Returns whether all output goes to a terminal that can show a live view."""
+    # not Rich's own check: with FORCE_COLOR it takes every file for a terminal
     if sys.stdout is None or sys.stderr is None:
         return False  # closed (>&-)
     terminals = sys.stdout.isatty() and sys.stderr.isatty()
@@ -25,9 +25,9 @@ def is_watched() -> bool:
 
 
 def open_streams() -> None:
-    """Opens what the shell closed (``>&-``), so that no file of ours gets its number.
+    """Reopens standard streams that the shell closed (``>&-``).
 
-    Libraries write to these numbers, whatever lies there.
+    Otherwise another file would get their numbers, to which libraries write.
     """
     for number in range(3):
         try:
@@ -38,27 +38,30 @@ def open_streams() -> None:
 
 
 def say(text: str) -> None:
-    """Prints a line with date and time on standard output, at once.
+    """Prints a line with date and time on standard output, without delay.
 
-    Where nobody reads it any more (``| head``) or it is closed, the search goes on.
+    The search continues if the reader has ended (``| head``) or the output is closed.
     """
     if sys.stdout is None or sys.stdout.closed:
         return
     told = f"{datetime.now():%Y-%m-%d %H:%M:%S}   {line(text)}"
     encoding = sys.stdout.encoding or "utf-8"
-    # in a script of the user's, whose streams we leave as they are
+    # the user's script may have set another encoding, which stays as it is
     told = told.encode(encoding, "backslashreplace").decode(encoding)
     try:
         print(told, flush=True)
     except BrokenPipeError:
-        # what Python flushes at its end must go somewhere
+        # Python flushes the stream at exit, which must not fail
         silent = os.open(os.devnull, os.O_WRONLY)
         os.dup2(silent, sys.stdout.fileno())
         os.close(silent)
 
 
 def log(verbose: bool) -> Callable[[str], None]:
-    """`say` where there is neither terminal nor notebook; else what prints nothing."""
+    """Returns `say`, or a function that prints nothing.
+
+    `say` only if `verbose`, and outside of live terminals and notebooks.
+    """
     wanted = verbose and not is_watched() and not Console().is_jupyter
     return say if wanted else _keep_quiet
 

@@ -1,8 +1,8 @@
-"""Text of others (names, paths, messages), made safe for the place where it stands.
+"""Makes foreign text (names, paths, messages) safe for the place where it is shown.
 
-One function a place: `line` for terminals, logs, pages and pictures, `markdown` and
-`cell` (CSV) for files of these kinds. HTML is escaped by the templates. No character is
-dropped: one that would do harm there is written as an escape, such as ``\\x1b``.
+One function for each place: `line` for terminals, logs, pages and pictures, `markdown`
+and `cell` (CSV) for files of these kinds. The templates escape HTML. No character is
+dropped; a harmful one is written as an escape, such as ``\\x1b``.
 """
 
 from __future__ import annotations
@@ -10,28 +10,28 @@ from __future__ import annotations
 import re
 import unicodedata
 
-# Control characters, halves of characters, ends of lines, and what is not seen but
-# turns the writing around or hides (bidi overrides, zero-width characters).
+# Control characters, halves of characters, ends of lines, and invisible characters
+# that reverse or hide text (bidi overrides, zero-width characters).
 _SPELLED_OUT = ("Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 # Fillers that count as letters or marks, and selectors of variants that no emoji needs.
 _HIDDEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\uffa0\ufe00-\ufe0d"
     "\U000e0100-\U000e01ef]"
 )
-# What Markdown reads as its own, GitHub's kind as well: tables, links without brackets,
-# mentions, mathematics; at the beginning headings, rules and lists.
+# Markup of Markdown, GitHub's included: tables, links without brackets, mentions,
+# mathematics; at the beginning of a line headings, rules and lists.
 _MARKS = re.compile(r"[\\`*_\[\]<>|~&$#@]|:(?=[^\s\d])|(?<=www)\.|^[-+=]", re.I)
 _ITEM = re.compile(r"^(\d+)([.)])(?=\s|$)")
 _NUMBER = re.compile(r"[-+]?(\d[\d_,]*\.?\d*|\.\d+)(e[-+]?\d+)?|[-+](inf|nan)", re.I)
-# Also the wide forms, which spreadsheets set to Chinese or Japanese take for the same.
+# With the wide forms, which Chinese and Japanese spreadsheets treat the same.
 _FORMULA = re.compile(r"\s*[=+\-@＝＋－＠]")
 
 
 def line(text: str) -> str:
-    """Text in one line, for terminals, logs, pages and pictures.
+    """Returns text in one line, for terminals, logs, pages and pictures.
 
-    Control characters, ends of lines and what is not seen are shown, not obeyed: as
-    Python writes them, such as ``\\x1b``.
+    Control characters, ends of lines and invisible characters become Python escapes,
+    such as ``\\x1b``.
     """
     if text.isascii() and text.isprintable():
         return text
@@ -44,18 +44,19 @@ def line(text: str) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text in a line or a table's cell of Markdown that reads as it is, marks and all.
+    """Returns text for a line or table cell of Markdown, which shows it unchanged.
 
-    Spaces around it are left out.
+    Spaces around it are removed.
     """
     marked = _MARKS.sub(r"\\\g<0>", line(text).strip())
     return _ITEM.sub(r"\1\\\2", marked)
 
 
 def cell(text: str) -> str:
-    """Text in a cell of CSV, which a spreadsheet does not take for a formula.
+    """Returns text for a cell of CSV that no spreadsheet reads as a formula.
 
-    What begins like one gets an apostrophe, as spreadsheets mark text; numbers do not.
+    Text that begins like a formula gets an apostrophe, which marks text in
+    spreadsheets; numbers get none.
     """
     plain = line(text)
     formula = _FORMULA.match(plain) and not _NUMBER.fullmatch(plain.strip())

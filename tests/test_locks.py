@@ -50,7 +50,7 @@ def test_the_second_hears_who_holds_it(held):
 @pytest.mark.parametrize("content", ["", "5", "[[[1], 2]]", "[" * 4000, "{}"])
 def test_a_lock_with_damaged_content_names_nobody(tmp_path, content):
     (tmp_path / "lock").write_text(content)
-    assert holder(tmp_path / "lock") == "it does not say who it is"
+    assert holder(tmp_path / "lock") == "an unknown process"
 
 
 def test_a_process_of_which_the_system_does_not_tell_is_not_taken_for_stopped():

@@ -1,4 +1,4 @@
-"""``check``: what of a run is whole, and what is lost."""
+"""``check``: which files of a run are whole, damaged or missing."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def check(
     run: Annotated[Path, typer.Argument(help="A run folder; nothing in it changes.")],
     storage: Storage = None,
 ) -> None:
-    """Say what of a run is whole, what is lost, and what fit would do about it.
+    """Report which files of a run are damaged or missing, and what fit would do.
 
-    Exit status 0: all of it is whole; 2: something is damaged or lost.
+    Exit status 0: every file is whole; 2: a file is damaged or missing.
     """
     with hushed():
         from autoai4eo.runs.soundness import findings, summary

@@ -1,4 +1,4 @@
-"""What the commands print with, and hush."""
+"""The console of the commands: tables, JSON, CSV; TensorFlow's noise is hidden."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from autoai4eo.errors import UserError
 from autoai4eo.text import cell, line
 
 _NARROWEST = 20
-_WORD, _HEADING = 10, 5  # of so many characters, text and headings are not folded
+_WORD, _HEADING = 10, 5  # characters; shorter text and headings are not folded
 
 
 class _PlainConsole(Console):
-    """Prints text as it is: no markup, no emoji codes, no control characters.
+    """Prints text unchanged: no markup, no emoji codes, no control characters.
 
-    Class names, paths and messages are not ours; a style is an argument of `print`.
+    Class names, paths and messages come from the user, so their text cannot set a
+    style; pass `style` to `print`.
     """
 
     def render_str(self, text: str, **how: Any) -> Text:
@@ -35,13 +36,13 @@ class _PlainConsole(Console):
         return super().render_str(lines, **{**how, "markup": False, "emoji": False})
 
     def on_broken_pipe(self) -> None:
-        """Leaves to `main` what Rich would do: end the process."""
+        """Raises the error, so that `main` handles it; Rich would end the process."""
         raise
 
 
 def _width() -> int | None:
-    """In which text is folded; None: the terminal's own, which may change."""
-    # without any standard output (>&-) there is none
+    """The width to fold text at; None: the terminal's current width."""
+    # sys.stdout is None when the shell closed it (>&-)
     if sys.stdout is None or not sys.stdout.isatty():
         return 1_000_000  # a file or a pipe has no width: nothing needs to be folded
     columns = os.environ.get("COLUMNS", "")
@@ -53,10 +54,10 @@ console = _PlainConsole(highlight=False, width=_width(), height=25)
 
 @contextmanager
 def hushed() -> Iterator[None]:
-    """Keeps from the terminal what TensorFlow's C++ writes.
+    """Hides what TensorFlow's C++ code writes to standard error.
 
-    It writes to the file descriptor before its own settings can quiet it. Where
-    something fails that is not the user's error, it is a note of the exception.
+    TensorFlow writes to the file descriptor before its settings can silence it. If an
+    exception other than `UserError` is raised, the output becomes a note of it.
     """
     sys.stderr.flush()
     kept = os.dup(2)
@@ -68,8 +69,8 @@ def hushed() -> Iterator[None]:
             raise
         except BaseException as error:
             noise.seek(0)
-            if said := noise.read().decode(errors="replace"):
-                error.add_note(said)
+            if output := noise.read().decode(errors="replace"):
+                error.add_note(output)
             raise
         finally:
             os.dup2(kept, 2)
@@ -79,10 +80,11 @@ def hushed() -> Iterator[None]:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
 ) -> None:
-    """Prints a table, numbers to the right, in the width of the terminal.
+    """Prints a table as wide as the terminal, with numbers aligned to the right.
 
-    Text is folded where it must be, numbers are not: the last columns of numbers that
-    do not fit are left out, and said. What cannot fit at all ends with an ellipsis.
+    Long text is folded, numbers are not: the last columns of numbers that do not fit
+    are left out, and their names are printed. Numbers that still do not fit end with
+    an ellipsis.
     """
     if title:
         console.print(title, style="italic")
@@ -106,12 +108,12 @@ def print_table(
 
 
 def print_json(content: Any) -> None:
-    """Plain JSON on standard output."""
+    """Prints JSON to standard output."""
     print(json.dumps(content, indent=2))
 
 
 def as_csv(frame: Any) -> str:
-    """A pandas table as CSV, whose text no spreadsheet takes for formulas."""
+    """Returns a pandas table as CSV; spreadsheets do not read its text as formulas."""
     plain = frame.rename(columns=cell).map(
         lambda value: cell(value) if isinstance(value, str) else value
     )
@@ -120,7 +122,7 @@ def as_csv(frame: Any) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Column:
-    """``least`` and ``whole``: widths that it needs, and in which nothing is folded."""
+    """A column; ``least``: its smallest width; ``whole``: its width without folding."""
 
     name: str
     cells: list[str]
@@ -146,7 +148,7 @@ def _column(name: str, values: list[Any]) -> _Column:
 
 
 def _that_fit(columns: list[_Column], width: int) -> list[_Column]:
-    """Those that fit, two at least."""
+    """Returns the columns that fit, at least two."""
     shown = list(columns)
     while len(shown) > 2 and _spare(shown, width) < 0:
         numbers = [i for i, column in enumerate(shown) if column.numbers and i > 0]
@@ -155,7 +157,7 @@ def _that_fit(columns: list[_Column], width: int) -> list[_Column]:
 
 
 def _widths(columns: list[_Column], width: int) -> list[int]:
-    """What is over goes to the first that are not whole; what lacks, off the first."""
+    """Widens the first columns with spare width; narrows them if width is lacking."""
     spare, widths = _spare(columns, width), []
     for column in columns:
         more = max(min(spare, column.whole - column.least), 1 - column.least)
@@ -165,7 +167,7 @@ def _widths(columns: list[_Column], width: int) -> list[int]:
 
 
 def _spare(columns: list[_Column], width: int) -> int:
-    """What is over beside columns, their lines and spaces."""
+    """The width that is left besides the columns, their borders and spaces."""
     return width - 3 * len(columns) - 1 - sum(column.least for column in columns)
 
 

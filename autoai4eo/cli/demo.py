@@ -1,4 +1,4 @@
-"""``demo``: the main job, whole, on a small generated data set."""
+"""``demo``: every step from data to report, on a small generated data set."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BLOCKS = 6  # of 640 m, along each edge of the scene
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="Where all of it is written.")] = Path(
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(
         "autoai4eo-demo"
     ),
 ) -> None:
@@ -39,7 +39,7 @@ def demo(
             write_scene_like(temporary, _BLOCKS, seed=_SEED)
     console.print(
         f"generated {sum(_SAMPLES.values()):,} synthetic patches in So2Sat's layout "
-        f"and a scene in {out} (not real data: scores on them say nothing of the world)"
+        f"and a scene in {out} (not real data: scores on them mean nothing)"
     )
     run, exported = out / "run", out / "savedmodel"
     fit.fit(
@@ -67,7 +67,11 @@ def demo(
 
 
 def _check(out: Path) -> None:
-    """Whether a folder is empty, or that of an earlier demo, which is made anew."""
+    """Checks that a folder is new, empty or that of an earlier demo.
+
+    Raises:
+        UserError: it holds a file that no demo wrote, or a link.
+    """
     if not out.exists():
         return
     maps = ("scene.tif", "map.tif", "map_confidence.tif")
@@ -75,6 +79,6 @@ def _check(out: Path) -> None:
     for path in sorted(out.iterdir()):
         if path.name not in ours or path.is_symlink():
             raise UserError(
-                f"{out}: expected no folder or that of an earlier demo, found "
+                f"{out}: expected a new folder or that of an earlier demo, found "
                 f"{path.name} in it; choose another folder with --out"
             )

@@ -1,4 +1,4 @@
-"""What the shell is told when a command fails: one line, and an exit status."""
+"""The error line and the exit status of a command that fails."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from autoai4eo.causes import cause
 from autoai4eo.errors import SearchError, UserError
 
 DONE, FAILED, WRONG = 0, 1, 2
-#: How the error of TensorFlow is called that stands for a MemoryError.
+#: Names of exceptions that mean too little memory; the second is TensorFlow's.
 _NO_MEMORY = ("MemoryError", "ResourceExhaustedError")
-#: What the loader of libraries and the starter of threads say where there is none.
+#: Messages of the library loader and of thread creation when memory is lacking.
 _NO_MEMORY_SAID = re.compile(
     "failed to map segment|cannot allocate memory|can't start new thread", re.IGNORECASE
 )
@@ -31,10 +31,10 @@ _ADVICE = {
 
 
 def told(error: BaseException) -> tuple[int, str]:
-    """The exit status and the line for an error.
+    """Returns the exit status and the error line for an exception.
 
-    What nobody foresaw is an internal error: its traceback is kept in a file, which
-    the line names.
+    Any other exception is an internal error: its traceback is saved in a file, and
+    the line names the file.
     """
     if isinstance(error, UserError):
         return WRONG, f"error: {error}"
@@ -42,14 +42,14 @@ def told(error: BaseException) -> tuple[int, str]:
         return FAILED, f"error: {error}"
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         return FAILED, "interrupted; rerun fit, map or simulate to resume"
-    # Typer brings its own copy of click, whose exceptions have no public name
+    # Typer contains a copy of click, whose exceptions have no public name
     if hasattr(error, "format_message"):
         return WRONG, f"error: {error.format_message()}"
     return FAILED, _known(error) or _unknown(error)
 
 
 def _known(error: BaseException) -> str | None:
-    """The line for what the machine, not this package, is to blame for."""
+    """The error line for a fault of the machine, such as a full disk."""
     if _is_want_of_memory(error):
         return (
             "error: expected more memory than this machine or its limits (ulimit -v, a "
@@ -64,7 +64,7 @@ def _known(error: BaseException) -> str | None:
         )
     if error.filename is None and error.errno not in _ADVICE:
         return None
-    advice = _ADVICE.get(error.errno, "check that it is there, and the rights to it")
+    advice = _ADVICE.get(error.errno, "check that it exists, and its permissions")
     what = error.filename or "a file"
     if isinstance(what, bytes):
         what = os.fsdecode(what)
@@ -74,12 +74,12 @@ def _known(error: BaseException) -> str | None:
 def _is_want_of_memory(error: BaseException) -> bool:
     if any(kind.__name__ in _NO_MEMORY for kind in type(error).__mro__):
         return True
-    told = isinstance(error, ImportError | OSError | RuntimeError)
-    return told and _NO_MEMORY_SAID.search(str(error)) is not None
+    may_be = isinstance(error, ImportError | OSError | RuntimeError)
+    return may_be and _NO_MEMORY_SAID.search(str(error)) is not None
 
 
 def _unknown(error: BaseException) -> str:
-    """The line of an internal error, with its kind and where its traceback lies."""
+    """The line of an internal error: its cause, and the file with its traceback."""
     kept = _keep("".join(traceback.format_exception(error)))
     place = f"is in {kept}" if kept else "could not be saved"
     kinds = (
@@ -92,7 +92,7 @@ def _unknown(error: BaseException) -> str:
 
 
 def _keep(content: str) -> Path | None:
-    """Writes a file that only this user reads, under a name that nobody guesses."""
+    """Writes a file that only this user can read, under a name nobody can guess."""
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     for folder in (Path(os.path.expanduser(state), "autoai4eo"), None):
         with contextlib.suppress(OSError):

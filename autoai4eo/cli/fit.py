@@ -1,4 +1,4 @@
-"""``fit``: the search."""
+"""``fit``: searches for a network."""
 
 from __future__ import annotations
 
@@ -41,26 +41,29 @@ def fit(
     ],
     out: Annotated[Path, typer.Option(help="The run's folder.")],
     val: Annotated[
-        Path | None, typer.Option(help="Data that candidates are judged on.")
+        Path | None, typer.Option(help="Data to judge the candidates on.")
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            help="Shares of TRAIN for training, validation and, if three, a test at "
-            "the end, such as 0.8/0.1/0.1; 0.8/0.2 without --val."
+            help="Shares of TRAIN for training, validation and optionally a final "
+            "test, such as 0.8/0.1/0.1. By default 0.8/0.2 if --val is missing."
         ),
     ] = None,
     group: Annotated[
         str | None,
         typer.Option(
-            help="Samples of one group stay in one part of --split: city, parent, …"
+            help="Keep the samples of a group in one part of --split: city, parent, …"
         ),
     ] = None,
     subset: Annotated[
-        int | None, typer.Option(min=2, help="Use so many samples of TRAIN, drawn.")
+        int | None,
+        typer.Option(
+            min=2, help="Use only this many samples of TRAIN, drawn at random."
+        ),
     ] = None,
     input: Annotated[
-        list[str] | None, typer.Option(help="Use this input; all by default.")
+        list[str] | None, typer.Option(help="Use this input. By default all.")
     ] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
@@ -80,31 +83,33 @@ def fit(
             "nsga2, gp, cost-sorted"
         ),
     ] = None,
-    max_trials: Annotated[int, typer.Option(help="Candidates that are trained.")] = 20,
+    max_trials: Annotated[
+        int, typer.Option(help="Number of candidates to train.")
+    ] = 20,
     max_hours: Annotated[
-        float | None, typer.Option(help="The search ends after so long.")
+        float | None, typer.Option(help="End the search after this many hours.")
     ] = None,
     patience: Annotated[
         int | None,
         typer.Option(
-            help="The search ends after so many trainings in a row that did not "
-            "enlarge what the front dominates."
+            help="End the search after this many trainings in a row that did not "
+            "enlarge the hypervolume of the front."
         ),
     ] = None,
-    epochs: Annotated[int, typer.Option(help="For each candidate.")] = 20,
+    epochs: Annotated[int, typer.Option(help="Epochs of each candidate.")] = 20,
     proxy: Annotated[
         str | None,
         typer.Option(
-            help="A cheaper training to judge by, such as epochs=5,fraction=0.25."
+            help="Judge candidates by a cheaper training: epochs=5,fraction=0.25"
         ),
     ] = None,
     finalists: Annotated[
-        int, typer.Option(help="With --proxy: so many are trained in full.")
+        int, typer.Option(help="With --proxy: number of candidates to train in full.")
     ] = 1,
     prune: Annotated[
         bool,
         typer.Option(
-            "--prune", help="End trainings that cannot reach the front any more."
+            "--prune", help="End trainings that can no longer reach the front."
         ),
     ] = False,
     workers: Annotated[
@@ -114,7 +119,7 @@ def fit(
         str | None,
         typer.Option(
             help="postgresql://USER@HOST/DATABASE, for several machines that share "
-            "OUT; a file in OUT by default."
+            "OUT. By default a file in OUT."
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
@@ -124,12 +129,12 @@ def fit(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="crossentropy or focal; of values mse, mae, huber or gaussian. By "
-            "default the first."
+            help="crossentropy (default) or focal; for values mse (default), mae, "
+            "huber or gaussian."
         ),
     ] = None,
     latency_batch_size: Annotated[
-        int, typer.Option(min=1, help="For the latency.")
+        int, typer.Option(min=1, help="Batch size that latency is measured with.")
     ] = 1,
     runtime: Runtime = None,
     precision: Precision = None,
@@ -138,25 +143,28 @@ def fit(
         int | None,
         typer.Option(
             min=1,
-            help="Search networks for maps of a window each so many pixels; they "
-            "cost map_ms_per_km2.",
+            help="Search networks for maps whose windows are this many pixels apart; "
+            "their cost is map_ms_per_km2.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Forget what the folder holds.")
+        bool,
+        typer.Option(
+            "--overwrite", help="Delete the search in OUT and begin a new one."
+        ),
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Search for the best network, then train it; resumes the search in OUT.
 
-    The data tell what is learned: one class per patch, several labels, or values.
+    The data determine what is learned: a class per patch, several labels, or values.
     """
     if val is not None and split is not None:
         raise UserError("expected --val or --split, got both; leave one out")
     if class_weight not in (None, "balanced"):
         raise UserError(f"--class-weight: expected balanced, got {class_weight!r}")
-    # so that . and .. have a name, too
+    # resolved, so that . and .. have a name
     folder = Path(os.path.realpath(out.expanduser()))
     if not folder.name:
         raise UserError(f"--out: expected a folder for the run, found {out}; name one")

@@ -1,4 +1,4 @@
-"""``inspect``: what is in a data set."""
+"""``inspect``: the content and the problems of a data set."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ def inspect(
     data: Annotated[
         list[Path],
         typer.Argument(
-            help="So2Sat HDF5, .npz, or a folder or zip file of images; further ones "
-            "are searched for patches that are in the first, too."
+            help="So2Sat HDF5, .npz, or a folder or zip file of images; further data "
+            "sets are searched for copies of patches of the first."
         ),
     ],
-    input: Annotated[list[str] | None, typer.Option(help="Only this input.")] = None,
+    input: Annotated[
+        list[str] | None, typer.Option(help="Show this input only.")
+    ] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
     allow_remote: AllowRemote = False,
@@ -34,7 +36,7 @@ def inspect(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is in data; exit status 2 where it would make results wrong."""
+    """Show what data contain; exit status 2 if they would make results wrong."""
     from autoai4eo.data.problems import find_problems
     from autoai4eo.data.readers.opening import open_dataset
     from autoai4eo.data.statistics import statistics
@@ -92,13 +94,17 @@ def _list(title: str, sentences: list[str]) -> None:
 
 
 def _counts(dataset: Any, rows: np.ndarray | None = None) -> list[int]:
-    """Samples of each class or label, or with each value, of all or of some."""
+    """Counts the samples of each class or label, or with each value.
+
+    Args:
+        rows: which samples are counted, bool (N,); None: all.
+    """
     some = dataset if rows is None else dataset.subset(rows)
     return [int(n) for n in some.label_counts()]
 
 
 def _having(dataset: Any, i: int) -> np.ndarray:
-    """Which samples have a class, a label or a value, bool (N,)."""
+    """Whether each sample has a class, a label or a value, bool (N,)."""
     if dataset.target.kind == "class":
         return np.asarray(dataset.labels == i)
     if dataset.target.kind == "value":
@@ -107,7 +113,7 @@ def _having(dataset: Any, i: int) -> np.ndarray:
 
 
 def _spreads(dataset: Any) -> dict[str, list[float]]:
-    """By column, what values are like; nothing for classes and labels."""
+    """Mean, std, minimum and maximum of each value; {} for classes and labels."""
     if dataset.target.kind != "value":
         return {}
     known = np.ma.masked_invalid(dataset.targets.astype(float))
@@ -125,7 +131,7 @@ def _spreads(dataset: Any) -> dict[str, list[float]]:
 def _content(
     dataset: Any, found: Any, notes: list[str], problems: list[str]
 ) -> dict[str, Any]:
-    """All of it for ``--json``."""
+    """The content of ``--json``."""
     names = dataset.class_names
     return {
         "path": dataset.path,
@@ -206,7 +212,7 @@ def _show(dataset: Any, found: Any) -> None:
         for name, of in few.items()
         for member in of
     }
-    # of many groups: in how many of them a class is
+    # for kinds of groups with many members: how many of them have the class
     spread = {
         f"number of {name}": [
             len(np.unique(dataset.groups[name][_having(dataset, i)]))

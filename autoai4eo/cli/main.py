@@ -1,4 +1,4 @@
-"""``autoai4eo``: its commands, and what the shell is told when one goes wrong."""
+"""``autoai4eo``: its commands, their errors and exit statuses."""
 
 from __future__ import annotations
 
@@ -54,23 +54,23 @@ app.command("demo")(demo.demo)
 
 
 def main() -> None:
-    """Exit status 0 done, 2 the input or the call is wrong, 1 anything else.
+    """Runs a command: exit status 0 done, 2 wrong input or call, 1 anything else.
 
-    Where nobody reads standard output any more (``| head``) it is what the shell gives
-    for that to other programs, too.
+    If nobody reads standard output any more (``| head``), the exit status is 141, as of
+    other programs that SIGPIPE ends.
     """
     _open_streams()
-    # TensorFlow tells of missing GPUs and of its instruction sets before anything else
+    # TensorFlow reports missing GPUs and instruction sets when it is imported
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # that each candidate is traced anew is no news
+    # hides TensorFlow's warning that each candidate is traced again
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # a batch system ends a job so: as Ctrl-C does, workers and locks are let go
+    # batch systems send SIGTERM: as with Ctrl-C, workers end and locks are released
     signal.signal(signal.SIGTERM, _interrupt)
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", module="autoai4eo")
     try:
-        # passwords go before anything can show them
+        # removes passwords before anything can show them
         given = [_renamed(databases.name(_at_home(a))) for a in sys.argv[1:]]
         status = _called(given)
         sys.stdout.flush()
@@ -90,18 +90,18 @@ def main() -> None:
 
 
 def _renamed(argument: str) -> str:
-    """The present name of an option that is given by its old name, with a warning."""
+    """Replaces the old name of an option by its new one, with a warning."""
     name, equals, value = argument.partition("=")
     if name not in RENAMED_OPTIONS:
         return argument
     new = RENAMED_OPTIONS[name]
-    _tell(f"warning: {name} is called {new} now; the next release knows only that")
+    _tell(f"warning: {name} is called {new} now; the next release drops {name}")
     return new + equals + value
 
 
 def _called(arguments: list[str]) -> int:
-    """Calls a command, and gives the exit status."""
-    # not by the app itself: it takes the end of a file for Ctrl-C
+    """Runs a command and returns its exit status."""
+    # calling the app itself would treat EOFError as Ctrl-C
     command = typer.main.get_command(app)
     try:
         with command.make_context("autoai4eo", arguments or ["--help"]) as context:
@@ -112,19 +112,19 @@ def _called(arguments: list[str]) -> int:
 
 
 def _open_streams() -> None:
-    """Opens what the shell closed (>&-): no file of ours may get its number."""
+    """Opens streams that the shell closed (>&-), so that no file gets their number."""
     open_streams()
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(number, "r" if number == 0 else "w"))  # noqa: SIM115
-    # a path or a name need not be of characters that the terminal has
+    # a path or a name may have characters that the terminal cannot show
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _is_unread(stream: TextIO) -> bool:
-    """Whether it is a pipe of which nobody reads."""
+    """Whether a stream is a pipe that nobody reads."""
     with contextlib.suppress(OSError, ValueError):
         poll = select.poll()
         poll.register(stream, 0)
@@ -133,7 +133,7 @@ def _is_unread(stream: TextIO) -> bool:
 
 
 def _leave(stream: TextIO) -> None:
-    """Python would tell at its end of what cannot be written any more."""
+    """Flushes a stream; without this Python prints an error at exit if it is closed."""
     try:
         stream.flush()
     except OSError:
@@ -142,7 +142,7 @@ def _leave(stream: TextIO) -> None:
 
 
 def _at_home(argument: str) -> str:
-    """With the home folder for ~ where a shell leaves it: after an = and a comma."""
+    """Replaces ~ by the home folder, also after = and a comma, where shells do not."""
     start = r"(^|^--[a-z-]+=|,)"
     return re.sub(
         rf"{start}(~[^/,]*)", lambda m: m[1] + os.path.expanduser(m[2]), argument

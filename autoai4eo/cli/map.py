@@ -1,4 +1,4 @@
-"""``map``: a scene in, a georeferenced map out."""
+"""``map``: makes a georeferenced map of a scene."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def map(
         list[Path],
         typer.Argument(
             metavar="SCENE... OUT.tif",
-            help="GeoTIFFs, VRTs or a SAFE folder of one place, also as https://… or "
+            help="GeoTIFFs, VRTs or SAFE folders of one place, also as https://… or "
             "s3://…; the last path is the map.",
         ),
     ],
@@ -90,7 +90,7 @@ def map(
     dense: Annotated[
         bool | None,
         typer.Option(
-            help="Compute the features that windows share once. By default where the "
+            help="Compute once the features that windows share. By default where the "
             "result is provably equal.",
         ),
     ] = None,
@@ -122,7 +122,7 @@ def map(
     allow_no_crs: Annotated[
         bool,
         typer.Option(
-            "--allow-no-crs", help="Take a scene without a coordinate system."
+            "--allow-no-crs", help="Accept a scene without a coordinate system."
         ),
     ] = False,
     allow_remote: Annotated[
@@ -180,7 +180,7 @@ def map(
 
 
 def _tell(out: Path, predictor: Predictor) -> None:
-    """Prints what a map holds: shares of classes or labels, or ranges of values."""
+    """Prints the shares of classes or labels, or the ranges of values, of a map."""
     import rasterio
 
     of_kind = {"class": _classes, "labels": _labels, "value": _values}
@@ -194,7 +194,7 @@ def _tell(out: Path, predictor: Predictor) -> None:
     print_table("", columns, rows)
 
 
-#: How many pixels have data; columns and rows of a table.
+#: Number of pixels with data; columns and rows of a table.
 _Table = tuple[int, list[str], list[list[Any]]]
 
 
@@ -236,12 +236,12 @@ def _values(blocks: Iterable[Any], names: Sequence[str]) -> _Table:
     low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
     total, known = np.zeros(len(names)), 0
     for block in blocks:
-        there = np.isfinite(block)
-        number += there.sum(axis=(1, 2))
-        known += int(there.any(axis=0).sum())
-        total += block.sum(axis=(1, 2), where=there, dtype=float)
-        low = np.minimum(low, block.min(axis=(1, 2), where=there, initial=np.inf))
-        high = np.maximum(high, block.max(axis=(1, 2), where=there, initial=-np.inf))
+        valid = np.isfinite(block)
+        number += valid.sum(axis=(1, 2))
+        known += int(valid.any(axis=0).sum())
+        total += block.sum(axis=(1, 2), where=valid, dtype=float)
+        low = np.minimum(low, block.min(axis=(1, 2), where=valid, initial=np.inf))
+        high = np.maximum(high, block.max(axis=(1, 2), where=valid, initial=-np.inf))
     rows = [
         [i + 1, name, low[i], total[i] / number[i], high[i]]
         for i, name in enumerate(names)

@@ -1,4 +1,4 @@
-"""``evaluate``, ``profile`` and ``export``: what is done with a found network."""
+"""``evaluate``, ``profile`` and ``export``: commands for a found network."""
 
 from __future__ import annotations
 
@@ -59,9 +59,9 @@ def evaluate(
         bands=parse_bands(bands),
         class_level=class_level,
         allow_remote=allow_remote,
-        typical={name: typical_of(told) for name, told in statistics.items()},
+        typical={name: typical_of(kept) for name, kept in statistics.items()},
     )
-    # before the work: the run may ask for its database
+    # before the scores are computed: this fails if the run needs --storage
     of_finalist = model.is_dir() and trial is None and not json
     story = finalist_story(model) if of_finalist else ""
     # thresholds of labels were tuned on the outputs of the finalist
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def finalist_story(run: Path) -> str:
-    """The scores of a run's finalist and of its trial, and why they differ."""
+    """Returns why the scores of a run's finalist and of its trial differ."""
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import objectives_of, open_study, trial_of
     from autoai4eo.runs.two_figures import two_figures
@@ -92,14 +92,14 @@ def finalist_story(run: Path) -> str:
 
 
 def print_scores(scores: dict[str, Any], title: str) -> None:
-    """The scores of an evaluation for people."""
+    """Prints the scores of an evaluation."""
     console.print(title, style="bold")
     known = [name for name in METRICS if name in scores]
-    told = {n: f"{FIGURES[n].label} {FIGURES[n].text(scores[n])}" for n in known}
+    texts = {n: f"{FIGURES[n].label} {FIGURES[n].text(scores[n])}" for n in known}
     for name, interval in scores["intervals"].items():
         low, high = map(FIGURES[name].text, interval)
-        told[name] += f" ({low} to {high})"
-    console.print("   ".join(told.values()))
+        texts[name] += f" ({low} to {high})"
+    console.print("   ".join(texts.values()))
     console.print(f"in brackets: 95 % intervals, resampled by {scores['resampled_by']}")
     if scores.get("absent_classes"):
         console.print(
@@ -117,7 +117,9 @@ def profile(
     model: Annotated[Path, typer.Argument(help="A run folder or a .keras file.")],
     trial: Trial = None,
     storage: Storage = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="For the latency.")] = 1,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Batch size of the latency.")
+    ] = 1,
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,

@@ -22,29 +22,29 @@ Bands = Annotated[
     list[str] | None,
     typer.Option(
         metavar="B02,B03,…",
-        help="Take these bands; names, in their order, of bands that the data do not "
-        "name. Of one input among several: sen2=B02,B03,…",
+        help="Use these bands; if the data do not name theirs: their names, in order. "
+        "For one input among several: sen2=B02,B03,…",
     ),
 ]
 ClassLevel = Annotated[
     int | None,
     typer.Option(
-        help="The level of folders that are the classes, from 1; by default the first "
-        "with several."
+        help="The level of folders that are the classes, from 1. By default the first "
+        "level with several folders."
     ),
 ]
 AllowRemote = Annotated[
     bool,
     typer.Option(
         "--allow-remote",
-        help="Data may take pixels from files outside their own folder (HDF5's links, "
+        help="Let data read pixels from files outside their own folder (by HDF5 links, "
         "virtual data sets and external storage).",
     ),
 ]
 
 
 def _set_max_gib(number: float | None) -> float | None:
-    """For all readers here and in worker processes."""
+    """Sets the limit for all readers, here and in worker processes."""
     if number is not None:
         os.environ[MAX_GIB] = str(number)
         max_bytes()
@@ -55,19 +55,18 @@ MaxGib = Annotated[
     float | None,
     typer.Option(
         callback=_set_max_gib,
-        help="The most memory that what is read at once (an image, a block of a scene, "
-        "labels) may need; else "
-        f"${MAX_GIB}, or 4.",
+        help="Limit of the memory for one read (an image, a block of a scene, "
+        f"labels), in GiB. By default ${MAX_GIB}, or 4.",
     ),
 ]
 Storage = Annotated[
     str | None,
     typer.Option(
         metavar="postgresql://USER@HOST/DATABASE",
-        # what is named so is connected to
+        # commands may connect to a database that is named here
         callback=lambda url: url and databases.name(url),
-        help="The database of a run that is not recorded in its folder; else "
-        "$AUTOAI4EO_STORAGE. No other is connected to.",
+        help="The database of a run that is not recorded in its folder. By default "
+        "$AUTOAI4EO_STORAGE; a database named only by the run is never used.",
     ),
 ]
 
@@ -92,7 +91,7 @@ Threads = Annotated[
 
 
 def parse_bands(texts: list[str] | None) -> dict[str, list[str]] | list[str] | None:
-    """What `open_dataset` takes for ``--bands``.
+    """Returns the argument ``bands`` of `open_dataset` for ``--bands``.
 
     Raises:
         UserError: bands with and without an input, or no bands.

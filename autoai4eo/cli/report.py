@@ -1,4 +1,4 @@
-"""``report``: a run as a page."""
+"""``report``: writes the page of a run."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from autoai4eo.cli.options import Storage
 
 
 def report(
-    run: Annotated[Path, typer.Argument(help="A run folder; it may be at work.")],
+    run: Annotated[
+        Path, typer.Argument(help="A run folder; its search may be running.")
+    ],
     storage: Storage = None,
 ) -> None:
-    """Write RUN/report.html: one page to look at, without network."""
+    """Write RUN/report.html: one page that needs no network connection."""
     from autoai4eo.report.page import write_report
 
     console.print(f"written: {write_report(run)}")

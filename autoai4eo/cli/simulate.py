@@ -19,50 +19,52 @@ def simulate(
     recorded: Annotated[
         Path, typer.Argument(metavar="TABLE.csv", help="One network per row.")
     ],
-    out: Annotated[Path, typer.Option(help="Where the results are written.")],
+    out: Annotated[Path, typer.Option(help="The folder for the results.")],
     choices: Annotated[
-        str, typer.Option(help="Columns that tell the networks apart: a,b,c")
+        str, typer.Option(help="Columns that identify a network: a,b,c")
     ] = "",
     adjacency: Annotated[
         str,
         typer.Option(
-            help="In their place: the column of a cell's adjacency matrix and that of "
-            "its operations."
+            help="In place of --choices: the column of a cell's adjacency matrix and "
+            "that of its operations."
         ),
     ] = "",
     maximize: Annotated[
-        list[str] | None, typer.Option(help="Column that is an objective.")
+        list[str] | None, typer.Option(help="Column to maximise.")
     ] = None,
     minimize: Annotated[
-        list[str] | None, typer.Option(help="Column that is an objective.")
+        list[str] | None, typer.Option(help="Column to minimise.")
     ] = None,
     known: Annotated[
-        str, typer.Option(help="Columns that are known before a training.")
+        str, typer.Option(help="Columns that are known before training.")
     ] = "",
     tuners: Annotated[
         str | None,
         typer.Option(
-            help="Strategies to compare: random,tpe; by default every one that takes "
-            "these objectives."
+            help="Strategies to compare: random,tpe. By default all that take these "
+            "objectives, except hyperband."
         ),
     ] = None,
-    budget: Annotated[int, typer.Option(min=1, help="Distinct trainings.")] = 100,
+    budget: Annotated[
+        int, typer.Option(min=1, help="Distinct trainings of a search.")
+    ] = 100,
     seeds: Annotated[int, typer.Option(min=1, help="Searches per strategy.")] = 10,
     log: Annotated[
         str | None,
         typer.Option(
-            help="Objectives taken in logarithm; latency, latency_ms, macs, params and "
-            "flops by default."
+            help="Objectives on a logarithmic scale. By default latency, latency_ms, "
+            "macs, params and flops."
         ),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one per core by default.")
+        int | None, typer.Option(min=1, help="Processes. By default one per core.")
     ] = None,
 ) -> None:
-    """Compare strategies on networks that were all trained before.
+    """Compare strategies on a table of networks that are already trained.
 
-    OUT keeps every finished search; the same command goes on from there, also with
-    more seeds or strategies.
+    OUT keeps every finished search. Rerun the command to resume, also with more seeds
+    or strategies.
     """
     begin = time.monotonic()
     with hushed():
@@ -83,7 +85,7 @@ def simulate(
     for name in kept.WRITTEN:
         check_not_input(out / name, [recorded])
     networks = nasbench.read_table(recorded, **columns)
-    asked = nasbench.check_strategies(
+    strategies = nasbench.check_strategies(
         _names([tuners]) if tuners else None, networks.objectives
     )
     simulated = {
@@ -104,7 +106,7 @@ def simulate(
             kept.begin(out, simulated)
         queries = nasbench.replay_all(
             networks,
-            asked,
+            strategies,
             seeds,
             budget,
             workers,
@@ -116,7 +118,7 @@ def simulate(
         title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
         with written(out):
             for name, frame in found.items():
-                if name != "queries":  # they are kept, with those of earlier calls
+                if name != "queries":  # `keep` wrote them, with those of earlier calls
                     with in_one_step(out / f"{name}.csv") as temporary:
                         temporary.write_text(as_csv(frame), "utf-8")
             write_page(out, title, networks.objectives, found)

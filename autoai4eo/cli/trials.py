@@ -1,4 +1,4 @@
-"""``trials`` and ``pareto``: the record of a search."""
+"""``trials`` and ``pareto``: show the trials of a search."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def trials(
     csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the trials of a run, one a row."""
+    """Show the trials of a run, one per row."""
     from autoai4eo.runs.study import open_study, trials_table
 
     if csv is not None:
@@ -58,13 +58,13 @@ def pareto(
         errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]
         if errors:
             console.print(
-                "costs of networks not yet built were estimated; off by (median): "
+                "costs of networks not yet built were estimated; median error: "
                 + ", ".join(errors)
             )
 
 
 def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
-    """A table of trials as a CSV file, as JSON or on the terminal."""
+    """Writes a table of trials as CSV, or prints it as JSON or as text."""
     if csv is not None:
         with written(csv):
             _write_csv(csv, as_csv(found))
@@ -81,16 +81,16 @@ def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
 
 def _write_csv(path: Path, text: str) -> None:
     if path.exists() and not is_plain(path) and not is_planted(path):
-        path.write_text(text, "utf-8")  # such as /dev/stdout
+        path.write_text(text, "utf-8")  # a device, such as /dev/stdout
         return
     with in_one_step(path) as temporary:
         temporary.write_text(text, "utf-8")
 
 
 def print_trials(trials: Any, title: str) -> None:
-    """The columns that fit a terminal; --csv and --json have all.
+    """Prints the main columns; --csv and --json have all.
 
-    Of metrics those on the validation data.
+    Of the metrics it prints those on the validation data.
     """
     main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
     names = [

@@ -1,4 +1,4 @@
-"""What a network costs: parameters, MACs, FLOPs, size, latency, memory."""
+"""The cost of a network: parameters, MACs, FLOPs, size, latency, memory."""
 
 # Imported for the rules that they register.
 from autoai4eo.cost.rules import (  # isort: skip

@@ -14,11 +14,11 @@ from autoai4eo.networks.inputs import InputShapes, input_tensors
 
 @dataclass(frozen=True)
 class Counts:
-    """What inference on one sample takes.
+    """Number of weights, and the operations of inference on one sample.
 
     Attributes:
-        params: number of weights, each once however often its layer is called.
-        trainable_params: those that training changes.
+        params: number of weights; a shared weight counts once.
+        trainable_params: number of weights that training changes.
         macs: multiply-adds for one sample.
         flops: floating point operations for one sample, 2 × macs + the rest.
     """
@@ -32,8 +32,8 @@ class Counts:
 def count(model: Any, input_shapes: InputShapes | None = None) -> Counts:
     """Counts a network layer by layer, without running it.
 
-    Nested models are entered; a layer that is called twice counts its work twice and
-    its parameters once. The conventions stand in `autoai4eo.cost.rules`.
+    Layers of nested models are counted, too. A layer that is called twice counts its
+    work twice and its parameters once. `autoai4eo.cost.rules` lists the conventions.
 
     Args:
         model: a functional or built Sequential Keras model.
@@ -41,14 +41,14 @@ def count(model: Any, input_shapes: InputShapes | None = None) -> Counts:
             height or width open.
 
     Raises:
-        UserError: a layer has weights and no rule (see `macs_rule`), a model is
-            subclassed and has no graph, or an input's shape is not known.
+        UserError: a layer has weights but no rule (see `macs_rule`), a model is
+            subclassed and has no graph, or the shape of an input is unknown.
     """
     inputs = input_tensors(model, 1, input_shapes)
     work: list[Work] = []
     walk(model, inputs, lambda call: work.append(work_of(call)), has_rule)
     total = sum(work, Work())
-    batch = inputs[0].shape[0]  # more than one where the model fixes it
+    batch = inputs[0].shape[0]  # larger than 1 if the model has a fixed batch size
     return Counts(
         params=_size(model.weights),
         trainable_params=_size(model.trainable_weights),

@@ -1,4 +1,4 @@
-"""How long one forward pass takes in a runtime of this machine, by measurement."""
+"""Measures the time of one forward pass in a runtime on this machine."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Latency:
 
     Attributes:
         median_ms: median of all timed passes, in milliseconds.
-        p95_ms: their 95th percentile, in milliseconds.
+        p95_ms: 95th percentile of all timed passes, in milliseconds.
         spread_ms: how far another measurement may lie from the median, see
             `autoai4eo.runtimes.timing.Timing`.
         device: the device's name.
@@ -259,11 +259,11 @@ def measure_latency(
 ) -> Latency:
     """Times forward passes in a runtime on random input.
 
-    The device is waited for in every pass; converting, compiling and three warm-up
-    passes are not timed. Passes are repeated until the median is steady, which is after
-    at least ten passes, when the medians of their first and second half lie within 2 %
-    of each other; or until the budget is spent. In any case at least three passes and
-    a fifth of the budget are timed.
+    Each pass ends when the device has finished. Conversion, compilation and three
+    warm-up passes are not timed. Passes are repeated until the budget is spent or the
+    median is steady: after every tenth pass, the medians of the first and the second
+    half of the passes are compared, and must differ by 2 % at most. In any case, at
+    least three passes and a fifth of the budget are timed.
 
     Args:
         model: a functional or built Sequential Keras model.

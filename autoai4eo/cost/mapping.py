@@ -1,4 +1,4 @@
-"""How long it takes to map a square kilometre, by measurement."""
+"""Measures the time to map one square kilometre."""
 
 from __future__ import annotations
 
@@ -13,27 +13,31 @@ from autoai4eo.networks.dense import NotTranslationEquivariant, dense_classifier
 from autoai4eo.networks.inputs import input_tensors, random_arrays
 from autoai4eo.runtimes.timing import TIMED_SHARE, time_passes
 
-PIXEL_M = 10.0  # ground sampling distance: of Sentinel-2's finest bands
-TILE = 256  # pixels that the side of a timed tile has, about
-CELLS = 8  # along each side of a tile, at least
-BATCH = 64  # windows in a pass, where their work cannot be shared
+PIXEL_M = 10.0  # ground sampling distance of Sentinel-2's finest bands
+TILE = 256  # approximate side of a timed tile, in pixels
+CELLS = 8  # smallest number of windows along each side of a tile
+BATCH = 64  # windows per pass if their work cannot be shared
 
 
 def measure_map_ms_per_km2(model: Any, map_step: int, budget_s: float = 1.0) -> float:
-    """Milliseconds to classify the windows of one square kilometre, median.
+    """Measures the median time to classify all windows of one square kilometre.
 
-    A pixel is taken to be 10 m × 10 m, as the finest of Sentinel-2, so a square
-    kilometre has (100 / map_step)² windows. Where their work can be `shared` exactly,
-    tiles of random pixels of about 256 × 256 are timed, from array to array; else
-    batches of 64 windows. Warm-up and steadiness as in `measure_latency`.
+    A pixel is assumed to be 10 m × 10 m, as the finest of Sentinel-2, so a square
+    kilometre has (100 / map_step)² windows. If overlapping windows can share their
+    work exactly (see `dense_classifier`), tiles of about 256 × 256 random pixels are
+    timed, from array to array; otherwise batches of 64 windows. Warm-up and steadiness
+    are as in `measure_latency`.
 
     Args:
         model: a functional or built Sequential classifier of patches of fixed size.
-        map_step: from one window of the map to the next, in pixels.
-        budget_s: seconds for all of it, see `measure_latency`.
+        map_step: distance from one window of the map to the next, in pixels.
+        budget_s: seconds in total, see `measure_latency`.
+
+    Returns:
+        Milliseconds per square kilometre.
 
     Raises:
-        UserError: `map_step` is not positive, an input's shape is not known, or the
+        UserError: `map_step` is not positive, the shape of an input is unknown, or the
             Keras backend is neither TensorFlow nor JAX.
     """
     if map_step < 1:
@@ -49,7 +53,7 @@ def measure_map_ms_per_km2(model: Any, map_step: int, budget_s: float = 1.0) -> 
 
 
 def _pass(model: Any, map_step: int) -> tuple[Pass, int]:
-    """What is timed, and how many windows it classifies."""
+    """Returns the pass to time, and the number of windows that it classifies."""
     try:
         dense = dense_classifier(model, map_step)
     except NotTranslationEquivariant:

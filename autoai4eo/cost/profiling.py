@@ -1,4 +1,4 @@
-"""Everything that a network costs, in one record."""
+"""The full cost of a network in one record."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from autoai4eo.networks.inputs import InputShapes
 
 @dataclass(frozen=True)
 class Cost:
-    """What a network costs: counted for one sample, timed on this machine.
+    """The cost of a network: counted for one sample, timed on this machine.
 
     Attributes:
         params: number of weights.
-        trainable_params: those that training changes.
+        trainable_params: number of weights that training changes.
         macs: multiply-adds for one sample.
         flops: floating point operations for one sample, 2 × macs + the rest.
-        size_bytes: bytes of the weights. `autoai4eo.cost.exported_bytes` gives those
-            of an exported model on disk.
+        size_bytes: bytes of the weights. `autoai4eo.cost.exported_bytes` measures an
+            exported model on disk.
         latency_ms: median time of one forward pass of a batch, in milliseconds; None
-            where it was not measured, and so the next.
-        latency_p95_ms: its 95th percentile.
+            if not measured.
+        latency_p95_ms: 95th percentile of the same, in milliseconds.
         latency_batch_size: samples in that pass.
         latency_spread_ms: how far another measurement may lie from the median.
         device: what it ran on.
@@ -59,7 +59,7 @@ class Cost:
     samples_per_second: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields by name, ready for JSON."""
+        """Returns all fields by name, ready for JSON."""
         return asdict(self)
 
 
@@ -78,8 +78,8 @@ def profile(
 
     Args:
         model: a functional or built Sequential Keras model.
-        batch_size: samples in a timed pass. Counts are for one sample whatever it is.
-        latency: whether to measure time and memory, or only count.
+        batch_size: samples in a timed pass. Counts are always for one sample.
+        latency: whether to measure time and memory; False only counts.
         budget_s: seconds for compiling and timing, see `measure_latency`.
         input_shapes: input name -> shape without batch, where the model leaves
             height or width open.

@@ -1,4 +1,4 @@
-"""Which rule says what a layer costs, and how to add one."""
+"""The rules that count the work of layers, and a decorator that adds rules."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Work:
     """The arithmetic of one call of a layer.
 
     Attributes:
-        macs: multiply-adds, one multiplication with its addition counting as one.
-        other: floating point operations besides: biases, activations, comparisons.
+        macs: multiply-adds; one multiplication with its addition counts as one.
+        other: other floating point operations: biases, activations, comparisons.
     """
 
     macs: int = 0
@@ -41,9 +41,9 @@ _RULES: dict[type, Rule] = {}
 def macs_rule(*layer_classes: type) -> Callable[[R], R]:
     """Registers the decorated function as the rule of one or more layer classes.
 
-    The function takes a `Call` and gives a `Work`. A rule holds for subclasses that
-    do not bring a `call` of their own; a rule for a class that already has one
-    replaces it.
+    The function takes a `Call` and returns a `Work`. The rule also applies to
+    subclasses that do not override `call`. A second rule for the same class replaces
+    the first.
 
     Example:
         >>> @macs_rule(MyConvolution)
@@ -60,22 +60,22 @@ def macs_rule(*layer_classes: type) -> Callable[[R], R]:
 
 
 def rule_of(layer: Any) -> Rule | None:
-    """The rule for a layer, or None where there is none."""
+    """Returns the rule for a layer, or None if it has no rule."""
     for known in type(layer).__mro__:
         if known in _RULES:
-            # A subclass with its own forward pass does other work than its parent.
+            # A subclass with its own forward pass may do other work than its parent.
             same = getattr(type(layer), "call", None) is getattr(known, "call", None)
             return _RULES[known] if same else None
     return None
 
 
 def has_rule(layer: Any) -> bool:
-    """Whether there is a rule for a layer."""
+    """Returns whether a layer has a rule."""
     return rule_of(layer) is not None
 
 
 def no_rule(layer: Any) -> UserError:
-    """The error for a layer that has no rule."""
+    """Returns the error for a layer without a rule."""
     kind = type(layer).__name__
     return UserError(
         f"expected layers whose cost is known, found {kind} {layer.name!r}, which has "
@@ -85,5 +85,5 @@ def no_rule(layer: Any) -> UserError:
 
 
 def elements(shape: Shape) -> int:
-    """Number of elements of a tensor of this shape."""
+    """Returns the number of elements of a tensor of this shape."""
     return math.prod(shape)

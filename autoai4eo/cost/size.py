@@ -1,4 +1,4 @@
-"""Bytes: of the weights in memory, of an exported model on disk."""
+"""Size of the weights in memory and of an exported model on disk, in bytes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from autoai4eo.errors import UserError
 
 
 def weight_bytes(model: Any) -> int:
-    """Bytes of all weights of a Keras model in the types that they are held in."""
+    """Returns the bytes of all weights of a Keras model, in their own data types."""
     return sum(math.prod(w.shape) * _item_bytes(str(w.dtype)) for w in model.weights)
 
 
 def exported_bytes(path: str | Path) -> int:
-    """Bytes on disk of an exported model: one file, or a folder with all below it.
+    """Returns the bytes on disk of an exported model: a file, or a whole folder.
 
     Raises:
-        UserError: nothing lies at the path.
+        UserError: the path does not exist.
     """
     path = Path(path)
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The work of any call, by its rule or by what can be said without one."""
+"""The work of any call, with or without a rule."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from autoai4eo.cost.rules.operations import operation
 
 
 def work_of(call: Call) -> Work:
-    """The work of one call.
+    """Returns the work of one call.
 
     A layer without weights and without a rule counts one FLOP per output element.
 
     Raises:
-        UserError: a layer has weights and no rule.
+        UserError: a layer has weights but no rule.
     """
     rule = rule_of(call.layer)
     if rule is not None:

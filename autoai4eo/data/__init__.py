@@ -1,5 +1,5 @@
-"""What candidates see: sensors and bands, readers, statistics, splits.
+"""Training data: sensors and bands, readers, statistics, splits.
 
-Light to import; each module is imported where it is used, because HDF5, rasterio and
-Keras take their time.
+This package imports nothing: import a module where it is used, because HDF5, rasterio
+and Keras load slowly.
 """

@@ -1,7 +1,7 @@
 """Augmentation that is valid for Earth observation.
 
-A scene seen from above has no up: flips and quarter turns leave its class alone. Bands
-are measurements, so there is no hue and no mixing of bands.
+A scene seen from above has no preferred direction: flips and quarter turns do not
+change its class. Bands are measurements, so neither hue nor the mix of bands changes.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from autoai4eo.errors import UserError
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Change a batch at random; all inputs of a sample are turned alike.
+    """Changes a batch at random; all inputs of a sample are flipped and turned alike.
 
     Attributes:
-        flips: mirror left-right and top-bottom.
-        quarter_turns: turn by 0, 90, 180 or 270 degrees (180 where not square).
-        jitter: each band of each sample is scaled by a factor of 1 ± jitter, as a
-            small error of calibration does.
-        band_dropout: probability that a band of a sample is blanked: every pixel
-            becomes the band's mean in this batch.
+        flips: whether to mirror left-right and top-bottom.
+        quarter_turns: whether to turn by 0, 90, 180 or 270 degrees (0 or 180 if not
+            square).
+        jitter: scales each band of each sample by a random factor from 1 − jitter to
+            1 + jitter, like a small error of calibration.
+        band_dropout: probability that all pixels of a band of a sample are replaced by
+            the band's mean over the batch.
 
     Raises:
-        UserError: jitter or band_dropout outside 0 to 1.
+        UserError: jitter or band_dropout is below 0, or 1 or more.
     """
 
     flips: bool = True
@@ -46,7 +47,7 @@ class Augmentation:
     def __call__(
         self, batch: Mapping[str, np.ndarray], rng: np.random.Generator
     ) -> dict[str, np.ndarray]:
-        """Return a changed copy; arrays are float32 (n, H, W, bands) per input."""
+        """Returns a changed copy; arrays are float32 (n, H, W, bands) per input."""
         return self.with_targets(batch, None, rng)[0]
 
     def with_targets(
@@ -55,15 +56,16 @@ class Augmentation:
         targets: np.ndarray | None,
         rng: np.random.Generator,
     ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
-        """Return changed copies of a batch and of the masks or images to predict.
+        """Returns changed copies of a batch and of the masks or images to predict.
 
-        These are flipped and turned as the pixels are; nothing else is done to them.
+        Masks and images are flipped and turned like the pixels, and not changed
+        otherwise.
 
         Args:
             batch: float32 (n, H, W, bands) per input.
             targets: masks (n, H, W) or images (n, H, W, bands) of these samples; None
-                where the target has no direction.
-            rng: the source of what is drawn.
+                if the target has no direction.
+            rng: random number generator.
         """
         count = len(next(iter(batch.values())))
         turned = [*batch.values(), *([] if targets is None else [targets])]
@@ -94,8 +96,8 @@ def _turn(
     top_bottom: np.ndarray,
     turns: np.ndarray,
 ) -> np.ndarray:
-    """Copy of (n, H, W, …), mirrored and turned; equal moves are done together."""
-    # Top-bottom is left-right and half a turn: eight moves are all there are.
+    """Returns a mirrored and turned copy of (n, H, W, …)."""
+    # A top-bottom flip is a left-right flip and a half turn: there are eight moves.
     turns = (turns + 2 * top_bottom) % 4
     mirrored = left_right ^ top_bottom
     out = np.empty_like(pixels)

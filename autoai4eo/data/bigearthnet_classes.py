@@ -1,7 +1,7 @@
 """BigEarthNet's two nomenclatures of land cover: 43 classes of CORINE, and 19.
 
-Sumbul et al. 2021, "BigEarthNet-MM", doi:10.1109/MGRS.2021.3089174, table 3: classes
-that Sentinel images cannot tell apart are one, and eleven are left out. The order is
+Sumbul et al. 2021, "BigEarthNet-MM", doi:10.1109/MGRS.2021.3089174, table 3: the 19
+merge classes that Sentinel images cannot distinguish, and omit eleven. The order is
 that of the authors' ``label_indices.json``.
 """
 
@@ -12,7 +12,7 @@ _AGRICULTURE = (
     "vegetation"
 )
 
-#: Each of the 43 classes, and which of the 19 it belongs to; None: it is left out.
+#: The class of the 19 for each of the 43; None: omitted.
 CLASS_OF: dict[str, str | None] = {
     "Continuous urban fabric": "Urban fabric",
     "Discontinuous urban fabric": "Urban fabric",

@@ -1,4 +1,4 @@
-"""A dataset: samples, their bands and what is to be predicted, read when needed."""
+"""A dataset: samples, their bands and their targets, read when needed."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from autoai4eo.errors import UserError
 __all__ = ["Dataset", "InputSpec"]
 
 FINGERPRINT_ROWS = 4
-#: Kinds of target that are small: all targets are held in memory.
+#: Kinds of target that are small enough to hold all targets in memory.
 _IN_MEMORY = ("class", "labels", "value")
 
 
 class Dataset:
-    """An immutable view on the samples of a reader; `open_dataset` makes one.
+    """An immutable view of the samples of a reader; `open_dataset` makes one.
 
     Attributes:
-        path: where the samples lie.
+        path: of the file or folder.
         inputs: name, sensor, bands and size of each input.
-        target: what is to be predicted.
-        targets: of all samples, see `Target`: (N,) of kind ``class``, (N, classes) of
-            ``labels``, (N, values) of ``value``; (N, 0) of the other kinds, of which
-            `read_targets` reads some at a time.
-        groups: by name (``city``, ``parent``, …), (N,) each: what belongs together.
-        names: what each sample is called (its file), or None.
-        notes: sentences about what was found wrong on opening.
+        target: the kind of target and its classes.
+        targets: targets of all samples, see `Target`: (N,) for the kind ``class``,
+            (N, classes) for ``labels``, (N, values) for ``value``; (N, 0) for other
+            kinds, which `read_targets` reads.
+        groups: by name (``city``, ``parent``, …), the group of each sample, (N,).
+        names: name of each sample (its file), or None.
+        notes: sentences about problems that were found on opening.
     """
 
     def __init__(
@@ -66,15 +66,15 @@ class Dataset:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The name of each class; of a value, of each number."""
+        """The name of each class; for the kind ``value``, of each number."""
         return self.target.classes
 
     @property
     def labels(self) -> np.ndarray:
         """The class of each sample, int64 (N,).
 
-        -1 where it is not known, and for all samples where the target is of another
-        kind than ``class``.
+        -1 if it is unknown, and for all samples if the target is of another kind than
+        ``class``.
         """
         if self.target.kind == "class":
             return self.targets
@@ -84,7 +84,7 @@ class Dataset:
     def known(self) -> np.ndarray:
         """Whether the target of each sample is known, bool (N,).
 
-        Of a ``value`` one number of the sample is enough.
+        For the kind ``value``, one known number is enough.
         """
         if self.target.kind == "class":
             return np.asarray(self.targets >= 0)
@@ -94,12 +94,12 @@ class Dataset:
 
     @property
     def num_classes(self) -> int:
-        """Number of classes, those without a sample included."""
+        """Number of classes, including those without a sample."""
         return len(self.class_names)
 
     @property
     def names(self) -> list[str] | None:
-        """What each sample is called (its file), or None."""
+        """Name of each sample (its file), or None."""
         names = self._reader.names
         return None if names is None else [names[int(row)] for row in self._rows]
 
@@ -110,16 +110,16 @@ class Dataset:
 
     @property
     def chunk_rows(self) -> int:
-        """So many neighbouring samples are stored together."""
+        """Number of neighbouring samples that are stored together."""
         return self._reader.chunk_rows
 
     def read(self, indices: np.ndarray | Sequence[int]) -> dict[str, np.ndarray]:
-        """Pixels of these samples, float32 (n, H, W, C) per input, in the order asked.
+        """Reads the pixels of samples, float32 (n, H, W, C) per input.
 
-        The files are read in their own order whatever the order asked for.
+        They have the order of ``indices``, although files are read in their own order.
 
         Raises:
-            UserError: the file is damaged there.
+            UserError: the file is damaged.
         """
         rows = self._rows[np.asarray(indices, dtype=np.int64)]
         back = None
@@ -137,7 +137,7 @@ class Dataset:
         return pixels
 
     def read_targets(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
-        """Targets of these samples, see `Target`, in the order of ``indices``."""
+        """Reads the targets of samples, see `Target`, in the order of ``indices``."""
         indices = np.asarray(indices, dtype=np.int64)
         if self.target.kind in _IN_MEMORY:
             return self.targets[indices]
@@ -145,14 +145,14 @@ class Dataset:
         return self._reader.read_targets(rows)[back]
 
     def in_file_order(self, indices: np.ndarray) -> np.ndarray:
-        """Return ``indices`` sorted as their samples lie in the file."""
+        """Returns ``indices`` in the order of their samples in the file."""
         return indices[np.argsort(self._rows[indices], kind="stable")]
 
     def blocks(self, samples: int) -> list[np.ndarray]:
-        """All indices in file order, in blocks of about ``samples``.
+        """Returns all indices in file order, in blocks of about ``samples``.
 
         Samples that are stored together are in one block, so reading block by block
-        reads everything once.
+        reads every part of the file once.
         """
         order = self.in_file_order(np.arange(len(self)))
         chunk = self._rows[order] // self.chunk_rows
@@ -161,23 +161,23 @@ class Dataset:
         return np.split(order, cuts) if len(order) else []
 
     def sample_bytes(self) -> int:
-        """Bytes of one sample's pixels as float32."""
+        """Returns the bytes of one sample's pixels as float32."""
         return 4 * sum(int(np.prod(spec.shape)) for spec in self.inputs)
 
     def coordinates(self) -> np.ndarray | None:
-        """Longitude and latitude of the samples, float64 (N, 2), or None."""
+        """Returns longitude and latitude of the samples, float64 (N, 2), or None."""
         found = self._reader.coordinates()
         return None if found is None else found[self._rows]
 
     def subset(self, indices: np.ndarray | Sequence[int]) -> Dataset:
-        """Return the dataset of these samples (indices or a boolean mask)."""
+        """Returns the dataset of these samples (indices or a boolean mask)."""
         return self._with(rows=self._rows[np.asarray(indices)])
 
     def with_classes(self, wanted: Sequence[str]) -> Dataset:
-        """Return the dataset with these classes (of a value: numbers), by name.
+        """Returns the dataset with these classes (or values) in this order, by name.
 
         Raises:
-            UserError: it has samples of another class.
+            UserError: the dataset has samples of another class.
         """
         target, targets = self._told
         names = target.classes
@@ -194,37 +194,37 @@ class Dataset:
         return self._with(told=(told, found))
 
     def with_labels(self) -> Dataset:
-        """Return the dataset with the class of each sample as its only label."""
+        """Returns the dataset with the class of each sample as its only label."""
         target, targets = self._told
         found = (targets[:, None] == np.arange(len(target.classes))).astype(np.uint8)
         told = replace(target, kind="labels", shape=found.shape[1:], ignored=None)
         return self._with(told=(told, found))
 
     def select(self, names: Sequence[str]) -> Dataset:
-        """Return the dataset with these inputs only, in the order given.
+        """Returns the dataset with these inputs only, in the order given.
 
         Raises:
-            UserError: an input of that name is not there.
+            UserError: the dataset has no input of that name.
         """
-        there = {spec.name: spec for spec in self.inputs}
+        known = {spec.name: spec for spec in self.inputs}
         for name in names:
-            if name not in there:
+            if name not in known:
                 raise UserError(
                     f"{self.path}: expected an input called {name}, found "
-                    f"{', '.join(there)}; choose among these"
+                    f"{', '.join(known)}; choose among these"
                 )
-        return self._with(inputs=tuple(there[name] for name in names))
+        return self._with(inputs=tuple(known[name] for name in names))
 
     def select_bands(
         self, bands: Mapping[str, Sequence[str]] | Sequence[str]
     ) -> Dataset:
-        """Return the dataset with these bands only, in the order given.
+        """Returns the dataset with these bands only, in the order given.
 
-        A plain list is looked up in every input; inputs without any of them are left
+        A plain list applies to every input; inputs without any of its bands are left
         out.
 
         Raises:
-            UserError: a band is not there.
+            UserError: a band is missing.
         """
         by_input = bands if isinstance(bands, Mapping) else self._inputs_of(bands)
         inputs, columns = [], {}
@@ -241,7 +241,7 @@ class Dataset:
         return self._with(inputs=tuple(inputs), columns=columns)
 
     def name_bands(self, name: str, bands: Sequence[str]) -> Dataset:
-        """Return the dataset with the bands of the input ``name`` called ``bands``."""
+        """Returns the dataset with the bands of the input ``name`` called ``bands``."""
         found = tuple(band(b) for b in bands)
         inputs = tuple(
             replace(spec, bands=found, sensor=sensor_of(found), named=True)
@@ -273,7 +273,7 @@ class Dataset:
         )
 
     def _with(self, **changes: Any) -> Dataset:
-        """The same but for what is named as an argument."""
+        """Returns a copy with some constructor arguments changed."""
         now = {
             "rows": self._rows,
             "inputs": self.inputs,
@@ -284,7 +284,10 @@ class Dataset:
         return Dataset(self._reader, **{**now, **changes})
 
     def label_counts(self) -> np.ndarray:
-        """Samples per class, int64 (classes,); of a value, samples with the number."""
+        """Returns the samples per class, int64 (classes,).
+
+        For the kind ``value``, the samples in which each number is known.
+        """
         if self.target.kind == "class":
             labels = self.labels[self.labels >= 0]
             return np.bincount(labels, minlength=self.num_classes)
@@ -293,10 +296,10 @@ class Dataset:
         return np.asarray(self.targets.sum(axis=0, dtype=np.int64))
 
     def fingerprint(self) -> str:
-        """Tell equal data by 16 hexadecimal digits, cheaply.
+        """Returns 16 hexadecimal digits that are the same for equal data.
 
-        Hashes sizes, targets, bands, class names and the pixels of the first, middle
-        and last few samples. The place where the data lie does not count.
+        Hashes sizes, targets, bands, class names and, to be fast, only the pixels of
+        the first, middle and last few samples. The path does not matter.
         """
         what: list[Any] = [len(self), self.class_names]
         what += [
@@ -314,7 +317,7 @@ class Dataset:
 
 
 def _told_by(reader: Reader) -> tuple[Target, np.ndarray]:
-    """The target of a reader, and all targets where these are small."""
+    """Returns the target of a reader, and all targets if these are small."""
     count = len(reader.labels)
     if reader.target.kind in _IN_MEMORY:
         return reader.target, reader.read_targets(np.arange(count))

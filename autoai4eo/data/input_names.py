@@ -1,4 +1,4 @@
-"""Names of inputs, such as every format of an exported model can hold."""
+"""Names of inputs that every format of an exported model allows."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ RESERVED = ("probabilities", "self")
 
 
 def input_names(names: Sequence[str], path: str) -> tuple[dict[str, str], list[str]]:
-    """What inputs are called in a model, by what their data are called.
+    """Returns the model's name for each input of the data.
 
     Args:
-        names: as they are in the data.
-        path: where these lie, for messages.
+        names: names in the data.
+        path: of the data, for messages.
 
     Returns:
-        The names, and notes about those that differ.
+        The model's names by the data's names, and notes about those that differ.
 
     Raises:
-        UserError: nothing is left of a name, two become equal, or one is reserved.
+        UserError: a name becomes empty or reserved, or two become equal.
     """
     made = {name: _OTHER.sub("_", str(name)).lstrip("_") for name in names}
     for new in made.values():

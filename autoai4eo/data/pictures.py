@@ -1,4 +1,4 @@
-"""Patches as people look at them: true colour, and a composite of radar bands."""
+"""Pictures of patches: true colour, or a composite of radar bands."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ _STRETCH = (2.0, 98.0)
 
 
 def pictures(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
-    """Patches as red, green and blue, uint8 (N, H, W, 3).
+    """Returns patches as red, green and blue, uint8 (N, H, W, 3).
 
-    True colour where the bands are there; VV, VH and their difference in decibel of
-    radar; the first band in grey of anything else. The stretch is the same for all
-    patches, from the 2nd to the 98th percentile of each colour.
+    In true colour if the bands exist; for radar, VV, VH and their difference in
+    decibels; otherwise the first band in grey. The stretch is the same for all patches,
+    from the 2nd to the 98th percentile of each colour.
 
     Args:
         pixels: (N, H, W, bands).
-        spec: what the bands are.
+        spec: the input, with its bands.
     """
     names = [band.name for band in spec.bands]
 

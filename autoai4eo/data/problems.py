@@ -1,4 +1,4 @@
-"""What is wrong with a dataset, in sentences for people."""
+"""Finds problems of a dataset and describes them in sentences."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _PAIRS = 3  # of copies that are named
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that a user should know of their data.
+    """A problem of a dataset.
 
     Attributes:
-        message: a sentence.
-        serious: whether results would be wrong.
+        message: a sentence that describes it.
+        serious: whether it would make results wrong.
     """
 
     message: str
@@ -45,12 +45,12 @@ def find_problems(
     statistics: Mapping[str, BandStatistics],
     others: Mapping[str, Dataset] | None = None,
 ) -> list[Problem]:
-    """Return the problems, none where all is well.
+    """Returns the problems of a dataset; an empty list if there are none.
 
-    Looks for what `value_problems` does, for label rows that are not one-hot, fewer
-    than two classes, empty classes, patches that are zero throughout, and patches that
-    occur twice (all pixels of all inputs exactly equal), here or in ``others`` (the
-    other parts of a split, by name). Reads each dataset once, in blocks.
+    Reports the dataset's notes, the problems of `value_problems`, implausible values,
+    fewer than two classes, empty classes, patches that are zero throughout, and patches
+    that occur twice (all pixels of all inputs exactly equal), here or in ``others``
+    (the other parts of a split, by name). Reads each dataset once, in blocks.
     """
     found = [Problem(note) for note in dataset.notes]
     found += value_problems(dataset.inputs, statistics)
@@ -94,7 +94,7 @@ def find_problems(
 def value_problems(
     inputs: Sequence[InputSpec], statistics: Mapping[str, BandStatistics]
 ) -> list[Problem]:
-    """What the statistics of the bands tell of missing values, fill and constants."""
+    """Returns problems that band statistics show: missing, fill, constant values."""
     found = []
     for spec in inputs:
         values = statistics[spec.name]
@@ -133,7 +133,7 @@ def value_problems(
 def _band_problems(where: str, values: BandStatistics, i: int) -> list[Problem]:
     low, high = values.minimum[i], values.maximum[i]
     if low == high:
-        return [Problem(f"{where} is constant ({low:g}): it tells nothing")]
+        return [Problem(f"{where} is constant ({low:g}): it is useless")]
     if np.isnan(values.fill[i]):
         return []
     return [
@@ -149,7 +149,7 @@ def _band_problems(where: str, values: BandStatistics, i: int) -> list[Problem]:
 def _implausible(
     inputs: Sequence[InputSpec], statistics: Mapping[str, BandStatistics]
 ) -> list[Problem]:
-    """Bands with values that their quantity is not believed to have."""
+    """Returns bands with values that are implausible for their quantity."""
     found = []
     for spec in inputs:
         values = statistics[spec.name]
@@ -165,8 +165,8 @@ def _implausible(
             found.append(
                 Problem(
                     f"{spec.name} {band.name}: values from {low:g} to {high:g} are "
-                    f"not what {band.quantity} is believed to be ({ranges[0][0]:g} to "
-                    f"{ranges[0][1]:g}); look at its unit and at outliers"
+                    f"implausible for {band.quantity} (expected {ranges[0][0]:g} to "
+                    f"{ranges[0][1]:g}); check the unit and outliers"
                 )
             )
     return found
@@ -192,7 +192,7 @@ def _times(count: int, one: str, several: str) -> str:
 
 
 def _target_problems(dataset: Dataset) -> list[Problem]:
-    """What is wrong with classes, labels or values."""
+    """Returns problems of classes, labels or values."""
     if not dataset.known.any():
         return []
     if dataset.target.kind == "value":
@@ -201,7 +201,7 @@ def _target_problems(dataset: Dataset) -> list[Problem]:
 
 
 def _value_problems(dataset: Dataset) -> list[Problem]:
-    """Numbers to predict that are the same in all samples."""
+    """Returns target values that are the same in all samples."""
     spread = np.ptp(np.ma.masked_invalid(dataset.targets), axis=0)
     same = [dataset.class_names[i] for i in np.flatnonzero(spread.filled(0) == 0)]
     if not same:
@@ -215,8 +215,8 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
     if one_each and np.count_nonzero(counts) == 1:
         return [
             Problem(
-                f"there is one class only ({dataset.class_names[counts.argmax()]}): "
-                "nothing to tell apart",
+                f"there is only one class ({dataset.class_names[counts.argmax()]}): "
+                "a classifier needs two or more",
                 serious=True,
             )
         ]
@@ -241,7 +241,7 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
 
 
 def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
-    """Patches that are equal to another, and those of them with another target."""
+    """Returns patches that equal another one, and those with different targets."""
     order = np.argsort(prints, kind="stable")
     second = np.flatnonzero(prints[order][1:] == prints[order][:-1]) + 1
     if not len(second):
@@ -283,7 +283,7 @@ def _named(dataset: Dataset, pairs: np.ndarray) -> str:
 def _look(dataset: Dataset) -> tuple[np.ndarray, dict[str, int], int]:
     """Hash of each sample, all-zero patches per input, patches without a valid pixel.
 
-    A patch without a valid pixel is no copy of another one.
+    A patch without a valid pixel does not count as a copy.
     """
     empty = 0
     prints = np.empty(len(dataset), dtype=np.uint64)

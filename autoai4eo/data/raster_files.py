@@ -1,8 +1,8 @@
-"""How GDAL opens a raster file: what it may be, what lies beside it, how large it is.
+"""Opens raster files with GDAL, and checks their format, sidecar files and size.
 
-GDAL knows formats that name other files, or addresses in the network, whose pixels they
-show (VRT, WMS, …), and tells a format by a file's content, whatever its suffix. So only
-formats are opened that hold their pixels themselves.
+GDAL supports formats that show the pixels of other files or network addresses (VRT,
+WMS, …), and detects a format by a file's content, whatever its suffix. So only formats
+that contain their own pixels are opened.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def _bytes(source: Any) -> int:
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a name can be told to GDAL, which wants UTF-8."""
+    """Returns whether a name is UTF-8, which GDAL requires."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -1,8 +1,8 @@
 """Sensors and their bands: a catalogue of small frozen records.
 
 Wavelengths are the centres of Sentinel-2A's bands in nanometres (ESA, Sentinel-2
-spectral response functions). The quantity of a band says what a pixel measures, so
-that no complex part of a radar signal is ever taken for decibels.
+spectral response functions). The quantity of a band is what a pixel measures, so that
+the real or imaginary part of a radar signal is never taken for decibels.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ QUANTITIES = (
 
 @dataclass(frozen=True)
 class Band:
-    """One band: its name, centre wavelength in nm where it has one, and quantity.
+    """One band: its name, its centre wavelength in nm or None, and its quantity.
 
     ``quantity`` is one of ``QUANTITIES``.
     """
@@ -43,7 +43,7 @@ class Sensor:
     bands: tuple[Band, ...]
 
     def pick(self, *names: str) -> tuple[Band, ...]:
-        """Return the bands called ``names``, in that order."""
+        """Returns the bands called ``names``, in that order."""
         by_name = {band.name: band for band in self.bands}
         return tuple(by_name[canonical(name)] for name in names)
 
@@ -113,9 +113,9 @@ _NUMBERED = re.compile(r"b0*(\d{1,2})(a?)", re.IGNORECASE)
 
 
 def canonical(name: str) -> str:
-    """Return the one name of a band: ``B1`` and ``b01`` are ``B01``, `` vv `` ``VV``.
+    """Returns the standard name of a band: ``B01`` for ``b1``, ``VV`` for `` vv ``.
 
-    A name that is in no catalogue comes back without the blanks around it.
+    Returns a name that is not in the catalogue without the blanks around it.
     """
     name = name.strip()
     if match := _NUMBERED.fullmatch(name):
@@ -126,9 +126,9 @@ def canonical(name: str) -> str:
 
 
 def band(name: str, sensor: str | None = None) -> Band:
-    """Return the catalogue's band of this name, of ``sensor`` where it is given.
+    """Returns the catalogue's band of this name, of ``sensor`` if given.
 
-    An unknown name gives a band of unknown wavelength and quantity.
+    For an unknown name, returns a band of unknown wavelength and quantity.
     """
     name = canonical(name)
     sensors = [CATALOGUE[sensor]] if sensor in CATALOGUE else CATALOGUE.values()
@@ -140,7 +140,7 @@ def band(name: str, sensor: str | None = None) -> Band:
 
 
 def sensor_of(bands: tuple[Band, ...]) -> str:
-    """Return the name of the sensor that has all these bands, else ``"unknown"``."""
+    """Returns the name of the sensor that has all these bands, else ``"unknown"``."""
     names = {band.name for band in bands}
     for sensor in CATALOGUE.values():
         if names <= {band.name for band in sensor.bands}:
@@ -149,10 +149,10 @@ def sensor_of(bands: tuple[Band, ...]) -> str:
 
 
 def unknown_bands(count: int) -> tuple[Band, ...]:
-    """Return ``count`` bands of which nothing is known: ``band1``, ``band2``, ….
+    """Returns ``count`` bands of unknown quantity: ``band1``, ``band2``, ….
 
     Raises:
-        UserError: there are more than any sensor has.
+        UserError: ``count`` is larger than any sensor's.
     """
     if count > MOST_BANDS:
         raise UserError(

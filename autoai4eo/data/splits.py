@@ -1,8 +1,8 @@
 """Parts of a dataset for training, validation and testing.
 
-Patches of one city or scene look alike. A split that puts such neighbours into two
-parts tests memory, not skill (Roberts et al. 2017, doi:10.1111/ecog.02881): where a
-dataset knows groups, split by them.
+Patches of one city or scene look alike. A split that puts neighbours into different
+parts tests memory, not skill (Roberts et al. 2017, doi:10.1111/ecog.02881). If a
+dataset has groups, split by them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BLOCKS_ACROSS = 10
 
 
 class LeakWarning(UserWarning):
-    """Samples that belong together may lie in several parts."""
+    """Warns that samples of one group may be in several parts."""
 
 
 def split(
@@ -37,34 +37,34 @@ def split(
     groups: np.ndarray | str | Path | None = None,
     seed: int = 0,
 ) -> list[Dataset]:
-    """Return disjoint parts of about these shares, every sample in one of them.
+    """Returns disjoint parts of about these shares; every sample is in one of them.
 
-    Without ``group`` or ``groups`` samples are drawn at random within each class; where
-    a sample has several labels, or numbers, so that each label or tenth of a number
-    has its share in each part (`iterative_parts`). By groups, no group lies in two
-    parts, and the shares and classes are met as well as whole groups allow.
+    Without ``group`` or ``groups``, samples are drawn at random within each class. For
+    targets of several labels or of numbers, each label, or each tenth of a number's
+    distribution, has its share in each part (`iterative_parts`). With groups, no group
+    is in two parts, and the shares and classes are met as well as whole groups allow.
 
     Args:
-        dataset: what to split.
-        fractions: share of each part, each above 0, together 1.
-        group: name of a group the dataset knows (``"city"``), a column of the CSV
-            file, or ``"spatial_block"``: squares of a grid over the longitudes and
-            latitudes of the samples, ten across the longer side.
+        dataset: the dataset to split.
+        fractions: share of each part, each above 0; their sum is 1.
+        group: name of a group of the dataset (``"city"``), a column of the CSV file,
+            or ``"spatial_block"``: squares of a grid over the longitudes and latitudes
+            of the samples, ten across the longer side.
         groups: the group of each sample (N,), or a CSV file with a header and one row
             per sample in their order; with a column ``file``, the rows are matched to
             the names of the images instead.
-        seed: of the draw.
+        seed: random seed.
 
     Warns:
-        LeakWarning: a split at random of data that have groups.
+        LeakWarning: data that have groups are split at random.
 
     Raises:
-        UserError: fractions that are no shares, an unknown group, no coordinates,
-            fewer groups or samples than parts.
+        UserError: the fractions are invalid, a group is unknown, coordinates are
+            missing, or there are fewer groups or samples than parts.
     """
     shares = _shares(fractions)
     if group is None and groups is None:
-        # A number of its own for each sample is no group.
+        # A column with a different value for each sample is not a group.
         shared = [
             n for n, g in dataset.groups.items() if len(np.unique(g)) < len(dataset)
         ]
@@ -93,10 +93,10 @@ def split(
 
 
 def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
-    """Return ``samples`` samples drawn at random, classes in their proportion.
+    """Returns ``samples`` samples drawn at random, classes in their proportion.
 
-    All of them where there are no more. One of every class or label that is there is
-    kept as long as ``samples`` allows.
+    Returns all if there are no more. Keeps one sample of each class or label as far as
+    ``samples`` allows.
 
     Raises:
         UserError: ``samples`` is below 1.
@@ -114,10 +114,11 @@ def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
 
 
 def class_weights(dataset: Dataset) -> dict[int, float]:
-    """Return a weight per class: labels / (classes present * samples of the class).
+    """Returns a weight per class: labels / (classes present * samples of the class).
 
-    scikit-learn's "balanced", for several labels per sample as well: a class that is
-    half as frequent as another weighs twice as much. A class without samples gets 1.
+    These are scikit-learn's "balanced" weights, also for several labels per sample: a
+    class that is half as frequent as another has twice its weight. A class without
+    samples gets 1.
     """
     counts = _strata(dataset).sum(axis=0)
     present = np.count_nonzero(counts)
@@ -126,12 +127,12 @@ def class_weights(dataset: Dataset) -> dict[int, float]:
 
 
 def _has_classes(dataset: Dataset) -> bool:
-    """Whether samples have one class each, or nothing to balance."""
+    """Returns whether samples have one class each, or no target to balance."""
     return dataset.target.kind in ("class", "none")
 
 
 def _strata(dataset: Dataset) -> np.ndarray:
-    """What is balanced, bool (N, strata)."""
+    """Returns the strata to balance, bool (N, strata)."""
     return strata(dataset.target, dataset.targets)
 
 
@@ -148,7 +149,7 @@ def _shares(fractions: Sequence[float]) -> np.ndarray:
 
 
 def _place_in_class(labels: np.ndarray, seed: int) -> np.ndarray:
-    """Give each sample a random place in its class, 0 to 1; the first is exactly 0."""
+    """Returns a random place of each sample in its class, 0 to 1; the first is 0."""
     place = np.empty(len(labels))
     rng = np.random.default_rng(seed)
     for label in np.unique(labels):
@@ -158,10 +159,10 @@ def _place_in_class(labels: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _at_random(labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
-    """Part of each sample; each class is dealt out in the proportion of the shares.
+    """Returns the part of each sample; distributes each class by the shares.
 
-    Each sample goes where most are lacking, of its class and of all together: so small
-    classes reach the small parts now and then.
+    Each sample goes to the part that lacks most samples, of its class and in total, so
+    that small parts get some samples of small classes.
     """
     order = np.lexsort((_place_in_class(labels, seed), labels))
     part = np.empty(len(labels), dtype=np.int64)
@@ -182,7 +183,7 @@ def _at_random(labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
 def _by_group(
     dataset: Dataset, groups: np.ndarray, shares: np.ndarray, seed: int
 ) -> np.ndarray:
-    """Part of each sample; large groups are placed first, where they are missed most.
+    """Returns the part of each sample; places large groups first.
 
     Greedy, as scikit-learn's StratifiedGroupKFold, but for unequal parts.
     """

@@ -15,22 +15,23 @@ from autoai4eo.files import ANY, read_json, write_json, written
 SAMPLED_PIXELS = 2**18
 BLOCK_BYTES = 16 * 2**20
 FORMAT = 2
-#: What people write where there is no measurement.
+#: Values that commonly mark missing measurements.
 FILLS = (0.0, -999.0, -9999.0, -32768.0, 65535.0)
-_ALONE = 10  # values or more that are equal make a fill value of an outlier
-_MANY = 16  # different values a measurement has
+_ALONE = 10  # at least so many equal outliers make a fill value
+_MANY = 16  # a measurement has at least so many different values
 
 
 @dataclass(frozen=True)
 class BandStatistics:
     """Statistics of the bands of one input, arrays of shape (bands,).
 
-    Over finite pixels, in the units of the file. What a file declares to be no
-    measurement (nodata, a mask) is read as NaN.
+    They cover finite pixels, in the units of the file. Pixels that a file declares
+    missing (nodata, a mask) are NaN.
 
     Attributes:
-        mean: accumulated in float64.
-        std: of the population; 1 where a band is constant, so that one can divide.
+        mean: mean, accumulated in float64.
+        std: standard deviation of the population; 1 if a band is constant, to allow
+            division.
         p2: 2nd percentile, of 262,144 pixels spread evenly over the data set (exact
             where it has no more): the rank is right to ± 0.1 percentage points.
         p98: 98th percentile, likewise.
@@ -40,8 +41,8 @@ class BandStatistics:
         inf: share of infinite pixels.
         nodata: share of pixels that are exactly 0 in every band of an input with
             several.
-        fill: the smallest or largest value where it stands alone, many times and
-            further from all others than these are spread; NaN where there is none.
+        fill: smallest or largest value, if it is frequent and further from all other
+            values than their spread; NaN otherwise.
         fill_share: share of pixels that have this value.
         border: share of patches with an edge that is one fill value, such as 0 or
             -9999, in all bands.
@@ -71,10 +72,10 @@ FORM = {
 
 
 def statistics(dataset: Dataset) -> dict[str, BandStatistics]:
-    """Statistics per input, reading the dataset once and in blocks.
+    """Computes statistics per input; reads the dataset once, in blocks.
 
     Raises:
-        UserError: a band has no finite pixel at all, or there are no samples.
+        UserError: a band has no finite pixel, or there are no samples.
     """
     if len(dataset) == 0:
         raise UserError(f"{dataset.path}: expected samples, found none")
@@ -162,7 +163,7 @@ class _Sums:
         fill, fill_count = np.empty(len(self.count)), np.empty(len(self.count))
         for i in range(len(self.count)):
             values = sampled[i][np.isfinite(sampled[i])]
-            # So few valid pixels that none was sampled: the extremes stand in.
+            # If no valid pixel was sampled, the extremes replace the percentiles.
             ends = (self.minimum[i], self.maximum[i])
             p2[i], p98[i] = np.percentile(values, (2, 98)) if len(values) else ends
             fill[i], fill_count[i] = self._fill(i, values)
@@ -184,7 +185,7 @@ class _Sums:
         )
 
     def _fill(self, i: int, values: np.ndarray) -> tuple[float, float]:
-        """A value of band `i` that stands alone far outside, and how often it is."""
+        """Returns a frequent, far outlier of band `i`, and its number of pixels."""
         for extreme, count in (
             (self.minimum[i], self.lowest[i]),
             (self.maximum[i], self.highest[i]),
@@ -221,10 +222,9 @@ def _spread(total: int, wanted: int) -> np.ndarray:
 
 
 def cached_statistics(dataset: Dataset, path: Path) -> dict[str, BandStatistics]:
-    """Statistics of the dataset, from a file that `keep_statistics` wrote if it can be.
+    """Reads statistics that `keep_statistics` wrote, or computes them.
 
-    Nothing is written. A file that belongs to other data, or cannot be read, is left
-    out.
+    Writes nothing. Ignores a file that is unreadable or belongs to other data.
 
     Raises:
         UserError: see `statistics`.

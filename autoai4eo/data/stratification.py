@@ -10,10 +10,11 @@ import numpy as np
 
 
 def iterative_parts(strata: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
-    """Gives the part of each sample, int64 (N,): iterative stratification.
+    """Returns the part of each sample, int64 (N,), by iterative stratification.
 
-    The samples of the rarest label that is left are dealt out first, each to the part
-    that lacks that label most, then most samples; samples of no stratum come last.
+    Samples of the rarest remaining label are assigned first, each to the part that
+    lacks most of that label, and of equal parts to the one that lacks most samples.
+    Samples of no stratum come last.
 
     Args:
         strata: bool (N, strata), see `autoai4eo.data.target.strata`.
@@ -44,15 +45,15 @@ def iterative_parts(strata: np.ndarray, shares: np.ndarray, seed: int) -> np.nda
 
 
 def _deal(lack_of_label: np.ndarray, lack: np.ndarray) -> int:
-    """The part that lacks the label most, of equal ones that which lacks samples."""
+    """Returns the part that lacks most of a label; of equal parts, most samples."""
     most = np.flatnonzero(lack_of_label >= lack_of_label.max() - 1e-9)
     return int(most[lack[most].argmax()])
 
 
 def balanced_rows(strata: np.ndarray, samples: int, seed: int) -> np.ndarray:
-    """Gives ``samples`` of the rows, sorted, in which each stratum has its share.
+    """Returns ``samples`` sorted rows in which each stratum has its share.
 
-    One of every stratum is among them as long as ``samples`` allows.
+    They include one row of each stratum as far as ``samples`` allows.
     """
     rng = np.random.default_rng(seed)
     kept: list[int] = []

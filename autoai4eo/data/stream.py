@@ -1,15 +1,15 @@
-"""Batches for training, in an order in which files are read fast.
+"""Streams batches for training, in an order that reads files fast.
 
-A file is cut into blocks of neighbouring samples. In training, blocks come in random
-order, several of them fill a buffer, and samples are drawn at random from the buffer:
+A file is divided into blocks of neighbouring samples. In training, blocks are read in
+random order, several of them fill a buffer, and samples are drawn at random from it:
 
     file     | 0 1 2 | 3 4 5 | 6 7 8 | 9 10 11 |
     buffers  [ 6 7 8 0 1 2 ]  [ 9 10 11 3 4 5 ]
     batches  7 0 | 2 6 | 8 1 |  4 11 | 9 3 | 10 5
 
-Every sample comes exactly once per epoch. What comes when depends on the seed and the
-epoch alone. Where any order costs the same (arrays, images, a small file that is kept
-in memory) the order is a plain permutation.
+Every sample appears exactly once per epoch. The order depends only on the seed and the
+epoch. If every order costs the same (arrays, images, a small file in memory), it is a
+plain permutation.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ class Batches(keras.utils.PyDataset):
     Each batch is ``({input name: float32 (b, H, W, C)}, targets)``.
 
     Args:
-        dataset: what to stream.
+        dataset: the dataset to stream.
         batch_size: samples per batch; the last batch may be smaller.
-        shuffle: a new order each epoch. When a shuffling stream is asked for batches,
-            it hands them out in its own order whatever number is asked first, because
-            Keras's ``fit`` asks for random numbers by default.
-        seed: of the order and of the augmentation.
-        augmentation: applied to every batch; masks and images that are to be predicted
-            are flipped and turned as the pixels are.
-        encode: turns the targets of a batch into what a loss takes; None: they come as
-            they are, see `autoai4eo.data.target.Target`.
-        workers: threads of Keras that ask for batches.
-        use_multiprocessing: Keras asks from processes instead. Each opens the file
-            once; then the numbers are taken as they come: pass ``shuffle=False`` to
-            ``fit``.
+        shuffle: whether each epoch has a new order. A shuffled stream returns batches
+            in its own order, whatever batch number is requested, because Keras's
+            ``fit`` requests random numbers by default.
+        seed: seed of the order and of the augmentation.
+        augmentation: applied to every batch; target masks and images are flipped and
+            turned like the pixels.
+        encode: converts the targets of a batch for the loss; None: they are not
+            changed, see `autoai4eo.data.target.Target`.
+        workers: number of Keras threads that request batches.
+        use_multiprocessing: whether Keras uses processes instead of threads. Each opens
+            the file once, and requested batch numbers are then obeyed: pass
+            ``shuffle=False`` to ``fit``.
     """
 
     def __init__(
@@ -92,17 +92,17 @@ class Batches(keras.utils.PyDataset):
         self._lock = threading.RLock()
 
     def on_epoch_end(self) -> None:
-        """Go on to the next epoch's order."""
+        """Changes to the order of the next epoch."""
         self.go_to(self.epoch + 1)
 
     def go_to(self, epoch: int) -> None:
-        """Take the order of this epoch, counted from 0."""
+        """Changes to the order of this epoch, counted from 0."""
         with self._lock:
             self.epoch = epoch
             self._plan()
 
     def _plan(self) -> None:
-        """Fix the order of this epoch and where its buffers begin."""
+        """Sets the order of this epoch and the edges of its buffers."""
         self._buffers: dict[int, tuple[dict[str, np.ndarray], np.ndarray]] = {}
         self._turns: dict[int, int] = {}
         if not self.shuffle and not self._buffered:
@@ -119,7 +119,7 @@ class Batches(keras.utils.PyDataset):
         else:
             self._order = np.arange(len(self.dataset))
             ends = np.arange(0, len(self._order), self._buffer_samples)[1:]
-        # A buffer is full with the block that brings it over its size.
+        # The block that exceeds the buffer's size is its last one.
         full = np.flatnonzero(np.diff(ends // self._buffer_samples, prepend=0))
         edges = [0, *(int(e) for e in ends[full]), len(self._order)]
         self._edges = np.unique(edges)

@@ -1,4 +1,4 @@
-"""A generated data set in So2Sat's layout: synthetic, but physically meant.
+"""A synthetic data set in So2Sat's layout, based on physics.
 
 Each local climate zone is a mixture of materials (roof, paving, trees, grass, soil,
 water) with the reflectance spectra such materials have: the red edge of vegetation,
@@ -7,7 +7,7 @@ follows: double bounce between walls and ground is strong, water mirrors the sig
 away. Materials lie in patches of a size that belongs to the zone, on a grid of streets
 where there is one; illumination, haze, sensor noise and speckle come on top.
 
-It shows that the tools work. It says nothing about real cities.
+It tests that the tools work. It says nothing about real cities.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ ZONES = (
 def write_so2sat_like(
     path: str | Path, samples: int, seed: int, *, cities: int = 12
 ) -> None:
-    """Write a generated HDF5 file in the layout of So2Sat LCZ42.
+    """Writes a generated HDF5 file in the layout of So2Sat LCZ42.
 
     ``sen1`` float32 (N, 32, 32, 8), ``sen2`` float32 (N, 32, 32, 10), ``label`` one-hot
     float32 (N, 17) with the class balance of `ZONES`, ``city`` (N,): each city has its
@@ -147,16 +147,16 @@ def write_so2sat_like(
 
 
 def write_scene_like(path: str | Path, blocks: int, seed: int) -> None:
-    """Write a generated scene of such zones, a GeoTIFF of one place in UTM zone 32.
+    """Writes a generated scene of these zones, a GeoTIFF in UTM zone 32.
 
-    All bands of So2Sat's ``sen1`` and ``sen2``, by name; float32, reflectance. Zones
-    lie in blocks of 2 × 2 patches. The tag ``SYNTHETIC`` says that no pixel was
+    It has all bands of So2Sat's ``sen1`` and ``sen2``, by name, as float32. Each block
+    of 2 × 2 patches is one zone. The tag ``SYNTHETIC`` states that no pixel was
     measured.
 
     Args:
         path: of the file.
         blocks: along each edge, of 640 m.
-        seed: of all that is drawn.
+        seed: random seed.
 
     Raises:
         UserError: the folder cannot be written.

@@ -1,4 +1,4 @@
-"""What is to be predicted for a sample."""
+"""The target: what a network predicts for a sample."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _QUANTILES = 10  # of a value, for strata
 
 @dataclass(frozen=True)
 class Target:
-    """What is to be predicted for a sample.
+    """What a network predicts for a sample.
 
     Attributes:
-        kind: one of `KINDS`. Of one sample ``read_targets`` gives: ``class``: a class
-            number, int64 (); ``labels``: which classes it has, uint8 (classes,);
-            ``value``: numbers, float32 (values,), NaN where one is not known; ``mask``:
+        kind: one of `KINDS`. For one sample, ``read_targets`` returns: ``class``: a
+            class number, int64 (); ``labels``: 1 for each class that it has, uint8
+            (classes,); ``value``: numbers, float32 (values,), NaN if unknown; ``mask``:
             a class for each pixel, int16 (H, W); ``image``: float32 (H, W, bands).
-        classes: names of the classes; of a ``value`` the names of the numbers.
-        shape: of one sample's target, as above.
-        bands: of an ``image``.
-        ignored: the class number that stands for "not known": −1 of a ``class``.
+        classes: names of the classes; for a ``value``, names of the numbers.
+        shape: shape of one sample's target, as above.
+        bands: bands of an ``image``.
+        ignored: class number that means "unknown": −1 for a ``class``.
     """
 
     kind: str
@@ -39,15 +39,15 @@ class Target:
 
 
 def strata(target: Target, targets: np.ndarray) -> np.ndarray:
-    """What splits and samplers balance: which strata each sample belongs to.
+    """Returns the strata of each sample, which splits and samplers balance.
 
     Args:
         target: of kind ``class``, ``labels`` or ``value``.
         targets: of N samples, see `Target`.
 
     Returns:
-        bool (N, strata): of a ``class`` and of ``labels`` the classes; of a ``value``
-        the tenths of each number's distribution.
+        bool (N, strata): for ``class`` and ``labels`` the classes; for ``value`` the
+        tenths of each number's distribution.
     """
     if target.kind == "class":
         return np.asarray(targets[:, None] == np.arange(len(target.classes)))

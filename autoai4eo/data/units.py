@@ -1,4 +1,4 @@
-"""Whether values are in the units that a network was trained on."""
+"""Checks whether values have the units of the training data."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.sensors import band
 
 RADAR = ("decibel", "intensity", "complex", "covariance")
-_TIMES = 10.0  # so much brighter or darker than the training data is another unit
-_PATCHES = 64  # of a data set are looked at
+_TIMES = 10.0  # factor to the training data that means another unit
+_PATCHES = 64  # patches of a data set that are checked
 _OFFSET_LATER = "and --offset -0.1 for a product of baseline 04.00 or later"
-_CLOSER = 0.5  # standard deviations by which advice must bring a right unit closer
-_FAR = 3.0  # standard deviations; what is advised must come as close
-_LISTED = 3  # bands of which a sentence tells the figures
+_CLOSER = 0.5  # standard deviations by which advice must improve values of right units
+_FAR = 3.0  # largest distance after advice, in standard deviations
+_LISTED = 3  # bands whose figures a sentence lists
 
 Values = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Typical:
-    """What the training data are like: statistics of one band, as in statistics.json.
+    """Statistics of one band of the training data, as in statistics.json.
 
     Attributes:
         mean, std: over all pixels.
@@ -38,10 +38,10 @@ class Typical:
 
 
 def typical_of(told: Mapping[str, Any]) -> tuple[Typical, ...]:
-    """What each band of an input is like; the percentiles suffice.
+    """Returns the statistics of each band of an input; the percentiles suffice.
 
     Args:
-        told: a value for each band by the name of a statistic, as in statistics.json.
+        told: by name of a statistic, a value for each band, as in statistics.json.
     """
     p2, p98 = np.array(told["p2"], float), np.array(told["p98"], float)
     mean = np.array(told.get("mean", (p2 + p98) / 2), float)
@@ -54,14 +54,14 @@ def typical_of(told: Mapping[str, Any]) -> tuple[Typical, ...]:
 def unlike_training(
     dataset: Dataset, typical: Mapping[str, tuple[Typical, ...]]
 ) -> list[str]:
-    """What a network should be told before it judges data that it was not trained on.
+    """Returns sentences on differences between a dataset and the training data.
 
-    A sentence for each input with missing values, and for each of which bands have
-    other values than the training data.
+    One for each input with missing values, and one for each input with bands whose
+    values differ from the training data's.
 
     Args:
-        dataset: 64 patches all over it are looked at.
-        typical: of each band in the training data, by input, where that is known.
+        dataset: 64 patches spread over it are read.
+        typical: by input, statistics of each band of the training data, if known.
     """
     rows = np.unique(np.linspace(0, len(dataset) - 1, _PATCHES).astype(int))
     pixels = dataset.read(rows) if len(dataset) else {}
@@ -96,23 +96,24 @@ def unlike_training(
 
 @dataclass(frozen=True)
 class _Try:
-    """A way to other units: what to do, and what it makes of a band's values."""
+    """A conversion of units: advice for the user, and a function of band and values."""
 
     advice: str
     of: Callable[[str, np.ndarray], np.ndarray]
 
 
 def differs(values: np.ndarray, typical: Typical) -> bool:
-    """Whether a band's values are in other units than the training data's.
+    """Returns whether a band's values have other units than the training data's.
 
-    By median, sign and spread: most values have the other sign; or the median is ten
-    times the 98th percentile of the training data, or the other way round the scene's
-    98th percentile is a tenth of their 2nd; or the spread is a thousandth. Less than
-    that another landscape does as well.
+    Decibels differ if 98 % of the values are positive, or the median is outside of the
+    training data's range by more than its width. Other values differ if the median has
+    the other sign, is 10 standard deviations below the mean, or is above ten times the
+    training data's 98th percentile, or if the values' 98th percentile is below a tenth
+    of the training data's 2nd. Another landscape may cause smaller differences.
 
     Args:
         values: (n,) finite, as the network would read them.
-        typical: of the training data.
+        typical: statistics of the training data.
     """
     if not len(values):
         return False
@@ -133,7 +134,7 @@ def differs(values: np.ndarray, typical: Typical) -> bool:
 
 
 def distance(values: np.ndarray, typical: Typical) -> float:
-    """How far a band's median is from the training data's mean, in their deviations."""
+    """Returns the distance of a median to the training mean, in standard deviations."""
     return abs(float(np.median(values)) - typical.mean) / max(typical.std, 1e-12)
 
 
@@ -144,17 +145,18 @@ def advice(
     tags: Mapping[str, tuple[float, float]],
     offset_is_due: bool,
 ) -> list[str]:
-    """Sentences on bands whose values differ from the training data's.
+    """Returns sentences on bands whose values differ from the training data's.
 
-    A scale and an offset are advised only after they were tried on the values: all
-    bands must be like the training data then.
+    They recommend a scale and an offset only if, applied to the values, these make all
+    bands similar to the training data.
 
     Args:
-        raw: a sample of each band's values as they are stored, (n,), finite.
+        raw: a sample of each band's stored values, (n,), finite.
         read: the same values as the network would read them.
-        typical: of each band in the training data.
-        tags: scale and offset that the file tells, of the bands where it does.
-        offset_is_due: the product's name tells that digital numbers are 1,000 higher.
+        typical: statistics of each band of the training data.
+        tags: scale and offset of the bands for which the file declares them.
+        offset_is_due: whether the product's name shows that digital numbers are 1,000
+            too high.
     """
     names = [name for name in typical if len(raw[name])]
     told = []
@@ -198,12 +200,12 @@ def _of(
                 f"size, and closer to them with what the file tells of itself: {text}"
             ]
         return []
-    what = f"{_listed(wrong, read, typical)}: the network wants the same units; "
+    what = f"{_listed(wrong, read, typical)}: the network needs the same units; "
     if text:
-        return [f"values of {what}tried on the values, this fits: {text}"]
+        return [f"values of {what}this conversion fits the values: {text}"]
     return [
-        f"values of {what}no scale or offset that is usual fits: check --scale and "
-        "--offset, and the file"
+        f"values of {what}no usual scale or offset fits: check --scale and --offset, "
+        "and the file"
     ]
 
 
@@ -213,7 +215,7 @@ def _not_only_dark(
     values: Values,
     typical: Mapping[str, Typical],
 ) -> list[str]:
-    """Without bands that are darker while others are right, as those of a sea are."""
+    """Removes dark bands, as of a sea, unless all bands are wrong and dark."""
     dark = [
         n
         for n in wrong
@@ -233,7 +235,7 @@ def _tries(
     offset_is_due: bool,
     wrong: bool,
 ) -> list[_Try]:
-    """What may bring values to the training data's units."""
+    """Returns conversions that may give the training data's units."""
     found = []
     told = {n: tags[n] for n in names if n in tags}
     if told:

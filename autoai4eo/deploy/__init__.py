@@ -1,4 +1,4 @@
-"""A finished model at work: loading, export, maps."""
+"""Uses a finished model: loads it, exports it, makes maps with it."""
 
 import warnings
 from typing import Any
@@ -19,8 +19,8 @@ def __getattr__(name: str) -> Any:
     if name != "load_classifier":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     warnings.warn(
-        "deploy.load_classifier is called load_predictor now; the old name goes with "
-        "the next release",
+        "deploy.load_classifier is called load_predictor now; the next release drops "
+        "the old name",
         DeprecationWarning,
         stacklevel=2,
     )

@@ -1,8 +1,8 @@
-"""Files that are there whole or not at all, also after a power cut; and their reading.
+"""Reads and writes files. A written file is complete or absent, even after a power cut.
 
-What this package wrote is read by `read_json`, `read_npz` and `read_csv`, which say
-which file is damaged and what helps. A command that writes asks `check_can_write` or
-`check_can_write_into` before it works, and writes inside `written`.
+`read_json`, `read_npz` and `read_csv` read the files of this package; their errors name
+the damaged file and a remedy. A command that writes calls `check_can_write` or
+`check_can_write_into` before it starts, and writes inside `written`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a path can be read or written, asked before the work begins."""
+"""Checks, before the work begins, whether a path can be read or written."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _DEFAULT_GIB = 4.0
 
 
 def check_regular(path: Path) -> None:
-    """Whether what lies at a path, if anything, is a file or a folder.
+    """Refuses a path that exists and is neither a file nor a folder.
 
-    A pipe would be waited for without an end, and a device may have no end.
+    Reading a pipe could wait forever, and a device may have no end.
 
     Raises:
-        UserError: it is a pipe, a device or a socket, or no path can be so.
+        UserError: it is a pipe, a device or a socket, or the path is invalid.
     """
     try:
         mode = path.stat().st_mode
@@ -43,10 +43,10 @@ def check_regular(path: Path) -> None:
 
 
 def max_bytes() -> float:
-    """The most that is read of a file at once.
+    """Returns the largest number of bytes that is read from a file at once.
 
     Raises:
-        UserError: the environment variable is no number above 0.
+        UserError: the environment variable is not a number above 0.
     """
     told = os.environ.get(MAX_GIB, str(_DEFAULT_GIB))
     try:
@@ -61,12 +61,12 @@ def max_bytes() -> float:
 
 
 def check_size(name: str | Path, size: float, what: str) -> None:
-    """Refuses what would fill the memory, before any of it is read.
+    """Refuses data that would fill the memory, before any of it is read.
 
     Args:
         name: of the file.
-        size: that it declares, in bytes.
-        what: has the size, such as ``"an image"``.
+        size: that the file declares, in bytes.
+        what: the data of this size, such as ``"an image"``.
 
     Raises:
         UserError: it is more than `max_bytes`.
@@ -80,7 +80,7 @@ def check_size(name: str | Path, size: float, what: str) -> None:
 
 
 def _check_name(path: Path) -> None:
-    """Whether the file system takes a name, and the longer one that is written to."""
+    """Checks that the file system accepts a name and the longer temporary name."""
     for name in (path, beside(path, "writing")) if path.name else (path,):
         try:
             name.lstat()
@@ -95,10 +95,10 @@ def _check_name(path: Path) -> None:
 
 
 def check_can_write(path: Path) -> None:
-    """Whether a file can be written, of which the folder is there.
+    """Checks that a file can be written into an existing folder.
 
     Raises:
-        UserError: it is a folder, its folder is missing, or nothing may be written.
+        UserError: it is a folder, its folder is missing, or writing is not permitted.
     """
     _check_name(path)
     if path.is_dir():
@@ -115,10 +115,10 @@ def check_can_write(path: Path) -> None:
 
 
 def check_utf8(path: Path) -> None:
-    """Whether TensorFlow can write to a path: it must be text in UTF-8.
+    """Checks that TensorFlow can write to a path, which must be UTF-8.
 
     Raises:
-        UserError: it is of other bytes, such as Latin-1.
+        UserError: the path has another encoding, such as Latin-1.
     """
     try:
         str(path.absolute()).encode()
@@ -130,20 +130,20 @@ def check_utf8(path: Path) -> None:
 
 
 def is_plain(path: Path) -> bool:
-    """Whether it is a file, and no pipe, device or link, which must stay what it is."""
+    """Returns whether a path is a regular file: no pipe, device or link."""
     return path.is_file() and not path.is_symlink()
 
 
 def is_planted(path: Path) -> bool:
-    """Whether it is a link of another user's, which is not to be followed."""
+    """Returns whether a path is another user's link, which must not be followed."""
     return path.is_symlink() and path.lstat().st_uid not in (0, os.geteuid())
 
 
 def check_can_write_into(folder: Path) -> None:
-    """Whether files can be written into a folder; it may have to be made.
+    """Checks that files can be written into a folder, which need not exist yet.
 
     Raises:
-        UserError: it, or one above it, is a file, or nothing may be written there.
+        UserError: it or a parent is a file, or writing is not permitted.
     """
     _check_name(folder)
     there = folder
@@ -160,10 +160,10 @@ def check_can_write_into(folder: Path) -> None:
 
 @contextmanager
 def written(path: Path) -> Iterator[None]:
-    """Tells in one line that a place cannot be written to.
+    """Turns an error while writing to `path` into a message of one line.
 
     Raises:
-        UserError: the disk is full, or nothing may be written there.
+        UserError: the disk is full, or writing is not permitted.
     """
     try:
         yield
@@ -175,10 +175,10 @@ def written(path: Path) -> Iterator[None]:
 
 
 def check_not_input(out: Path, inputs: Iterable[Path]) -> None:
-    """Whether an output is none of the files and folders that are read.
+    """Checks that an output is not one of the input files and folders.
 
     Raises:
-        UserError: it is one of them, under whatever name.
+        UserError: it is one of them, possibly under another name.
     """
     for path in inputs:
         if not path.exists():

@@ -1,4 +1,4 @@
-"""The files that this package wrote, read: JSON, CSV and ``.npz``, whole or refused."""
+"""Reads the JSON, CSV and ``.npz`` files of this package; refuses damaged ones."""
 
 from __future__ import annotations
 
@@ -26,15 +26,16 @@ MOST_TEXT = 256 * 2**20  # bytes of a JSON or CSV file
 def read_json(
     path: Path, cure: str, form: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """The object in a JSON file.
+    """Reads the object in a JSON file.
 
     Args:
         path: of the file.
-        cure: what helps where it is damaged, such as "restore it from a copy".
-        form: that it must have, see `check_form`.
+        cure: the remedy for a damaged file, such as "restore it from a copy".
+        form: the form that the object must have, see `check_form`.
 
     Raises:
-        UserError: it is missing, damaged or something else; the message has the cure.
+        UserError: the file is missing, damaged or of another form; the message
+            contains the cure.
     """
     with reading(path, "JSON", cure):
         _check_short(path)
@@ -50,18 +51,18 @@ def read_json(
 
 
 def check_form(value: Any, form: Any, where: str = "it") -> None:
-    """Whether a value of a JSON file is of the form that its readers rely on.
+    """Checks that a value of a JSON file has the form that its readers rely on.
 
     Args:
-        value: of the file.
-        form: a type, or several (``str | None``); a tuple of the strings that are
-            allowed; ``[form]`` for a list of such;
-            a dict of forms for an object with these names, or with those of them that
-            are there where they end in ``?``; ``{ANY: form}`` for one of any names.
-        where: the value is, for the message.
+        value: from the file.
+        form: a type, or several (``str | None``); a tuple of allowed strings;
+            ``[form]`` for a list of values of that form; a dict of forms for an object
+            with these names (a name that ends in ``?`` may be missing); ``{ANY: form}``
+            for an object with any names.
+        where: the place of the value, for the message.
 
     Raises:
-        ValueError: it is of another one.
+        ValueError: it has another form.
     """
     if isinstance(form, tuple):
         if value not in form:
@@ -84,17 +85,17 @@ def check_form(value: Any, form: Any, where: str = "it") -> None:
 
 
 def _check_short(path: Path) -> None:
-    """Whether a file of text can be one that this package wrote, by its length."""
+    """Refuses a text file that is longer than any that this package writes."""
     if (size := path.stat().st_size) > MOST_TEXT:
         raise ValueError(f"{size:,} bytes, more than it can have")
 
 
 def read_npz(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """The arrays in a ``.npz`` file, by name; see `read_json`.
+    """Reads the arrays in a ``.npz`` file, by name; see `read_json`.
 
     Raises:
-        UserError: it is missing, damaged or something else; the message has the cure.
-            Or it declares more than `max_bytes`.
+        UserError: the file is missing, damaged or of another format (the message
+            contains the cure), or declares more than `max_bytes`.
     """
     with reading(path, "a whole .npz file of numbers", cure), path.open("rb") as raw:
         if not zipfile.is_zipfile(raw):
@@ -110,10 +111,10 @@ def read_npz(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, np.n
 
 
 def _check_declared(raw: IO[bytes], path: Path) -> None:
-    """Whether what the members of a ``.npz`` file declare is not too large.
+    """Refuses a ``.npz`` file whose members declare too large a size.
 
-    Both the archive and the header of each array say how large it is, and NumPy makes
-    room for what the header says before it reads.
+    Both the archive and the header of each array declare a size, and NumPy allocates
+    what the header declares before it reads.
     """
     with zipfile.ZipFile(raw) as archive:
         members = archive.infolist()
@@ -133,12 +134,13 @@ def _check_declared(raw: IO[bytes], path: Path) -> None:
 
 
 def read_csv(path: Path, cure: str) -> list[dict[str, str]]:
-    """The rows of a CSV file, by column; see `read_json`.
+    """Reads the rows of a CSV file, by column; see `read_json`.
 
-    A row that has not as many cells as the first line is left out: it is being written.
+    A row with more or fewer cells than the first line is left out: it may be
+    incomplete because another process is writing it.
 
     Raises:
-        UserError: it is missing or no text; the message has the cure.
+        UserError: the file is missing or not text; the message contains the cure.
     """
     with reading(path, "a table (CSV)", cure), path.open(newline="") as file:
         _check_short(path)
@@ -148,15 +150,15 @@ def read_csv(path: Path, cure: str) -> list[dict[str, str]]:
 
 @contextmanager
 def reading(path: Path, what: str, cure: str) -> Iterator[None]:
-    """Tells in one line what a damaged file makes of the readers of Python and NumPy.
+    """Turns errors of Python and NumPy on a damaged file into a message of one line.
 
     Args:
         path: of the file.
-        what: is expected, such as ``"JSON"``.
+        what: the expected content, such as ``"JSON"``.
         cure: see `read_json`.
 
     Raises:
-        UserError: it is missing, damaged or something else; the message has the cure.
+        UserError: the file is missing or damaged; the message contains the cure.
     """
     check_regular(path)
     try:
@@ -175,7 +177,7 @@ def reading(path: Path, what: str, cure: str) -> Iterator[None]:
         KeyError,
         EOFError,
         RuntimeError,
-        # what NumPy makes of a damaged header, and of numbers that cannot be so
+        # NumPy raises these on a damaged header or impossible numbers
         SyntaxError,
         tokenize.TokenError,
         TypeError,

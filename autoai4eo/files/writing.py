@@ -1,4 +1,4 @@
-"""Files and folders that are there whole or not at all, also after a power cut."""
+"""Writes files and folders in one step: complete or absent, even after a power cut."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-# In patterns of names: what `beside` puts in. Names of others must not fit.
+# Matches the random part of names that `beside` makes, and no names of other files.
 _TOKEN = "[0-9a-f]" * 16
 
 
 @contextmanager
 def in_one_step(path: Path) -> Iterator[Path]:
-    """A name beside `path` to write to; it takes the place of `path` in the end.
+    """Yields a temporary path in the same folder, which replaces `path` at the end.
 
-    The file and its name are on disk then. Where the writing fails nothing is left of
-    it; what a killed process leaves `remove_leftovers` finds. A link at `path` is
-    replaced, not followed.
+    The file and its name are then on disk. If writing fails, the temporary file is
+    removed; `remove_leftovers` removes the one of a killed process. A link at `path`
+    is replaced, not followed.
 
     Args:
-        path: of the file; its suffix is that of the temporary name, too.
+        path: of the file; the temporary name has the same suffix.
     """
     temporary = beside(path, "writing")
     try:
@@ -40,11 +40,10 @@ def in_one_step(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def folder_in_one_step(path: Path) -> Iterator[Path]:
-    """The same for a folder, which the writer makes.
+    """Does the same as `in_one_step` for a folder, which the caller creates.
 
-    What stood at `path` is gone in the end; where the writing fails it is as before.
-    Where an earlier process was killed between the two, what stood there is put back
-    first.
+    An earlier folder at `path` is replaced at the end, and kept if writing fails. If an
+    earlier process was killed in between, its old folder is first put back.
 
     Args:
         path: of the folder.
@@ -71,13 +70,13 @@ def folder_in_one_step(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, name: str | None = None) -> None:
-    """Removes what killed processes left of the writing of a file or of all files.
+    """Removes temporary files that killed processes left behind.
 
-    Only for one who holds the lock under which they are written.
+    The caller must hold the lock under which these files are written.
 
     Args:
-        folder: where the files lie.
-        name: of the one file; None: of all.
+        folder: of the files.
+        name: of one file; None: all files of the folder.
     """
     end = "*" if name is None else escape(name)
     # a writer may itself write in one step
@@ -87,10 +86,10 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
 
 
 def set_aside(path: Path) -> Path:
-    """Renames what is damaged, so that it can be made again and is not lost.
+    """Renames a damaged file, so that it can be made again and is not lost.
 
     Returns:
-        The new name: ``NAME.damaged``, with a number where that is taken.
+        The new name: ``NAME.damaged``, with a number if that name is taken.
     """
     number, aside = 1, path.with_name(f"{path.name}.damaged")
     while os.path.lexists(aside):
@@ -102,7 +101,7 @@ def set_aside(path: Path) -> Path:
 
 
 def sync(path: Path) -> None:
-    """Puts a file, or the names in a folder, on disk: a power cut leaves them."""
+    """Flushes a file, or the names in a folder, to disk, to survive a power cut."""
     opened = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         os.fsync(opened)
@@ -115,19 +114,19 @@ def sync(path: Path) -> None:
 
 
 def no_follow(path: str, flags: int) -> int:
-    """An `opener` for `open` that follows no link."""
+    """Opens a file without following a link; an `opener` for `open`."""
     return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Writes JSON, in one step; its folder is made where it is missing."""
+    """Writes JSON in one step; creates its folder if that is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with in_one_step(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n")
 
 
 def beside(path: Path, kind: str) -> Path:
-    """A name that nobody guesses: no link can have been planted there."""
+    """Returns a name that nobody can guess, so nobody can plant a link there."""
     return path.with_name(f".{kind}-{secrets.token_hex(8)}-{path.name}")
 
 

@@ -1,4 +1,4 @@
-"""Whether a network is right as often as it says."""
+"""Calibration: compares a network's confidence with its accuracy."""
 
 from __future__ import annotations
 
@@ -118,6 +118,6 @@ def fit_temperature(y_true: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
-    """Logits, but for a constant in each row, which a softmax takes no note of."""
+    """Logits up to a constant in each row, which a softmax ignores."""
     tiny = np.finfo(np.float32).tiny
     return np.log(np.maximum(np.asarray(probabilities, np.float64), tiny))

@@ -34,7 +34,7 @@ class BestEpoch(keras.callbacks.Callback):
 
     Args:
         path: of the ``.keras`` file.
-        objective: the figure that tells which is best.
+        objective: the figure by which epochs are compared.
         at_least: logs that an epoch must beat to be kept.
     """
 
@@ -66,7 +66,7 @@ class BestEpoch(keras.callbacks.Callback):
         self.weights, self.epochs, self.curve = weights, epochs, list(curve)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Raises NonFiniteLossError where the loss is no number any more."""
+        """Raises NonFiniteLossError where the loss is NaN or infinite."""
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self.epochs = epoch + 1
         if not math.isfinite(logs["loss"]):
@@ -111,7 +111,7 @@ class History(keras.callbacks.Callback):
     Its columns: epoch (from 1), seconds, figures, and the trial that it is of.
 
     Attributes:
-        rows: what is written; a training that goes on begins with those of before.
+        rows: what is written; a resumed training begins with the earlier rows.
 
     Args:
         path: of the file.

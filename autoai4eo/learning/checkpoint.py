@@ -1,4 +1,4 @@
-"""A training that was interrupted goes on from its last finished epoch."""
+"""Resumes an interrupted training from its last finished epoch."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def check(path: Path, of: Mapping[str, Any]) -> None:
 
     Args:
         path: of a file that `Checkpoint` wrote.
-        of: what is trained; what is not told here is not looked at.
+        of: what is trained; only the names given here are compared.
 
     Raises:
         UserError: it is damaged, or of another training.
@@ -101,7 +101,7 @@ def restore(
     """Gives a compiled network, as it was built, the state in a file.
 
     Args:
-        path: of a file that `Checkpoint` wrote; it need not be there.
+        path: of a file that `Checkpoint` wrote; it may be missing.
         model: the same network.
         best: gets the best epoch so far.
         history: gets the learning curve so far.

@@ -34,7 +34,7 @@ def open_for(
     typical: Mapping[str, tuple[Typical, ...]] | None = None,
     allow_remote: bool = False,
 ) -> Dataset:
-    """Data as a network wants them: its inputs, bands and classes in their order.
+    """Opens data for a network: its inputs, bands and classes in its order.
 
     Classes and bands are matched by name where both sides name them.
 
@@ -53,7 +53,7 @@ def open_for(
         UserWarning: what was found on opening; values in other units.
 
     Raises:
-        UserError: inputs, bands or classes that are not there, patches of another size.
+        UserError: inputs, bands or classes are missing, or patches have another size.
     """
     names = [node.name for node in model.inputs]
     x = by_input(x, names)
@@ -123,7 +123,7 @@ def by_input(x: Any, names: Sequence[str]) -> Any:
     """Arrays by input name, where `x` is arrays in order; anything else as it is.
 
     Raises:
-        UserError: as many arrays are needed as there are names.
+        UserError: there are not as many arrays as names.
     """
     if isinstance(x, np.ndarray):
         x = [x]
@@ -168,7 +168,7 @@ def evaluate(
 def score(
     dataset: Dataset, output: np.ndarray, fitted: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """All that is said of a network's output for known targets, ready for JSON.
+    """Returns the scores of a network's output for known targets, ready for JSON.
 
     Args:
         dataset: N samples with known targets.

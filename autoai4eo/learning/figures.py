@@ -21,7 +21,7 @@ THROUGHPUT = "samples_per_second"
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that is told of a network.
+    """A number that is reported of a network.
 
     Attributes:
         name: in columns, files and options; a metric without ``val_``.
@@ -31,8 +31,8 @@ class Figure:
         unit: such as ``"ms"``; empty for shares and counts.
         worthless: what a network that learnt nothing scores, where that is known.
         kinds: of a metric: the kinds of target that it judges, see `Target`.
-        each_epoch: of a metric: whether a training tells it after each epoch, so that
-            it can be an objective.
+        each_epoch: of a metric: whether a training reports it after each epoch, so
+            that it can be an objective.
         cost: None, or how it is known: ``"counted"`` from the network or
             ``"measured"`` on a device. All but the throughput are better when smaller.
         decimals: printed of a score; None: as many as `rounded` leaves.

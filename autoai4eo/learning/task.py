@@ -32,8 +32,8 @@ class Scorer(Protocol):
     def result(self) -> dict[str, Any]:
         """All scores of the samples so far, ready for JSON.
 
-        A score is a number by the name that `autoai4eo.learning.objectives` knows it
-        by; ``intervals`` holds [lower, upper] (95 %) of those that have them.
+        A score is a number under its name in `autoai4eo.learning.figures`;
+        ``intervals`` holds [lower, upper] (95 %) of those that have them.
         """
 
 
@@ -47,8 +47,8 @@ class Task:
     Attributes:
         target: what is to be predicted.
         losses: names of the losses; the first is the default.
-        metrics: names of the metrics that a training tells after each epoch. Their
-            directions, worthless values and labels are found by these names.
+        metrics: names of the metrics that a training reports after each epoch, see
+            `autoai4eo.learning.figures`.
         objective: what a search optimises by default.
         fitted: names of what `fit` gives.
     """
@@ -92,7 +92,7 @@ class Task:
             targets: of the training data.
 
         Returns:
-            ``shape``, of one sample's output, and what else heads of this kind know.
+            ``shape``, of one sample's output, and further attributes of such heads.
         """
         return {"shape": self.widths[:1]}
 

@@ -1,4 +1,4 @@
-"""How one network is trained: the data, and everything `fit` was asked for."""
+"""How one network is trained: the data and the arguments of `fit`."""
 
 from __future__ import annotations
 

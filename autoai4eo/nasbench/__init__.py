@@ -1,6 +1,6 @@
 """Tables of trained networks, and strategies replayed on them.
 
-A replay tells how many trainings a strategy would have needed.
+A replay counts the trainings that a strategy would have needed.
 """
 
 from autoai4eo.nasbench.replay import (

@@ -1,4 +1,4 @@
-"""Cells given as graphs: their choices, and features free of the numbering."""
+"""Cells as graphs: their choices, and features that ignore vertex numbering."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ NO_VERTEX = "none"
 
 
 def parse_adjacency(text: Any) -> np.ndarray:
-    """The matrix (v, v) of a cell whose edges run from lower to higher vertices.
+    """Returns the matrix (v, v) of a cell; edges go from lower to higher vertices.
 
     Args:
-        text: JSON rows, or the rows one after the other as 0s and 1s.
+        text: JSON rows, or the digits 0 and 1 of all rows in one string.
 
     Raises:
-        UserError: it is neither, or not square, or has edges that run backwards.
+        UserError: it is neither, or not square, or has edges that go backwards.
     """
     try:
         matrix = np.array(json.loads(text) if "[" in str(text) else list(str(text)))
@@ -40,15 +40,15 @@ def parse_adjacency(text: Any) -> np.ndarray:
 
 
 def parse_operations(text: Any, vertices: int) -> list[str]:
-    """The operation of each vertex, input and output included.
+    """Returns the operation of each vertex, including input and output.
 
     Args:
-        text: a JSON list, or names with commas, bars, semicolons or spaces between; of
+        text: a JSON list, or names separated by commas, bars, semicolons or spaces; of
             all vertices, or of those between input and output.
-        vertices: of the cell.
+        vertices: number of vertices of the cell.
 
     Raises:
-        UserError: another number of operations.
+        UserError: the number of operations does not fit.
     """
     text = str(text)
     if text.lstrip().startswith("["):
@@ -70,11 +70,11 @@ def parse_operations(text: Any, vertices: int) -> list[str]:
 def cell_choices(
     matrix: np.ndarray, operations: Sequence[str], most: int
 ) -> dict[str, Any]:
-    """A cell as choices: an edge or none between two vertices, an operation for each.
+    """Returns a cell as choices: whether two vertices are joined, and operations.
 
     Args:
         matrix, operations: of the cell.
-        most: vertices of the largest cell; the output is always the last of them.
+        most: vertices of the largest cell; the output is always the last vertex.
     """
     place = [*range(len(matrix) - 1), most - 1]
     choices: dict[str, Any] = {
@@ -91,11 +91,11 @@ def cell_choices(
 def cell_features(
     matrix: np.ndarray, operations: Sequence[str], vocabulary: Sequence[str]
 ) -> list[float]:
-    """Numbers that do not depend on how the vertices are numbered.
+    """Returns features that do not depend on how the vertices are numbered.
 
-    Vertices, edges and paths; longest and shortest path; edges at input and output; of
-    each operation how often it occurs and how often at most on one path; of each pair
-    of operations how many edges join them.
+    Numbers of vertices, edges and paths (log(1 + n)); longest and shortest path; edges
+    at input and output; for each operation, how often it occurs, in all and at most on
+    one path; for each pair of operations, the edges between them.
     """
     size = len(matrix)
     kinds = ["input", *vocabulary, "output"]

@@ -1,8 +1,8 @@
-"""The searches of a simulation that are finished, kept in its folder.
+"""Keeps the finished searches of a simulation in its folder.
 
-``OUT/simulation.json`` says what was simulated, ``OUT/queries.csv`` holds a row for
-each training. A simulation that was interrupted, or is asked for more seeds or
-strategies, goes on from there.
+``OUT/simulation.json`` records what was simulated, ``OUT/queries.csv`` has a row for
+each training. A simulation that was interrupted, or gets more seeds or strategies,
+resumes from these files.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ WRITTEN = (
 )
 
 
-def begin(out: Path, asked: Mapping[str, Any]) -> None:
-    """Writes what is simulated in a folder, or holds it against what is there.
+def begin(out: Path, settings: Mapping[str, Any]) -> None:
+    """Writes the settings of a simulation, or compares them with those in the folder.
 
     Args:
         out: the folder.
-        asked: by name, whatever changes a search.
+        settings: by name, everything that changes a search.
 
     Raises:
         UserError: the folder holds searches of another simulation, or files of these
@@ -47,7 +47,7 @@ def begin(out: Path, asked: Mapping[str, Any]) -> None:
     path = out / MANIFEST
     found = [out / name for name in WRITTEN if os.path.lexists(out / name)]
     if not found:
-        return write_json(path, dict(asked))
+        return write_json(path, dict(settings))
     if path not in found:
         raise UserError(
             f"{out}: expected a folder of a simulation, found {found[0].name} of "
@@ -57,8 +57,8 @@ def begin(out: Path, asked: Mapping[str, Any]) -> None:
     cure = f"remove it and {out / QUERIES}, or choose another --out"
     known = read_json(path, cure, {"table": object})
     if not (out / QUERIES).exists():
-        return write_json(path, dict(asked))
-    for name, value in asked.items():
+        return write_json(path, dict(settings))
+    for name, value in settings.items():
         if known.get(name) != value:
             raise UserError(
                 f"{out}: expected searches of the same simulation, found {name} "
@@ -68,10 +68,10 @@ def begin(out: Path, asked: Mapping[str, Any]) -> None:
 
 
 def read(out: Path, table: Table) -> Searches:
-    """The finished searches of a folder.
+    """Reads the finished searches of a folder.
 
     Raises:
-        UserError: a file of queries that is damaged.
+        UserError: the file of queries is damaged.
     """
     path = out / QUERIES
     if not path.exists():

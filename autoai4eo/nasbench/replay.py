@@ -1,4 +1,4 @@
-"""One search on a table: the strategy proposes, the table answers."""
+"""Replays searches on a table: the strategy proposes, the table has the figures."""
 
 from __future__ import annotations
 
@@ -29,30 +29,29 @@ from autoai4eo.search.space.suggestions import SuggestedHyperParameters
 from autoai4eo.search.strategies import STRATEGIES, SearchContext, strategy
 from autoai4eo.text import line
 
-#: Proposals of trained networks in a row, after which a random one is trained.
+#: After this many repeated proposals in a row, a random new network is trained.
 STUCK = 50
 _START = re.compile(r"[IWE]\d{4} |WARNING: All log messages")
 
 
 def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
-    """The networks that a strategy trains, in order.
+    """Returns the networks that a strategy trains, in order.
 
-    A proposal that was trained before costs nothing and is answered again; one that is
-    not in the table is answered by the nearest that is. After 50 proposals in a row of
-    networks that were trained, a random one that was not is trained.
+    Proposing a trained network again costs nothing. A proposal that is not in the table
+    is replaced by the nearest network of the table. After 50 proposals in a row of
+    trained networks, a random untrained one is trained.
 
     Args:
         table: the recorded networks.
         name: of the strategy.
         seed: of the search.
-        budget: distinct trainings; all networks of the table at most.
+        budget: distinct trainings, at most the networks of the table.
 
     Returns:
-        Places in the table, int (trainings,).
+        Indices in the table, int (trainings,).
 
     Raises:
-        UserError: no strategy, an unknown one, or one that does not take these
-            objectives.
+        UserError: the strategy is unknown, or does not take these objectives.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rng = np.random.default_rng((seed, 1))
@@ -97,13 +96,13 @@ def _choose(hp: Any, table: Table) -> None:
 def check_strategies(
     names: Sequence[str] | None, objectives: tuple[Objective, ...]
 ) -> list[str]:
-    """The names themselves, or those of all strategies that take these objectives.
+    """Checks names of strategies; None: all strategies that take these objectives.
 
-    ``hyperband`` is left out by default, since a table has no epochs; so are those
+    By default ``hyperband`` is left out, since a table has no epochs; so are strategies
     whose extra is missing.
 
     Raises:
-        UserError: no strategy, an unknown one, or one that does not take these
+        UserError: `names` is empty, or a strategy is unknown or does not take these
             objectives.
     """
     space = keras_tuner.HyperParameters()
@@ -138,21 +137,21 @@ def replay_all(
     keep: Callable[[Searches], None] = lambda searches: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> dict[str, list[np.ndarray]]:
-    """`replay` of every strategy with the seeds 0, 1, …, in parallel.
+    """Runs `replay` of every strategy with the seeds 0, 1, …, in parallel.
 
     Args:
         table: the recorded networks.
         names: of the strategies.
-        seeds: how many searches for each.
+        seeds: searches per strategy.
         budget: distinct trainings.
-        workers: processes; None: one per core. They end with this process, however
-            that ends.
-        searches: those that are finished; they are not repeated.
-        keep: is given all finished searches whenever there is another one.
-        tell: is told of each finished search, and once a minute.
+        workers: processes; None: one per core. They end with this process, however it
+            ends.
+        searches: finished ones, which are not repeated.
+        keep: is called with all finished searches after each finished one.
+        tell: is called with a line after each finished search, and once a minute.
 
     Raises:
-        SearchError: one of the processes died.
+        SearchError: a process died.
     """
     found = dict(searches or {})
     tasks = [(name, seed) for name in names for seed in range(seeds)]
@@ -181,26 +180,26 @@ def replay_all(
 def _running(
     table: Table, tasks: Sequence[tuple[str, int]], budget: int, count: int
 ) -> Iterator[dict[Future[np.ndarray], tuple[str, int]]]:
-    """The tasks in so many processes; killed where something goes wrong here."""
+    """Runs the tasks in `count` processes; kills these if an exception is raised."""
     others = multiprocessing.active_children()
-    with tempfile.TemporaryFile() as said:
-        # what TensorFlow says when it is imported is no news
-        with _stderr_to(said.fileno()), _safe_path():
+    with tempfile.TemporaryFile() as output:
+        # hides what TensorFlow prints when it is imported
+        with _stderr_to(output.fileno()), _safe_path():
             pool = ProcessPoolExecutor(
                 max(1, count),
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=_begin,
                 initargs=(table,),
             )
-            # they inherit what is blocked, and are ended by this process alone
+            # workers inherit the blocked signals, so only this process ends them
             with _blocked(signal.SIGINT, signal.SIGTERM):
                 running = {pool.submit(_one, *task, budget): task for task in tasks}
         try:
             yield running
         except BrokenProcessPool as error:
             raise SearchError(
-                f"a process of the simulation died: {_reason(said)}; the same command "
-                "goes on from here, with fewer --workers if memory was short"
+                f"a process of the simulation died: {_reason(output)}; rerun to "
+                "resume, with fewer --workers if memory was short"
             ) from error
         except BaseException:
             for process in multiprocessing.active_children():
@@ -213,7 +212,7 @@ def _running(
 
 @contextlib.contextmanager
 def _stderr_to(file: int) -> Iterator[None]:
-    """Has a file take what is written to this process's standard error."""
+    """Redirects standard error of this process to a file."""
     kept = os.dup(2)
     os.dup2(file, 2)
     try:
@@ -225,7 +224,7 @@ def _stderr_to(file: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _safe_path() -> Iterator[None]:
-    """Has Python begin other processes without the current folder among its modules."""
+    """Makes new Python processes import no modules from the current folder."""
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
@@ -239,7 +238,7 @@ def _safe_path() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _blocked(*signals: signal.Signals) -> Iterator[None]:
-    """Keeps signals waiting."""
+    """Blocks signals."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         yield
@@ -247,12 +246,12 @@ def _blocked(*signals: signal.Signals) -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _reason(said: IO[bytes]) -> str:
-    """The last line that is not one of TensorFlow's on its start."""
-    said.seek(0)
-    lines = said.read().decode(errors="replace").splitlines()
-    told = [text for text in lines if text.strip() and not _START.match(text)]
-    return line(told[-1]) if told else "no reason given"
+def _reason(output: IO[bytes]) -> str:
+    """The last line that is not from TensorFlow's start."""
+    output.seek(0)
+    lines = output.read().decode(errors="replace").splitlines()
+    errors = [text for text in lines if text.strip() and not _START.match(text)]
+    return line(errors[-1]) if errors else "no reason given"
 
 
 _table: Table
@@ -262,7 +261,7 @@ def _begin(table: Table) -> None:
     global _table
     _table = table
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    threadpool_limits(1)  # the processes share the cores already
+    threadpool_limits(1)  # there is a process per core already
 
 
 def _end_with_parent() -> None:

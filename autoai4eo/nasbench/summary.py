@@ -1,4 +1,4 @@
-"""What the searches on a table reached, and how sure the differences are."""
+"""Scores of the searches on a table, and tests of their differences."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from autoai4eo.runs.pareto import hypervolume, minimised
 SHARES = (90, 95, 99)
 LOOKED_AT = (50, 100)
 
-#: By strategy, the places in the table that each seed trained, in order.
+#: By strategy and seed, the indices in the table that were trained, in order.
 Queries = Mapping[str, Sequence[np.ndarray]]
-#: The same by strategy and seed, of which some may be missing.
+#: The same, by (strategy, seed); some may be missing.
 Searches = dict[tuple[str, int], np.ndarray]
 
 
 def results(table: Table, queries: Queries, budget: int) -> dict[str, pd.DataFrame]:
-    """All tables of a simulation by name: summary, queries, curves, differences."""
+    """Returns the tables of a simulation: summary, queries, curves, differences."""
     return {
         "summary": summary(table, queries, budget),
         "queries": queries_of(
@@ -39,7 +39,7 @@ def results(table: Table, queries: Queries, budget: int) -> dict[str, pd.DataFra
 
 
 def queries_of(table: Table, searches: Searches) -> pd.DataFrame:
-    """A row per training: strategy, seed, ``n`` from 1, and its row in the file."""
+    """Returns a row per training: strategy, seed, ``n`` from 1, row in the file."""
     return pd.DataFrame(
         [
             (name, seed, n, table.rows[place])
@@ -51,9 +51,9 @@ def queries_of(table: Table, searches: Searches) -> pd.DataFrame:
 
 
 def scaled(table: Table) -> np.ndarray:
-    """Objectives (n, objectives), to be minimised, 0 the table's best and 1 its worst.
+    """Returns objectives (n, objectives), scaled: 0 is the table's best, 1 its worst.
 
-    The logarithm is taken first, where the table says so.
+    Objectives in `Table.logarithmic` are scaled after taking the logarithm.
     """
     figures = table.figures.copy()
     for i, objective in enumerate(table.objectives):
@@ -65,14 +65,14 @@ def scaled(table: Table) -> np.ndarray:
 
 
 def reached(points: np.ndarray, trained: np.ndarray, budget: int) -> np.ndarray:
-    """Share of the attainable hypervolume after each training, (budget,).
+    """Returns the share of the attainable hypervolume after each training, (budget,).
 
-    The reference point is the worst of each objective; with one objective the share is
-    the distance from the worst. A search that ended early keeps what it had.
+    The reference point is the worst value of each objective; with one objective the
+    share is the distance from the worst. After an early end the share stays constant.
 
     Args:
-        points: what `scaled` gave.
-        trained: places, in order.
+        points: from `scaled`.
+        trained: indices in the table, in order.
         budget: length of the curve.
     """
     worst = np.ones(points.shape[1])
@@ -90,9 +90,9 @@ def reached(points: np.ndarray, trained: np.ndarray, budget: int) -> np.ndarray:
 
 
 def summary(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
-    """A row per strategy: median trainings to 90, 95 and 99 %, shares after 50, 100.
+    """Returns a row per strategy: trainings to 90, 95, 99 %, shares after 50, 100.
 
-    Empty (NaN) where the median run did not get there.
+    All are medians over the seeds; NaN where the median search did not get there.
     """
     points = scaled(table)
     rows = []
@@ -101,21 +101,22 @@ def summary(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
         row: dict[str, object] = {"strategy": name, "seeds": len(runs)}
         row["budget"] = budget
         for share in SHARES:
-            there = shares >= share / 100 - 1e-12
-            first = np.where(there.any(axis=1), there.argmax(axis=1) + 1.0, np.inf)
+            enough = shares >= share / 100 - 1e-12
+            first = np.where(enough.any(axis=1), enough.argmax(axis=1) + 1.0, np.inf)
             median = float(np.median(first))
             row[f"to_{share}"] = median if np.isfinite(median) else np.nan
         for n in LOOKED_AT:
-            enough = n <= budget
-            row[f"hv_at_{n}"] = np.median(shares[:, n - 1]) if enough else np.nan
+            known = n <= budget
+            row[f"hv_at_{n}"] = np.median(shares[:, n - 1]) if known else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
 
 
 def curves(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
-    """Quartiles over the seeds, by strategy and number of trainings ``n``.
+    """Returns quartiles over the seeds, by strategy and number of trainings ``n``.
 
-    Of the share of the hypervolume (``hv``) and of the best so far of each objective.
+    They are of the share of the hypervolume (``hv``) and of each objective's best so
+    far.
     """
     points = scaled(table)
     frames = []
@@ -150,7 +151,7 @@ def curves(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
 
 
 def differences(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
-    """Every pair of strategies: is the mean share over the budget different?
+    """Tests for each pair of strategies whether their mean shares differ.
 
     Two-sided Mann–Whitney tests over the seeds; ``p_holm`` is corrected for the number
     of pairs (Holm 1979).
@@ -177,7 +178,7 @@ def differences(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
 
 
 def holm(p: np.ndarray) -> np.ndarray:
-    """Probabilities corrected for their number, step by step from the smallest."""
+    """Corrects p values for their number, by Holm's step-down method."""
     order = np.argsort(p)
     factors = len(p) - np.arange(len(p))
     corrected = np.empty(len(p))

@@ -1,4 +1,4 @@
-"""A table of recorded networks, as the candidates of a search."""
+"""A table of recorded networks as the candidates of a search."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ from autoai4eo.nasbench.cells import (
 )
 from autoai4eo.search.space.base import Values, is_of_training
 
-#: Columns that are taken in logarithm where the user does not say which.
+#: Objectives that are on a logarithmic scale by default.
 LOGARITHMIC = ("latency", "latency_ms", "macs", "params", "flops")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Recorded networks; it stands for the `Candidates` of a search.
+    """Recorded networks, in place of the `Candidates` of a search.
 
     Attributes:
         levels: by choice column, the values that occur.
         values: the choices of each network, in the order of the file.
-        rows: where in the file each network stands, from 0.
-        objectives: what is optimised; names of columns.
-        figures: (n, objectives).
+        rows: the row of each network in the file, from 0.
+        objectives: their names are columns.
+        figures: values of the objectives, (n, objectives).
         costs: names of the columns that are known before training.
-        known: (n, costs).
+        known: values of the costs, (n, costs).
         described: features of the networks, (n, d).
         trained: features of how they were trained, (n, t).
-        logarithmic: the objectives that are taken in logarithm.
+        logarithmic: the objectives on a logarithmic scale.
     """
 
     levels: dict[str, list[Any]]
@@ -78,11 +78,11 @@ class Table:
 
     @property
     def space(self) -> list[hp_types.Choice]:
-        """The choices."""
+        """The choices of the search space."""
         return [hp_types.Choice(name, some) for name, some in self.levels.items()]
 
     def draw(self, number: int, rng: np.random.Generator) -> list[Values]:
-        """So many networks at random, or all where there are not more."""
+        """Draws `number` networks at random, or returns all if there are no more."""
         if number >= len(self):
             return list(self.values)
         return [self.values[i] for i in rng.choice(len(self), number, replace=False)]
@@ -90,7 +90,7 @@ class Table:
     def vary(
         self, parents: Sequence[Values], number: int, rng: np.random.Generator
     ) -> list[Values]:
-        """Networks of the table that differ from a parent in one choice."""
+        """Returns networks of the table that differ from a parent in one choice."""
         near = np.zeros(len(self), bool)
         for parent in parents:
             code = self._codes[self.identity(parent)]
@@ -99,34 +99,34 @@ class Table:
         return [self.values[i] for i in rng.permutation(found)[:number]]
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
-        """What a model of the accuracy is told of the networks, (n, d)."""
+        """Returns features of the networks for a model of the accuracy, (n, d)."""
         return self.described[[self.identity(values) for values in several]]
 
     def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
-        """What it is told of how they were trained, (n, t)."""
+        """Returns features of how the networks were trained, (n, t)."""
         return self.trained[[self.identity(values) for values in several]]
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
-        """The recorded costs, (n, costs)."""
+        """Returns the recorded costs, (n, costs)."""
         return self.known[[self.identity(values) for values in several]]
 
     def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
-        """Nothing: all is known."""
+        """Does nothing: all costs are known."""
 
     def learn_space(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
-        """Nothing: the choices are the table's."""
+        """Returns []: the choices are those of the table."""
         return []
 
     def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
-        """Nothing: all costs are exact."""
+        """Returns []: all costs are exact."""
         return []
 
     def identity(self, values: Values) -> int:
-        """Where in `values` the network is."""
+        """Returns the index of a network in `values`."""
         return self._places[self._key(values)]
 
     def nearest(self, values: Values, rng: np.random.Generator) -> int:
-        """The network of the most equal choices; one of them where several are."""
+        """Returns the network with the most equal choices, drawn among ties."""
         place = self._places.get(self._key(values))
         if place is not None:
             return place
@@ -150,16 +150,16 @@ def read_table(
     Args:
         path: of the file, with a header.
         maximize, minimize: objectives.
-        choices: columns that tell the networks apart.
-        adjacency: in place of `choices`, the column of the cell's adjacency matrix and,
-            where there is one, that of its operations.
-        known: columns that are known before a training.
-        log: objectives taken in logarithm; None: those of them called latency,
-            latency_ms, macs, params or flops.
+        choices: columns that identify a network.
+        adjacency: in place of `choices`: the column of the cell's adjacency matrix and
+            optionally that of its operations.
+        known: columns that are known before training.
+        log: objectives on a logarithmic scale; None: those named latency, latency_ms,
+            macs, params or flops.
 
     Raises:
-        UserError: no such file or column, a figure that is missing or no number, a
-            logarithm of what is not positive, or fewer than two networks.
+        UserError: the file or a column does not exist, a figure is missing or no
+            number, a logarithm is of 0 or less, or there are fewer than two networks.
     """
     if bool(choices) == bool(adjacency):
         raise UserError("expected either --choices or --adjacency, got both or neither")
@@ -293,9 +293,9 @@ def _cells(
 def _choice_features(
     values: Sequence[Values], levels: Mapping[str, Sequence[Any]]
 ) -> np.ndarray:
-    """One column per level; numbers as they are; how often a level occurs in all.
+    """Returns features: a column per level, numeric choices, and counts of levels.
 
-    Choices of the same levels, such as the operations on the edges of a cell, are
+    Choices with the same levels, such as the operations on the edges of a cell, are
     counted together.
     """
     table = pd.DataFrame(values)

@@ -1,1 +1,1 @@
-"""A network as such: its graph, fingerprint, dense form, compiled form, files."""
+"""Tools for a network: graph, fingerprint, dense and compiled form, files."""

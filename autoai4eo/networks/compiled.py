@@ -1,4 +1,4 @@
-"""The compiled inference function of a network, ready to be called and timed."""
+"""Compiles the inference function of a network, for calls that are timed."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Pass = Callable[[], None]
 
 
 def compiled_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
-    """A function that runs `model` once on `arrays` and returns when it is done.
+    """Returns a function that runs `model` once on `arrays` and waits for the result.
 
-    TensorFlow: a `tf.function` of fixed input signature, as a SavedModel holds it.
-    JAX: `jax.jit` over `model.stateless_call`, with the weights as arguments. Inputs
-    lie on the device beforehand. Nothing is left on the model; what was compiled
-    goes when the returned function goes.
+    TensorFlow: a `tf.function` of fixed input signature, as in a SavedModel. JAX:
+    `jax.jit` over `model.stateless_call`, with the weights as arguments. The inputs are
+    moved to the device beforehand. The model is not changed; the compiled code is freed
+    with the returned function.
 
     Args:
         model: a functional or built Sequential model.
@@ -82,7 +82,7 @@ def named_outputs(model: Any, flat: Sequence[Any], output: str) -> dict[str, Any
 
 
 def structured(model: Any, flat: Sequence[Any]) -> Any:
-    """`flat` in the structure of inputs that the model was made with."""
+    """Packs `flat` into the structure of the model's inputs."""
     if isinstance(model, keras.Sequential):
         return flat[0]
     return keras.tree.pack_sequence_as(model.input, list(flat))

@@ -1,4 +1,4 @@
-"""Overlapping windows of a scene, classified without computing their pixels again.
+"""Classifies overlapping windows of a scene, sharing the work of common pixels.
 
 A network without padding gives the same features wherever a window lies, so its trunk
 can run once over a tile; each window then pools its own part of the features, as in
@@ -31,15 +31,15 @@ _POOLINGS: dict[type, Any] = {
 
 @dataclass(frozen=True)
 class DenseClassifier:
-    """A classifier of patches, run over tiles with the work of its windows shared.
+    """Runs a classifier of patches over tiles; overlapping windows share their work.
 
     Attributes:
         stride: total stride of the trunk, in pixels.
-        exact: whether it equals the classification of each window by itself, up to
-            rounding: nothing depends on padding.
+        exact: whether the result equals that of classifying each window alone, up to
+            rounding, because nothing depends on padding.
         window: height and width of a window, in pixels.
-        step: from one window to the next, in pixels.
-        phases: runs of the trunk along each axis: 1 where `step` is a multiple of
+        step: distance from one window to the next, in pixels.
+        phases: runs of the trunk along each axis; 1 if `step` is a multiple of
             `stride`.
     """
 
@@ -51,7 +51,7 @@ class DenseClassifier:
     _network: keras.Model = field(repr=False)
 
     def __call__(self, tile: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Class probabilities of all windows of a tile.
+        """Returns the class probabilities of all windows of a tile.
 
         Args:
             tile: input name -> raw pixels (N, h, w, bands), float32, with h and w at
@@ -87,36 +87,35 @@ class DenseClassifier:
         return found
 
     def _phase(self, first: int, cells: int, axis: int) -> slice:
-        """The pixels of every `phases`-th window from `first` on, to the very pixel.
+        """Returns the exact pixels of every `phases`-th window from `first` on.
 
-        With fewer or more pixels ``padding="same"`` would begin to pad, or pad
-        elsewhere.
+        With fewer or more pixels, ``padding="same"`` would pad differently.
         """
         last = first + (cells - 1 - first) // self.phases * self.phases
         return slice(first * self.step, last * self.step + self.window[axis])
 
 
 def dense_classifier(model: Any, step: int, *, exact: bool = True) -> DenseClassifier:
-    """How to classify windows each `step` pixels without computing pixels again.
+    """Makes a classifier of windows every `step` pixels that shares their work.
 
-    The trunk must treat all pixels alike up to its global poolings, which become
-    poolings over the part of the features that belongs to a window; what comes after
-    them runs on each window by itself. Where `step` is no multiple of the trunk's
-    total stride it runs several times, each time from another pixel on. The model's
-    own layers are used; nothing is left on it.
+    The trunk must treat all pixels alike up to its global poolings. These become
+    poolings over the features of each window; the layers after them run on each window
+    separately. If `step` is not a multiple of the trunk's total stride, the trunk runs
+    several times, each time from another first pixel. The model's own layers are used;
+    the model is not changed.
 
     Args:
         model: a functional or Sequential Keras classifier of patches of fixed size,
-            (N, H, W, bands) for each input, to (N, classes), whose samples do not see
-            each other.
-        step: from one window to the next, in pixels, along both axes.
-        exact: False also takes networks that pad: windows inside the tile then see
+            (N, H, W, bands) for each input, to (N, classes), in which samples do not
+            affect each other.
+        step: distance from one window to the next, in pixels, along both axes.
+        exact: False also accepts networks that pad: windows inside the tile then see
             their real neighbours where the network saw zeros in training, and
             `DenseClassifier.exact` is False.
 
     Raises:
-        NotTranslationEquivariant: the work cannot be shared; it names the layer that
-            is in the way.
+        NotTranslationEquivariant: the work cannot be shared; the message names the
+            layer that prevents it.
     """
     if not has_graph(model):
         raise NotTranslationEquivariant(
@@ -188,10 +187,10 @@ def _window(model: Any) -> tuple[int, int]:
 
 
 def _trace(model: Any) -> tuple[Pools, str | None]:
-    """The maps that are pooled, by number of the call; the first layer that pads.
+    """Returns the pooled maps by number of the call, and the first layer that pads.
 
     Raises:
-        NotTranslationEquivariant: something is not the same for all windows.
+        NotTranslationEquivariant: a layer may treat windows differently.
     """
     pools: Pools = {}
     padding: list[str] = []

@@ -12,9 +12,9 @@ from autoai4eo.errors import UserError
 
 
 def device_name() -> str:
-    """The device on which Keras computes here, as people know it.
+    """Returns the name of the device on which Keras computes here.
 
-    Such as ``"CPU Intel(R) Xeon(R) Processor @ 2.50GHz (2 cores)"``, counting the
+    For example ``"CPU Intel(R) Xeon(R) Processor @ 2.50GHz (2 cores)"``, counting the
     cores that this process may use, or ``"GPU NVIDIA H200"``.
 
     Raises:
@@ -42,7 +42,7 @@ def on_gpu() -> bool:
 
 
 def forget_peak_memory() -> None:
-    """Starts the count of peak memory anew where the backend can (TensorFlow, GPU)."""
+    """Resets the peak memory, if the backend supports that (TensorFlow on a GPU)."""
     if tensorflow_backend():
         import tensorflow as tf
 
@@ -51,10 +51,10 @@ def forget_peak_memory() -> None:
 
 
 def peak_memory_bytes() -> int | None:
-    """Most memory that was in use on the device, in bytes; None where it cannot tell.
+    """Returns the peak memory on the device in bytes, or None if it is not reported.
 
-    CPUs do not tell. On TensorFlow since `forget_peak_memory`, on JAX since the
-    process began.
+    CPUs do not report it. On TensorFlow it counts since `forget_peak_memory`, on JAX
+    since the process began.
     """
     if tensorflow_backend():
         import tensorflow as tf
@@ -69,10 +69,10 @@ def peak_memory_bytes() -> int | None:
 
 
 def tensorflow_backend() -> bool:
-    """Whether Keras runs on TensorFlow; if not, it runs on JAX.
+    """Returns whether Keras runs on TensorFlow; otherwise it runs on JAX.
 
     Raises:
-        UserError: it runs on neither.
+        UserError: Keras runs on neither.
     """
     backend = keras.backend.backend()
     if backend not in ("tensorflow", "jax"):
@@ -85,7 +85,7 @@ def tensorflow_backend() -> bool:
 
 
 def cpu_name() -> str:
-    """The processor, and how many of its cores this process may use."""
+    """Returns the processor and the number of cores that this process may use."""
     return f"CPU {_cpu_model()} ({_cores()} cores)"
 
 

@@ -1,4 +1,4 @@
-"""Tells whether two networks are the same, whatever their layers are called."""
+"""Fingerprints of networks, equal for equal networks whatever their layers' names."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import keras
 
 from autoai4eo.networks.graph import Call, IsWhole, walk
 
-# What neither inference nor the course of training at large depends on. Dropout rate
-# and `trainable` stay: the network is the same, its training is another.
+# Settings that affect neither inference nor, much, training. The dropout rate and
+# `trainable` are kept: they change training, although not inference.
 _IGNORED_KEYS = ("name", "seed", "build_config")
 _IGNORED_ENDINGS = ("initializer", "regularizer", "constraint")
 
@@ -35,12 +35,12 @@ def fingerprint(
 ) -> str:
     """A string that is equal for equal networks: same layers, shapes and connections.
 
-    Into it go the shapes and types of the inputs in their order, and for each call of
-    a layer its class, its settings, which layer it is (so that sharing shows) and
-    which tensors it reads, in order: `a + b` is another network than `b + a`.
-    Names, seeds, initialisers, regularisers and constraints stay out; of arrays, such
-    as the statistics of a Normalization layer, only the shape goes in. Nested models
-    are the same as their layers written out.
+    It depends on the shapes and types of the inputs in their order, and for each call
+    of a layer on its class, its settings, the identity of the layer (to see sharing)
+    and the tensors that it reads, in order: `a + b` differs from `b + a`. Names, seeds,
+    initialisers, regularisers and constraints do not matter; of arrays, only the shape
+    does, and of a Normalization layer only whether it has statistics. Nesting makes no
+    difference: a nested model counts as its layers.
 
     Args:
         model: the network.
@@ -114,7 +114,7 @@ def _described(layer: Any) -> Any:
 
 
 def _plain(value: Any, numbers: _Numbers | None = None) -> Any:
-    """`value` in JSON's types, the same for all that mean the same."""
+    """Converts `value` to JSON's types; equal settings give equal results."""
     if isinstance(value, keras.KerasTensor):
         return {"tensor": numbers.of(value) if numbers else list(value.shape)}
     if hasattr(value, "shape") and hasattr(value, "dtype"):

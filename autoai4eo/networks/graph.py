@@ -19,16 +19,16 @@ Shape = tuple[int, ...]
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a layer in a network: what a rule is given.
+    """One call of a layer in a network; the argument of a rule.
 
-    All shapes are whole and known, with the batch as first dimension: a rule counts
-    every element that it sees.
+    All shapes are known and include the batch as first dimension, so a rule counts
+    the elements of the whole batch.
 
     Attributes:
         layer: the Keras layer (or raw `keras.ops` operation) that is called.
         args: positional arguments, tensors as `keras.KerasTensor`.
         kwargs: arguments by name.
-        result: what comes out, a KerasTensor or a structure of them.
+        result: the output, a KerasTensor or a structure of them.
     """
 
     layer: Any
@@ -58,7 +58,7 @@ class Call:
         return self.outputs[0]
 
     def argument(self, name: str) -> Any:
-        """What `layer.call` gets under `name`, or None where it is left out."""
+        """Returns the argument `name` of `layer.call`, or None if it is left out."""
         bound = inspect.signature(self.layer.call).bind(*self.args, **self.kwargs)
         return bound.arguments.get(name)
 
@@ -71,17 +71,18 @@ IsWhole = Callable[[Any], bool]
 def walk(
     model: Any, inputs: list[Any], visit: Visit, is_whole: IsWhole | None = None
 ) -> Any:
-    """Sends shapes through a model; tells `visit` each call of each layer in it.
+    """Sends shapes through a model and calls `visit` for each call of each layer.
 
-    Nested models are entered; a layer that is called twice is told twice. The order
-    follows the connections only, not the names of layers nor when they were made.
+    Layers of nested models are visited, too; a layer that is called twice is visited
+    twice. The order depends only on the connections, not on the names of layers or on
+    when they were made.
 
     Args:
         model: a functional `keras.Model`, a built `keras.Sequential`, or a
             `keras.Function`.
         inputs: one KerasTensor for each of `model.inputs`.
         visit: called with each `Call` of a layer or raw operation.
-        is_whole: whether a nested model is told as one layer and not entered.
+        is_whole: returns whether a nested model is visited as one layer.
 
     Returns:
         The model's outputs as KerasTensors.
@@ -105,13 +106,13 @@ def walk(
 
 
 def through(model: Any, inputs: list[Any], apply: Apply) -> Any:
-    """Sends anything through a model that `has_graph`: `apply` says what a call gives.
+    """Sends any values through a model that `has_graph`; `apply` computes each call.
 
     Args:
-        model: its nested models are told to `apply` like layers.
-        inputs: one for each of `model.inputs`; not only tensors.
-        apply: gets a layer or raw operation with its arguments, in which tensors of
-            the graph are replaced by what flows.
+        model: its nested models are passed to `apply` like layers.
+        inputs: one for each of `model.inputs`; they need not be tensors.
+        apply: takes a layer or raw operation with its arguments, in which the values
+            replace the tensors of the graph; returns the result of the call.
     """
     if isinstance(model, keras.Sequential):
         flow = inputs[0]
@@ -133,7 +134,7 @@ def step(
     visit: Visit,
     is_whole: IsWhole | None = None,
 ) -> Any:
-    """One call of a layer or model inside a walk; gives its outputs."""
+    """Makes one call of a layer or model inside a walk and returns its outputs."""
     if isinstance(layer, keras.Function | keras.Model) and not (
         is_whole is not None and is_whole(layer)
     ):
@@ -141,20 +142,20 @@ def step(
         return walk(layer, given, visit, is_whole)
     result = layer.compute_output_spec(*args, **kwargs)
     if _open(result) and not _open((args, kwargs)):
-        # EinsumDense, for one, says None where it was given None: trace its call.
+        # EinsumDense, for example, leaves dimensions open: trace its call instead.
         result = keras.Operation.compute_output_spec(layer, *args, **kwargs)
     visit(Call(layer, args, kwargs, result))
     return result
 
 
 def _open(structure: Any) -> bool:
-    """Whether a dimension of some tensor in the structure is not known."""
+    """Returns whether a dimension of a tensor in the structure is unknown."""
     tensors = [x for x in keras.tree.flatten(structure) if hasattr(x, "shape")]
     return any(None in x.shape for x in tensors)
 
 
 def has_graph(model: Any) -> bool:
-    """Whether the forward pass is Keras's own run through a graph of layers."""
+    """Returns whether Keras's own forward pass runs the model's graph of layers."""
     if not isinstance(model, keras.Function | keras.Sequential):
         return False
     own_call = type(model).call.__module__.split(".")[0] != "keras"
@@ -162,7 +163,7 @@ def has_graph(model: Any) -> bool:
 
 
 def in_order(model: Any, given: Any) -> list[Any]:
-    """What a nested model is called with, one for each of its `inputs`."""
+    """Returns the arguments of a nested model, one for each of its `inputs`."""
     if isinstance(given, dict) and not isinstance(model.input, dict):
         return [given[x.name] for x in model.inputs]
     return list(keras.tree.flatten(given))

@@ -1,4 +1,4 @@
-"""What goes into a network while its cost is read."""
+"""Inputs of a network for counting and timing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ InputShapes = Mapping[str, Sequence[int]]
 def input_tensors(
     model: Any, batch_size: int, input_shapes: InputShapes | None = None
 ) -> list[Any]:
-    """One KerasTensor of known shape for each of `model.inputs`, in their order.
+    """Returns a KerasTensor of known shape for each of `model.inputs`, in their order.
 
     Args:
         model: a Keras model that has inputs.
@@ -53,10 +53,10 @@ def input_tensors(
 
 
 def random_arrays(tensors: Sequence[Any], seed: int = 0) -> list[np.ndarray]:
-    """Values for the inputs: uniform in [0, 1) where they are floats, else zeros.
+    """Returns values for the inputs: uniform in [0, 1) for floats, else zeros.
 
     Raises:
-        UserError: they would need more memory than is read at once.
+        UserError: they would need more memory than `max_bytes`.
     """
     for x in tensors:
         check_size(

@@ -12,8 +12,8 @@ from autoai4eo.files import in_one_step
 def save_model(model: keras.Model, path: Path) -> None:
     """Writes a network as ``.keras`` without its optimiser, in one step.
 
-    Such a file opens where this package was never imported, as long as the network is
-    made of Keras's own layers. Its folder must be there.
+    Keras can open the file without this package if the network has only layers of
+    Keras. The folder must exist.
     """
     with in_one_step(path) as temporary:
         keras.Model(model.inputs, model.outputs, name=model.name).save(temporary)

@@ -1,4 +1,4 @@
-"""Which layers treat all pixels of a patch alike, wherever the patch lies."""
+"""Finds out whether layers treat all pixels of a patch alike."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ SLIDING = (
     layers.MaxPooling2D,
     layers.AveragePooling2D,
 )
-# Each value of the result depends on the values of one pixel alone, provided that
-# their axis is the last one.
+# Each value of the result depends only on the values of one pixel, provided that the
+# layer's axis is the last one.
 PIXELWISE = (
     layers.Activation,
     layers.Add,
@@ -43,7 +43,7 @@ PIXELWISE = (
     layers.SpatialDropout2D,
     layers.Subtract,
 )
-# Keras does not export the classes of its operations, so they are known by name.
+# Keras does not export the classes of its operations, so they are matched by name.
 # fmt: off
 OPERATIONS = {
     "Absolute", "Add", "Cast", "Clip", "Concatenate", "Divide", "Equal", "Exp",
@@ -57,12 +57,12 @@ OPERATIONS = {
 
 
 class NotTranslationEquivariant(Exception):
-    """Why the work of overlapping windows cannot be shared, in one line."""
+    """Overlapping windows cannot share their work; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class FeatureMap:
-    """Features of a window, of which neighbouring windows have the same.
+    """Features of a window; an overlapping window has the same where they overlap.
 
     Attributes:
         tensor: KerasTensor (None, h, w, channels) of one window.
@@ -80,23 +80,23 @@ class FeatureMap:
 
 
 class Result(NamedTuple):
-    """What a layer makes of maps; `padded`: with zeros around them."""
+    """The output of a layer; `padded`: whether the layer pads its input."""
 
     map: FeatureMap
     padded: bool = False
 
 
 def named(layer: Any) -> str:
-    """A layer as messages name it."""
+    """Returns the name of a layer for messages."""
     return f"{layer.name} ({type(layer).__name__})"
 
 
 def apply(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Result:
-    """What a call of a layer makes of the maps among its arguments.
+    """Returns the output of a layer's call on feature maps.
 
     Raises:
-        NotTranslationEquivariant: the layer, as it is called, may treat pixels
-            differently by where in the window they lie.
+        NotTranslationEquivariant: this call may treat pixels differently depending on
+            their place in the window.
     """
     flat = keras.tree.flatten((args, dict(kwargs)))
     maps = [x for x in flat if isinstance(x, FeatureMap)]
@@ -169,14 +169,14 @@ def _is_pixelwise(layer: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) 
 
 
 def _of_channels(constant: Any) -> bool:
-    """Whether a constant is one number for each channel, or one for all."""
+    """Returns whether a constant is one number for each channel, or one for all."""
     shape = getattr(constant, "shape", None)
     shape = np.shape(constant) if shape is None else tuple(shape)
     return len(shape) <= 4 and all(n == 1 for n in shape[:-1])
 
 
 def _picks_channels(key: Any) -> bool:
-    """Whether ``x[key]`` leaves all but the last of four axes alone."""
+    """Returns whether ``x[key]`` selects only along the last of four axes."""
     if not isinstance(key, tuple) or not key or not isinstance(key[-1], slice):
         return False
     rest = key[:-1]

@@ -1,8 +1,8 @@
-"""Charts: drawn by matplotlib, as SVG whose marks a page can tell of.
+"""Charts, drawn by matplotlib as SVG with interactive marks.
 
-A mark has the ``gid`` of `mark_of` or `curve_of`. `svg` makes of it an element that can
-be pointed at and focused, with the trial's number in ``data-trial``; the script of the
-page does the rest. The SVG refers to nothing, also not to parts of itself.
+A mark has the ``gid`` of `mark_of` or `curve_of`. `svg` turns it into an element that
+can be pointed at and focused, with the trial's number in ``data-trial``; the script of
+the page does the rest. The SVG has no references, not even to parts of itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Of a chart, in the units of its viewBox. It is drawn in the width that it gets.
+#: Size of a chart in units of its viewBox; the page scales it.
 WIDTH, HEIGHT = 640, 400
 # Room for labels, also for the larger ones of a narrow window.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 18, 14, 60
@@ -37,22 +37,22 @@ _FONT = re.compile(r"font-family: [^;]*;? ?")
 
 
 def mark_of(number: int) -> str:
-    """The ``gid`` of a point that stands for a trial."""
+    """Returns the ``gid`` of the point of a trial."""
     return f"mark-{number}"
 
 
 def curve_of(number: int) -> str:
-    """The ``gid`` of a line that stands for a trial."""
+    """Returns the ``gid`` of the line of a trial."""
     return f"curve-{number}"
 
 
 def chart(x_label: str, y_label: str) -> Axes:
-    """Empty axes in a figure of their own, with a grid and without a frame."""
+    """Returns empty axes in a new figure, with a grid and without a frame."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / 72, HEIGHT / 72), dpi=72)
     axes = _placed(figure, _BOTTOM, HEIGHT - _TOP)
-    # a name is no mathematics, whatever dollars are in it
+    # parse_math=False: dollar signs in a name are no formula
     axes.set_xlabel(line(x_label), parse_math=False)
     axes.set_ylabel(line(y_label), parse_math=False)
     axes.yaxis.set_label_coords(24 / WIDTH, 0.55, transform=figure.transFigure)
@@ -60,14 +60,14 @@ def chart(x_label: str, y_label: str) -> Axes:
 
 
 def strip_below(axes: Axes, label: str) -> Axes:
-    """A strip below a chart, for marks that have no place in it.
+    """Adds a strip below a chart, for marks that have no y value.
 
     Args:
         axes: from `chart`.
         label: of the strip.
 
     Returns:
-        Its axes, with the same x; y is from 0 to 1.
+        The axes of the strip, with the same x; y is from 0 to 1.
     """
     figure = axes.get_figure(root=True)
     assert figure is not None
@@ -90,8 +90,8 @@ def fit(
     Args:
         axes: from `chart`.
         which: ``"x"`` or ``"y"``.
-        values: finite ones; there may be none.
-        log: None: where they are above zero and span a lot.
+        values: finite ones, or none.
+        log: None: logarithmic if all values are above 0 and span a factor over 8.
     """
     found = list(values) or [0.0, 1.0]
     low, high = min(found), max(found)
@@ -122,12 +122,12 @@ def scale(axes: Axes, which: str, low: float, high: float, log: bool = False) ->
 
 
 def svg(axes: Axes, title: str, told: Mapping[int, str] = {}) -> Markup:
-    """The chart of axes as an element of a page.
+    """Returns a chart as an element of a page.
 
     Args:
         axes: from `chart`.
-        title: what a screen reader says.
-        told: by number, what a trial's mark says on hover where no script does.
+        title: for screen readers.
+        told: by trial number, the tooltip of its mark, for pages without the script.
     """
     file = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -150,7 +150,7 @@ def svg(axes: Axes, title: str, told: Mapping[int, str] = {}) -> Markup:
 
 
 def png(figure: Figure) -> bytes:
-    """A figure as a file of pixels."""
+    """Returns a figure as a PNG file."""
     file = io.BytesIO()
     with _quiet():
         figure.savefig(file, format="png", dpi=120)
@@ -158,7 +158,7 @@ def png(figure: Figure) -> bytes:
 
 
 def short(value: float) -> str:
-    """A value on an axis: 1200 is 1.2k, 3000000 is 3M."""
+    """Formats a value on an axis: 1200 as 1.2k, 3000000 as 3M."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:.4g}{unit}"
@@ -185,7 +185,7 @@ def _placed(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Text stays text; that matplotlib's own font lacks a letter is of no matter."""
+    """Keeps text as text; ignores warnings of letters that matplotlib's font lacks."""
     import matplotlib
 
     with (
@@ -197,7 +197,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _stand_alone(root: ElementTree.Element) -> None:
-    """Puts what is drawn by reference where it is drawn, and drops the rest."""
+    """Replaces references by copies of what they refer to, and drops definitions."""
     for element in root.iter():
         element.tag = element.tag.rpartition("}")[2]
         element.tail = None

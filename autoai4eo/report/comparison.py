@@ -1,4 +1,4 @@
-"""The curves of a simulation, as a plot and as a page."""
+"""Shows the curves of a simulation as a plot and as a page."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from autoai4eo.text import line
 
 
 def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
-    """Quartiles of every curve against the trainings, a PNG.
+    """Plots quartiles of every curve against the trainings, as a PNG.
 
     Args:
-        curves: as `autoai4eo.nasbench.curves` gives them.
-        objectives: whose best-of curves are drawn beside the hypervolume.
+        curves: from `autoai4eo.nasbench.summary.curves`.
+        objectives: their best values are plotted beside the hypervolume.
     """
     from matplotlib.figure import Figure
 
@@ -42,7 +42,7 @@ def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
                 linewidth=0,
             )
         axis.set_xlabel("distinct trainings")
-        # a column's name is no mathematics, whatever dollars are in it
+        # parse_math=False: dollar signs in a name are no formula
         axis.set_ylabel(line(label), parse_math=False)
         axis.grid(alpha=0.3)
     figure.axes[0].legend()
@@ -55,7 +55,7 @@ def write_page(
     objectives: Sequence[Objective],
     results: Mapping[str, pd.DataFrame],
 ) -> None:
-    """Writes ``curves.png`` and ``index.html``, which needs nothing beside it."""
+    """Writes ``curves.png`` and ``index.html``, which needs no other file."""
     picture = plot(results["curves"], objectives)
     with in_one_step(folder / "curves.png") as temporary:
         temporary.write_bytes(picture)
@@ -74,7 +74,7 @@ def write_page(
 def _table(frame: pd.DataFrame) -> Markup:
     frame = frame.rename(columns=line)
     frame = frame.map(lambda value: line(value) if isinstance(value, str) else value)
-    # pandas escapes what is in the cells
+    # pandas escapes the content of the cells
     return Markup(
         frame.to_html(
             index=False,

@@ -1,4 +1,4 @@
-"""A network as blocks: read from its ``.keras`` file, without Keras."""
+"""Reads the blocks of a network from its ``.keras`` file, without Keras."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autoai4eo.files import reading
 
 _CURE = "restore it from a copy, or export it again"
 _NAMED = re.compile(r"(.+?_\d+)(?:_(.+))?$")
-#: Layers that are told in a block's summary; the others only in its list of all.
+#: Layers in the summary of a block; others are only in its list of all layers.
 _TOLD = {
     "Conv2D": "conv",
     "DepthwiseConv2D": "depthwise",
@@ -34,7 +34,7 @@ _LINES, _PARTS = 12, 4
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: its class, what is set of it, and the shape of what it gives."""
+    """A layer: its class, its settings, and the shape of its output."""
 
     name: str
     kind: str
@@ -45,15 +45,15 @@ class Layer:
 
     @property
     def brief(self) -> str:
-        """In a word or two."""
+        """The layer in a word or two."""
         return f"{_TOLD.get(self.kind, self.kind)} {self.detail}".strip()
 
 
 @dataclass
 class Block:
-    """Layers that belong together, as their names say.
+    """Layers that belong together by their names.
 
-    ``column`` is the place of its middle in its row, from 0 to 1.
+    ``column`` is the position of the middle of the block in its row, from 0 to 1.
     """
 
     name: str
@@ -65,12 +65,12 @@ class Block:
 
     @property
     def title(self) -> str:
-        """``eo_image_block_1`` is "eo image block"."""
+        """The title, such as "eo image block" for ``eo_image_block_1``."""
         return re.sub(r"_\d+$", "", self.name).replace("_", " ")
 
     @property
     def lines(self) -> list[tuple[str, str, str]]:
-        """What it does: part, layers that matter, shape of the outcome."""
+        """For each part: its name, its main layers, the shape of its output."""
         parts: dict[str, list[Layer]] = {}
         for layer in self.layers:
             match = _NAMED.match(layer.name)
@@ -91,7 +91,7 @@ class Block:
 
 
 def read_layers(path: Path) -> list[Layer]:
-    """The layers of a functional network, inputs first; [] of another kind.
+    """Reads the layers of a functional network, inputs first; [] for other networks.
 
     Raises:
         UserError: the file is damaged.
@@ -110,7 +110,7 @@ def read_layers(path: Path) -> list[Layer]:
         name, settings = layer["config"]["name"], layer["config"]
         if name not in shapes and layer["class_name"] == "InputLayer":
             shapes[name] = settings["batch_shape"]
-        elif name not in shapes:  # an output: nothing takes it
+        elif name not in shapes:  # an output, which no other layer takes
             before = [shape for _, shape in tensors[name]]
             units = (
                 [*before[0][:-1], settings["units"]] if "units" in settings else None
@@ -131,7 +131,7 @@ def read_layers(path: Path) -> list[Layer]:
 
 
 def blocks_of(layers: list[Layer]) -> list[list[Block]]:
-    """Rows of blocks, from the inputs to the output; each has its place in its row."""
+    """Arranges blocks in rows, from the inputs to the output."""
     block_of = _assigned(layers)
     blocks: dict[str, Block] = {}
     for layer in layers:
@@ -145,7 +145,7 @@ def blocks_of(layers: list[Layer]) -> list[list[Block]]:
     rows: list[list[Block]] = []
     placed: dict[str, Block] = {}
     for name, block in blocks.items():
-        # a block that comes back to an earlier one would never end
+        # only placed blocks: a cycle of blocks would never end
         before = [placed[source] for source in block.sources if source in placed]
         block.row = 1 + max((b.row for b in before), default=-1)
         placed[name] = block
@@ -162,7 +162,7 @@ def blocks_of(layers: list[Layer]) -> list[list[Block]]:
 
 
 def links(rows: list[list[Block]]) -> list[list[tuple[float, float]]]:
-    """Between each row and the next: from which column to which a tensor goes."""
+    """For each pair of neighbouring rows: the columns that tensors connect."""
     found: list[list[tuple[float, float]]] = []
     everything = {block.name: block for row in rows for block in row}
     for row in rows[1:]:
@@ -180,8 +180,8 @@ def links(rows: list[list[Block]]) -> list[list[tuple[float, float]]]:
 def _assigned(layers: list[Layer]) -> dict[str, str]:
     """The block of each layer.
 
-    Blocks name their layers after themselves. A bare operation belongs to what takes
-    its outcome; layers with names that Keras gave are blocks of their own, together.
+    Blocks name their layers after themselves. An operation belongs to the block that
+    takes its output; connected layers with names from Keras form a block.
     """
     block_of: dict[str, str] = {}
     unnamed = 0
@@ -210,7 +210,7 @@ def _assigned(layers: list[Layer]) -> dict[str, str]:
 
 
 def _tensors(layer: dict[str, Any]) -> Iterator[tuple[str, list[int | None]]]:
-    """The name of the source and the shape of each tensor that a layer takes."""
+    """Yields the source and the shape of each tensor that a layer takes."""
 
     def walk(value: Any) -> Iterator[tuple[str, list[int | None]]]:
         if isinstance(value, dict):

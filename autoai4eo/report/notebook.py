@@ -1,4 +1,4 @@
-"""A run as a notebook shows it: status, leaderboard, a small chart."""
+"""The view of a run in a notebook: status, leaderboard, a small chart."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _ROWS = 5
 
 
 def notebook_view(path: Path) -> str:
-    """HTML that stands in a notebook's cell by itself.
+    """Returns self-contained HTML for a notebook cell.
 
     Args:
-        path: a run's folder; it may not be there yet.
+        path: a run's folder; it may not exist yet.
 
     Raises:
         UserError: the folder's study cannot be read.

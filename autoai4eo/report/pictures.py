@@ -1,4 +1,4 @@
-"""Pictures inside a page, which then needs no file beside it."""
+"""Pictures that are embedded in a page."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ import numpy as np
 def mistakes(
     kept: Mapping[str, np.ndarray], classes: list[str]
 ) -> list[dict[str, Any]]:
-    """The patches of ``RUN/best/mistakes.npz``, as `read_mistakes` gives them.
+    """Returns the patches of ``RUN/best/mistakes.npz`` for a page.
 
     Args:
-        kept: the arrays; there may be none.
-        classes: their names.
+        kept: the arrays from `read_mistakes`, or {}.
+        classes: names of the classes.
     """
     if not kept:
         return []
@@ -40,7 +40,7 @@ def mistakes(
 
 
 def png(pixels: np.ndarray) -> str:
-    """A data URL of uint8 (H, W, 3)."""
+    """Returns a PNG of pixels, uint8 (H, W, 3), as a data URL."""
     from matplotlib.image import imsave
 
     file = io.BytesIO()
@@ -49,5 +49,5 @@ def png(pixels: np.ndarray) -> str:
 
 
 def data_url(content: bytes) -> str:
-    """A PNG as a page holds it."""
+    """Returns a PNG file as a data URL."""
     return "data:image/png;base64," + base64.b64encode(content).decode()

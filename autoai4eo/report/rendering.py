@@ -1,4 +1,4 @@
-"""Pages that need nothing beside them, from the templates of this folder."""
+"""Renders self-contained pages from the templates of this folder."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def _environment() -> jinja2.Environment:
 
 
 def _readable(value: Any) -> Any:
-    """What HTML's escaping leaves as it is: characters that hide or turn around."""
+    """Escapes control and direction characters, which HTML escaping leaves."""
     if isinstance(value, Markup | jinja2.Undefined):
         return value
     return line(str(value))
 
 
 def render(template: str, **values: Any) -> str:
-    """A page; what comes from the user is escaped as HTML needs it, and in one line.
+    """Renders a page; text of the user is escaped for HTML and kept on one line.
 
     Args:
-        template: the file's name in ``templates``.
-        **values: what it asks for.
+        template: name of a file in ``templates``.
+        **values: variables of the template.
     """
     return _environment().get_template(template).render(**values)

@@ -1,4 +1,4 @@
-"""A picture of a few patches of each class."""
+"""Writes a picture of a few patches of each class."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _INCH = 0.9  # edge of a patch
 
 
 def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
-    """Writes a PNG: a row for each of up to 50 classes, of five patches for each input.
+    """Writes a PNG with a row for each of up to 50 classes: five patches per input.
 
     The colours of all patches of an input are stretched alike; see `pictures`.
 
     Args:
         dataset: labelled or not.
         path: of the picture.
-        seed: of the draw.
+        seed: of the random choice of patches.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: the picture cannot be written.
     """
     from matplotlib.figure import Figure
 

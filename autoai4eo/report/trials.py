@@ -1,4 +1,4 @@
-"""Trials as charts: accuracy against cost, and learning curves."""
+"""Charts of trials: accuracy against cost, and learning curves."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BLUE, _ORANGE, _RED, _GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
-#: Costs that a chart is drawn for, in this order, after those that were objectives.
+#: Costs that a chart is drawn for, after those of objectives and constraints.
 _AXES = ("latency_ms", "params", "macs", "size_bytes")
 
 
 def named(name: str) -> str:
-    """A figure's name as people read it, with its unit."""
+    """Returns the display name of a figure, with its unit."""
     title = find(name).title
     if not name.startswith(VALIDATION) or title == name:
         return title
-    # the finalist is trained on, and has other ones
+    # the finalist was trained longer and has other scores
     return f"{title} in the search (validation)"
 
 
 def axes_of(run: Snapshot) -> tuple[str, list[str]]:
-    """What the charts of a run show: a metric, and the costs it is drawn against."""
+    """Returns the metric that the charts of a run show, and the costs."""
     costs = [o.name for o in run.objectives if o.is_cost]
     known = {name for trial in run.trials for name in trial.figures}
     wanted = dict.fromkeys([*costs, *run.limits, *_AXES])
@@ -40,15 +40,16 @@ def axes_of(run: Snapshot) -> tuple[str, list[str]]:
 
 
 def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) -> Markup:
-    """Every trial: a metric against a cost.
+    """Draws every trial: a metric against a cost.
 
-    Trained ones are points, filled on the front of the search; the line joins those
-    that are Pareto-optimal in these two. Infeasible and failed ones are crosses below.
+    Trained trials are points, larger and darker on the front of the search; the line
+    joins those that are Pareto-optimal in the metric and the cost. Infeasible and
+    failed trials are crosses below.
 
     Args:
         run: the run.
         metric, cost: names of figures.
-        tooltips: for a place where no script tells what a trial is.
+        tooltips: whether marks have tooltips, for pages without the script.
     """
     placed = [t for t in run.trials if cost in t.figures]
     scored = [t for t in placed if metric in t.figures]
@@ -82,7 +83,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
 
 
 def curve_chart(run: Snapshot, name: str) -> Markup | None:
-    """What each trial reached after each epoch; None where nothing is known."""
+    """Draws a figure of each trial over the epochs; None if no trial has it."""
     lines = [
         (t, [(row["epoch"], row[name]) for row in t.curve if name in row])
         for t in run.trials
@@ -122,14 +123,14 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
 
 
 def summary(trial: Trial, *names: str) -> str:
-    """A trial in a line."""
+    """Returns a line that describes a trial."""
     known = [f"{n} {rounded(trial.figures[n])}" for n in names if n in trial.figures]
     words = [f"trial {trial.number}", trial.status, *known, trial.message]
     return "   ".join(word for word in words if word)
 
 
 def facts(run: Snapshot, trial: Trial) -> list[tuple[str, str]]:
-    """What is told of a trial on hover: why it ended, figures, costs, architecture."""
+    """Returns what hovering a trial shows: reason, figures, costs, architecture."""
     metric, costs = axes_of(run)
     objectives = [o.name for o in run.objectives]
     names = dict.fromkeys([*objectives, metric, *costs, "macs", "train_seconds"])
@@ -144,14 +145,14 @@ def facts(run: Snapshot, trial: Trial) -> list[tuple[str, str]]:
 
 
 def choice(value: object) -> str:
-    """A hyperparameter's value."""
+    """Formats the value of a hyperparameter."""
     if isinstance(value, float) and value == int(value) and abs(value) < 1e9:
         return str(int(value))  # pandas makes floats of whole numbers with gaps
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _draw_limit(axes: Axes, limit: float, high: float) -> None:
-    """What is over a constraint."""
+    """Shades the area above a constraint."""
     axes.axvspan(limit, high, facecolor="#fdf0ec", edgecolor="none", zorder=0)
     axes.axvline(limit, color=_ORANGE, ls=(0, (5, 4)), lw=1)
     axes.annotate(
@@ -170,7 +171,7 @@ def _is_complete(trial: Trial) -> bool:
 
 
 def _look(trial: Trial) -> dict[str, Any]:
-    """How a trial's point is drawn; sizes are diameters."""
+    """The style of a trial's point; sizes are diameters."""
     if trial.status in ("infeasible", "failed"):
         colour = _RED if trial.status == "failed" else _ORANGE
         return {"marker": "x", "ms": 10, "mec": colour, "mew": 2.5}

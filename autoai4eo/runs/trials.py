@@ -56,7 +56,7 @@ def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
     if not 0 <= number < len(trials):
         raise UserError(
             f"{run}: expected a search with the trial {number} that its files name, "
-            f"found {len(trials)} trials; `autoai4eo check {run}` tells what is damaged"
+            f"found {len(trials)} trials; `autoai4eo check {run}` lists what is damaged"
         )
     return trials[number]
 

@@ -55,7 +55,7 @@ class Session:
         data: what candidates are trained and judged on: ``training``, ``validation``.
         inputs: files that the search reads, and must not write to.
         overwrite: whether what the folder holds is forgotten.
-        tell: is told in a line what happens.
+        tell: takes a line for each event.
     """
 
     run: Path
@@ -188,7 +188,7 @@ def _check_is_a_run(run: Path) -> None:
 
 @contextmanager
 def _told_if_removed(run: Path) -> Iterator[None]:
-    """Tells in one line that a run's folder is gone, whatever went wrong for it."""
+    """Reports in one line that a run's folder is gone, whatever error it caused."""
     try:
         yield
     except Exception as error:

@@ -210,7 +210,7 @@ class Tuner:
 
         Args:
             training: the same as for `open`.
-            progress: is told what happens.
+            progress: reports events.
             refit_on: training and validation data together; the finalist is trained
                 anew on them, as AutoKeras does after a ``validation_split``. Without
                 it is trained on from its best epoch, and the better of both is kept.
@@ -221,7 +221,7 @@ class Tuner:
 
         Raises:
             UserError: no candidate is feasible.
-            SearchError: every trial failed; the first cause is told.
+            SearchError: every trial failed; the message has the first cause.
         """
         tried = 0
         while self._awaits_next(training, progress):

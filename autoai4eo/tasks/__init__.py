@@ -1,4 +1,4 @@
-"""What a user asks for: Keras-style classes that search, train and predict."""
+"""Keras-style classes that search, train and predict."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,9 +10,9 @@ from autoai4eo.tasks.regression import ImageRegressor as ImageRegressor
 
 
 def model_of(kind: str) -> Callable[..., AutoModel]:
-    """The class that learns a kind of target, see `Target`.
+    """Returns the class that learns a kind of target, see `Target`.
 
-    Data without a target are left to `ImageClassifier`, which refuses them.
+    For data without a target it is `ImageClassifier`, which refuses them.
     """
     if kind == "labels":
         return partial(ImageClassifier, multi_label=True)

@@ -1,4 +1,4 @@
-"""The AutoModel: a graph of blocks, searched, trained, evaluated, exported."""
+"""The AutoModel: searches a graph of blocks, trains, evaluates and exports."""
 
 from __future__ import annotations
 
@@ -42,28 +42,28 @@ from autoai4eo.tasks.training_data import (
 )
 from autoai4eo.tasks.validating import validate
 
-#: Augmentation that is valid for Earth observation, as `fit` uses it.
+#: The default augmentation of `fit`, which is valid for Earth observation.
 AUGMENTATION = Augmentation()
 
 
 class AutoModel(SearchResults):
-    """A graph of blocks, searched for the best network; as AutoKeras's AutoModel.
+    """Searches a graph of blocks for the best network, as AutoKeras's AutoModel.
 
     Args:
         inputs: `ae.ImageInput` nodes.
-        outputs: the node that a classification head gives.
+        outputs: the node that a head returns.
         project_name: the run's folder is ``directory/project_name``.
         max_trials, objective, tuner, seed, max_model_size, **settings: the options of
             the search, see `autoai4eo.search.settings.SearchSettings`.
-        directory: where the run's folder is made; None: the current folder.
-        overwrite: forgets what the run's folder holds instead of going on with it.
+        directory: parent of the run's folder; None: the current folder.
+        overwrite: deletes the search in the run's folder instead of resuming it.
 
     Attributes:
         settings: the options of the search, checked.
-        tuner: searches; it is there after `fit`.
+        tuner: the tuner of the search; exists after `fit`.
 
     Raises:
-        UserError: an argument that is not understood.
+        UserError: an argument is not valid.
     """
 
     def __init__(
@@ -98,17 +98,17 @@ class AutoModel(SearchResults):
 
     @property
     def max_trials(self) -> int:
-        """How many candidates are trained."""
+        """The number of candidates to train."""
         return self.settings.max_trials
 
     @property
     def seed(self) -> int:
-        """What makes the search repeatable."""
+        """The seed of the search."""
         return self.settings.seed
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """What is optimised, the first first."""
+        """The objectives; the first chooses the finalist."""
         return self.settings.objectives
 
     @property
@@ -135,32 +135,32 @@ class AutoModel(SearchResults):
         """Searches, then trains the finalist; resumes the search in the run's folder.
 
         Args:
-            x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, an
-                array (N, H, W, bands) or one for each input, by name or in order.
+            x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, or
+                arrays (N, H, W, bands), one for each input, by name or in order.
             y: targets of arrays: class numbers (N,) or one-hot (N, classes); for
-                several labels zeros and ones (N, classes); for numbers (N,) or
+                several labels zeros and ones (N, classes); for values (N,) or
                 (N, values).
             batch_size: samples per step.
-            epochs: for each candidate and for the finalist; None trains until the
+            epochs: of each candidate and of the finalist; None trains until the
                 validation loss has not improved for ten epochs.
             callbacks: Keras callbacks, copied for each candidate.
-            validation_split: share of `x` that candidates are judged on where there
-                are no `validation_data`; whole groups where the data have groups. The
-                finalist is then trained anew on everything.
+            validation_split: share of `x` to judge candidates on, if `validation_data`
+                is None; of whole groups, if the data have groups. The finalist is then
+                trained again on all of `x`.
             validation_data: a path or data set, or a tuple (x, y) of arrays.
-            verbose: 0 keeps quiet.
+            verbose: 0 prints nothing.
             class_weight: ``"balanced"``, or weights by class number.
-            loss: of classes and labels ``"crossentropy"`` or ``"focal"`` (Lin et al.,
-                2017); of numbers ``"mse"``, ``"mae"``, ``"huber"`` or ``"gaussian"``
-                (with a predicted spread). None takes the head's own where it has one,
+            loss: for classes and labels ``"crossentropy"`` or ``"focal"`` (Lin et al.,
+                2017); for values ``"mse"``, ``"mae"``, ``"huber"`` or ``"gaussian"``
+                (with a predicted spread). None takes the head's own loss if it has one,
                 else the first of these.
-            augmentation: None for none.
-            max_hours: after which the search ends.
+            augmentation: None: no augmentation.
+            max_hours: ends the search after this many hours.
             **kwargs: passed to `keras.Model.fit`.
 
         Raises:
-            UserError: data or an argument that cannot be used, nothing is written; or
-                another fit is at work in the run's folder.
+            UserError: data or an argument cannot be used, and nothing is written; or
+                another fit is running in the run's folder.
             RuntimeError: every trial failed.
         """
         check_utf8(self.run)
@@ -222,26 +222,26 @@ class AutoModel(SearchResults):
                 validate(self.run, validation, batch_size)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """What the finalist predicts for each patch.
+        """Returns what the finalist predicts for each patch.
 
-        The class number, int64 (N,); for several labels which classes a patch has,
-        uint8 (N, classes), by the thresholds that were tuned on the validation data;
-        numbers, float32 (N, values).
+        Class numbers, int64 (N,); for several labels whether a patch has each class,
+        uint8 (N, classes), by thresholds that were tuned on the validation data; or
+        values, float32 (N, values).
         """
         output = self._outputs(x, batch_size)
         target = Target(self.kind, tuple(self._told()["classes"]))
         return task_of(target).decide(output, Run(self.run).read_evaluation())
 
     def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """The probability of each class for each patch, float32 (N, classes).
+        """Returns the probability of each class for each patch, float32 (N, classes).
 
         Raises:
-            UserError: the finalist predicts numbers.
+            UserError: the finalist predicts values.
         """
         if self.kind == "value":
             raise UserError(
-                "predict_proba: expected a network that tells classes, found one that "
-                "gives numbers; use predict"
+                "predict_proba: expected a network that predicts classes, found one "
+                "that predicts values; use predict"
             )
         return self._outputs(x, batch_size)
 
@@ -251,16 +251,16 @@ class AutoModel(SearchResults):
         return evaluation.outputs(model, dataset, batch_size)
 
     def evaluate(self, x: Any, y: Any = None, batch_size: int = 32) -> dict[str, Any]:
-        """Scores of the finalist on labelled data.
+        """Scores the finalist on labelled data.
 
         Returns:
             ``accuracy`` (overall), ``average_accuracy`` (mean recall over the classes
             that the data have), ``cohen_kappa``, ``macro_f1``, ``per_class`` (by class
             name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
-            and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and what
-            they were ``resampled_by``; ``expected_calibration_error`` and its
+            and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and the
+            unit ``resampled_by``; ``expected_calibration_error`` and its
             ``reliability`` table. For several labels F1, mean average precision and
-            more, see `autoai4eo.learning.multilabel.LabelScorer`; for numbers RMSE,
+            more, see `autoai4eo.learning.multilabel.LabelScorer`; for values RMSE,
             MAE, R² and bias, see `autoai4eo.learning.regression.ValueScorer`.
         """
         model = self.export_model()
@@ -271,16 +271,16 @@ class AutoModel(SearchResults):
     def select(
         self, rule: str | None = None, *, refit: bool = False, **limits: float
     ) -> int:
-        """Makes another trial of the front the finalist, and trains it to its end.
+        """Makes another trial of the front the finalist, and trains it in full.
 
-        It replaces the best model: `predict`, `evaluate` and `export` use it from now
-        on. `fit` must have been called on this object, for the data; where the search
-        is over that takes a moment.
+        `predict`, `evaluate` and `export` use the new finalist from then on. Call `fit`
+        on this object first, since `select` needs its data; if the search is finished,
+        `fit` takes a moment.
 
         Args:
             rule: ``"knee"``: where the front bends most; None: the best by the first
                 objective.
-            refit: train it anew on training and validation data together.
+            refit: trains it again on training and validation data together.
             **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
 
         Returns:
@@ -318,11 +318,11 @@ class AutoModel(SearchResults):
         return {role: part for role, part in known.items() if part is not None}
 
     def _told(self) -> dict[str, Any]:
-        """What the run's record says of its training data."""
+        """The entry of ``run.json`` on the training data."""
         return dict(Run(self.run).read()["data"]["training"])
 
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
-        """Data for `fit`, with the bands and classes of another data set."""
+        """Opens data for `fit`, with the bands and classes of another data set."""
         names = [node.name for node in self.inputs]
         dataset = open_dataset(
             evaluation.by_input(x, names),
@@ -330,13 +330,13 @@ class AutoModel(SearchResults):
             **names_of(like),
         )
         if len(names) == len(dataset.inputs) == 1:
-            # one input and one image: no name is needed to know which is meant
+            # one input node and one input: their names need not match
             self.inputs[0].name = dataset.inputs[0].name
             return dataset
         return dataset.select(names)
 
     def _graph(self, train: Dataset) -> Graph:
-        """The graph for these data."""
+        """Returns the graph for these data."""
         for node in self.inputs:
             if not isinstance(node, ImageInput):
                 raise UserError(

@@ -1,4 +1,4 @@
-"""Classifiers of patches: a graph made for the data at hand."""
+"""Classifiers of patches, with a graph made for the data."""
 
 from __future__ import annotations
 
@@ -21,19 +21,18 @@ from autoai4eo.tasks.training_data import names_of
 
 
 class ImageClassifier(AutoModel):
-    """Finds a network that tells which class a patch is of, or which classes it has.
+    """Searches for a network that predicts the class, or the labels, of a patch.
 
-    A stem for each input, their fusion where there are several, a trunk for small
-    patches and a head, all searched: `blocks.MultispectralStem`, `SensorFusion`,
-    `EOImageBlock` and `PooledHead` (`LatencyConstrainedHead` where `max_latency_ms` is
-    given).
+    The graph has a stem for each input, a fusion of several inputs, a trunk for small
+    patches and a head: `blocks.MultispectralStem`, `SensorFusion`, `EOImageBlock` and
+    `PooledHead` (`LatencyConstrainedHead` if `max_latency_ms` is given).
 
-    With `map_step`, networks made for maps: an `EOImageBlock` for that step on the
-    pixels themselves, all inputs concatenated, and the same head. Overlapping windows
-    of a scene share their work.
+    With `map_step` it searches networks for maps: an `EOImageBlock` for that step on
+    the concatenated inputs, and the same head. Overlapping windows of a scene then
+    share their work.
 
     Args:
-        inputs: names of the inputs that are used, such as ``["sen2"]``; None: all.
+        inputs: names of the inputs to use, such as ``["sen2"]``; None: all.
         multi_label: a patch may have several labels, or none. The objective is then
             ``val_mean_average_precision`` by default.
         max_latency_ms: budget of one forward pass with a batch of
@@ -100,8 +99,8 @@ class ImageClassifier(AutoModel):
 class So2SatClassifier(ImageClassifier):
     """`ImageClassifier` for So2Sat LCZ42: its bands and its 17 local climate zones.
 
-    Files in So2Sat's layout say for themselves what they hold. Arrays are taken for
-    ``sen1`` or ``sen2`` by their number of bands, and 17 classes for the climate zones.
+    Files in So2Sat's layout name their inputs. Arrays become ``sen1`` or ``sen2`` by
+    their number of bands; 17 classes become the local climate zones.
     """
 
     def __init__(self, project_name: str = "so2sat_classifier", **kwargs: Any) -> None:
@@ -131,7 +130,7 @@ class So2SatClassifier(ImageClassifier):
 
 
 def _lcz42(y: Any) -> tuple[str, ...] | None:
-    """The local climate zones, where there are as many classes."""
+    """Returns the local climate zones if `y` has 17 classes, else None."""
     labels = np.asarray(() if y is None else y)
     if labels.dtype.kind not in "biuf":
         return None

@@ -1,4 +1,4 @@
-"""What a graph is told of the data before it is searched."""
+"""Configures a graph for the data before it is searched."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from autoai4eo.learning.registry import task_of
 from autoai4eo.search.space.graph import Graph
 
 _HEADS = (ak.ClassificationHead, ak.RegressionHead)
-#: What AutoKeras's heads ask for where the user asks for nothing.
+#: The default metrics of AutoKeras's heads.
 _METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
 
 
@@ -25,7 +25,11 @@ def configure(
     statistics: Mapping[str, BandStatistics],
     loss: str | None,
 ) -> None:
-    """Tells the graph's inputs what the data are, its head what to predict."""
+    """Sets shapes, bands and statistics of the inputs, and target and loss of the head.
+
+    Raises:
+        UserError: the graph does not have exactly one head.
+    """
     specs = {spec.name: spec for spec in train.inputs}
     for node in graph.inputs:
         spec = specs[node.name]
@@ -55,7 +59,7 @@ def configure(
 
 
 def kind_of(head: Any) -> str:
-    """The kind of target that a head predicts."""
+    """Returns the kind of target that a head predicts."""
     if isinstance(head, ak.RegressionHead):
         return "value"
     return "labels" if getattr(head, "multi_label", False) else "class"

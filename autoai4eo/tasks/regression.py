@@ -1,4 +1,4 @@
-"""Regressors of patches: one or several numbers for each."""
+"""Regressors of patches: they predict one or several values for each patch."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from autoai4eo.tasks.classification import ImageClassifier
 
 
 class ImageRegressor(ImageClassifier):
-    """Finds a network that gives one or several numbers for a patch.
+    """Searches for a network that predicts one or several values for a patch.
 
-    Such as the share of forest, biomass or height. The blocks are those of
-    `ImageClassifier`, with `blocks.PooledRegressionHead` at the end.
+    Values are, for example, the share of forest, biomass or height. The blocks are
+    those of `ImageClassifier`, with `blocks.PooledRegressionHead` at the end.
 
     Args:
-        **kwargs: as `ImageClassifier`, but for `max_latency_ms` and `multi_label`. The
+        **kwargs: as `ImageClassifier`, except `max_latency_ms` and `multi_label`. The
             objective is ``val_rmse`` by default.
 
     Raises:
-        UserError: an argument that is not understood.
+        UserError: an argument is not valid.
     """
 
     def __init__(self, project_name: str = "image_regressor", **kwargs: Any) -> None:
@@ -43,7 +43,7 @@ class ImageRegressor(ImageClassifier):
         return blocks.PooledRegressionHead()
 
     def predict_spread(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """The predicted standard deviation of each number, float32 (N, values).
+        """Returns the predicted standard deviation of each value, float32 (N, values).
 
         Raises:
             UserError: the finalist was not trained with ``loss="gaussian"``.
@@ -53,6 +53,6 @@ class ImageRegressor(ImageClassifier):
         if output.shape[1] == values:
             raise UserError(
                 "predict_spread: expected a network that predicts a spread, found one "
-                'that gives the numbers only; fit with loss="gaussian"'
+                'that predicts values only; fit with loss="gaussian"'
             )
         return output[:, values:]

@@ -1,4 +1,4 @@
-"""What a search left in its run's folder, and what can be done with it."""
+"""The results of a search, in its run's folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SearchResults:
     """The trials and the finalist of a run's folder.
 
     Args:
-        directory: where the run's folder is; None: in the current folder.
+        directory: parent of the run's folder; None: the current folder.
         project_name: the run's folder is ``directory/project_name``.
     """
 
@@ -41,10 +41,12 @@ class SearchResults:
         return self.directory / self.project_name
 
     def export_model(self) -> keras.Model:
-        """The finalist, trained; it takes raw pixels and gives class probabilities.
+        """Returns the trained finalist; it takes raw pixels.
+
+        Its output is class probabilities, or values.
 
         Raises:
-            UserError: nothing was searched in this run's folder yet.
+            UserError: the run has no finalist yet.
         """
         if self._finalist is None:
             self._finalist = deploy.load_finalist(self.run)
@@ -59,19 +61,19 @@ class SearchResults:
             **how: ``stride``, ``scale``, ``seasons`` and the other arguments there.
 
         Raises:
-            UserError: scene or output that cannot be used, or no finalist yet.
+            UserError: scene or output cannot be used, or the run has no finalist yet.
         """
         return deploy.map_scene(self.run, scene, out, **how)
 
     def trials(self) -> pd.DataFrame:
-        """One row per trial: status, metrics, costs, hyperparameters."""
+        """Returns one row per trial: status, metrics, costs, hyperparameters."""
         return trials_table(open_study(self.run))
 
     def pareto_front(self) -> pd.DataFrame:
-        """The rows of `trials` that are Pareto-optimal.
+        """Returns the rows of `trials` that are Pareto-optimal.
 
         No other complete trial is at least as good in every objective and better in
-        one. From the best to the worst by the first objective.
+        one. Rows are sorted by the first objective, the best first.
         """
         return front.front_table(open_study(self.run))
 
@@ -85,21 +87,21 @@ class SearchResults:
         calibrated: bool = False,
         overwrite: bool = False,
     ) -> Path:
-        """Writes the finalist, or a trial, for other programs; gives the path.
+        """Exports the finalist, or a trial, for other programs; returns the path.
 
-        Checked in a fresh process, with ``model.json`` and ``MODEL_CARD.md`` beside it;
-        see `autoai4eo.deploy.export`.
+        The export is tested in a fresh process, and gets ``model.json`` and
+        ``MODEL_CARD.md``; see `autoai4eo.deploy.export`.
 
         Args:
-            path: what is written.
+            path: the file or folder to write.
             format: ``"savedmodel"``, ``"keras"``, ``"onnx"`` or ``"litert"``.
             trial: a trial's number; None: the finalist.
             quantize: for ``"litert"``: ``"float16"`` or ``"int8"``.
-            calibrated: as sure as it is right, by the finalist's temperature.
-            overwrite: replaces what is there.
+            calibrated: whether logits are divided by the finalist's temperature.
+            overwrite: replaces an existing export.
 
         Raises:
-            UserError: it cannot be written so, nor is anything left.
+            UserError: it cannot be written. Nothing is left behind.
         """
         return deploy.export(
             self.run,
@@ -113,12 +115,12 @@ class SearchResults:
         ).path
 
     def report(self) -> Path:
-        """Writes ``report.html`` into the run's folder, one page; gives its path.
+        """Writes ``report.html``, one page, into the run's folder; returns its path.
 
-        The search may be at work in another process, or interrupted.
+        The search may be running in another process, or interrupted.
 
         Raises:
-            UserError: nothing was begun in this run's folder yet.
+            UserError: the folder holds no run yet.
         """
         return write_report(self.run)
 
@@ -126,7 +128,7 @@ class SearchResults:
         """Status, leaderboard and a small chart, for notebooks."""
         try:
             return notebook_view(self.run)
-        except Exception as error:  # a notebook would show a traceback in their place
+        except Exception as error:  # shows one line in place of a traceback
             return f"<code>{escape(line(f'{self}: {error}'))}</code>"
 
     def _open_for(
@@ -140,9 +142,9 @@ class SearchResults:
             x,
             y,
             unlabelled=unlabelled,
-            typical={name: typical_of(told) for name, told in known},
+            typical={name: typical_of(kept) for name, kept in known},
         )
 
     def _known_data(self) -> Mapping[str, Dataset]:
-        """The data of the search by role, where they are open already."""
+        """The open data of the search, by role."""
         return {}

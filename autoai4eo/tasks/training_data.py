@@ -1,4 +1,4 @@
-"""What `fit` does with its data before a search: divides, checks and describes them."""
+"""Prepares the data of `fit`: divides, checks and describes them."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ def open_both(
     """Opens the data of a search and checks them.
 
     Args:
-        opened: opens data and labels; ``like=`` gives it a data set whose bands and
-            classes are looked for.
+        opened: opens data and labels; its argument ``like`` is a data set with the
+            bands and classes to look for.
         kind: of target that is learned, see `Target`.
         x, y: data and labels for training.
-        validation_data: data, or a tuple of data and labels; None: they are split off.
-        validation_split: the share that is split off.
+        validation_data: data, or a tuple of data and labels; None: split off from `x`.
+        validation_split: the share to split off.
         seed: of the split.
-        tell: is told in a line what is opened.
+        tell: is called with a line for each data set that is opened.
 
     Returns:
-        Training data, validation data, and both together where they were split.
+        Training data, validation data, and both together if they were split, else None.
 
     Raises:
-        UserError: they cannot be used.
+        UserError: the data cannot be used.
     """
     if not isinstance(x, Dataset):
         tell("opening the data")
@@ -56,10 +56,10 @@ def open_both(
         return *split_off_validation(whole, validation_split, seed), whole
     if not isinstance(validation_data, tuple):
         validation_data = (validation_data, None)
-    there, labels = validation_data
-    if isinstance(there, str | Path):
-        tell(f"opening {there}")
-    validation = of_kind(opened(there, labels, like=whole), kind)
+    data, labels = validation_data
+    if isinstance(data, str | Path):
+        tell(f"opening {data}")
+    validation = of_kind(opened(data, labels, like=whole), kind)
     check_alike(whole, validation)
     return whole, validation, None
 
@@ -83,7 +83,7 @@ def split_off_validation(
 
 
 def names_of(like: Dataset | None) -> dict[str, Any]:
-    """The bands and classes to look for in `open_dataset`, as another data set has."""
+    """Returns arguments of `open_dataset` for the bands and classes of a data set."""
     if like is None:
         return {}
     return {
@@ -95,7 +95,7 @@ def names_of(like: Dataset | None) -> dict[str, Any]:
 
 
 def check_alike(train: Dataset, validation: Dataset) -> None:
-    """Whether validation data fit the training data.
+    """Checks that validation data fit the training data.
 
     Raises:
         UserError: they have other inputs, or samples without a label.
@@ -134,12 +134,12 @@ def _brief_input(spec: InputSpec) -> str:
 def warn_of_problems(
     train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
 ) -> None:
-    """Warns of what is wrong with the data, once each."""
+    """Warns of problems of the data, once each."""
     problems = map(str, value_problems(train.inputs, statistics))
-    typical = {name: typical_of(vars(told)) for name, told in statistics.items()}
+    typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
     units = unlike_training(validation, typical)
-    there, judged = train.label_counts(), validation.label_counts()
-    absent = np.flatnonzero((judged == 0) & (there > 0))
+    learned, judged = train.label_counts(), validation.label_counts()
+    absent = np.flatnonzero((judged == 0) & (learned > 0))
     if len(absent):
         names = ", ".join(train.class_names[i] for i in absent)
         units.append(

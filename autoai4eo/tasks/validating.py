@@ -1,4 +1,4 @@
-"""The finalist judged on the validation data, once, for the record of the run."""
+"""Scores the finalist on the validation data, once, and records the scores."""
 
 from __future__ import annotations
 
@@ -22,22 +22,21 @@ _SHOWN = 12
 
 
 def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
-    """Adds scores, what is fitted and mistakes of the finalist to ``RUN/best``.
+    """Writes scores, fitted parameters and mistakes of the finalist to ``RUN/best``.
 
-    ``evaluation.json`` gets the scores of `evaluation.evaluate`, what `Task.fit` fits
-    (of one class per sample the ``temperature`` and the
-    ``calibrated_expected_calibration_error`` of the same samples after it; of several
-    labels their ``thresholds``), and ``evaluated_network``: ``"finalist"``, or
-    ``"trial"`` where the finalist was trained on the validation data, too; its trial
-    was not. Of one class per sample ``mistakes.npz`` gets up to twelve patches, of each
-    confusion the one that the network was surest of: ``truth``, ``prediction``,
-    ``confidence``, by input an ``image_NAME``, uint8 (n, H, W, 3), and ``network``, the
-    finalist's digest. A second call does nothing.
+    ``evaluation.json`` gets the scores of `evaluation.evaluate` and what `Task.fit`
+    fits: for a class the ``temperature`` and the
+    ``calibrated_expected_calibration_error`` of the same samples; for labels the
+    ``thresholds``. Its ``evaluated_network`` is ``"finalist"``, or ``"trial"`` if the
+    finalist was trained on the validation data too, which its trial was not. For a
+    class, ``mistakes.npz`` gets up to twelve patches, the surest one of each confusion:
+    ``truth``, ``prediction``, ``confidence``, for each input ``image_NAME``, uint8
+    (n, H, W, 3), and ``network``, the finalist's digest. A second call does nothing.
 
     Args:
-        run: the folder; its finalist is trained.
-        validation: what candidates were judged on.
-        batch_size: patches at a time.
+        run: the folder of a run with a trained finalist.
+        validation: the data that candidates were judged on.
+        batch_size: patches per batch.
     """
     folder = Run(run)
     kept = folder.read_evaluation()
@@ -72,11 +71,11 @@ def keep_test(run: Path, network: str | None, scores: Mapping[str, Any]) -> None
 
     Args:
         run: the folder.
-        network: the digest of the finalist that the scores are of.
-        scores: as `evaluation.evaluate` gives them.
+        network: the digest of the scored finalist.
+        scores: from `evaluation.evaluate`.
 
     Raises:
-        UserError: the run has another finalist meanwhile.
+        UserError: the run has another finalist by now.
     """
     with locked(run, "finalist"):
         if Run(run).read_evaluation().get("network") != network:

@@ -81,7 +81,7 @@ def test_a_number_is_whole_or_visibly_shortened_at_any_width(width, rows, turned
             assert cell in whole or cell.endswith("…")
 
 
-def test_80_columns_tell_macs_to_the_last_digit():
+def test_80_columns_show_macs_to_the_last_digit():
     names = ["trial", "status", "kappa", "OA", "AA", "params", "MACs", "message"]
     row = [0, "complete", 0.61234, 0.71234, 0.81234, 123_456, 4_489_920, ""]
     with pytest.MonkeyPatch.context() as patch:

@@ -53,7 +53,7 @@ def test_json_is_whole(write, run):
     assert any("values are missing" in note for note in told["notes"])
 
 
-def test_problems_are_told_in_one_line_and_status_2(write, run):
+def test_problems_are_one_line_and_status_2(write, run):
     first, second = write(), write("b.h5")
     result = run("inspect", first, second)
     assert result.status == 2
@@ -89,7 +89,7 @@ def test_the_picture_shows_patches_of_each_class(write, run, tmp_path):
     assert picture.shape[1] > 500 and (picture.std(axis=-1) + picture.std()).max() > 0.1
 
 
-def test_a_picture_that_cannot_be_written_is_told(write, run, tmp_path):
+def test_a_picture_that_cannot_be_written_is_refused(write, run, tmp_path):
     result = run("inspect", write(), "--png", tmp_path / "none" / "few.png")
     assert result.status == 2
     assert "expected a folder to write it to, found no" in result.err

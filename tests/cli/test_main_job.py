@@ -78,7 +78,7 @@ def test_fit_leaves_the_runs_folder(finished):
     assert asked["versions"]["autokeras"].startswith("3.0")
 
 
-def test_fit_goes_on_where_the_folder_is(finished, so2sat, run):
+def test_fit_resumes_in_an_existing_folder(finished, so2sat, run):
     result = run(
         "fit",
         so2sat / "training.h5",
@@ -124,7 +124,7 @@ def test_evaluate_prints_scores(finished, so2sat, run):
     assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17
 
 
-def test_evaluate_tells_intervals_and_calibration(finished, so2sat, run):
+def test_evaluate_prints_intervals_and_calibration(finished, so2sat, run):
     data = so2sat / "testing.h5"
     told = run("evaluate", finished, data)
     assert "resampled by" in told.out and "expected calibration error" in told.out

@@ -84,7 +84,7 @@ def test_a_season_of_several_files(run, folder, tmp_path):
     np.testing.assert_allclose(read[2], (read[0] + read[1]) / 2, atol=1e-6)
 
 
-def test_what_goes_wrong_is_told_in_one_line(run, folder, tmp_path):
+def test_errors_are_one_line(run, folder, tmp_path):
     net, scene = folder / "net.keras", folder / "scene.tif"
     scenes.write_scene(
         tmp_path / "nowhere.tif", scenes.digits(50, 70), crs=None, transform=None
@@ -118,7 +118,7 @@ def test_what_goes_wrong_is_told_in_one_line(run, folder, tmp_path):
     assert done.status == 0
 
 
-def test_ctrl_c_says_how_to_go_on(run, folder, tmp_path, monkeypatch):
+def test_ctrl_c_says_how_to_resume(run, folder, tmp_path, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
@@ -128,7 +128,7 @@ def test_ctrl_c_says_how_to_go_on(run, folder, tmp_path, monkeypatch):
     assert done.err == "interrupted; rerun fit, map or simulate to resume\n"
 
 
-def test_digital_numbers_where_reflectance_is_wanted_are_told(run, tmp_path, shared):
+def test_digital_numbers_in_place_of_reflectance_are_reported(run, tmp_path, shared):
     (weights,) = (shared / "lcz_weights").glob("S2_*.h5")
     scene = shared / "scenes" / "Spain_7370579_S2Hand.tif"
     done = run(
@@ -149,7 +149,7 @@ def test_digital_numbers_where_reflectance_is_wanted_are_told(run, tmp_path, sha
     ("kind", "columns"),
     [("labels", "band class share"), ("value", "band value lowest mean highest")],
 )
-def test_a_map_of_labels_or_values_is_told(run, folder, tmp_path, kind, columns):
+def test_a_map_of_labels_or_values_is_summarised(run, folder, tmp_path, kind, columns):
     predictors.network(kind).save(tmp_path / "net.keras")
     predictors.describe(tmp_path, kind)
     out = tmp_path / "map.tif"

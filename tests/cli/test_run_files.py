@@ -147,7 +147,7 @@ def test_home_is_found_after_an_equals_sign(run, folder, monkeypatch):
 
 
 @pytest.mark.parametrize("command", ["trials", "pareto"])
-def test_a_csv_file_without_a_folder_is_told_before_the_work(run, folder, command):
+def test_a_csv_file_without_a_folder_is_refused_before_the_work(run, folder, command):
     (folder / "run.json").unlink()
     result = run(command, folder, "--csv", folder / "nowhere" / "x.csv")
     assert result.status == 2

@@ -186,7 +186,7 @@ def test_more_seeds_are_added_and_another_simulation_is_refused(table, tmp_path,
     assert finished(out) == whole
 
 
-def test_damaged_queries_are_told(table, tmp_path, run):
+def test_damaged_queries_are_refused(table, tmp_path, run):
     out = tmp_path / "out"
     few = command(table, out, tuners="random", budget=5, seeds=1, workers=1)
     assert run("simulate", *few).status == 0
@@ -196,7 +196,9 @@ def test_damaged_queries_are_told(table, tmp_path, run):
     assert "expected the queries of a simulation" in result.err
 
 
-def test_a_process_that_dies_is_told_and_what_was_finished_is_kept(table, tmp_path):
+def test_a_process_that_dies_is_reported_and_finished_searches_are_kept(
+    table, tmp_path
+):
     out = tmp_path / "out"
     simulation = Simulation(table, out)
     assert simulation.line() == "0 of 8 searches finished"

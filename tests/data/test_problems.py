@@ -39,7 +39,7 @@ def test_each_problem_has_a_sentence():
         "out",
         "image: 0.89% of the values are missing (nodata, masked, NaN or infinite), "
         "most of B02 (1.79%); the network takes the band's mean for them",
-        "image B03 is constant (3): it tells nothing",
+        "image B03 is constant (3): it is useless",
         "2 classes have no samples: class 2, class 3",
         "1 patch is an exact copy of another in the same data: sample 4 = sample 5",
         "! 1 copy has another class than the other: sample 4 = sample 5",
@@ -114,7 +114,9 @@ def test_values_that_cannot_be_are_told():
 
 def test_one_class_is_serious():
     found = problems(open_dataset(pixels(), labels=np.zeros(8, int)))
-    assert found == ["! there is one class only (class 0): nothing to tell apart"]
+    assert found == [
+        "! there is only one class (class 0): a classifier needs two or more"
+    ]
 
 
 def test_several_labels_and_values_have_problems_of_their_own():

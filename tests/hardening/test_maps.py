@@ -249,7 +249,7 @@ def room_for(limits, folder, scene):
                 make_map(scene, out, **how)
             except UserError as error:
                 told = str(error)
-                assert "cannot be written" in told and "goes on" in told
+                assert "cannot be written" in told and "to resume" in told
                 assert "\n" not in told
                 os._exit(7)
 
@@ -289,7 +289,7 @@ def test_a_full_disk_keeps_the_tiles_that_are_done(folder, scene, whole, monkeyp
 
     with monkeypatch.context() as patch:
         patch.setattr(mapping, "place", full)
-        with pytest.raises(UserError, match=r"No space left on device.*goes on"):
+        with pytest.raises(UserError, match=r"No space left on device.*to resume"):
             make_map(scene, out)
     ends_whole(out, scene, whole, model=replace(net, predict=counted))
     assert not computed

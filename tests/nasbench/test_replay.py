@@ -209,7 +209,7 @@ def test_adjacency_is_read_as_json_or_digits(text):
 
 
 @pytest.mark.parametrize("text", ["01", "[[0,1],[1,0]]", "conv", "[[0,2],[0,0]]", "[1"])
-def test_what_is_no_cell_is_refused(text):
+def test_text_that_is_no_cell_is_refused(text):
     with pytest.raises(UserError, match="square matrix"):
         parse_adjacency(text)
 
@@ -231,7 +231,7 @@ def test_operations_may_leave_out_input_and_output():
         ({"log": ["params"]}, "--log: expected an objective"),
     ],
 )
-def test_bad_columns_are_told(path, change, words):
+def test_bad_columns_are_refused(path, change, words):
     with pytest.raises(UserError, match=words):
         read(path, **change)
 
@@ -245,7 +245,7 @@ def test_bad_columns_are_told(path, change, words):
         ("latency", 0.0, "above 0 in latency"),
     ],
 )
-def test_bad_figures_are_told(tmp_path, column, value, words):
+def test_bad_figures_are_refused(tmp_path, column, value, words):
     bad = frame()
     bad.loc[3, column] = value
     bad.to_csv(tmp_path / "bad.csv", index=False)
@@ -253,7 +253,7 @@ def test_bad_figures_are_told(tmp_path, column, value, words):
         read(tmp_path / "bad.csv")
 
 
-def test_no_file_is_told(tmp_path):
+def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(UserError, match="expected a CSV file, found none"):
         read(tmp_path / "none.csv")
     os.mkfifo(tmp_path / "pipe.csv")

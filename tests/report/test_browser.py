@@ -120,7 +120,7 @@ def test_a_click_sorts(seen):
     assert found["up"][3:] == found["down"][3:] == [""] * empty
 
 
-def test_a_trial_tells_of_itself_inside_the_window(seen):
+def test_the_details_of_a_trial_are_inside_the_window(seen):
     width, found, _ = seen
     assert found["tip_shown"] == "block" and found["tip_right"] <= width
     assert found["tip"].startswith(f"trial {found['trial']} ·")

@@ -35,7 +35,7 @@ def facts(page):
     }
 
 
-def test_a_finished_run_is_all_there(run, searched):
+def test_the_page_of_a_finished_run_is_complete(run, searched):
     page = page_of(run)
     for title in (
         "Accuracy against cost",
@@ -66,7 +66,7 @@ def test_the_page_needs_nothing_beside_it(run):
     assert "url(" not in page and "@import" not in page and "https:" not in page
 
 
-def test_hovering_tells_architecture_cost_and_reason(run, searched):
+def test_hovering_shows_architecture_cost_and_reason(run, searched):
     told = facts(page_of(run))
     for row in searched.trials().to_dict("records"):
         trial = told[row["trial"]]
@@ -105,16 +105,16 @@ def test_a_search_without_a_trial_says_so(run):
     assert "What was asked" in page and "<svg" not in page
 
 
-def test_a_running_search_is_told_as_such(run, searched):
+def test_a_running_search_is_shown_as_running(run, searched):
     shutil.rmtree(run / "best")
     study = open_study(run, searched.objectives)
     study.add_trial(create_trial(state=TrialState.RUNNING))
     with (run / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         page = page_of(run)
-    assert "This search is at work" in page and ">1 running<" in page
+    assert "This search is running" in page and ">1 running<" in page
     page = page_of(run)
-    assert "goes on with it" in page and ">1 interrupted<" in page
+    assert "the same arguments resumes it" in page and ">1 interrupted<" in page
     assert "architecture</h2>" not in page
 
 

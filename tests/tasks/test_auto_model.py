@@ -58,7 +58,7 @@ def test_labels_may_be_one_hot(fitted):
     assert fitted.evaluate(PIXELS, one_hot) == fitted.evaluate(PIXELS, DATA.labels)
 
 
-def test_a_new_process_uses_the_run_that_is_there(fitted):
+def test_a_new_process_uses_the_existing_run(fitted):
     found = small.model(fitted.directory, max_trials=1)
     np.testing.assert_array_equal(found.predict(PIXELS), fitted.predict(PIXELS))
 

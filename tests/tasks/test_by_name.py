@@ -115,20 +115,20 @@ def test_prediction_leaves_no_sample_out(fitted, tmp_path):
         assert fitted.predict(tmp_path).tolist() == [0, 2, 1]  # Forest, River, beside
 
 
-def test_other_units_are_told(fitted, tmp_path):
+def test_other_units_are_reported(fitted, tmp_path):
     there = folder(tmp_path, ["Forest", "River", "Pasture"], scale=10_000)
     with pytest.warns(UserWarning, match=r"other values than in the training .* B02"):
         fitted.evaluate(there)
 
 
-def test_missing_values_are_no_pixels_and_are_told(fitted, tmp_path):
+def test_missing_values_are_ignored_and_reported(fitted, tmp_path):
     there = folder(tmp_path, ["Forest", "River", "Pasture"], nodata=-9999)
     with pytest.warns(UserWarning, match=r"50\.0% of the values .* are missing"):
         scores = fitted.evaluate(there)
     assert scores["accuracy"] > 0.9
 
 
-def test_one_band_in_other_units_is_told(fitted, tmp_path):
+def test_one_band_in_other_units_is_reported(fitted, tmp_path):
     there = folder(
         tmp_path, ["Forest", "River", "Pasture"], scale=[[[1]], [[1]], [[1e4]]]
     )

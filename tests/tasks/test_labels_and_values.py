@@ -74,7 +74,7 @@ def kept(run):
     return json.loads((run / "best" / "evaluation.json").read_text())
 
 
-def test_labels_are_learnt_and_told(labelled):
+def test_labels_are_learnt_and_predicted(labelled):
     found = labelled.predict(PIXELS)
     assert found.dtype == np.uint8 and found.shape == (96, 3)
     probabilities = labelled.predict_proba(PIXELS)
@@ -194,7 +194,7 @@ def test_an_image_regressor_takes_numbers(tmp_path):
         (ae.ImageRegressor, VALUES, {"class_weight": "balanced"}, "class_weight: exp"),
     ],
 )
-def test_what_does_not_fit_is_refused_at_once(tmp_path, make, y, fit, message):
+def test_wrong_arguments_are_refused_at_once(tmp_path, make, y, fit, message):
     found = make(directory=tmp_path, project_name="run", max_trials=1)
     with pytest.raises(UserError, match=message):
         found.fit(PIXELS, y, verbose=0, **fit)

@@ -37,7 +37,7 @@ def fitted(tmp_path_factory):
     return model
 
 
-def test_what_is_found_shares_the_work_of_windows(fitted):
+def test_found_networks_share_the_work_of_windows(fitted):
     found = dense_classifier(fitted.export_model(), 4)
     assert found.exact and found.phases == 1
 
@@ -55,7 +55,7 @@ def test_the_step_and_what_a_map_costs_are_recorded(fitted):
     assert fitted.pareto_front()["map_ms_per_km2"].tolist() == [cost]
 
 
-def test_a_search_goes_on_at_its_own_step_only(fitted):
+def test_a_search_resumes_only_with_its_own_step(fitted):
     model = classifier(fitted.directory, map_step=2, objective=BOTH)
     with pytest.raises(UserError, match=r"map step .*\(4\), found 2"):
         fit(model)

@@ -8,10 +8,10 @@ SOFTMAX_FLOPS = 5  # maximum, subtract, exponential, sum, divide
 
 
 def activation_flops(activation: Any, count: int) -> int:
-    """FLOPs of `activation` over `count` elements.
+    """Returns the FLOPs of `activation` over `count` elements.
 
-    None for linear, five per element for softmax and log-softmax (as TensorFlow's
-    profiler has it), one per element for every other.
+    Zero for linear, five per element for softmax and log-softmax (as TensorFlow's
+    profiler counts them), one per element for all others.
     """
     name = getattr(activation, "__name__", type(activation).__name__)
     if activation is None or name == "linear":

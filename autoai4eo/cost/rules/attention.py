@@ -15,7 +15,7 @@ from autoai4eo.cost.rules.activations import SOFTMAX_FLOPS
 def multi_head_attention(call: Call) -> Work:
     """Projections of query, key, value and output, `scores` for each head.
 
-    Masks, dropout and a sliding window save nothing: the products are computed whole.
+    Masks, dropout and a sliding window save nothing: all products are computed.
     """
     config = call.layer.get_config()
     _, _, value = _query_key_value(call)
@@ -38,7 +38,7 @@ def multi_head_attention(call: Call) -> Work:
 def group_query_attention(call: Call) -> Work:
     """As `multi_head_attention`; groups of query heads share a key and value head.
 
-    Ainslie et al., 2023. Repeating the shared heads is free, its products are not.
+    Ainslie et al., 2023. Repeating the shared heads is free, their products are not.
     """
     config = call.layer.get_config()
     _, _, value = _query_key_value(call)

@@ -1,4 +1,4 @@
-"""Convolutions of every kind; `data_format`, strides and padding show in the shapes."""
+"""Convolutions of every kind; the shapes reflect strides and padding."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoai4eo.cost.rules.activations import activation_flops
 
 @macs_rule(keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 def convolution(call: Call) -> Work:
-    """Output elements × kernel positions × input channels of a group.
+    """Output elements × kernel positions × input channels per group.
 
     Dilation spreads the kernel and adds no work; groups divide the input channels.
     """
@@ -25,7 +25,7 @@ def convolution(call: Call) -> Work:
 
 @macs_rule(keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 def depthwise(call: Call) -> Work:
-    """Output elements × kernel positions: each output channel reads one input's."""
+    """Output elements × kernel positions: an output channel reads one input channel."""
     layer = call.layer
     macs = elements(call.output) * math.prod(layer.kernel_size)
     return Work(macs) + _bias_and_activation(layer, call.output)
@@ -49,8 +49,8 @@ def separable(call: Call) -> Work:
 def transposed(call: Call) -> Work:
     """Input elements × kernel positions × filters.
 
-    Every input element is spread over a whole kernel for each filter; what falls off
-    the edge ("same" padding crops it) was computed and counts.
+    Every input element is spread over a whole kernel for each filter. Products that
+    "same" padding crops at the edge are computed, so they count.
     """
     layer = call.layer
     macs = elements(call.input) * math.prod(layer.kernel_size) * layer.filters

@@ -22,7 +22,7 @@ def dense(call: Call) -> Work:
 
 @macs_rule(keras.layers.EinsumDense)
 def einsum_dense(call: Call) -> Work:
-    """The product of all dimensions that the equation names, as `einsum_macs`."""
+    """The product of all dimensions that the equation names, see `einsum_macs`."""
     layer = call.layer
     kernel = tuple(layer.kernel.shape)
     count = elements(call.output)
@@ -46,9 +46,10 @@ def dot(call: Call) -> Work:
 
 
 def einsum_macs(equation: str, shapes: Sequence[Shape]) -> int:
-    """Multiply-adds of an einsum over two operands: the product of all dimensions.
+    """Returns the multiply-adds of an einsum: the product of all dimensions.
 
-    Each further operand costs the same again (no order of contraction is searched).
+    That is for two operands; each further operand costs the same again (no order of
+    contraction is searched).
     """
     sizes: dict[str, int] = {}
     unnamed = 1

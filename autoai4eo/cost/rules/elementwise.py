@@ -10,7 +10,7 @@ from keras import layers
 from autoai4eo.cost.registry import Call, Work, elements, macs_rule
 from autoai4eo.cost.rules.activations import SOFTMAX_FLOPS, activation_flops
 
-# Multiply and add for each neighbour that an interpolated pixel is made from.
+# A multiplication and an addition for each neighbour of an interpolated pixel.
 INTERPOLATION_FLOPS = {
     "nearest": 0,
     "bilinear": 2 * 4,
@@ -43,7 +43,7 @@ INTERPOLATION_FLOPS = {
     layers.UpSampling3D,
 )
 def free(call: Call) -> Work:
-    """Nothing: it moves or copies data, or acts in training only."""
+    """Nothing: the layer moves or copies data, or acts only in training."""
     return Work()
 
 
@@ -125,7 +125,7 @@ def merge(call: Call) -> Work:
 
 @macs_rule(layers.Average)
 def average(call: Call) -> Work:
-    """As a sum, and one division per element."""
+    """One per output element for each input: the sum and a division."""
     return Work(other=len(call.inputs) * elements(call.output))
 
 

@@ -9,7 +9,7 @@ from autoai4eo.cost.rules.activations import SOFTMAX_FLOPS
 from autoai4eo.cost.rules.dense import einsum_macs
 from autoai4eo.cost.rules.elementwise import INTERPOLATION_FLOPS
 
-# Keras does not export the classes of its operations, so they are known by name.
+# Keras does not export the classes of its operations, so they are matched by name.
 # fmt: off
 FREE = {
     "BroadcastTo", "Cast", "Concatenate", "ConvertToTensor", "Copy", "CropImages",
@@ -31,11 +31,11 @@ PRODUCTS = {
 
 
 def operation(call: Call) -> Work:
-    """The work of a raw operation.
+    """Returns the work of a raw operation.
 
-    Products of matrices and convolutions count MACs as their layers do; reductions
-    one FLOP per input element; moving data none; everything else one FLOP per output
-    element.
+    Matrix products and convolutions count MACs as their layers do; reductions count
+    one FLOP per input element, moving data counts none, and all other operations count
+    one FLOP per output element, except softmax, pooling and resizing.
     """
     name = type(call.layer).__name__
     output = sum(elements(shape) for shape in call.outputs)
@@ -67,6 +67,6 @@ def _macs(name: str, call: Call) -> int:
     if name == "ConvTranspose":  # kernel: *window, filters, channels
         return elements(first) * elements(others[0][:-1])
     if name == "Tensordot":
-        # Each contracted dimension is in both operands and not in the output.
+        # Each contracted dimension is in both operands, but not in the output.
         return math.isqrt(elements(first) * elements(others[0]) * output)
     return output * first[-1]

@@ -11,7 +11,7 @@ from autoai4eo.networks.graph import step
 
 @macs_rule(keras.layers.TimeDistributed)
 def time_distributed(call: Call) -> Work:
-    """The inner layer at every step: steps count as a larger batch."""
+    """The inner layer at every time step: steps count as a larger batch."""
     batch, steps, *rest = call.input
     folded = keras.KerasTensor((batch * steps, *rest), dtype=call.args[0].dtype)
     return _inner(call, folded)
@@ -19,7 +19,7 @@ def time_distributed(call: Call) -> Work:
 
 @macs_rule(keras.layers.SpectralNormalization)
 def spectral_normalization(call: Call) -> Work:
-    """The inner layer: its kernel is only divided in training (Miyato et al., 2018)."""
+    """The inner layer: only training divides its kernel (Miyato et al., 2018)."""
     return _inner(call, call.args[0])
 
 

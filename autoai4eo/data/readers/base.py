@@ -1,7 +1,7 @@
-"""What a reader offers: the one small interface behind every `Dataset`.
+"""The interface of readers, which every `Dataset` uses.
 
-A reader is one file in this folder and one entry in `opening.READERS`. It knows the
-form in which samples lie at a path; it does not know of shuffling, splits, batches or
+A reader is one file in this folder and one entry in `opening.READERS`. It reads one
+form of stored samples, and has nothing to do with shuffling, splits, batches or
 training.
 """
 
@@ -21,8 +21,8 @@ from autoai4eo.data.target import Target
 class InputSpec:
     """One input of a dataset: patches of (height, width, bands) of one sensor.
 
-    ``level`` is the processing level that the files tell, ``L1C`` or ``L2A``; ``named``
-    is whether they tell the names of the bands, which are guessed otherwise.
+    ``level`` is the processing level given by the files, ``L1C`` or ``L2A``; ``named``
+    is whether the files name the bands, which are guessed otherwise.
     """
 
     name: str
@@ -41,9 +41,9 @@ class InputSpec:
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """How a source is read; see the arguments of `open_dataset`.
+    """Options of reading; see the arguments of `open_dataset`.
 
-    A reader ignores what makes no difference for its form.
+    A reader ignores options that do not apply to its form.
     """
 
     class_names: tuple[str, ...] | None = None
@@ -58,27 +58,26 @@ DEFAULTS = ReadOptions()
 
 
 class Reader(Protocol):
-    """Samples as they lie in files or arrays.
+    """Samples stored in files or arrays.
 
-    A reader is made once, by the process that opens the data, and reads everything but
-    pixels then. It is pickled into worker processes, where it opens its files anew.
+    The process that opens the data makes one reader, which then reads everything except
+    pixels. It is pickled into worker processes, where it opens its files again.
 
     Attributes:
-        path: where they lie, for messages.
+        path: of the file or folder, for messages.
         inputs: all inputs, with all their bands.
-        target: what is to be predicted for a sample; of the kind ``none`` where no
-            sample has a label.
-        groups: by name, what samples belong together, (N,) each; the one that leaks
-            most between parts of the data comes first.
-        notes: sentences about what was found wrong on opening.
-        chunk_rows: so many neighbouring samples are stored together and are best read
-            together; 1 where every order costs the same.
-        whole: whether a small data set is best read at once and not bit by bit.
-        pixel_bytes: of one value as it is read.
-        names: what each sample is called (its file), or None.
-        class_names: those of the target.
-        labels: int64 (N,), the class of each sample of a target of the kind ``class``,
-            -1 where it has none; -1 throughout for every other kind.
+        target: the target of a sample; of the kind ``none`` if no sample has a label.
+        groups: by name, the group of each sample, (N,); the group that leaks most
+            between parts of the data comes first.
+        notes: sentences about problems that were found on opening.
+        chunk_rows: number of neighbouring samples that are stored together and best
+            read together; 1 if every order costs the same.
+        whole: whether a small data set is best read at once rather than in parts.
+        pixel_bytes: bytes of one value as it is read.
+        names: name of each sample (its file), or None.
+        class_names: names of the target's classes.
+        labels: int64 (N,), the class of each sample for a target of the kind
+            ``class``, -1 if it has none; -1 for all samples of every other kind.
     """
 
     path: str
@@ -106,34 +105,34 @@ class Reader(Protocol):
         """See above."""
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """Pixels (n, H, W, C) of the inputs ``names``, in the data type of the file.
+        """Reads pixels (n, H, W, C) of the inputs ``names``, in the file's data type.
 
-        ``rows`` is strictly increasing. Float64 comes back as float32, and so does
-        what has missing values, which are NaN.
+        ``rows`` is strictly increasing. Float64, and data with missing values (NaN),
+        become float32.
         """
 
     def read_targets(self, rows: np.ndarray) -> np.ndarray:
-        """Targets of some samples, (n, *target.shape).
+        """Reads the targets of some samples, (n, *target.shape).
 
         Args:
             rows: int64 (n,), in any order.
 
         Returns:
-            ``class``: int64 (n,), -1 where there is none; ``labels``: uint8
-            (n, classes) of 0 and 1; ``value``: float32 (n, values), NaN where one is
-            not known; ``none``: int64 (n,) of -1.
+            ``class``: int64 (n,), -1 if there is none; ``labels``: uint8 (n, classes)
+            of 0 and 1; ``value``: float32 (n, values), NaN if unknown; ``none``: int64
+            (n,) of -1.
         """
 
     def coordinates(self) -> np.ndarray | None:
-        """Longitude and latitude of the samples, float64 (N, 2), where known."""
+        """Returns longitude and latitude of the samples, float64 (N, 2), or None."""
 
 
 class TargetsInMemory:
-    """The part of a `Reader` that has to do with targets, where they fit into memory.
+    """The part of a `Reader` that handles targets, if these fit into memory.
 
     Attributes:
-        target: what is to be predicted.
-        targets: of all samples, see `Reader.read_targets`.
+        target: the target of a sample.
+        targets: targets of all samples, see `Reader.read_targets`.
     """
 
     target: Target

@@ -41,7 +41,7 @@ _CURE = "copy the patch again, or take its folder away"
 
 
 def accepts(path: Path) -> bool:
-    """Whether it is a patch's folder, or has folders of patches or their metadata."""
+    """Returns whether a folder is a patch, or contains patches or their metadata."""
     if not path.is_dir():
         return False
     if (path / METADATA).is_file():
@@ -107,18 +107,18 @@ class BigEarthNetReader(TargetsInMemory):
         return told
 
     def _of_table(self, path: Path) -> dict[str, Sequence[str] | None]:
-        """The labels of each patch of version 2 that is there."""
+        """Returns the labels of each patch of version 2 that has a folder."""
         table = _parquet(path)
         rows = table[table["patch_id"].isin(self._folders)].sort_values("patch_id")
         if missing := len(table) - len(rows):
             self.notes += (
-                f"{missing:,} of {len(table):,} patches in {METADATA} are not there: "
+                f"{missing:,} of {len(table):,} patches in {METADATA} have no folder: "
                 "they are left out",
             )
         if extra := len(self._folders) - len(rows):
             self.notes += (
-                f"{extra:,} of {len(self._folders):,} patches that are there are not "
-                f"in {METADATA}: they are left out",
+                f"{extra:,} of {len(self._folders):,} patch folders are not in "
+                f"{METADATA}: they are left out",
             )
         if rows.empty:
             raise UserError(
@@ -164,9 +164,9 @@ class BigEarthNetReader(TargetsInMemory):
                         f"{self.path}: expected labels of BigEarthNet's {count} "
                         f"classes, found {name} in {patch}; {_CURE}"
                     )
-                mine = name if name in place else CLASS_OF[name]
-                if mine is not None:
-                    labels[row, place[mine]] = 1
+                merged = name if name in place else CLASS_OF[name]
+                if merged is not None:
+                    labels[row, place[merged]] = 1
         kept = np.asarray(labels.any(axis=1))
         unknown = sum(names is None for names in self._told.values())
         if dropped := int((~kept).sum()) - unknown:

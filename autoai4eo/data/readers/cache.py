@@ -1,4 +1,4 @@
-"""A small data set is read once and then kept in memory."""
+"""Keeps a small data set in memory after it was read once."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CACHE_BYTES = 384 * 2**20  # all of EuroSAT RGB (27,000 images, 316 MiB as uint8
 class CachedReader:
     """A reader that remembers what it has read, in the data type of the file.
 
-    Images are decoded as they are asked for, a file of the kind that is best read
-    ``whole`` is read at once. A copy in another process starts empty.
+    Images are decoded when they are requested; a file that is best read ``whole`` is
+    read at once. A copy in another process starts empty.
     """
 
     chunk_rows = 1
@@ -93,6 +93,6 @@ class CachedReader:
 
 
 def worth_keeping(reader: Reader) -> bool:
-    """Whether all of the reader's pixels fit into `CACHE_BYTES`."""
+    """Returns whether all pixels of the reader fit into `CACHE_BYTES`."""
     values = sum(int(np.prod(spec.shape)) for spec in reader.inputs)
     return values * reader.pixel_bytes * len(reader.labels) <= CACHE_BYTES

@@ -1,7 +1,7 @@
-"""HDF5 files: opened, their links followed, and told why one cannot be read.
+"""Opens HDF5 files, follows their links, and explains why one cannot be read.
 
-HDF5 leaves out much in silence: what a lost source of a virtual data set, a short
-external file or a chunk that was never written should hold is read as its fill value.
+HDF5 reads the fill value, without an error, in place of a missing source of a virtual
+data set, the rest of a short external file, or a chunk that was never written.
 """
 
 from __future__ import annotations
@@ -75,15 +75,15 @@ def _why_not_opened(path: str, cause: OSError) -> str:
 
 
 def item(file: h5py.File, name: str, folders: Folders) -> Any:
-    """What a file has under a name, its links followed.
+    """Returns the data set or group of this name; follows links.
 
     Args:
-        file: open.
-        name: in it.
+        file: open file.
+        name: name in the file.
         folders: see `hdf5_links.own_folders`.
 
     Raises:
-        UserError: it is a link to what is not there or may not be read.
+        UserError: it is a link to something missing, or that may not be read.
     """
     check_links(file, name, folders)
     try:
@@ -104,10 +104,10 @@ def item(file: h5py.File, name: str, folders: Folders) -> Any:
 
 @contextmanager
 def whole(path: str) -> Iterator[None]:
-    """Tells in one line what h5py makes of a file with damage inside.
+    """Turns errors of h5py on a damaged file into a message of one line.
 
     Raises:
-        UserError: it is damaged.
+        UserError: the file is damaged.
     """
     try:
         yield
@@ -129,14 +129,14 @@ def whole(path: str) -> Iterator[None]:
 
 @contextmanager
 def reading(data: h5py.Dataset, part: str = "") -> Iterator[None]:
-    """Tells why numbers cannot be read.
+    """Explains errors of reading a data set in one line.
 
     Args:
-        data: what is read.
-        part: of it, such as ``"samples 0 to 31 of "``.
+        data: the data set.
+        part: part of it that is read, such as ``"samples 0 to 31 of "``.
 
     Raises:
-        UserError: a filter is missing, a file beside it is gone, or it is damaged.
+        UserError: a filter or an external file is missing, or the file is damaged.
     """
     try:
         yield
@@ -152,14 +152,13 @@ def _why_unreadable(data: h5py.Dataset, part: str, cause: Exception) -> str:
     if missing:
         return (
             f"{name} is compressed by {' and '.join(missing)}, which the HDF5 library "
-            "here has no filter for; `pip install hdf5plugin`, it is used where it is "
-            "there"
+            "here has no filter for; `pip install hdf5plugin`, and rerun"
         )
     gone = [n for n, *_ in data.external or () if not os.path.exists(n)]
     if gone:
         return (
-            f"{name} lies in the file {gone[0]}, which is not there (in {os.getcwd()})"
-            "; put it there"
+            f"{name} is stored in the file {gone[0]}, which is missing (in "
+            f"{os.getcwd()}); copy it there"
         )
     return (
         f"cannot read {part}{name}, the file is damaged or cut off "
@@ -178,7 +177,7 @@ def _missing_filters(data: h5py.Dataset) -> list[str]:
 
 
 def unwritten(data: h5py.Dataset) -> float:
-    """The share of a data set that was never written, and is read as its fill value."""
+    """Returns the share of a data set that was never written (read as fill value)."""
     if data.is_virtual or data.external or data.size == 0:
         return 0.0
     if data.chunks is None:
@@ -188,10 +187,10 @@ def unwritten(data: h5py.Dataset) -> float:
 
 
 def declared_nodata(data: h5py.Dataset) -> np.ndarray:
-    """The values of missing pixels that a data set declares, shape (values, bands).
+    """Returns the declared values of missing pixels, shape (values, bands).
 
-    There may be none. They are of the type that the pixels compare with: their own, or
-    float64 where they are whole numbers.
+    There may be none. Their type is that of the pixels, or float64 if the pixels are
+    whole numbers.
 
     Raises:
         UserError: an attribute has neither one number nor one per band.
@@ -231,7 +230,7 @@ def _numbers(data: h5py.Dataset, name: str) -> np.ndarray:
 
 
 def unapplied(data: h5py.Dataset) -> list[str]:
-    """Attributes that change what the numbers mean, in words."""
+    """Describes the attributes that change the meaning of the numbers."""
     return [
         f"{name} {np.array2string(np.asarray(value), threshold=4)}"
         for name in UNAPPLIED

@@ -1,8 +1,8 @@
-"""What an HDF5 file takes from other files: from its own folder, unless allowed.
+"""Checks which other files an HDF5 file uses: only in its own folder, unless allowed.
 
-External links and virtual data sets name other HDF5 files, external storage names
-files of any kind, and is always refused unless allowed. A file from elsewhere could so
-show the user's private files as pixels.
+External links and virtual data sets name other HDF5 files. External storage names files
+of any kind, and is always refused unless allowed. Otherwise, a file from elsewhere
+could show the user's private files as pixels.
 """
 
 from __future__ import annotations
@@ -154,7 +154,7 @@ def _check_raw(data: h5py.Dataset, folders: Folders, here: str) -> None:
         expected = min(size, needed)
         if there is not None and there < expected:
             raise UserError(
-                f"{here} lies in the file {name}, expected {expected:,} bytes of it "
+                f"{here} is stored in the file {name}, expected {expected:,} bytes "
                 f"there, found {there:,}; copy that file again"
             )
         needed -= expected

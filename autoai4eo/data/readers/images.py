@@ -1,8 +1,8 @@
 """Folders and zip files of images, one folder per class, read with rasterio.
 
-Formats that hold their pixels themselves: JPEG, PNG, GeoTIFF, WebP, JPEG 2000, BMP, GIF
-and SGI, whatever the suffix; none that may name other files. What a file declares to be
-no measurement (nodata, a mask, transparency) is read as NaN.
+Reads formats that contain their own pixels: JPEG, PNG, GeoTIFF, WebP, JPEG 2000, BMP,
+GIF and SGI; none that may name other files. Pixels that a file declares missing
+(nodata, a mask, transparency) are NaN.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _MOSTLY = 0.5  # of the pixels half transparent: no mask any more
 
 
 def accepts(path: Path) -> bool:
-    """Whether it is a folder or a zip file."""
+    """Returns whether a path is a folder or a zip file."""
     if path.is_dir() or path.suffix.lower() == ".zip":
         return True
     return path.is_file() and zipfile.is_zipfile(path)
@@ -63,10 +63,9 @@ def accepts(path: Path) -> bool:
 class ImagesReader(TargetsInMemory):
     """See `Reader`. The one input is called ``image``.
 
-    The headers of all images are read on opening. They must be of one size, type and
-    unit, and have the same bands; bands are matched by the names that files declare. An
-    alpha band is a mask. A table of colours is applied. Images that lie in no folder
-    have no label.
+    The headers of all images are read on opening. All images must have the same size,
+    type, unit and bands; bands are matched by their names in the files. An alpha band
+    is a mask. A table of colours is applied. Images outside of folders have no label.
 
     Args:
         path: of the folder or zip file.

@@ -1,4 +1,4 @@
-"""Labels as they lie in files, to class numbers or several labels; classes by name."""
+"""Converts labels in files to class numbers or several labels; matches classes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def read_labels(
     path: str,
     several: bool = False,
 ) -> tuple[np.ndarray, tuple[str, ...], list[str]]:
-    """Gives classes or several labels per sample, the class names and notes.
+    """Returns classes or several labels per sample, the class names and notes.
 
     Classes are int64 (N,); a row without any class (all zero, not a number, negative,
     an empty name) becomes -1. Rows (N, classes) of which one or more have several
@@ -206,14 +206,14 @@ def columns_by_name(
 
 
 def fold(name: str) -> str:
-    """A class name without what two people write differently."""
+    """Returns a class name in a form that ignores case, blanks and accent encoding."""
     return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 def check_several_classes(
     labels: np.ndarray, class_names: Sequence[str], path: str
 ) -> None:
-    """Refuses to learn from data without labels or of one class.
+    """Refuses training data without labels or with only one class.
 
     Raises:
         UserError: fewer than two classes have samples.
@@ -233,10 +233,10 @@ def check_several_classes(
 
 
 def check_names(names: Sequence[str] | None, path: str) -> None:
-    """Refuses names that are too many, too long or there twice.
+    """Refuses too many names, names that are too long, and repeated names.
 
     Raises:
-        UserError: they are.
+        UserError: as above.
     """
     names = list(names or ())
     if len(names) > MOST_CLASSES:

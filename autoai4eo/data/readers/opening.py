@@ -1,4 +1,4 @@
-"""`open_dataset`: the reader is chosen by what lies at the path."""
+"""`open_dataset`, which chooses the reader by the content of the path."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ class Form:
     """A form of data that can be opened.
 
     Attributes:
-        words: what it is, for messages.
-        accepts: whether a path looks like it; cheap.
-        opens: gives the reader of a path that is accepted.
-        has_levels: whether ``class_level`` means something for it.
+        words: description of the form, for messages.
+        accepts: returns whether a path looks like this form; fast.
+        opens: returns the reader for an accepted path.
+        has_levels: whether ``class_level`` has a meaning for this form.
     """
 
     words: str
@@ -39,8 +39,8 @@ class Form:
     has_levels: bool = False
 
 
-# The first that accepts a path opens it; a folder of images is anything that is a
-# folder, so it comes last.
+# The first form that accepts a path opens it. Images accept every folder, so they come
+# last.
 READERS: list[Form] = [
     Form("an HDF5 file in So2Sat's layout", so2sat.accepts, so2sat.So2SatReader),
     Form("a .npz file", arrays.accepts, arrays.open_npz),
@@ -71,40 +71,40 @@ def open_dataset(
     allow_remote: bool = False,
     kind: str | None = None,
 ) -> Dataset:
-    """Open what lies at a path, or wrap arrays.
+    """Opens data at a path, or wraps arrays.
 
     Args:
         source: an HDF5 file in So2Sat's layout, a folder or zip file with one folder
             of images per class (or images without folders, which have no labels), a
             folder of BigEarthNet, a ``.npz`` file, an array (N, H, W, bands) or a dict
             of them by input name, or a dataset.
-        inputs: take only these inputs (``["sen2"]``).
-        bands: take only these bands, by name, of each input in a dict or of all. Where
-            the source does not tell the names of its bands and the number is the same,
-            these are their names. ``alpha`` makes an image's alpha band one of them.
-        class_names: of the classes that are looked for, such as those of the training
-            data, in their order. Classes that the source names are matched by name;
-            numbers are taken for this order.
-        labels: for arrays, class indices (N,), one-hot or multi-hot (N, classes) or
-            names (N,); of the kind ``value`` numbers (N,) or (N, values). Without them
-            the samples can only be predicted.
-        class_level: which level of a folder's folders is the classes, from 1; None: the
-            first with several. Of BigEarthNet the number of classes, 19 or 43.
-        unlabelled: keeps samples without a label where others have one, and images in
-            folders that are no known classes.
-        allow_remote: whether an HDF5 file may take data from other files outside its
-            own folder (external links and storage, virtual data sets): such a file can
-            show any file of yours as pixels.
-        kind: of the target, where a source can be taken for several: ``class``,
-            ``labels`` (also where every sample happens to have one) or ``value`` (also
-            where there is a label).
+        inputs: names of the inputs to use (``["sen2"]``); None: all.
+        bands: names of the bands to use: a dict of them for each input, or a list for
+            all inputs. If the source does not name its bands and their number is the
+            same, these become their names. ``alpha`` makes an image's alpha band a
+            band.
+        class_names: names of the classes in order, such as those of the training data.
+            Classes that the source names are matched by name; class numbers refer to
+            this order.
+        labels: for arrays: class indices (N,), one-hot or multi-hot rows (N, classes)
+            or names (N,); for the kind ``value`` numbers (N,) or (N, values). Without
+            labels, samples can be predicted but not learned from.
+        class_level: level of the folders that are the classes, from 1; None: the first
+            level with several folders. For BigEarthNet the number of classes, 19 or 43.
+        unlabelled: whether to keep samples without a label if others have one, and
+            images in folders that are not known classes.
+        allow_remote: whether an HDF5 file may use other files outside its own folder
+            (external links and storage, virtual data sets). Such a file can show any
+            of your files as pixels.
+        kind: kind of target, if the source allows several: ``class``, ``labels`` (even
+            if every sample has exactly one) or ``value`` (even if there are labels).
 
     Arrays of a ``.npz`` file, labels and each sample must need at most 4 GiB of memory,
-    or as many as the environment variable ``AUTOAI4EO_MAX_GIB`` says.
+    or the number of GiB in the environment variable ``AUTOAI4EO_MAX_GIB``.
 
     Raises:
-        UserError: nothing there, not readable, not in a known form, a class that is
-            not known, inputs or bands that are not there.
+        UserError: the path is missing, unreadable or in no known form; a class is
+            unknown; an input or band is missing.
     """
     if isinstance(source, Dataset):
         dataset = _of_classes(source, class_names)
@@ -184,21 +184,21 @@ def _expanded(path: Path) -> Path:
 
 
 def _of_classes(dataset: Dataset, wanted: Sequence[str] | None) -> Dataset:
-    """A dataset that is open already, its classes matched by name."""
+    """Matches the classes of an open dataset by name."""
     if wanted is None or tuple(wanted) == dataset.class_names:
         return dataset
     return dataset.with_classes(wanted)
 
 
 def _names_of_image(bands: Bands | None) -> Sequence[str] | None:
-    """The bands that are asked for of a folder of images."""
+    """Returns the bands requested for images."""
     if isinstance(bands, Mapping):
         return bands.get("image")
     return None if bands is None else [str(name) for name in bands]
 
 
 def _choose(dataset: Dataset, bands: Bands) -> Dataset:
-    """Select bands by name, or name them where the source does not."""
+    """Selects bands by name, or names them if the source does not."""
     by_input = dict(bands) if isinstance(bands, Mapping) else None
     if by_input is None and len(dataset.inputs) == 1:
         by_input = {dataset.inputs[0].name: [str(b) for b in bands]}

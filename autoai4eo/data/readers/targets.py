@@ -1,4 +1,4 @@
-"""What is to be predicted, as it lies in a file, to a `Target` and an array."""
+"""Converts the labels or values of a file to a `Target` and an array."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ VALUES = ("value", "values")
 
 @dataclass(frozen=True)
 class Told:
-    """An array of labels or values, and what a source tells of it.
+    """An array of labels or values, and their names in the source.
 
     Attributes:
         values: of all N samples, see `read_labels` and `_values`; None: there are none.
-        names: of classes or numbers, where the source tells them.
+        names: names of the classes or values; None if the source has no names.
     """
 
     values: np.ndarray | None
@@ -44,10 +44,9 @@ def read_targets(
     wanted: Sequence[str] | None,
     path: str,
 ) -> tuple[Target, np.ndarray, list[str]]:
-    """Gives the target, the targets of all samples and notes.
+    """Returns the target, the targets of all samples and notes.
 
-    Labels are taken where there are both labels and values, unless ``kind`` says
-    otherwise.
+    Labels take precedence over values, unless ``kind`` is ``value``.
 
     Args:
         labels: classes, one or several per sample.
@@ -70,8 +69,8 @@ def read_targets(
     notes = []
     if values.values is not None and labels.values is not None and kind is None:
         notes.append(
-            "there are both label and value: label is what is predicted; kind='value' "
-            "takes the other"
+            "there are both label and value: label is the target; kind='value' selects "
+            "the other"
         )
     if kind == "value" or (values.values is not None and labels.values is None):
         if kind not in (None, "value") or values.values is None:

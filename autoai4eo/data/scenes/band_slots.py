@@ -1,4 +1,4 @@
-"""Which band of a scene lies where, what it is called, and its scale and offset."""
+"""The place, name, scale and offset of each band of a scene."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def named_slots(
     sources: Sequence[Any],
     names: Sequence[str] | None,
 ) -> tuple[dict[str, Slot], list[str]]:
-    """Where each band lies, but for alpha bands, and which are called otherwise.
+    """Returns the place of each band except alpha bands, and a list of renamed ones.
 
     Args:
         scene: its name, for messages.
@@ -88,7 +88,7 @@ def named_slots(
 
 
 def _told_names(path: Path, source: Any) -> list[str]:
-    """The names of a file's bands, but for alpha bands."""
+    """Returns the names of a file's bands, except alpha bands."""
     alpha = alpha_bands(source)
     names = [
         name

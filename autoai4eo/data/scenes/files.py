@@ -1,4 +1,4 @@
-"""The files of a scene, and what their names say: bands, processing level, baseline."""
+"""The files of a scene, and the bands, level and baseline in their names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the pixels of a scene lie, and whose grid a scene takes."""
+"""Grids of pixels, and the choice of a scene's grid."""
 
 from __future__ import annotations
 

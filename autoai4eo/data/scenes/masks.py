@@ -1,4 +1,4 @@
-"""Which pixels of a scene have no data: by nodata values, masks, classes and zeros."""
+"""Finds pixels of a scene without data: nodata values, masks, quality classes."""
 
 from __future__ import annotations
 

@@ -241,7 +241,7 @@ def _moved(t: Any, window: Any) -> Any:
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Rasterio's errors in one line; no program in a VRT is run."""
+    """Turns errors of rasterio into one line; no program in a VRT is run."""
     import rasterio
     from rasterio._err import CPLE_BaseError  # GDAL's own, which rasterio lets through
 

@@ -1,4 +1,4 @@
-"""What a few small windows of a scene hold: medians, units and missing pixels."""
+"""Samples a few small windows of a scene: values, units and missing pixels."""
 
 from __future__ import annotations
 

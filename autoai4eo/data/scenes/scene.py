@@ -26,44 +26,44 @@ class Scene:
     """Bands on one grid; a context manager.
 
     The grid is that of the file with the smallest pixels in metres (see `finest`), or
-    `grid`. Files of other resolutions or projections are resampled to it (bilinear,
-    classes by nearest neighbour) where and when they are read.
+    `grid`. Files of other resolutions or projections are resampled to it when they are
+    read (bilinear; classes by nearest neighbour).
 
-    No data are: declared nodata values, band by band; what masks and alpha bands leave
-    out; 0 in reflectance that is stored in whole numbers without a nodata value, as ESA
-    writes Sentinel-2; pixels that are exactly 0 in all reflectance bands that are read,
-    in any file; in reflectance, the classes 0 and 1 of a band ``SCL``, and with
-    `mask_clouds` what ``SCL`` or ``QA60`` call cloud or snow.
+    These pixels have no data: declared nodata values, band by band; pixels that masks
+    and alpha bands exclude; 0 in reflectance that is stored in whole numbers without a
+    nodata value, as ESA writes Sentinel-2; pixels that are exactly 0 in all reflectance
+    bands that are read, in any file; in reflectance, the classes 0 and 1 of a band
+    ``SCL``, and with `mask_clouds` cloud and snow according to ``SCL`` or ``QA60``.
 
     Attributes:
-        bands: names, in the order of the files.
-        grid: of the pixels.
-        level: ``"L1C"`` or ``"L2A"`` where file names or tags tell it.
-        files: all files that are read, masks and the sources of VRTs among them.
+        bands: names of the bands, in the order of the files.
+        grid: grid of the pixels.
+        level: ``"L1C"`` or ``"L2A"`` if file names or tags contain it, else None.
+        files: all files that are read, including masks and the sources of VRTs.
         units: by band, scale and offset that are applied.
-        tags: by band, scale and offset that its file tells, where it does.
-        offset_is_due: whether it is a product whose digital numbers are 1,000 too high,
-            and no offset is applied.
+        tags: by band, scale and offset that its file declares, if any.
+        offset_is_due: whether the product's digital numbers are 1,000 too high, and no
+            offset is applied.
 
     Args:
         paths: files of one or more bands, VRTs, or folders of band files (SAFE); or
             addresses that GDAL knows, such as ``https://…`` and ``s3://…``.
-        bands: names of the files' bands in their order, where the files do not tell
-            them in their descriptions or names; alpha bands need none.
-        scale, offset: a pixel's value is its digital number × scale + offset; bands of
-            a radar and classes are left as they are. The scale ``"tags"`` takes scale
-            and offset of each band from its file's tags, of a radar as well.
-        grid: another one than that of the finest file.
-        mask_clouds: clouds and snow are pixels without data.
-        allow_no_crs: takes files without a coordinate reference system.
-        allow_remote: takes VRTs that are made of files elsewhere, in the network or by
-            programs, and any format that GDAL knows.
+        bands: names of the files' bands in their order, if descriptions and file names
+            do not contain them; alpha bands need no name.
+        scale, offset: a pixel's value is its digital number × scale + offset; radar
+            bands and classes are not changed. The scale ``"tags"`` uses the scale and
+            offset in the tags of each band, radar included.
+        grid: grid to use instead of that of the finest file.
+        mask_clouds: whether clouds and snow are pixels without data.
+        allow_no_crs: whether to accept files without a coordinate reference system.
+        allow_remote: whether to accept VRTs that use files elsewhere, network addresses
+            or programs, and any format that GDAL supports.
 
     Raises:
-        UserError: files that are missing, cannot be read or tell no bands; files that
-            may name others, where that is not allowed; too large blocks; the same
-            band twice; no coordinate reference system; a scale that is none, or no tags
-            where they are wanted; clouds are to be masked without SCL or QA60.
+        UserError: files are missing, unreadable or do not name their bands; files may
+            refer to others, which is not allowed; blocks are too large; a band occurs
+            twice; the coordinate reference system is missing; the scale is invalid, or
+            its tags are missing; clouds cannot be masked without SCL or QA60.
     """
 
     def __init__(
@@ -133,10 +133,10 @@ class Scene:
         return f"{gdal_name(self.paths[0])}{more}"
 
     def check_bands(self, inputs: Mapping[str, Sequence[str]]) -> None:
-        """Whether the scene has what a network wants.
+        """Checks that the scene has the bands of a network, with data.
 
         Raises:
-            UserError: bands are missing; both sides are listed.
+            UserError: bands are missing or have no data; the message lists them.
         """
         wanted = [name for names in inputs.values() for name in names]
         missing = [name for name in wanted if name not in self._slots]
@@ -165,22 +165,23 @@ class Scene:
         width: int,
         inputs: Mapping[str, Sequence[str]],
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        """Pixels of a window, which may reach over the edges.
+        """Reads the pixels of a window, which may extend beyond the scene.
 
-        Outside of the scene they are reflected at its edge. Inside, a value without
+        Outside of the scene, pixels are reflected at its edge. Inside, a value without
         data becomes the median of its band.
 
         Args:
             top, left: row and column of its first pixel.
             height, width: of the window.
-            inputs: the bands wanted, by input.
+            inputs: names of the bands of each input.
 
         Returns:
-            float32 (height, width, bands) by input, and which pixels have data, bool
-            (height, width): those inside where no input is without data in all bands.
+            float32 (height, width, bands) by input, and whether each pixel has data,
+            bool (height, width): it is inside the scene, and each input has data in at
+            least one band.
 
         Raises:
-            UserError: the file is damaged there.
+            UserError: the file is damaged.
         """
         rows = _reflected(top, height, self.grid.height)
         columns = _reflected(left, width, self.grid.width)
@@ -207,19 +208,19 @@ class Scene:
         return pixels, valid & inside_rows & inside_columns
 
     def medians(self, names: Sequence[str]) -> np.ndarray:
-        """The median of each band over 16 small windows, float64; 0 where no data."""
+        """Returns each band's median in 16 small windows, float64; 0 if no data."""
         read = self.sample(names).read
         return np.array([np.median(v) if len(v) else 0.0 for v in read.values()])
 
     def sample(self, names: Sequence[str]) -> Sample:
-        """The values of some bands in 16 small windows, evenly spread."""
+        """Returns the values of some bands in 16 small windows, evenly spread."""
         key = tuple(names)
         if key not in self._samples:
             self._samples[key] = sample(self._stored, key, self.units)
         return self._samples[key]
 
     def notes(self, names: Sequence[str]) -> list[str]:
-        """Sentences on what was taken for nodata where these bands are read."""
+        """Returns sentences on pixels of these bands that are treated as nodata."""
         found = notes(str(self), self.sample(names), self._stored)
         if self._renamed:
             found.append(
@@ -233,7 +234,7 @@ class Scene:
         return scaled(self._stored.read(names, window), self.units)
 
     def _finest(self) -> Grid:
-        """Of the files that have more than classes, if there are any."""
+        """Returns the finest grid of the files with more than classes, if any."""
         first: dict[Path, str] = {}
         for name, slot in self._slots.items():
             if name not in QUALITY or slot.path not in first:
@@ -249,10 +250,10 @@ class Scene:
 def grid_of(
     path: str | Path, allow_no_crs: bool = False, allow_remote: bool = False
 ) -> Grid:
-    """The grid of a raster file.
+    """Returns the grid of a raster file.
 
     Raises:
-        UserError: it cannot be read, may name other files where that is not allowed, or
+        UserError: it cannot be read, may refer to other files, which is not allowed, or
             has no coordinate reference system.
     """
     path = Path(path)
@@ -278,7 +279,7 @@ def _check_crs(path: Path, source: Any) -> None:
 
 
 def _reflected(first: int, number: int, size: int) -> np.ndarray:
-    """Indices of a stretch that may reach over the edges, reflected there."""
+    """Returns indices of a range that may extend over the edges, reflected there."""
     if size == 1:
         return np.zeros(number, dtype=np.int64)
     around = np.abs(np.arange(first, first + number)) % (2 * size - 2)

@@ -67,7 +67,7 @@ class StoredBands:
 
     @property
     def quality(self) -> list[str]:
-        """The bands that tell which pixels cannot be used."""
+        """The bands that mark unusable pixels."""
         return [name for name in QUALITY if name in self.slots]
 
     def read(self, names: Sequence[str], window: Any) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
-"""What a VRT that a user gives as a scene may be made of.
+"""Checks the contents of a VRT that a user gives as a scene.
 
-A VRT shows the pixels of other files, at any path or address, and may hold programs.
-Only what is listed here is taken without the user's word.
+A VRT shows the pixels of other files, at any path or address, and may contain programs.
+Without the user's permission, only the elements listed here are accepted.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Exports: formats, metadata, model card."""
+"""Exports of a network: formats, metadata, model card."""

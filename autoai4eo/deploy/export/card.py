@@ -23,8 +23,8 @@ _TEMPLATE = """\
 {% if kind == "class" -%}
 This network assigns a patch to one of {{ names | length }} classes.
 {% elif kind == "labels" -%}
-This network tells which of {{ names | length }} classes are in a patch: none, one or
-several.
+This network predicts which of {{ names | length }} classes are in a patch: none, one
+or several.
 {% else -%}
 This network predicts for a patch: {{ names | join(", ") }}.
 {% endif -%}
@@ -134,8 +134,8 @@ value | figure }} and {{ q.quantized[score] | figure }}{{
 - It gives one of its {{ names | length }} classes for every patch, also if none is
   right, and only one class for a whole patch.
 {% elif kind == "labels" -%}
-- It knows its {{ names | length }} classes alone, and does not tell where in a patch a
-  class is.
+- It knows only its {{ names | length }} classes, and does not locate a class within a
+  patch.
 {% else -%}
 - It gives a value for every patch, also for patches unlike its training data.
 {% endif -%}
@@ -180,7 +180,7 @@ pixels = {  # your patches, any number of them
 
 
 def render(item: Mapping[str, Any]) -> str:
-    """Writes the card of a STAC item with its assets, as Markdown."""
+    """Returns the model card of a STAC item with its assets, as Markdown."""
     import jinja2
 
     environment = jinja2.Environment(keep_trailing_newline=True, finalize=_written)
@@ -213,7 +213,7 @@ def render(item: Mapping[str, Any]) -> str:
 
 
 def _written(value: object) -> str:
-    """Escapes text of others: it makes no table, link, heading or HTML."""
+    """Escapes text from users, so that it makes no table, link, heading or HTML."""
     return value if isinstance(value, Markup) else markdown(str(value))
 
 
@@ -229,6 +229,6 @@ def _ends(interval: Sequence[float]) -> Markup:
 
 
 def _name(name: str) -> Markup:
-    """A name as code if it has no Markdown in it, else escaped."""
+    """Formats a name as code if it has no Markdown in it, else escapes it."""
     is_plain = re.fullmatch(r"[\w./: -]+", line(name))
     return Markup(f"`{name}`" if is_plain else markdown(name))

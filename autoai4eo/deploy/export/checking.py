@@ -1,4 +1,4 @@
-"""Runs an exported model in a process of its own that has the model's runtime alone."""
+"""Runs an exported model in a fresh process that has only the model's runtime."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ while True:
 class FreshProcess:
     """An exported model in a fresh process with its own runtime, on the CPU.
 
-    Use as a context; the process ends with it.
+    A context manager; the process ends with it.
 
     Args:
-        format: the format that it was written in.
-        path: where it lies.
+        format: of the model.
+        path: of the model.
         output: the name of its output, see `output_of`.
     """
 
@@ -70,7 +70,7 @@ class FreshProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
-            # the memory of a GPU is taken by this process already
+            # this process already holds the memory of the GPU
             env={
                 **os.environ,
                 "CUDA_VISIBLE_DEVICES": "-1",
@@ -87,7 +87,7 @@ class FreshProcess:
         self._errors.close()
 
     def predict(self, pixels: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The outputs, float32 (N, outputs), for pixels by input name.
+        """Returns the outputs, float32 (N, outputs), for pixels by input name.
 
         Args:
             pixels: float32 (N, H, W, bands) by input name.
@@ -98,7 +98,7 @@ class FreshProcess:
         return self._ask(pixels, 1)[0]
 
     def latency_ms(self, pixels: Mapping[str, np.ndarray]) -> float:
-        """The median time of one pass over these pixels, in ms, warmed up.
+        """Measures the median time of a pass over these pixels, in ms, after a warm-up.
 
         Raises:
             RuntimeError: see `predict`.
@@ -117,9 +117,9 @@ class FreshProcess:
         except (BrokenPipeError, EOFError):
             self._process.wait()
             self._errors.seek(0)
-            told = self._errors.read().decode(errors="replace").strip().splitlines()
+            errors = self._errors.read().decode(errors="replace").strip().splitlines()
             raise RuntimeError(
                 f"{self._path} did not run in a fresh process with the runtime of "
-                f"{self._name} alone: {told[-1] if told else 'it was killed'}"
+                f"{self._name} alone: {errors[-1] if errors else 'it was killed'}"
             ) from None
         return np.asarray(outputs), seconds[_WARM_UP:]

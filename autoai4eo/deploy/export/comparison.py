@@ -1,4 +1,4 @@
-"""An exported model compared with Keras, in a fresh process with its own runtime."""
+"""Compares an exported model with Keras, in a fresh process with its own runtime."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning.registry import task_of
 from autoai4eo.networks.device import cpu_name
 
-#: Scores that tell what quantising costs.
+#: Scores that show how much accuracy quantising loses.
 _QUANTISED = ("accuracy", "cohen_kappa", "f1_micro", "f1_macro", "rmse", "mae")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and how it did in a fresh process with its own runtime alone.
+    """An exported model, and how it compared with Keras in a fresh process.
 
     Attributes:
         path: of the file or folder.
         format: the name of its format.
         quantize: ``"float16"``, ``"int8"`` or None.
         size_bytes: on disk.
-        max_difference: the largest difference of any output from Keras's; of values in
-            shares of the largest magnitude of each.
+        max_difference: the largest difference of an output from Keras's; that of a
+            value is a share of the value's largest magnitude.
         tolerance: the largest difference that is allowed.
         checked_on: the patches, in words.
         latency_ms: median time of one patch, in ms.
-        device: that this was measured on.
-        accuracy: of a quantised model, what quantising cost: ``on``, and for
-            ``float32`` and ``quantized`` the scores by name (``accuracy`` and
-            ``cohen_kappa`` of a class), or ``not_measured`` and why.
+        device: that latency was measured on.
+        accuracy: of a quantised model: ``on`` (the patches), and the scores by name of
+            ``float32`` and ``quantized`` (``accuracy`` and ``cohen_kappa`` of a
+            class), or ``not_measured`` with the reason.
     """
 
     path: Path
@@ -60,13 +60,13 @@ class Exported:
 
 @dataclass(frozen=True)
 class Source:
-    """A run's network and the data that it can be tried on.
+    """A run's network and the data that it can be tested on.
 
     Attributes:
         run: the run's folder.
         known: its ``run.json``.
         model: the network that is exported.
-        data: data sets of the run that are open already, by role.
+        data: open data sets of the run, by role.
     """
 
     run: Path
@@ -76,7 +76,7 @@ class Source:
 
     @property
     def training(self) -> dict[str, Any]:
-        """``run.json`` on the training data; see `Format.write`."""
+        """The entry of ``run.json`` on the training data; see `Format.write`."""
         return dict(self.known["data"]["training"])
 
     @property
@@ -85,11 +85,11 @@ class Source:
         return target_of(self.training)
 
     def part(self, role: str, most: int) -> samples.Part | None:
-        """At most so many patches of the run's data; None where these are missing."""
+        """Returns at most `most` patches of the run's data; None if missing."""
         return samples.find(self.known, role, self.model, self.data, most)
 
     def calibration(self) -> Callable[[], Iterator[dict[str, np.ndarray]]]:
-        """Single patches of the training data, to calibrate int8 on.
+        """Returns a function that yields single training patches for int8.
 
         Raises:
             UserError: the training data are missing or damaged.
@@ -98,8 +98,7 @@ class Source:
         if part is None:
             raise UserError(
                 "quantize int8: expected the training data to calibrate it on, found "
-                f"no such file: {self.training['path']}; put them there, or take "
-                "float16"
+                f"no such file: {self.training['path']}; restore it, or take float16"
             )
 
         def one_by_one() -> Iterator[dict[str, np.ndarray]]:
@@ -112,12 +111,12 @@ class Source:
 def compare(
     kind: Format, written: Path, quantize: str | None, source: Source
 ) -> Exported:
-    """Runs a written model in a fresh process and holds it against Keras.
+    """Runs a written model in a fresh process and compares its outputs with Keras's.
 
     Raises:
         UserError: it differs from Keras by more than the format's tolerance, or the
             run's data are damaged.
-        RuntimeError: it does not run there.
+        RuntimeError: it does not run in the fresh process.
     """
     some = samples.for_check(source.run, source.known, source.model, source.data)
     with keras.device("cpu:0"):
@@ -149,9 +148,9 @@ def compare(
 
 
 def _difference(found: np.ndarray, expected: np.ndarray, target: Target) -> float:
-    """The largest difference of two outputs (N, outputs); see `Exported`.
+    """Returns the largest difference of two outputs (N, outputs); see `Exported`.
 
-    Where both are NaN they agree; where one is, the difference is infinite.
+    Two NaN are equal; one NaN makes the difference infinite.
     """
     difference = np.abs(found - expected)
     difference[np.isnan(found) & np.isnan(expected)] = 0
@@ -162,7 +161,7 @@ def _difference(found: np.ndarray, expected: np.ndarray, target: Target) -> floa
 
 
 def _cost(kind: Format, quantised: FreshProcess, source: Source) -> dict[str, Any]:
-    """Scores of the network with and without quantising, in the format's runtime."""
+    """Scores the network with and without quantising, in the format's runtime."""
     part = source.part("validation", samples.JUDGED)
     if part is None:
         path = source.known["data"]["validation"]["path"]

@@ -1,4 +1,4 @@
-"""A run's network in the formats that other programs read."""
+"""Exports a run's network in formats that other programs read."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ def export(
     overwrite: bool = False,
     data: Mapping[str, Dataset] | None = None,
 ) -> Exported:
-    """Writes a run's finalist, or one of its trials, after it ran in its own runtime.
+    """Exports a run's finalist, or one of its trials, and tests the export.
 
-    Every format takes raw pixels, float32 (N, H, W, bands) for each input, named as the
-    input, and gives ``probabilities``, float32 (N, classes), or of a network for values
-    ``values``, float32 (N, values), in the units of the training data:
+    Every format takes raw pixels, float32 (N, H, W, bands) for each input, by the name
+    of the input. It returns ``probabilities``, float32 (N, classes); a network for
+    values returns ``values``, float32 (N, values), in the units of the training data:
 
     - ``"savedmodel"``: a folder, for TensorFlow and TensorFlow Serving; signature
       ``serving_default``; ``assets/class_names.txt`` (of classes),
@@ -53,38 +53,39 @@ def export(
     - ``"onnx"``: an ``.onnx`` file, for onnxruntime (the extra ``onnx``).
     - ``"litert"``: a ``.tflite`` file, for LiteRT (the extra ``litert``).
 
-    A fresh process loads what was written in its own runtime and compares it with Keras
-    on patches of the run's own data; only then it gets its name. Beside it (in a
-    SavedModel) are written ``model.json``, a STAC item with the Machine Learning Model
-    extension, and ``MODEL_CARD.md``. Both hold what is predicted: the names of classes
-    or values, and the threshold of each label.
+    A fresh process runs the export in its own runtime, and its outputs are compared
+    with Keras's on patches of the run's own data; only then does `out` exist. Beside it
+    (inside a SavedModel) lie ``model.json``, a STAC item with the Machine Learning
+    Model extension, and ``MODEL_CARD.md``. Both hold the names of classes or values,
+    and the threshold of each label.
 
     After an interruption at any instant the same call with `overwrite` succeeds; an
     earlier export stays whole until the new one takes its place.
 
     Args:
         run: the run's folder.
-        out: the file or folder to write, outside of the run; its parent folder is made
-            if it is missing.
+        out: the file or folder to write, outside of the run; a missing parent folder is
+            made.
         format: one of `FORMATS`.
         trial: a trial's number; None: the finalist.
         quantize: for ``"litert"``: ``"float16"`` weights, or ``"int8"`` weights and
             activations, calibrated on the training data. Its loss of accuracy is
             measured on the validation data, at most 5,000 patches.
-        calibrated: of a class: whether the finalist's logits are divided by the
-            temperature that was fitted to the validation data.
+        calibrated: whether the finalist's logits are divided by the temperature that
+            was fitted to the validation data; only for networks that predict a class.
         overwrite: replaces an export at `out`, and ``model.json`` and ``MODEL_CARD.md``
             of another network. Files that this package did not write are never
             replaced.
-        data: the run's ``"training"`` and ``"validation"`` data if they are open
-            already; else they are read from the paths in ``run.json``.
+        data: the run's open ``"training"`` and ``"validation"`` data; None: they are
+            read from the paths in ``run.json``.
 
     Raises:
         UserError: there is no run, the format is unknown, a package is missing,
-            something stands in the way, another process exports to the same place,
-            there are no data to calibrate on, the run's data are damaged, the export
-            cannot be written, or it differs from Keras. Nothing is left.
-        RuntimeError: the export does not run. Nothing is left.
+            `out` exists and may not be replaced, another process exports to the same
+            place, the data to calibrate on are missing, the run's data are damaged,
+            the export cannot be written, or it differs from Keras. Nothing is left
+            behind.
+        RuntimeError: the export does not run. Nothing is left behind.
     """
     run, out = Path(run).expanduser(), Path(out).expanduser()
     if format not in FORMATS:
@@ -124,7 +125,7 @@ def export(
                 remove_leftovers(path.parent, path.name)
         check_free(kind, out, overwrite)
         if kind.suffix:
-            # entered first, left last: never without its description
+            # entered first, so named last: the export always has its description
             new = files.enter_context(in_one_step(out))
             read = files.enter_context(in_one_step(read))
             told = files.enter_context(in_one_step(told))
@@ -146,7 +147,7 @@ def _asset(kind: Format, exported: Exported, item: Mapping[str, Any]) -> dict[st
         "type": kind.media_type,
         "title": " ".join(filter(None, (kind.name, exported.quantize))),
         "roles": [metadata.MODEL_ROLE],
-        # STAC 1.1 wants them here where they are in the properties
+        # STAC 1.1 requires bands here if the properties have them
         "bands": [{"name": band["name"]} for band in item["properties"]["bands"]],
         "mlm:artifact_type": kind.artifact_type,
         "mlm:framework": kind.framework,

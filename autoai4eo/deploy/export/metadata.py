@@ -49,12 +49,12 @@ def item(
     trial: int | None,
     calibrated: bool = False,
 ) -> dict[str, Any]:
-    """The STAC item of a run's network, without assets.
+    """Returns the STAC item of a run's network, without assets.
 
     Args:
         run: the run's folder.
-        known: its ``run.json``; the training data's ``target`` is what `target_of_run`
-            gives.
+        known: its ``run.json``, with the result of `target_of_run` as the training
+            data's ``target``.
         network: the finalist, or the network of `trial`.
         trial: a number; None: the finalist.
         calibrated: whether the finalist's temperature is in `network`.
@@ -148,7 +148,7 @@ def item(
 
 
 def weights_sha256(network: keras.Model) -> str:
-    """A digest of a network's weights, equal only for equal weights."""
+    """Returns a digest of a network's weights, equal only for equal weights."""
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(np.ascontiguousarray(weight).tobytes())
@@ -156,7 +156,7 @@ def weights_sha256(network: keras.Model) -> str:
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a ``model.json`` or a ``MODEL_CARD.md`` was written by this package."""
+    """Whether this package wrote a ``model.json`` or a ``MODEL_CARD.md``."""
     if not is_plain(path):
         return False
     text = path.read_text(errors="replace")
@@ -164,7 +164,7 @@ def is_ours(path: Path) -> bool:
 
 
 def is_same(path: Path, item: Mapping[str, Any]) -> bool:
-    """Whether there is a ``model.json`` of the same network."""
+    """Whether a path is a ``model.json`` of the same network."""
     if not is_plain(path):
         return False
     try:
@@ -175,7 +175,7 @@ def is_same(path: Path, item: Mapping[str, Any]) -> bool:
 
 
 def assets_beside(path: Path) -> dict[str, Any]:
-    """The other formats in a ``model.json`` of this package."""
+    """Returns the assets in a ``model.json`` whose files exist."""
     try:
         return {
             name: asset
@@ -183,7 +183,7 @@ def assets_beside(path: Path) -> dict[str, Any]:
             if MODEL_ROLE in asset["roles"] and (path.parent / asset["href"]).exists()
         }
     except (ValueError, KeyError, TypeError, AttributeError):
-        return {}  # somebody changed it
+        return {}  # the file was changed
 
 
 def write(path: Path, content: Mapping[str, Any]) -> None:
@@ -216,7 +216,7 @@ def _input(
 
 
 def _output(target: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The output in the words of the extension, and what is predicted."""
+    """Describes the output in the fields of the extension and in `TARGET`."""
     told: dict[str, Any] = {
         "name": name,
         "description": _DESCRIPTIONS[target["kind"]],
@@ -238,7 +238,7 @@ def _output(target: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def _bands(inputs: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Each band once, for the references in ``mlm:input``."""
+    """Lists each band once; ``mlm:input`` refers to bands by name."""
     sensors = {name: spec["sensor"] for spec in inputs for name in spec["bands"]}
     return [{"name": name, "description": sensor} for name, sensor in sensors.items()]
 
@@ -251,7 +251,7 @@ def _hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
 def _metrics(
     kind: str, evaluation: Mapping[str, Any], of_trial: Mapping[str, float]
 ) -> dict[str, Any]:
-    """Scores on the validation data, with their intervals where these are known."""
+    """Returns scores on the validation data, with their intervals if known."""
     of_finalist = evaluation.get("metrics", {})
     alone = evaluation.get("trained_on", "training") == "training"
     figures = {**of_trial, **of_finalist} if alone else of_trial

@@ -1,4 +1,4 @@
-"""Whether an export may be written at a place: nothing of others is overwritten."""
+"""Checks where an export may be written, so that no other file is overwritten."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _SAVEDMODEL = (
 
 
 def check_free(kind: Format, out: Path, overwrite: bool) -> None:
-    """Whether there is nothing at a place, or an export that may be replaced.
+    """Checks that a path is free, or holds an export that may be replaced.
 
     Raises:
-        UserError: something else is there, or an export and `overwrite` is False.
+        UserError: the path exists and `overwrite` is False, or it holds something that
+            is no export.
     """
     if not os.path.lexists(out):
         return
@@ -46,10 +47,10 @@ def check_free(kind: Format, out: Path, overwrite: bool) -> None:
 
 
 def check_outside(run: Path, known: Mapping[str, Any], out: Path) -> None:
-    """Whether an export lies apart from its run and the run's data.
+    """Checks that an export is outside of its run and of the run's data.
 
     Raises:
-        UserError: it lies in the run, or the run or its data lie in it.
+        UserError: it is in the run, or the run or its data are in it.
     """
     place = Path(os.path.realpath(out))
     own = Path(os.path.realpath(run))
@@ -63,7 +64,7 @@ def check_outside(run: Path, known: Mapping[str, Any], out: Path) -> None:
     for path in (own, *(Path(os.path.realpath(p)) for p in data)):
         if place in path.parents:
             raise UserError(
-                f"{out}: expected a place of its own, found that {path} lies in it; "
+                f"{out}: expected a place of its own, found that it contains {path}; "
                 "choose another name"
             )
 
@@ -71,11 +72,11 @@ def check_outside(run: Path, known: Mapping[str, Any], out: Path) -> None:
 def assets_beside(
     out: Path, item: Mapping[str, Any], overwrite: bool
 ) -> dict[str, Any]:
-    """The same network's other formats in the folder of a file.
+    """Returns the other formats of the same network in the folder of a file.
 
     Raises:
-        UserError: ``model.json`` or ``MODEL_CARD.md`` there is of another network and
-            may not be overwritten, or was not written by this package.
+        UserError: ``model.json`` or ``MODEL_CARD.md`` in the folder describes another
+            network and may not be overwritten, or is not from this package.
     """
     told = out.parent / metadata.METADATA
     same = metadata.is_same(told, item)

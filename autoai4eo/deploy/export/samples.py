@@ -26,7 +26,7 @@ class Patches:
 
     Attributes:
         pixels: float32 (N, H, W, bands) by input name.
-        told: what they are, in words.
+        told: a description of the patches.
     """
 
     pixels: dict[str, np.ndarray]
@@ -40,7 +40,7 @@ class Part:
     Attributes:
         dataset: its patches.
         rows: the patches to use, drawn at random if there are many.
-        told: what they are, in words.
+        told: a description of the patches.
     """
 
     dataset: Dataset
@@ -48,7 +48,7 @@ class Part:
     told: str
 
     def blocks(self, size: int = 64) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
-        """Pixels by input name, and targets, of `size` patches at a time."""
+        """Yields pixels by input name, and targets, of `size` patches at a time."""
         for start in range(0, len(self.rows), size):
             rows = self.rows[start : start + size]
             yield self.dataset.read(rows), self.dataset.read_targets(rows)
@@ -57,21 +57,21 @@ class Part:
 def for_check(
     run: Path, known: Mapping[str, Any], model: keras.Model, data: Mapping[str, Dataset]
 ) -> Patches:
-    """Patches to compare a written model with the network on.
+    """Returns patches to compare a written model with the network on.
 
-    Of the validation data; if these are missing, of the training data; else drawn from
-    the statistics of the training data's bands: normal, between the lowest and the
-    highest value. Every other patch misses its first row (NaN).
+    They are validation data; if those are missing, training data; else normally
+    distributed pixels with the statistics of the training data's bands, clipped to the
+    lowest and highest value. The first row of every other patch is missing (NaN).
 
     Args:
         run: the run's folder.
         known: its ``run.json``.
-        model: the network; its inputs are needed.
-        data: data sets of the run that are open already, by role.
+        model: the network, for its inputs.
+        data: open data sets of the run, by role.
 
     Raises:
-        UserError: the run's data are damaged or of other inputs, or neither they nor
-            statistics of their bands were found.
+        UserError: the run's data are damaged or have other inputs, or neither the data
+            nor statistics of their bands were found.
     """
     for role in ("validation", "training"):
         part = find(known, role, model, data, CHECKED)
@@ -81,14 +81,14 @@ def for_check(
     if not inputs:
         raise UserError(
             f"{run}: expected the run's data, or statistics.json, to try the network "
-            "on, found neither; put one of them there"
+            "on, found neither; restore one of them"
         )
     rng = np.random.default_rng(0)
     pixels = {}
     for node in model.inputs:
-        told = {name: np.array(values) for name, values in inputs[node.name].items()}
-        drawn = rng.normal(told["mean"], told["std"], (CHECKED, *node.shape[1:]))
-        drawn = drawn.clip(told["minimum"], told["maximum"])
+        known = {name: np.array(values) for name, values in inputs[node.name].items()}
+        drawn = rng.normal(known["mean"], known["std"], (CHECKED, *node.shape[1:]))
+        drawn = drawn.clip(known["minimum"], known["maximum"])
         pixels[node.name] = drawn.astype("float32")
     return _with_holes(
         pixels, f"{CHECKED} synthetic patches (the run's own data were not found)"
@@ -96,7 +96,7 @@ def for_check(
 
 
 def _with_holes(pixels: dict[str, np.ndarray], told: str) -> Patches:
-    """Every other patch without its first row, as missing pixels must stay missing."""
+    """Sets the first row of every other patch to NaN, to test missing pixels."""
     holes = {name: patches.copy() for name, patches in pixels.items()}
     for patches in holes.values():
         patches[1::2, 0] = np.nan
@@ -110,21 +110,21 @@ def find(
     data: Mapping[str, Dataset],
     most: int,
 ) -> Part | None:
-    """The training or validation data of a run.
+    """Finds the training or validation data of a run.
 
     Args:
         known: the ``run.json``.
         role: ``"training"`` or ``"validation"``.
-        model: the network that they are for.
-        data: data sets of the run that are open already, by role.
-        most: so many patches are drawn if there are more.
+        model: the network that takes the data.
+        data: open data sets of the run, by role.
+        most: the largest number of patches; if the data have more, they are drawn.
 
     Returns:
-        The data set that is open, or else the one at the path in ``run.json``; None if
-        there is nothing at that path.
+        The open data set, or else the one at the path in ``run.json``; None if that
+        path does not exist.
 
     Raises:
-        UserError: the data are damaged, or of other inputs or another kind of target.
+        UserError: the data are damaged, or have other inputs or another kind of target.
     """
     told = known["data"][role]
     names = [node.name for node in model.inputs]
@@ -144,7 +144,7 @@ def find(
     if shapes != wanted or not len(dataset):
         raise UserError(
             f"{told['path']}: expected the run's {role} data ({wanted}), found others "
-            f"({shapes}); put the run's data there, or move these elsewhere to check "
+            f"({shapes}); restore the run's data, or move these elsewhere to check "
             "the export on synthetic patches"
         )
     rows = np.arange(len(dataset))
@@ -153,5 +153,5 @@ def find(
     words = f"{len(rows):,} patches of {Path(told['path']).name}"
     if dataset.fingerprint() == told["fingerprint"]:
         return Part(dataset, rows, f"{words} ({role})")
-    # a --split or a --subset: which patches were drawn is not recorded
+    # after --split or --subset: the run does not record which patches were drawn
     return Part(dataset, rows, f"{words}, of which the {role} data were a part")

@@ -1,7 +1,7 @@
-"""Temperature scaling: a network that is as sure as it is right.
+"""Temperature scaling: calibrates the probabilities of a network.
 
-Guo et al. 2017, arXiv:1706.04599. All logits are divided by one temperature: above 1 it
-makes a network less sure, and never changes which class it takes for the likeliest.
+Guo et al. 2017, arXiv:1706.04599. All logits are divided by one temperature. One above
+1 lowers the confidence; none changes which class is the likeliest.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from autoai4eo.runs.folder import Run
 
 
 def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
-    """A copy of a network whose logits are divided by a temperature.
+    """Returns a copy of a network whose logits are divided by a temperature.
 
-    The kernel and the bias of its last dense layer are, so that it is made of the same
-    layers as before.
+    The kernel and the bias of the last dense layer are divided, so the layers stay the
+    same.
 
     Raises:
         UserError: the network does not end with a dense layer and a softmax.
@@ -37,11 +37,11 @@ def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
 def with_fitted_temperature(
     run: Path, finalist: keras.Model, trial: int | None
 ) -> keras.Model:
-    """The finalist of a run with the temperature that was fitted for it.
+    """Returns the finalist of a run with its fitted temperature.
 
     Raises:
-        UserError: another trial is asked for, whose temperature nobody fitted, or there
-            is none.
+        UserError: `trial` is given (only the finalist has a temperature), or the run
+            has no temperature.
     """
     if trial is not None:
         raise UserError(
@@ -53,10 +53,10 @@ def with_fitted_temperature(
 
 
 def temperature_of(run: Path) -> float:
-    """The temperature that was fitted for the finalist of a run.
+    """Returns the temperature that was fitted for the finalist of a run.
 
     Raises:
-        UserError: none was.
+        UserError: the run has none.
     """
     kept = Run(run).read_evaluation()
     if "temperature" not in kept:
@@ -85,7 +85,7 @@ def _logits_layer(model: keras.Model) -> str:
 
 
 def _layer_of(model: keras.Model, tensor: Any) -> keras.layers.Layer:
-    """The layer of a model that gives a tensor."""
+    """The layer of a model whose output is a tensor."""
     return next(layer for layer in model.layers if layer.output is tensor)
 
 

@@ -10,7 +10,7 @@ from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
 
 Rgb = tuple[int, int, int]
 
-#: Hue, saturation and brightness that one expects of a kind of land.
+#: Usual hue, saturation and brightness by words for a kind of land.
 _EXPECTED = {
     ("wetland", "marsh", "bog", "mangrove"): (0.52, 0.45, 0.70),
     ("water", "sea", "lake", "river"): (0.58, 0.70, 0.85),
@@ -25,17 +25,17 @@ _EXPECTED = {
 
 
 def colours(classes: Sequence[str]) -> list[Rgb]:
-    """A colour for each class: the usual one of local climate zones and land covers.
+    """Returns a colour for each class: the usual one of a climate zone or land cover.
 
-    Classes of the same kind of land get several shades of it; a name that tells
-    nothing gets a colour that differs from its neighbours'.
+    Classes of the same kind of land get shades of its colour. A name without a known
+    word gets a colour that differs from its neighbours'.
     """
     if tuple(classes) == LCZ42_CLASSES:
         return list(LCZ42_COLOURS)
     seen: Counter[tuple[float, ...]] = Counter()
     made = []
     for i, name in enumerate(classes):
-        # the golden ratio keeps hues apart however many there are
+        # the golden ratio keeps any number of hues apart
         other = (i * 0.618 % 1, 0.55, 0.85 if i % 2 else 0.6)
         hue, saturation, value = next(
             (

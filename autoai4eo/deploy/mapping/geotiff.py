@@ -1,4 +1,4 @@
-"""Maps as files: Cloud-Optimized GeoTIFFs, and a picture."""
+"""Writes maps: Cloud-Optimized GeoTIFFs, and a picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autoai4eo.files import in_one_step
 from autoai4eo.text import line
 
 _BLOCK = 256
-_SMALLEST = 16  # of the coarsest overview, cells
+_SMALLEST = 16  # edge of the coarsest overview, in pixels
 
 
 class MapFile:
@@ -27,7 +27,7 @@ class MapFile:
         self._written: list[tuple[Any, int]] = []
 
     def write(self, values: np.ndarray, row: int, column: int) -> None:
-        """Values (rows, columns) or (rows, columns, bands) from a first cell on."""
+        """Writes values (rows, columns) or (rows, columns, bands) from a pixel on."""
         from rasterio.windows import Window
 
         bands = np.atleast_3d(values).transpose(2, 0, 1).astype(self._file.dtypes[0])
@@ -37,15 +37,15 @@ class MapFile:
         self._written.append((window, zlib.crc32(bands.tobytes())))
 
     def tag(self, tags: dict[str, str], band: int | None = None) -> None:
-        """Metadata of the file or of a band."""
+        """Writes metadata of the file or of a band."""
         self._file.update_tags(band or 0, **tags)
 
     def colour(self, table: dict[int, tuple[int, ...]]) -> None:
-        """The colours of a map of classes."""
+        """Writes the colours of a map of classes."""
         self._file.write_colormap(1, table)
 
     def reads_back(self, path: Path) -> bool:
-        """Whether a file has the values that were written."""
+        """Whether a file has the values that `write` was given."""
         import rasterio
 
         with rasterio.open(path) as file:
@@ -65,21 +65,21 @@ def map_file(
     *,
     average: bool,
 ) -> Iterator[MapFile]:
-    """A file that is written by windows and becomes Cloud-Optimized in the end.
+    """Opens a file that is written by windows and made Cloud-Optimized at the end.
 
-    What was written is read back: where a disk is full when a file is closed, GDAL
-    gives other values and no error. Where the writing fails nothing is left.
+    The values are read back and compared: if the disk is full when a file is closed,
+    GDAL writes wrong values without an error. If writing fails, nothing is left.
 
     Args:
-        path: its name.
-        grid: of its cells.
+        path: of the file.
+        grid: of its pixels.
         dtype: of its values.
-        nodata: what means that there are none.
+        nodata: the value of pixels without data.
         names: of its bands.
         average: whether overviews are means, not the most frequent values.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     import rasterio
     import rasterio.shutil
@@ -132,7 +132,7 @@ def map_file(
             and written.reads_back(final)
             and _same_overviews(plain, final, factors)
         ):
-            raise OSError("it does not read as it was written, as on a full disk")
+            raise OSError("it does not read back as written; the disk may be full")
 
 
 @contextmanager
@@ -176,12 +176,12 @@ def _same_overviews(one: Path, other: Path, factors: Sequence[int]) -> bool:
 def picture(
     read: Callable[[int], np.ndarray], classes: Sequence[str], title: str, path: Path
 ) -> None:
-    """A PNG of a map of classes with its legend.
+    """Writes a PNG of a map of classes with its legend.
 
     Args:
-        read: gives the map, uint8 (rows, columns), at about so many cells an edge.
+        read: returns the map, uint8 (rows, columns), at about so many pixels per edge.
         classes: names; class 1 is the first.
-        title: what it is.
+        title: of the picture.
         path: of the PNG.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -194,17 +194,17 @@ def picture(
     axes = figure.add_subplot()
     axes.imshow(table[shown], interpolation="nearest")
     axes.set_axis_off()
-    # names are no mathematics, whatever dollars are in them
+    # parse_math=False: dollar signs in a name are no formula
     axes.set_title(line(title), fontsize=11, parse_math=False)
     share = np.bincount(shown[shown > 0], minlength=len(table)) / max(
         1, (shown > 0).sum()
     )
-    there = [i for i in np.argsort(-share) if share[i] > 0]
+    present = [i for i in np.argsort(-share) if share[i] > 0]
     legend = figure.legend(
         handles=[
-            # the share first: a legend leaves out what begins with _
+            # the share first: matplotlib leaves out labels that begin with _
             Patch(color=table[i] / 255, label=f"{share[i]:.1%}  {line(classes[i - 1])}")
-            for i in there
+            for i in present
         ],
         loc="outside right upper",
         frameon=False,

@@ -12,9 +12,9 @@ from autoai4eo.deploy.mapping.geotiff import MapFile
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 
-MOST_CLASSES = 255  # as many as a pixel of uint8 can tell apart, with nodata
+MOST_CLASSES = 255  # values of a uint8 pixel besides nodata
 _THRESHOLD = 0.5
-_NEAR = 0.01  # of the spread of a value: so near, two values agree
+_NEAR = 0.01  # share of the spread by which two equal values may differ
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Layer:
     """A GeoTIFF of a map.
 
     Attributes:
-        name: what it holds; its file's name ends with it, but for the map itself.
+        name: of the layer; its file name ends with it, except that of the map itself.
         dtype: of its values.
         nodata: the value of pixels without data.
         bands: names of its bands.
@@ -36,29 +36,29 @@ class Layer:
     average: bool = True
 
     def shape(self, rows: int, columns: int) -> tuple[int, ...]:
-        """Shape of its values in a tile: of one band (rows, columns)."""
+        """Returns the shape of its values in a tile; of one band (rows, columns)."""
         more = len(self.bands)
         return (rows, columns) if more == 1 else (rows, columns, more)
 
     def has_data(self, values: np.ndarray) -> bool:
-        """Whether any of its values is not nodata."""
+        """Whether any value is not nodata."""
         empty = np.isnan(values) if np.isnan(self.nodata) else values == self.nodata
         return not empty.all()
 
 
 class MapKind(ABC):
-    """The layers of a map for one kind of target; an entry in `MAP_KINDS` adds one.
+    """The layers of a map for one kind of target; to add a kind, extend `MAP_KINDS`.
 
     Args:
         predictor: that makes the map.
-        probabilities: whether those of all classes are a layer.
-        min_confidence: pixels with a lower confidence have no class.
+        probabilities: whether the probabilities of all classes are a layer.
+        min_confidence: pixels with a lower confidence get no class.
 
     Attributes:
         layers: the map itself first.
 
     Raises:
-        UserError: an option that this kind of map does not have.
+        UserError: this kind of map lacks one of the options.
     """
 
     layers: tuple[Layer, ...]
@@ -75,25 +75,25 @@ class MapKind(ABC):
 
     @property
     def depends_on(self) -> list[object]:
-        """What kept tiles depend on, beside the predictor and the scenes."""
+        """What the kept tiles depend on, besides the predictor and the scenes."""
         return []
 
     @abstractmethod
     def split(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
-        """Values of each layer, by its name.
+        """Returns the values of each layer, by its name.
 
         Args:
-            outputs: of the predictor, float32 (rows, columns, outputs), NaN where there
-                are no data.
+            outputs: of the predictor, float32 (rows, columns, outputs), NaN where data
+                are missing.
         """
 
     def finish(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Values of a tile's layers as they are written."""
+        """Returns the values of a tile's layers as they are written to the map."""
         return values
 
     @abstractmethod
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Whether two predictions come to the same on a map, bool (N,).
+        """Whether two predictions agree on a map, bool (N,).
 
         Args:
             one: outputs, float32 (N, outputs).
@@ -102,11 +102,11 @@ class MapKind(ABC):
 
     @abstractmethod
     def describe(self, file: MapFile) -> dict[str, str]:
-        """Writes colours and tags of the map's bands; gives further tags of the map."""
+        """Writes colours and tags of the bands; returns further tags of the map."""
 
 
 class ClassMap(MapKind):
-    """The class, its confidence and, where asked for, all probabilities."""
+    """Layers for the class, its confidence and, on request, all probabilities."""
 
     def __init__(
         self, predictor: Predictor, probabilities: bool, min_confidence: float
@@ -135,7 +135,7 @@ class ClassMap(MapKind):
         }
 
     def finish(self, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Values of a tile's layers, without the class where confidence is too low."""
+        """Removes the class where the confidence is too low; see `MapKind.finish`."""
         sure = values["confidence"] >= self._min_confidence
         return {**values, "class": np.where(sure, values["class"], 0)}
 
@@ -144,7 +144,7 @@ class ClassMap(MapKind):
         return np.asarray(one.argmax(axis=-1) == other.argmax(axis=-1))
 
     def describe(self, file: MapFile) -> dict[str, str]:
-        """Colours and names of the classes."""
+        """Writes colours and names of the classes."""
         file.colour(dict(enumerate(colours(self._names), start=1)))
         file.tag({f"CLASS_{i}": n for i, n in enumerate(self._names, start=1)}, band=1)
         return {"MIN_CONFIDENCE": str(self._min_confidence)}
@@ -181,14 +181,14 @@ class LabelsMap(MapKind):
         return np.asarray(probabilities >= np.array(self._thresholds, np.float32))
 
     def describe(self, file: MapFile) -> dict[str, str]:
-        """The threshold of each class."""
+        """Writes the threshold of each class."""
         for i, threshold in enumerate(self._thresholds, start=1):
             file.tag({"THRESHOLD": str(threshold)}, band=i)
         return {}
 
 
 class ValueMap(MapKind):
-    """A band for each number, in the units of the training data."""
+    """A band for each value, in the units of the training data."""
 
     def __init__(
         self, predictor: Predictor, probabilities: bool, min_confidence: float
@@ -205,7 +205,7 @@ class ValueMap(MapKind):
 
     @property
     def depends_on(self) -> list[object]:
-        """That it is a map of values."""
+        """A mark of maps of values."""
         return ["values"]
 
     def split(self, outputs: np.ndarray) -> dict[str, np.ndarray]:
@@ -213,12 +213,12 @@ class ValueMap(MapKind):
         return {"values": outputs}
 
     def same(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        """Whether all numbers differ by at most a hundredth of their spread."""
+        """Whether all values differ by at most a hundredth of their spread."""
         low, high = np.nanpercentile(other, [5, 95], axis=0)
         return np.asarray((np.abs(one - other) <= _NEAR * (high - low)).all(axis=-1))
 
     def describe(self, file: MapFile) -> dict[str, str]:
-        """Nothing more: the names of the numbers are those of the bands."""
+        """Returns no tags: the bands have the names of the values."""
         return {}
 
 
@@ -242,5 +242,5 @@ MAP_KINDS: dict[str, type[MapKind]] = {
 def map_kind(
     predictor: Predictor, probabilities: bool, min_confidence: float
 ) -> MapKind:
-    """The kind of map that a predictor makes; see `MapKind`."""
+    """Returns the kind of map that a predictor makes; see `MapKind`."""
     return MAP_KINDS[predictor.target.kind](predictor, probabilities, min_confidence)

@@ -1,4 +1,4 @@
-"""A scene in, a georeferenced map out."""
+"""Makes a georeferenced map of a scene."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from autoai4eo.files import check_can_write_into, check_not_input, remove_leftov
 from autoai4eo.locks import output_alone
 from autoai4eo.runs.folder import Run
 
-STRIDE = 10  # 100 m of Sentinel-2, as local climate zones are mapped
+STRIDE = 10  # 100 m of Sentinel-2, the usual grid of local climate zones
 MOST_STRIDE = 100_000  # pixels, more than scenes have
 # Bytes of GDAL's cache of blocks; its default is a twentieth of the memory.
 CACHE = 256 * 2**20
-#: The layers that can lie beside a map.
+#: The layers that a map can have besides the map itself.
 BESIDE = ("confidence", "probabilities")
 ScenePaths = str | Path | Sequence[str | Path]
 
@@ -68,7 +68,7 @@ def map_scene(
       probability of that class, float32;
     - labels: a band for each class, uint8, 1 where its probability reaches the class's
       threshold, else 0, nodata 255;
-    - values: a band for each number, float32, in the units of the training data,
+    - values: a band for each value, float32, in the units of the training data,
       nodata NaN.
 
     Where less than half of a window has data, or the window is mostly outside of the
@@ -76,9 +76,9 @@ def map_scene(
     probability of each class, float32. All are Cloud-Optimized GeoTIFFs on the scene's
     grid, coarser by `stride`.
 
-    After an interruption at any instant the same call computes the missing tiles alone
-    and gives the same bytes; until then the tiles lie in ``.mapping-OUT.tif``. A map
-    whose ``OUT.tif`` exists has all its layers.
+    To resume a map that was interrupted at any instant, repeat the call: it computes
+    only the missing tiles and writes the same bytes. Until then the tiles are in the
+    folder ``.mapping-OUT.tif``. A map whose ``OUT.tif`` exists has all its layers.
 
     Args:
         model: a run, a ``.keras``, SavedModel or ONNX file, a name of the weight
@@ -87,40 +87,39 @@ def map_scene(
             sensors that the network needs; bands are matched by name.
         out: the map's path, ``.tif``.
         stride: pixels between windows, and the size of a map pixel in pixels of the
-            scene; None: the map step that the network was made for, else 10.
+            scene; None: the map step of the network, or 10 if it has none.
         seasons: further scenes of the place; predictions are averaged over all.
-        bands: names of the scene's bands in their order, where its files do not have
+        bands: names of the scene's bands in their order, if its files do not name
             them.
         scale, offset: value = digital number × scale + offset, for all but radar bands;
-            the scale ``"tags"`` takes those of each band's file, of a radar as well.
-        like: a raster whose grid the map takes; None: of the scene's files that with
-            the smallest pixels in metres (of those up to 5 % larger a projected one
-            before a geographic one, then the first band's name in the alphabet).
-        mask_clouds: pixels that the scene's bands SCL or QA60 call cloud or snow have
-            no data.
-        probabilities: whether those of all classes are written.
-        min_confidence: of a class: pixels with a lower confidence get nodata.
-        dense: computes features that windows share once. None: where the result is
+            the scale ``"tags"`` takes both from each band's file, also for radar bands.
+        like: a raster whose grid the map takes; None: the grid of the file with the
+            smallest pixels in metres (of files within 5 %, a projected one before a
+            geographic one, then the one with the alphabetically first band).
+        mask_clouds: whether pixels that SCL or QA60 mark as cloud or snow count as
+            missing.
+        probabilities: whether the probabilities of all classes are written.
+        min_confidence: for a class: pixels with a lower confidence get nodata.
+        dense: computes once the features that windows share. None: where the result is
             provably equal; True: also elsewhere, if at least `min_agreement` of a
             sample of this scene's windows agree; False: never.
-        min_agreement: see `dense`. Windows agree whose class or labels are equal, or
-            whose values differ by at most a hundredth of their spread.
+        min_agreement: see `dense`. Two windows agree if their class or labels are
+            equal, or if their values differ by at most a hundredth of their spread.
         trial: number of a run's trial; None: its finalist.
-        weights: the file of the catalogue's weights, where it is not in the cache.
+        weights: the file of the catalogue's weights, if it is not in the cache.
         trust: see `load_predictor`.
         overwrite: replaces an existing map.
-        allow_no_crs: takes a scene without a coordinate reference system.
-        allow_remote: takes VRTs that are made of files elsewhere, in the network or by
-            programs, and any format that GDAL knows.
+        allow_no_crs: accepts a scene without a coordinate reference system.
+        allow_remote: accepts VRTs that read files elsewhere or on the network, and any
+            format of GDAL.
         verbose: 0: prints nothing.
 
     Returns:
         The path of the map.
 
     Raises:
-        UserError: model, scene or output cannot be used; an option does not go with
-            the model's target; another process writes the same output; no window has
-            data.
+        UserError: model, scene or output cannot be used; an option does not fit the
+            model's target; another process writes the same output; no window has data.
     """
     import rasterio
 
@@ -146,7 +145,7 @@ def map_scene(
             for path in (*layers.values(), *others):
                 opened.enter_context(output_alone(path, "map"))
             with contextlib.suppress(OSError):
-                folder_of(out).rmdir()  # left by a process killed at its very end
+                folder_of(out).rmdir()  # empty, of a process that was killed at its end
             check_free(folder_of(out), layers.values(), others, overwrite)
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
         scenes: list[Scene] = []
@@ -192,22 +191,22 @@ def map_scene(
 
 @contextlib.contextmanager
 def _resumable(out: Path) -> Iterator[None]:
-    """Tells in one line that a map cannot be written, and how to resume.
+    """Turns an OSError into one line that says how to resume.
 
     Raises:
-        UserError: the disk is full, or nothing may be written there.
+        UserError: the disk is full, or the folder cannot be written to.
     """
     try:
         yield
     except OSError as error:
         raise UserError(
             f"{out}: cannot be written ({error.strerror or error}); make room there, "
-            "and the same call goes on"
+            "and rerun to resume"
         ) from error
 
 
 def _picture_of(predictor: Predictor, out: Path) -> Path | None:
-    """``RUN/maps/NAME.png`` of a run's map of classes."""
+    """Returns ``RUN/maps/NAME.png`` for a run's map of classes, else None."""
     run = Run(Path(predictor.path))
     if predictor.target.kind != "class" or not run.exists:
         return None
@@ -215,7 +214,7 @@ def _picture_of(predictor: Predictor, out: Path) -> Path | None:
 
 
 def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:
-    """Writes the picture of a map; warns if that fails, as the map is whole."""
+    """Writes the picture of a map; only warns if that fails, as the map is whole."""
     try:
         if path.parent.is_symlink():
             raise NotADirectoryError(f"{path.parent} is a link")
@@ -224,16 +223,16 @@ def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:
             remove_leftovers(path.parent, path.name)
             picture(lambda size: thumbnail(out, size), classes, out.stem, path)
     except (OSError, UserError) as error:
-        told = getattr(error, "strerror", None) or error
+        why = getattr(error, "strerror", None) or error
         warnings.warn(
-            f"{path}: the map's picture cannot be written ({told}); the map itself is "
-            "there",
+            f"{path}: the map's picture cannot be written ({why}); the map itself is "
+            "complete",
             stacklevel=3,
         )
 
 
 def thumbnail(path: Path, size: int) -> np.ndarray:
-    """A map, uint8 (rows, columns), read at no more than `size` pixels an edge."""
+    """Reads a map, uint8 (rows, columns), at no more than `size` pixels per edge."""
     import rasterio
 
     with rasterio.open(path) as source:
@@ -243,7 +242,7 @@ def thumbnail(path: Path, size: int) -> np.ndarray:
 
 
 def beside(out: Path, what: str) -> Path:
-    """The path of a layer beside a map, see `BESIDE`."""
+    """Returns the path of a layer beside a map, see `BESIDE`."""
     return out.with_name(f"{out.stem}_{what}.tif")
 
 
@@ -258,10 +257,10 @@ def _check_place(out: Path) -> None:
 
 
 def _cache_key(predictor: Predictor, scenes: Sequence[Scene], how: list[object]) -> str:
-    """Everything that a tile depends on, as JSON."""
+    """Returns everything that a tile depends on, as JSON."""
     grid = scenes[0].grid
     key = {
-        # its name of before version 1, so that kept tiles stay valid
+        # the key's old name, so that kept tiles stay valid
         "classifier": [predictor.path, predictor.fingerprint, predictor.bands],
         "scenes": [
             [

@@ -1,4 +1,4 @@
-"""Predictions for the windows of a tile: each by itself, or densely."""
+"""Predicts for the windows of a tile: window by window, or densely."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from autoai4eo.networks.device import device_name
 BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
 _SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300
 
-#: From the pixels of a tile, (h, w, bands) by input, and which windows are wanted, bool
-#: (rows, columns), to the outputs for these, float32 (n, outputs).
+#: Takes the pixels of a tile, (h, w, bands) by input, and which windows to predict,
+#: bool (rows, columns); returns their outputs, float32 (n, outputs).
 Forward = Callable[[dict[str, np.ndarray], np.ndarray], np.ndarray]
 
 
 def read(
     scene: Scene, tile: Tile, predictor: Predictor
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Pixels of a tile by input, (h, w, bands), and which have data, bool (h, w)."""
+    """Reads pixels of a tile by input, (h, w, bands), and which are valid, (h, w)."""
     return scene.read(tile.top, tile.left, tile.height, tile.width, predictor.bands)
 
 
@@ -46,14 +46,14 @@ def forward_of(
 
     Args:
         predictor: for windows.
-        scenes: of the map; dense inference is tried on the first.
+        scenes: of the map; dense inference is tested on the first.
         grid: of the map.
-        kind: of the map; it says whether two predictions agree.
+        kind: of the map; it decides whether two predictions agree.
         dense, min_agreement, verbose: see `map_scene`.
 
     Raises:
-        UserError: dense inference is demanded and the network does not allow it, or it
-            agrees with windows computed one by one on too few.
+        UserError: `dense` is True and the network does not allow dense inference, or
+            too few windows agree with windows computed one by one.
     """
     exact = exact_windows(predictor, grid)
     if dense is False or (dense is None and grid.stride >= min(grid.window)):
@@ -72,22 +72,22 @@ def forward_of(
     if trunk.exact and trunk.phases == 1:
         return dense_windows(trunk, grid)
     if dense is None:
-        return exact  # so many runs of the trunk may take longer
+        return exact  # the trunk would run once per phase, which may take longer
     found = dense_windows(trunk, grid)
     agreement, number = _agreement(found, exact, predictor, scenes[0], grid, kind)
-    told = f"{agreement:.1%} of {number:,} windows of this scene"
+    share = f"{agreement:.1%} of {number:,} windows of this scene"
     if agreement < min_agreement:
         raise UserError(
             f"dense: expected agreement with exact windows on {min_agreement:.1%}, "
-            f"found {told}; leave --dense out, or lower --min-agreement"
+            f"found {share}; leave --dense out, or lower --min-agreement"
         )
     if verbose:
-        print(f"dense inference agrees with exact windows on {told}")
+        print(f"dense inference agrees with exact windows on {share}")
     return found
 
 
 def exact_windows(predictor: Predictor, grid: WindowGrid) -> Forward:
-    """Computes every window by itself, in batches of one size."""
+    """Returns a function that computes window by window, in batches of one size."""
     size = BATCH_CPU if device_name().startswith("CPU") else BATCH_GPU
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
@@ -99,7 +99,7 @@ def exact_windows(predictor: Predictor, grid: WindowGrid) -> Forward:
         found = []
         for start in range(0, len(rows), size):
             some = slice(start, start + size)
-            # every batch of one size, or the network is compiled again
+            # padded: a batch of another size would compile the network again
             lacking = max(0, start + size - len(rows))
             at = tuple(np.pad(i[some], (0, lacking), "edge") for i in (rows, columns))
             batch = {name: view[at] for name, view in views.items()}
@@ -110,14 +110,14 @@ def exact_windows(predictor: Predictor, grid: WindowGrid) -> Forward:
 
 
 def dense_windows(trunk: DenseClassifier, grid: WindowGrid) -> Forward:
-    """Computes a tile at once: features that windows share are computed once."""
+    """Returns a function that computes once the features that windows share."""
     size = [
         (n - 1) * grid.stride + w
         for n, w in zip(grid.per_tile, grid.window, strict=True)
     ]
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
-        # every tile of one size, or the network is compiled again
+        # padded: a tile of another size would compile the network again
         whole = {
             name: np.pad(
                 values,
@@ -142,7 +142,7 @@ def _agreement(
     grid: WindowGrid,
     kind: MapKind,
 ) -> tuple[float, int]:
-    """The share of sampled windows of a scene that agree, and how many there are."""
+    """Returns the share of sampled windows that agree, and the number sampled."""
     rng = np.random.default_rng(0)
     tiles = list(grid.tiles())
     outputs: list[list[np.ndarray]] = []
@@ -150,8 +150,8 @@ def _agreement(
         pixels, valid = read(scene, tiles[i], predictor)
         wanted = valid_cells(valid, grid.window, grid.stride)
         if wanted.any():
-            there = np.flatnonzero(wanted)
-            few = rng.permutation(there)[:_SAMPLED_WINDOWS]
+            possible = np.flatnonzero(wanted)
+            few = rng.permutation(possible)[:_SAMPLED_WINDOWS]
             sample = np.zeros_like(wanted)
             sample.flat[few] = True
             outputs.append([forward(pixels, sample) for forward in (one, other)])

@@ -1,4 +1,4 @@
-"""Gives the layers of a map their names together, also after interruptions."""
+"""Moves the layers of a map to their final names together; safe to interrupt."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from autoai4eo.files import (
     write_json,
 )
 
-#: In the folder of a map: which map its layers are of, and which files they are.
+#: The record, in the folder of a map, of the map and the identities of its layers.
 PLACED = "placed.json"
 
 
 def check_free(
     folder: Path, layers: Collection[Path], others: Collection[Path], overwrite: bool
 ) -> None:
-    """Whether nothing stands in the way of the layers of a map.
+    """Checks that the layers of a map can be written.
 
-    Layers that an interrupted run of the same map wrote do not stand in its way.
+    Layers that an interrupted run of the same map wrote may be replaced.
 
     Args:
-        folder: of the tiles of an interrupted map, if there is one.
+        folder: of the tiles of an interrupted map; it may not exist.
         layers: the files that will be written.
-        others: the layers that a map can have and this one does not.
+        others: the files of layers that this map does not have.
         overwrite: whether layers may be replaced.
 
     Raises:
-        UserError: a file or a folder stands in the way, or nothing can be written.
+        UserError: a file or a folder is in the way, or the folder is not writable.
     """
     placed = _read(folder).get("layers", {})
     for path in (*layers, *others):
@@ -58,21 +58,20 @@ def check_free(
 def place(
     folder: Path, layers: Mapping[str, Path], others: Collection[Path], cache_key: str
 ) -> None:
-    """Gives the layers of a map, which are whole in a folder, their names.
+    """Moves the finished layers of a map from a folder to their final names.
 
-    The old map is removed first, and the new one is moved last: a map that exists has
-    all its layers.
+    The old map is removed first, and the new one is moved last, so that a map that
+    exists has all its layers.
 
     Args:
         folder: with the layers, ``NAME.tif`` each.
-        layers: where each layer goes, by its name; the map itself is the first.
+        layers: final path of each layer, by its name; the map itself is the first.
         others: see `check_free`; they are removed if an interrupted map placed them.
         cache_key: everything that the map depends on.
     """
     files = {what: folder / f"{what}.tif" for what in layers}
     identities = {layers[what].name: _identity(files[what]) for what in layers}
-    # first the files of an interrupted map: the next line overwrites the record that
-    # they are ours
+    # removes the files of an interrupted map before their record is overwritten
     placed = _read(folder).get("layers", {})
     for path in (*layers.values(), *others):
         if placed.get(path.name) == _identity(path):
@@ -87,7 +86,7 @@ def place(
 
 
 def is_placed(folder: Path, layers: Mapping[str, Path], cache_key: str) -> bool:
-    """Whether a map was interrupted when all its layers had their names."""
+    """Whether a map was interrupted after all its layers had their final names."""
     identities = {path.name: _identity(path) for path in layers.values()}
     return _read(folder) == {"asked": cache_key, "layers": identities}
 
@@ -101,7 +100,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _identity(path: Path) -> list[int] | None:
-    """What tells a file from any other, wherever it is moved to."""
+    """Returns inode, size and time of a file, which moving it does not change."""
     with contextlib.suppress(OSError):
         found = path.lstat()
         return [found.st_ino, found.st_size, found.st_mtime_ns]

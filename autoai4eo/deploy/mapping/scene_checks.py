@@ -1,4 +1,4 @@
-"""Whether a scene suits a network: its bands, size, processing level and units."""
+"""Checks that a scene suits a network: bands, size, processing level, units."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from autoai4eo.text import line
 
 
 def check_scene(predictor: Predictor, scene: Scene) -> None:
-    """Warns where the predictions for a scene may be wrong.
+    """Warns if the predictions for a scene may be wrong.
 
     Raises:
-        UserError: it lacks bands, or is smaller than a window.
+        UserError: the scene lacks bands, or is smaller than a window.
     """
     scene.check_bands(predictor.bands)
     height, width = predictor.window
@@ -38,7 +38,7 @@ def check_scene(predictor: Predictor, scene: Scene) -> None:
 
 
 def _units(predictor: Predictor, scene: Scene, names: Sequence[str]) -> list[str]:
-    """Sentences on units that are not those of the training data, or may not be."""
+    """Returns warnings of units that differ, or may, from the training data's."""
     if predictor.typical:
         typical = {
             name: one

@@ -1,4 +1,4 @@
-"""The finished tiles of a map, on disk until it is whole."""
+"""Keeps the finished tiles of a map on disk until the map is whole."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ _OURS = re.compile(
 
 
 def folder_of(out: Path) -> Path:
-    """Where the tiles and layers of a map lie until it is whole."""
+    """Returns the folder of the tiles and layers of a map that is not whole yet."""
     return out.with_name(f".mapping-{out.name}")
 
 
 class TileStore:
-    """The finished tiles, in a folder beside the map to be.
+    """Finished tiles, in a folder beside the future map.
 
-    Each tile has a digest of its cache key; a tile of another key, or a damaged one, is
-    computed again. A context manager: it makes the folder, and removes it again where
-    nothing is to be kept.
+    Each tile has a digest of its cache key. A tile of another key, or a damaged one, is
+    computed again. A context manager: it makes the folder, and removes it if it is
+    empty at the end.
 
     Args:
         out: path of the map.
@@ -44,11 +44,11 @@ class TileStore:
         layers: of the map.
 
     Attributes:
-        folder: where the tiles lie; the map is written there, too.
+        folder: of the tiles; the map is written there, too.
 
     Raises:
-        UserError: the folder's place is taken by something else, or the folder holds
-            files that are not of a map.
+        UserError: the path of the folder is a link or a file, or the folder holds files
+            that are not of a map.
     """
 
     def __init__(self, out: Path, cache_key: str, layers: Sequence[Layer]) -> None:
@@ -70,7 +70,7 @@ class TileStore:
             self.folder.rmdir()
 
     def missing(self, tiles: Iterable[Tile]) -> list[Tile]:
-        """The tiles that must be computed; warns of damaged ones."""
+        """Returns the tiles that must be computed; warns of damaged ones."""
         tiles = list(tiles)
         missing, damaged = [], []
         for tile in tiles:
@@ -89,9 +89,9 @@ class TileStore:
         return missing
 
     def keep(self, tile: Tile, values: Mapping[str, np.ndarray]) -> None:
-        """Writes the layers of a tile while the next is computed.
+        """Writes the layers of a tile while the next tile is computed.
 
-        Raises the error of the tile before, if it could not be written.
+        Raises the error of the previous tile, if it could not be written.
         """
         shape = (tile.rows, tile.columns)
         layers = {
@@ -103,7 +103,7 @@ class TileStore:
 
     def _write(self, tile: Tile, layers: dict[str, Any]) -> None:
         with in_one_step(self._path(tile)) as temporary:
-            # the key's name is that of tiles of before version 1, which stay valid
+            # the old name of the digest, so that kept tiles stay valid
             np.savez(temporary, asked=np.array(self._digest(tile)), **layers)
 
     def wait(self) -> None:
@@ -112,24 +112,24 @@ class TileStore:
             self._writing.result()
 
     def read(self, tile: Tile) -> dict[str, np.ndarray]:
-        """The layers of a tile by name, (rows, columns) or (rows, columns, bands).
+        """Reads the layers of a tile by name, (rows, columns[, bands]).
 
         Raises:
-            UserError: it was damaged since it was written.
+            UserError: the tile was removed or changed since it was written.
         """
         layers = self._read(tile)
         if layers is None:
             raise UserError(
                 f"{self._path(tile)}: expected a tile of the map, found that it was "
-                "removed or changed meanwhile; the same call computes it anew"
+                "removed or changed meanwhile; rerun to compute it again"
             )
         return layers
 
     def _read(self, tile: Tile) -> dict[str, np.ndarray] | None:
-        """The layers of a tile; None where there is none, or one of another key.
+        """Reads the layers of a tile; None if it is missing or has another key.
 
         Raises:
-            UserError: it is damaged.
+            UserError: the tile is damaged.
         """
         path = self._path(tile)
         if not is_plain(path):
@@ -142,8 +142,8 @@ class TileStore:
             for layer in self._layers
         }
         try:
-            kept = read_npz(path, "the same call computes it anew", ("asked",))
-        except MemoryError:  # of a damaged number of values
+            kept = read_npz(path, "rerun to compute it again", ("asked",))
+        except MemoryError:  # a damaged shape asks for too much memory
             raise UserError(f"{path}: expected a tile, found a damaged file") from None
         if str(kept.pop("asked")) != self._digest(tile):
             return None
@@ -156,7 +156,7 @@ class TileStore:
     def forget(self) -> None:
         """Removes all files of a map from the folder."""
         ours = [path for path in self.folder.iterdir() if _is_ours(path)]
-        # last the file that says that the map is whole
+        # removes last the record that the map is whole
         for path in sorted(ours, key=lambda path: path.name == PLACED):
             path.unlink()
 
@@ -179,7 +179,7 @@ def _check_ours(folder: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a name is one of a map's files; a link is not followed."""
+    """Whether a path is named as a file of a map; links are not followed."""
     return _OURS.fullmatch(path.name) is not None and (
         path.is_symlink() or not path.is_dir()
     )

@@ -1,4 +1,4 @@
-"""A map tile by tile: computed into the tile store, written from it."""
+"""Computes a map tile by tile into the tile store, and writes it from there."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def compute_tiles(
 ) -> None:
     """Computes the tiles that the store lacks.
 
-    The next tile is read while one is computed. Outputs are averaged over the scenes
-    that have data in a window.
+    The next tile is read while one is computed. The outputs for a window are averaged
+    over the scenes that have data in it.
 
     Raises:
         UserError: a scene cannot be read, or the network fails.
@@ -56,7 +56,7 @@ def compute_tiles(
 
 
 def _ahead(tiles: Sequence[Tile], get: Callable[[Tile], Any]) -> Iterator[Any]:
-    """Each tile with what was read of it, the next being read meanwhile."""
+    """Yields each tile with its data, and reads the next one meanwhile."""
     with ThreadPoolExecutor(1) as reader:
         coming: Future[Any] | None = None
         for tile, after in zip(tiles, [*tiles[1:], None], strict=False):
@@ -73,11 +73,11 @@ def write_layers(
     scenes: Sequence[Scene],
     kind: MapKind,
 ) -> None:
-    """Writes the layers of a map from its tiles, into their folder.
+    """Writes the layers of a map from its tiles, into the folder of the tiles.
 
     Raises:
         UserError: no window has data, or a tile was changed meanwhile.
-        OSError: they cannot be written.
+        OSError: a layer cannot be written.
     """
     tiles.wait()
     coarse = scenes[0].grid.coarser(grid.stride)

@@ -1,4 +1,4 @@
-"""The cells of a map, and the windows and tiles that they are computed from."""
+"""The pixels of a map, and the windows and tiles that they are computed from."""
 
 from __future__ import annotations
 
@@ -7,19 +7,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TILE = 512  # pixels along the edge of a tile, without what its windows overlap
+TILE = 512  # scene pixels along the edge of a tile, without overlap of windows
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Some rows and columns of cells, and the pixels that their windows cover.
+    """A rectangle of map pixels, and the scene pixels that their windows cover.
 
     Attributes:
         number: from 0, row by row.
-        row, column: its first cell.
-        rows, columns: how many cells.
-        top, left: the first pixel of its first window, negative outside of the scene.
-        height, width: pixels that all its windows cover.
+        row, column: its first map pixel.
+        rows, columns: its size in map pixels.
+        top, left: the first scene pixel of its first window, negative outside of the
+            scene.
+        height, width: size of what its windows cover, in scene pixels.
     """
 
     number: int
@@ -35,15 +36,15 @@ class Tile:
 
 @dataclass(frozen=True)
 class WindowGrid:
-    """A map of cells of `stride` × `stride` pixels that covers a scene.
+    """The pixels of a map, each `stride` × `stride` pixels of the scene.
 
-    A cell's class is that of the window centred on it: the window's first pixel is the
-    cell's centre minus half the window, rounded down.
+    The class of a map pixel is that of the window centred on it: the window begins at
+    the centre of the map pixel minus half the window, rounded down.
 
     Attributes:
         scene: its height and width in pixels.
         window: height and width of a window.
-        stride: of a cell, in pixels.
+        stride: edge of a map pixel, in pixels of the scene.
     """
 
     scene: tuple[int, int]
@@ -52,26 +53,26 @@ class WindowGrid:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows and columns of cells; the last of each may reach over the scene."""
+        """Rows and columns of the map; the last ones may reach beyond the scene."""
         height, width = self.scene
         return -(-height // self.stride), -(-width // self.stride)
 
     @property
     def per_tile(self) -> tuple[int, int]:
-        """Rows and columns of cells in a tile; the last of each may have fewer."""
+        """Rows and columns of a tile; the last tiles may have fewer."""
         rows, columns = self.shape
         return self._part(rows), self._part(columns)
 
     def _part(self, cells: int) -> int:
-        """Tiles alike: a last one of a few cells would be mostly overlap."""
+        """Divides evenly: a last tile of a few pixels would be mostly overlap."""
         return -(-cells // max(1, round(cells * self.stride / TILE)))
 
     def first_pixel(self, cell: int, axis: int) -> int:
-        """Where the window of a cell begins."""
+        """Returns where the window of a map pixel begins, in scene pixels."""
         return (2 * cell * self.stride + self.stride - self.window[axis]) // 2
 
     def tiles(self) -> Iterator[Tile]:
-        """All cells, tile by tile."""
+        """Yields the tiles, which cover all map pixels."""
         number = 0
         height, width = self.window
         most_rows, most_columns = self.per_tile
@@ -94,7 +95,7 @@ class WindowGrid:
 
 
 def windows(pixels: np.ndarray, window: tuple[int, int], stride: int) -> np.ndarray:
-    """All windows of a tile as a view, (rows, columns, height, width, bands).
+    """Returns all windows of a tile, a view (rows, columns, height, width, bands).
 
     Args:
         pixels: (h, w, bands) of a tile.
@@ -106,7 +107,7 @@ def windows(pixels: np.ndarray, window: tuple[int, int], stride: int) -> np.ndar
 
 
 def valid_cells(valid: np.ndarray, window: tuple[int, int], stride: int) -> np.ndarray:
-    """The cells of a tile at least half of whose window has data, bool (rows, columns).
+    """Whether at least half of each window of a tile has data, bool (rows, columns).
 
     Args:
         valid: which pixels of the tile have data, bool (h, w).

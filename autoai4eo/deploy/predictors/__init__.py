@@ -1,1 +1,1 @@
-"""Whatever can predict: runs, Keras files, SavedModels, ONNX files."""
+"""Predictors: runs, Keras files, SavedModels, ONNX files."""

@@ -1,4 +1,4 @@
-"""Whatever predicts, with what must be known of it to use it."""
+"""Predictors: a function that predicts, and the description of its model."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from autoai4eo.data.units import Typical
 from autoai4eo.deploy.predictors.networks import reason
 from autoai4eo.errors import UserError
 
-_ROUNDED = 0.01  # a quantised network's probability may leave 0 to 1 by so much
-#: What a network of probabilities ends with, by the kind of its target.
+_ROUNDED = 0.01  # how far a quantised network's probability may leave 0 to 1
+#: The last layer of a network for probabilities, by kind of target.
 _LAST = {"class": "a softmax", "labels": "a sigmoid"}
 
 Pixels = Mapping[str, np.ndarray]
@@ -25,23 +25,23 @@ Pixels = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Predictor:
-    """Predicts something for each patch, whatever runs it.
+    """A model that predicts a vector for each patch, in any runtime.
 
     Attributes:
         path: the file, folder or name that it was loaded from.
         bands: names of the bands of each input, in their order.
         window: height and width of a patch, in pixels.
-        target: what it predicts: a ``class``, ``labels`` or a ``value``, and the names
-            of the classes or numbers, one for each output.
+        target: the kind (``class``, ``labels`` or ``value``), and the names of the
+            classes or values, one for each output.
         predict: float32 (N, height, width, bands) by input -> float32 (N, outputs): the
-            probability of each class, or the numbers in the units of the target.
+            probability of each class, or the values in the units of the target.
         fingerprint: equal only for equal weights.
         files: the files that it was read from.
-        level: processing level of the scenes it was trained on, where known.
+        level: processing level of the training data, if known.
         map_step: pixels between neighbouring windows that it was made for, if any.
-        network: the Keras network, where there is one.
-        typical: by input, what the values of each of its bands are like in the training
-            data, and so their units, where known.
+        network: the Keras network, if it is one.
+        typical: by input, statistics of each band in the training data, which show its
+            units; None: not known.
         thresholds: of ``labels``: a patch has a label whose probability is at least
             its threshold; one for each class. None: 0.5.
     """
@@ -62,7 +62,7 @@ class Predictor:
 
 @dataclass(frozen=True)
 class Options:
-    """Options of `load_predictor`; see there."""
+    """Options of `load_predictor`, which describes them."""
 
     trial: int | None = None
     weights: str | Path | None = None
@@ -71,17 +71,17 @@ class Options:
 
 @dataclass(frozen=True)
 class Loader:
-    """A kind of model that can be loaded; an entry in `LOADERS` adds one.
+    """A kind of model that can be loaded; to add one, add an entry in `LOADERS`.
 
-    `load_predictor` asks `recognises` of every loader, the one added last first, and
-    calls `load` of the first that answers True. It checks what `predict` is given and
-    what it gives; a loader need not.
+    `load_predictor` calls `recognises` of every loader, the one added last first, and
+    `load` of the first that returns True. It checks the inputs and outputs of
+    `predict`, so a loader need not.
 
     Attributes:
-        told: what a user names, in messages: "a .keras file".
-        recognises: whether a path or name is of this kind; reads no more than it must.
-        load: makes the predictor. Raises `UserError` where the model cannot be read, or
-            where its bands or classes are not known.
+        told: the kind in messages, such as "a .keras file".
+        recognises: whether a path or name is of this kind; reads as little as possible.
+        load: makes the predictor. Raises `UserError` if the model cannot be read, or if
+            its bands or classes are not known.
     """
 
     told: str
@@ -90,11 +90,11 @@ class Loader:
 
 
 def checked(predictor: Predictor) -> Predictor:
-    """A predictor whose `predict` raises UserError for wrong pixels or outputs.
+    """Returns a predictor whose `predict` raises UserError for wrong pixels or outputs.
 
-    It does where the pixels are not those of its inputs, bands and window, where the
-    network fails, and where it gives another shape or, for a ``class`` or ``labels``,
-    something else than probabilities.
+    It does so if the pixels have other inputs, bands or another window, if the network
+    fails, or if its outputs have another shape or, for a ``class`` or ``labels``, are
+    no probabilities.
     """
     path, kind = predictor.path, predictor.target.kind
     outputs = len(predictor.target.classes)
@@ -112,7 +112,7 @@ def checked(predictor: Predictor) -> Predictor:
             )
         try:
             predicted = predictor.predict(pixels)
-        except Exception as error:  # the runtimes' have no common class
+        except Exception as error:  # runtimes raise errors of any class
             raise UserError(
                 f"{path}: expected a network that runs here, found that it does not "
                 f"({reason(error)}); use another model, or export it again"
@@ -144,14 +144,14 @@ def _check_probabilities(predicted: np.ndarray, path: str, last: str) -> None:
 
 
 def outputs_of(shape: Any, path: str) -> int:
-    """Number of outputs of a network: of its classes or values.
+    """Returns the number of outputs of a network: of its classes or values.
 
     Args:
-        shape: of its one output; of several, a list or names of them.
+        shape: of its one output; a list or names if it has several.
         path: of the network.
 
     Raises:
-        UserError: it gives something else than a vector for each patch.
+        UserError: its output is not a vector for each patch.
     """
     if (
         not isinstance(shape, tuple)
@@ -167,14 +167,14 @@ def outputs_of(shape: Any, path: str) -> int:
 
 
 def window_of(shapes: Mapping[str, tuple[Any, ...]], path: str) -> tuple[int, int]:
-    """Height and width of the patches that a network takes.
+    """Returns height and width of the patches that a network takes.
 
     Args:
         shapes: (N, height, width, bands) by input.
         path: of the network.
 
     Raises:
-        UserError: it takes something else, or several sizes.
+        UserError: it does not take patches, or takes patches of several sizes.
     """
     sizes = {shape[1:3] for shape in shapes.values()}
     sides = [n for shape in shapes.values() for n in shape[1:]]
@@ -191,7 +191,7 @@ def window_of(shapes: Mapping[str, tuple[Any, ...]], path: str) -> tuple[int, in
 
 
 def digest(*files: Path) -> str:
-    """A fingerprint of the content of files."""
+    """Returns a fingerprint of the content of files."""
     found = hashlib.sha256()
     for file in files:
         found.update(file.read_bytes())

@@ -1,4 +1,4 @@
-"""What is known of a network: from ``model.json`` beside it, or from its run."""
+"""The description of a network, read from ``model.json`` or from its run."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _FEW_LINES = (
 
 
 def target_of(data: Mapping[str, Any]) -> Target:
-    """What a run predicts.
+    """Returns what a run predicts.
 
     Args:
-        data: ``run.json`` on its training data. Without a ``target``, as in runs of
-            earlier versions, it is a ``class``.
+        data: the entry of ``run.json`` on its training data. Without a ``target``, as
+            in runs of earlier versions, the run predicts a ``class``.
     """
     known = data.get("target", "class")
     kind = known if isinstance(known, str) else known["kind"]
@@ -39,11 +39,11 @@ def target_of(data: Mapping[str, Any]) -> Target:
 def target_of_run(
     run: Path, data: Mapping[str, Any], trial: int | None
 ) -> dict[str, Any]:
-    """What a network of a run predicts, as exports hold it.
+    """Returns what a network of a run predicts, in the form of exports.
 
     Args:
         run: the run's folder.
-        data: ``run.json`` on its training data.
+        data: the entry of ``run.json`` on its training data.
         trial: number of a trial; None: the finalist, on whose outputs the thresholds of
             labels were tuned.
 
@@ -55,7 +55,7 @@ def target_of_run(
 
 
 def target_told(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The target in ``run.json`` as a dict, with thresholds if they were put there."""
+    """Returns the target in ``run.json`` as a dict, with its thresholds if any."""
     target, known = target_of(data), data.get("target")
     found = {"kind": target.kind, "classes": list(target.classes)}
     return {**known, **found} if isinstance(known, dict) else found
@@ -71,11 +71,11 @@ def _target(kind: str, names: Any) -> Target:
 def read_description(
     path: Path, shapes: Mapping[str, tuple[Any, ...]], outputs: int
 ) -> dict[str, Any]:
-    """Reads the attributes of a `Predictor` that ``model.json`` has.
+    """Reads the attributes of a `Predictor` from ``model.json``.
 
-    Of `export`'s STAC items with the MLM extension the names of bands and classes
-    suffice. ``autoai4eo:target`` in the output says what is predicted if that is not a
-    class: ``{"kind": "labels", "thresholds": [0.4, …]}`` or
+    The file is a STAC item with the MLM extension, as `export` writes it; the names of
+    bands and classes suffice. If the target is not a class, ``autoai4eo:target`` in the
+    output describes it: ``{"kind": "labels", "thresholds": [0.4, …]}`` or
     ``{"kind": "value", "classes": ["biomass", …]}``.
 
     Args:
@@ -84,7 +84,7 @@ def read_description(
         outputs: number of outputs of the network.
 
     Raises:
-        UserError: there is no such file, or it has other inputs, bands or classes than
+        UserError: the file does not exist, or has other inputs, bands or classes than
             the network.
     """
     try:
@@ -105,7 +105,7 @@ def read_description(
     ) as error:
         raise UserError(
             f"{path}: expected a STAC item with the MLM extension, found something else"
-            f" ({type(error).__name__}: {error}); of it this suffices: {_FEW_LINES}"
+            f" ({type(error).__name__}: {error}); this suffices: {_FEW_LINES}"
         ) from None
     bands, target = found["bands"], found["target"]
     if set(bands) != set(shapes) or len(target.classes) != outputs:
@@ -127,10 +127,10 @@ def read_description(
 
 
 def _parse(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Attributes of a `Predictor` in the properties of a STAC item.
+    """Reads attributes of a `Predictor` from the properties of a STAC item.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: it has another form.
+        KeyError, TypeError, ValueError, AttributeError: the item has another form.
     """
     inputs = properties["mlm:input"]
     bands = {
@@ -165,10 +165,10 @@ def _parse(properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _thresholds(told: Any, target: Target) -> tuple[float, ...] | None:
-    if told is None or target.kind != "labels":
+def _thresholds(values: Any, target: Target) -> tuple[float, ...] | None:
+    if values is None or target.kind != "labels":
         return None
-    found = tuple(float(one) for one in told)
+    found = tuple(float(value) for value in values)
     if len(found) != len(target.classes):
         raise ValueError(
             f"{len(found)} thresholds for {len(target.classes)} classes of labels"

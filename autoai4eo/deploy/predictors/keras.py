@@ -1,4 +1,4 @@
-"""Predictors that Keras runs: runs, ``.keras`` files, weights of the catalogue."""
+"""Predictors in Keras: of runs, ``.keras`` files and weights of the catalogue."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from autoai4eo.runs.folder import Run
 
 
 def of_run(path: str, options: Options) -> Predictor:
-    """The finalist of a run, or one of its trials."""
+    """Loads the finalist of a run, or one of its trials."""
     run = Path(path)
     file = network_file(run, options.trial)
     network = load_model(file)
@@ -64,7 +64,7 @@ def of_run(path: str, options: Options) -> Predictor:
 
 
 def of_keras_file(path: str, options: Options) -> Predictor:
-    """A ``.keras`` file with ``model.json`` beside it."""
+    """Loads a ``.keras`` file with ``model.json`` beside it."""
     file = Path(path)
     network = load_model(file)
     shapes = _shapes(network)
@@ -82,7 +82,7 @@ def of_keras_file(path: str, options: Options) -> Predictor:
 
 
 def of_catalogue(name: str, options: Options) -> Predictor:
-    """Pretrained weights of local climate zones, by their name."""
+    """Loads pretrained weights of local climate zones, by their name."""
     from autoai4eo.blocks.pretrained_weights.catalogue import find_weights
     from autoai4eo.blocks.pretrained_weights.files import load_classifier, locate
 
@@ -109,7 +109,7 @@ def of_catalogue(name: str, options: Options) -> Predictor:
         fingerprint=digest(locate(record)),
         files=(locate(record),),
         level=record.level,
-        # the layers of a network do not apply a shift, so that they cannot be run dense
+        # the shift is not in the network's layers, so it cannot run densely
         network=network if not shift.any() else None,
         typical={node.name: typical_of(normal)},
     )

@@ -17,8 +17,8 @@ def _is_catalogued(name: str) -> bool:
     return name in CATALOGUE
 
 
-#: Every kind of model, by name. The one added last is asked first whether a path is its
-#: own: what is nothing else is taken for a Keras file.
+#: Every kind of model, by name. The kind added last is tried first; a path that no
+#: other kind recognises is taken for a Keras file.
 LOADERS: dict[str, Loader] = {
     "keras": Loader("a .keras file", lambda path: Path(path).exists(), of_keras_file),
     "run": Loader("a run folder", lambda path: Path(path).is_dir(), of_run),
@@ -45,22 +45,22 @@ def load_predictor(
 ) -> Predictor:
     """Loads a run, a ``.keras``, SavedModel or ONNX file, or catalogued weights.
 
-    Bands and class names that a file does not hold itself are read from ``model.json``
-    beside it (in a SavedModel), see `read_description`.
+    Names of bands and classes that a file does not hold are read from ``model.json``
+    beside it (inside a SavedModel), see `read_description`.
 
     Args:
         model: a path, or a name of the catalogue of pretrained weights.
         trial: number of a run's trial; None: its finalist.
-        weights: the file of the catalogue's weights, where it is not in the cache.
+        weights: the file of the catalogue's weights, if it is not in the cache.
         trust: whether a SavedModel may be run: TensorFlow lets it read and write
             files. The other formats cannot.
 
     Raises:
-        UserError: there is no such model, it cannot be read, it does not predict a
-            vector for each patch, its bands or classes are not known, or it is a
-            SavedModel and `trust` is False. `predict` raises it for patches of other
-            bands or another size, and where the network fails or gives another shape or
-            no probabilities.
+        UserError: the model does not exist, cannot be read, does not predict a vector
+            for each patch, its bands or classes are not known, or it is a SavedModel
+            and `trust` is False. `predict` raises it for patches with other bands or
+            of another size, and if the network fails or its outputs have another shape
+            or are no probabilities.
     """
     from autoai4eo.blocks.pretrained_weights.catalogue import CATALOGUE
 

@@ -1,4 +1,4 @@
-"""Networks from disk."""
+"""Loads networks from disk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load_model(path: str | Path) -> keras.Model:
     """Loads a ``.keras`` file, also one with layers of this package.
 
     Raises:
-        UserError: there is no such file, or Keras cannot read it.
+        UserError: the file does not exist, or Keras cannot read it.
     """
     from autoai4eo import blocks  # noqa: F401  (registers its layers)
 
@@ -30,7 +30,7 @@ def load_model(path: str | Path) -> keras.Model:
             "path"
         )
     try:
-        # safe_mode: no code of a file is run, and it names no other file
+        # safe_mode: the file cannot run code or read other files
         model = keras.models.load_model(path, compile=False, safe_mode=True)
         if not isinstance(model, keras.Model) or not model.built:
             raise TypeError(f"a {type(model).__name__} that is no whole network")
@@ -44,21 +44,21 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def reason(error: Exception) -> str:
-    """The first line of another library's error, shortened."""
-    told = str(error).strip() or type(error).__name__
-    return told.splitlines()[0][:200]
+    """Returns the first line of another library's error, shortened."""
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
 
 
 def without_spread(network: keras.Model, target: Target) -> keras.Model:
-    """A network that predicts values alone, also where it was trained with a spread.
+    """Returns a network that predicts values alone, without their spread.
 
     Args:
-        network: to (N, values), or to (N, 2 · values) of the numbers, then their
+        network: its output is (N, values), or (N, 2 · values): the values, then their
             spreads.
-        target: what the network predicts.
+        target: of the network.
 
     Returns:
-        The same network, or one on the same layers to float32 (N, values).
+        The same network, or one of the same layers with output float32 (N, values).
     """
     values = len(target.classes)
     if target.kind != "value" or network.output_shape[-1] != 2 * values:
@@ -67,19 +67,19 @@ def without_spread(network: keras.Model, target: Target) -> keras.Model:
 
 
 def load_finalist(run: Path) -> keras.Model:
-    """The finalist of a run.
+    """Loads the finalist of a run.
 
     Raises:
-        UserError: no run, or one without a finished search.
+        UserError: the folder is no run, or has no finalist.
     """
     return load_model(network_file(run))
 
 
 def load_network(path: Path, trial: int | None = None) -> keras.Model:
-    """The network of a run folder (the finalist, or a trial) or of a ``.keras`` file.
+    """Loads the network of a run (the finalist, or a trial) or of a ``.keras`` file.
 
     Raises:
-        UserError: there is none.
+        UserError: it does not exist, or cannot be read.
     """
     if (path / "saved_model.pb").is_file() and not Run(path).json.exists():
         raise UserError(
@@ -91,10 +91,10 @@ def load_network(path: Path, trial: int | None = None) -> keras.Model:
 
 
 def network_file(run: Path, trial: int | None = None) -> Path:
-    """The ``.keras`` file of a run's finalist, or of one of its trials.
+    """Returns the ``.keras`` file of a run's finalist, or of one of its trials.
 
     Raises:
-        UserError: no run, one without a finished search, or no such trial.
+        UserError: the folder is no run, or has no finalist or no such trial.
     """
     check_no_links(run)
     Run(run).read()
@@ -104,8 +104,7 @@ def network_file(run: Path, trial: int | None = None) -> Path:
             best_trial(open_study(run))
             raise UserError(
                 f"{run}: expected a finished search, found an interrupted one; "
-                "`autoai4eo fit` with the same folder goes on with it, or choose "
-                "--trial"
+                "`autoai4eo fit` with the same folder resumes it, or choose --trial"
             )
         return finalist_file(run)
     path = Run(run).trial(trial).network

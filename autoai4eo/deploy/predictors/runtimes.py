@@ -1,4 +1,4 @@
-"""Predictors that another runtime runs: SavedModels and ONNX files."""
+"""Predictors in other runtimes: SavedModels and ONNX files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from autoai4eo.errors import UserError
 
 
 def of_savedmodel(path: str, options: Options) -> Predictor:
-    """A SavedModel with ``model.json`` in it, where the user trusts it."""
+    """Loads a SavedModel with ``model.json`` in it, if the user trusts it."""
     if not options.trust:
         raise UserError(
             f"{path}: expected --trust with a SavedModel, which can read and write any "
@@ -36,7 +36,7 @@ def of_savedmodel(path: str, options: Options) -> Predictor:
         ) from None
     try:
         model = tf.saved_model.load(path)
-    except Exception as error:  # TensorFlow's have no common class
+    except Exception as error:  # TensorFlow raises errors of any class
         raise UserError(
             f"{path}: expected a SavedModel, found one that TensorFlow cannot read "
             f"({reason(error)}); export it again"
@@ -75,7 +75,7 @@ def _shape(spec: Any) -> tuple[Any, ...]:
 
 
 def of_onnx(path: str, options: Options) -> Predictor:
-    """An ``.onnx`` file with ``model.json`` beside it."""
+    """Loads an ``.onnx`` file with ``model.json`` beside it."""
     try:
         import onnxruntime
     except ImportError:
@@ -87,7 +87,7 @@ def of_onnx(path: str, options: Options) -> Predictor:
         session = onnxruntime.InferenceSession(
             path, providers=onnxruntime.get_available_providers()
         )
-    except Exception as error:  # onnxruntime's have no common class
+    except Exception as error:  # onnxruntime raises errors of any class
         raise UserError(
             f"{path}: expected an ONNX network, found a file that onnxruntime cannot "
             f"read ({reason(error)}); export it again"

@@ -219,7 +219,7 @@ class TrialRunner:
         raise optuna.TrialPruned(message)
 
     def _tell_end(self, trial: optuna.Trial, status: str, *more: str) -> None:
-        """Tells of the end of a trial: how long it took, and which it was of all."""
+        """Reports the end of a trial: its time, and how many were trained so far."""
         kept = trial.user_attrs
         training = status in ("complete", "failed") or kept.get("stopped", False)
         count = sum(map(stopping.was_trained, trials_of(self._study)))

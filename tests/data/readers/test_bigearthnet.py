@@ -142,7 +142,7 @@ def test_version_2_is_told_by_its_table(build, tmp_path, parquet):
     assert list(d.groups) == ["tile", "product", "country", "split"]
     assert d.groups["country"][0] == table.loc[d.names[0], "country"]
     assert d.groups["tile"][0] in d.names[0]
-    assert "1 of 5 patches in metadata.parquet are not there: they are left out" in (
+    assert "1 of 5 patches in metadata.parquet have no folder: they are left out" in (
         d.notes
     )
     assert (d.read([1])["sen2"] % 100 < 12).all()

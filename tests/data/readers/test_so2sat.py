@@ -497,11 +497,13 @@ def test_an_external_file_that_is_lost_or_short(build, tmp_path, monkeypatch):
     raw = tmp_path / "raw.bin"
     raw.write_bytes(raw.read_bytes()[:-4000])
     with pytest.raises(
-        UserError, match=r"lies in the file raw.bin, expected 38,400 by"
+        UserError, match=r"stored in the file raw.bin, expected 38,400 by"
     ):
         open_dataset(path, allow_remote=True)
     raw.unlink()
-    with pytest.raises(UserError, match=r"lies in the file raw.bin, which is not ther"):
+    with pytest.raises(
+        UserError, match=r"stored in the file raw.bin, which is missing"
+    ):
         open_dataset(path, allow_remote=True).read([0])
 
 

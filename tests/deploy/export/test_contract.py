@@ -70,7 +70,7 @@ def done(request, exported, own):
     return own if request.param == "m.npz" else exported.done[request.param]
 
 
-def test_a_format_answers_as_keras_where_this_package_is_not(run, done, pixels):
+def test_a_format_predicts_as_keras_without_this_package(run, done, pixels):
     kind = FORMATS[done.format]
     expected = deploy.load_finalist(run).predict(pixels, verbose=0)
     with FreshProcess(kind, done.path) as fresh:

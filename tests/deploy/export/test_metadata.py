@@ -39,7 +39,7 @@ def test_it_is_a_stac_item_with_the_mlm_extension(exported, item):
     assert list(inside["assets"]) == ["saved"]
 
 
-def test_what_is_no_such_item_would_be_noticed(item):
+def test_the_validator_refuses_other_items(item):
     del item["properties"]["mlm:input"]
     with pytest.raises(ValueError, match="mlm:input"):
         valid(item)

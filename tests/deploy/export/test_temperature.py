@@ -40,7 +40,7 @@ def test_no_other_temperature_has_a_smaller_loss():
     assert found == pytest.approx(expected, rel=1e-3)
 
 
-def test_a_network_that_is_always_right_gets_the_least_there_is():
+def test_a_network_that_is_always_right_gets_the_lowest_temperature():
     probabilities = np.tile([0.9, 0.1], (10, 1))
     found = fit_temperature(np.zeros(10, int), probabilities)
     assert 0.05 <= found < 0.1

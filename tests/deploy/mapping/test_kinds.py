@@ -128,7 +128,7 @@ def test_dense_inference_of_padded_networks_is_measured_first(
 
 
 @pytest.mark.parametrize("kind", ["labels", "value"])
-def test_an_interrupted_map_goes_on_with_its_tiles(tmp_path, models, scene, kind):
+def test_an_interrupted_map_resumes_with_its_tiles(tmp_path, models, scene, kind):
     from dataclasses import replace
 
     predictor = load_predictor(models[kind, True])
@@ -151,9 +151,7 @@ def test_an_interrupted_map_goes_on_with_its_tiles(tmp_path, models, scene, kind
     assert out.read_bytes() == whole.read_bytes()
 
 
-def test_other_thresholds_do_not_get_the_tiles_of_the_first(
-    tmp_path, models, scene, monkeypatch
-):
+def test_tiles_of_other_thresholds_are_not_used(tmp_path, models, scene, monkeypatch):
     from dataclasses import replace
 
     from autoai4eo.deploy.mapping import mapping

@@ -93,7 +93,7 @@ def test_a_cell_has_the_class_of_the_window_centred_on_it(
 
 
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:32630"])
-def test_cells_lie_where_their_pixels_lie(tmp_path, model, pixels, crs):
+def test_map_pixels_are_georeferenced_as_the_scene(tmp_path, model, pixels, crs):
     transform = scenes.UTM
     if crs == "EPSG:4326":
         step = 8.983152841195215e-05
@@ -110,7 +110,7 @@ def test_cells_lie_where_their_pixels_lie(tmp_path, model, pixels, crs):
             assert tuple(at) == pytest.approx(expected, abs=0.01)
 
 
-def test_what_the_file_tells_of_itself(tmp_path, model, scene):
+def test_the_file_has_metadata(tmp_path, model, scene):
     out = map_scene(
         model,
         scene,
@@ -221,7 +221,7 @@ def test_seasons_are_averaged_before_the_class_is_chosen(
     )
 
 
-def test_broken_off_it_goes_on_with_the_tiles_that_are_missing(
+def test_an_interrupted_map_computes_only_missing_tiles(
     tmp_path, monkeypatch, model, scene
 ):
     monkeypatch.setattr("autoai4eo.deploy.mapping.windows.TILE", 24)
@@ -258,9 +258,7 @@ def test_broken_off_it_goes_on_with_the_tiles_that_are_missing(
     ]
 
 
-def test_other_questions_do_not_get_the_tiles_of_the_first(
-    tmp_path, monkeypatch, model, scene
-):
+def test_tiles_of_other_options_are_not_used(tmp_path, monkeypatch, model, scene):
     out = tmp_path / "m.tif"
     classifier = load_predictor(model)
 
@@ -269,7 +267,7 @@ def test_other_questions_do_not_get_the_tiles_of_the_first(
 
     with monkeypatch.context() as patch:
         patch.setattr(mapping, "write_layers", full)
-        with pytest.raises(UserError, match=r"cannot be written .No space.*goes on"):
+        with pytest.raises(UserError, match=r"cannot be written .No space.*to resume"):
             map_scene(classifier, scene, out, stride=8, scale=1e-4, verbose=0)
     assert not out.exists()
     assert list((tmp_path / ".mapping-m.tif").glob("[0-9]*.npz"))
@@ -368,7 +366,7 @@ def test_a_run_maps_and_keeps_a_picture(tmp_path, in_process):
         )
     assert read(tmp_path / "p.tif").shape == (6, 8)
     shutil.rmtree(auto.run / "best")
-    with pytest.raises(UserError, match="goes on with it"):
+    with pytest.raises(UserError, match="resumes it"):
         map_scene(auto.run, scene, tmp_path / "o.tif")
 
 
@@ -404,7 +402,7 @@ def told(*arguments, **more):
     return [str(w.message) for w in found]
 
 
-def test_other_units_than_those_of_the_training_are_told(tmp_path, model, scene):
+def test_units_that_differ_from_training_are_reported(tmp_path, model, scene):
     from dataclasses import replace
 
     typical = {"image": (Typical(0.16, 0.07, 0.02, 0.3),) * 3}
@@ -413,7 +411,7 @@ def test_other_units_than_those_of_the_training_are_told(tmp_path, model, scene)
     assert "--scale 0.0001" in note
     assert told(classifier, scene, tmp_path / "b.tif", scale=1e-4) == []
     (note,) = told(classifier, scene, tmp_path / "c.tif", scale=1e-7)
-    assert "this fits: --scale 0.0001" in note
+    assert "fits the values: --scale 0.0001" in note
     decibels = {"image": (Typical(-15, 5, -25, -5),) * 3}
     radar = replace(classifier, typical=decibels)
     assert told(radar, scene, tmp_path / "d.tif", scale=0, offset=-11) == []
@@ -431,7 +429,7 @@ def test_units_of_the_training_are_read_from_beside_a_model(tmp_path, network, s
     assert "--scale 0.0001" in note
 
 
-def test_another_processing_level_is_told(tmp_path, model, pixels, network):
+def test_another_processing_level_is_reported(tmp_path, model, pixels, network):
     scenes.save(network, tmp_path / "m")
     scenes.describe(tmp_path / "m", **{"autoai4eo:level": "L1C"})
     scene = scenes.write_scene(tmp_path / "S2A_MSIL2A_20200101.tif", pixels)
@@ -562,7 +560,7 @@ def two_sensors(tmp_path):
     return classifier, optical, files
 
 
-def test_linear_intensity_for_decibels_is_told_and_the_reverse(tmp_path):
+def test_linear_intensity_for_decibels_is_reported_and_the_reverse(tmp_path):
     from dataclasses import replace
 
     classifier, optical, radar = two_sensors(tmp_path)
@@ -633,10 +631,10 @@ def test_advice_about_tags_is_tried_on_the_values_first(tmp_path, model, pixels)
     assert "--scale tags" not in note
     strange = replace(on_shares, typical={"image": (Typical(5e8, 1e8, 3e8, 7e8),) * 3})
     (note,) = told(strange, path, tmp_path / "g.tif")
-    assert "no scale or offset that is usual fits" in note and "median" in note
+    assert "no usual scale or offset fits" in note and "median" in note
 
 
-def test_tiles_of_other_choices_are_not_gone_on_with(tmp_path, monkeypatch, model):
+def test_tiles_of_another_scene_or_mask_are_not_used(tmp_path, monkeypatch, model):
     pixels = scenes.digits(HEIGHT, WIDTH)
     quality = np.full((HEIGHT, WIDTH, 1), 4, np.uint16)
     quality[:30] = 9

@@ -1,4 +1,4 @@
-"""A format: how a network is written in it, and how it is run from it."""
+"""A format: how to write a network in it, and how to run it."""
 
 from __future__ import annotations
 
@@ -15,35 +15,34 @@ import numpy as np
 from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
 
-#: Gives single patches (1, H, W, bands) by input name, anew on each call.
+#: Each call returns a new iterator of single patches (1, H, W, bands) by input name.
 Calibration = Callable[[], Iterator[Mapping[str, np.ndarray]]]
 
 
 class Format(ABC):
-    """A format; one file and one entry in `FORMATS` adds one.
+    """A format; to add one, add a file and an entry in `FORMATS`.
 
-    `export` asks `check` first, then calls `write` once with a temporary name, then
-    runs `load` and `call` in a fresh process on what was written. Where a model is
-    quantised it calls `write` again for the same network in float32. The lines of
-    `load` and `call` are in the model card, too.
+    `export` calls `check`, then `write` once with a temporary name, then runs `load`
+    and `call` in a fresh process on the written model. For a quantised model it calls
+    `write` again for the same network in float32. The model card also shows `load` and
+    `call`.
 
     Attributes:
-        name: as the user writes it.
-        suffix: of its files' names; empty if it is a folder.
-        extra: the extra of this package that installs the modules that it needs; None:
-            it needs no more.
-        needs: modules that it needs.
+        name: that the user writes.
+        suffix: of file names; empty if an export is a folder.
+        extra: the extra of this package that installs `needs`; None: `needs` is empty.
+        needs: modules that the format needs.
         tolerances: by quantisation (None: none), the largest allowed difference of an
             output from Keras's, see `Exported.max_difference`.
         on_tensorflow: whether Keras must run on TensorFlow to write it.
         framework: the framework that reads it, as the MLM extension spells it.
         distribution: the distribution whose version is the framework's.
-        artifact_type: what wrote it, in the words of the MLM extension.
-        media_type: of its file.
-        load: Python that makes ``model`` of ``{path!r}``, with the runtime alone.
-        call: Python expression that makes the outputs, float32 (N, outputs), of
-            ``pixels``, float32 (N, H, W, bands) by input name. ``{output!r}`` in it is
-            the name of the output, see `output_of`; other braces are doubled.
+        artifact_type: the writer, as the MLM extension spells it.
+        media_type: of a file.
+        load: Python that loads ``model`` from ``{path!r}``, with the runtime alone.
+        call: Python expression for the outputs, float32 (N, outputs), of ``pixels``,
+            float32 (N, H, W, bands) by input name. ``{output!r}`` in it is the name of
+            the output, see `output_of`; other braces are doubled.
     """
 
     name: ClassVar[str]
@@ -73,21 +72,21 @@ class Format(ABC):
         Args:
             model: from raw pixels, float32 (N, H, W, bands) for each input, to float32
                 (N, outputs).
-            out: where to; nothing is there yet.
-            data: ``run.json`` on the training data; its ``target`` is what
-                `target_of_run` gives.
-            quantize: one of `tolerances`.
+            out: the path to write; it does not exist.
+            data: the entry of ``run.json`` on the training data, with the result of
+                `target_of_run` as its ``target``.
+            quantize: a key of `tolerances`.
             calibration: patches of the training data, if `quantize` is ``"int8"``.
         """
 
     @property
     def version(self) -> str:
-        """The version of the framework here."""
+        """The installed version of the framework."""
         return importlib.metadata.version(self.distribution)
 
 
 def output_of(data: Mapping[str, Any]) -> str:
-    """The name of a network's output: ``values``, or else ``probabilities``.
+    """Returns the name of a network's output, ``values`` or ``probabilities``.
 
     Args:
         data: see `Format.write`.
@@ -96,11 +95,12 @@ def output_of(data: Mapping[str, Any]) -> str:
 
 
 def check(format: Format, out: Path, quantize: str | None) -> None:
-    """Whether a format can be written here.
+    """Checks that a format can be written here.
 
     Raises:
-        UserError: it has no such quantisation, the name has another suffix, Keras runs
-            on another backend than the format needs, or a package is missing.
+        UserError: the format lacks this quantisation, the name has another suffix,
+            Keras runs on another backend than the format needs, or a package is
+            missing.
     """
     if quantize not in format.tolerances:
         ways = [way for way in format.tolerances if way is not None]

@@ -1,4 +1,4 @@
-"""Keras's own file, for training further on any of Keras's backends."""
+"""Keras's own file, for further training on any backend of Keras."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoai4eo.networks.saving import save_model
 
 
 class KerasFile(Format):
-    """A ``.keras`` file; the blocks of this package are made of Keras's own layers."""
+    """A ``.keras`` file; blocks of this package consist of Keras's own layers."""
 
     name = "keras"
     suffix = ".keras"

@@ -1,4 +1,4 @@
-"""ONNX: a file that onnxruntime and many others run."""
+"""ONNX: a file that onnxruntime and many other runtimes run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoai4eo.runtimes.onnx import ONNX as Runtime
 
 
 class ONNX(Format):
-    """An ``.onnx`` file; its inputs are named as the model's."""
+    """An ``.onnx`` file; its inputs have the names of the model's inputs."""
 
     name = "onnx"
     suffix = ".onnx"

@@ -16,9 +16,9 @@ from autoai4eo.text import line
 
 
 class SavedModel(Format):
-    """With ``class_names.txt`` (of classes), ``target.json`` and ``bands.json``.
+    """A SavedModel whose folder ``assets`` describes its target and bands.
 
-    They lie in the folder ``assets``.
+    The files are ``class_names.txt`` (of classes), ``target.json`` and ``bands.json``.
     """
 
     name = "savedmodel"
@@ -49,10 +49,10 @@ class SavedModel(Format):
         assets.mkdir(exist_ok=True)
         target = target_of(data)
         if target.kind != "value":
-            # a line for each class, whatever is in its name
+            # `line` keeps a name with line breaks on one line
             names = "".join(f"{line(name)}\n" for name in target.classes)
             (assets / "class_names.txt").write_text(names, "utf-8")
-        told = json.dumps(target_told(data), indent=2) + "\n"
-        (assets / "target.json").write_text(told, "utf-8")
+        content = json.dumps(target_told(data), indent=2) + "\n"
+        (assets / "target.json").write_text(content, "utf-8")
         bands = {spec["name"]: spec["bands"] for spec in data["inputs"]}
         (assets / "bands.json").write_text(json.dumps(bands, indent=2) + "\n")
