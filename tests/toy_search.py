@@ -39,7 +39,9 @@ def sampler_of(name, seed, objectives=LOSS, limits=None, build=build, **other):
 
     space = keras_tuner.HyperParameters()
     build(space)
-    candidates = GraphCandidates(count, space, ["macs", "params"], 1)
+    candidates = GraphCandidates(
+        count, space, ["macs", "params"], lambda cost: "latency_ms" in cost
+    )
     setting = SearchContext(
         objectives, space, 9, seed, candidates, limits or {}, **other
     )

@@ -246,6 +246,14 @@ def _asked(run: Snapshot) -> list[tuple[str, str]]:
         )
     told.append(("classes", ", ".join(run.classes)))
     told.append(("machine", run.asked["device"]))
+    if about := run.asked.get("instrument"):
+        told.append(
+            (
+                "latency",
+                f"{about['runtime']} {about['runtime_version']}, {about['precision']}, "
+                f"{about['threads']} threads",
+            )
+        )
     versions = run.asked["versions"].items()
     told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
     told.append(("started", run.asked.get("started", "")))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from autoai4eo.learning.figures import VALIDATION, find, rounded
+from autoai4eo.learning.figures import FIGURES, VALIDATION, find, rounded
 from autoai4eo.report import charts
 from autoai4eo.runs.pareto import on_front
 from autoai4eo.runs.reading import Snapshot, Trial
@@ -29,6 +29,14 @@ def named(name: str) -> str:
         return title
     # the finalist was trained longer and has other scores
     return f"{title} in the search (validation)"
+
+
+def _measured_in(run: Snapshot, cost: str) -> str:
+    """Returns the name of a cost, with the runtime of a latency."""
+    about = run.asked.get("instrument")
+    if not about or cost not in FIGURES or FIGURES[cost].cost != "measured":
+        return named(cost)
+    return f"{named(cost)}, {about['runtime']} {about['precision']}"
 
 
 def axes_of(run: Snapshot) -> tuple[str, list[str]]:
@@ -53,7 +61,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     """
     placed = [t for t in run.trials if cost in t.figures]
     scored = [t for t in placed if metric in t.figures]
-    axes = charts.chart(named(cost), named(metric))
+    axes = charts.chart(_measured_in(run, cost), named(metric))
     charts.fit(axes, "x", [t.figures[cost] for t in placed])
     charts.fit(axes, "y", [t.figures[metric] for t in scored], log=False)
     below = None
@@ -75,6 +83,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
         if trial.status in ("infeasible", "failed") or y is None:
             assert below is not None
             shown, y = below, 0.5
+        _draw_spread(shown, trial, cost, y)
         look = _look(trial)
         gid = charts.mark_of(trial.number)
         shown.plot([trial.figures[cost]], [y], gid=gid, ls="", zorder=3, **look)
@@ -164,6 +173,14 @@ def _draw_limit(axes: Axes, limit: float, high: float) -> None:
         color=_ORANGE,
         fontsize=12,
     )
+
+
+def _draw_spread(axes: Axes, trial: Trial, cost: str, y: float) -> None:
+    """Draws how far another measurement of a latency may lie from this one."""
+    spread = trial.figures.get("latency_spread_ms")
+    if cost == "latency_ms" and spread:
+        x = trial.figures[cost]
+        axes.plot([x - spread, x + spread], [y, y], color=_GREY, lw=1.5, zorder=2)
 
 
 def _is_complete(trial: Trial) -> bool:

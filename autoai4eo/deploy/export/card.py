@@ -103,7 +103,10 @@ p["autoai4eo:macs"] | many }} MACs (multiply-adds), {{
 p["autoai4eo:flops"] | many }} FLOPs.
 {% set slow = p["autoai4eo:latency"] -%}
 {% if slow.milliseconds is not none -%}
-In Keras, during the search, a batch of {{ slow.batch_size }} took {{
+In {% if slow.runtime_version -%}
+{{ slow.runtime }} {{ slow.runtime_version }} ({{ slow.precision }}, {{
+slow.threads }} threads)
+{%- else %}Keras{% endif %}, during the search, a batch of {{ slow.batch_size }} took {{
 slow.milliseconds | figure }} ms on {{ slow.device }}.
 {% endif %}
 | file | format | bytes | ms for one patch | difference from Keras | measured on |

@@ -138,12 +138,25 @@ def item(
                 "p95_milliseconds": cost["latency_p95_ms"],
                 "batch_size": cost["latency_batch_size"],
                 "device": cost["device"],
-                "runtime": "Keras, when it was searched",
+                **_runtime(cost),
             },
             "autoai4eo:versions": known["versions"],
         },
         "links": [],
         "assets": {},
+    }
+
+
+def _runtime(cost: Mapping[str, Any]) -> dict[str, Any]:
+    """The runtime of a latency; costs of earlier versions were measured in Keras."""
+    if not cost.get("runtime"):
+        return {"runtime": "Keras, when it was searched"}
+    return {
+        "runtime": cost["runtime"],
+        "runtime_version": cost["runtime_version"],
+        "precision": cost["precision"],
+        "threads": cost["threads"],
+        "spread_milliseconds": cost["latency_spread_ms"],
     }
 
 

@@ -101,7 +101,9 @@ def recipes_built(values):
 
 
 def recipes():
-    return GraphCandidates(recipes_built, recipes_built({})[0], ["macs"], 1)
+    return GraphCandidates(
+        recipes_built, recipes_built({})[0], ["macs"], lambda cost: False
+    )
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "trunk/learning_rate_factor"])
