@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_table
-from autoai4eo.cli.options import MaxGib, Storage
+from autoai4eo.cli.options import MaxGib, Precision, Runtime, Storage, Threads
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
 
@@ -99,10 +99,13 @@ def map(
         typer.Option(
             min=0,
             max=1,
-            help="For --dense: the share of sampled windows that must agree with "
-            "windows computed one by one.",
+            help="For --dense and --runtime: the share of sampled windows that must "
+            "agree with the model on windows computed one by one.",
         ),
     ] = 0.99,
+    runtime: Runtime = None,
+    precision: Precision = None,
+    threads: Threads = None,
     trial: Annotated[
         int | None,
         typer.Option(help="Number of a trial of the run. By default its finalist."),
@@ -170,6 +173,9 @@ def map(
         min_confidence=min_confidence,
         dense=dense,
         min_agreement=min_agreement,
+        runtime=runtime,
+        precision=precision,
+        threads=threads,
         overwrite=overwrite,
         allow_no_crs=allow_no_crs,
         allow_remote=allow_remote,

@@ -28,7 +28,7 @@ from autoai4eo.runtimes import (
     default_runtime,
     runtime_of,
 )
-from autoai4eo.runtimes.base import FLOAT32, Pixels, cores
+from autoai4eo.runtimes.base import FLOAT32, Pixels, Run, cores
 from autoai4eo.runtimes.checking import check_outputs, not_convertible
 from autoai4eo.runtimes.timing import TIMED_SHARE, time_passes
 
@@ -145,6 +145,20 @@ class Instrument:
             "threads": self.threads or cores(),
         }
 
+    def converted(self, model: Any, folder: Path) -> Run:
+        """The outputs of a network in a runtime that reads files.
+
+        Args:
+            model: a functional or built Sequential Keras model.
+            folder: for the file, which is needed as long as the outputs are.
+
+        Raises:
+            NotConvertible: see `prepared`.
+        """
+        run = self._prepare(model, folder, None).run
+        assert run is not None, "Keras's backends read no files"
+        return run
+
     @contextmanager
     def prepared(
         self, model: Any, input_shapes: InputShapes | None = None
@@ -158,26 +172,32 @@ class Instrument:
         Raises:
             NotConvertible: the runtime cannot run it, or gives other outputs.
         """
+        with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
+            prepared = self._prepare(model, Path(folder), input_shapes)
+            yield LocalNetwork(model, prepared, self, input_shapes)
+
+    def _prepare(
+        self, model: Any, folder: Path, input_shapes: InputShapes | None
+    ) -> Prepared:
         name, runtime = str(self.runtime), self._runtime
         pixels = self._pixels(model, input_shapes)
-        with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
-            try:
-                prepared = runtime.prepare(
-                    model,
-                    Path(folder),
-                    self.precision,
-                    self.threads,
-                    lambda: _one_by_one(pixels),
-                )
-            except UserError:
-                raise
-            except Exception as error:  # converters' errors have no common class
-                raise not_convertible(name, error) from error
-            if prepared.run is not None:
-                few = {name: values[:_CHECKED] for name, values in pixels.items()}
-                tolerance = runtime.tolerances[self.precision]
-                check_outputs(name, prepared.run, model, few, tolerance)
-            yield LocalNetwork(model, prepared, self, input_shapes)
+        try:
+            prepared = runtime.prepare(
+                model,
+                folder,
+                self.precision,
+                self.threads,
+                lambda: _one_by_one(pixels),
+            )
+        except UserError:
+            raise
+        except Exception as error:  # converters' errors have no common class
+            raise not_convertible(name, error) from error
+        if prepared.run is not None:
+            few = {name: values[:_CHECKED] for name, values in pixels.items()}
+            tolerance = runtime.tolerances[self.precision]
+            check_outputs(name, prepared.run, model, few, tolerance)
+        return prepared
 
     def _pixels(self, model: Any, input_shapes: InputShapes | None) -> Pixels:
         if self.patches is not None:

@@ -48,7 +48,7 @@ class DenseClassifier:
     window: tuple[int, int]
     step: int
     phases: int
-    _network: keras.Model = field(repr=False)
+    _network: _Dense = field(repr=False)
 
     def __call__(self, tile: Mapping[str, np.ndarray]) -> np.ndarray:
         """Returns the class probabilities of all windows of a tile.
@@ -85,6 +85,24 @@ class DenseClassifier:
             view[...] = cells.reshape(view.shape)
         assert found is not None, "a tile has at least one window"
         return found
+
+    def of_tile(self, height: int, width: int) -> keras.Model:
+        """Makes the network for tiles of one size, which a runtime can convert.
+
+        Returns:
+            A functional model of (N, height, width, bands) by input to (N × rows ×
+            cols, classes).
+
+        Raises:
+            ValueError: the trunk runs several times for a tile, see `phases`.
+        """
+        if self.phases > 1:
+            raise ValueError(f"expected a trunk that runs once, found {self.phases}")
+        inputs = {
+            name: keras.Input((height, width, bands), name=name)
+            for name, bands in self._network.bands.items()
+        }
+        return keras.Model(inputs, self._network(inputs))
 
     def _phase(self, first: int, cells: int, axis: int) -> slice:
         """Returns the exact pixels of every `phases`-th window from `first` on.
@@ -149,6 +167,11 @@ class _Dense(keras.Model):
         self._model = model
         self._pools = pools
         self._step = step
+
+    @property
+    def bands(self) -> dict[str, int]:
+        """Number of bands by input."""
+        return {x.name: x.shape[-1] for x in self._model.inputs}
 
     def call(self, inputs: Any) -> Any:
         number = itertools.count()

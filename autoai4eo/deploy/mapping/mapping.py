@@ -13,6 +13,7 @@ import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene, grid_of
 from autoai4eo.deploy.mapping.geotiff import picture
+from autoai4eo.deploy.mapping.in_runtime import MapRuntime, in_runtime
 from autoai4eo.deploy.mapping.layers import map_kind
 from autoai4eo.deploy.mapping.patchwise import forward_of
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
@@ -26,6 +27,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input, remove_leftovers
 from autoai4eo.locks import output_alone
 from autoai4eo.runs.folder import Run
+from autoai4eo.runtimes.base import FLOAT32
 
 STRIDE = 10  # 100 m of Sentinel-2, the usual grid of local climate zones
 MOST_STRIDE = 100_000  # pixels, more than scenes have
@@ -52,6 +54,9 @@ def map_scene(
     min_confidence: float = 0.0,
     dense: bool | None = None,
     min_agreement: float = 0.99,
+    runtime: str | None = None,
+    precision: str | None = None,
+    threads: int | None = None,
     trial: int | None = None,
     weights: str | Path | None = None,
     trust: bool = False,
@@ -103,8 +108,15 @@ def map_scene(
         dense: computes once the features that windows share. None: where the result is
             provably equal; True: also elsewhere, if at least `min_agreement` of a
             sample of this scene's windows agree; False: never.
-        min_agreement: see `dense`. Two windows agree if their class or labels are
-            equal, or if their values differ by at most a hundredth of their spread.
+        min_agreement: see `dense` and `runtime`. Two windows agree if their class or
+            labels are equal, or if their values differ by at most a hundredth of their
+            spread.
+        runtime: what runs the network: ``"onnx"``, ``"openvino"``, ``"litert"``, …, see
+            `autoai4eo.runtimes`; at least `min_agreement` of a sample of this scene's
+            windows must agree with the model. None: whatever the model runs in.
+        precision: of the runtime: ``"float32"`` (the default), ``"float16"``,
+            ``"bfloat16"`` or ``"int8"``, which is calibrated on windows of the scene.
+        threads: of the runtime; None: one for each core.
         trial: number of a run's trial; None: its finalist.
         weights: the file of the catalogue's weights, if it is not in the cache.
         trust: see `load_predictor`.
@@ -125,6 +137,7 @@ def map_scene(
 
     out = Path(out)
     _check_place(out)
+    how_run = MapRuntime(runtime, precision or FLOAT32, threads)
     predictor = (
         model
         if isinstance(model, Predictor)
@@ -171,10 +184,23 @@ def map_scene(
             check_not_input(path, inputs)
         size = (scenes[0].grid.height, scenes[0].grid.width)
         grid = WindowGrid(size, predictor.window, stride)
-        forward = forward_of(
-            predictor, scenes, grid, kind, dense, min_agreement, verbose
+        predictor, convert = opened.enter_context(
+            in_runtime(
+                predictor, how_run, scenes[0], grid, kind, min_agreement, verbose
+            )
         )
-        how = [stride, dense, probabilities, mask_clouds, *kind.depends_on]
+        forward = forward_of(
+            predictor, scenes, grid, kind, dense, min_agreement, verbose, convert
+        )
+        how: list[object] = [
+            stride,
+            dense,
+            probabilities,
+            mask_clouds,
+            *kind.depends_on,
+        ]
+        if runtime is not None:
+            how += [runtime, how_run.precision]
         cache_key = _cache_key(predictor, scenes, how)
         of_map = f"{cache_key} {min_confidence} {predictor.target.classes}"
         with _resumable(out), TileStore(out, cache_key, kind.layers) as tiles:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import keras
 import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.mapping.layers import MapKind
-from autoai4eo.deploy.mapping.windows import Tile, WindowGrid, valid_cells, windows
+from autoai4eo.deploy.mapping.sampling import samples
+from autoai4eo.deploy.mapping.windows import WindowGrid, windows
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.networks.dense import (
@@ -17,20 +19,15 @@ from autoai4eo.networks.dense import (
     dense_classifier,
 )
 from autoai4eo.networks.device import device_name
+from autoai4eo.runtimes.base import Run
 
 BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
-_SAMPLED_TILES, _SAMPLED_WINDOWS = 3, 300
 
+#: Converts a network to a runtime.
+Convert = Callable[[keras.Model], Run]
 #: Takes the pixels of a tile, (h, w, bands) by input, and which windows to predict,
 #: bool (rows, columns); returns their outputs, float32 (n, outputs).
 Forward = Callable[[dict[str, np.ndarray], np.ndarray], np.ndarray]
-
-
-def read(
-    scene: Scene, tile: Tile, predictor: Predictor
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Reads pixels of a tile by input, (h, w, bands), and which are valid, (h, w)."""
-    return scene.read(tile.top, tile.left, tile.height, tile.width, predictor.bands)
 
 
 def forward_of(
@@ -41,6 +38,7 @@ def forward_of(
     dense: bool | None,
     min_agreement: float,
     verbose: int,
+    convert: Convert | None = None,
 ) -> Forward:
     """Chooses how a tile is computed: window by window, or densely.
 
@@ -50,6 +48,7 @@ def forward_of(
         grid: of the map.
         kind: of the map; it decides whether two predictions agree.
         dense, min_agreement, verbose: see `map_scene`.
+        convert: converts a network to another runtime; None: Keras runs it.
 
     Raises:
         UserError: `dense` is True and the network does not allow dense inference, or
@@ -70,10 +69,10 @@ def forward_of(
             f"{why}; leave --dense out"
         ) from None
     if trunk.exact and trunk.phases == 1:
-        return dense_windows(trunk, grid)
+        return dense_windows(trunk, grid, convert)
     if dense is None:
         return exact  # the trunk would run once per phase, which may take longer
-    found = dense_windows(trunk, grid)
+    found = dense_windows(trunk, grid, convert)
     agreement, number = _agreement(found, exact, predictor, scenes[0], grid, kind)
     share = f"{agreement:.1%} of {number:,} windows of this scene"
     if agreement < min_agreement:
@@ -109,12 +108,21 @@ def exact_windows(predictor: Predictor, grid: WindowGrid) -> Forward:
     return forward
 
 
-def dense_windows(trunk: DenseClassifier, grid: WindowGrid) -> Forward:
-    """Returns a function that computes once the features that windows share."""
+def dense_windows(
+    trunk: DenseClassifier, grid: WindowGrid, convert: Convert | None = None
+) -> Forward:
+    """Returns a function that computes once the features that windows share.
+
+    A trunk that runs several times for a tile is run by Keras also with `convert`.
+    """
     size = [
         (n - 1) * grid.stride + w
         for n, w in zip(grid.per_tile, grid.window, strict=True)
     ]
+
+    cells = None
+    if convert is not None and trunk.phases == 1:
+        cells = convert(trunk.of_tile(*size))
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
         # padded: a tile of another size would compile the network again
@@ -129,6 +137,8 @@ def dense_windows(trunk: DenseClassifier, grid: WindowGrid) -> Forward:
             for name, values in pixels.items()
         }
         rows, columns = np.nonzero(wanted)
+        if cells is not None:
+            return cells(whole).reshape(*grid.per_tile, -1)[rows, columns]
         return np.asarray(trunk(whole))[0, rows, columns]
 
     return forward
@@ -143,20 +153,10 @@ def _agreement(
     kind: MapKind,
 ) -> tuple[float, int]:
     """Returns the share of sampled windows that agree, and the number sampled."""
-    rng = np.random.default_rng(0)
-    tiles = list(grid.tiles())
-    outputs: list[list[np.ndarray]] = []
-    for i in rng.permutation(len(tiles)):
-        pixels, valid = read(scene, tiles[i], predictor)
-        wanted = valid_cells(valid, grid.window, grid.stride)
-        if wanted.any():
-            possible = np.flatnonzero(wanted)
-            few = rng.permutation(possible)[:_SAMPLED_WINDOWS]
-            sample = np.zeros_like(wanted)
-            sample.flat[few] = True
-            outputs.append([forward(pixels, sample) for forward in (one, other)])
-        if len(outputs) == _SAMPLED_TILES:
-            break
+    outputs = [
+        [forward(pixels, sample) for forward in (one, other)]
+        for pixels, sample in samples(predictor, scene, grid)
+    ]
     if not outputs:
         return 0.0, 0
     dense, exact = (np.concatenate(each) for each in zip(*outputs, strict=True))

@@ -12,7 +12,8 @@ import numpy as np
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.mapping.geotiff import MapFile, map_file
 from autoai4eo.deploy.mapping.layers import Layer, MapKind
-from autoai4eo.deploy.mapping.patchwise import Forward, read
+from autoai4eo.deploy.mapping.patchwise import Forward
+from autoai4eo.deploy.mapping.sampling import read
 from autoai4eo.deploy.mapping.tile_store import TileStore
 from autoai4eo.deploy.mapping.windows import Tile, WindowGrid, valid_cells
 from autoai4eo.deploy.predictors.base import Predictor

@@ -617,7 +617,7 @@ def test_advice_about_tags_is_tried_on_the_values_first(tmp_path, model, pixels)
     (note,) = told(on_numbers, path, tmp_path / "b.tif", scale="tags")
     assert "--scale 1" in note
     (note,) = told(on_shares, path, tmp_path / "c.tif")
-    assert "fits: --scale" in note
+    assert "fits the values: --scale" in note
     # tags that differ by band, which one number cannot stand for
     mixed = (pixels * np.array([1, 10, 1])).astype(np.uint16)
     path = tagged("t.tif", mixed, [1e-4, 1e-5, 1e-4], [0, 0, -0.01])

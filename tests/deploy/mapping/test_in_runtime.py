@@ -1,0 +1,104 @@
+"""Maps by another runtime: as the model's own, or refused."""
+
+import keras
+import numpy as np
+import pytest
+import rasterio
+import scenes
+
+from autoai4eo.deploy import map_scene
+from autoai4eo.deploy.mapping import mapping
+from autoai4eo.errors import UserError
+from autoai4eo.runtimes import RUNTIMES
+
+WINDOW = (8, 8)
+
+
+def read(path, layer=1):
+    with rasterio.open(path) as file:
+        return file.read(layer)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    return np.random.default_rng(0).integers(1, 4000, (40, 56, 3)).astype("uint16")
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory, pixels):
+    return scenes.write_scene(tmp_path_factory.mktemp("scene") / "s.tif", pixels)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A network that pads nothing, so that windows share its work exactly."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((*WINDOW, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(image)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    x = keras.layers.Dense(3, activation="softmax", kernel_initializer="orthogonal")(x)
+    return scenes.save(keras.Model(image, x), tmp_path_factory.mktemp("m") / "model")
+
+
+@pytest.mark.parametrize("dense", [None, False])
+@pytest.mark.parametrize("runtime", ["onnx", "litert", "openvino", "tensorflow"])
+def test_the_map_is_that_of_the_model(tmp_path, capsys, model, scene, runtime, dense):
+    how = {"stride": 4, "scale": 1e-3, "probabilities": True, "dense": dense}
+    exact = map_scene(model, scene, tmp_path / "e.tif", verbose=0, **how)
+    out = map_scene(model, scene, tmp_path / "m.tif", runtime=runtime, threads=1, **how)
+    assert f"{runtime} in float32 agrees on 100.0% of " in capsys.readouterr().out
+    np.testing.assert_array_equal(read(out), read(exact))
+    for layer in (1, 2, 3):
+        np.testing.assert_allclose(
+            read(mapping.beside(out, "probabilities"), layer),
+            read(mapping.beside(exact, "probabilities"), layer),
+            atol=1e-4,
+        )
+
+
+def test_the_runtime_computes_every_window(tmp_path, monkeypatch, model, scene):
+    """Not Keras beside it: a runtime that answers otherwise makes another map."""
+
+    def third(self, file, precision="float32", threads=None):
+        def run(pixels):
+            (values,) = pixels.values()
+            found = np.zeros((len(values), 3), "float32")
+            found[:, 2] = 1
+            return found
+
+        return run
+
+    monkeypatch.setattr(type(RUNTIMES["onnx"]), "load", third)
+    monkeypatch.setattr("autoai4eo.cost.latency.check_outputs", lambda *_: None)
+    how = {"stride": 4, "scale": 1e-3, "verbose": 0, "dense": False, "runtime": "onnx"}
+    with pytest.raises(
+        UserError, match=r"onnx in float32: expected agreement.* 99\.0%"
+    ):
+        map_scene(model, scene, tmp_path / "m.tif", **how)
+    assert list(tmp_path.iterdir()) == []
+    out = map_scene(model, scene, tmp_path / "m.tif", min_agreement=0.0, **how)
+    assert set(np.unique(read(out))) <= {0, 3}
+
+
+def test_int8_is_calibrated_on_the_scene(tmp_path, model, scene):
+    how = {"stride": 4, "scale": 1e-3, "verbose": 0, "dense": False}
+    exact = map_scene(model, scene, tmp_path / "e.tif", **how)
+    out = map_scene(
+        *(model, scene, tmp_path / "m.tif"),
+        **how,
+        runtime="onnx",
+        precision="int8",
+        min_agreement=0.5,
+    )
+    assert 0.5 < (read(out) == read(exact)).mean() <= 1
+
+
+def test_mistakes_end_before_anything_is_written(tmp_path, model, scene):
+    out = tmp_path / "m.tif"
+    with pytest.raises(UserError, match=r"runtime: expected one of .* got 'onxx'"):
+        map_scene(model, scene, out, runtime="onxx")
+    with pytest.raises(UserError, match="precision: expected a runtime for int8"):
+        map_scene(model, scene, out, precision="int8")
+    with pytest.raises(UserError, match="got 'float16'"):
+        map_scene(model, scene, out, runtime="onnx", precision="float16")
+    assert list(tmp_path.iterdir()) == []
