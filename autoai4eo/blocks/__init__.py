@@ -1,4 +1,4 @@
-"""What candidates are made of: AutoKeras blocks for Earth observation."""
+"""AutoKeras blocks for Earth observation: the parts of candidates."""
 
 from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.backbones.trunk import EOImageBlock

@@ -1,4 +1,4 @@
-"""How an argument of a block is either given or searched."""
+"""Arguments of blocks, which are either given or searched, and their checks."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from autoai4eo.errors import UserError
 
 
 def choose(hp: Any, name: str, given: Any, choices: Sequence[Any], default: Any) -> Any:
-    """`given` where it is not None, else the value that `hp` has for `name`."""
+    """Returns `given` if it is not None, otherwise the value of `name` in `hp`."""
     if given is not None:
         return given
     return hp.Choice(name, list(choices), default=default)
 
 
 def require(argument: str, given: Any, choices: Sequence[Any]) -> None:
-    """Raise UserError unless `given` is None (searched) or one of `choices`."""
+    """Raises UserError unless `given` is None (searched) or one of `choices`."""
     if given is not None and given not in choices:
         known = ", ".join(repr(c) for c in choices)
         raise UserError(
             f"{argument}: expected one of {known}, got {given!r}; "
-            "leave it out to have it searched"
+            "leave it out to search it"
         )
 
 
 def require_number(argument: str, given: Any, *, least: float = 1) -> None:
-    """Raise UserError unless `given` is None (searched) or a number from `least`."""
+    """Raises UserError unless `given` is None (searched) or at least `least`."""
     if given is not None and not given >= least:
         raise UserError(
             f"{argument}: expected a number from {least:g}, got {given!r}; "
-            "leave it out to have it searched"
+            "leave it out to search it"
         )
 
 
 def require_share(argument: str, given: Any) -> None:
-    """Raise UserError unless `given` is None (searched) or in [0, 1)."""
+    """Raises UserError unless `given` is None (searched) or in [0, 1)."""
     if given is not None and not 0 <= given < 1:
         raise UserError(
             f"{argument}: expected a share from 0 to below 1, got {given!r}; "
-            "leave it out to have it searched"
+            "leave it out to search it"
         )
 
 
 def require_image(block: Any, tensor: Any) -> None:
-    """Raise UserError unless `tensor` is (N, height, width, channels)."""
+    """Raises UserError unless `tensor` is (N, height, width, channels)."""
     if len(tensor.shape) != 4:
         raise UserError(
             f"{block.name}: expected an input of shape (N, height, width, channels), "
@@ -54,7 +54,7 @@ def require_image(block: Any, tensor: Any) -> None:
 
 
 def band_names(bands: Sequence[str | Band] | None) -> list[str] | None:
-    """The names of `bands`, ready for JSON."""
+    """Returns the names of `bands`, for JSON."""
     if bands is None:
         return None
     return [b.name if isinstance(b, Band) else b for b in bands]

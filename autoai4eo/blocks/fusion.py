@@ -1,4 +1,4 @@
-"""Several sensors into one stream of features."""
+"""Merges several sensors into one tensor of features."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class SensorFusion(ak.Block):
     """Merges two or more sensors; one alone passes through.
 
     Each input is either raw pixels (N, height, width, bands), which are standardised
-    first, or the features of another block. How much a sensor is worked on by itself
-    before it meets the others is `kind`:
+    first, or features of another block. `kind` sets how each sensor is processed before
+    merging:
 
     ::
 
@@ -36,20 +36,19 @@ class SensorFusion(ak.Block):
         late    a ─ small trunk ────┐   residual units of stride 2 until height and
                 b ─ small trunk ────┴ merge   width are at most 8
 
-    So *early* learns features of all sensors together, *mid* joins features of a first
-    look at each, and after *late* what follows sees only deep features of each sensor
-    on a coarse grid.
+    *early* learns features of all sensors together, *mid* merges shallow features of
+    each sensor, and *late* merges deep features on a coarse grid.
 
-    Let F be the channels of the widest input of features, at least 16 (pixels do not
-    count: hundreds of bands need no hundreds of filters). The units of *mid* have F
-    channels, those of *late* F, 2F and at most 4F, and *early* gives F channels.
+    Let F be the channels of the widest input of features, at least 16 (the bands of
+    pixels do not count). The units of *mid* have F channels, those of *late* F, 2F and
+    at most 4F, and *early* returns F channels.
 
-    Merging: ``concat`` concatenates the channels, ``sum`` adds, ``gated`` adds
-    after weighing each channel of each sensor with a sigmoid gate computed from the
-    spatial means of all sensors (as in squeeze-and-excitation, arXiv:1709.01507, over
-    all of them). Larger inputs are averaged down to the smallest height and width;
-    where channels differ, ``sum`` and ``gated`` project by a 1×1 convolution to the
-    most of them, or to F for *early*.
+    Merging: ``concat`` concatenates the channels, ``sum`` adds them, ``gated`` adds
+    them weighted by sigmoid gates, which are computed for each channel of each sensor
+    from the spatial means of all sensors (as in squeeze-and-excitation,
+    arXiv:1709.01507). Larger inputs are reduced to the smallest height and width. If
+    channels differ, ``sum`` and ``gated`` project by 1×1 convolutions to the largest
+    number of channels; with *early* to F.
 
     The search space: `kind` early, mid, late; `merge` concat, sum, gated. The first of
     each is the default. With one input there is nothing to search.
@@ -59,7 +58,7 @@ class SensorFusion(ak.Block):
         merge: ``"concat"``, ``"sum"`` or ``"gated"``; None is searched.
 
     Raises:
-        UserError: `kind` or `merge` is not known; when built, an input is not an image.
+        UserError: `kind` or `merge` is unknown; when built: an input is not an image.
     """
 
     def __init__(
@@ -72,11 +71,11 @@ class SensorFusion(ak.Block):
         self.merge = merge
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {**super().get_config(), "kind": self.kind, "merge": self.merge}
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
-        """Several (N, height, width, channels) -> one, as the class says."""
+        """Several (N, height, width, channels) -> one, see the class."""
         tensors = keras.tree.flatten(inputs)
         for tensor in tensors:
             require_image(self, tensor)

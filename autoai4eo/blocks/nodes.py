@@ -1,4 +1,4 @@
-"""Input nodes that know what their pixels are."""
+"""Input nodes with the bands of their pixels."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from autoai4eo.errors import UserError
 class ImageInput(ak.ImageInput):
     """Input node for patches of shape (N, height, width, bands), as in AutoKeras.
 
-    Unlike AutoKeras's, it hands its name to the Keras model, is float32 whatever the
-    data are, and knows its bands and their statistics: `ae.AutoModel` fills both from
-    the data set, a graph of stock AutoKeras may give them here.
+    Unlike AutoKeras's, it passes its name to the Keras model, is always float32, and
+    has bands and their statistics: `ae.AutoModel` fills in both from the data set; for
+    a graph of stock AutoKeras give them here.
 
     Args:
         name: the input's name, for So2Sat ``"sen1"`` or ``"sen2"``.
         bands: band names in the order of the last axis.
-        mean: per band, in the units of the file; missing pixels (NaN, infinite) are
-            replaced by it inside the model.
+        mean: per band, in the units of the file; the model replaces missing pixels
+            (NaN, infinite) by it.
         std: per band, in the units of the file.
 
     Raises:
-        UserError: a name that not every format of an exported model can hold.
+        UserError: not every format of an exported model accepts the name.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class ImageInput(ak.ImageInput):
             if name != possible:
                 raise UserError(
                     f"ImageInput: expected a name of letters, digits and _, got "
-                    f"{name!r}; {possible} would do, and data called {name!r} fit it"
+                    f"{name!r}; use {possible}; data named {name!r} match it"
                 )
         super().__init__(name=name, **kwargs)
         self.bands = (
@@ -59,7 +59,7 @@ class ImageInput(ak.ImageInput):
         self.std = None if std is None else [float(s) for s in std]
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         names = None if self.bands is None else [b.name for b in self.bands]
         return {
             **super().get_config(),
@@ -69,11 +69,11 @@ class ImageInput(ak.ImageInput):
         }
 
     def build_node(self, hp: Any) -> Any:
-        """A float32 Keras input of this node's name."""
+        """Returns a float32 Keras input with this node's name."""
         return keras.Input(shape=self.shape, dtype="float32", name=self.name)
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
-        """The pixels as they come, missing ones replaced by the band's mean."""
+        """Returns the pixels, with missing ones replaced by the band's mean."""
         pixels = keras.tree.flatten(inputs)[0]
         if self.mean is None:
             return pixels

@@ -1,4 +1,4 @@
-"""What a block knows of the tensor it is given: raw pixels or features, which bands."""
+"""The inputs of a block: whether they are raw pixels or features, and their bands."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from autoai4eo.errors import UserError
 
 
 def is_pixels(block: Any, i: int) -> bool:
-    """Whether input `i` of `block` comes straight from an input node."""
+    """Returns whether input `i` of `block` comes directly from an input node."""
     return isinstance(block.inputs[i], Input)
 
 
 def bands_of(block: Any, i: int, tensor: Any) -> tuple[Band, ...] | None:
-    """The bands of input `i`, or None where they are features or not known.
+    """Returns the bands of input `i`; None for features or unknown bands.
 
-    A block's own ``bands=[…]`` wins over what the input node knows.
+    A block's own ``bands=[…]`` take precedence over those of the input node.
 
     Raises:
-        UserError: as many names were given as the tensor does not have bands.
+        UserError: the number of names is not the number of bands of the tensor.
     """
     if not is_pixels(block, i):
         return None
@@ -43,10 +43,10 @@ def bands_of(block: Any, i: int, tensor: Any) -> tuple[Band, ...] | None:
 
 
 def standardise(block: Any, i: int, tensor: Any) -> Any:
-    """Pixels to zero mean and unit variance per band; features are left alone.
+    """Scales pixels to zero mean and unit variance per band; returns features as is.
 
-    The layer holds the statistics that the input node knows. An input node of stock
-    AutoKeras knows none: its tuner then adapts the layer to the training data.
+    The layer has the statistics of the input node. An input node of stock AutoKeras has
+    none: its tuner then adapts the layer to the training data.
     """
     if not is_pixels(block, i):
         return tensor
@@ -54,7 +54,7 @@ def standardise(block: Any, i: int, tensor: Any) -> Any:
     name = f"{block.name}_standardise_{i}"
     if getattr(node, "mean", None) is None:
         return keras.layers.Normalization(name=name)(tensor)
-    # not Normalization: AutoKeras's tuner would adapt it, and it refuses
+    # not Normalization: AutoKeras's tuner would call `adapt`, which would fail
     scale = 1 / np.asarray(node.std, "float64")
     return keras.layers.Rescaling(
         scale=scale.tolist(), offset=(-scale * node.mean).tolist(), name=name

@@ -1,4 +1,4 @@
-"""The one repair that stock AutoKeras needs."""
+"""A repair of stock AutoKeras."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from packaging.version import Version
 
 
 def needed() -> bool:
-    """Whether the installed pair of AutoKeras and Keras is known to need it."""
+    """Returns whether the installed AutoKeras and Keras need the repair."""
     autokeras, keras = Version(version("autokeras")), Version(version("keras"))
     return autokeras.release[:2] == (3, 0) and keras >= Version("3.13")
 
 
 def repair() -> None:
-    """Make AutoKeras hand plain ints to Keras layers; doing it twice changes nothing.
+    """Makes AutoKeras pass plain ints to Keras layers; a second call does nothing.
 
     Keras from 3.13 on refuses the np.int64 that AutoKeras 3.0 takes from the shapes of
-    the data, so that every ClassificationHead raises.
+    the data, so that every ClassificationHead raises an error.
     """
     original = Graph.set_io_shapes
     if not needed() or hasattr(original, "unrepaired"):

@@ -1,4 +1,4 @@
-"""The first layers over a multispectral patch."""
+"""The first layers for a multispectral patch."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ class MultispectralStem(ak.Block):
         pixels ─ standardise ─ band dropout ─ mixing ─┬─ convolution ─ BN ─ ReLU
            └─ NDVI, NDWI, NDBI on the raw reflectance ┘
 
-    Pixels (N, height, width, bands), as they lie in the file, or features become
-    (N, height/strides, width/strides, filters), sizes rounded upwards. Features are
-    not standardised and have no index channels.
+    Pixels (N, height, width, bands), in the units of the file, or features become
+    (N, height/strides, width/strides, filters), sizes rounded up. Features are not
+    standardised and have no index channels.
 
-    The search space, each argument left None being searched:
+    An argument left None is searched:
 
     ===============  ==============================================  =======
     spectral_mixing  none, 1x1, squeeze_excitation (over the bands)  none
-    indices          False, True; not there without suitable bands   True
+    indices          False, True; only with suitable bands           True
     kernel_size      3, 5, 1+3+5 (in parallel, concatenated)         3
     filters          16, 24, 32, 48                                  16
     strides          1, 2                                            2
@@ -60,14 +60,14 @@ class MultispectralStem(ak.Block):
     ===============  ==============================================  =======
 
     The last column is the default. An index (a - b) / (a + b) needs both its bands by
-    name (NDVI B08 B04, NDWI B03 B08, NDBI B11 B08; B8A stands in for B08), is 0 where
-    a + b is 0, and lies within [-1, 1].
+    name (NDVI B08 B04, NDWI B03 B08, NDBI B11 B08; B8A replaces a missing B08), is 0
+    where a + b is 0, and is clipped to [-1, 1].
 
     Args:
         spectral_mixing: ``"1x1"`` is a convolution to as many channels as bands, at
             least 8; ``"squeeze_excitation"`` weighs the bands by their mean over the
             patch (Hu et al. 2018, arXiv:1709.01507).
-        indices: whether index channels are added.
+        indices: whether to add index channels.
         kernel_size: 3, 5 or any other size, or several as ``"1+3+5"``.
         filters: channels of the result.
         strides: of the convolution.
@@ -75,8 +75,8 @@ class MultispectralStem(ak.Block):
         bands: band names in the order of the last axis; by default those of the input.
 
     Raises:
-        UserError: an argument is out of its range; when built, `bands` are not as many
-            as the input's, or `indices` is True and no index can be computed.
+        UserError: an argument is out of range; when built: the number of `bands` is not
+            the input's, or `indices` is True and no index can be computed.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class MultispectralStem(ak.Block):
             _kernel_sizes(self.kernel_size)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {
             **super().get_config(),
             "spectral_mixing": self.spectral_mixing,
@@ -184,8 +184,8 @@ class MultispectralStem(ak.Block):
         for size, share in zip(sizes, _shares(filters, len(sizes)), strict=True):
             own, part = strides, tensor
             if size < strides:
-                # It would skip pixels; and oneDNN in TensorFlow 2.21 writes beyond its
-                # memory in the gradient of such a convolution of few channels.
+                # The convolution would skip pixels; and oneDNN in TensorFlow 2.21
+                # writes beyond its memory in the gradient if channels are few.
                 pool = layers.AveragePooling2D(
                     strides, padding="same", name=f"{name}_pool"
                 )
@@ -199,7 +199,7 @@ class MultispectralStem(ak.Block):
 
 
 def index_pairs(bands: Sequence[Band]) -> list[tuple[int, int]]:
-    """Positions (a, b) in `bands` of each index that can be computed from them."""
+    """Returns positions (a, b) in `bands` of each index that they allow."""
     places = {canonical(b.name): i for i, b in enumerate(bands)}
     for name, stand_in in STAND_INS.items():
         if name not in places and stand_in in places:
@@ -210,9 +210,9 @@ def index_pairs(bands: Sequence[Band]) -> list[tuple[int, int]]:
 
 
 def normalised_differences(raw: Any, pairs: Sequence[tuple[int, int]]) -> Any:
-    """(a - b) / (a + b) for each pair of channels (a, b) of `raw`, one channel each.
+    """Returns (a - b) / (a + b) for each pair of channels (a, b), a channel each.
 
-    0 where a + b is 0, and within [-1, 1] where one of them is negative.
+    The result is 0 where a + b is 0, and is clipped to [-1, 1].
     """
     a = ops.take(raw, [a for a, _ in pairs], axis=-1)
     b = ops.take(raw, [b for _, b in pairs], axis=-1)
@@ -229,8 +229,8 @@ def _kernel_sizes(text: str) -> list[int]:
         sizes = [0]
     if min(sizes) < 1 or len(set(sizes)) < len(sizes):
         raise UserError(
-            f"kernel_size: expected a size as 3 or different ones as '1+3+5', got "
-            f"{text!r}; leave it out to have it searched"
+            f"kernel_size: expected a size such as 3, or different ones such as "
+            f"'1+3+5', got {text!r}; leave it out to search it"
         )
     return sizes
 

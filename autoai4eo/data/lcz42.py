@@ -28,7 +28,7 @@ LCZ42_CLASSES: tuple[str, ...] = (
     "G water",
 )
 
-# Red, green, blue as WUDAPT draws them (Demuzere et al. 2021,
+# Red, green, blue of WUDAPT (Demuzere et al. 2021,
 # doi:10.3389/fenvs.2021.637455).
 LCZ42_COLOURS: tuple[tuple[int, int, int], ...] = (
     (140, 0, 0),

@@ -1,1 +1,1 @@
-"""What is learnt and how it is judged: training, losses, metrics, evaluation."""
+"""Training and evaluation: tasks, losses, metrics, scores."""

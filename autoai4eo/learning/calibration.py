@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 BINS = 15
-#: Where a network is right on every sample, no temperature is low enough.
+#: Bounds of the temperature: without errors the best one would be 0.
 LOWEST, HIGHEST = 0.05, 20.0
 
 
 class Reliability:
     """Confidence and accuracy, by bins of the confidence.
 
-    Holds three sums per bin; the confidence of a sample is its largest probability.
+    Keeps three sums per bin; the confidence of a sample is its largest probability.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Reliability:
         self._right = np.zeros(BINS)
 
     def add(self, y_true: np.ndarray, probabilities: np.ndarray) -> None:
-        """Takes true class indices (n,) and probabilities (n, classes)."""
+        """Adds samples: true class indices (n,) and probabilities (n, classes)."""
         confidence = probabilities.max(axis=-1).astype(np.float64)
         right = probabilities.argmax(axis=-1) == y_true
         bins = np.searchsorted(self._edges[1:-1], confidence)
@@ -35,7 +35,7 @@ class Reliability:
             self._right[i] += right[inside].sum()
 
     def table(self) -> list[dict[str, Any]]:
-        """See `reliability`."""
+        """Returns the table, see `reliability`."""
         return [
             {
                 "from": float(self._edges[i]),
@@ -51,7 +51,7 @@ class Reliability:
 
 
 def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> list[dict[str, Any]]:
-    """Confidence and accuracy, by bins of the confidence, ready for JSON.
+    """Returns confidence and accuracy, by bins of the confidence, for JSON.
 
     Args:
         y_true: true class indices, shape (N,).
@@ -59,8 +59,8 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> list[dict[str,
 
     Returns:
         For each of 15 equal bins, open below and closed above: ``from``, ``to``,
-        ``samples``, ``mean_confidence`` and ``accuracy``, the last two None where no
-        sample is.
+        ``samples``, ``mean_confidence`` and ``accuracy``, the last two None for empty
+        bins.
     """
     found = Reliability()
     found.add(y_true, probabilities)
@@ -68,13 +68,13 @@ def reliability(y_true: np.ndarray, probabilities: np.ndarray) -> list[dict[str,
 
 
 def expected_calibration_error(table: list[dict[str, Any]]) -> float:
-    """The mean of |accuracy - confidence| over the samples, from 0 to 1.
+    """Returns the mean of |accuracy - confidence| over the samples, from 0 to 1.
 
-    Guo et al. 2017, arXiv:1706.04599. Zero says that of the patches of which the
-    network is 80 % sure 80 % are right; it says nothing of how many are right.
+    Guo et al. 2017, arXiv:1706.04599. It is zero if, for example, 80 % of the patches
+    with a confidence of 80 % are right; it does not measure how many are right.
 
     Args:
-        table: as `reliability` gives it.
+        table: of `reliability`.
     """
     total = sum(row["samples"] for row in table)
     return float(
@@ -88,19 +88,19 @@ def expected_calibration_error(table: list[dict[str, Any]]) -> float:
 
 
 def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Class probabilities (N, classes) as they are at another temperature, float64."""
+    """Returns class probabilities (N, classes) at another temperature, float64."""
     from scipy.special import softmax
 
     return np.asarray(softmax(_logits(probabilities) / temperature, axis=-1))
 
 
 def fit_temperature(y_true: np.ndarray, probabilities: np.ndarray) -> float:
-    """The temperature at which the truth is likeliest, from 0.05 to 20.
+    """Returns the temperature at which the truth is most likely, from 0.05 to 20.
 
     Args:
         y_true: true class indices, shape (N,), of samples that the network was not
             trained on.
-        probabilities: of each class as a softmax gives them, shape (N, classes).
+        probabilities: of each class, the output of a softmax, shape (N, classes).
     """
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
@@ -118,6 +118,6 @@ def fit_temperature(y_true: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def _logits(probabilities: np.ndarray) -> np.ndarray:
-    """Logits up to a constant in each row, which a softmax ignores."""
+    """Returns logits up to a constant in each row, which a softmax ignores."""
     tiny = np.finfo(np.float32).tiny
     return np.log(np.maximum(np.asarray(probabilities, np.float64), tiny))

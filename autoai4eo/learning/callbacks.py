@@ -1,4 +1,4 @@
-"""What happens at the end of every epoch of a training."""
+"""Callbacks at the end of every epoch of a training."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class NonFiniteLossError(ArithmeticError):
 
 
 class BestEpoch(keras.callbacks.Callback):
-    """Keeps the network as it was after the epoch that is best on validation data.
+    """Keeps the network of the epoch that is best on validation data.
 
-    Without validation data every epoch is better than the one before. The weights are
-    kept in memory, since Keras takes seconds to write a file, and written when the
-    training ends.
+    Without validation data every epoch counts as better than the one before. The
+    weights are kept in memory, since Keras takes seconds to write a file, and written
+    when the training ends.
 
     Attributes:
         logs: all figures of the best epoch so far; empty before the first.
-        epoch: that epoch, from 0; -1 where none was better than `at_least`.
-        epochs: how many epochs were trained.
+        epoch: the best epoch, from 0; -1 if none was better than `at_least`.
+        epochs: number of trained epochs.
         weights: of the best epoch.
         curve: the figure after each epoch.
 
     Args:
         path: of the ``.keras`` file.
-        objective: the figure by which epochs are compared.
+        objective: the figure to compare epochs by.
         at_least: logs that an epoch must beat to be kept.
     """
 
@@ -61,12 +61,12 @@ class BestEpoch(keras.callbacks.Callback):
         epochs: int,
         curve: list[float],
     ) -> None:
-        """Takes over the attributes of a training that was interrupted."""
+        """Restores the attributes from an interrupted training."""
         self.logs, self.epoch = dict(logs), epoch
         self.weights, self.epochs, self.curve = weights, epochs, list(curve)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Raises NonFiniteLossError where the loss is NaN or infinite."""
+        """Raises NonFiniteLossError if the loss is NaN or infinite."""
         logs = {name: float(value) for name, value in (logs or {}).items()}
         self.epochs = epoch + 1
         if not math.isfinite(logs["loss"]):
@@ -93,14 +93,14 @@ class BestEpoch(keras.callbacks.Callback):
 
 
 class Deadline(keras.callbacks.Callback):
-    """Ends the training after the epoch in which the search's time is up."""
+    """Ends the training after the epoch in which the search's time limit is reached."""
 
     def __init__(self, at: float) -> None:
         super().__init__()
         self._at = at
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Looks at the clock (`time.monotonic`)."""
+        """Checks the clock (`time.monotonic`)."""
         if time.monotonic() >= self._at:
             self.model.stop_training = True
 
@@ -108,10 +108,10 @@ class Deadline(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Writes a CSV file after every epoch, in one step.
 
-    Its columns: epoch (from 1), seconds, figures, and the trial that it is of.
+    Its columns: epoch (from 1), seconds, figures, and the number of the trial.
 
     Attributes:
-        rows: what is written; a resumed training begins with the earlier rows.
+        rows: of the file; a resumed training begins with the earlier rows.
 
     Args:
         path: of the file.
@@ -126,7 +126,7 @@ class History(keras.callbacks.Callback):
         self.rows: list[dict[str, float]] = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Adds the line."""
+        """Adds the row of an epoch."""
         figures = {name: float(value) for name, value in (logs or {}).items()}
         seconds = round(time.monotonic() - self._start, 3)
         self.rows.append({"epoch": epoch + 1, "seconds": seconds, **figures})

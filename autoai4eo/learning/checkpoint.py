@@ -20,15 +20,15 @@ _CURE = "the training begins anew"
 class Checkpoint(keras.callbacks.Callback):
     """Writes the state of a training after every epoch, in one step.
 
-    Weights, optimiser, random generators of layers, the best epoch so far and the
-    history; plain arrays, since Keras takes seconds to write a file of its own. The
-    file goes when the training ends.
+    The state consists of weights, optimiser, random generators of layers, the best
+    epoch so far and the history, as plain arrays, since Keras takes seconds to write
+    its own file. The file is removed when the training ends.
 
     Args:
         path: of the file.
-        best: the callback that keeps the best epoch; it comes first in the list.
-        history: the callback that keeps the learning curve; it comes before, too.
-        of: what is trained: whatever tells this training from every other one.
+        best: the callback of the best epoch; it must come before this one.
+        history: the callback of the learning curve; it must come before this one.
+        of: identifies the training.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._of = dict(of)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Writes the file."""
+        """Writes the file after an epoch."""
         story = {
             "of": self._of,
             "epochs": epoch + 1,
@@ -59,14 +59,14 @@ class Checkpoint(keras.callbacks.Callback):
             )
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Removes the file."""
+        """Removes the file after the training."""
         self._path.unlink(missing_ok=True)
 
 
 def epochs(path: Path) -> int:
-    """How many epochs were finished when the file was written.
+    """Returns the number of finished epochs in a file.
 
-    0 without a file, and of a damaged one, from which no training goes on.
+    It is 0 if the file is missing or damaged: then the training begins anew.
     """
     try:
         return int(_read(path)[0]["epochs"]) if path.is_file() else 0
@@ -75,17 +75,17 @@ def epochs(path: Path) -> int:
 
 
 def check(path: Path, of: Mapping[str, Any]) -> None:
-    """Whether a file is whole and of this training.
+    """Checks that a file is sound and of this training.
 
     Args:
         path: of a file that `Checkpoint` wrote.
-        of: what is trained; only the names given here are compared.
+        of: identifies the training; only the names given here are compared.
 
     Raises:
         UserError: it is damaged, or of another training.
     """
     story, _ = _read(path)
-    known = story.get("of", of)  # earlier versions did not say it
+    known = story.get("of", of)  # earlier versions did not record it
     for name, value in of.items():
         if known.get(name) != value:
             raise _damaged(path, f"it is that of {name} {known.get(name)}")
@@ -98,17 +98,17 @@ def restore(
     history: History,
     of: Mapping[str, Any],
 ) -> int:
-    """Gives a compiled network, as it was built, the state in a file.
+    """Restores the state of a training from a file.
 
     Args:
         path: of a file that `Checkpoint` wrote; it may be missing.
-        model: the same network.
+        model: the same network, newly built and compiled.
         best: gets the best epoch so far.
         history: gets the learning curve so far.
-        of: what is trained.
+        of: identifies the training.
 
     Returns:
-        How many epochs are finished; 0 where there is no file.
+        The number of finished epochs; 0 without a file.
 
     Raises:
         UserError: the file is damaged, or of another training; nothing is restored.

@@ -1,4 +1,4 @@
-"""One class per sample."""
+"""The task of one class per sample."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LOSSES = {
 
 @dataclass(frozen=True)
 class Classification(Task):
-    """See `Task`. The network gives the probability of each class, (n, classes)."""
+    """See `Task`. The network's output is class probabilities, (n, classes)."""
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "average_accuracy", "cohen_kappa")
@@ -44,11 +44,11 @@ class Classification(Task):
     )
 
     def check(self, dataset: Dataset) -> None:
-        """See `Task.check`: two classes or more have samples."""
+        """See `Task.check`: at least two classes must have samples."""
         check_several_classes(dataset.labels, dataset.class_names, dataset.path)
 
     def encode(self, targets: np.ndarray) -> np.ndarray:
-        """One-hot rows, float32 (n, classes); all zero where the class is -1."""
+        """Returns one-hot rows, float32 (n, classes); all zero if the class is -1."""
         classes = np.arange(len(self.target.classes))
         return (targets[:, None] == classes).astype(np.float32)
 
@@ -60,7 +60,7 @@ class Classification(Task):
         """See `Task.keras_metrics`."""
         classes = len(self.target.classes)
         return [
-            # by its name Keras would make it in the first step, and trace that twice
+            # not by name: Keras would create it in the first step, and trace twice
             keras.metrics.CategoricalAccuracy(name="accuracy"),
             AverageAccuracy(classes),
             CohenKappa(classes),
@@ -79,7 +79,7 @@ class Classification(Task):
         return class_weights(train)
 
     def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
-        """The temperature, and the calibration error of these samples after it."""
+        """Fits the temperature; returns it and the calibration error after it."""
         temperature = fit_temperature(truth, output)
         after = reliability(truth, scaled(output, temperature))
         return {
@@ -88,7 +88,7 @@ class Classification(Task):
         }
 
     def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
-        """The likeliest class, int64 (n,)."""
+        """Returns the most probable class, int64 (n,)."""
         return np.asarray(output.argmax(axis=-1))
 
     def scorer(self, fitted: Mapping[str, Any]) -> ClassScorer:
@@ -97,9 +97,9 @@ class Classification(Task):
 
 
 class ClassScorer:
-    """See `Scorer`. Holds a confusion matrix per group and counts per bin.
+    """See `Scorer`. Keeps a confusion matrix per group and counts per bin.
 
-    ``result`` gives what `scores` gives, and ``expected_calibration_error``,
+    ``result`` returns the result of `scores`, ``expected_calibration_error``,
     ``reliability`` (see `calibration.reliability`) and ``intervals`` of OA, AA and
     kappa.
 
@@ -143,7 +143,7 @@ class ClassScorer:
         }
 
     def _figures(self, sums: np.ndarray) -> dict[str, np.ndarray]:
-        """OA, AA and kappa, (n,), of confusion matrices (n, classes²)."""
+        """Returns OA, AA and kappa, (n,), of confusion matrices (n, classes²)."""
         classes = len(self._names)
         confusion = sums.reshape(-1, classes, classes)
         total = confusion.sum(axis=(1, 2))
@@ -169,7 +169,7 @@ class ClassScorer:
 def scores(
     y_true: np.ndarray, y_pred: np.ndarray, class_names: Sequence[str]
 ) -> dict[str, Any]:
-    """The scores of a classification, ready for JSON.
+    """Returns the scores of a classification, for JSON.
 
     Args:
         y_true: true class indices, shape (N,).
@@ -178,15 +178,15 @@ def scores(
 
     Returns:
         ``accuracy`` (overall, OA), ``average_accuracy`` (AA, mean recall of the
-        classes that `y_true` holds), ``cohen_kappa`` (unweighted, zero where it is
-        not defined), ``macro_f1`` (mean F1 of the classes that `y_true` or `y_pred`
-        holds, as in scikit-learn), ``per_class`` (name -> ``precision, recall, f1,
-        support``; zero where not defined), ``confusion_matrix`` (rows the truth) and
-        ``absent_classes``, the names of those that `y_true` lacks.
+        classes in `y_true`), ``cohen_kappa`` (unweighted, zero if undefined),
+        ``macro_f1`` (mean F1 of the classes in `y_true` or `y_pred`, as in
+        scikit-learn), ``per_class`` (name -> ``precision, recall, f1, support``; zero
+        if undefined), ``confusion_matrix`` (rows: truth) and ``absent_classes``, the
+        names of the classes that are not in `y_true`.
 
     Raises:
-        UserError: there are no samples, the two differ in number, or an index has
-            no name.
+        UserError: there are no samples, the numbers of samples differ, or an index
+            has no name.
     """
     y_true, y_pred = np.asarray(y_true).ravel(), np.asarray(y_pred).ravel()
     classes = len(class_names)
@@ -197,7 +197,7 @@ def scores(
 
 
 def _scores(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
-    """See `scores`; from the cells of a confusion matrix, int (classes²,)."""
+    """Returns the same as `scores` from a flat confusion matrix, int (classes²,)."""
     from sklearn import metrics
 
     labels = np.arange(len(class_names))

@@ -1,4 +1,4 @@
-"""A network judged on data whose targets are known."""
+"""Evaluates a network on data with known targets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.text import line
 
-#: Groups that are preferred where data have several.
+#: Preferred groups, if data have several.
 _COARSEST_FIRST = ("city", "parent")
 
 
@@ -34,23 +34,23 @@ def open_for(
     typical: Mapping[str, tuple[Typical, ...]] | None = None,
     allow_remote: bool = False,
 ) -> Dataset:
-    """Opens data for a network: its inputs, bands and classes in its order.
+    """Opens data with the inputs, bands and classes of a network, in its order.
 
-    Classes and bands are matched by name where both sides name them.
+    Classes and bands are matched by name if network and data name them.
 
     Args:
         model: the network.
-        data: what ``run.json`` says of its training data, where that is known.
+        data: the record of its training data in ``run.json``, if known.
         x, y: a path, data set or arrays, and the labels or values of arrays, see
-            `open_dataset`; arrays for several inputs are in the order of the network's.
-        bands: names of the bands in `x`, where it does not tell them.
+            `open_dataset`; arrays for several inputs in the order of the network's.
+        bands: names of the bands in `x`, if `x` does not name them.
         class_level: see `open_dataset`.
-        unlabelled: keeps samples without a label where others have one.
-        typical: what the bands of the training data are like, where that is known.
+        unlabelled: keeps samples without a label even if others have one.
+        typical: typical values of the bands of the training data, if known.
         allow_remote: see `open_dataset`.
 
     Warns:
-        UserWarning: what was found on opening; values in other units.
+        UserWarning: problems that were found on opening, and values in other units.
 
     Raises:
         UserError: inputs, bands or classes are missing, or patches have another size.
@@ -64,7 +64,7 @@ def open_for(
         x,
         inputs=names,
         **told_targets(y, None if unlabelled else kind),
-        # the names of numbers are no names of classes
+        # the classes of a regression are names of its values
         class_names=None
         if data is None or (unlabelled and kind == "value")
         else data["classes"],
@@ -80,8 +80,8 @@ def open_for(
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:
             raise UserError(
-                f"{dataset.path}: expected {node.name} of {_size(node.shape[1:])}, as "
-                f"the network was made for, found {_size(spec.shape)}"
+                f"{dataset.path}: expected {node.name} of {_size(node.shape[1:])}, the "
+                f"input of the network, found {_size(spec.shape)}"
             )
     if not dataset.known.any():
         return dataset
@@ -96,21 +96,21 @@ def open_for(
 
 
 def told_targets(y: Any, kind: str | None) -> dict[str, Any]:
-    """The arguments of `open_dataset` that tell the targets, of this kind.
+    """Returns the arguments of `open_dataset` for targets of a kind.
 
     Args:
-        y: targets of arrays; None where the source has its own.
-        kind: of target that is wanted; None: whatever there is.
+        y: targets of arrays; None if the source has its own.
+        kind: of target; None: any.
     """
-    asked = kind == "value" or (kind == "labels" and y is not None)
-    return {"labels": y, "kind": kind} if asked else {"labels": y}
+    needs_kind = kind == "value" or (kind == "labels" and y is not None)
+    return {"labels": y, "kind": kind} if needs_kind else {"labels": y}
 
 
 def told_bands(by_input: Mapping[str, Sequence[str]]) -> dict[str, list[str]] | None:
-    """The names of the bands; None where an input has none, so that places count.
+    """Returns the names of the bands; None if an input has unknown bands.
 
     Args:
-        by_input: names of bands; ``band1``, ``band2``, … where nothing is known.
+        by_input: names of bands; ``band1``, ``band2``, … are unknown bands.
     """
     nameless = any(
         list(names) == [band.name for band in unknown_bands(len(names))]
@@ -120,10 +120,10 @@ def told_bands(by_input: Mapping[str, Sequence[str]]) -> dict[str, list[str]] | 
 
 
 def by_input(x: Any, names: Sequence[str]) -> Any:
-    """Arrays by input name, where `x` is arrays in order; anything else as it is.
+    """Returns arrays in order as a dict by input name; anything else unchanged.
 
     Raises:
-        UserError: there are not as many arrays as names.
+        UserError: the numbers of arrays and names differ.
     """
     if isinstance(x, np.ndarray):
         x = [x]
@@ -138,7 +138,7 @@ def by_input(x: Any, names: Sequence[str]) -> Any:
 
 
 def outputs(model: keras.Model, dataset: Dataset, batch_size: int = 32) -> np.ndarray:
-    """What a network gives for each sample, float32 (N, …): see `Task`."""
+    """Returns a network's output for each sample, float32 (N, …), see `Task`."""
     return np.asarray(model.predict(Batches(dataset, batch_size), verbose=0))
 
 
@@ -148,15 +148,15 @@ def evaluate(
     batch_size: int = 32,
     fitted: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Scores on samples whose target is known, see `score`; the outputs are not kept.
+    """Evaluates a network batch by batch, and returns its scores, see `score`.
 
     Raises:
-        UserError: the target of a sample is not known.
+        UserError: the target of a sample is unknown.
     """
     if not len(dataset) or not dataset.known.all():
         raise UserError(
             f"{dataset.path}: expected labelled samples, found some without a label; "
-            "one folder of images per class, or a data set called label, tells them"
+            "one folder of images per class, or a data set called label, gives them"
         )
     batches = Batches(dataset, batch_size)
     found = (
@@ -168,18 +168,18 @@ def evaluate(
 def score(
     dataset: Dataset, output: np.ndarray, fitted: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Returns the scores of a network's output for known targets, ready for JSON.
+    """Returns the scores of a network's output for known targets, for JSON.
 
     Args:
         dataset: N samples with known targets.
-        output: what the network gave for them, (N, …).
-        fitted: as `Task.fit` gave it.
+        output: of the network for these samples, (N, …).
+        fitted: the result of `Task.fit`.
 
     Returns:
-        What the scorer of the target's task gives, see `classification.ClassScorer`,
+        The result of the task's scorer, see `classification.ClassScorer`,
         `multilabel.LabelScorer` and `regression.ValueScorer`, and ``resampled_by``: the
-        name of the groups that the intervals were drawn by, such as ``"parent"``, or
-        ``"sample"``.
+        name of the groups that were resampled for the intervals, such as ``"parent"``,
+        or ``"sample"``.
     """
     return _score(dataset, [output], fitted)
 
@@ -189,7 +189,7 @@ def _score(
     several: Iterable[np.ndarray],
     fitted: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
-    """See `score`; the outputs of the samples in order, some at a time."""
+    """Returns the same as `score` from the outputs in several parts, in order."""
     scorer = task_of(dataset.target).scorer(fitted or {})
     by, groups = _groups(dataset)
     numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
@@ -203,7 +203,7 @@ def _score(
 
 
 def _groups(dataset: Dataset) -> tuple[str, np.ndarray | None]:
-    """What samples belong together by; every sample by itself where nothing says so."""
+    """Returns the name and group of each sample; ``"sample"``, None without groups."""
     for name in (*_COARSEST_FIRST, *dataset.groups):
         groups = dataset.groups.get(name, np.empty(0))
         if 1 < len(np.unique(groups)) < len(dataset):

@@ -1,8 +1,7 @@
-"""The catalogue of figures: every metric and every cost that is told of a network.
+"""The catalogue of figures: every metric and every cost of a network.
 
-A new metric or cost is one line here. Its name, unit, direction and label, and how it
-is printed, are read from here by the search, the record, the command line, the report
-and the export.
+To add a metric or cost, add an entry here. Search, record, command line, report and
+export read its name, unit, direction, label and number format from here.
 """
 
 from __future__ import annotations
@@ -11,32 +10,32 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
-#: Before the name of a metric: it is of the validation data.
+#: Prefix of the name of a metric on the validation data.
 VALIDATION = "val_"
-#: Milliseconds to map a square kilometre; known where a search has a map step.
+#: Milliseconds to map a square kilometre; only of a search with a map step.
 MAP_COST = "map_ms_per_km2"
-#: Samples per second at the batch size that is best; known where it is an objective.
+#: Samples per second at the best batch size; only if it is an objective.
 THROUGHPUT = "samples_per_second"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number that is reported of a network.
+    """A number that is reported for a network.
 
     Attributes:
         name: in columns, files and options; a metric without ``val_``.
-        label: as people read it, without its unit.
-        short: the same for a narrow column.
-        direction: ``"min"`` or ``"max"``, which is better; empty: neither is.
+        label: for people, without its unit.
+        short: a label for a narrow column.
+        direction: the better one, ``"min"`` or ``"max"``; empty: neither.
         unit: such as ``"ms"``; empty for shares and counts.
-        worthless: what a network that learnt nothing scores, where that is known.
-        kinds: of a metric: the kinds of target that it judges, see `Target`.
+        worthless: the score of a network that learnt nothing, if known.
+        kinds: of a metric: the kinds of target that it applies to, see `Target`.
         each_epoch: of a metric: whether a training reports it after each epoch, so
             that it can be an objective.
-        cost: None, or how it is known: ``"counted"`` from the network or
-            ``"measured"`` on a device. All but the throughput are better when smaller.
-        decimals: printed of a score; None: as many as `rounded` leaves.
-        main: whether it is shown where there is room for few.
+        cost: of a cost: ``"counted"`` from the network or ``"measured"`` on a device;
+            otherwise None. All costs except the throughput are minimised.
+        decimals: of a printed score; None: see `rounded`.
+        main: whether it is shown even if there is little room.
         column: of a cost: whether it is a column of the table of trials.
     """
 
@@ -59,12 +58,12 @@ class Figure:
         return f"{self.label} [{self.unit}]" if self.unit else self.label
 
     def text(self, value: float) -> str:
-        """A value as people read it."""
+        """Formats a value for people."""
         return rounded(value) if self.decimals is None else f"{value:.{self.decimals}f}"
 
 
 def rounded(value: float) -> str:
-    """A number as people read it: whole where it is large, else four digits."""
+    """Formats a number for people: whole if at least 1000, otherwise four digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
@@ -76,7 +75,7 @@ def _score(
     main: bool = False,
     each_epoch: bool = True,
 ) -> Figure:
-    """A share of 1; 0 is worthless."""
+    """Returns a score from 0, which is worthless, to 1."""
     return Figure(
         name, label, short, "max", "", 0.0, kinds, each_epoch, decimals=3, main=main
     )
@@ -85,7 +84,7 @@ def _score(
 def _error(
     name: str, label: str, short: str, *kinds: str, main: bool = False
 ) -> Figure:
-    """In the unit of what is predicted."""
+    """Returns an error in the unit of the target."""
     return Figure(name, label, short, "min", kinds=kinds, main=main)
 
 
@@ -121,7 +120,7 @@ _CATALOGUE = (
     _error("mae", "mean absolute error", "MAE", "value", main=True),
     Figure("r2", "R²", "R²", "max", "", 0.0, ("value",), decimals=3, main=True),
     Figure("bias", "bias", "bias", kinds=("value",), main=True),
-    # whatever is trained
+    # every kind of target
     _error("loss", "loss", "loss", "class", "labels", "value", "mask", "image"),
     Figure(
         "expected_calibration_error",
@@ -164,35 +163,35 @@ _CATALOGUE = (
 
 #: Every figure by its name.
 FIGURES = MappingProxyType({figure.name: figure for figure in _CATALOGUE})
-#: The metrics: what is told of a network's answers.
+#: The metrics of a network's output.
 METRICS = tuple(name for name, figure in FIGURES.items() if figure.kinds)
-#: The costs: they are known before a training.
+#: The costs, which are known before a training.
 COSTS = tuple(name for name, figure in FIGURES.items() if figure.cost)
 COUNTED = tuple(name for name in COSTS if FIGURES[name].cost == "counted")
-#: They depend on the device.
+#: Costs that depend on the device.
 MEASURED = tuple(name for name in COSTS if FIGURES[name].cost == "measured")
 
 
 def find(name: str) -> Figure:
-    """The figure of a name, with or without ``val_``.
+    """Returns the figure of a name, with or without ``val_``.
 
-    One that is not in the catalogue, such as a metric of the user's own, is called by
-    its name.
+    A figure that is not in the catalogue, such as a user's metric, gets its name as its
+    label.
     """
     return FIGURES.get(name.removeprefix(VALIDATION)) or Figure(name, name, name)
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """Those of the names that are in the catalogue, in its order."""
+    """Returns the names that are in the catalogue, in its order."""
     rank = {name: i for i, name in enumerate(FIGURES)}
     known = [name for name in names if name.removeprefix(VALIDATION) in rank]
     return sorted(known, key=lambda name: rank[name.removeprefix(VALIDATION)])
 
 
 def objectives_for(kind: str) -> dict[str, str]:
-    """What a search for a kind of target may optimise: names and directions.
+    """Returns the objectives that a kind of target allows, with their directions.
 
-    Metrics of the validation data first, then costs.
+    Metrics of the validation data come first, then costs.
     """
     metrics = {
         f"{VALIDATION}{name}": figure.direction

@@ -23,17 +23,17 @@ def write(path: Path, trial: int, rows: Sequence[Mapping[str, float]]) -> None:
 
 
 def read(path: Path, trial: int) -> list[dict[str, float]]:
-    """The lines of a trial's history, [] where there is none.
+    """Reads the lines of a trial's history; returns [] without a file.
 
     Raises:
-        UserError: it is damaged, or another trial's.
+        UserError: it is damaged, or of another trial.
     """
     if not path.is_file():
         return []
     found: list[dict[str, Any]] = [*read_csv(path, _CURE)]
     whole = path.read_bytes().endswith(b"\n")
     if not whole or not all("epoch" in row for row in found):
-        reason = "it is no table of epochs" if whole else "its end is missing"
+        reason = "it is not a table of epochs" if whole else "its end is missing"
         raise _damaged(path, reason)
     try:
         rows = [{n: float(v) for n, v in row.items()} for row in found if _full(row)]

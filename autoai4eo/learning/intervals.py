@@ -1,4 +1,4 @@
-"""How far a score would have been another one with other samples: the bootstrap."""
+"""Confidence intervals of scores by the bootstrap."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 
 RESAMPLES = 1000
 LEVEL = 0.95
-#: Samples without groups are dealt out at random to so many: the intervals are the same
-#: but for chance, and only the sums of these groups need to be held.
+#: Number of random groups for samples without groups: the intervals stay the same
+#: except for chance, and only the sums of the groups are kept.
 BLOCKS = 1000
 _AT_A_TIME = 100
 _SEED = 0
@@ -18,10 +18,10 @@ Figures = Callable[[np.ndarray], dict[str, np.ndarray]]
 
 
 class GroupSums:
-    """Sums over the samples of each group: all that scores and intervals need.
+    """Sums over the samples of each group, to compute scores and intervals from.
 
-    Samples of one group (patches of one scene, a city) are alike; drawn one by one they
-    would make the intervals too narrow, so whole groups are drawn (the cluster
+    Samples of one group (patches of one scene or city) are similar; drawing them one by
+    one would make the intervals too narrow, so whole groups are drawn (the cluster
     bootstrap; Efron and Tibshirani 1993, Davison and Hinkley 1997).
     """
 
@@ -30,7 +30,7 @@ class GroupSums:
         self._rng = np.random.default_rng(_SEED)
 
     def add(self, rows: np.ndarray, group: np.ndarray | None) -> None:
-        """Adds what is summed, (n, k), of samples of these groups, int (n,)."""
+        """Adds rows (n, k) of samples to the sums of their groups, int (n,)."""
         if group is None:
             group = self._rng.integers(BLOCKS, size=len(rows))
         present, place = np.unique(group, return_inverse=True)
@@ -40,17 +40,17 @@ class GroupSums:
             self.add_sum(more, one)
 
     def add_sum(self, sums: np.ndarray, group: int) -> None:
-        """Adds sums over several samples of one group, (k,)."""
+        """Adds sums (k,) over several samples of one group."""
         self._sums[group] = self._sums.get(group, 0) + sums
 
     @property
     def table(self) -> np.ndarray:
-        """The sums of each group, (groups, k), in the order of their numbers."""
+        """The sums of each group, (groups, k), sorted by group number."""
         return np.stack([self._sums[group] for group in sorted(self._sums)])
 
 
 def of_groups(table: np.ndarray, figures: Figures) -> dict[str, list[float]]:
-    """Percentile intervals (95 %) of scores, from 1,000 resamples of whole groups.
+    """Returns percentile intervals (95 %) of scores from 1,000 resamples of groups.
 
     Args:
         table: sums of each group, (groups, k).
@@ -68,10 +68,10 @@ def of_groups(table: np.ndarray, figures: Figures) -> dict[str, list[float]]:
 
 
 def of_counts(counts: np.ndarray, figures: Figures) -> dict[str, list[float]]:
-    """The same of scores that counts decide, drawn in place of the single samples.
+    """Returns the same intervals for ungrouped samples, from counts of samples.
 
     Args:
-        counts: how many samples are in each of k cells, (k,).
+        counts: number of samples of each of k outcomes, (k,).
         figures: scores by name, (n,) each, from counts (n, k).
     """
     rng = np.random.default_rng(_SEED)

@@ -1,8 +1,8 @@
-"""How good a classification is, told during training: kappa and average accuracy.
+"""Metrics of a classification during training: kappa and average accuracy.
 
-Overall accuracy says little where classes are as uneven as in land cover: a map that
-calls everything forest can reach 0.9. Average accuracy weighs each class the same;
-Cohen's kappa takes off the agreement that chance alone would give.
+Overall accuracy is misleading for uneven classes, as in land cover: a map that is all
+forest can reach 0.9. Average accuracy weights all classes equally; Cohen's kappa
+subtracts the agreement expected by chance.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from autoai4eo.errors import UserError
 
 
 class _ConfusionMetric(keras.metrics.Metric):
-    """Keeps the confusion matrix, rows the truth, columns the prediction."""
+    """Keeps the confusion matrix; rows: truth, columns: prediction."""
 
     def __init__(
         self, num_classes: int, name: str | None = None, dtype: Any = None
@@ -36,7 +36,7 @@ class _ConfusionMetric(keras.metrics.Metric):
         Args:
             y_true: one-hot (N, classes), or class indices (N,) or (N, 1).
             y_pred: class probabilities (N, classes).
-            sample_weight: (N,), or None where each sample counts one.
+            sample_weight: (N,); None: each sample has the weight 1.
 
         Raises:
             UserError: `y_pred` has another number of classes.
@@ -45,8 +45,8 @@ class _ConfusionMetric(keras.metrics.Metric):
         if y_pred.shape[-1] != self.num_classes:
             raise UserError(
                 f"expected probabilities of {self.num_classes} classes in "
-                f"{self.name}, found {y_pred.shape[-1]}; give num_classes as the "
-                "network has outputs"
+                f"{self.name}, found {y_pred.shape[-1]}; give the number of the "
+                "network's outputs as num_classes"
             )
         if len(y_true.shape) == 2 and y_true.shape[-1] == self.num_classes:
             y_true = ops.argmax(y_true, axis=-1)
@@ -58,7 +58,7 @@ class _ConfusionMetric(keras.metrics.Metric):
         self.confusion.assign_add(ops.matmul(ops.transpose(truth), prediction))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
     def _one_hot(self, indices: Any) -> Any:
@@ -70,19 +70,19 @@ class _ConfusionMetric(keras.metrics.Metric):
 class CohenKappa(_ConfusionMetric):
     """Agreement of prediction and truth beyond chance (Cohen, 1960).
 
-    One is perfect, zero is what chance gives, below zero is worse. Where it is not
-    defined (truth and prediction are all one and the same class) it is zero. The
-    numbers are those of tensorflow-addons.
+    One is perfect, zero is chance, below zero is worse than chance. If it is undefined
+    (truth and prediction are all one class) it is zero. The results are those of
+    tensorflow-addons.
 
     Args:
         num_classes: number of classes, and of the network's outputs.
-        weightage: None counts every error alike; ``"linear"`` and ``"quadratic"``
-            by the distance of the classes' indices (Cohen, 1968), for ordered ones.
+        weightage: None counts all errors equally; ``"linear"`` and ``"quadratic"``
+            weight them by the distance of ordered classes (Cohen, 1968).
         name: the metric's name.
         dtype: of the state and the result.
 
     Raises:
-        UserError: `weightage` is none of these.
+        UserError: `weightage` is unknown.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class CohenKappa(_ConfusionMetric):
         self.weightage = weightage
 
     def result(self) -> Any:
-        """The kappa of all batches since the last reset, a scalar."""
+        """Returns the kappa of all batches since the last reset, a scalar."""
         i = np.arange(self.num_classes)
         distance = np.abs(i[:, None] - i[None, :])
         power = {None: 0, "linear": 1, "quadratic": 2}[self.weightage]
@@ -117,15 +117,15 @@ class CohenKappa(_ConfusionMetric):
         return ops.where(defined, 1.0 - ratio, 0.0)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {**super().get_config(), "weightage": self.weightage}
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
 class AverageAccuracy(_ConfusionMetric):
-    """Mean of the recall of each class that the truth holds (macro recall, AA).
+    """Mean recall of the classes in the truth (macro recall, AA).
 
-    Classes without a sample are left out. Zero before the first sample.
+    Classes without a sample do not count. Zero before the first sample.
 
     Args:
         num_classes: number of classes, and of the network's outputs.
@@ -139,7 +139,7 @@ class AverageAccuracy(_ConfusionMetric):
         super().__init__(num_classes, name=name, dtype=dtype)
 
     def result(self) -> Any:
-        """The average accuracy of all batches since the last reset, a scalar."""
+        """Returns the accuracy of all batches since the last reset, a scalar."""
         confusion = ops.convert_to_tensor(self.confusion)
         support = ops.sum(confusion, axis=1)
         present = ops.cast(support > 0, self.dtype)

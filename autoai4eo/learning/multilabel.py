@@ -1,4 +1,4 @@
-"""Several labels per sample."""
+"""The task of several labels per sample."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LOSSES = {
     "focal": keras.losses.BinaryFocalCrossentropy,
 }
 _THRESHOLD = 0.5
-#: Average precision comes from a histogram of the scores of each class, on the scale of
-#: the logit, where the small scores of rare classes are told apart as well.
+#: Average precision is computed from a histogram of the scores of each class, on the
+#: scale of the logit, which resolves the small scores of rare classes.
 _BINS, _LOGIT = 2000, 10.0
 
 
 @dataclass(frozen=True)
 class MultiLabel(Task):
-    """See `Task`. The network gives a probability for each class, (n, classes)."""
+    """See `Task`. The network's output is a probability of each class, (n, classes)."""
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
     metrics: ClassVar[tuple[str, ...]] = (
@@ -43,13 +43,13 @@ class MultiLabel(Task):
     fitted: ClassVar[tuple[str, ...]] = ("thresholds",)
 
     def check(self, dataset: Dataset) -> None:
-        """See `Task.check`: a class that some samples have and others lack."""
+        """See `Task.check`: some samples must have a class that others lack."""
         counts = dataset.label_counts()
         if not ((counts > 0) & (counts < len(dataset))).any():
             raise UserError(
                 f"{dataset.path}: expected labels that some samples have and others "
                 f"lack, found none among {', '.join(dataset.class_names)}; there is "
-                "nothing to tell apart"
+                "nothing to learn"
             )
 
     def loss(self, name: str, targets: np.ndarray) -> Any:
@@ -57,13 +57,13 @@ class MultiLabel(Task):
         return _LOSSES[name]()
 
     def keras_metrics(self, targets: np.ndarray) -> list[Any]:
-        """See `Task.keras_metrics`; labels are taken from a probability of 0.5 on."""
+        """See `Task.keras_metrics`; a label needs a probability of at least 0.5."""
         return [LabelMetric(name, len(self.target.classes)) for name in self.metrics]
 
     def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
-        """``thresholds``: of each class the one with the highest F1.
+        """Returns ``thresholds``: for each class the one with the highest F1.
 
-        Half way between two scores; 0.5 where no sample has the class.
+        It is half way between two scores; 0.5 if no sample has the class.
         """
         thresholds = []
         for has, score in zip(truth.T > 0, output.T.astype(float), strict=True):
@@ -78,7 +78,7 @@ class MultiLabel(Task):
         return {"thresholds": thresholds}
 
     def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
-        """Which classes each sample has, uint8 (n, classes)."""
+        """Returns the classes of each sample, uint8 (n, classes) of 0 and 1."""
         return (output >= self._thresholds(fitted)).astype(np.uint8)
 
     def scorer(self, fitted: Mapping[str, Any]) -> LabelScorer:
@@ -92,7 +92,7 @@ class MultiLabel(Task):
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
 class LabelMetric(SumsMetric):
-    """A metric of several labels, taken from a probability of 0.5 on.
+    """A metric of several labels; a label needs a probability of at least 0.5.
 
     Args:
         name: one of `MultiLabel.metrics`.
@@ -119,22 +119,22 @@ class LabelMetric(SumsMetric):
         return _figures(sums, ops)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
 
 class LabelScorer(SumsScorer):
-    """See `Scorer`. Holds sums per group and one histogram of scores per class.
+    """See `Scorer`. Keeps sums per group and one histogram of scores per class.
 
-    ``result`` gives F1 (``f1_micro``, ``f1_macro``: the mean over the classes that the
-    truth or the prediction holds, ``f1_samples``: the mean over the samples, 1 where a
-    sample has no label and none is predicted), ``subset_accuracy`` (all labels of a
-    sample right), their ``intervals``, ``mean_average_precision`` over the classes that
-    the truth holds, which has no interval, ``per_class`` and ``absent_classes``.
+    ``result`` returns F1 (``f1_micro``; ``f1_macro``: the mean over the classes in
+    truth or prediction; ``f1_samples``: the mean over the samples, 1 if a sample has no
+    label and none is predicted), ``subset_accuracy`` (all labels of a sample right),
+    their ``intervals``, ``mean_average_precision`` over the classes in the truth, which
+    has no interval, ``per_class`` and ``absent_classes``.
 
     Args:
         classes: their names.
-        thresholds: from which probability on a class is predicted, (classes,).
+        thresholds: least probability to predict each class, (classes,).
     """
 
     def __init__(self, classes: tuple[str, ...], thresholds: np.ndarray) -> None:
@@ -145,7 +145,7 @@ class LabelScorer(SumsScorer):
     def add(
         self, truth: np.ndarray, output: np.ndarray, group: np.ndarray | None = None
     ) -> None:
-        """See `Scorer.add`; the output is a probability for each class."""
+        """See `Scorer.add`; the output is a probability of each class."""
         super().add(truth, output, group)
         self._histogram += np.asarray(_histogram(truth.astype("float32"), output, ops))
 
@@ -185,9 +185,10 @@ class LabelScorer(SumsScorer):
 
 
 def _rows(truth: Any, output: Any, thresholds: Any, xp: Any) -> Any:
-    """(n, 3·classes + 3): right, wrong and missed of each class; of samples the rest.
+    """Returns rows (n, 3·classes + 3) to sum.
 
-    The rest: one, whether all labels are right, F1.
+    The columns: right, wrong and missed labels of each class; then one, whether all
+    labels are right, and F1 of the sample.
     """
     found = xp.where(output >= thresholds, 1.0, 0.0)
     right, wrong, missed = truth * found, (1 - truth) * found, truth * (1 - found)
@@ -204,10 +205,10 @@ def _figures(sums: Any, xp: Any) -> dict[str, Any]:
     right = sums[..., :classes]
     errors = sums[..., classes : 2 * classes] + sums[..., 2 * classes : 3 * classes]
     samples = xp.maximum(sums[..., -3], 1.0)
-    there = 2 * right + errors
-    f1 = 2 * right / xp.maximum(there, 1.0)
-    counted = xp.sum(xp.where(there > 0, 1.0, 0.0), axis=-1)
-    everything = xp.maximum(xp.sum(there, axis=-1), 1.0)
+    total = 2 * right + errors
+    f1 = 2 * right / xp.maximum(total, 1.0)
+    counted = xp.sum(xp.where(total > 0, 1.0, 0.0), axis=-1)
+    everything = xp.maximum(xp.sum(total, axis=-1), 1.0)
     return {
         "f1_macro": xp.sum(f1, axis=-1) / xp.maximum(counted, 1.0),
         "f1_micro": 2 * xp.sum(right, axis=-1) / everything,
@@ -217,9 +218,9 @@ def _figures(sums: Any, xp: Any) -> dict[str, Any]:
 
 
 def _histogram(truth: Any, output: Any, xp: Any) -> Any:
-    """Counts, (2·classes·bins,), of scores: of all samples, and those with the class.
+    """Returns histograms of scores, (2·classes·bins,), the highest scores first.
 
-    The highest scores come first.
+    The first half is of all samples, the second of those with the class.
     """
     classes = truth.shape[-1]
     score = xp.clip(output, 1e-6, 1 - 1e-6)
@@ -242,7 +243,7 @@ def _average_precision(sums: Any, classes: int, xp: Any) -> dict[str, Any]:
 
 
 def _each_average_precision(histogram: Any, xp: Any = np) -> Any:
-    """The sum of (step of recall × precision), (classes,), from (2, classes, bins)."""
+    """Returns average precision (classes,) from histograms (2, classes, bins)."""
     every, having = histogram[0], histogram[1]
     found, taken = xp.cumsum(having, axis=-1), xp.cumsum(every, axis=-1)
     positive = xp.maximum(xp.sum(having, axis=-1, keepdims=True), 1.0)

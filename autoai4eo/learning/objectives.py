@@ -1,4 +1,4 @@
-"""What a search optimises and what it must not exceed."""
+"""The objectives and constraints of a search."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from autoai4eo.learning.figures import (
 )
 
 DEFAULT = f"{VALIDATION}cohen_kappa"
-#: As search/ and the tests of earlier versions call it.
+#: Another name for `rounded`.
 figure = rounded
 
 
 class Objective(NamedTuple):
-    """A figure of a trial and which way is better, ``"min"`` or ``"max"``."""
+    """A figure of a trial and its better direction, ``"min"`` or ``"max"``."""
 
     name: str
     direction: str
 
     def better(self, a: float, b: float) -> bool:
-        """Whether `a` is strictly better than `b`."""
+        """Returns whether `a` is strictly better than `b`."""
         return a > b if self.direction == "max" else a < b
 
     @property
@@ -43,15 +43,15 @@ class Objective(NamedTuple):
 
 
 def parse_objectives(asked: Any, kind: str = "class") -> tuple[Objective, ...]:
-    """Names, `keras_tuner.Objective`s or a list of them, as `Objective`s.
+    """Parses a name, a `keras_tuner.Objective` or a list of them.
 
     Args:
         asked: one or several.
-        kind: of the target, which names are known for, see `Target`.
+        kind: of the target, which decides the known names, see `Target`.
 
     Raises:
-        UserError: a bare name that is not known (a metric of one's own needs
-            ``keras_tuner.Objective(name, "max")``), none at all, or one twice.
+        UserError: a name is unknown (a user's metric needs
+            ``keras_tuner.Objective(name, "max")``), none is given, or one twice.
     """
     several = isinstance(asked, Sequence) and not isinstance(asked, str | Objective)
     found = tuple(_parse(one, kind) for one in (asked if several else [asked]))
@@ -79,10 +79,11 @@ def _parse(asked: Any, kind: str) -> Objective:
 
 
 def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
-    """Upper limits of costs by name, checked.
+    """Checks upper limits of costs by name, and returns them.
 
     Raises:
-        UserError: a name that is no cost, or a limit that is not above zero.
+        UserError: a name is not a cost, a limit is not above zero, or it is of the
+            throughput.
     """
     limits = dict(asked or {})
     for name, limit in limits.items():
@@ -92,7 +93,7 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
             )
         if name == THROUGHPUT:
             raise UserError(
-                f"constraint: expected a cost that is better when smaller, got {name}; "
+                f"constraint: expected a cost that is minimised, got {name}; "
                 "make it an objective, or limit latency_ms"
             )
         if not limit > 0:
@@ -101,10 +102,10 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
 
 
 def check_map_step(names: Iterable[str], map_step: int | None) -> None:
-    """Refuses the cost of a map where its step is not given.
+    """Refuses the cost of a map without a map step.
 
     Raises:
-        UserError: it is among the objectives and constraints, and there is no step.
+        UserError: the cost is an objective or constraint, but there is no step.
     """
     if map_step is None and MAP_COST in names:
         raise UserError(
@@ -114,7 +115,7 @@ def check_map_step(names: Iterable[str], map_step: int | None) -> None:
 
 
 def violation(cost: Mapping[str, Any], limits: Mapping[str, float]) -> str | None:
-    """Why a candidate of this cost is infeasible, or None where it is not."""
+    """Returns why a candidate of this cost is infeasible; None if it is feasible."""
     over = [
         f"{name} {rounded(cost[name])} > {rounded(limit)}"
         for name, limit in limits.items()

@@ -1,7 +1,7 @@
-"""A lower learning rate for layers that are already trained.
+"""An optimiser with a lower learning rate for pretrained layers.
 
-Discriminative fine-tuning (Howard and Ruder 2018, arXiv:1801.06146). It does the work
-of tensorflow-addons' MultiOptimizer, which no longer runs beside Keras 3.
+Discriminative fine-tuning (Howard and Ruder 2018, arXiv:1801.06146). It replaces
+tensorflow-addons' MultiOptimizer, which does not run with Keras 3.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from autoai4eo.errors import UserError
 class LayerwiseAdamW(keras.optimizers.Adam):
     """AdamW (Loshchilov and Hutter 2019) with a factor on each variable's rate.
 
-    Step and decoupled weight decay are both multiplied, so that a factor of 0 freezes.
+    The factor multiplies step and decoupled weight decay, so that 0 freezes a variable.
     `layerwise_adamw` makes one for a model.
 
     Args:
         factors: one per trainable variable, in the order of
             ``model.trainable_variables``.
-        learning_rate: a number or a schedule; what a factor of 1 gives.
-        weight_decay: share of a weight that is taken off it per step, times the rate.
-        kwargs: as of `keras.optimizers.Adam`.
+        learning_rate: a number or a schedule, for a factor of 1.
+        weight_decay: share of a weight that is subtracted per step, times the rate.
+        kwargs: of `keras.optimizers.Adam`.
     """
 
     def __init__(
@@ -37,34 +37,34 @@ class LayerwiseAdamW(keras.optimizers.Adam):
         name: str = "layerwise_adamw",
         **kwargs: Any,
     ) -> None:
-        # Keras's own decay knows one rate for all variables: it is done below instead.
+        # not Keras's own decay, which has one rate for all variables
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         self.factors = [float(factor) for factor in factors]
         self.decoupled_decay = float(weight_decay)
 
     def build(self, variables: Any) -> None:
-        """Take the variables to train.
+        """Sets the variables to train.
 
         Raises:
-            UserError: there are not as many of them as factors.
+            UserError: the numbers of variables and factors differ.
         """
         if len(variables) != len(self.factors):
             raise UserError(
                 f"expected {len(self.factors)} trainable variables, one for each "
-                f"factor, got {len(variables)}; make the optimizer after layers were "
-                "frozen or thawed, with layerwise_adamw(model, …)"
+                f"factor, got {len(variables)}; make the optimizer with "
+                "layerwise_adamw(model, …) after changing trainable"
             )
         super().build(variables)
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """One step of one variable, at its own rate."""
+        """Updates one variable, at its own rate."""
         factor = self.factors[self._get_variable_index(variable)]
         rate = keras.ops.cast(learning_rate, variable.dtype) * factor
         self.assign_sub(variable, variable * (rate * self.decoupled_decay))
         super().update_step(gradient, variable, rate)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {
             **super().get_config(),
             "factors": self.factors,
@@ -75,13 +75,13 @@ class LayerwiseAdamW(keras.optimizers.Adam):
 def layerwise_adamw(
     model: keras.Model, factors: Mapping[str, float], **kwargs: Any
 ) -> LayerwiseAdamW:
-    """The optimizer for `model`, with `factors` on layers by name, 1 on the others.
+    """Returns the optimizer for `model` with learning-rate factors of its layers.
 
     Args:
-        model: with its layers frozen or not as they will be trained.
-        factors: learning-rate factor by name of a layer of ``model.layers``; that of a
-            nested model is for all layers in it.
-        kwargs: as of `LayerwiseAdamW`.
+        model: with its layers frozen or not, as for the training.
+        factors: by name of a layer of ``model.layers``; that of a nested model applies
+            to all its layers. Other layers have the factor 1.
+        kwargs: of `LayerwiseAdamW`.
 
     Raises:
         UserError: no layer has this name, or a factor is negative.
@@ -96,8 +96,8 @@ def layerwise_adamw(
         layer = next((layer for layer in model.layers if layer.name == name), None)
         if layer is None:
             raise UserError(
-                f"expected the name of a layer of {model.name!r} to lower the learning "
-                f"rate of, got {name!r}; its layers are "
+                f"expected a layer of {model.name!r} for the learning-rate factor, "
+                f"got {name!r}; its layers are "
                 f"{', '.join(layer.name for layer in model.layers)}"
             )
         by_variable.update({id(v): factor for v in layer.trainable_variables})

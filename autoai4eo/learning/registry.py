@@ -15,7 +15,7 @@ TASKS: dict[str, type[Task]] = {
     "labels": MultiLabel,
     "value": Regression,
 }
-#: What there is of each kind, and who learns it.
+#: By kind: a description of the data, and what learns it.
 _WORDS = {
     "class": ("one class per sample", "ae.ImageClassifier()"),
     "labels": (
@@ -28,10 +28,10 @@ _WORDS = {
 
 
 def task_of(target: Target) -> Task:
-    """The task of a target.
+    """Returns the task of a target.
 
     Raises:
-        UserError: nothing learns this kind of target.
+        UserError: there is no task for this kind of target.
     """
     if target.kind not in TASKS:
         raise UserError(
@@ -42,7 +42,7 @@ def task_of(target: Target) -> Task:
 
 
 def of_kind(dataset: Dataset, kind: str) -> Dataset:
-    """The data set with a target of this kind; a class is one label, too.
+    """Returns the data set with a target of a kind; converts classes to labels.
 
     Raises:
         UserError: its target is of another kind.

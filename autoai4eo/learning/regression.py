@@ -1,4 +1,4 @@
-"""One or several numbers per sample."""
+"""The task of one or several numbers per sample."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.sums import SumsMetric, SumsScorer
 from autoai4eo.learning.task import Task
 
-#: Of an error and the spread that was predicted, both in standard deviations.
+#: Losses of an error and the predicted spread, both in standard deviations.
 _LOSSES = {
     "mse": lambda error, spread: ops.square(error),
     "mae": lambda error, spread: ops.abs(error),
@@ -31,10 +31,10 @@ _SUMS = 6  # of each value, see `_figures`
 
 @dataclass(frozen=True)
 class Regression(Task):
-    """See `Task`. The network gives numbers in their own units, (n, values).
+    """See `Task`. The network's output is numbers in their own units, (n, values).
 
-    With the loss ``gaussian`` it gives (n, 2 · values): the mean of each number, then
-    the spread of each, a standard deviation.
+    With the loss ``gaussian`` it is (n, 2 · values): the mean of each number, then the
+    spread of each, a standard deviation.
     """
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
@@ -43,12 +43,12 @@ class Regression(Task):
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """See `Task.widths`: with a spread it is twice as wide."""
+        """See `Task.widths`: twice as many numbers with a spread."""
         values = len(self.target.classes)
         return (values, 2 * values)
 
     def check(self, dataset: Dataset) -> None:
-        """See `Task.check`: some value is not the same in all samples."""
+        """See `Task.check`: some value must differ between samples."""
         mean, std = _moments(dataset.targets)
         if not np.isfinite(mean).all() or not (std > 0).any():
             raise UserError(
@@ -76,7 +76,7 @@ class Regression(Task):
         }
 
     def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
-        """The numbers, float32 (n, values); a spread is left out."""
+        """Returns the numbers, float32 (n, values), without a spread."""
         return output[:, : len(self.target.classes)]
 
     def scorer(self, fitted: Mapping[str, Any]) -> ValueScorer:
@@ -88,13 +88,12 @@ class Regression(Task):
 class StandardisedLoss(keras.losses.Loss):
     """A loss of numbers, each in standard deviations of the training data.
 
-    Numbers of different units weigh the same. One that is not known (NaN) counts
-    nothing.
+    Numbers of different units have equal weights. Unknown numbers (NaN) do not count.
 
     Args:
         kind: ``"mse"``, ``"mae"``, ``"huber"`` (Huber, 1964; linear beyond one standard
             deviation) or ``"gaussian"``: the negative logarithm of the normal density,
-            but for a constant (Nix and Weigend, 1994).
+            except for a constant (Nix and Weigend, 1994).
         std: standard deviation of each number in the training data.
         **kwargs: of `keras.losses.Loss`.
     """
@@ -104,7 +103,7 @@ class StandardisedLoss(keras.losses.Loss):
         self.kind, self.std = kind, std
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """The loss of each sample, (n,), of (n, values) and the network's output."""
+        """Returns the loss of each sample, (n,), of targets (n, values) and output."""
         std = ops.convert_to_tensor(self.std, dtype=y_pred.dtype)
         values = len(self.std)
         known = ops.isfinite(y_true)
@@ -113,16 +112,16 @@ class StandardisedLoss(keras.losses.Loss):
         return ops.mean(ops.where(known, each, 0.0), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {**super().get_config(), "kind": self.kind, "std": self.std}
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
 class ValueMetric(SumsMetric):
-    """A metric of numbers, in their units; of several the mean.
+    """A metric of numbers, in their units; the mean of several numbers.
 
-    It sums what is standardised: float32 cannot hold the squares of values that lie far
-    from zero.
+    It sums standardised values: float32 is too coarse for squares of values far from
+    zero.
 
     Args:
         name: one of `Regression.metrics`.
@@ -148,14 +147,14 @@ class ValueMetric(SumsMetric):
         return _figures(sums, ops, self._std)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {**super().get_config(), **self._of_training}
 
 
 class ValueScorer(SumsScorer):
-    """See `Scorer`. Holds six sums per value and group.
+    """See `Scorer`. Keeps six sums per value and group.
 
-    ``result`` gives ``rmse``, ``mae``, ``r2`` (zero where all truths are equal) and
+    ``result`` returns ``rmse``, ``mae``, ``r2`` (zero if all truths are equal) and
     ``bias`` (mean of prediction − truth), each the mean over the values as in
     scikit-learn, their ``intervals``, and the same for each value in ``per_value``.
 
@@ -183,24 +182,24 @@ class ValueScorer(SumsScorer):
 
 
 def _moments(targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each value, of the samples where it is known."""
+    """Returns mean and standard deviation of each value over its known samples."""
     known = np.ma.masked_invalid(targets.astype(float))
     return known.mean(axis=0).filled(np.nan), known.std(axis=0).filled(0.0)
 
 
 def _mean(targets: np.ndarray) -> np.ndarray:
-    """The mean of each value, 0 where none is known, float32."""
+    """Returns the mean of each value, float32; 0 if all are unknown."""
     return np.nan_to_num(_moments(targets)[0]).astype("float32")
 
 
 def _scale(targets: np.ndarray) -> np.ndarray:
-    """The standard deviation of each value, 1 where it is constant, float32."""
+    """Returns the standard deviation of each value, float32; 1 if it is constant."""
     std = _moments(targets)[1]
     return np.where(std > 0, std, 1.0).astype("float32")
 
 
 def _rows(truth: Any, output: Any, xp: Any, mean: Any = 0.0, scale: Any = 1.0) -> Any:
-    """(n, 6·values), see `_figures`; 0 where a value is not known."""
+    """Returns rows (n, 6·values) to sum, see `_figures`; 0 for unknown values."""
     known = xp.isfinite(truth)
     error = xp.where(known, (output[:, : truth.shape[-1]] - truth) / scale, 0.0)
     value = xp.where(known, (truth - mean) / scale, 0.0)
@@ -210,7 +209,7 @@ def _rows(truth: Any, output: Any, xp: Any, mean: Any = 0.0, scale: Any = 1.0) -
 
 
 def _figures(sums: Any, xp: Any, scale: Any = 1.0) -> dict[str, Any]:
-    """From the sums of one, error, |error|, error², truth and truth² of each value."""
+    """Computes scores from sums of 1, error, |error|, error², truth and truth²."""
     sums = xp.reshape(sums, (*sums.shape[:-1], _SUMS, -1))
     count = xp.maximum(sums[..., 0, :], 1.0)
     error, absolute, square, truth, truth_square = (

@@ -1,8 +1,8 @@
-"""Scores that follow from sums over samples: told in training, judged by groups.
+"""Scores computed from sums over samples, during training and in an evaluation.
 
-The same two functions serve both: ``rows(truth, output, xp)`` gives what is to be
-summed over n samples, (n, k); ``figures(sums, xp)`` gives the scores, by name, that
-sums (…, k) lead to. ``xp`` is `numpy` or `keras.ops`.
+Both use the same two functions: ``rows(truth, output, xp)`` returns rows (n, k) to sum
+over n samples; ``figures(sums, xp)`` returns scores by name from sums (…, k). ``xp`` is
+`numpy` or `keras.ops`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ Figures = Callable[..., dict[str, Any]]
 
 
 class SumsMetric(keras.metrics.Metric):
-    """A Keras metric that follows from sums: the base class.
+    """The base class of a Keras metric that is computed from sums.
 
-    A subclass is registered with Keras, since a metric is sent to worker processes.
+    A subclass must be registered with Keras, since it is sent to worker processes.
 
     Args:
-        name: of the metric, one of those that `scores` gives.
-        size: how many sums there are.
+        name: of the metric, one of those that `scores` returns.
+        size: number of sums.
         dtype: of the sums.
     """
 
@@ -37,25 +37,25 @@ class SumsMetric(keras.metrics.Metric):
         self.sums = self.add_variable(shape=(size,), initializer="zeros", name="sums")
 
     def sums_of(self, truth: Any, output: Any) -> Any:
-        """What a batch adds, (size,)."""
+        """Returns the sums of a batch, (size,)."""
         raise NotImplementedError
 
     def scores(self, sums: Any) -> dict[str, Any]:
-        """See ``figures`` of the module."""
+        """Returns scores by name, see ``figures`` in the module."""
         raise NotImplementedError
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
-        """Adds a batch; all samples count the same."""
+        """Adds a batch; all samples have the same weight."""
         y_true, y_pred = (ops.cast(y, self.dtype) for y in (y_true, y_pred))
         self.sums.assign_add(self.sums_of(y_true, y_pred))
 
     def result(self) -> Any:
-        """The score of all batches since the last reset, a scalar."""
+        """Returns the score of all batches since the last reset, a scalar."""
         return self.scores(ops.convert_to_tensor(self.sums))[self.name]
 
 
 class SumsScorer:
-    """See `Scorer`. Holds the sums of each group.
+    """See `Scorer`. Keeps the sums of each group.
 
     Args:
         rows: see the module.

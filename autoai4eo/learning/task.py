@@ -1,4 +1,4 @@
-"""Task and Scorer: what is learnt for a kind of target, and how it is judged."""
+"""Task and Scorer: the training and the evaluation of a kind of target."""
 
 from __future__ import annotations
 
@@ -15,42 +15,42 @@ from autoai4eo.learning.objectives import Objective
 
 
 class Scorer(Protocol):
-    """Judges a network's output batch by batch."""
+    """Evaluates a network's output batch by batch."""
 
     def add(
         self, truth: np.ndarray, output: np.ndarray, group: np.ndarray | None = None
     ) -> None:
-        """Takes n samples.
+        """Adds n samples.
 
         Args:
             truth: their targets, see `autoai4eo.data.target.Target`.
-            output: what the network gave for them, (n, …).
-            group: the number, from 0, of the group that each belongs to, int (n,).
-                None, in every call, where samples belong to no groups.
+            output: of the network for these samples, (n, …).
+            group: the number of each sample's group, from 0, int (n,); None in every
+                call if there are no groups.
         """
 
     def result(self) -> dict[str, Any]:
-        """All scores of the samples so far, ready for JSON.
+        """Returns all scores of the samples so far, for JSON.
 
-        A score is a number under its name in `autoai4eo.learning.figures`;
-        ``intervals`` holds [lower, upper] (95 %) of those that have them.
+        Scores have their names in `autoai4eo.learning.figures`; ``intervals`` has
+        [lower, upper] (95 %) of scores with intervals.
         """
 
 
 @dataclass(frozen=True)
 class Task:
-    """What is learnt for one kind of target, and how it is judged: the base class.
+    """The base class of the training and evaluation of one kind of target.
 
-    A kind of target is added by one file with a subclass and one line in
+    To add a kind of target, add a file with a subclass, and an entry in
     `autoai4eo.learning.registry.TASKS`.
 
     Attributes:
-        target: what is to be predicted.
+        target: of the network.
         losses: names of the losses; the first is the default.
         metrics: names of the metrics that a training reports after each epoch, see
             `autoai4eo.learning.figures`.
-        objective: what a search optimises by default.
-        fitted: names of what `fit` gives.
+        objective: the default objective of a search.
+        fitted: names of the results of `fit`.
     """
 
     target: Target
@@ -61,48 +61,48 @@ class Task:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """How many numbers per sample a network's output may have."""
+        """Possible numbers of values in a network's output per sample."""
         return (len(self.target.classes),)
 
     def check(self, dataset: Dataset) -> None:
-        """Whether there is something to learn.
+        """Checks that the targets can be learnt.
 
         Raises:
-            UserError: nothing is known, or it is the same for all samples.
+            UserError: no target is known, or all are the same.
         """
         raise NotImplementedError
 
     def encode(self, targets: np.ndarray) -> np.ndarray:
-        """Targets of n samples as the losses and metrics take them, float32 (n, …)."""
+        """Encodes targets of n samples for losses and metrics, float32 (n, …)."""
         return targets.astype(np.float32)
 
     def loss(self, name: str, targets: np.ndarray) -> Any:
-        """The Keras loss of this name, for training data with these targets."""
+        """Returns the Keras loss of a name, for training data with these targets."""
         raise NotImplementedError
 
     def keras_metrics(self, targets: np.ndarray) -> list[Any]:
-        """The Keras metrics, called as `metrics`, for these training targets."""
+        """Returns the Keras metrics, named as in `metrics`, for training targets."""
         raise NotImplementedError
 
     def head(self, loss: str, targets: np.ndarray) -> dict[str, Any]:
-        """Attributes of the head block: what its output must look like.
+        """Returns attributes of the head block.
 
         Args:
             loss: the name of the loss.
             targets: of the training data.
 
         Returns:
-            ``shape``, of one sample's output, and further attributes of such heads.
+            ``shape``, of one sample's output, and further attributes of the head.
         """
         return {"shape": self.widths[:1]}
 
     def class_weight(
         self, asked: str | Mapping[int, float] | None, train: Dataset
     ) -> dict[int, float] | None:
-        """Weights of the loss by class number.
+        """Returns weights of the loss by class number.
 
         Raises:
-            UserError: the kind of target has none.
+            UserError: the kind of target has no class weights.
         """
         if asked is None:
             return None
@@ -112,18 +112,18 @@ class Task:
         )
 
     def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
-        """What is fitted on the validation data after the training, ready for JSON."""
+        """Fits parameters on validation data after the training, for JSON."""
         return {}
 
     def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
-        """What the network predicts: targets of n samples, from its output (n, …).
+        """Returns predicted targets of n samples from a network's output.
 
         Args:
-            output: of the network.
-            fitted: as `fit` gave it; what is missing has a default.
+            output: of the network, (n, …).
+            fitted: the result of `fit`; missing values have defaults.
         """
         raise NotImplementedError
 
     def scorer(self, fitted: Mapping[str, Any]) -> Scorer:
-        """A new scorer; see `decide` for ``fitted``."""
+        """Returns a new scorer; see `decide` for ``fitted``."""
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""How one network is trained: the data and the arguments of `fit`."""
+"""The training of one network: its data and options."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from autoai4eo.data.stream import Batches
 from autoai4eo.learning.callbacks import Deadline
 from autoai4eo.learning.registry import task_of
 
-#: Epochs where the user named none: an early stop is expected to come first.
+#: Most epochs if the user gives none; training usually stops earlier.
 UNNAMED_EPOCHS = 1000
 _PATIENCE = 10
 
 
 def clock_after(hours: float | None) -> float:
-    """What `time.monotonic` says after so many hours from now."""
+    """Returns the value of `time.monotonic` after so many hours; None: infinity."""
     return math.inf if hours is None else time.monotonic() + 3600 * hours
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A cheaper training that a search is judged by.
+    """A cheaper training to judge candidates by.
 
     Attributes:
-        epochs: None: as many as in full.
+        epochs: None: as in a full training.
         fraction: of the training data.
     """
 
@@ -43,19 +43,20 @@ class Proxy:
 
 @dataclass(frozen=True)
 class Training:
-    """What networks are trained and judged on, and how.
+    """The data and options of trainings.
 
     Attributes:
-        train, validation: the data; validation may be None for a last training on all.
+        train, validation: the data; validation is None for a last training on all data.
         epochs: per network; None trains until the validation loss has not improved for
             ten epochs, as AutoKeras does.
         batch_size: samples per step.
         callbacks: the user's Keras callbacks, copied for each training.
         class_weight: weight of the loss by class number.
         augmentation: of the training patches.
-        end: on the clock `time.monotonic`, when the running epoch is the last.
+        end: of the time limit, on the clock `time.monotonic`; the epoch that runs then
+            is the last.
         fit: further arguments of `keras.Model.fit`.
-        proxy: the cheaper training that a search is judged by, if there is one.
+        proxy: the cheaper training to judge candidates by, if any.
     """
 
     train: Dataset
@@ -71,23 +72,23 @@ class Training:
 
     @property
     def steps(self) -> int | None:
-        """Batches that a network is trained on, where that is known beforehand."""
+        """Number of training batches; None if unknown beforehand."""
         if self.epochs is None:
             return None
         return self.epochs * math.ceil(len(self.train) / self.batch_size)
 
     @property
     def max_epochs(self) -> int:
-        """Epochs at most."""
+        """The most epochs of a training."""
         return self.epochs or UNNAMED_EPOCHS
 
     @property
     def time_is_up(self) -> bool:
-        """Whether the clock is past the end."""
+        """Whether the time limit is reached."""
         return time.monotonic() >= self.end
 
     def cheaper(self, seed: int) -> Training:
-        """By the proxy; the same where there is none."""
+        """Returns the training by the proxy; without a proxy, itself."""
         if self.proxy is None:
             return self
         number = max(2, round(self.proxy.fraction * len(self.train)))
@@ -99,7 +100,7 @@ class Training:
         )
 
     def on_everything(self, whole: Dataset, epochs: int) -> Training:
-        """The same on all data and without validation, for so many epochs."""
+        """Returns the training on all data, without validation, for `epochs`."""
         return replace(self, train=whole, validation=None, epochs=epochs)
 
     def run(
@@ -125,7 +126,7 @@ class Training:
         )
         batches.go_to(initial_epoch)
         if not model.optimizer.built:
-            # in the first step it would make TensorFlow trace the step twice
+            # built in the first step it would make TensorFlow trace twice
             model.optimizer.build(model.trainable_variables)
         model.fit(
             batches,

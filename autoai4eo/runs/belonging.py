@@ -1,8 +1,7 @@
-"""Whether a file of a run is the one that was left there.
+"""Checks that the files of a run belong to it, by their digests.
 
-The study records the digests of what each trial left, ``best/evaluation.json`` that of
-the network it is about. Runs of earlier versions have none: their files are taken as
-they are.
+The study records the digests of each trial's files, ``best/evaluation.json`` that of
+the finalist's network. Runs of earlier versions have no digests and are not checked.
 """
 
 from __future__ import annotations
@@ -16,44 +15,44 @@ from autoai4eo.errors import DamagedError, MissingError
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.trial_folder import LEFT
 
-#: Attribute of a trial: the digest of each file that it left, by name.
+#: Attribute of a trial: the digest of each of its files, by name.
 FILES = "files"
 
 
 def digest(path: Path) -> str:
-    """The SHA-256 of a file, in hexadecimal digits."""
+    """Returns the SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The digests of what a trial left in its folder."""
+    """Returns the digests of the files in a trial's folder, by name."""
     return {name: digest(folder / name) for name in LEFT if (folder / name).is_file()}
 
 
 def file_of(run: Path, trial: FrozenTrial, name: str) -> Path:
-    """A file that an ended trial left, checked against the study.
+    """Returns the path of an ended trial's file, checked against the study.
 
     Raises:
-        MissingError: it is not there.
-        DamagedError: it is damaged, or another trial's.
+        MissingError: the file does not exist.
+        DamagedError: it is damaged, or of another trial.
     """
     path = Run(run).trial(trial.number).path / name
     _check(
         path,
         trial.user_attrs.get(FILES, {}).get(name),
-        f"what trial {trial.number} left",
+        f"the file of trial {trial.number}",
         "restore it from a copy",
     )
     return path
 
 
 def finalist_file(run: Path) -> Path:
-    """The finalist's network, checked against its evaluation.
+    """Returns the path of the finalist's network, checked against its evaluation.
 
     Raises:
-        MissingError: one of the two is not there.
-        DamagedError: one of them is damaged, or they do not belong together.
+        MissingError: the network does not exist.
+        DamagedError: network or evaluation is damaged, or they do not belong together.
     """
     path = Run(run).network
     _check(
@@ -66,12 +65,12 @@ def finalist_file(run: Path) -> Path:
 
 
 def trained_finalist(run: Path) -> int | None:
-    """The number of the trial whose network lies whole in ``RUN/best``, if any."""
+    """Returns the number of the finalist, if its network in ``RUN/best`` is sound."""
     try:
         known = Run(run).read_evaluation()
         finalist_file(run)
     except (MissingError, DamagedError):
-        return None  # `soundness` says what is wrong with it
+        return None  # `soundness` reports why
     return int(known["trial"]) if known else None
 
 

@@ -1,4 +1,4 @@
-"""What run.json says of a search's data, and whether others are the same."""
+"""The record of a search's data in run.json, and checks against it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoai4eo.errors import UserError
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
-    """A data set as run.json holds it."""
+    """Describes a data set for run.json."""
     return {
         "path": dataset.path,
         "samples": len(dataset),
@@ -32,7 +32,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def target_kind(asked: Mapping[str, Any]) -> str:
-    """The kind of a run's target; runs of earlier versions learn one class.
+    """Returns the kind of a run's target; earlier versions knew only ``"class"``.
 
     Args:
         asked: the content of run.json.
@@ -47,11 +47,11 @@ def check_same(
 
     Args:
         run: the folder, for the message.
-        known: what its run.json says of its data, by role.
-        data: what the search is to be continued with, by role.
+        known: the data in its run.json, by role.
+        data: to continue the search with, by role.
 
     Raises:
-        UserError: the fingerprint of a data set is another one.
+        UserError: the fingerprint of a data set differs.
     """
     for role, dataset in data.items():
         if known[role]["fingerprint"] != dataset.fingerprint():
@@ -64,12 +64,12 @@ def check_same(
 
 
 def check_step(run: Path, known: int | None, map_step: int | None) -> None:
-    """Refuses to continue a search among other networks.
+    """Refuses to continue a search with another map step.
 
     Args:
         run: the folder, for the message.
-        known: the map step in its run.json; None: the search was for none.
-        map_step: what the search is to be continued with.
+        known: the map step in its run.json, if any.
+        map_step: to continue the search with, if any.
 
     Raises:
         UserError: they differ.

@@ -14,7 +14,7 @@ _PASSWORDS = ("password", "sslpassword")
 
 
 def without_password(url: str) -> str:
-    """The URL as it may be written to disk.
+    """Returns a URL without its passwords, to be shown or written to disk.
 
     Raises:
         UserError: it is not the URL of an SQLite or a PostgreSQL database.
@@ -23,12 +23,12 @@ def without_password(url: str) -> str:
 
 
 def bare(url: URL) -> URL:
-    """The URL without what is a password in it."""
+    """Returns the URL without its passwords."""
     return url.difference_update_query(_PASSWORDS)._replace(password=None)
 
 
 def passwords(url: URL) -> dict[str, str]:
-    """The passwords in a URL, as psycopg2 takes them."""
+    """Returns the passwords in a URL, as arguments of psycopg2."""
     found = {name: url.query[name] for name in _PASSWORDS if name in url.query}
     if url.password:
         found["password"] = str(url.password)
@@ -36,7 +36,7 @@ def passwords(url: URL) -> dict[str, str]:
 
 
 def parse(url: str) -> URL:
-    """The URL of an SQLite or a PostgreSQL database.
+    """Parses the URL of an SQLite or a PostgreSQL database.
 
     Raises:
         UserError: it is not one.
@@ -47,14 +47,14 @@ def parse(url: str) -> URL:
         parsed = make_url(url)
         without = bare(make_url(databases.without_password(url)))
     except (SQLAlchemyError, ValueError):
-        # what cannot be read may hold a password anywhere
+        # an unreadable URL may hold a password anywhere: it is not shown
         found = "one that cannot be read" if "@" in url else url
     else:
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             found = f"{parsed.drivername}://…"
         elif without != bare(parsed):
-            # where the password ends is not clear: none of it is shown
-            found = "one with an @, / or ? in its password: these are written %40 …"
+            # unclear where the password ends: nothing is shown
+            found = "one with @, / or ? in its password: write them as %40, %2F, %3F"
         else:
             return parsed
     raise UserError(

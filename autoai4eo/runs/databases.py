@@ -1,7 +1,7 @@
-"""The databases that the user names: no others are connected to.
+"""The databases that the user names: the package connects to no others.
 
 The user names one by an argument or in the environment, never by a file of a run.
-Passwords are taken out of a URL at once; they are kept in memory and not shown.
+Passwords are removed from a URL at once, kept in memory and not shown.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import re
 
 VARIABLE = "AUTOAI4EO_STORAGE"
 
-# Scenes may lie at addresses of the web, which are opened as they are.
+# http(s): may be the URL of a scene, and is left unchanged.
 _URL = re.compile(r"(?<![\w+.-])(?!https?:)[a-z][\w+.-]*://.*", re.I | re.S)
-# To the last @: a password may have one that should have been written %40.
+# Up to the last @: a password may contain one that should be written %40.
 _USER = re.compile(r"(://[^:/?#]*):.*@", re.S)
 _QUERY = re.compile(r"(?<=[?&])(ssl)?password=[^&]*&?", re.I)
 
-# An argument may be the address of something else, such as s3://BUCKET/SCENE.
+# Other arguments may be URLs, too, such as s3://BUCKET/SCENE.
 _DATABASES = ("postgresql", "sqlite")
 
-#: What was given, by the URL without its passwords; the last one named is the last.
+#: URLs as given, by the URL without passwords; in the order in which they were given.
 _given: dict[str, str] = {}
 
 
@@ -37,16 +37,16 @@ def name(text: str) -> str:
 
 
 def named() -> list[str]:
-    """The URLs of all databases that the user named, without passwords; the last first.
+    """Returns the URLs of the user's databases, without passwords.
 
-    That of the environment comes after those of arguments.
+    First those of arguments, the last one first, then that of the environment.
     """
     known = [*reversed(_given), *map(without_password, _of_environment())]
     return [url for url in known if url.startswith(_DATABASES)]
 
 
 def with_password(url: str) -> str:
-    """A URL with the password that the user gave for it, if any."""
+    """Returns a URL with the password that the user gave for it, if any."""
     known = {without_password(given): given for given in _of_environment()} | {
         bare: given for bare, given in _given.items() if given != bare
     }
@@ -54,7 +54,7 @@ def with_password(url: str) -> str:
 
 
 def environment(url: str | None) -> dict[str, str]:
-    """What another process needs in its environment to connect to a database."""
+    """Returns the environment that another process needs to connect to a database."""
     given = url and with_password(url)
     return {VARIABLE: given} if given and given != url else {}
 
@@ -68,7 +68,7 @@ def _remember(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """A URL without what may be a password in it, whatever else it is."""
+    """Returns any URL without the parts that may be passwords."""
     return _QUERY.sub("", _USER.sub(r"\1@", url)).rstrip("?&")
 
 

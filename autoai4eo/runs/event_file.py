@@ -1,4 +1,4 @@
-"""A trial as TensorBoard reads it: hyperparameters, figures and learning curves."""
+"""Writes a trial for TensorBoard: hyperparameters, figures and learning curves."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from autoai4eo.runs.trial_folder import TrialFolder
 
 
 def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
-    """Writes the event file of a trial that has ended: a session of its HParams view.
+    """Writes the event file of an ended trial: a session of the HParams view.
 
-    The figures of the best epoch and the costs are its metrics; ``epoch/…`` are the
-    curves. How it ended is the hyperparameter ``status``.
+    Its metrics are the figures of the best epoch and the costs; ``epoch/…`` are the
+    curves. The hyperparameter ``status`` records how the trial ended.
 
     Args:
         folder: ``RUN/trials/ID``.
-        trial: what is recorded of it.
-        begun: when, in seconds since 1970.
-        ended: how, as `record.status` calls it.
+        trial: its record in the study.
+        begun: start time, in seconds since 1970.
+        ended: its status, see `autoai4eo.runs.trials.status`.
     """
     kept = trial.user_attrs
     values = {n: v for n, v in kept.get("hyperparameters", {}).items() if v is not None}
@@ -62,9 +62,9 @@ def write(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
         records.write(Event(file_version="brain.Event:2").SerializeToString())
         add(start)
         for row in history.read(left.history, trial.number):
-            told = {n: v for n, v in row.items() if n not in ("epoch", "seconds")}
-            curve = {f"epoch/{n}": v for n, v in told.items()}
-            add(_scalars(curve), int(row["epoch"]))
+            curve = {n: v for n, v in row.items() if n not in ("epoch", "seconds")}
+            scalars = _scalars({f"epoch/{n}": v for n, v in curve.items()})
+            add(scalars, int(row["epoch"]))
         add(_scalars(figures))
         add(
             Summary(

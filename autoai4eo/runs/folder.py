@@ -1,4 +1,4 @@
-"""A run's folder: the one place that knows the names and the content of its files."""
+"""A run's folder: the names and the content of its files, defined in one place."""
 
 from __future__ import annotations
 
@@ -48,33 +48,33 @@ _EVALUATION_CURE = (
     "aside and makes it again"
 )
 _STATISTICS_CURE = "remove it: `autoai4eo fit` with the same arguments makes it anew"
-_CURE = "restore it from a copy, or remove it: the page is written without it"
+_CURE = "restore it from a copy, or remove it: the report is written without it"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run's folder. Nothing is read or written before a method is called."""
+    """A run's folder. Only its methods read and write files."""
 
     path: Path
 
     @property
     def json(self) -> Path:
-        """What was searched, with which arguments, data and versions."""
+        """The arguments, data and versions of the search."""
         return self.path / RUN
 
     @property
     def study(self) -> Path:
-        """The record of every trial; elsewhere where the run has a ``storage``."""
+        """The record of every trial, unless the run has a ``storage`` elsewhere."""
         return self.path / STUDY
 
     @property
     def statistics(self) -> Path:
-        """What the bands of the training data are like."""
+        """The statistics of the bands of the training data."""
         return self.path / STATISTICS
 
     @property
     def report(self) -> Path:
-        """The page."""
+        """The HTML report."""
         return self.path / REPORT
 
     @property
@@ -94,17 +94,17 @@ class Run:
 
     @property
     def evaluation(self) -> Path:
-        """What the finalist reached on the validation data."""
+        """The scores of the finalist on the validation data."""
         return self.best / EVALUATION
 
     @property
     def test(self) -> Path:
-        """What it reached on the test data."""
+        """The scores of the finalist on the test data."""
         return self.best / TEST
 
     @property
     def mistakes(self) -> Path:
-        """Patches that it got wrong."""
+        """Patches that the finalist predicted wrongly."""
         return self.best / MISTAKES
 
     @property
@@ -114,27 +114,27 @@ class Run:
 
     @property
     def exists(self) -> bool:
-        """Whether the folder holds a run: run.json is there."""
+        """Whether the folder holds a run, that is, a run.json."""
         return self.json.is_file()
 
     def trial(self, number: int) -> TrialFolder:
-        """The folder of a trial."""
+        """Returns the folder of a trial."""
         return TrialFolder(self.trials / str(number))
 
     def trained(self) -> list[int]:
-        """The numbers of the trials whose networks are there, sorted."""
+        """Returns the sorted numbers of the trials that have a network."""
         return sorted(int(p.parent.name) for p in self.trials.glob(f"*/{NETWORK}"))
 
     def worker_log(self, number: int) -> Path:
-        """What a worker process printed."""
+        """Returns the path of a worker process's output."""
         return self.path / WORKERS / f"{number}.log"
 
     def map_picture(self, name: str) -> Path:
-        """The picture of a map."""
+        """Returns the path of a map's picture."""
         return self.maps / f"{name}.png"
 
     def read(self) -> dict[str, Any]:
-        """The content of ``run.json``.
+        """Returns the content of ``run.json``.
 
         Raises:
             MissingError: the folder holds no run.
@@ -157,7 +157,7 @@ class Run:
         return known
 
     def damage(self) -> UserError | None:
-        """What is wrong with ``run.json``, if it is there and cannot be read."""
+        """Returns the error of reading ``run.json``; None if it is sound or missing."""
         if os.path.lexists(self.json):
             try:
                 read_json(self.json, _RUN_CURE, schemas.RUN)
@@ -172,13 +172,13 @@ class Run:
         instrument: Mapping[str, Any],
         mark: str,
     ) -> None:
-        """Writes ``run.json``; the arguments of a resumed search replace the old.
+        """Writes ``run.json``; the arguments of a resumed search replace the old ones.
 
         Args:
             arguments: of the search.
-            data: what candidates are trained and judged on, by role.
-            instrument: what measures latency: device, runtime, version, precision,
-                threads.
+            data: training and validation data, by role.
+            instrument: device, runtime, version, precision and threads that measure
+                latency.
             mark: see `mark`.
         """
         content = {
@@ -194,14 +194,14 @@ class Run:
         write_json(self.json, content)
 
     def mark(self) -> str | None:
-        """What tells the run from every other one; None: no run yet, or an old one."""
+        """Returns the run's unique mark; None without a run, or in earlier versions."""
         return self.read().get("id") if self.exists else None
 
     def read_evaluation(self) -> dict[str, Any]:
-        """The content of ``best/evaluation.json``, {} before there is a finalist.
+        """Returns the content of ``best/evaluation.json``; {} without a finalist.
 
         Raises:
-            DamagedError: it is damaged, or that of another run.
+            DamagedError: it is damaged, or of another run.
         """
         if not self.evaluation.is_file():
             return {}
@@ -215,7 +215,7 @@ class Run:
         write_json(self.evaluation, {**about, **content})
 
     def read_test(self) -> dict[str, Any]:
-        """The content of ``best/test.json``, {} where it is missing.
+        """Returns the content of ``best/test.json``; {} if it is missing.
 
         Raises:
             DamagedError: it is damaged, or of another network than the run's finalist.
@@ -237,7 +237,7 @@ class Run:
         write_json(self.test, {**about, **content})
 
     def read_statistics(self) -> dict[str, Any]:
-        """By input, what ``statistics.json`` says of the bands; {} without the file.
+        """Returns the statistics of the bands by input; {} without the file.
 
         Raises:
             DamagedError: it is damaged, or of other bands.
@@ -256,7 +256,7 @@ class Run:
         return inputs
 
     def read_mistakes(self) -> dict[str, np.ndarray]:
-        """The arrays in ``best/mistakes.npz``; {} where it is missing.
+        """Returns the arrays in ``best/mistakes.npz``; {} if it is missing.
 
         Raises:
             DamagedError: it is damaged, or of another network than the run's finalist.
@@ -274,10 +274,10 @@ class Run:
             np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
 
     def is_at_work(self) -> bool | None:
-        """Whether a fit is at work in the folder.
+        """Returns whether a fit is working in the folder.
 
-        None where that is not known: only the run's storage tells, or the lock is that
-        of another user.
+        Returns None if unknown: the run has a storage elsewhere, or the lock belongs to
+        another user.
         """
         if self.read()["arguments"].get("storage") is not None:
             return None

@@ -1,4 +1,4 @@
-"""The Pareto front of a search, how much it dominates, and a choice from it."""
+"""The Pareto front of a search, its hypervolume, and a choice from it."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _BEYOND = 0.1
 
 
 def front(study: optuna.Study) -> list[FrozenTrial]:
-    """The complete trials that are Pareto-optimal.
+    """Returns the complete trials that are Pareto-optimal.
 
-    No other is at least as good in every objective and better in one. From the best to
-    the worst by the first objective; of trials that are equal in every objective all
-    are on the front. Latencies that differ by no more than their spread are equal.
+    No other is at least as good in every objective and better in one. Trials that are
+    equal in every objective are all on the front. Latencies that differ by no more than
+    their spread are equal. Sorted by the first objective, best first.
     """
     complete, points = _complete(study)
     best = np.flatnonzero(on_front(points, _spreads(study, complete)))
@@ -37,10 +37,14 @@ def front(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
-    """So many of the trials of a search by cheaper trainings, to be trained in full.
+    """Selects trials of a search with cheaper trainings, to be trained in full.
 
-    With one objective the best; with several those of the front that together dominate
-    most, each added to those before.
+    With one objective: the best. With several: trials on the front, chosen one by one,
+    each so that the hypervolume of all chosen is largest.
+
+    Args:
+        study: of the search.
+        number: of trials to select, at most.
     """
     cheap = [
         t
@@ -63,17 +67,17 @@ def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
 
 
 def front_table(study: optuna.Study) -> pd.DataFrame:
-    """The rows of `trials_table` of the trials on the front, in its order."""
+    """Returns the rows of `trials_table` of the trials on the front, best first."""
     numbers = [trial.number for trial in front(study)]
     return trials_table(study).set_index("trial").loc[numbers].reset_index()
 
 
 def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, float]:
-    """The reference point of the hypervolume, by objective.
+    """Returns the reference point of the hypervolume, by objective.
 
-    The limit of a cost that has one; of a metric the worthless value of the catalogue,
-    such as 0 for kappa; otherwise a tenth beyond the worst of all complete trials, so
-    that the ends of the front count. Empty where no trial is complete.
+    For a cost with a limit: the limit. For a metric: its value for a useless model in
+    the catalogue, such as 0 for kappa. Otherwise: 10 % worse than the worst complete
+    trial, so that the ends of the front count. Empty if no trial is complete.
     """
     complete, _ = _complete(study)
     if not complete:
@@ -95,12 +99,12 @@ def dominated(
     point: Mapping[str, float],
     trials: Sequence[FrozenTrial] | None = None,
 ) -> float:
-    """The hypervolume that complete trials dominate up to a reference point.
+    """Returns the hypervolume that complete trials dominate up to a reference point.
 
     Args:
         study: of the search.
         point: see `reference`.
-        trials: those that count; None: all that can be compared.
+        trials: the trials to count; None: see `judged`.
     """
     _, points = _complete(study, trials)
     if not point or not len(points):
@@ -112,18 +116,18 @@ def dominated(
 def choose(
     study: optuna.Study, rule: str | None = None, limits: Mapping[str, float] = {}
 ) -> FrozenTrial:
-    """A trial of the front.
+    """Chooses a trial of the front.
 
     Args:
         study: of the search.
-        rule: ``"knee"`` for the one farthest below the line through the front's ends;
+        rule: ``"knee"`` for the trial farthest below the line through the front's ends;
             None for the best by the first objective.
-        limits: upper limits of costs by name; only trials within them are looked at.
+        limits: upper limits of costs by name; only trials within them are considered.
 
     Raises:
-        UserError: an unknown rule or cost, a limit of latency where trials were
-            measured on several devices, or no trial on the front that is within the
-            limits; the message has the least of each cost that there is.
+        UserError: the rule or a cost is unknown, latency is limited but trials were
+            measured on several devices, or no trial on the front is within the limits;
+            the message then names the smallest value of each cost.
     """
     if rule not in (None, "knee"):
         raise UserError(
@@ -141,14 +145,14 @@ def choose(
         raise UserError(
             f"select: expected latencies of one device and runtime, found "
             f"{' and '.join(sorted(devices))}; "
-            "give a limit of what is counted, such as max_macs"
+            "limit a counted cost, such as max_macs"
         )
     within = [t for t in whole if all(_cost(t, n) <= limits[n] for n in limits)]
     if not within:
         least = {n: min((_cost(t, n) for t in whole), default=np.nan) for n in limits}
         raise UserError(
             f"select: expected a trial on the front within {_named(limits)}, found "
-            f"none of {len(whole)}; the least there is: {_named(least)}"
+            f"none of {len(whole)}; the smallest found: {_named(least)}"
         )
     if rule is None:
         return within[0]
@@ -166,7 +170,7 @@ def _complete(
 
 
 def _spreads(study: optuna.Study, trials: Sequence[FrozenTrial]) -> np.ndarray:
-    """How far another measurement may lie from each objective's value."""
+    """Returns the spread of each objective's measurements (trials, objectives)."""
     of_latency = [o.name == "latency_ms" for o in objectives_of(study)]
     costs = [t.user_attrs.get("cost", {}) for t in trials]
     spreads = [cost.get("latency_spread_ms") or 0.0 for cost in costs]
@@ -183,6 +187,6 @@ def _named(figures: Mapping[str, float]) -> str:
 
 
 def _words(cost: Mapping[str, Any]) -> str:
-    """Where a latency was measured; costs of earlier versions name no runtime."""
+    """Names device and runtime of a latency; earlier versions recorded no runtime."""
     runtime = [cost[name] for name in ("runtime", "precision") if cost.get(name)]
     return ", ".join([cost["device"], *runtime])

@@ -1,4 +1,4 @@
-"""What a search measures latency with, which stays the same in all of its trials."""
+"""The instrument that measures the latencies of a search: the same in all trials."""
 
 from __future__ import annotations
 
@@ -14,11 +14,10 @@ from autoai4eo.runs.trials import trials_of
 
 
 def instrument_of(study: optuna.Study) -> dict[str, Any]:
-    """What a search measures with: device, runtime, precision, threads.
+    """Returns the device, runtime, precision and threads that a search measures with.
 
-    Returns:
-        {} before its first measurement. A search of earlier versions measured in the
-        backend of Keras.
+    Returns {} before the first measurement. Searches of earlier versions measured in
+    the backend of Keras.
     """
     if found := study.user_attrs.get("instrument"):
         return dict(found)
@@ -31,12 +30,12 @@ def instrument_of(study: optuna.Study) -> dict[str, Any]:
 
 
 def check_instrument(study: optuna.Study, run: Path, about: Mapping[str, Any]) -> None:
-    """Keeps what is measured in one way from what is measured in another.
+    """Checks that a search measures in the same way as before.
 
     Args:
-        study: of the search; it keeps the instrument that is used first.
+        study: of the search; records the instrument at its first use.
         run: its folder, for the message.
-        about: the instrument here, see `autoai4eo.cost.latency.Instrument.about`.
+        about: the present instrument, see `autoai4eo.cost.latency.Instrument.about`.
 
     Raises:
         UserError: the search was begun with another device, runtime, precision or
@@ -46,14 +45,14 @@ def check_instrument(study: optuna.Study, run: Path, about: Mapping[str, Any]) -
     if any(about[name] != value for name, value in known.items()):
         raise UserError(
             f"{run}: expected to measure latency as this search began "
-            f"({_words({**about, **known})}), found {_words(about)}; continue there "
-            "and so, or choose another folder"
+            f"({_words({**about, **known})}), found {_words(about)}; resume it as "
+            "it began, or choose another folder"
         )
     keep_instrument(study, about)
 
 
 def keep_instrument(study: optuna.Study, about: Mapping[str, Any]) -> None:
-    """Records what a search measures with, where nothing is recorded yet."""
+    """Records the instrument of a search, unless one is recorded already."""
     if not instrument_of(study):
         names = ("device", "runtime", "precision", "threads")
         study.set_user_attr("instrument", {name: about[name] for name in names})

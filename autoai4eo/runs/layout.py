@@ -1,6 +1,6 @@
-"""The files that a search makes in its run's folder: nothing else is ever deleted.
+"""The files that a search makes in its run's folder: only these are deleted.
 
-Links are never followed below the folder; the folder itself may be reached by one.
+Links in the folder are never followed; the folder itself may be a link.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _TEMPORARY = re.compile(r"^\.(writing|old)-[0-9a-f]{16}-")
 
 
 def made(run: Path) -> list[Path]:
-    """What a search made in a folder: files, then the folders they lie in.
+    """Lists what a search made in a folder: files, then the folders that hold them.
 
-    Told by their names. Links are listed, but not followed. The list is in an order in
-    which it can be deleted.
+    Recognises them by name. Lists links, but does not follow them. The order is that in
+    which they can be deleted.
     """
     files: list[Path] = []
     folders: list[Path] = []
@@ -66,7 +66,7 @@ def made(run: Path) -> list[Path]:
         try:
             found = sorted(folder.iterdir())
         except FileNotFoundError:
-            return  # a search at work has just begun this trial anew
+            return  # a running search has just begun this trial anew
         for path in found:
             name = _TEMPORARY.sub("", path.name)
             if not re.fullmatch(f"({_NAMES[kind]}){_ASIDE}", name):
@@ -80,15 +80,15 @@ def made(run: Path) -> list[Path]:
 
     if run.is_dir():
         look(run, "")
-    # the record first, and in the end what says that it is a run: where a deletion is
-    # interrupted, nothing goes on with half of a run, and it can be deleted again
+    # The record first, run.json last: after an interrupted deletion, nothing resumes
+    # half of a run, and the rest can still be deleted.
     last = [path for path in files if path == run / RUN]
     files.sort(key=lambda path: path != run / STUDY)
     return [*(path for path in files if path not in last), *folders, *last]
 
 
 def check_no_links(run: Path) -> None:
-    """Whether all that a search made is in its folder, and not behind links.
+    """Checks that no file or folder of a search is a link.
 
     Raises:
         UserError: a link has the name of such a file or folder.
@@ -99,19 +99,19 @@ def check_no_links(run: Path) -> None:
 
 
 def link(path: Path) -> UserError:
-    """What is said of a link where a file or folder of a run should be."""
+    """Returns the error for a link in place of a file or folder of a run."""
     kind = "a link" if path.is_symlink() else "something else"
     return UserError(
-        f"{path}: expected a file or folder of the run's own, found {kind}, which is "
-        "not followed; remove it, or choose another run folder"
+        f"{path}: expected a file or folder of the run, found {kind}, which is not "
+        "followed; remove it, or choose another run folder"
     )
 
 
 def check_no_inputs(run: Path, inputs: Iterable[Path]) -> None:
-    """Whether no input is the run's folder or a file that a search makes in it.
+    """Checks that no input is the run's folder or a file that a search makes in it.
 
     Raises:
-        UserError: one is, under whatever name.
+        UserError: an input is one of them, maybe by another name.
     """
     known = list(inputs)
     for path in (run, *made(run)):
@@ -119,21 +119,21 @@ def check_no_inputs(run: Path, inputs: Iterable[Path]) -> None:
 
 
 def clear(run: Path) -> None:
-    """Deletes what a search made; whatever else lies in the folder stays.
+    """Deletes what a search made, and keeps everything else in the folder.
 
-    Only for one who holds the folder's lock.
+    The caller must hold the folder's lock.
 
     Raises:
-        UserError: something cannot be deleted, or is a link; nothing was deleted then.
+        UserError: something cannot be deleted, or is a link; then nothing is deleted.
     """
     check_no_links(run)
-    kept = (run / STATISTICS,)  # says itself of which data it is
+    kept = (run / STATISTICS,)  # it names its data, and serves no others
     old = [path for path in made(run) if path not in kept]
     for folder in {path.parent for path in old}:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise UserError(
-                f"{folder}: expected a folder of the run that may be written to, found "
-                "one that may not; give yourself the rights, or choose another folder"
+                f"{folder}: expected a writable folder of the run, found one without "
+                "write permission; change its permissions, or choose another folder"
             )
     for path in old:
         if not _is_folder(path):
@@ -143,7 +143,7 @@ def clear(run: Path) -> None:
 
 
 def own_folder(path: Path) -> Path:
-    """A folder of a run, made where it is missing; its parent must be there.
+    """Makes a folder of a run if it is missing; its parent must exist.
 
     Raises:
         UserError: a link or something else has its name.
@@ -158,10 +158,10 @@ def own_folder(path: Path) -> Path:
 
 
 def removed(run: Path) -> UserError:
-    """What is said where a run's folder is gone while a search works in it."""
+    """Returns the error for a folder that was removed during a search."""
     return UserError(
         f"{run}: expected the folder of this search to stay, found that it was removed "
-        "or renamed meanwhile; begin the search again, or where it is now"
+        "or renamed meanwhile; begin the search again, or resume it in the new place"
     )
 
 

@@ -1,4 +1,4 @@
-"""Who is at work in a run's folder: one command, and in it one worker at a time."""
+"""Locks of a run's folder: against other commands and among its workers."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ LOCK = ".lock"
 
 @contextmanager
 def alone(run: Path, command: str = "fit") -> Iterator[None]:
-    """Keeps a second command out of the folder; the lock ends with the process.
+    """Locks the folder against other commands; the lock ends with the process.
 
     Args:
         run: the folder.
-        command: as messages call it.
+        command: its name in messages.
 
     Raises:
-        UserError: another one is at work in it.
+        UserError: another command is working in the folder.
     """
     with ExitStack() as held:
         try:
@@ -40,19 +40,19 @@ def alone(run: Path, command: str = "fit") -> Iterator[None]:
 def locked(
     run: Path, name: str, tell: Callable[[str], None] = warnings.warn
 ) -> Iterator[None]:
-    """Waits until no other worker of the run does the same.
+    """Locks one activity of a run; waits until no other worker does it.
 
     Args:
         run: the folder.
-        name: of what is done.
-        tell: is told in a line who is waited for.
+        name: of the activity.
+        tell: takes a line about the worker that is waited for.
     """
     with locks.locked(run / f".{name}.lock", wait=True, tell=tell):
         yield
 
 
 def is_locked(run: Path) -> bool | None:
-    """Whether a command holds the folder; None: its lock is that of another user."""
+    """Returns whether a command holds the folder; None: another user owns its lock."""
     try:
         return locks.is_held(run / LOCK)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""Pareto fronts and hypervolume; every array here is of figures to be minimised."""
+"""Pareto fronts and hypervolume of figures that are minimised."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from autoai4eo.learning.objectives import Objective
 
 
 def minimised(values: np.ndarray, objectives: Sequence[Objective]) -> np.ndarray:
-    """Figures (n, objectives), the sign turned of those that are better when larger."""
+    """Returns figures (n, objectives), with those that are maximised negated."""
     signs = np.array([-1.0 if o.direction == "max" else 1.0 for o in objectives])
     return np.asarray(values, float).reshape(-1, len(signs)) * signs
 
 
 def on_front(points: np.ndarray, spreads: np.ndarray | None = None) -> np.ndarray:
-    """Which points (n, objectives) are Pareto-optimal, bool (n,).
+    """Returns which points are Pareto-optimal, bool (n,).
 
-    No other point is at least as good in every objective and better in one. Of points
-    that are equal all are.
+    No other point is at least as good in every objective and better in one. Equal
+    points are all Pareto-optimal.
 
     Args:
-        points: figures to be minimised.
-        spreads: how far another measurement of each figure may lie from it, of the
-            shape of `points`; None: nowhere. Figures that differ by no more than the
-            larger of their spreads are equal. One column may be above 0: with more,
-            points could dominate each other in a circle.
+        points: figures to be minimised, (n, objectives).
+        spreads: of repeated measurements of each figure, (n, objectives); None: 0.
+            Figures that differ by no more than the larger of their spreads are equal.
+            Only one column may be above 0: with more, points could dominate each other
+            in a circle.
     """
     if len(points) == 0:
         return np.zeros(0, bool)
@@ -40,10 +40,10 @@ def on_front(points: np.ndarray, spreads: np.ndarray | None = None) -> np.ndarra
 
 
 def fronts(points: np.ndarray) -> np.ndarray:
-    """The number of the front that each point (n, objectives) is on, from 0.
+    """Returns the number of the front of each point (n, objectives), from 0.
 
-    Non-dominated sorting (Goldberg 1989; Deb et al. 2002): front 1 is the front of what
-    is left without front 0, and so on.
+    Non-dominated sorting (Goldberg 1989; Deb et al. 2002): front 1 is the front of the
+    points that are not on front 0, and so on.
     """
     if len(points) == 0:
         return np.zeros(0, int)
@@ -51,7 +51,7 @@ def fronts(points: np.ndarray) -> np.ndarray:
 
 
 def hypervolume(points: np.ndarray, reference: np.ndarray) -> float:
-    """Volume that the points (n, objectives) dominate up to the reference point."""
+    """Returns the volume that points (n, objectives) dominate up to the reference."""
     inside = points[(points < reference).all(axis=1)]
     if len(inside) == 0:
         return 0.0
@@ -61,10 +61,10 @@ def hypervolume(points: np.ndarray, reference: np.ndarray) -> float:
 
 
 def knee(points: np.ndarray) -> int:
-    """The row farthest below the plane through the front's ends (Das 1999).
+    """Returns the row farthest below the plane through the front's ends (Das 1999).
 
-    Every objective is scaled to the range of the front first. Of a front without a
-    bulge it is the point whose scaled figures have the smallest sum.
+    Scales every objective to the range of the front first. The row is then that with
+    the smallest sum.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     scaled = (points - low) / np.where(high > low, high - low, 1.0)

@@ -1,6 +1,6 @@
-"""Optuna's storage, which waits for a database that is away.
+"""Optuna's storage that waits for an unavailable database.
 
-A restart of the server costs a search some minutes, not its trials.
+A restart of the server delays a search by some minutes; no trial is lost.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 
 def _patient(method: Callable[..., T]) -> Callable[..., T]:
-    """A method of `RDBStorage` that is repeated while the database is away."""
+    """Repeats a method of `RDBStorage` while the database is unavailable."""
 
     @functools.wraps(method)
     def patient(self: PatientStorage, *args: Any, **kwargs: Any) -> T:
@@ -40,14 +40,13 @@ def _patient(method: Callable[..., T]) -> Callable[..., T]:
 
 
 class PatientStorage(RDBStorage):
-    """Waits for a database that is away.
+    """Waits for an unavailable database.
 
-    Only what a trial does, from its beginning to its end, is repeated: each of these
-    methods of Optuna's is one transaction.
+    Repeats only the methods that a trial calls: each of these is one transaction.
 
     Args:
         url: of the database.
-        patience: seconds for which a database is waited for.
+        patience: seconds to wait for the database.
         **arguments: of `optuna.storages.RDBStorage`.
     """
 
@@ -71,7 +70,7 @@ class PatientStorage(RDBStorage):
         self._last_away = -float("inf")
 
     def patiently(self, operation: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Repeats an operation while the database is away, `patience` seconds long."""
+        """Repeats an operation while the database is unavailable, up to `patience`."""
         until = time.monotonic() + self._patience
         pause = FIRST_PAUSE
         while True:
@@ -95,9 +94,10 @@ class PatientStorage(RDBStorage):
     def set_trial_state_values(
         self, trial_id: int, state: TrialState, values: Sequence[float] | None = None
     ) -> bool:
-        """Also where the answer to the first attempt was lost, not the attempt.
+        """Sets state and values, also if an earlier attempt did so unnoticed.
 
-        SQLite has no locks on rows: of two that claim a trial both would get it.
+        SQLite has no row locks: two processes that claim a trial would both get it.
+        Therefore they take turns.
         """
         began = time.monotonic()
         operation = super().set_trial_state_values
@@ -115,7 +115,7 @@ class PatientStorage(RDBStorage):
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
-        """One process at a time with an SQLite file."""
+        """Admits one process at a time to an SQLite file."""
         if self._turns is None:
             yield
             return
@@ -123,7 +123,7 @@ class PatientStorage(RDBStorage):
             yield
 
     def record_heartbeat(self, trial_id: int) -> None:
-        """Does not fail for want of a database: the next heartbeat comes anyway."""
+        """Ignores an unavailable database: the next heartbeat comes anyway."""
         try:
             self.patiently(super().record_heartbeat, trial_id)
         except (StorageInternalError, SQLAlchemyError) as error:
@@ -131,7 +131,7 @@ class PatientStorage(RDBStorage):
                 raise
 
     def _get_stale_trial_ids(self, study_id: int) -> list[int]:
-        """None while nobody could have given a sign of life."""
+        """Returns [] if the database was unavailable: no heartbeats could arrive."""
         stale = self.patiently(super()._get_stale_trial_ids, study_id)
         assert self.grace_period is not None
         just_back = time.monotonic() - self._last_away < self.grace_period

@@ -1,4 +1,4 @@
-"""A run's folder as it is now: finished, running, interrupted or just begun."""
+"""Reads a run's folder, whether it is finished, running, interrupted or just begun."""
 
 from __future__ import annotations
 
@@ -33,10 +33,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial: ``status`` as `record.status`, or ``"interrupted"`` where nobody works.
+    """A trial of a run.
 
-    ``figures`` are its metrics and costs by name, those that are known; ``choices`` its
-    hyperparameters; ``curve`` what it reached after each epoch, with ``epoch``.
+    Attributes:
+        number: of the trial.
+        status: see `autoai4eo.runs.trials.status`; ``"interrupted"`` for a running
+            trial without a worker.
+        message: why it did not complete.
+        figures: its known metrics and costs, by name.
+        choices: its hyperparameters.
+        curve: metrics after each epoch, with ``epoch``.
+        on_front: whether it is Pareto-optimal.
+        is_finalist: whether its network is in ``RUN/best``.
     """
 
     number: int
@@ -51,16 +59,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a run's folder holds.
+    """The content of a run's folder.
 
     Attributes:
         path: the folder.
         state: ``"running"``, ``"finished"`` or ``"interrupted"``.
         asked: the content of run.json.
         objectives: in order.
-        trials: oldest first; there may be none.
-        evaluation, test: the content of these files in ``RUN/best``, {} without.
-        notes: what is damaged, a line each; it is left out.
+        trials: oldest first, may be empty.
+        evaluation, test: the content of these files in ``RUN/best``; {} without one.
+        notes: one line about each damaged file, whose content is left out.
     """
 
     path: Path
@@ -73,12 +81,12 @@ class Snapshot:
     notes: list[str] = field(default_factory=list)
 
     def part(self, read: Callable[[], T], nothing: T) -> T:
-        """What is read, or nothing and a note where it is damaged."""
+        """Calls `read`; if a file is damaged, adds a note and returns `nothing`."""
         return _part(self.notes, read, nothing)
 
     @property
     def limits(self) -> dict[str, float]:
-        """The constraints of the search."""
+        """The constraints of the search, by cost."""
         return dict(self.asked["arguments"].get("constraints") or {})
 
     @property
@@ -88,12 +96,12 @@ class Snapshot:
 
     @property
     def classes(self) -> list[str]:
-        """Their names."""
+        """The names of the classes."""
         return list(self.asked["data"]["training"]["classes"])
 
     @property
     def complete(self) -> list[Trial]:
-        """The trials that were trained to their end, from the best on."""
+        """The complete trials, sorted by the first objective, best first."""
         (first, *_) = self.objectives
         sign = -1 if first.direction == "max" else 1
         found = [t for t in self.trials if t.status == "complete"]
@@ -101,29 +109,30 @@ class Snapshot:
 
     @property
     def finalist(self) -> Trial | None:
-        """The trial whose network lies in ``RUN/best``."""
+        """The trial whose network is in ``RUN/best``."""
         return next((t for t in self.trials if t.is_finalist), None)
 
     @property
     def two_figures(self) -> str:
-        """What the finalist and its trial reached, and why these differ."""
+        """A sentence about the figures of the finalist and of its trial."""
         of_trial = self.finalist.figures if self.finalist else {}
         return two_figures(self.evaluation, of_trial, self.objectives)
 
     def count(self, status: str) -> int:
-        """How many trials there are of this status."""
+        """Returns the number of trials of a status."""
         return sum(t.status == status for t in self.trials)
 
 
 def read(path: Path, curves: bool = True) -> Snapshot:
-    """Reads a run, also while a search works in it.
+    """Reads a run, also while a search is running in it.
 
     Args:
         path: the folder.
-        curves: whether the trials' histories are read, too.
+        curves: whether to read the trials' histories.
 
     Raises:
-        UserError: it holds no run, or run.json or the record of the search is damaged.
+        UserError: the folder holds no run, or run.json or the record of the search is
+            damaged.
     """
     check_no_links(path)
     folder = Run(path)
@@ -180,7 +189,7 @@ def _state(path: Path, working: bool | None, trials: list[Trial]) -> str:
 
 
 def _objectives(asked: dict[str, Any]) -> tuple[Objective, ...]:
-    """Those of a run without a study; names of one's own are better when larger."""
+    """Returns the objectives of a run without a study; user metrics are maximised."""
     names = asked["arguments"].get("objective") or [DEFAULT]
     return tuple(Objective(name, find(name).direction or "max") for name in names)
 

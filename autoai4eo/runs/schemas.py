@@ -1,7 +1,7 @@
-"""The forms of a run's JSON files, as `autoai4eo.files.check_form` reads them.
+"""The forms of a run's JSON files, for `autoai4eo.files.check_form`.
 
-`VERSION` goes up when a file changes so that an earlier version of this package cannot
-read it. What a later version added is optional (``?``): runs of earlier ones open.
+`VERSION` increases when earlier versions of this package cannot read a changed file.
+Keys added by a later version are optional (``?``), so that earlier runs can be read.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from autoai4eo.files import ANY
 from autoai4eo.learning.figures import METRICS
 
-#: Of run.json, evaluation.json and test.json; runs without one are of version 1.
+#: Version of run.json, evaluation.json and test.json; runs without one have version 1.
 VERSION = 1
 
 #: The kinds of target of `autoai4eo.learning.registry.TASKS`, without importing Keras.
@@ -82,12 +82,12 @@ TEST_OF_CLASSES = {**TEST, "confusion_matrix": [[int]]}
 
 
 def is_of_classes(scores: Mapping[str, Any], classes: int) -> bool:
-    """Whether scores of a classification are complete, and of so many classes.
+    """Returns whether scores of a classification are complete and fit the classes.
 
     Args:
-        scores: the content of an evaluation; without a confusion matrix, as before the
-            finalist was evaluated, nothing is looked at.
-        classes: of the run.
+        scores: the content of an evaluation. Without a confusion matrix, as before the
+            finalist is evaluated, they are not checked.
+        classes: their number in the run.
     """
     matrix = scores.get("confusion_matrix")
     if matrix is None:

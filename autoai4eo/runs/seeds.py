@@ -1,4 +1,4 @@
-"""Seeds that depend on what they are for, not on what was drawn before."""
+"""Seeds that depend on their purpose, not on earlier draws."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def candidate(study: Any, trial: Any) -> int:
-    """Which candidate a trial is: its number, a repeated trial not counted again."""
+    """Returns the number of a trial's candidate; a repeated trial has the same one."""
     if "retry_of" in trial.user_attrs:
         return int(trial.user_attrs["candidate"])
     earlier = study.get_trials(deepcopy=False)[: trial.number]
@@ -16,5 +16,5 @@ def candidate(study: Any, trial: Any) -> int:
 
 
 def derived_seed(*of: int) -> int:
-    """A 32-bit seed that depends on all the numbers given."""
+    """Returns a 32-bit seed that depends on all the given numbers."""
     return int(np.random.SeedSequence(of).generate_state(1)[0])

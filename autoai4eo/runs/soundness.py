@@ -1,4 +1,4 @@
-"""What of a run is whole, what is lost, and what a search does about it."""
+"""Finds what is damaged or missing in a run, and how a search repairs it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from autoai4eo.runs.study import open_study, status, trials_of
 from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
 
 _ANEW = "makes it again"
-_NOTHING = "goes on without it"
+_NOTHING = "continues without it"
 _REMEDIES = {
     NETWORK: "keeps the trial's figures, and trains it anew where it is needed",
     COST: _ANEW,
@@ -38,12 +38,12 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that is not as a search left it.
+    """A file or folder that is damaged, missing or of another run.
 
     Attributes:
         path: of the file or folder.
-        problem: in a line.
-        remedy: what ``fit`` with the same arguments does.
+        problem: one line.
+        remedy: what ``fit`` with the same arguments does about it.
         can_go: whether ``fit`` may rename the file at `path` (``NAME.damaged``).
     """
 
@@ -54,16 +54,16 @@ class Finding:
 
 
 def findings(run: Path) -> list[Finding]:
-    """What is damaged, lost or another's in a run's folder; nothing is changed.
+    """Finds what is damaged, missing or of another run in a folder; changes nothing.
 
     Raises:
-        UserError: the folder holds no run at all.
+        UserError: the folder holds no run.
     """
     folder = Run(run)
     if not folder.json.exists() and not folder.study.exists():
         folder.read()
     if error := folder.damage():
-        remedy = "makes it again, of the same arguments and data"
+        remedy = "makes it again from the same arguments and data"
         return [Finding(folder.json, str(error).rpartition("; ")[0], remedy)]
     try:
         check_no_links(run)
@@ -76,29 +76,30 @@ def findings(run: Path) -> list[Finding]:
 
 
 def summary(run: Path) -> str:
-    """What a whole run holds, and what `fit` would do with it, in a line."""
+    """Summarises an undamaged run in a line: trials by status, and its finalist."""
     counts = Counter(map(status, trials_of(open_study(run))))
-    told = ", ".join(f"{count} {name}" for name, count in counts.items()) or "no trial"
+    trials = ", ".join(f"{count} {name}" for name, count in counts.items())
+    trials = trials or "no trial"
     if Run(run).is_at_work():
-        return f"{told}; a search is at work in it"
+        return f"{trials}; a search is running in it"
     chosen = trained_finalist(run)
     if chosen is None:
-        return f"{told}; no finalist yet: fit with the same arguments goes on with it"
-    return f"{told}; trial {chosen} is the finalist; fit has nothing to mend"
+        return f"{trials}; no finalist yet: fit with the same arguments resumes it"
+    return f"{trials}; trial {chosen} is the finalist; fit has nothing to repair"
 
 
 def mend(
     run: Path, study: optuna.Study, tell: Callable[[str], None], *, shared: bool = False
 ) -> None:
-    """Sets aside what is damaged or another's, so that it is made again.
+    """Renames files that are damaged or of another run, so that they are made again.
 
-    Only for one who holds the folder's locks.
+    The caller must hold the folder's locks.
 
     Args:
         run: the folder.
         study: of the run.
-        tell: is given a line for each finding.
-        shared: whether other machines may be at work in the folder.
+        tell: takes a line about each finding.
+        shared: whether other machines may be working in the folder.
     """
     folder = Run(run)
     if not shared:
@@ -123,7 +124,7 @@ def mend(
 
 
 def _of_trials(run: Run, study: optuna.Study) -> Iterator[Finding]:
-    # the folders first: others may begin trials meanwhile
+    # list folders before trials: other machines may begin trials meanwhile
     folders = [
         path
         for path in made(run.path)
@@ -133,7 +134,7 @@ def _of_trials(run: Run, study: optuna.Study) -> Iterator[Finding]:
     known = {str(trial.number) for trial in trials}
     for path in folders:
         if path.name not in known:
-            problem = f"{path}: expected a trial of this search, found that of another"
+            problem = f"{path}: expected a trial of this search, found one of another"
             yield Finding(path, problem, _NOTHING)
     for trial in trials:
         state = run.trial(trial.number).state
@@ -149,7 +150,7 @@ def _of_trials(run: Run, study: optuna.Study) -> Iterator[Finding]:
 
 
 def _of_files(run: Run, trial: FrozenTrial) -> Iterator[Finding]:
-    """Those that a trial left; of one that has not ended what it has written so far."""
+    """Checks the files of an ended trial, or those a running trial wrote so far."""
     folder = run.trial(trial.number)
     left = trial.user_attrs.get(FILES)
     if left is None:
@@ -157,7 +158,7 @@ def _of_files(run: Run, trial: FrozenTrial) -> Iterator[Finding]:
         yield from _look(folder.history, _NOTHING, read)
         if (cost := trial.user_attrs.get("cost")) and folder.path.is_dir():
             yield from _look(folder.cost, _ANEW, partial(_check_cost, cost=cost))
-        # an earlier version did not record what it left
+        # earlier versions did not record which files a trial left
         left = [NETWORK] if trial.state == TrialState.COMPLETE else []
     for name in left:
         yield from _look(
@@ -175,17 +176,17 @@ def _check_cost(path: Path, cost: dict[str, Any]) -> None:
 
 
 def _of_best(run: Run) -> Iterator[Finding]:
-    told, network, mistakes = run.evaluation, run.network, run.mistakes
-    if not told.exists() and not network.exists():
+    scores, network, mistakes = run.evaluation, run.network, run.mistakes
+    if not scores.exists() and not network.exists():
         return
-    damaged = [*_look(told, _ANEW, lambda _: run.read_evaluation())]
-    if not damaged and not told.is_file():
-        problem = f"{told}: expected it beside the network, found no file"
-        damaged = [Finding(told, problem, _ANEW)]
+    damaged = [*_look(scores, _ANEW, lambda _: run.read_evaluation())]
+    if not damaged and not scores.is_file():
+        problem = f"{scores}: expected it beside the network, found no file"
+        damaged = [Finding(scores, problem, _ANEW)]
     damaged = damaged or [*_look(network, _ANEW, lambda _: finalist_file(run.path))]
     yield from damaged
     if damaged or not {"temperature", "network"} <= set(run.read_evaluation()):
-        return  # the others are made with them
+        return  # the other files are made along with these
     if not mistakes.is_file():
         problem = f"{mistakes}: expected pictures of mistakes, found no file"
         yield Finding(mistakes, problem, _ANEW)
@@ -205,7 +206,7 @@ def _of_statistics(run: Run) -> Iterator[Finding]:
 
 
 def _look(path: Path, remedy: str, read: Callable[[Path], Any]) -> Iterator[Finding]:
-    """What is wrong with a file, if anything; the message's cure is that of `fit`."""
+    """Yields a finding if a file cannot be read, with `remedy` for the error's cure."""
     try:
         read(path)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""The SQLite file under a search: its URL, whether it is sound, and a copy to read."""
+"""The SQLite file of a search: its URL, checks, and a copy for reading."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ from autoai4eo.runs.database_errors import (
 from autoai4eo.runs.layout import link
 
 _SQLITE_BEGINS = b"SQLite format 3\0"
-#: Of its two bytes that tell how it is written: with a journal, as Optuna has it.
+#: The two bytes with the write and read version: 1, 1 with a rollback journal.
 _SQLITE_WRITES, _WITH_JOURNAL = slice(18, 20), b"\1\1"
-#: The last bytes of a journal that names a further file, which SQLite would delete.
+#: The last bytes of a journal that names another file, which SQLite would delete.
 _NAMES_ANOTHER = bytes.fromhex("d9d505f920a163d7")
 
 
 def sqlite_url(path: Path) -> str:
-    """The URL of an SQLite file; its path may have any characters, or any bytes."""
+    """Returns the URL of an SQLite file; its path may contain any bytes."""
     return URL.create(
         "sqlite", database=_uri(path), query={"uri": "true"}
     ).render_as_string()
 
 
 def _uri(path: Path) -> str:
-    """As SQLite's own URI: that is ASCII, whatever SQLAlchemy quotes."""
+    """Returns the URI that SQLite itself reads; it is ASCII, safe in SQLAlchemy."""
     return f"file:{quote(os.fsencode(path.absolute()))}"
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file of an SQLite database; None for a server's, or one in memory."""
+    """Returns the file of an SQLite database; None for a server, or one in memory."""
     if url.get_backend_name() != "sqlite" or not url.database:
         return None
     if not url.database.startswith("file:"):
@@ -53,11 +53,11 @@ def sqlite_file(url: URL) -> Path | None:
 
 
 def read_sqlite(path: Path) -> RDBStorage:
-    """A copy of an SQLite file in memory: the file and its folder stay as they are.
+    """Copies an SQLite file into memory, without changing the file or its folder.
 
     Raises:
-        UserError: it is damaged, a link, locked for a minute, or holds no tables of
-            this version of Optuna.
+        UserError: it is damaged, a link, locked for a minute, or has no tables of this
+            version of Optuna.
     """
     check_sqlite(path)
     memory = sqlite3.connect(":memory:", check_same_thread=False)
@@ -73,16 +73,16 @@ def read_sqlite(path: Path) -> RDBStorage:
         raise other_version(str(path)) from None
     except (
         sqlite3.Error,
-        UnicodeError,  # of a damaged text that SQLite quotes
+        UnicodeError,  # damaged text in SQLite's message
         StorageInternalError,
         SQLAlchemyError,
     ) as error:
-        # the file's own error, or that of the database which SQLAlchemy wraps
+        # an error of sqlite3 itself, or one that SQLAlchemy wraps
         cause = getattr(from_database(error), "orig", error)
         if is_away_sqlite(cause):
             raise UserError(
                 f"{path}: expected the record of a search, found that it cannot be "
-                f"opened now ({cause}); check the rights to it, and try again"
+                f"opened now ({cause}); check its permissions, and try again"
             ) from None
         raise damaged(path, str(cause)) from error
 
@@ -91,7 +91,7 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
     uri = f"{_uri(path)}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=60)) as file:
         try:
-            # waits for who is writing; `backup` would do so for ever
+            # waits a minute for a writer; `backup` would wait for ever
             file.execute("BEGIN")
             file.execute("SELECT count(*) FROM sqlite_master")
             file.backup(memory)
@@ -99,21 +99,21 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
                 raise
-    # a search was killed while it wrote: that is undone in a copy
+    # a search was killed while writing: SQLite undoes the rest in a copy
     with tempfile.TemporaryDirectory() as folder:
         for name in (path.name, f"{path.name}-journal"):
-            with contextlib.suppress(FileNotFoundError):  # undone there meanwhile
+            with contextlib.suppress(FileNotFoundError):  # undone by another
                 shutil.copyfile(path.with_name(name), Path(folder, name))
         with contextlib.closing(sqlite3.connect(Path(folder, path.name))) as file:
             file.backup(memory)
 
 
 def check_sqlite_is_own(path: Path) -> None:
-    """Whether SQLite touches no other file when it opens this one.
+    """Checks that SQLite touches no other file when it opens this one.
 
     Raises:
-        UserError: the file, or what SQLite opens with it, is a link or of a kind that
-            no search makes.
+        UserError: the file, or another that SQLite opens with it, is a link or of a
+            kind that no search makes.
     """
     journal = path.with_name(f"{path.name}-journal")
     for own in (path, journal):
@@ -123,8 +123,8 @@ def check_sqlite_is_own(path: Path) -> None:
         other = path.with_name(f"{path.name}-{name}")
         if os.path.lexists(other):
             raise UserError(
-                f"{other}: expected no such file, which no search makes, found one; "
-                "remove it"
+                f"{other}: expected no file of this name, as no search makes one, "
+                "found one; remove it"
             )
     if journal.is_file() and journal.stat().st_size:
         with journal.open("rb") as file:
@@ -134,24 +134,24 @@ def check_sqlite_is_own(path: Path) -> None:
 
 
 def check_sqlite(path: Path) -> None:
-    """Whether a file is an SQLite database, before SQLite makes one of it.
+    """Checks that a file is an SQLite database; SQLite would fill an empty file.
 
     Raises:
         UserError: it is missing, empty, a link, or something else.
     """
     check_sqlite_is_own(path)
     if not path.is_file():
-        raise damaged(path, "there is none")
+        raise damaged(path, "it is missing")
     with path.open("rb") as file:
         content = file.read(100)
     if not content.startswith(_SQLITE_BEGINS):
-        raise damaged(path, "no database" if content else "it is empty")
+        raise damaged(path, "not SQLite" if content else "it is empty")
     if content[_SQLITE_WRITES] != _WITH_JOURNAL:
-        raise damaged(path, "it is not as a search writes it: in WAL mode, or cut off")
+        raise damaged(path, "it is in WAL mode, which no search uses, or cut off")
 
 
 def damaged(path: Path, reason: str) -> DamagedError:
-    """What is said of a search's record that cannot be read."""
+    """Returns the error for a record of a search that cannot be read."""
     return DamagedError(
         f"{path}: expected the record of a search (SQLite), found a damaged file "
         f"({reason}); restore it from a copy, or begin the search anew (--overwrite)"

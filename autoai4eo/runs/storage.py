@@ -38,7 +38,7 @@ PATIENCE_SECONDS = 600.0
 _OPENINGS = 5
 
 _SQLITE_CONNECTION = {"timeout": 60}
-# a server that is gone without a word is noticed after a minute, not after hours
+# notices after a minute, not after hours, that a server has disappeared
 _POSTGRESQL_CONNECTION = {
     "connect_timeout": 10,
     "keepalives_idle": 30,
@@ -58,30 +58,30 @@ def open_storage(
     grace_period: int = GRACE_SECONDS,
     patience: float = PATIENCE_SECONDS,
 ) -> RDBStorage:
-    """Opens the database at a URL; its tables are made where there are none.
+    """Opens the database at a URL, and creates missing tables.
 
-    The callback hears of each trial whose worker gave no sign of life for
-    `grace_period` seconds. A database that goes away later is waited for, `patience`
-    seconds long. With `read_only` nothing can be written, tables neither; an SQLite
-    file is read by `read_sqlite`.
+    Calls the callback with each trial whose worker sent no heartbeat for `grace_period`
+    seconds. If the database becomes unavailable later, waits for it up to `patience`
+    seconds. With `read_only` nothing can be written and no tables are created; use
+    `read_sqlite` for an SQLite file.
 
     Raises:
-        UserError: the URL is of no such database, its driver is not installed, it does
-            not answer, or another version of Optuna made its tables.
+        UserError: the URL is not of SQLite or PostgreSQL, its driver is not installed,
+            the database does not answer, or another version of Optuna made its tables.
     """
     given = parse(databases.with_password(url))
-    # in no URL that SQLAlchemy or Optuna could show
+    # SQLAlchemy and Optuna may show the URL: it has no passwords
     secret, parsed = passwords(given), bare(given)
     shown = parsed.render_as_string()
     if parsed.drivername == "postgresql":
-        # SQLAlchemy 2.0 and 2.1 do not agree on the driver
+        # the default driver differs between SQLAlchemy 2.0 and 2.1
         parsed = parsed.set(drivername="postgresql+psycopg2")
     if parsed.get_backend_name() == "sqlite":
         engine: dict[str, Any] = {"connect_args": _SQLITE_CONNECTION}
         advice = "check the folder and the rights to it"
     else:
-        asked = _POSTGRESQL_CONNECTION.items()
-        connection = {name: value for name, value in asked if name not in parsed.query}
+        defaults = _POSTGRESQL_CONNECTION.items()
+        connection = {name: v for name, v in defaults if name not in parsed.query}
         engine = {"connect_args": connection | secret, "pool_pre_ping": True}
         if read_only:
             engine["execution_options"] = {"postgresql_readonly": True}
@@ -120,37 +120,37 @@ def open_storage(
 
 
 def database_of(run: Path, recorded: str) -> str:
-    """The database that the user names for a run which is recorded in one.
+    """Returns the database that the user names for a run recorded in a database.
 
     Args:
         run: its folder.
-        recorded: the URL in its run.json, which somebody else may have written: it is
+        recorded: the URL in its run.json. Somebody else may have written it: it is
             shown, never connected to.
 
     Raises:
-        UserError: the user names none.
+        UserError: the user names no database.
     """
     known = databases.named()
     if not known:
         address = without_password(recorded)
         raise UserError(
-            f"{run}: expected to be told the database of this run, found it in its "
-            f"run.json only ({address}); if you trust that address: --storage "
-            f"{address}, or set {databases.VARIABLE}"
+            f"{run}: expected the database of this run as an argument or in "
+            f"{databases.VARIABLE}, found it in run.json only ({address}); if you "
+            f"trust this address, give --storage {address}"
         )
     return next((url for url in known if without_password(url) == recorded), known[0])
 
 
 def _open(url: URL, patience: float, **arguments: Any) -> RDBStorage:
-    """Opens it again where another process was making the same tables."""
-    # Optuna fills in a template
+    """Opens a database; tries again if another process was making the same tables."""
+    # Optuna formats the URL as a template
     escaped = url.render_as_string().replace("{", "{{").replace("}", "}}")
     attempts = _OPENINGS
     while True:
         attempts -= 1
         try:
             with warnings.catch_warnings():
-                # heartbeats
+                # heartbeats are experimental in Optuna
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 return PatientStorage(escaped, patience, **arguments)
         except DBAPIError as error:

@@ -81,23 +81,23 @@ def open_study(
     storage: str | None = None,
     stale: Stale | None = None,
 ) -> optuna.Study:
-    """The study of a run folder; made there where `objectives` are given.
+    """Opens the study of a run folder; creates it if `objectives` are given.
 
-    Without them it can be read only, and nothing in the folder or database is changed.
+    Without them it is read-only: nothing in the folder or database is changed.
 
     Args:
         run: the folder.
-        objectives: of a search that is begun or gone on with.
+        objectives: of a search that is begun or resumed.
         sampler: chooses candidates.
-        storage: URL of the database; None: ``RUN/study.db``, or where ``RUN/run.json``
-            names a database the one that the user names, see `named`.
-        stale: is called with a trial whose worker gives no sign of life.
+        storage: URL of the database. None: ``RUN/study.db``, or, if ``RUN/run.json``
+            names a database, the one that the user names, see `databases.named`.
+        stale: is called with each trial whose worker sends no heartbeats.
 
     Raises:
-        UserError: there is no study, or one of other objectives; or the database is
+        UserError: the study is missing or has other objectives, or the database is
             damaged, cannot be used, or is not named by the user.
     """
-    # failed trials are told by the tuner, in one line
+    # the tuner reports failed trials, in one line
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     path = Run(run).study
     check_regular(run)
@@ -137,7 +137,7 @@ def open_study(
                 raise damaged(path, "it holds no search") from None
             raise UserError(
                 f"{run}: expected the study {name} in {without_password(storage)}"
-                ", found none of this name there"
+                ", found no study of this name"
             ) from None
         except _UNREADABLE as error:
             if storage is not None:
@@ -170,14 +170,14 @@ def open_study(
             study.set_metric_names(names)
     elif kept != names:
         raise UserError(
-            f"{run}: this search has the objective {', '.join(kept)}, asked was "
+            f"{run}: expected the objective {', '.join(kept)} of this search, found "
             f"{', '.join(names)}; use another folder, or overwrite this one"
         )
     return study
 
 
 def _check_place(run: Path, recorded: object, storage: str | None) -> None:
-    """Keeps a search from going on in another place than where its record is."""
+    """Checks that a search is resumed in the database that has its record."""
     if recorded is not None and storage is None:
         raise UserError(
             f"{run}: expected --storage, as this search was begun with it "
@@ -193,35 +193,35 @@ def _check_place(run: Path, recorded: object, storage: str | None) -> None:
 
 
 def _holds_networks(run: Path) -> bool:
-    """Whether a search left something in a folder that only its record can explain."""
+    """Returns whether a search left networks in a folder, which need its record."""
     networks = [path for path in made(run) if path.name == Run(run).network.name]
     return any(p.parent.name == BEST or p.parent.name.isdecimal() for p in networks)
 
 
 def _check_whole(path: Path) -> None:
-    """Has SQLite look through its file, which otherwise fails only where it is read.
+    """Checks the whole SQLite file: SQLite itself checks only the pages that it reads.
 
     Raises:
-        UserError: it is damaged.
+        UserError: the file is damaged.
     """
     try:
         with closing(sqlite3.connect(path, timeout=60)) as database:
             (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.OperationalError:
-        return  # locked, or not to be opened: opening it in earnest tells why
-    except (sqlite3.DatabaseError, UnicodeError) as error:  # its schema is text
+        return  # locked or unreadable: `open_storage` reports why
+    except (sqlite3.DatabaseError, UnicodeError) as error:  # damaged text
         found = str(error)
     if found != "ok":
         raise damaged(path, " ".join(found.split()))
 
 
 def _check_trials(study: optuna.Study) -> None:
-    """Whether what a search kept of its trials can be read, and is of its kind.
+    """Checks that the record of the trials can be read and has the expected types.
 
-    SQLite has no checksums: a page that is whole may hold anything.
+    SQLite has no checksums: a readable page may hold anything.
 
     Raises:
-        ValueError: it is not; or what Optuna and SQLAlchemy raise.
+        ValueError: it has not; Optuna and SQLAlchemy raise other errors.
     """
     try:
         trials = study.get_trials(deepcopy=False)
@@ -237,13 +237,13 @@ def _check_trials(study: optuna.Study) -> None:
             if len(found) != objectives or not np.isfinite(found).all():
                 raise ValueError(f"trial {trial.number} reached {found}")
         for name, kind in _KINDS.items():
-            told = trial.user_attrs.get(name, kind())
-            if not isinstance(told, kind):
-                raise ValueError(f"{name} of trial {trial.number} is {told!r}")
+            value = trial.user_attrs.get(name, kind())
+            if not isinstance(value, kind):
+                raise ValueError(f"{name} of trial {trial.number} is {value!r}")
 
 
 def _check_run(study: optuna.Study, run: Path, shared: bool) -> None:
-    """Whether a study is that of its folder, as far as both say it."""
+    """Checks that study and folder have the same mark, if both have one."""
     known, mark = study.user_attrs.get("run"), Run(run).mark()
     if None not in (known, mark) and known != mark:
         raise _foreign(study, run, shared)
@@ -252,19 +252,19 @@ def _check_run(study: optuna.Study, run: Path, shared: bool) -> None:
 def mark_of(
     study: optuna.Study, run: Path, shared: bool, begun_with: Mapping[str, Any]
 ) -> str:
-    """Keeps a folder's search apart from every other one.
+    """Returns the mark that distinguishes a folder's search from all others.
 
     Args:
-        study: of the folder's name in a database.
+        study: the study with the folder's name.
         run: the folder.
-        shared: whether other folders have studies in this database, too.
-        begun_with: what a search does not go on without: its data.
+        shared: whether other folders may have studies in the same database.
+        begun_with: what must not change when a search is resumed: its data.
 
     Returns:
         The mark of the folder, for run.json and then for `claim`.
 
     Raises:
-        UserError: the study is that of another folder, or of other data.
+        UserError: the study is of another folder, or of other data.
     """
     known = study.user_attrs.get("run")
     mark = Run(run).mark() or (None if shared else known) or uuid.uuid4().hex
@@ -273,7 +273,7 @@ def mark_of(
     before = study.user_attrs.get("begun_with")
     if before is None and Run(run).mark() is None and trials_of(study):
         raise UserError(
-            f"{run}: expected run.json, which says what data this search is of, found "
+            f"{run}: expected run.json, which records the data of this search, found "
             "none; restore it from a copy, or begin anew (--overwrite)"
         )
     if before not in (None, dict(begun_with)):
@@ -285,7 +285,7 @@ def mark_of(
 
 
 def claim(study: optuna.Study, mark: str, begun_with: Mapping[str, Any]) -> None:
-    """Writes into a study whose it is and what it is of, see `mark_of`."""
+    """Records the mark of its folder and its data in a study, see `mark_of`."""
     study.set_user_attr("run", mark)
     study.set_user_attr("begun_with", dict(begun_with))
 
@@ -294,20 +294,20 @@ def _foreign(study: optuna.Study, run: Path, shared: bool) -> UserError:
     if shared:
         return UserError(
             f"storage: expected the study {study.study_name} to be that of {run}, "
-            "found another folder's; machines that work together share the folder "
-            "itself; else choose another name for it"
+            "found that of another folder; machines that work together must share the "
+            "folder; otherwise choose another folder name"
         )
     return UserError(
-        f"{run}: expected the record (study.db) of the run that run.json is of, "
-        "found that of another run; restore the one or the other from a copy"
+        f"{run}: expected the record (study.db) of the run in run.json, found that of "
+        "another run; restore one of the two files from a copy"
     )
 
 
 def forget(run: Path, storage: str) -> None:
-    """Deletes a run's study from a database that others use, too.
+    """Deletes a run's study from a shared database.
 
     Raises:
-        UserError: a worker is at work on it, or it is that of another folder.
+        UserError: a worker is working on it, or it is the study of another folder.
     """
     name = run.resolve().name
     database = open_storage(storage)
@@ -317,8 +317,7 @@ def forget(run: Path, storage: str) -> None:
     _check_run(study, run, shared=True)
     if study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         raise UserError(
-            f"{run}: expected a search that nobody works on to overwrite, found "
-            "running trials; end their workers and wait a minute, or choose another "
-            "folder"
+            f"{run}: expected to overwrite a search without workers, found running "
+            "trials; end their workers and wait a minute, or choose another folder"
         )
     optuna.delete_study(study_name=name, storage=database)

@@ -1,4 +1,4 @@
-"""The trials of a study as a table, and how far off its estimates of costs were."""
+"""The trials of a study as a table, and the errors of its estimated costs."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.learning.figures import COSTS, FIGURES, MAP_COST, MEASURED, THROUGHPUT
 from autoai4eo.runs.trials import status, trials_of
 
-#: Costs that are measured where a search asks for them.
+#: Costs that are measured only on request.
 _IF_ANY = (MAP_COST, THROUGHPUT)
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """One row per trial: status, objectives and metrics, costs, hyperparameters.
+    """Returns a row per trial: status, objectives, metrics, costs, hyperparameters.
 
-    Times are in seconds, latencies in milliseconds, sizes in bytes; the metrics are
-    those of the trial's best epoch. ``map_ms_per_km2`` and ``samples_per_second`` are
-    there where the run measures them.
+    Times are in seconds, latencies in milliseconds, sizes in bytes; metrics are those
+    of the trial's best epoch. Columns ``map_ms_per_km2`` and ``samples_per_second``
+    exist if the run measures them.
     """
     rows = [_row(trial) for trial in trials_of(study)]
     objectives = study.user_attrs["objectives"]
@@ -69,7 +69,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "cost": kept.get("cost", {}),
         "train_seconds": kept.get("train_seconds"),
         "epochs": kept.get("epochs"),
-        # no message: its worker gave no sign of life
+        # no message: its worker disappeared
         "message": kept.get(
             "message", "interrupted" if trial.state == TrialState.FAIL else ""
         ),
@@ -78,10 +78,10 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
 
 
 def estimate_errors(study: optuna.Study) -> dict[str, float]:
-    """By cost, how far estimates were off: the median of |estimate / exact - 1|.
+    """Returns the median relative error |estimate / exact - 1| of each estimated cost.
 
-    Of all networks that were estimated first, and built or measured afterwards; empty
-    where a strategy estimates nothing.
+    Counts all networks that were first estimated, then built or measured. Empty if the
+    strategy estimates no costs.
     """
     errors: dict[str, list[float]] = {}
     for trial in trials_of(study):

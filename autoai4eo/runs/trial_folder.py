@@ -1,4 +1,4 @@
-"""The files that a trial leaves in its folder."""
+"""The files of a trial."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 NETWORK, COST, HISTORY, STATE = "model.keras", "cost.json", "history.csv", "state.npz"
 ERROR, EVENTS = "error.txt", "events.out.tfevents.trial"
-#: What a trial leaves that is read again, and recorded in the study by its digest.
+#: Files that are read again; the study records their digests.
 LEFT = (NETWORK, COST, HISTORY)
 
 
@@ -19,30 +19,30 @@ class TrialFolder:
 
     @property
     def network(self) -> Path:
-        """Its trained network."""
+        """The trained network."""
         return self.path / NETWORK
 
     @property
     def cost(self) -> Path:
-        """Its cost, as the study has it."""
+        """The cost, the same as in the study."""
         return self.path / COST
 
     @property
     def history(self) -> Path:
-        """Its learning curve."""
+        """The learning curve."""
         return self.path / HISTORY
 
     @property
     def state(self) -> Path:
-        """From where its training continues, while it is trained."""
+        """The checkpoint from which an interrupted training continues."""
         return self.path / STATE
 
     @property
     def error(self) -> Path:
-        """The traceback, where it failed."""
+        """The traceback of a failed trial."""
         return self.path / ERROR
 
     @property
     def events(self) -> Path:
-        """The same for TensorBoard."""
+        """Figures and learning curves for TensorBoard."""
         return self.path / EVENTS

@@ -10,13 +10,13 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import Objective
 
-#: Attribute of a trial that trains another one's network in full, after a search by
-#: cheaper trainings; its value is that one's number.
+#: Attribute of a trial that trains the network of another trial in full, after a
+#: search with cheaper trainings; its value is the number of that trial.
 FULL_TRAINING_OF = "full_of"
 
 
 def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
-    """What the study optimises, in order."""
+    """Returns the objectives of the study, in order."""
     return tuple(
         Objective(name, "max" if direction.name == "MAXIMIZE" else "min")
         for name, direction in zip(
@@ -26,7 +26,11 @@ def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
 
 
 def status(trial: FrozenTrial) -> str:
-    """complete, infeasible, failed, pruned or running."""
+    """Returns the status of a trial.
+
+    One of complete, infeasible, failed, pruned, running, waiting (in the queue) and
+    exhausted (nothing was left to try).
+    """
     if trial.state == TrialState.PRUNED:
         return str(trial.user_attrs.get("status", "pruned"))
     return {
@@ -38,7 +42,7 @@ def status(trial: FrozenTrial) -> str:
 
 
 def trials_of(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials of a study, oldest first, without empty and queued ones."""
+    """Returns the trials, oldest first, except exhausted and waiting ones."""
     return [
         trial
         for trial in study.get_trials(deepcopy=False)
@@ -47,10 +51,10 @@ def trials_of(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
-    """The trial of a number that a file of the run names.
+    """Returns a trial by its number, read from a file of the run.
 
     Raises:
-        UserError: the search has none of this number.
+        UserError: the search has no trial of this number.
     """
     trials = study.get_trials(deepcopy=False)
     if not 0 <= number < len(trials):
@@ -62,10 +66,9 @@ def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
 
 
 def judged(study: optuna.Study) -> list[FrozenTrial]:
-    """The complete trials that can be compared.
+    """Returns the complete trials that can be compared.
 
-    Those that were trained in full, where a search was by cheaper trainings and some
-    were.
+    If a search used cheaper trainings and some trials were trained in full, only these.
     """
     complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
     full = [t for t in complete if FULL_TRAINING_OF in t.user_attrs]
@@ -73,7 +76,7 @@ def judged(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial:
-    """The complete trial that is best by the first objective.
+    """Returns the complete trial that is best by the first objective.
 
     Raises:
         UserError: no trial is complete.
@@ -83,7 +86,7 @@ def best_trial(study: optuna.Study) -> FrozenTrial:
     if not complete:
         raise UserError(
             "expected a run with a finished trial, found none; "
-            "`autoai4eo fit` with the same folder goes on with it"
+            "`autoai4eo fit` with the same folder resumes it"
         )
     sign = -1 if objective.direction == "max" else 1
     return min(complete, key=lambda t: (sign * t.values[0], t.number))

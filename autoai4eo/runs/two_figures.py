@@ -1,7 +1,7 @@
-"""Why a finalist has two figures on the validation data, in a sentence.
+"""Explains in a sentence why a finalist has two figures on the validation data.
 
-Its trial's is of the trial's best epoch, and stands wherever trials are compared. The
-finalist is trained on from there, and has a figure of its own.
+The figure of its trial is that of the best epoch; tables and charts of trials show it.
+Then the finalist is trained further and gets its own figure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from autoai4eo.learning.objectives import DEFAULT, Objective
 
 
 def shown_metric(objectives: Sequence[Objective]) -> str:
-    """The metric that a search is told by: the first objective that is no cost."""
+    """Returns the main metric of a search: the first objective that is no cost."""
     return next((o.name for o in objectives if not o.is_cost), DEFAULT)
 
 
@@ -23,7 +23,7 @@ def two_figures(
     of_trial: Mapping[str, Any],
     objectives: Sequence[Objective],
 ) -> str:
-    """Says what the finalist reached, what its trial did, and why they differ.
+    """Explains the figures of the finalist and of its trial, and why they differ.
 
     Args:
         evaluation: the content of ``RUN/best/evaluation.json``.
@@ -31,7 +31,7 @@ def two_figures(
         objectives: of the search.
 
     Returns:
-        A sentence; empty where there is no finalist, or no such metric.
+        A sentence; empty without a finalist, or without the metric.
     """
     name = shown_metric(objectives)
     before = of_trial.get(name)
@@ -42,17 +42,17 @@ def two_figures(
     in_search = f"{rounded(before)} is that of {trial} in the search"
     if evaluation["trained_on"] != "training":
         return (
-            f"{begin}{in_search}; the finalist is the same architecture, trained anew "
-            "on training and validation data together, and cannot be judged on these."
+            f"{begin}{in_search}; the finalist has the same architecture, trained anew "
+            "on training and validation data together: validation data cannot judge it."
         )
     after = evaluation["metrics"].get(name, before)
     if rounded(after) == rounded(before):
         return (
             f"{begin}{in_search} and of the finalist: it is the network of this "
-            "trial's best epoch, training on brought nothing better."
+            "trial's best epoch, as further training did not improve it."
         )
     return (
         f"{begin}{rounded(after)} is that of the finalist, {in_search}; the finalist "
-        f"was trained on from {trial}'s best epoch. Charts and tables of trials show "
-        "the figure in the search."
+        f"was trained further from {trial}'s best epoch. Charts and tables of trials "
+        "show the figure in the search."
     )

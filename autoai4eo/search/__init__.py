@@ -1,10 +1,10 @@
-"""How candidates are chosen, tried, constrained, recorded and resumed."""
+"""The search: chooses, constrains, trains and records candidates, and resumes."""
 
 from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # the record of a run is read without Keras
+    # lazy: the record of a run is read without Keras
     if name == "Tuner":
         from autoai4eo.search.tuner import Tuner
 

@@ -1,7 +1,7 @@
-"""A search in a run's folder: whether it may begin there, and its beginning.
+"""Checks a run's folder, and begins or resumes a search in it.
 
-`opened` begins a search or goes on with it, whichever the folder calls for, and keeps
-others away meanwhile; `autoai4eo.search.workers.pool.search` then searches.
+`Session.opened` locks the folder and begins or resumes the search;
+`autoai4eo.search.workers.pool.search` then searches.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ from autoai4eo.search.tuner import Tuner
 
 @dataclass(frozen=True)
 class Session:
-    """A search, and the folder that it is to be in.
+    """A search and its folder.
 
     Attributes:
         run: the folder.
         settings: the options of the search.
-        data: what candidates are trained and judged on: ``training``, ``validation``.
+        data: the data sets by role, ``training`` and ``validation``.
         inputs: files that the search reads, and must not write to.
-        overwrite: whether what the folder holds is forgotten.
-        tell: takes a line for each event.
+        overwrite: whether to delete an earlier search in the folder.
+        tell: takes a line about each event.
     """
 
     run: Path
@@ -66,7 +66,7 @@ class Session:
     tell: Callable[[str], None]
 
     def check(self) -> None:
-        """Whether the search may begin or go on in the folder; nothing is written.
+        """Checks that the search may begin or resume in the folder; writes nothing.
 
         Raises:
             UserError: the folder holds something else, a search of other data, or an
@@ -83,10 +83,10 @@ class Session:
         statistics: Mapping[str, BandStatistics],
         arguments: Mapping[str, Any],
     ) -> Iterator[Tuner]:
-        """Begins the search, or goes on with it where the folder holds it already.
+        """Begins the search, or resumes it if the folder holds it already.
 
-        Other commands are kept out of the folder until the end of the ``with``; where
-        several machines may work on the search, until it has begun.
+        Locks the folder against other commands until the end of the ``with``; if
+        several machines may work on the search, only until it has begun.
 
         Args:
             graph: of blocks, with the shapes of the data.
@@ -94,15 +94,15 @@ class Session:
             arguments: further ones of `fit`, for run.json.
 
         Raises:
-            UserError: as `check`; or another fit is at work in the folder.
+            UserError: as `check`; or another fit is working in the folder.
         """
         run = self.run
         with written(run):
             run.mkdir(parents=True, exist_ok=True)
-        with _told_if_removed(run), ExitStack() as held:
+        with _reports_removal(run), ExitStack() as held:
             shared = self.settings.is_shared
             held.enter_context(locked(run, "beginning") if shared else alone(run))
-            # once more: whoever held the lock may have begun a search
+            # again: the former holder of the lock may have begun a search
             self._check_folder()
             if self.overwrite:
                 self._clear()
@@ -148,7 +148,7 @@ class Session:
 def chosen(
     tuner: Tuner, rule: str | None, limits: Mapping[str, float]
 ) -> Iterator[FrozenTrial]:
-    """Makes a trial of the front the finalist; others are kept away meanwhile.
+    """Makes a trial of the front the finalist, with the folder locked.
 
     Args:
         tuner: of a search that is over.
@@ -156,7 +156,7 @@ def chosen(
         limits: of costs, by ``max_COST``.
 
     Raises:
-        UserError: a limit is not known, or no trial of the front is within the limits.
+        UserError: a limit is unknown, or no trial of the front is within the limits.
     """
     for name in limits:
         if not name.startswith("max_"):
@@ -171,24 +171,24 @@ def chosen(
 
 
 def _check_is_a_run(run: Path) -> None:
-    """Whether a folder that is to be overwritten is a run's, or empty.
+    """Checks that a folder to be overwritten is empty or holds a run.
 
     Raises:
         UserError: it holds something else.
     """
-    # a power cut may have damaged run.json, not made a run of a folder of others
+    # run.json may be damaged by a power cut; then study.db proves that it is a run
     known = Run(run).exists and (Run(run).damage() is None or Run(run).study.is_file())
     strange = set(run.glob("[!.]*")) - set(made(run))
     if not known and strange:
         raise UserError(
-            f"{run}: expected a run's folder to overwrite, found one without its "
+            f"{run}: expected a run's folder to overwrite, found one without "
             "run.json; choose another folder, or empty it yourself"
         )
 
 
 @contextmanager
-def _told_if_removed(run: Path) -> Iterator[None]:
-    """Reports in one line that a run's folder is gone, whatever error it caused."""
+def _reports_removal(run: Path) -> Iterator[None]:
+    """Reports that a run's folder was removed, instead of the error this causes."""
     try:
         yield
     except Exception as error:

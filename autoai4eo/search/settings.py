@@ -1,4 +1,4 @@
-"""Every option of a search, checked once."""
+"""The options of a search, checked."""
 
 from __future__ import annotations
 
@@ -27,47 +27,47 @@ class SearchSettings:
     """The options of a search; the attributes hold them checked and completed.
 
     Args:
-        max_trials: how many candidates are trained; infeasible ones do not count.
+        max_trials: number of candidates to train, without infeasible ones.
         objective: any metric or cost, a `keras_tuner.Objective`, or several of them;
-            None: that of the task, ``val_cohen_kappa`` of one class per sample.
+            None: that of the task, ``val_cohen_kappa`` for one class per sample.
         tuner: ``"cost-aware"`` (the default), ``"greedy"``, ``"bayesian"``,
             ``"hyperband"``, ``"random"``, ``"tpe"``, ``"nsga2"``, ``"gp"``,
             ``"cost-sorted"``; or a class: a `keras_tuner.Oracle`, or a strategy, see
             `autoai4eo.search.strategies`.
         seed: makes a search repeatable; None is 0.
-        max_model_size: the same as a constraint on ``params``, as in AutoKeras.
+        max_model_size: the same as a constraint of ``params``, as in AutoKeras.
         constraints: upper limits of costs by name, such as ``{"latency_ms": 2.0}``.
         latency_batch_size: the batch size for which latency is measured.
-        map_step: pixels from one window of a map to the next, for which the cost
-            ``map_ms_per_km2`` is measured: milliseconds to map a square kilometre of
-            10 m pixels.
+        map_step: pixels from one window of a map to the next, for the cost
+            ``map_ms_per_km2``: milliseconds to map a square kilometre of 10 m pixels.
         workers: processes on this machine that try candidates at the same time.
-        patience: the search ends when so many trainings in a row did not enlarge the
-            hypervolume that the front dominates (with one objective: did not improve
-            on the best) by a thousandth; None: it does not.
-        proxy: a cheaper training that candidates are judged by: ``{"epochs": 5,
-            "fraction": 0.25}``, either may be missing.
-        finalists: with a `proxy`, so many of the front are trained in full in the end.
-        prune: ends a training that cannot reach the front any more: even if it gained,
-            from this epoch on, as much as any of five or more whole trainings did, it
-            would be dominated. Not before a third of the epochs.
-        storage: ``postgresql://USER@HOST/DATABASE`` where several machines, which share
-            the run's folder, work on one search; None: ``study.db`` in the folder. The
+        patience: the search ends after so many trainings in a row that did not enlarge
+            the hypervolume of the front (with one objective: did not improve on the
+            best) by 0.1 %; None: never.
+        proxy: a cheaper training to judge candidates by: ``{"epochs": 5, "fraction":
+            0.25}``, of which either may be missing.
+        finalists: with a `proxy`: number of trials on the front that are trained in
+            full in the end.
+        prune: ends a training that cannot reach the front: even if it improved from
+            this epoch on as much as the best of five or more whole trainings did, it
+            would be dominated. Not in the first third of the epochs.
+        storage: ``postgresql://USER@HOST/DATABASE`` if several machines that share the
+            run's folder work on one search; None: ``study.db`` in the folder. The
             password comes from ``PGPASSWORD``, ``~/.pgpass`` or the URL; it is kept in
             memory only.
-        runtime: what measures latency: ``"onnx"``, ``"tensorflow"``, ``"jax"``,
-            ``"litert"`` or ``"openvino"``; None: as the search began, at first ONNX
-            Runtime on a CPU and Keras's own backend on a GPU.
+        runtime: that latency is measured in: ``"onnx"``, ``"tensorflow"``, ``"jax"``,
+            ``"litert"`` or ``"openvino"``; None: that of a resumed search, otherwise
+            ONNX Runtime on a CPU and Keras's own backend on a GPU.
         precision: of the runtime's computations: ``"float32"`` (the default),
             ``"float16"``, ``"bfloat16"`` or ``"int8"``.
         threads: of the runtime on a CPU; None: a thread for each core.
-        kind: of the target that is learned, see `autoai4eo.data.target.Target`.
+        kind: of the target, see `autoai4eo.data.target.Target`.
 
     Attributes:
-        objectives: what is optimised, the first first.
+        objectives: the parsed objectives, in order.
 
     Raises:
-        UserError: an option that is not understood.
+        UserError: an option is unknown or out of range.
     """
 
     max_trials: int = 100
@@ -121,11 +121,11 @@ class SearchSettings:
 
     def _keep(self, **checked: Any) -> None:
         for name, value in checked.items():
-            object.__setattr__(self, name, value)  # it is frozen from here on
+            object.__setattr__(self, name, value)  # the class is frozen
 
     @property
     def monitor(self) -> Objective:
-        """The figure by which the best epoch of a trial is known."""
+        """The metric that determines the best epoch of a trial."""
         trained = (o for o in self.objectives if not o.is_cost)
         return next(trained, TASKS[self.kind].objective)
 
@@ -135,7 +135,7 @@ class SearchSettings:
         return self.storage is not None
 
     def record(self) -> dict[str, Any]:
-        """The settings as run.json has them; no password is in them."""
+        """Returns the settings for run.json, without passwords."""
         named = isinstance(self.tuner, str)
         return {
             "objective": [o.name for o in self.objectives],
@@ -157,14 +157,14 @@ class SearchSettings:
         }
 
 
-def _proxy(asked: Mapping[str, float] | Proxy | None) -> Proxy | None:
-    if asked is None or isinstance(asked, Proxy):
-        return asked
-    epochs, fraction = asked.get("epochs"), asked.get("fraction", 1.0)
-    known = asked.keys() <= {"epochs", "fraction"}
+def _proxy(given: Mapping[str, float] | Proxy | None) -> Proxy | None:
+    if given is None or isinstance(given, Proxy):
+        return given
+    epochs, fraction = given.get("epochs"), given.get("fraction", 1.0)
+    known = given.keys() <= {"epochs", "fraction"}
     if not known or not 0 < fraction <= 1 or (epochs is not None and epochs < 1):
         raise UserError(
             "proxy: expected epochs of 1 or more, or a fraction of the training data "
-            f"above 0, or both, got {dict(asked)}"
+            f"above 0, or both, got {dict(given)}"
         )
     return Proxy(None if epochs is None else int(epochs), fraction)

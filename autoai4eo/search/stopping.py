@@ -1,4 +1,4 @@
-"""Whether a search goes on, read from its trials alone."""
+"""Decides from its trials whether a search continues."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from autoai4eo.runs import front
 from autoai4eo.runs.study import FULL_TRAINING_OF, status
 from autoai4eo.search.trials.retries import interrupted
 
-#: Candidates in a row without a feasible one, after which a search gives up.
+#: Number of infeasible candidates in a row after which a search gives up.
 MAX_INFEASIBLE = 200
-#: Candidates in a row that were trained before, after which a search is over.
+#: Number of already trained candidates in a row after which a search is over.
 MAX_PRUNED = 50
-#: A smaller share by which the front grows is none.
+#: Smallest relative growth of the hypervolume that counts.
 _GROWN = 1e-3
 
 
 def was_trained(trial: FrozenTrial) -> bool:
-    """Whether a trial counts as a training; that of a finalist does not."""
+    """Returns whether a trial counts as a training; full trainings do not."""
     if FULL_TRAINING_OF in trial.user_attrs:
         return False
     if trial.state == TrialState.PRUNED:
@@ -34,13 +34,13 @@ def was_trained(trial: FrozenTrial) -> bool:
 
 
 def has_budget(trials: Sequence[FrozenTrial], max_trials: int) -> bool:
-    """Whether one more may be trained, if all that run turn out to be trainings."""
+    """Returns whether one more may be trained, if all running trials count."""
     running = sum(t.state == TrialState.RUNNING for t in trials)
     return running + sum(map(was_trained, trials)) < max_trials
 
 
 def exhausted(trials: Sequence[FrozenTrial]) -> bool:
-    """Whether the last candidates were all trained before, or could not be trained."""
+    """Returns whether the last candidates were all trained before or infeasible."""
     last = [
         "trained" if was_trained(t) else status(t) for t in trials[-MAX_INFEASIBLE:]
     ]
@@ -53,10 +53,10 @@ def exhausted(trials: Sequence[FrozenTrial]) -> bool:
 def stagnated(
     study: optuna.Study, trials: Sequence[FrozenTrial], patience: int | None
 ) -> bool:
-    """Whether the last `patience` trainings did not enlarge what is dominated.
+    """Returns whether the last `patience` trainings did not enlarge the hypervolume.
 
-    That is the hypervolume, or with one objective the distance of the best to the
-    worst; by a thousandth at least.
+    With one objective this is the distance of the best trial from the reference. Growth
+    below 0.1 % does not count.
     """
     trained = [t for t in trials if was_trained(t)]
     if patience is None or len(trained) <= patience:
@@ -69,15 +69,15 @@ def stagnated(
 def raise_if_infeasible(
     trials: Sequence[FrozenTrial], limits: Mapping[str, float]
 ) -> None:
-    """Ends a search whose limits nothing fits.
+    """Ends a search that finds no feasible candidates.
 
     Raises:
-        UserError: many candidates in a row were infeasible; with the cheapest seen.
+        UserError: many candidates in a row were infeasible; names the cheapest costs.
     """
     last = list(
         itertools.takewhile(lambda t: status(t) == "infeasible", reversed(trials))
     )
-    # what was built to find one that fits counts, too
+    # candidates that a strategy built and rejected count, too
     costs = [t.user_attrs["cost"] for t in last]
     for trial in last:
         screened = trial.user_attrs.get("proposed", {}).get("screened", [])
@@ -98,10 +98,10 @@ def raise_if_infeasible(
 
 
 def raise_if_all_failed(trials: Sequence[FrozenTrial], run: object) -> None:
-    """Tells that nothing came out.
+    """Ends a search in which every training failed.
 
     Raises:
-        SearchError: every training failed; the first cause is told.
+        SearchError: every training failed; names the first cause.
     """
     trained = [t for t in trials if was_trained(t)]
     if trained and all(t.state == TrialState.FAIL for t in trained):

@@ -1,4 +1,4 @@
-"""The tuner: candidates are tried, one after another, until the search is over."""
+"""The tuner: tries candidates, one after another, until the search is over."""
 
 from __future__ import annotations
 
@@ -62,22 +62,22 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress, tell_front
 
 _POLL_S = 0.5
-_PATCHES = 16  # that a converted network is compared with Keras on
+_PATCHES = 16  # for the comparison of a converted network with Keras
 
 
 class Tuner:
-    """Searches a graph of blocks; its record is Optuna's.
+    """Searches a graph of blocks, with an Optuna study as its record.
 
-    Every trial is written to ``RUN/study.db`` (Optuna's storage), its network, cost
-    and learning curve to ``RUN/trials/ID``. Its cost is counted and measured before it
-    is trained; one that is over a limit is recorded as infeasible and not trained.
+    Records every trial in ``RUN/study.db`` (Optuna's storage), and writes its network,
+    cost and learning curve to ``RUN/trials/ID``. Counts and measures the cost of a
+    candidate before training; one over a limit is infeasible and not trained.
 
     A tuner can be pickled: each worker process opens the study itself (`open`).
 
     Args:
         graph: of blocks.
         settings: the options of the search.
-        run: the run's folder; it is there.
+        run: the run's folder, which must exist.
     """
 
     def __init__(self, graph: Graph, settings: SearchSettings, run: Path) -> None:
@@ -96,12 +96,12 @@ class Tuner:
 
     @property
     def objectives(self) -> tuple[Objective, ...]:
-        """What is optimised."""
+        """The objectives of the search, in order."""
         return self.settings.objectives
 
     @property
     def monitor(self) -> Objective:
-        """The figure by which the best epoch of a trial is known."""
+        """The metric that determines the best epoch of a trial."""
         return self.settings.monitor
 
     def connect(self, sampler: CandidateSampler | None = None) -> None:
@@ -109,7 +109,7 @@ class Tuner:
 
         Raises:
             UserError: the folder holds a search for other objectives, or the database
-            cannot be used.
+                cannot be used.
         """
         self.study = open_study(
             self.run,
@@ -120,7 +120,10 @@ class Tuner:
         )
 
     def instrument(self, patches: Pixels | None = None) -> Instrument:
-        """What measures latency: as asked for, else as the search began, else default.
+        """Returns the instrument that measures latency.
+
+        Uses the options of the user, otherwise those that the search began with,
+        otherwise the defaults.
 
         Args:
             patches: some of the training data, see `Instrument`.
@@ -142,8 +145,8 @@ class Tuner:
         """Makes this process a worker of the folder's study.
 
         Args:
-            training: what candidates are trained and judged on, and how.
-            say: is told who is waited for.
+            training: data and options of the trainings.
+            say: takes a line about the worker that is waited for.
 
         Raises:
             UserError: the folder holds a search for other objectives, or one that
@@ -193,7 +196,7 @@ class Tuner:
             check_instrument(self.study, self.run, instrument.about())
         else:
             keep_instrument(self.study, instrument.about())
-        # a million objects of libraries: looking through them for garbage after every
+        # libraries hold a million objects: a garbage collection of these after every
         # network takes as long as building one
         gc.freeze()
 
@@ -211,17 +214,17 @@ class Tuner:
         Args:
             training: the same as for `open`.
             progress: reports events.
-            refit_on: training and validation data together; the finalist is trained
-                anew on them, as AutoKeras does after a ``validation_split``. Without
-                it is trained on from its best epoch, and the better of both is kept.
-            candidates: at most so many.
+            refit_on: training and validation data together, to train the finalist anew
+                on, as AutoKeras does after a ``validation_split``. None: trains it
+                further from its best epoch, and keeps the better network.
+            candidates: most candidates to try in this call; None: no limit.
 
         Returns:
             Whether the search is over.
 
         Raises:
             UserError: no candidate is feasible.
-            SearchError: every trial failed; the message has the first cause.
+            SearchError: every trial failed; the message names the first cause.
         """
         tried = 0
         while self._awaits_next(training, progress):
@@ -241,7 +244,7 @@ class Tuner:
     def train_finalist(
         self, training: Training, progress: Progress, refit_on: Dataset | None = None
     ) -> None:
-        """Trains the finalist to its end, see `work`; it replaces the one before."""
+        """Trains the finalist, see `work`; its network replaces the former one."""
         trial = finalist.of(self.study)
         in_full = FULL_TRAINING_OF in trial.user_attrs
         if in_full and refit_on is None:
@@ -249,7 +252,7 @@ class Tuner:
         hp = keras_tuner.HyperParameters()
         hp.values = dict(trial.user_attrs["hyperparameters"])
         seed = derived_seed(self.settings.seed, candidate(self.study, trial), 1)
-        # the time for the search is up, but its outcome is worth a whole training
+        # the time limit of the search does not apply to the finalist
         training = replace(
             training,
             end=inf,
@@ -258,7 +261,7 @@ class Tuner:
         if refit_on is not None:
             cheap = training.proxy is not None and not in_full
             best = trial.user_attrs["best_epoch"] + 1
-            # the best epoch of a cheaper training says nothing of a whole one
+            # the best epoch of a cheaper training does not apply to a full one
             epochs = training.max_epochs if cheap else best
             training = training.on_everything(refit_on, epochs)
         finalist.train(
@@ -273,7 +276,7 @@ class Tuner:
         )
 
     def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
-        """The finalist, then the other complete trials, best first."""
+        """Loads the finalist, then networks of other complete trials, best first."""
         best = finalist.of(self.study)
         sign = -1 if self.objectives[0].direction == "max" else 1
         others = sorted(
@@ -291,7 +294,7 @@ class Tuner:
         return [keras.models.load_model(path) for path in paths[:num_models]]
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:
-        """Whether there is another candidate to be tried, once that is known."""
+        """Waits until it is known whether to try another candidate; returns it."""
         most, ended = self.settings.max_trials, -1
         while True:
             fail_and_retry_stale(self.study, self.run)
@@ -317,13 +320,13 @@ class Tuner:
                 continue
             progress.line("waiting for other workers")
             time.sleep(_POLL_S)
-            # with what others found there may be something to propose again
+            # results of other workers may allow new proposals
             before, ended = ended, sum(t.state.is_finished() for t in trials)
             if before not in (-1, ended):
                 self._sampler.ask_again()
 
     def _queue_finalists(self) -> bool:
-        """Queues those of the front that were not trained in full yet, if any."""
+        """Queues trials on the front that were not trained in full; whether any."""
         with locked(self.run, "finalist"):
             known = {
                 t.user_attrs.get(FULL_TRAINING_OF)
@@ -356,20 +359,20 @@ class Tuner:
         try:
             self.study.optimize(runner, n_trials=1, catch=(Exception,))
         except (UpdateFinishedTrialError, ValueError):
-            mine = [
+            own = [
                 t
                 for t in self.study.get_trials(deepcopy=False)
                 if t.user_attrs.get("worker") == self._name
             ]
-            if not mine or not interrupted(mine[-1]):
+            if not own or not interrupted(own[-1]):
                 raise
-            progress.done(f"trial {mine[-1].number}   taken over by another worker")
+            progress.done(f"trial {own[-1].number}   taken over by another worker")
         if runner.fatal is not None:
             raise runner.fatal
 
 
 def _some(dataset: Dataset) -> Pixels:
-    """A few samples from all over a data set."""
+    """Reads a few samples, evenly spread over a data set."""
     return dataset.read(
         np.unique(np.linspace(0, len(dataset) - 1, _PATCHES, dtype=int))
     )
@@ -378,7 +381,7 @@ def _some(dataset: Dataset) -> Pixels:
 def _count(
     graph: Graph, seed: int, steps: int | None, values: Values
 ) -> tuple[keras_tuner.HyperParameters, str, dict[str, Any]]:
-    """The hyperparameters that a network asked for, its fingerprint, its costs."""
+    """Builds a network; returns its hyperparameters, fingerprint and costs."""
     hp = keras_tuner.HyperParameters()
     hp.values = dict(values)
     model = build(graph, hp, seed, steps)

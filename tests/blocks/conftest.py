@@ -41,7 +41,7 @@ def image_graph(
 def build(
     graph: Graph, values: dict[str, Any]
 ) -> tuple[Any, keras_tuner.HyperParameters]:
-    """The model with `values`, not compiled, and the hyperparameters it asked for.
+    """The model with `values`, not compiled, and the hyperparameters that it used.
 
     As `Graph.build`, without the optimizer, whose hyperparameters are AutoKeras's.
     """

@@ -104,7 +104,7 @@ def test_config_round_trip(kit):
     assert kit.round_trip(fusion).get_config() == fusion.get_config()
 
 
-def test_wrong_arguments_are_told():
+def test_wrong_arguments_are_refused():
     with pytest.raises(UserError, match="kind: expected one of 'early', 'mid', 'late'"):
         SensorFusion(kind="middle")
     with pytest.raises(UserError, match="merge: expected one of 'concat'"):

@@ -153,12 +153,12 @@ def test_config_round_trip(kit):
         ({"band_dropout": 1.0}, "band_dropout: expected a share"),
     ],
 )
-def test_wrong_arguments_are_told(arguments, message):
+def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
         MultispectralStem(**arguments)
 
 
-def test_wrong_bands_are_told(kit):
+def test_wrong_bands_are_refused(kit):
     for stem, message in [
         (MultispectralStem(bands=["B04"]), "one name for each of the 3 bands"),
         (MultispectralStem(indices=True), "none of these pairs"),

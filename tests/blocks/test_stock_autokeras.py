@@ -1,4 +1,4 @@
-"""The blocks in stock AutoKeras, the repair that it needs, and what it saves."""
+"""The blocks in stock AutoKeras, its repair, and saved models."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ from autoai4eo.blocks.repair import needed, repair
 # KerasTuner and Keras themselves call what Python and NumPy deprecate.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-# Builds the smallest graph with a head on shapes as AutoKeras takes them from data.
+# Builds the smallest graph with a head, on shapes that AutoKeras reads from data.
 PLAIN = """
 import autokeras as ak, keras_tuner, numpy as np
 from autokeras.graph import Graph
@@ -36,7 +36,7 @@ build()
 print("repaired AutoKeras builds")
 """
 
-# A saved model must open where this package was never heard of.
+# A saved model must open without this package.
 LOAD = """
 import sys, keras, numpy as np
 for path in sys.argv[1:]:

@@ -43,10 +43,10 @@ def contents(run):
     return {p: p.read_bytes() for p in run.rglob("*") if p.is_file()}
 
 
-def test_a_whole_run_is_whole_and_checking_changes_nothing(begun, finished):
+def test_a_sound_run_has_no_findings_and_check_changes_nothing(begun, finished):
     for run, words in (
-        (begun, "no finalist yet: fit with the same arguments goes on"),
-        (finished, "is the finalist; fit has nothing to mend"),
+        (begun, "no finalist yet: fit with the same arguments resumes it"),
+        (finished, "is the finalist; fit has nothing to repair"),
     ):
         before = contents(run)
         status, out, err = damaging.told(run, "check")
@@ -150,7 +150,7 @@ def test_mending_sets_aside_and_tells(folder):
     assert not any("cost.json" in line for line in mend(folder))
 
 
-def test_a_checkpoint_of_another_run_is_told(begun, tmp_path):
+def test_a_checkpoint_of_another_run_is_reported(begun, tmp_path):
     run = damaging.copy(begun, tmp_path)
     (state,) = run.glob("trials/*/state.npz")
     content = dict(np.load(state))

@@ -56,7 +56,7 @@ def test_a_server_that_only_run_json_names_is_not_connected_to(
     result = run(command[0], folder, *command[1:])
     assert result.status == 2 and visits == []
     (line,) = result.err.splitlines()
-    assert line.startswith(f"error: {folder}: expected to be told the database")
+    assert line.startswith(f"error: {folder}: expected the database of this run")
     assert f"--storage {url}" in line  # the user sees where it would have gone
     assert "sesame" not in line
 

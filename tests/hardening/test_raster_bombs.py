@@ -173,7 +173,7 @@ def test_a_pipe_among_images(tmp_path):
     # GDAL would look for what lies beside an image, and wait for this
     os.mkfifo(tmp_path / "a" / "x.tif.aux.xml")
     (tmp_path / "a" / "x.tfw").write_text("10\n0\n0\n-10\n0\n0\n")
-    with pytest.raises(UserError, match="expected files only where masks"):
+    with pytest.raises(UserError, match="expected only files beside images"):
         open_dataset(tmp_path)
 
 

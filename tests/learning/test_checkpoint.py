@@ -1,4 +1,4 @@
-"""A training's state that cannot be read, or is that of another training."""
+"""States of trainings that are damaged, or of another training."""
 
 import json
 
@@ -12,7 +12,7 @@ OF = {"run": "a", "candidate": 3, "fingerprint": "x"}
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", bytes(100)])
-def test_a_damaged_state_counts_as_none_and_is_named(tmp_path, content):
+def test_a_damaged_state_is_reported_and_not_used(tmp_path, content):
     path = tmp_path / "state.npz"
     assert epochs(path) == 0
     path.write_bytes(content)
@@ -31,6 +31,6 @@ def test_a_state_is_of_one_training(tmp_path):
             check(path, {**OF, **other})
 
 
-def test_a_state_of_an_earlier_version_is_taken_as_it_is(tmp_path):
+def test_a_state_of_an_earlier_version_is_accepted(tmp_path):
     np.savez(tmp_path / "state.npz", story=np.array(json.dumps({"epochs": 2})))
     check(tmp_path / "state.npz", OF)

@@ -1,4 +1,4 @@
-"""What every task promises: each of `TASKS`, and one from outside of the package."""
+"""The contract of tasks: all of `TASKS`, and one from outside of the package."""
 
 import json
 import pickle
@@ -36,7 +36,7 @@ SAME = {
 
 
 class InOwnUnits(Regression):
-    """A task that this package does not know: squared errors that are not scaled."""
+    """A task from outside of the package: squared errors without scaling."""
 
     losses = ("mse",)
 
@@ -63,7 +63,7 @@ def task(dataset):
 
 
 def output_of(task, seed=0):
-    """What a network could give, (n, …) of the first width."""
+    """Returns a possible output of a network, (n, …) of the first width."""
     random = np.random.default_rng(seed).random((N, task.widths[0])).astype("float32")
     if task.target.kind == "class":
         return random / random.sum(axis=1, keepdims=True)

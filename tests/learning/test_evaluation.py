@@ -1,4 +1,4 @@
-"""Calibration and intervals held against scikit-learn and SciPy."""
+"""Calibration and intervals compared with scikit-learn and SciPy."""
 
 import json
 
@@ -26,7 +26,7 @@ def predictions(samples=400, seed=0):
 
 
 def intervals(truth, predicted, classes, groups=None):
-    """As a scorer gives them that sees 50 samples at a time."""
+    """Returns the scores of a scorer that gets 50 samples at a time."""
     scorer = ClassScorer([f"class {i}" for i in range(classes)])
     for first in range(0, len(truth), 50):
         some = slice(first, first + 50)
@@ -49,7 +49,7 @@ def test_calibration_error_is_that_of_scikit_learns_curve():
     assert expected_calibration_error(table) == pytest.approx(expected)
 
 
-def test_a_sure_network_that_is_half_right_is_off_by_a_half():
+def test_a_sure_network_that_is_half_right_has_an_error_of_a_half():
     found = np.tile([1.0, 0.0], (10, 1))
     truth = np.arange(10) % 2
     table = reliability(truth, found)

@@ -1,4 +1,4 @@
-"""The one catalogue of metrics and costs."""
+"""The catalogue of metrics and costs."""
 
 import ast
 from dataclasses import fields
@@ -40,7 +40,7 @@ def test_a_figure_of_the_validation_data_is_the_same_figure():
     assert (own.title, own.worthless, own.direction) == ("val_mine", None, "")
 
 
-def test_units_stand_behind_labels():
+def test_titles_are_labels_with_units():
     assert find("latency_ms").title == "latency [ms]"
     assert find("params").title == "parameters"
 
@@ -60,7 +60,7 @@ def test_a_score_has_its_digits_and_a_cost_those_it_needs():
         ("value", "val_loss", "val_bias"),  # neither more nor less bias is better
     ],
 )
-def test_a_search_may_optimise_what_its_targets_are_judged_by(kind, has, lacks):
+def test_a_search_may_optimise_the_metrics_of_its_target(kind, has, lacks):
     known = objectives_for(kind)
     assert has in known and lacks not in known and "latency_ms" in known
     assert set(known.values()) == {"min", "max"}
@@ -76,7 +76,7 @@ def test_columns_are_in_the_order_of_the_catalogue():
 
 
 def test_there_is_no_second_table():
-    """Developers rely on: a label, a direction or a worthless value is said once."""
+    """Developers rely on: labels, directions and worthless values have one place."""
     found = []
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

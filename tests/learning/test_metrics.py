@@ -1,4 +1,4 @@
-"""Metrics against tensorflow-addons' own answers, scikit-learn and by hand."""
+"""Metrics compared with tensorflow-addons, scikit-learn and results by hand."""
 
 import json
 
@@ -143,7 +143,7 @@ def test_metrics_work_in_training_and_survive_saving(tmp_path):
     assert (copy.num_classes, copy.weightage, copy.name) == (3, "linear", "cohen_kappa")
 
 
-def test_scores_leave_out_absent_classes_and_say_so():
+def test_scores_leave_out_and_name_absent_classes():
     found = scores([0, 0, 1, 1], [0, 1, 1, 1], ["forest", "water", "ice"])
     assert found["accuracy"] == 0.75
     assert found["average_accuracy"] == 0.75
@@ -165,7 +165,7 @@ def test_a_class_predicted_but_absent_counts_in_f1_only():
     )
 
 
-def test_wrong_calls_are_told():
+def test_wrong_arguments_are_refused():
     with pytest.raises(UserError, match="expected weightage None"):
         CohenKappa(3, weightage="cubic")
     with pytest.raises(UserError, match="3 classes in average_accuracy, found 2"):

@@ -1,4 +1,4 @@
-"""Scores and thresholds of several labels held against scikit-learn."""
+"""Scores and thresholds of several labels compared with scikit-learn."""
 
 import json
 import pickle
@@ -72,7 +72,7 @@ def test_average_precision_is_that_of_scikit_learn(data):
     assert told["mean_average_precision"] == pytest.approx(exact, abs=1e-9)
 
 
-def test_a_training_tells_what_the_scorer_gives(data):
+def test_metrics_in_training_agree_with_the_scorer(data):
     truth, output = data
     told = scored(truth, output)
     names = []

@@ -18,13 +18,13 @@ def test_known_names_know_their_direction():
     )
 
 
-def test_a_metric_of_ones_own_comes_with_its_direction():
+def test_a_users_metric_needs_a_direction():
     own = keras_tuner.Objective("val_f1", "max")
     assert parse_objectives(own) == (Objective("val_f1", "max"),)
 
 
 @pytest.mark.parametrize("asked", ["accurracy", [], ["macs", "macs"], 3, None])
-def test_what_is_no_objective_is_refused(asked):
+def test_unknown_objectives_are_refused(asked):
     with pytest.raises(UserError, match="objective: expected"):
         parse_objectives(asked)
 

@@ -73,7 +73,7 @@ def test_without_factors_it_is_adamw():
         np.testing.assert_allclose(a, b, atol=1e-6)
 
 
-def test_a_saved_model_goes_on_with_its_factors(tmp_path):
+def test_a_saved_model_keeps_its_factors(tmp_path):
     _, model = moves({"one": 0.0, "two": 0.5}, learning_rate=0.02, weight_decay=0.1)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
@@ -94,7 +94,7 @@ def test_frozen_layers_have_no_factor():
     assert sorted(optimizer.factors) == [0.1] * 2 + [1.0] * 6
 
 
-def test_what_it_cannot_do_is_said():
+def test_wrong_arguments_are_refused():
     model = network()
     with pytest.raises(UserError, match=r"'three'.*one, two"):
         layerwise_adamw(model, {"three": 0.1})

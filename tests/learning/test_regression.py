@@ -1,4 +1,4 @@
-"""Scores and losses of numbers held against scikit-learn and SciPy."""
+"""Scores and losses of numbers compared with scikit-learn and SciPy."""
 
 import json
 import pickle
@@ -16,7 +16,7 @@ TASK = Regression(Target("value", ("height", "biomass"), (2,)))
 
 @pytest.fixture(scope="module")
 def data():
-    """Truth far from zero, and what a network makes of it."""
+    """Truth far from zero, and predictions of it."""
     rng = np.random.default_rng(0)
     truth = rng.normal([300, 20], [2, 5], (400, 2)).astype("float32")
     return truth, (truth + rng.normal([0.5, -1], [1, 2], (400, 2))).astype("float32")
@@ -51,7 +51,7 @@ def test_scores_are_those_of_scikit_learn(data):
     json.dumps(told)
 
 
-def test_what_is_not_known_counts_nothing(data):
+def test_unknown_values_do_not_count(data):
     truth, output = (values.astype(float) for values in data)
     truth = truth.copy()
     truth[:100, 0] = np.nan
@@ -70,7 +70,7 @@ def test_no_variation_explains_nothing():
     assert told["r2"] == 0 and told["rmse"] > 0
 
 
-def test_a_training_tells_what_the_scorer_gives(data):
+def test_metrics_in_training_agree_with_the_scorer(data):
     truth, output = data
     told = scored(truth, output)
     names = []

@@ -30,7 +30,7 @@ def plugin(searched):
 
 
 def shown(folder):
-    """What TensorBoard shows of a folder, without its server."""
+    """Returns what TensorBoard shows for a folder, without its server."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # TensorBoard's own
         from tensorboard.backend.event_processing import (
@@ -91,7 +91,7 @@ def test_learning_curves_are_scalars(searched, plugin):
     assert [point.step for point in steps] == [1, 2]
 
 
-def test_a_failed_trial_is_one_too(tmp_path):
+def test_a_failed_trial_is_a_session_too(tmp_path):
     choices = {"width": 8, "extra": None}
     trial = SimpleNamespace(number=7, user_attrs={"hyperparameters": choices})
     event_file.write(tmp_path, trial, 0.0, "failed")

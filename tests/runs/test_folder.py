@@ -44,7 +44,7 @@ def strings(path):
             yield text, node.lineno
 
 
-def test_no_other_place_knows_a_name():
+def test_only_runs_names_the_files_of_a_run():
     """Developers rely on: a file of a run is renamed in one place."""
     found = {}
     for path in PACKAGE.rglob("*.py"):
@@ -54,7 +54,7 @@ def test_no_other_place_knows_a_name():
     assert {name: said for name, said in found.items() if name not in OF_OLD} == {}
 
 
-def test_what_it_names_is_what_may_be_deleted(run):
+def test_only_the_named_files_may_be_deleted(run):
     """Users rely on: overwriting a run deletes all of it, and nothing else."""
     trial = run.trial(3)
     files = [run.json, run.study, run.statistics, run.report, run.network, run.test]
@@ -68,7 +68,7 @@ def test_what_it_names_is_what_may_be_deleted(run):
     assert run.trained() == [3]
 
 
-def test_a_run_without_a_version_is_the_first_and_a_later_one_is_refused(run):
+def test_a_run_without_version_is_read_and_a_later_version_is_refused(run):
     assert run.read()["device"] == "CPU"
     known = json.loads(run.json.read_text())
     assert "schema" not in known
@@ -79,7 +79,7 @@ def test_a_run_without_a_version_is_the_first_and_a_later_one_is_refused(run):
         run.read()
 
 
-def test_what_is_missing_and_what_is_damaged_are_told_apart(run, tmp_path):
+def test_missing_and_damaged_files_are_distinguished(run, tmp_path):
     with pytest.raises(MissingError, match="expected a run folder with run"):
         Run(tmp_path).read()
     run.json.write_text("{")
@@ -88,7 +88,7 @@ def test_what_is_missing_and_what_is_damaged_are_told_apart(run, tmp_path):
     assert isinstance(run.damage(), DamagedError) and Run(tmp_path).damage() is None
 
 
-def test_what_is_written_is_read(run):
+def test_files_are_read_as_written(run):
     assert run.read_evaluation() == run.read_test() == run.read_mistakes() == {}
     kept = {"trial": 0, "trained_on": "training", "metrics": {}, "epochs": 1}
     run.write_evaluation({**kept, "network": "a", "f1_macro": 0.5})
@@ -104,7 +104,7 @@ def test_what_is_written_is_read(run):
     assert run.read_mistakes().keys() == arrays.keys()
 
 
-def test_what_is_said_of_another_finalist_is_refused(run):
+def test_scores_of_another_finalist_are_refused(run):
     kept = {"trial": 0, "trained_on": "training", "metrics": {}, "epochs": 1}
     run.write_evaluation({**kept, "network": "a"})
     arrays = {name: np.zeros(1) for name in ("truth", "prediction", "confidence")}

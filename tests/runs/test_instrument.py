@@ -42,7 +42,7 @@ def test_another_device_runtime_precision_or_thread_count_is_refused(
     assert instrument_of(study) == {k: ABOUT[k] for k in ABOUT if "version" not in k}
 
 
-def test_what_is_kept_first_stays(study):
+def test_the_first_recorded_instrument_stays(study):
     assert instrument_of(study) == {}
     keep_instrument(study, ABOUT)
     keep_instrument(study, {**ABOUT, "runtime": "litert"})
@@ -50,7 +50,9 @@ def test_what_is_kept_first_stays(study):
 
 
 @pytest.mark.parametrize("kept_by", ["trial", "study"])
-def test_a_search_of_before_goes_on_in_the_backend_of_keras(study, tmp_path, kept_by):
+def test_a_search_of_an_earlier_version_resumes_in_the_backend_of_keras(
+    study, tmp_path, kept_by
+):
     if kept_by == "study":
         study.set_user_attr("device", ABOUT["device"])
     study.add_trial(

@@ -23,7 +23,7 @@ def dominates(a, b):
 
 
 @given(POINTS)
-def test_the_front_is_what_nothing_dominates(points):
+def test_no_point_dominates_a_point_on_the_front(points):
     expected = [
         not any(dominates(other, point) for other in points) for point in points
     ]
@@ -31,7 +31,7 @@ def test_the_front_is_what_nothing_dominates(points):
 
 
 def test_a_point_that_is_worse_in_one_objective_only_is_dominated():
-    """Users rely on: Pareto-optimal, not weakly so; equal points stay both."""
+    """Users rely on: no weakly optimal points are on the front, except equal ones."""
     assert on_front(np.array([[1.0, 3.0], [1.0, 2.0]])).tolist() == [False, True]
     assert on_front(np.array([[1.0, 2.0], [1.0, 2.0]])).tolist() == [True, True]
     assert on_front(np.array([[3.0], [2.0], [2.0]])).tolist() == [False, True, True]
@@ -47,7 +47,7 @@ def test_the_tables_of_a_run_have_no_weakly_optimal_trial(tmp_path):
 
 
 @given(POINTS)
-def test_fronts_are_peeled_off_one_by_one(points):
+def test_each_front_is_the_front_of_the_remaining_points(points):
     rank = fronts(points)
     for number in range(rank.max() + 1):
         left = rank >= number
@@ -63,7 +63,7 @@ def test_the_hypervolume_is_the_number_of_dominated_unit_cells(points):
     assert hypervolume(points, reference) == pytest.approx(expected)
 
 
-def test_a_point_that_is_no_better_than_the_reference_counts_nothing():
+def test_points_not_better_than_the_reference_do_not_count():
     assert hypervolume(np.array([[1.0, 3.0]]), np.array([2.0, 3.0])) == 0
     assert hypervolume(np.empty((0, 2)), np.ones(2)) == 0
 
@@ -74,13 +74,13 @@ def test_the_knee_is_where_the_front_bends():
     assert knee(front * [1, 100]) == 2  # whatever the units
 
 
-def test_what_is_maximised_has_its_sign_turned():
+def test_maximised_figures_are_negated():
     objectives = parse_objectives(["val_cohen_kappa", "latency_ms"])
     assert minimised(np.array([[0.5, 2.0]]), objectives).tolist() == [[-0.5, 2.0]]
 
 
 def test_figures_that_differ_by_less_than_their_spread_are_equal():
-    """Users rely on: a front never separates networks by noise of a measurement."""
+    """Users rely on: a front does not separate networks by noise of measurements."""
     points = np.array([[0.1, 1.00], [0.2, 0.98], [0.3, 0.50]])
     assert on_front(points).all()
     spreads = np.array([[0, 0.03], [0, 0.01], [0, 0.01]])

@@ -49,7 +49,7 @@ study._storage._backend.engine.dispose()
 
 
 def work(url, processes, trials):
-    """Finishes trials in some processes at the same time, without a word."""
+    """Finishes trials in some processes at the same time; they must print nothing."""
     command = [sys.executable, "-W", "error", "-c", WORKER, url, str(trials)]
     workers = [
         subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -86,7 +86,7 @@ def new_study(storage):
 
 @contextmanager
 def refused(*parts):
-    """One line for the user, with these parts, and never a password."""
+    """Checks an error: one line, with these parts, and without a password."""
     with pytest.raises(UserError) as error:
         yield
     told = str(error.value)
@@ -98,7 +98,7 @@ def refused(*parts):
 
 @contextmanager
 def locked(path, seconds):
-    """Meanwhile another program holds the SQLite file, for some seconds."""
+    """Lets another program lock the SQLite file for some seconds."""
 
     def hold():
         with closing(sqlite3.connect(path)) as other:
@@ -142,7 +142,7 @@ def test_processes_may_make_the_database_at_the_same_time(opened, request, kind)
 
 @contextmanager
 def restarted(server, mode):
-    """The server stops, and is back three seconds later."""
+    """Stops the server, and starts it three seconds later."""
     server.stop(mode)
     back = threading.Timer(3, server.start)
     back.start()
@@ -173,7 +173,7 @@ def test_a_restart_of_the_server_loses_no_trial(opened, server, database, mode):
 
 
 def break_at_commit(storage, monkeypatch, instead):
-    """At the next commit the connection breaks, once `instead` has happened."""
+    """Breaks the connection at the next commit, after a call of `instead`."""
 
     def commit(connection):
         monkeypatch.undo()
@@ -183,7 +183,9 @@ def break_at_commit(storage, monkeypatch, instead):
     monkeypatch.setattr(storage.engine.dialect, "do_commit", commit)
 
 
-def test_a_trial_is_finished_though_the_answer_was_lost(opened, database, monkeypatch):
+def test_a_trial_is_finished_although_the_answer_was_lost(
+    opened, database, monkeypatch
+):
     storage = opened(database)
     trial = storage.create_new_trial(new_study(storage))
     break_at_commit(storage, monkeypatch, lambda connection: connection.commit())
@@ -191,7 +193,7 @@ def test_a_trial_is_finished_though_the_answer_was_lost(opened, database, monkey
     assert storage.get_trial(trial).values == [0.1]
 
 
-def test_a_trial_is_not_left_running_though_the_answer_to_its_making_was_lost(
+def test_a_trial_does_not_stay_running_if_the_answer_to_its_creation_was_lost(
     opened, database, monkeypatch
 ):
     storage = opened(database)
@@ -214,7 +216,7 @@ def test_a_trial_is_not_finished_twice(opened, database):
         storage.set_trial_state_values(trial, TrialState.COMPLETE, [0.1])
 
 
-def test_a_trial_that_others_gave_up_meanwhile_stays_so(opened, database, monkeypatch):
+def test_a_trial_failed_by_another_worker_stays_failed(opened, database, monkeypatch):
     def fail_for_good(connection):
         connection.rollback()
         opened(database).set_trial_state_values(trial, TrialState.FAIL)
@@ -253,7 +255,7 @@ def test_patience_ends(opened, server, database):
     assert storage.get_trial(trial).state == TrialState.RUNNING
 
 
-def test_a_wrong_statement_is_not_waited_for(opened, sqlite, tmp_path):
+def test_a_wrong_statement_is_not_repeated(opened, sqlite, tmp_path):
     storage = opened(sqlite)
     with closing(sqlite3.connect(tmp_path / "study.db")) as other:
         other.execute("DROP TABLE trial_heartbeats")
@@ -264,7 +266,7 @@ def test_a_wrong_statement_is_not_waited_for(opened, sqlite, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
-def test_a_trial_whose_worker_died_is_told(opened, sqlite, tmp_path, monkeypatch):
+def test_a_trial_whose_worker_died_is_reported(opened, sqlite, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_SQLITE_CONNECTION", {"timeout": 0})
     told = []
     storage = opened(sqlite, lambda study, t: told.append(t.number), grace_period=1)
@@ -273,7 +275,7 @@ def test_a_trial_whose_worker_died_is_told(opened, sqlite, tmp_path, monkeypatch
     storage.record_heartbeat(trial)
     with closing(sqlite3.connect(tmp_path / "study.db")) as other, other:
         other.execute("UPDATE trial_heartbeats SET heartbeat = '2026-01-01 00:00:00'")
-    # not while no worker could give a sign of life
+    # not while no worker could send heartbeats
     with locked(tmp_path / "study.db", 0.3):
         fail_stale_trials(study)
     assert told == []
@@ -282,7 +284,7 @@ def test_a_trial_whose_worker_died_is_told(opened, sqlite, tmp_path, monkeypatch
     assert told == [0]
 
 
-def test_what_is_no_url_of_a_database_is_told():
+def test_a_url_of_no_database_is_reported():
     with refused("found study.db;"):
         open_storage("study.db")
     with refused("found mysql://…;"):
@@ -293,13 +295,13 @@ def test_what_is_no_url_of_a_database_is_told():
         open_storage("postgresql://me:open@sesame@host/db")
 
 
-def test_a_missing_driver_is_told(monkeypatch):
+def test_a_missing_driver_is_reported(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg2", None)
     with refused('`pip install "autoai4eo[postgresql]"`'):
         open_storage("postgresql://me:sesame@host/db")
 
 
-def test_a_database_that_does_not_answer_is_told(server, database, tmp_path):
+def test_a_database_that_does_not_answer_is_reported(server, database, tmp_path):
     with refused("No such file or directory"):
         open_storage(f"postgresql://me:sesame@/db?host={tmp_path}")
     with refused('database "other" does not exist'):
@@ -347,10 +349,8 @@ def test_a_password_comes_from_the_url_or_from_pgpassword(
     opened(f"postgresql://careful@/{name}")
 
 
-def test_a_search_with_a_password_in_its_url_is_read_to_its_end(
-    careful, database, tmp_path
-):
-    """run.json has no password: what is read after the search needs it again."""
+def test_a_search_with_a_password_in_its_url_can_be_read(careful, database, tmp_path):
+    """run.json has no password: reading the study needs it again."""
     bare = database.replace("postgres@", "careful@")
     url = databases.name(bare.replace("careful@", "careful:open%20{sesame}@"))
     assert url == bare
@@ -377,7 +377,7 @@ def test_reading_makes_no_tables_on_a_server(database, tmp_path):
         assert cursor.fetchone() == (0,)
 
 
-def test_tables_of_another_optuna_are_told(opened, sqlite, tmp_path):
+def test_tables_of_another_optuna_are_reported(opened, sqlite, tmp_path):
     opened(sqlite)
     with closing(sqlite3.connect(tmp_path / "study.db")) as other, other:
         other.execute("UPDATE alembic_version SET version_num = 'v2.4.0.a'")
@@ -421,8 +421,10 @@ def test_each_method_that_is_repeated_is_one_transaction():
 
 @pytest.mark.filterwarnings("ignore::optuna.exceptions.ExperimentalWarning")
 @pytest.mark.parametrize("sampler", SAMPLERS, ids=lambda s: type(s).__name__)
-def test_whatever_a_trial_does_is_repeated(opened, sqlite, sampler, monkeypatch):
-    """Users rely on: a database that goes away during a trial does not end it."""
+def test_every_method_that_a_trial_calls_is_repeated(
+    opened, sqlite, sampler, monkeypatch
+):
+    """Users rely on: a trial survives that the database is unavailable."""
     storage = opened(sqlite, lambda study, trial: None)
     study = optuna.create_study(storage=storage, sampler=sampler)
 

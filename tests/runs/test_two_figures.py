@@ -1,4 +1,4 @@
-"""The finalist's two figures on the validation data, told apart."""
+"""The sentence about the finalist's two figures on the validation data."""
 
 from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.runs.two_figures import two_figures
@@ -11,28 +11,28 @@ def evaluation(on="training", **metrics):
     return {"trial": 4, "trained_on": on, "metrics": metrics, "epochs": 3}
 
 
-def test_the_finalists_is_named_and_the_trials_explained():
+def test_the_figures_of_finalist_and_trial_are_explained():
     told = two_figures(evaluation(val_cohen_kappa=0.7933), OF_TRIAL, KAPPA)
     assert "0.7933 is that of the finalist, 0.7022 is that of trial 4" in told
-    assert "was trained on from trial 4's best epoch" in told
+    assert "was trained further from trial 4's best epoch" in told
 
 
-def test_training_on_may_bring_nothing():
+def test_further_training_may_not_improve_the_finalist():
     told = two_figures(evaluation(val_cohen_kappa=0.70221), OF_TRIAL, KAPPA)
     assert "0.7022 is that of trial 4 in the search and of the finalist" in told
 
 
-def test_a_finalist_trained_on_everything_has_none():
+def test_a_finalist_trained_on_all_data_has_no_figure_of_its_own():
     told = two_figures(evaluation("training and validation"), OF_TRIAL, KAPPA)
-    assert "0.7022 is that of trial 4" in told and "cannot be judged on these" in told
+    assert "0.7022 is that of trial 4" in told and "data cannot judge it" in told
 
 
-def test_the_first_metric_of_the_search_is_told():
+def test_the_sentence_is_about_the_first_metric_of_the_search():
     accuracy = parse_objectives(["val_accuracy", "val_cohen_kappa"])
     told = two_figures(evaluation(val_accuracy=0.8), OF_TRIAL, accuracy)
     assert told.startswith("overall accuracy on the validation data: 0.8 is that of")
 
 
-def test_nothing_is_told_before_there_is_a_finalist():
+def test_there_is_no_sentence_before_there_is_a_finalist():
     assert two_figures({}, OF_TRIAL, KAPPA) == ""
     assert two_figures(evaluation(), {}, KAPPA) == ""

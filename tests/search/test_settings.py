@@ -1,4 +1,4 @@
-"""The options of a search, checked once."""
+"""The options of a search."""
 
 import json
 from dataclasses import FrozenInstanceError, replace
@@ -11,19 +11,19 @@ from autoai4eo.learning.training import Proxy
 from autoai4eo.search.settings import SearchSettings
 
 
-def test_what_was_given_is_completed():
+def test_missing_options_are_filled_in():
     found = SearchSettings(objective=["macs", "val_loss"], proxy={"fraction": 0.5})
     assert [tuple(o) for o in found.objectives] == [
         ("macs", "min"),
         ("val_loss", "min"),
     ]
-    assert found.monitor.name == "val_loss"  # the first that a training tells
+    assert found.monitor.name == "val_loss"  # the first metric
     assert found.tuner == "cost-aware" and found.seed == 0
     assert found.proxy == Proxy(None, 0.5)
     assert SearchSettings(objective="macs").monitor.name == "val_cohen_kappa"
 
 
-def test_what_was_checked_is_not_changed_any_more():
+def test_checked_settings_cannot_be_changed():
     found = SearchSettings(constraints={"macs": 5}, proxy={"epochs": 3}, max_trials=7)
     with pytest.raises(FrozenInstanceError):
         found.max_trials = 8
@@ -66,5 +66,5 @@ def test_the_record_is_json_without_a_password():
 
 
 @pytest.mark.parametrize("tuner", [LocalSearch, MyOracle])
-def test_a_strategy_of_ones_own_is_taken_and_named(tuner):
+def test_a_users_strategy_is_accepted_and_recorded(tuner):
     assert SearchSettings(tuner=tuner).record()["tuner"] == tuner.__name__

@@ -35,7 +35,7 @@ def stagnated(study, patience):
     return stopping.stagnated(study, trials_of(study), patience)
 
 
-def test_a_search_stops_when_the_front_stands_still():
+def test_a_search_stops_if_the_front_does_not_grow():
     study = study_of([(0.4, 900), (0.5, 1000), (0.6, 1200)])
     assert not stagnated(study, 2)
     add(study, (0.3, 1100))
@@ -48,12 +48,12 @@ def test_a_search_stops_when_the_front_stands_still():
     assert not stagnated(study, 2)
 
 
-def test_with_one_objective_the_best_stands_still():
+def test_a_search_with_one_objective_stops_if_the_best_does_not_improve():
     study = study_of([(0.2,), (0.5,), (0.4,)], ["val_cohen_kappa"])
     assert stagnated(study, 1) and not stagnated(study, 2)
 
 
-def test_a_slot_is_free_while_trainings_may_be_missing():
+def test_the_budget_counts_running_trials():
     study = study_of([(0.5,)], ["val_cohen_kappa"])
     assert stopping.has_budget(trials_of(study), 2)
     running = study.ask()
@@ -75,7 +75,7 @@ def test_the_finalists_of_one_objective_are_the_best():
     assert [t.number for t in front.finalists(study, 2)] == [1, 2]
 
 
-def test_the_finalists_of_several_objectives_are_of_the_front_and_apart():
+def test_the_finalists_of_several_objectives_are_spread_over_the_front():
     points = [(0.5, 1000), (0.9, 2000), (0.89, 1990), (0.4, 1500), (0.1, 100)]
     study = study_of(points)
     chosen = [t.number for t in front.finalists(study, 3)]
@@ -84,7 +84,7 @@ def test_the_finalists_of_several_objectives_are_of_the_front_and_apart():
     assert len(front.finalists(study, 10)) == 4
 
 
-def test_only_those_trained_in_full_are_compared_where_there_are_some():
+def test_only_full_trainings_are_compared_if_there_are_any():
     study = study_of([(0.7,), (0.8,)], ["val_cohen_kappa"])
     add(study, (0.6,), **{FULL_TRAINING_OF: 0})
     assert best_trial(study).number == 2
@@ -95,7 +95,7 @@ def test_only_those_trained_in_full_are_compared_where_there_are_some():
 CURVES = [[0.1, 0.3, 0.5, 0.6, 0.6, 0.62], [0.0, 0.2, 0.25, 0.2, 0.3, 0.35]] * 3
 
 
-def test_what_is_reachable_is_the_best_so_far_and_the_largest_gain():
+def test_the_reachable_figure_is_the_best_so_far_plus_the_largest_gain():
     assert reachable([0.1, 0.2], CURVES, KAPPA) == pytest.approx(0.2 + 0.32)
     assert reachable([0.1, 0.4, 0.3], CURVES, KAPPA) == pytest.approx(0.4 + 0.12)
     falling = [[1 - v for v in curve] for curve in CURVES]

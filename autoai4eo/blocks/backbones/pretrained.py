@@ -1,4 +1,4 @@
-"""A residual network, pretrained where weights are given, on any bands."""
+"""A residual network for any bands, optionally pretrained."""
 
 from __future__ import annotations
 
@@ -50,41 +50,41 @@ LEARNING_RATE_FACTORS = [1.0, 0.3, 0.1]
 class PretrainedResNetBlock(ak.Block):
     """ResNet trunk from patches or features (N, h, w, c) to features (N, h', w', c').
 
-    Without weights, the default, it is initialised at random and needs no file. What is
-    left None is searched, the default value first::
+    Without weights, the default, it is initialised at random and needs no file. An
+    argument left None is searched, the default value first::
 
         architecture          resnet20 | resnet18               only without weights
         upscaling             1 | 2                             bilinear, of the input
-        adaptation            by_band | project                 only where bands differ
+        adaptation            by_band | project                 only if bands differ
         freeze                nothing | all_but_last_stage | all     only with weights
-        learning_rate_factor  0.1 | 0.3 | 1.0                   only where some train
+        learning_rate_factor  0.1 | 0.3 | 1.0                   only if some train
 
-    Pixels are scaled as the weights' record says. When the input's bands are not those
-    of the weights, the first convolution is adapted (see `adaptation`), or a 1×1
-    convolution projects the input to the bands that the weights expect; features are
-    always projected. Three bands of which nothing is known are taken for red, green
-    and blue. A frozen part keeps its batch normalisation in inference mode.
+    Pixels are scaled as for the training of the weights. If the input has other bands
+    than the weights, the first convolution is adapted (see `imputation`), or a 1×1
+    convolution projects the input to the bands of the weights; features are always
+    projected. Three unknown bands are assumed to be red, green and blue. Frozen layers
+    keep their batch normalisation in inference mode.
 
     Args:
         architecture: resnet20, resnet18, resnet34, resnet50 or resnet101. With weights
             it is theirs, and needed only for a path.
-        weights: a name of `weights.CATALOGUE`, a record of `weights.find_weights` or
-            `weights.from_file`, or the path of a Keras weight file of a network that
-            was trained on standardised pixels of the same bands as the input's.
+        weights: a name in `catalogue.CATALOGUE`, a record of `catalogue.find_weights`
+            or `files.from_file` (in `autoai4eo.blocks.pretrained_weights`), or the path
+            of a Keras weight file of a network that was trained on standardised pixels
+            of the same bands as the input's.
         adaptation: see above.
         upscaling: a factor on height and width; a fixed one is not capped.
-        freeze: which pretrained layers are not trained.
-        learning_rate_factor: on the rate of the pretrained layers. It is left for the
-            graph in ``learning_rate_factors``, by layer name; stock AutoKeras does not
-            read it.
-        max_macs: a searched up-scaling is not done where the trunk would take more
+        freeze: the pretrained layers that are not trained.
+        learning_rate_factor: of the pretrained layers. The graph reads it from
+            ``learning_rate_factors``, by layer name; stock AutoKeras ignores it.
+        max_macs: a searched up-scaling is left out if the trunk would need more
             multiply-adds than this for one patch.
-        bands: of the input, where its node does not know them.
+        bands: of the input, if its node does not have them.
 
     Raises:
-        UserError: an argument is none of those, or does not suit the weights (when
-            constructed); the weights' file is not there or is of another network, or
-            the input is not (N, h, w, c) (when built).
+        UserError: when constructed: an argument is unknown, or does not suit the
+            weights; when built: the weights' file is missing or of another network, or
+            the input is not (N, h, w, c).
     """
 
     def __init__(
@@ -134,7 +134,7 @@ class PretrainedResNetBlock(ak.Block):
             )
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         weights: Any = self.weights
         if isinstance(weights, Weights):
             known = CATALOGUE.get(weights.name) == weights
@@ -152,7 +152,7 @@ class PretrainedResNetBlock(ak.Block):
         }
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
-        """The features of the last stage."""
+        """Builds the trunk; returns the features of the last stage."""
         validate_num_inputs(inputs, 1)
         tensor = keras.tree.flatten(inputs)[0]
         require_image(self, tensor)
@@ -201,7 +201,7 @@ class PretrainedResNetBlock(ak.Block):
             return bands
         channels = int(tensor.shape[-1])
         if is_pixels(self, 0) and channels == 3:
-            # The range of the pixels is not known, so their quantity is not either.
+            # the range of the pixels is unknown, and so is their quantity
             return tuple(Band(b.name, b.wavelength, "unknown") for b in RGB.bands)
         return unknown_bands(channels)
 
@@ -209,7 +209,7 @@ class PretrainedResNetBlock(ak.Block):
         if not is_pixels(self, 0):
             if self.adaptation == "by_band":
                 raise UserError(
-                    f"{self.name}: expected pixels to adapt the weights to by band, "
+                    f"{self.name}: expected pixels for adaptation by band, "
                     "found features of another block; give adaptation='project'"
                 )
             return "project"
@@ -218,7 +218,7 @@ class PretrainedResNetBlock(ak.Block):
         return str(choose(hp, "adaptation", self.adaptation, ADAPTATIONS, "by_band"))
 
     def _upscale(self, hp: Any, architecture: str, x: Any) -> tuple[keras.Model, Any]:
-        """The trunk for the up-scaled input, and that input."""
+        """Returns the trunk for the up-scaled input, and this input."""
         _, height, width, channels = x.shape
         name = f"{self.name}_{architecture}"
 
@@ -258,7 +258,7 @@ class PretrainedResNetBlock(ak.Block):
 def _source(
     weights: str | Path | Weights | Mapping[str, Any] | None,
 ) -> str | Weights | None:
-    """A record, or the path of a file of which only the input will tell the bands."""
+    """Returns a record, or the path of a file whose bands will be the input's."""
     if weights is None or isinstance(weights, Weights):
         return weights
     if isinstance(weights, Mapping):

@@ -1,4 +1,4 @@
-"""Residual networks whose published weight files load: trunks and whole classifiers.
+"""Residual networks for published weight files: trunks and whole classifiers.
 
 | name | from | shape of the features of an h × w input |
 |---|---|---|
@@ -9,7 +9,7 @@
 He et al. 2016, *Deep residual learning for image recognition*, arXiv:1512.03385, and
 *Identity mappings in deep residual networks*, arXiv:1603.05027 (v2). ResNet-20 v2 is
 `resnet_v2(depth=20)` of github.com/zhu-xlab/So2Sat-LCZ-Classification-Demo. ResNet-18
-and 34 pad as torchvision does, so that converted weights give the same numbers.
+and 34 pad as torchvision does, so that converted weights give the same results.
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ Shape = tuple[int | None, int | None, int]
 
 @dataclass(frozen=True)
 class Architecture:
-    """How a trunk is built, and what its layers are called.
+    """A kind of trunk.
 
-    ``build(shape, name)`` gives a `keras.Model` from pixels of ``shape`` (height,
-    width, bands) to features. ``first`` is the name of the first convolution,
-    ``last_stage`` what the names of the layers of the last stage begin with.
+    Attributes:
+        build: ``build(shape, name)`` returns a `keras.Model` from pixels of ``shape``
+            (height, width, bands) to features.
+        first: the name of the first convolution.
+        last_stage: prefix of the names of the layers of the last stage.
     """
 
     build: Callable[[Shape, str], keras.Model]
@@ -42,7 +44,7 @@ class Architecture:
 
 
 def _resnet20_v2(shape: Shape, name: str) -> keras.Model:
-    """Bottlenecks with pre-activation, 3 stages × 2 blocks, 16 filters first."""
+    """Builds bottlenecks with pre-activation, 3 stages × 2 blocks, 16 filters first."""
 
     def convolve(x: Any, filters: int, size: int, stride: int, conv: str) -> Any:
         return layers.Conv2D(
@@ -66,7 +68,7 @@ def _resnet20_v2(shape: Shape, name: str) -> keras.Model:
         for block in (1, 2):
             prefix = f"stage{stage}_block{block}"
             stride = 2 if stage > 1 and block == 1 else 1
-            # The stem has just been activated: the first block must not do it again.
+            # the stem is activated already
             y = x if prefix == "stage1_block1" else activate(x, f"{prefix}_1")
             y = convolve(y, filters, 1, stride, f"{prefix}_1_conv")
             y = convolve(activate(y, f"{prefix}_2"), filters, 3, 1, f"{prefix}_2_conv")
@@ -79,10 +81,10 @@ def _resnet20_v2(shape: Shape, name: str) -> keras.Model:
 
 
 def _basic_resnet(blocks: tuple[int, ...]) -> Callable[[Shape, str], keras.Model]:
-    """Basic blocks of two 3×3 convolutions, stages of 64, 128, 256, 512 filters."""
+    """Returns a builder of basic blocks, in stages of 64, 128, 256, 512 filters."""
 
     def convolve(x: Any, filters: int, size: int, stride: int, prefix: str) -> Any:
-        # "same" would pad a strided convolution at one side only.
+        # "same" would pad strided convolutions on one side only
         if size > 1:
             x = layers.ZeroPadding2D(size // 2, name=f"{prefix}_pad")(x)
         x = layers.Conv2D(
@@ -99,7 +101,7 @@ def _basic_resnet(blocks: tuple[int, ...]) -> Callable[[Shape, str], keras.Model
         inputs = keras.Input(shape)
         x = convolve(inputs, 64, 7, 2, "conv1")
         x = layers.Activation("relu", name="conv1_relu")(x)
-        # Zeros do for the padding of the maximum: nothing is below them after a ReLU.
+        # zero padding does not change the maximum after a ReLU
         x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
         x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
         filters = 64
@@ -124,7 +126,7 @@ def _keras_application(
     constructor: Callable[..., keras.Model],
 ) -> Callable[[Shape, str], keras.Model]:
     def build(shape: Shape, name: str) -> keras.Model:
-        # Given a tensor, it takes any number of bands and patches under 32 pixels.
+        # with a tensor it accepts any number of bands, and patches below 32 pixels
         return constructor(
             include_top=False, weights=None, input_tensor=keras.Input(shape), name=name
         )
@@ -146,10 +148,10 @@ ARCHITECTURES = {
 
 
 def find_architecture(name: str) -> Architecture:
-    """The architecture of this name.
+    """Returns the architecture of a name.
 
     Raises:
-        UserError: there is none; the message lists those that there are.
+        UserError: the name is unknown; the message lists the known ones.
     """
     if name not in ARCHITECTURES:
         raise UserError(
@@ -160,17 +162,17 @@ def find_architecture(name: str) -> Architecture:
 
 
 def build_trunk(architecture: str, shape: Shape, name: str) -> keras.Model:
-    """An untrained network from (N, height, width, bands) to its last features."""
+    """Builds an untrained network from (N, height, width, bands) to features."""
     return find_architecture(architecture).build(shape, name)
 
 
 def build_classifier(
     architecture: str, shape: Shape, classes: int, name: str
 ) -> keras.Model:
-    """The trunk with its own top: global average, then softmax over `classes`.
+    """Builds the trunk with a global average and a softmax over `classes`.
 
-    ResNet-20 v2 of the So2Sat project averages 8×8 features, which for its 32×32
-    patches is the same; here patches of other sizes do as well.
+    ResNet-20 v2 of the So2Sat project averages 8×8 features, which is the same for its
+    32×32 patches; here patches may have other sizes.
     """
     trunk = build_trunk(architecture, shape, name)
     x = layers.GlobalAveragePooling2D(name="avg_pool")(trunk.output)

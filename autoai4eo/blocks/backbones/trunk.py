@@ -42,9 +42,9 @@ STAGES = 3
 class EOImageBlock(ak.Block):
     """Trunk of three stages, each with half the height and width of the one before.
 
-    Pixels (N, height, width, bands), as they lie in the file, are standardised and
-    pass a first convolution; features of another block enter the stages as they are.
-    The result is (N, height', width', channels), not pooled.
+    Pixels (N, height, width, bands), in the units of the file, are standardised and
+    pass a first convolution; features of another block enter the stages unchanged. The
+    result is (N, height', width', channels), not pooled.
 
     Families:
 
@@ -53,9 +53,9 @@ class EOImageBlock(ak.Block):
       ResNet-8, -20, -32, -110 of the literature.
     - ``inverted``: inverted residuals with depthwise convolutions (MobileNetV2,
       arXiv:1801.04381), closed by a 1×1 convolution.
-    - ``transfer``: `PretrainedResNetBlock` with `weights`; only where these are given.
+    - ``transfer``: `PretrainedResNetBlock` with `weights`; only if these are given.
 
-    The search space, each argument left None being searched:
+    An argument left None is searched:
 
     ===========  ==============================  =========  =====================
     family       residual, inverted (transfer)   residual
@@ -71,38 +71,36 @@ class EOImageBlock(ak.Block):
     The third column is the default. ``transfer`` has the space of
     `PretrainedResNetBlock` instead.
 
-    Nothing costs more than `max_macs` multiply-adds for one sample: where a choice
-    would, its input is averaged 2×2 until it does not. So the lists of choices stay the
-    same for every input size. Only ``transfer``, which is asked for by its weights, may
-    cost more by itself; its up-scaling is held to the cap.
+    A trunk needs at most `max_macs` multiply-adds for one sample: if a choice needs
+    more, its input is averaged 2×2 until it does not. So the choices are the same for
+    every input size. Only ``transfer`` may need more, but not by its up-scaling.
 
-    With `map_step`, networks made for maps: nothing is padded, and the total stride
-    divides the map step, so that windows of a scene at that step share the work of
-    the trunk (`autoai4eo.cost.shared`). `strides` is then the total stride, one of
-    the divisors of `map_step` that leave three features along each axis; 2 by
-    default. It is spread over the first convolution and the stages, and averaging for
-    `max_macs` counts to it. A kernel for which a patch has no pixels left is the next
-    smaller one. Several inputs of pixels of one size are standardised and put side by
-    side; what comes before must not pad either.
+    With `map_step` the networks suit maps: nothing is padded, and the total stride
+    divides the map step, so that windows of a scene at this step share the work of the
+    trunk (`autoai4eo.cost.shared`). Then `strides` is the total stride, a divisor of
+    `map_step` that leaves three features along each axis; by default 2. It is spread
+    over the first convolution and the stages, and averaging for `max_macs` counts
+    towards it. A kernel too large for the remaining pixels is replaced by the next
+    smaller one. Several inputs of the same size are standardised and concatenated;
+    earlier blocks must not pad either.
 
     Args:
         family: ``"residual"``, ``"inverted"`` or, with `weights`, ``"transfer"``.
         width: filters of the first stage.
         depth: units in each stage.
         kernel_size: of all but the 1×1 convolutions.
-        strides: of the first convolution; not used where the input is features. With
-            `map_step`: of the whole trunk.
-        preactivate: residual units that normalise before they convolve
-            (arXiv:1603.05027).
+        strides: of the first convolution; not used for features. With `map_step`: of
+            the whole trunk.
+        preactivate: residual units normalise before they convolve (arXiv:1603.05027).
         expansion: of the inverted residuals.
-        max_macs: the cap.
-        weights: of ``transfer``: a name of `weights.CATALOGUE`, or a record of
-            `weights.from_file`.
+        max_macs: most multiply-adds for one sample.
+        weights: of ``transfer``: a name in `catalogue.CATALOGUE`, or a record of
+            `files.from_file` (in `autoai4eo.blocks.pretrained_weights`).
         bands: band names in the order of the last axis; by default those of the input.
         map_step: pixels from one window of a map to the next; None: not for maps.
 
     Raises:
-        UserError: an argument is out of its range; when built, a choice is over
+        UserError: an argument is out of range; when built: a choice needs more than
             `max_macs` even on a single pixel, or patches are too small for a map.
     """
 
@@ -156,7 +154,7 @@ class EOImageBlock(ak.Block):
             )
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         transfer = self.transfer
         return {
             **super().get_config(),
@@ -184,7 +182,7 @@ class EOImageBlock(ak.Block):
         self.learning_rate_factors = {}
         family = choose(hp, "family", self.family, self.families, "residual")
         if family == "transfer":
-            assert self.transfer is not None, "only then is it one of the families"
+            assert self.transfer is not None, "otherwise it is no family"
             self.transfer.inputs = self.inputs
             tensor = self.transfer.build(hp, tensor)
             self.learning_rate_factors = self.transfer.learning_rate_factors
@@ -219,7 +217,7 @@ class EOImageBlock(ak.Block):
         if macs > self.max_macs:
             raise UserError(
                 f"{self.name}: expected a network of at most {self.max_macs:,} MACs, "
-                f"this one has {macs:,} at the largest stride for map_step {map_step}; "
+                f"found {macs:,} at the largest stride for map_step {map_step}; "
                 "raise max_macs or give a smaller width"
             )
         if factor > 1:
@@ -230,7 +228,7 @@ class EOImageBlock(ak.Block):
 
     def _chained(self, units: Sequence[Unit], tensor: Any) -> Any:
         tensor = chain(units, tensor)
-        # Pre-activated units leave the last sum without an activation.
+        # pre-activated units do not activate their last sum
         last = units[-1]
         if isinstance(last, ResidualUnit) and last.preactivate:
             tensor = normalised(tensor, f"{self.name}_last")
@@ -263,7 +261,7 @@ class EOImageBlock(ak.Block):
         return [*units, ConvUnit(f"{self.name}_last", width * 2**STAGES, 1)]
 
     def _strides(self, hp: Any, total_strides: Sequence[int] | None) -> Sequence[int]:
-        """Of the first convolution (0: there is none) and of stages 2 and 3."""
+        """Returns strides of the first convolution (0: none) and of stages 2 and 3."""
         if total_strides is not None:
             default = 2 if 2 in total_strides else total_strides[-1]
             total = choose(hp, "strides", self.strides, total_strides, default)
@@ -296,7 +294,7 @@ class EOImageBlock(ak.Block):
             if size == (1, 1):
                 raise UserError(
                     f"{self.name}: expected a network of at most {self.max_macs:,} "
-                    f"MACs, this one has {macs:,} even on a single pixel; "
+                    f"MACs, found {macs:,} even on a single pixel; "
                     "raise max_macs or give a smaller width"
                 )
             factor *= 2

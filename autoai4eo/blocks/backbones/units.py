@@ -1,8 +1,8 @@
-"""Convolutional units: what trunks are made of, and what each costs beforehand.
+"""Convolutional units: the parts of trunks, with their costs.
 
-A unit is called on a tensor (N, height, width, channels) like a Keras layer, and its
-multiply-adds can be asked for before anything is built. With ``padding="valid"`` it
-never pads: maps shrink by what kernels overlap, and shortcuts are cropped to fit.
+A unit is called on a tensor (N, height, width, channels) like a Keras layer; it
+computes its multiply-adds without building anything. With ``padding="valid"`` it never
+pads: features lose the pixels at the edges of kernels, and shortcuts are cropped.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any
 from keras import layers
 
 # Keras's 0.99 needs some 460 steps to forget the initial statistics: more than ten
-# epochs of a small data set, in which validation would see untrained ones.
+# epochs of a small data set, in which validation would use the initial ones.
 MOMENTUM = 0.9
 
 
 def convolution(
     filters: int, kernel_size: int, strides: int, name: str, padding: str = "same"
 ) -> Any:
-    """A convolution without bias, to be followed by a normalisation."""
+    """Returns a convolution without bias, to be followed by a normalisation."""
     return layers.Conv2D(
         filters,
         kernel_size,
@@ -35,13 +35,13 @@ def convolution(
 
 
 def normalised(tensor: Any, name: str, *, relu: bool = True) -> Any:
-    """Batch normalisation, then (unless told not to) a ReLU."""
+    """Applies batch normalisation, then a ReLU unless `relu` is False."""
     tensor = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(tensor)
     return layers.ReLU(name=f"{name}_relu")(tensor) if relu else tensor
 
 
 def cropped(tensor: Any, before: int, size: Sequence[int], name: str) -> Any:
-    """`size` pixels (height, width) of `tensor` from pixel `before` on."""
+    """Crops `tensor` to `size` pixels (height, width) from pixel `before` on."""
     after = [n - before - m for n, m in zip(tensor.shape[1:3], size, strict=True)]
     if before == 0 and not any(after):
         return tensor
@@ -50,9 +50,9 @@ def cropped(tensor: Any, before: int, size: Sequence[int], name: str) -> Any:
 
 @dataclass(frozen=True)
 class Unit(abc.ABC):
-    """Base: `filters` channels out, height and width divided by `strides`, upwards.
+    """Base: returns `filters` channels; divides height and width by `strides`.
 
-    Without padding, what the kernels overlap is taken off before.
+    With padding the quotient is rounded up; without, kernels must fit into the pixels.
     """
 
     name: str
@@ -67,15 +67,15 @@ class Unit(abc.ABC):
 
     @abc.abstractmethod
     def macs(self, height: int, width: int, channels: int) -> int:
-        """Multiply-adds of its convolutions on one sample of this size."""
+        """Returns the multiply-adds of its convolutions on one sample of this size."""
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what it gives."""
+        """Returns height and width of the result."""
         return self._strided(height), self._strided(width)
 
     @property
     def strided_kernel(self) -> int:
-        """Size of the kernel that strides: without padding it skips no pixel."""
+        """The size of the strided kernel: without padding, at least the stride."""
         if self.padding == "same":
             return self.kernel_size
         return max(self.kernel_size, self.strides)
@@ -98,7 +98,7 @@ class ConvUnit(Unit):
         return normalised(conv(tensor), self.name)
 
     def macs(self, height: int, width: int, channels: int) -> int:
-        """Multiply-adds of its convolution."""
+        """Returns the multiply-adds of its convolution."""
         h, w = self.size(height, width)
         return h * w * self.strided_kernel**2 * channels * self.filters
 
@@ -108,7 +108,7 @@ class ResidualUnit(Unit):
     """Basic residual block of two convolutions.
 
     Post-activation as in He et al. 2016 (arXiv:1512.03385), pre-activation as in
-    arXiv:1603.05027. Where strides or channels differ the shortcut is an average
+    arXiv:1603.05027. If strides or channels differ, the shortcut is an average
     pooling and a 1×1 convolution (ResNet-D, arXiv:1812.01187).
     """
 
@@ -139,7 +139,7 @@ class ResidualUnit(Unit):
         return layers.ReLU(name=f"{self.name}_relu")(total)
 
     def macs(self, height: int, width: int, channels: int) -> int:
-        """Multiply-adds of both convolutions and of the shortcut's, if it has one."""
+        """Returns the multiply-adds of both convolutions and the shortcut's, if any."""
         h, w = self.size(height, width)
         first = self._strided(height) * self._strided(width) * self.strided_kernel**2
         second = h * w * self.kernel_size**2 * self.filters
@@ -147,12 +147,12 @@ class ResidualUnit(Unit):
         return (first * channels + second + shortcut) * self.filters
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of what it gives."""
+        """Returns height and width of the result."""
         lost = 0 if self.padding == "same" else self.kernel_size - 1
         return self._strided(height) - lost, self._strided(width) - lost
 
     def _fitted(self, tensor: Any) -> Any:
-        """The pixels in the middle of what each result is computed from."""
+        """Crops the input to the centres of the fields of the results."""
         if self.padding == "same":
             return tensor
         first = (self.strided_kernel - self.strides) // 2
@@ -170,7 +170,7 @@ class InvertedUnit(Unit):
     """Inverted residual with a linear bottleneck (MobileNetV2, arXiv:1801.04381).
 
     A 1×1 convolution to `expansion` times the channels, a depthwise one, a linear 1×1
-    to `filters`; added to its input where the shapes are equal.
+    to `filters`; added to the input if the shapes are equal.
     """
 
     expansion: int = 4
@@ -200,7 +200,7 @@ class InvertedUnit(Unit):
         return layers.Add(name=f"{self.name}_add")([inner, tensor])
 
     def macs(self, height: int, width: int, channels: int) -> int:
-        """Multiply-adds of the three convolutions."""
+        """Returns the multiply-adds of the three convolutions."""
         h, w = self.size(height, width)
         wide = channels * self.expansion
         after = h * w * wide * (self.strided_kernel**2 + self.filters)
@@ -208,14 +208,14 @@ class InvertedUnit(Unit):
 
 
 def chain(units: Sequence[Unit], tensor: Any) -> Any:
-    """`tensor` through all `units`, one after the other."""
+    """Applies all `units` to `tensor`, one after the other."""
     for unit in units:
         tensor = unit(tensor)
     return tensor
 
 
 def chain_macs(units: Sequence[Unit], height: int, width: int, channels: int) -> int:
-    """Multiply-adds of `units` one after the other, on one sample."""
+    """Returns the multiply-adds of a chain of `units` on one sample."""
     total = 0
     for unit in units:
         total += unit.macs(height, width, channels)

@@ -1,7 +1,7 @@
-"""Trunks for maps: without padding, of a total stride that divides the map step.
+"""Trunks for maps: without padding, with a total stride that divides the map step.
 
-Such a trunk gives the same features wherever a window lies, so that overlapping
-windows share its work, see `autoai4eo.networks.dense`.
+They compute the same features at every position of a window, so that overlapping
+windows share the work, see `autoai4eo.networks.dense`.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from dataclasses import replace
 from autoai4eo.blocks.backbones.units import Unit, chain_macs
 from autoai4eo.errors import UserError
 
-#: Features that a trunk leaves along each axis, at least.
+#: Least number of features of a trunk along each axis.
 FEWEST = 3
 
 
 def common_size(name: str, sizes: Iterable[Sequence[int]]) -> tuple[int, int]:
-    """Height and width of all inputs of a trunk for maps.
+    """Returns height and width of all inputs of a trunk for maps.
 
     Raises:
-        UserError: they are of several sizes, or too small for any such trunk.
+        UserError: their sizes differ, or are too small for any such trunk.
     """
     found = sorted({(height, width) for height, width in sizes})
-    told = ", ".join(f"{height}×{width}" for height, width in found)
+    shown = ", ".join(f"{height}×{width}" for height, width in found)
     if len(found) > 1:
         raise UserError(
-            f"{name}: expected inputs of one size for maps (map_step), got {told} "
+            f"{name}: expected inputs of one size for maps (map_step), got {shown} "
             "pixels; resample them, or leave one out"
         )
     if min(found[0]) < FEWEST:
         raise UserError(
             f"{name}: expected patches of at least {FEWEST}×{FEWEST} pixels for maps "
-            f"(map_step), got {told}; give larger patches"
+            f"(map_step), got {shown}; give larger patches"
         )
     return found[0]
 
 
 def total_strides(map_step: int, side: int) -> list[int]:
-    """The divisors of the map step that leave enough of so many pixels."""
+    """Returns the divisors of the map step that leave enough of `side` pixels."""
     return [d for d in range(1, side // FEWEST + 1) if map_step % d == 0]
 
 
 def spread(total: int, places: int) -> list[int]:
-    """`total` as a product of so many strides, the largest first.
+    """Splits `total` into a product of strides, the largest first.
 
-    Pixels become fewer as early as they can: 10 is 5 × 2 × 1 in three places.
+    For example 10 is 5 × 2 × 1 in three places.
     """
     strides = [1] * places
     for prime in _primes(total):
@@ -55,14 +55,14 @@ def spread(total: int, places: int) -> list[int]:
 
 
 def fitted(units: Sequence[Unit], side: int) -> list[Unit]:
-    """The units without padding, their kernels as large as the pixels allow.
+    """Returns the units without padding, with kernels as large as the pixels allow.
 
-    Each keeps its kernel where at least `FEWEST` features are left in the end, however
-    many strides follow; else it gets the next smaller one of the same parity, or 1×1.
-    So every choice can be built, and a patch never runs out of pixels.
+    Each keeps its kernel if at least `FEWEST` features remain after all following
+    strides; otherwise it gets the next smaller one of the same parity, or 1×1. So every
+    choice can be built.
 
     Args:
-        units: how they would be with padding.
+        units: units with padding.
         side: pixels along the shorter axis, at least `FEWEST` times all strides.
     """
     found: list[Unit] = []
@@ -85,18 +85,18 @@ def affordable(
     factors: Sequence[int],
     max_macs: int,
 ) -> tuple[int, list[Unit], int]:
-    """The first factor to average pixels by with which the units cost little enough.
+    """Finds the first factor to average pixels by with which the units are affordable.
 
     Args:
-        units: how they would be with padding.
+        units: units with padding.
         size: height and width of their input.
         channels: of their input.
         factors: in the order in which they are tried.
-        max_macs: multiply-adds for one sample, at most.
+        max_macs: most multiply-adds for one sample.
 
     Returns:
-        The factor, the units fitted to what it leaves, and their multiply-adds; of the
-        last factor, where none is enough.
+        The factor, the units fitted to the averaged input, and their multiply-adds; if
+        no factor is enough, those of the last one.
     """
     for factor in factors:
         height, width = (n // factor for n in size)
@@ -108,7 +108,7 @@ def affordable(
 
 
 def _primes(number: int) -> list[int]:
-    """Prime factors, the largest first."""
+    """Returns the prime factors, the largest first."""
     found, factor = [], 2
     while number > 1:
         while number % factor == 0:

@@ -1,1 +1,1 @@
-"""Heads: what turns features into an answer."""
+"""Heads: from features to predictions."""

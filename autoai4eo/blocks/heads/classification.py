@@ -1,4 +1,4 @@
-"""From features to class probabilities."""
+"""Heads from features to class probabilities."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class PooledHead(Pooled, ak.ClassificationHead):
     """Global pooling, at most one hidden layer, class probabilities.
 
     Features (N, height, width, channels) or (N, channels) become float32 (N, classes),
-    in a layer of the head's name. It is a softmax, or a sigmoid for each class with
-    `multi_label`; where AutoKeras itself encodes two classes as one column it is a
-    sigmoid, (N, 1).
+    in a layer with the head's name. It is a softmax, or a sigmoid for each class with
+    `multi_label`; if AutoKeras encodes two classes as one column it is a sigmoid,
+    (N, 1).
 
-    The search space, each argument left None being searched:
+    An argument left None is searched:
 
     =======  =========================  =======
     pooling  average, max, average+max  average   (N, channels) is not pooled
@@ -41,7 +41,7 @@ class PooledHead(Pooled, ak.ClassificationHead):
         **kwargs: of `autokeras.ClassificationHead`.
 
     Raises:
-        UserError: an argument is out of its range.
+        UserError: an argument is out of range.
     """
 
     def _output(self, tensor: Any) -> Any:
@@ -53,19 +53,19 @@ class PooledHead(Pooled, ak.ClassificationHead):
 
 
 class BudgetNotEnforced(UserWarning):
-    """A search may train networks that are slower than a head allows."""
+    """Warns that a search may train networks slower than a head allows."""
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
 class LatencyConstrainedHead(PooledHead):
-    """A `PooledHead` on a network that must answer within a time.
+    """A `PooledHead` that limits the latency of its network.
 
-    In `ae.AutoModel` a candidate whose whole network with this head takes longer, by
-    measurement on the device, is infeasible and not trained. The head itself never
-    measures: building the same candidate twice gives the same network. In a graph of
-    stock AutoKeras it therefore warns, once, that nothing enforces the budget.
+    `ae.AutoModel` measures each candidate on the device; one whose whole network is
+    slower than the limit is infeasible and not trained. The head itself never measures.
+    In a graph of stock AutoKeras it therefore warns, once, that nothing enforces the
+    limit.
 
-    The search space is that of `PooledHead`, the same whatever the budget.
+    The search space is that of `PooledHead`.
 
     Args:
         max_latency_ms: of one forward pass of the whole network, in milliseconds.
@@ -73,8 +73,8 @@ class LatencyConstrainedHead(PooledHead):
         **kwargs: of `PooledHead`.
 
     Raises:
-        UserError: `max_latency_ms` is not above 0 or `batch_size` not a whole number
-            from 1.
+        UserError: `max_latency_ms` is not above 0, or `batch_size` is not a whole
+            number from 1.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class LatencyConstrainedHead(PooledHead):
         self._warned = False
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         return {
             **super().get_config(),
             "max_latency_ms": self.max_latency_ms,
@@ -116,9 +116,9 @@ class LatencyConstrainedHead(PooledHead):
         return super().build(hp, inputs)
 
     def alternatives(self) -> list[dict[str, Any]]:
-        """Every head that can be chosen and differs in latency: pooling × hidden.
+        """Returns every choice of pooling and hidden units, which change the latency.
 
-        Dropout costs nothing at inference. What was given to the constructor is kept.
+        Dropout costs nothing at inference. Arguments of the constructor are fixed.
         """
         poolings = POOLINGS if self.pooling is None else (self.pooling,)
         widths = HIDDEN if self.hidden is None else (self.hidden,)
@@ -128,9 +128,9 @@ class LatencyConstrainedHead(PooledHead):
         ]
 
     def build_alternative(self, features: Any, choice: dict[str, Any]) -> Any:
-        """The output tensor of the head `choice`, one of `alternatives`, on `features`.
+        """Builds the head `choice`, one of `alternatives`, on `features`.
 
-        As `build` gives it, but without dropout.
+        Returns the same output tensor as `build`, but without dropout.
         """
         pooling = choice["pooling"] if len(features.shape) > 2 else None
         return self._head(features, pooling, choice["hidden"], dropout=0.0)

@@ -1,4 +1,4 @@
-"""What all heads for a whole patch have in common: pooling and a hidden layer."""
+"""The common part of all heads for a whole patch: pooling and a hidden layer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DROPOUTS = (0.0, 0.25, 0.5)
 
 
 class Pooled:
-    """The part of a head before its output layer; comes before AutoKeras's head.
+    """The part of a head before its output layer; a mixin before AutoKeras's head.
 
     Args:
         pooling: ``"average"``, ``"max"`` or both, concatenated.
@@ -30,7 +30,7 @@ class Pooled:
         **kwargs: of AutoKeras's head.
 
     Raises:
-        UserError: an argument is out of its range.
+        UserError: an argument is out of range.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Pooled:
         self.hidden = hidden
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         known: dict[str, Any] = super().get_config()  # type: ignore[misc]
         return {**known, "pooling": self.pooling, "hidden": self.hidden}
 
@@ -80,7 +80,7 @@ class Pooled:
         return self._output(tensor)
 
     def _output(self, tensor: Any) -> Any:
-        """The head's last layers, the very last one of the head's name."""
+        """Adds the head's last layers; the last one has the head's name."""
         raise NotImplementedError
 
     def _pool(self, features: Any, pooling: str | None) -> Any:

@@ -1,4 +1,4 @@
-"""From features to numbers."""
+"""The head from features to numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from keras import layers
 
 from autoai4eo.blocks.heads.pooled import Pooled
 
-#: The smallest spread, in standard deviations: a likelihood has no bound without one.
+#: The smallest spread, in standard deviations: it bounds the likelihood.
 _LEAST_SPREAD = 1e-3
 
 
@@ -20,11 +20,11 @@ class PooledRegressionHead(Pooled, ak.RegressionHead):
     """Global pooling, at most one hidden layer, numbers.
 
     Features (N, height, width, channels) or (N, channels) become float32 (N, values),
-    in a layer of the head's name. A `keras.layers.Rescaling` at the end turns what the
-    network learns, numbers of mean 0 and standard deviation 1, into numbers in their
-    own units: `ae.AutoModel` takes mean and standard deviation from the training data.
-    With a spread the output is (N, 2 · values): the mean of each number, then the
-    standard deviation that is predicted for each.
+    in a layer with the head's name. The network learns numbers of mean 0 and standard
+    deviation 1; a `keras.layers.Rescaling` at the end converts them to their own units.
+    `ae.AutoModel` takes mean and standard deviation from the training data. With a
+    spread the output is (N, 2 · values): the mean of each number, then the predicted
+    standard deviation of each.
 
     The search space is that of `PooledHead`.
 
@@ -32,14 +32,14 @@ class PooledRegressionHead(Pooled, ak.RegressionHead):
         pooling: ``"average"``, ``"max"`` or both, concatenated.
         hidden: units of the hidden layer; 0 for none.
         dropout: before the last layer.
-        mean: of each number; None: nothing is rescaled.
-        std: standard deviation of each number; None: nothing is rescaled.
-        spread: whether a spread is predicted, too.
-        loss: in a graph of stock AutoKeras mean squared error where none is given.
+        mean: of each number; None: 0.
+        std: standard deviation of each number; None: 1.
+        spread: whether to predict a spread, too.
+        loss: None: mean squared error, in a graph of stock AutoKeras.
         **kwargs: of `autokeras.RegressionHead`.
 
     Raises:
-        UserError: an argument is out of its range.
+        UserError: an argument is out of range.
     """
 
     loss: Any
@@ -61,7 +61,7 @@ class PooledRegressionHead(Pooled, ak.RegressionHead):
         self.spread = spread
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, ready for JSON."""
+        """Returns the constructor's arguments, for JSON."""
         config = super().get_config()
         return {**config, "mean": self.mean, "std": self.std, "spread": self.spread}
 

@@ -1,1 +1,1 @@
-"""Weights that others trained: catalogue, files, adaptation to other bands."""
+"""Pretrained weights: catalogue, files, adaptation to other bands."""

@@ -1,19 +1,17 @@
-"""Pretrained weights on other bands than they were trained on.
+"""Adapts pretrained weights to other bands.
 
-The first convolution is adapted as if each band the weights expect were *imputed* from
-the bands that are there: copied from the band of the same name, else from the nearest
-in wavelength. Where several bands stand for one, they share its kernel, the closer the
-more; where a band is missing, the nearest one takes over its kernel as well. So the
-activations keep their size: on bands that are copies of each other they are exactly
-what the weights gave before. This is the inflation rule of Carreira and Zisserman 2017
-(arXiv:1705.07750, section 2.4) over bands instead of frames; with one grey band it is
-the sum of the kernels, and with bands of which nothing is known the mean kernel times
-old over new number of bands, both as in Wightman's timm (`adapt_input_conv`).
+The first convolution is adapted as if each expected band were *imputed* from the given
+bands: copied from the band of the same name, otherwise from the nearest in wavelength.
+If several bands replace one, they share its kernel, closer ones with larger shares; if
+a band is missing, the nearest one also gets its kernel. So the activations keep their
+size: if all bands are copies of one band they do not change. This is the inflation rule
+of Carreira and Zisserman 2017 (arXiv:1705.07750, section 2.4) over bands instead of
+frames. One grey band gets the sum of the kernels; unknown bands get the mean kernel
+times old over new number of bands, both as in Wightman's timm (`adapt_input_conv`).
 
-Sharing by closeness was measured with the Sentinel-2 LCZ42 weights on a scene with all
-13 bands: 100 % of 625 patches keep the label they get with their ten bands, against
-43 % with equal shares, where the cirrus band stands for half of B11, and 45 % with
-every kernel times 10/13.
+Measured with the Sentinel-2 LCZ42 weights on a scene with all 13 bands: of 625 patches,
+100 % keep the label that they get with the ten bands; with equal shares (the cirrus
+band gets half of B11) 43 %, and with every kernel times 10/13 45 %.
 """
 
 from __future__ import annotations
@@ -39,7 +37,7 @@ def _same(a: Band, b: Band) -> bool:
 
 
 def _distance(a: Band, b: Band) -> float:
-    """In nanometres; infinite where one has no wavelength."""
+    """Returns the distance in nanometres; infinite if a wavelength is unknown."""
     if _same(a, b):
         return 0.0
     if a.wavelength is None or b.wavelength is None:
@@ -48,15 +46,15 @@ def _distance(a: Band, b: Band) -> float:
 
 
 def imputation(expected: Sequence[Band], given: Sequence[Band]) -> np.ndarray:
-    """How the bands that weights expect are made of the bands that are given.
+    """Returns the shares of the given bands in each band that the weights expect.
 
-    Each given band stands for the expected band nearest to it, in wavelength or by
-    name; of all that stand for one, a band `d` nm away counts exp(-(d / 20 nm)²).
+    Each given band replaces the expected band nearest to it, in wavelength or by name;
+    among all that replace one, a band `d` nm away has the weight exp(-(d / 20 nm)²).
 
     Returns:
         Shares of shape (expected, given), float64; each row sums to one. A given band
-        without a wavelength and a namesake (radar, say) counts for each expected band
-        with 1/expected: it gets the mean kernel.
+        without a wavelength and a band of the same name (such as radar) counts for each
+        expected band with 1/expected: it gets the mean kernel.
     """
     distances = np.array([[_distance(e, g) for g in given] for e in expected])
     known = np.isfinite(distances).any(axis=0)
@@ -71,13 +69,13 @@ def imputation(expected: Sequence[Band], given: Sequence[Band]) -> np.ndarray:
             weights = np.exp(-(squares - squares.min()) / CLOSE_NM**2)
             uses[i, stands[i]] = weights / weights.sum()
     uses[:, ~known] = 1 / len(expected)
-    # Nothing is known of what could stand for such a band: all do.
+    # a band that none can replace is replaced by all
     uses[~uses.any(axis=1)] = 1
     return uses / uses.sum(axis=1, keepdims=True)
 
 
 def adapt_kernel(kernel: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """A first convolution's kernel for other bands.
+    """Returns a first convolution's kernel for other bands.
 
     Args:
         kernel: of shape (height, width, expected, filters).
@@ -91,10 +89,10 @@ def adapt_kernel(kernel: np.ndarray, shares: np.ndarray) -> np.ndarray:
 
 
 def _unit(quantity: str, means: np.ndarray) -> float:
-    """What turns pixels into reflectance 0 to 1, or into a colour 0 to 255.
+    """Returns the factor from pixels to reflectance 0 to 1, or to a colour 0 to 255.
 
-    A mean reflectance over 10 is a digital number (reflectance × 10,000, Sentinel-2's);
-    a mean colour of at most 1 is one of 0 to 1.
+    A mean reflectance over 10 indicates digital numbers (reflectance × 10,000, as of
+    Sentinel-2), a mean colour of at most 1 a range from 0 to 1.
     """
     if quantity == "reflectance" and means.max() > 10:
         return 1e-4
@@ -112,17 +110,16 @@ def scale_pixels(
     shares: np.ndarray,
     name: str,
 ) -> Any:
-    """Raw pixels (N, height, width, given) as a network wants them.
+    """Scales raw pixels (N, height, width, given) as in a network's training.
 
-    A band of the quantity that the network was trained on is converted by its unit
-    alone, as the network's authors did. Any other is given the mean and the standard
-    deviation that the band it stands for had in their training data, from its own
-    statistics `mean` and `std` (per given band, in the units of the file). Where these
-    are None but needed, a Normalization layer comes first, for stock AutoKeras to
-    adapt; where they are None and not needed, reflectance is taken to be 0 to 1.
+    A band of the quantity of the training data is only converted to its unit, as the
+    network's authors did. Any other band is scaled from its own `mean` and `std` (per
+    given band, in the units of the file) to those of the band that it replaces. If
+    these are None but needed, a Normalization layer comes first, for stock AutoKeras to
+    adapt; if they are None and not needed, reflectance is assumed to be 0 to 1.
     """
     totals = shares.sum(axis=0, keepdims=True)
-    # A band whose kernel is as good as nothing still wants finite pixels.
+    # a band without any share still needs finite pixels
     parts = np.where(totals > 0, shares, 1.0)
     parts /= parts.sum(axis=0, keepdims=True)
     target_mean, target_std, shift = (
@@ -148,10 +145,10 @@ def scale_pixels(
 
 
 def project(features: Any, scaling: Scaling, name: str) -> Any:
-    """Features, or standardised pixels, mixed by a 1×1 convolution into expected bands.
+    """Projects features or standardised pixels to expected bands by a 1×1 convolution.
 
-    Batch normalisation and the scaling's statistics give what comes out the size of
-    what the network was trained on, which a frozen network could not learn to.
+    Batch normalisation and the scaling's statistics give the result the distribution of
+    the training data, to which a frozen network could not adapt.
     """
     x = keras.layers.Conv2D(len(scaling.mean), 1, use_bias=False, name=name)(features)
     x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)

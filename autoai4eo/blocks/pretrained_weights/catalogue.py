@@ -1,7 +1,7 @@
-"""Pretrained weights as data: small frozen records, and a catalogue of them.
+"""Records of pretrained weights, and a catalogue of them.
 
-A record says which network the weights belong to, which bands it was trained on and how
-their pixels were scaled, what may be done with it, and where its file comes from.
+A record has the architecture, bands and scaling of pixels of the weights, their
+licence, and the source of their file.
 """
 
 from __future__ import annotations
@@ -19,12 +19,14 @@ from autoai4eo.errors import UserError
 
 @dataclass(frozen=True)
 class Scaling:
-    """How pixels were scaled before the network was trained on them.
+    """The scaling of pixels in the training of a network.
 
-    Of each band: pixels were given in the units of ``quantity`` (of `Band`; reflectance
-    0 to 1, colour 0 to 255; None where each band was standardised by its own mean and
-    standard deviation) and had ``mean`` and ``std`` in the training data; ``shift`` was
-    taken off them.
+    Attributes:
+        quantity: of `Band`, whose units the pixels had: reflectance 0 to 1, colour 0 to
+            255; None: each band was standardised.
+        mean: per band, of the training data, in these units.
+        std: per band, as ``mean``.
+        shift: per band, subtracted from the pixels.
     """
 
     quantity: str | None
@@ -34,18 +36,27 @@ class Scaling:
 
 
 def standardised(bands: int) -> Scaling:
-    """The scaling of a network that was trained on standardised pixels."""
+    """Returns the scaling of a network that was trained on standardised pixels."""
     return Scaling(None, (0.0,) * bands, (1.0,) * bands, (0.0,) * bands)
 
 
 @dataclass(frozen=True)
 class Weights:
-    """Weights of a network trained before, on ``bands`` in this order.
+    """The record of the weights of a pretrained network.
 
-    ``file`` is a Keras weight file (.h5 of Keras 2, .weights.h5) of the network with or
-    without its top; ``url`` and ``sha256`` are where to get it and what it must be.
-    ``from_keras`` leaves the download to `keras.applications`. ``level`` is the
-    processing level of the scenes that the network was trained on, where known.
+    Attributes:
+        name: of the record.
+        architecture: see `autoai4eo.blocks.backbones.resnets.ARCHITECTURES`.
+        sensor: of the training data.
+        bands: of the training data, in the order of the input.
+        licence: of the weights.
+        scaling: of the pixels.
+        url: where to download the file.
+        sha256: of the file.
+        file: a Keras weight file (.h5 of Keras 2, .weights.h5) of the network with or
+            without its top.
+        from_keras: whether `keras.applications` downloads the file.
+        level: processing level of the scenes of the training data, if known.
     """
 
     name: str
@@ -61,12 +72,12 @@ class Weights:
     level: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The record, ready for JSON."""
+        """Returns the record, for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Weights:
-        """The record that `to_dict` wrote."""
+        """Returns the record from the result of `to_dict`."""
         scaling = record["scaling"]
         return cls(
             **{
@@ -87,7 +98,7 @@ def _imagenet(architecture: str) -> Weights:
         name=f"imagenet-{architecture}",
         architecture=architecture,
         sensor=RGB.name,
-        # The order of Caffe, which `keras.applications` keeps for its ResNets.
+        # BGR, the order of Caffe, also in the ResNets of `keras.applications`
         bands=RGB.pick("B", "G", "R"),
         licence="MIT (He et al. 2016, as distributed with Keras)",
         scaling=Scaling(
@@ -178,15 +189,15 @@ CATALOGUE = {
 
 
 def find_weights(name: str, file: str | Path | None = None) -> Weights:
-    """The catalogue's record of this name, with its file where you have it.
+    """Returns a record of the catalogue, with its file if you have it.
 
     Raises:
-        UserError: there is none; the message lists those that there are.
+        UserError: the name is unknown; the message lists the known ones.
     """
     if name not in CATALOGUE:
         raise UserError(
             f"expected weights named {', '.join(CATALOGUE)} or a Keras weight file, "
-            f"got {name!r}; give one of these names or the path of a file that is there"
+            f"got {name!r}; give one of these names or the path of an existing file"
         )
     record = CATALOGUE[name]
     return record if file is None else dataclasses.replace(record, file=str(file))

@@ -1,7 +1,7 @@
-"""The files of pretrained weights: found, downloaded, and read into networks.
+"""Finds, downloads and reads the files of pretrained weights.
 
-A file is looked for at `Weights.file`, then in the folder `cache_folder()`, then it is
-downloaded; the ImageNet weights are downloaded by `keras.applications`.
+Looks for a file at `Weights.file`, then in the folder `cache_folder()`, then downloads
+it; `keras.applications` downloads the ImageNet weights.
 """
 
 from __future__ import annotations
@@ -36,17 +36,18 @@ def from_file(
     bands: Sequence[str | Band],
     scaling: Scaling | None = None,
 ) -> Weights:
-    """A record for a Keras weight file of your own.
+    """Returns a record for a Keras weight file of your own.
 
     Args:
         path: of a .h5 file of Keras 2 or a .weights.h5 file, of the network with or
             without its top.
-        architecture: a name of `resnets.ARCHITECTURES`.
-        bands: what the network was trained on, in the order of its input.
-        scaling: of these bands; standardised pixels where None.
+        architecture: a name in `autoai4eo.blocks.backbones.resnets.ARCHITECTURES`.
+        bands: of the training data, in the order of the network's input.
+        scaling: of these bands; None: standardised pixels.
 
     Raises:
-        UserError: there is no such file or architecture, or not one scaling per band.
+        UserError: the file or architecture does not exist, or the scaling is not of
+            these bands.
     """
     find_architecture(architecture)
     known = tuple(b if isinstance(b, Band) else band(b) for b in bands)
@@ -70,16 +71,16 @@ def from_file(
 
 
 def cache_folder() -> Path:
-    """Where weight files are kept: $AUTOAI4EO_WEIGHTS, else ~/.cache/autoai4eo."""
+    """Returns the folder of weights: $AUTOAI4EO_WEIGHTS, or ~/.cache/autoai4eo."""
     folder = os.environ.get(CACHE_VARIABLE) or "~/.cache/autoai4eo"
     return Path(folder).expanduser()
 
 
 def locate(weights: Weights) -> Path:
-    """The record's file, downloaded into `cache_folder()` where it must be.
+    """Returns the path of a record's file; downloads it if it is missing.
 
     Raises:
-        UserError: it is not there and cannot be had; the message says where to put it.
+        UserError: it is missing and the download fails; the message names its place.
     """
     if weights.file is not None:
         path = Path(weights.file).expanduser()
@@ -120,9 +121,9 @@ def _line(error: Exception) -> str:
 
 
 def _classes(path: Path) -> int | None:
-    """How many classes the top in a weight file has; None where it has no top.
+    """Returns the number of classes of the top in a weight file; None without a top.
 
-    Among the arrays of a ResNet only the kernel of a dense layer has two axes.
+    Only the kernel of a dense layer has two axes among the arrays of a ResNet.
     """
     found: list[int] = []
 
@@ -131,7 +132,7 @@ def _classes(path: Path) -> int | None:
             found.append(int(item.shape[1]))
 
     with h5py.File(path) as file:
-        # A whole model of Keras 2 keeps its optimizer beside its weights.
+        # a whole model of Keras 2 also has its optimizer
         file.get("model_weights", file).visititems(visit)
     return found[-1] if found else None
 
@@ -148,7 +149,7 @@ def _read_file(weights: Weights, height: int | None, width: int | None) -> keras
                 weights.architecture, shape, classes, weights.architecture
             )
         with warnings.catch_warnings():
-            # Keras only warns where it leaves layers as they were initialised.
+            # Keras only warns if it skips layers
             warnings.filterwarnings("error", "Skipping nested", UserWarning)
             model.load_weights(path)
     except (OSError, ValueError, KeyError, UserWarning) as error:
@@ -178,12 +179,12 @@ def _read_keras_application(weights: Weights) -> keras.Model:
 
 
 def load_layers(weights: Weights) -> dict[str, list[np.ndarray]]:
-    """The arrays of each layer of the trunk, by the layer's name.
+    """Returns the arrays of each layer of the trunk, by the layer's name.
 
-    They are kept in memory: the graph of a trial is built many times.
+    They are cached: the graph of a trial is built many times.
 
     Raises:
-        UserError: the file is not there, or is not of this network.
+        UserError: the file is missing, or of another network.
     """
     if weights.from_keras and weights.file is None:
         return _load_layers(weights, 0)
@@ -206,7 +207,7 @@ def _load_layers(weights: Weights, modified: int) -> dict[str, list[np.ndarray]]
 def load_classifier(
     weights: Weights, height: int | None = 32, width: int | None = 32
 ) -> keras.Model:
-    """The whole network with its own top, ready to predict.
+    """Loads the whole network with its own top, ready to predict.
 
     Returns:
         A model from (N, height, width, bands), scaled as ``weights.scaling`` says, to
@@ -214,7 +215,7 @@ def load_classifier(
         classes of `autoai4eo.data.lcz42`.
 
     Raises:
-        UserError: the file is not there, is not of this network, or has no top.
+        UserError: the file is missing, of another network, or has no top.
     """
     if not (weights.from_keras and weights.file is None):
         model = _read_file(weights, height, width)
@@ -222,5 +223,5 @@ def load_classifier(
             return model
     raise UserError(
         f"expected weights with their own top, found {weights.name!r} without; give "
-        "a file that was saved with it"
+        "a file that was saved with the top"
     )

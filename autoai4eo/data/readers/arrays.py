@@ -1,4 +1,4 @@
-"""NumPy arrays in memory, and the same in a ``.npz`` file."""
+"""Reads NumPy arrays, in memory or in a ``.npz`` file."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from autoai4eo.files import read_npz
 
 
 class ArraysReader(TargetsInMemory):
-    """See `Reader`. Arrays (N, H, W, bands) by input name, labels or values or neither.
+    """See `Reader`. Arrays (N, H, W, bands) by input name, maybe labels or values.
 
     Three bands of 8 bits are red, green and blue; other bands are unknown until named.
 
     Args:
         arrays: by input name.
-        labels: classes, see `read_labels`; of the kind ``value`` numbers.
+        labels: classes, see `read_labels`; for the kind ``value``: numbers.
         options: see `ReadOptions`.
         path: for messages.
-        names: of the classes in the order of the labels' numbers, where the source
-            tells them.
+        names: of the classes in the order of the labels' numbers, if the source names
+            them.
         values: numbers (N,) or (N, values), with their names.
 
     Raises:
-        UserError: shapes or counts that do not fit, classes that are not known.
+        UserError: shapes or counts do not fit, or a class is unknown.
     """
 
     chunk_rows = 1
@@ -61,7 +61,7 @@ class ArraysReader(TargetsInMemory):
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
-        self.target, self.targets, told = read_targets(
+        self.target, self.targets, more = read_targets(
             Told(labels, names),
             values,
             total,
@@ -69,7 +69,7 @@ class ArraysReader(TargetsInMemory):
             options.class_names,
             path,
         )
-        notes += told
+        notes += more
         self.notes = tuple(notes)
         for name, array in self._arrays.items():
             if len(array) != len(self.targets):
@@ -102,7 +102,7 @@ class ArraysReader(TargetsInMemory):
         return {name: self._arrays[name][rows] for name in names}
 
     def coordinates(self) -> np.ndarray | None:
-        """Arrays do not say where they were taken."""
+        """Returns None: arrays have no coordinates."""
         return None
 
 
@@ -114,7 +114,7 @@ def _float32(array: np.ndarray) -> np.ndarray:
 
 
 def accepts(path: Path) -> bool:
-    """Whether the file is called ``.npz``."""
+    """Returns whether a path is a file with the ending ``.npz``."""
     return path.is_file() and path.suffix.lower() == ".npz"
 
 
@@ -126,7 +126,7 @@ def open_npz(path: Path, options: ReadOptions = DEFAULTS) -> ArraysReader:
         options: see `ReadOptions`.
 
     Raises:
-        UserError: it cannot be read, or holds no images.
+        UserError: it cannot be read, or has no images.
     """
     arrays = read_npz(path, "write it anew with numpy.savez")
     images = {name: a for name, a in arrays.items() if a.ndim == 4}
@@ -149,7 +149,7 @@ def open_npz(path: Path, options: ReadOptions = DEFAULTS) -> ArraysReader:
     if unused:
         reader.notes += (
             f"not used: {', '.join(unused)}; pixels are arrays of four dimensions, "
-            "labels are called label",
+            "labels are named label",
         )
     return reader
 
@@ -159,10 +159,10 @@ def _names(
 ) -> list[str] | None:
     if called not in arrays:
         return None
-    told = np.asarray(arrays[called])
-    if told.ndim != 1 or told.dtype.kind not in "SU":
+    names = np.asarray(arrays[called])
+    if names.ndim != 1 or names.dtype.kind not in "SU":
         raise UserError(
-            f"{path}: expected {called} as a list of text, found {told.dtype} "
-            f"of shape {told.shape}; correct it"
+            f"{path}: expected {called} as a list of text, found {names.dtype} "
+            f"of shape {names.shape}; correct it"
         )
-    return [v.decode() if isinstance(v, bytes) else str(v) for v in told.tolist()]
+    return [v.decode() if isinstance(v, bytes) else str(v) for v in names.tolist()]

@@ -1,4 +1,4 @@
-"""Pixels of an HDF5 file: rows of a data set, read in few calls."""
+"""Reads pixels of an HDF5 file: rows of a data set, in few calls."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 from autoai4eo.data.readers import hdf5
 
-SKIP_BYTES = 128 * 1024  # reading over so much costs less than one more call
-RUN_BYTES = 64 * 2**20  # at most so much is read at once
-#: Whether radar is in decibels is seen in so many finite values, of so many places.
+SKIP_BYTES = 128 * 1024  # reading so much in vain costs less than another call
+RUN_BYTES = 64 * 2**20  # most bytes that are read at once
+#: Least number of finite values, and of places, that show whether radar is in decibels.
 ENOUGH_VALUES, ENOUGH_PLACES = 4096, 16
 PLACE_ROWS = 8
 
@@ -21,7 +21,10 @@ PLACE_ROWS = 8
 def share_below_zero(
     data: h5py.Dataset, nodata: np.ndarray, columns: Sequence[int]
 ) -> float | None:
-    """Of finite values from all over a data set; None where it has none."""
+    """Returns the share of negative values in a sample of a data set's finite values.
+
+    Returns None if it has no finite values.
+    """
     count = below = 0
     starts = np.arange(0, len(data), PLACE_ROWS)
     for place, start in enumerate(np.random.default_rng(0).permutation(starts)):
@@ -36,15 +39,15 @@ def share_below_zero(
 
 
 def chunk_rows(data: h5py.Dataset) -> int:
-    """So many rows are stored together, and are best read together."""
-    # Rows stored one after the other are read in blocks all the same.
+    """Returns the number of rows that are stored together and best read together."""
+    # rows stored one by one are also read in blocks
     rows = int(data.chunks[0]) if data.chunks else 2
     sample = data.dtype.itemsize * math.prod(data.shape[1:])
     return max(2, min(rows, RUN_BYTES // max(1, sample)))
 
 
 def runs(rows: np.ndarray, chunk: int, row_bytes: int) -> list[tuple[int, int]]:
-    """Cut sorted rows where a new read is cheaper than reading over the gap."""
+    """Splits sorted rows at gaps where a new read is cheaper than reading the gap."""
     skip = max(chunk, SKIP_BYTES // row_bytes)
     longest = max(1, RUN_BYTES // (row_bytes * chunk)) * chunk
     new = (np.diff(rows) > skip) | (np.diff(rows // longest) > 0)
@@ -53,7 +56,7 @@ def runs(rows: np.ndarray, chunk: int, row_bytes: int) -> list[tuple[int, int]]:
 
 
 def read_rows(data: h5py.Dataset, rows: np.ndarray, nodata: np.ndarray) -> np.ndarray:
-    """Rows of a data set, in its own type; NaN, in float32, where it is missing."""
+    """Reads rows of a data set, in its type; float32 with NaN if values are missing."""
     kind = data.dtype.newbyteorder("=")
     if kind.kind == "f" or len(nodata):
         kind = np.dtype(np.float32)
@@ -76,7 +79,7 @@ def read_rows(data: h5py.Dataset, rows: np.ndarray, nodata: np.ndarray) -> np.nd
 
 
 def _read_run(data: h5py.Dataset, low: int, out: np.ndarray) -> None:
-    # As `read_direct` does, without 0.1 ms of selection in Python.
+    # like `read_direct`, but without its 0.1 ms of selection in Python
     place = data.id.get_space()
     place.select_hyperslab((low, 0, 0, 0), out.shape)
     data.id.read(h5py.h5s.create_simple(out.shape), place, out)

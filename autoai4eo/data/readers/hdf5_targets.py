@@ -1,4 +1,4 @@
-"""What an HDF5 file holds beside its pixels: labels, values, and the names of both."""
+"""Reads labels and values of an HDF5 file, and the names of both."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def targets_in(
     options: ReadOptions,
     folders: Folders,
 ) -> tuple[Target, np.ndarray, list[str]]:
-    """The target of the data sets ``label``, or ``value`` or ``values``, see `Told`.
+    """Reads the target from the data sets ``label``, ``value`` or ``values``.
 
     Args:
         file: open.
-        found: what lies in it, by name.
-        samples: how many there are.
+        found: its items, by name.
+        samples: their number.
         options: see `ReadOptions`.
         folders: see `hdf5_links.own_folders`.
 
@@ -49,8 +49,8 @@ def targets_in(
         labels = Told(None, names)
     for called in VALUES:
         if called in found and values.values is None:
-            told = names_told(file, found, "value_names", called, "names", folders)
-            values = Told(_numbers(path, found, called, folders), told)
+            its_names = names_told(file, found, "value_names", called, "names", folders)
+            values = Told(_numbers(path, found, called, folders), its_names)
     return read_targets(
         labels, values, samples, options.kind, options.class_names, path
     )
@@ -59,7 +59,7 @@ def targets_in(
 def _numbers(
     path: str, found: Mapping[str, Any], name: str, folders: Folders
 ) -> np.ndarray:
-    """Labels or values; class numbers that are declared missing are -1, values NaN."""
+    """Reads labels or values; missing labels become -1, missing values NaN."""
     data = found[name]
     if not isinstance(data, h5py.Dataset) or data.shape is None:
         raise UserError(
@@ -77,7 +77,7 @@ def _numbers(
 
 
 def _is_lcz42(labels: np.ndarray) -> bool:
-    """Whether there are 17 classes, one per sample."""
+    """Returns whether there are 17 classes, at most one per sample."""
     if labels.ndim == 2 and labels.dtype.kind in "biuf":
         one_each = ((labels > 0).sum(axis=1) <= 1).all()
         return labels.shape[1] == len(LCZ42_CLASSES) and bool(one_each)
@@ -93,18 +93,18 @@ def names_told(
     short: str,
     folders: Folders,
 ) -> list[str] | None:
-    """Names that a file tells: its attribute, its data set or that of the data.
+    """Reads names from an attribute or data set of a file, or an attribute of the data.
 
     Args:
         file: open.
-        found: what lies in it, by name.
+        found: its items, by name.
         name: of the file's attribute or data set, such as ``sen2_bands``.
-        data: name of the data set that they belong to.
+        data: name of the data set that the names belong to.
         short: name of that data set's attribute, such as ``bands``.
         folders: see `hdf5_links.own_folders`.
 
     Raises:
-        UserError: they are no text.
+        UserError: they are not text.
     """
     places: Sequence[Any] = [file.attrs.get(name)]
     if isinstance(found.get(name), h5py.Dataset):
@@ -112,10 +112,10 @@ def names_told(
     if isinstance(found.get(data), h5py.Dataset):
         attributes = found[data].attrs
         places = [*places, attributes.get(name), attributes.get(short)]
-    for told in places:
-        if told is None:
+    for place in places:
+        if place is None:
             continue
-        names = strings(told)
+        names = strings(place)
         if names is None or not all(names):
             raise UserError(
                 f"{file.filename}: expected {name} as names with commas between them "
@@ -126,7 +126,7 @@ def names_told(
 
 
 def content_of(path: str, data: h5py.Dataset, folders: Folders) -> np.ndarray:
-    """All of a data set that is not of pixels.
+    """Reads all of a data set that is not of pixels.
 
     Raises:
         UserError: it is too large, or its file is damaged.
@@ -139,7 +139,7 @@ def content_of(path: str, data: h5py.Dataset, folders: Folders) -> np.ndarray:
 
 
 def strings(values: Any) -> list[str] | None:
-    """Text of an attribute or data set (bytes, str or a comma-separated line)."""
+    """Returns the texts of an attribute or data set (list or comma-separated line)."""
     if values is None:
         return None
     if isinstance(values, bytes | str):
@@ -156,7 +156,7 @@ def strings(values: Any) -> list[str] | None:
 
 
 def _text(value: Any) -> str:
-    """UTF-8, or what every sequence of bytes is: Latin-1."""
+    """Decodes UTF-8; otherwise Latin-1, which any bytes are."""
     if not isinstance(value, bytes):
         return str(value)
     try:

@@ -1,4 +1,4 @@
-"""Which bands an image has where its file does not say, and colours of a palette."""
+"""The bands of an image whose file does not name them, and colours of a palette."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EUROSAT_BANDS = SENTINEL2.pick(
 
 
 def colours_of(image: Any, dtype: np.dtype) -> np.ndarray:
-    """R, G and B of an image with a palette; NaN where it is transparent or masked."""
+    """Returns R, G and B of an image with a palette; transparent or masked: NaN."""
     table = image.colormap(1)
     colours = np.zeros((max(table) + 1, 4), np.uint8)
     colours[list(table)] = list(table.values())
@@ -29,7 +29,7 @@ def colours_of(image: Any, dtype: np.dtype) -> np.ndarray:
 
 
 def band_of(name: str, kind: str) -> Band:
-    """The catalogue's band; R, G and B are display colours in 8 bits only."""
+    """Returns a band of the catalogue; only with 8 bits R, G and B are colours."""
     found = band(name)
     if found.quantity == "colour" and kind != "8 bits":
         return Band(found.name, found.wavelength, "unknown")
@@ -37,7 +37,7 @@ def band_of(name: str, kind: str) -> Band:
 
 
 def guessed_bands(count: int, kind: str) -> tuple[Band, ...]:
-    """So many bands without names: RGB in 8 bits, 13 of EuroSAT, or unknown ones."""
+    """Guesses bands without names: RGB for 8 bits, 13 of EuroSAT, or unknown ones."""
     if count == 3 and kind == "8 bits":
         return RGB.bands
     if count == len(EUROSAT_BANDS):

@@ -1,4 +1,4 @@
-"""Which files of a folder or a zip file are images, and of which class each is."""
+"""Lists the images of a folder or a zip file, and finds their classes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from autoai4eo.data.readers.labels import fold
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_size
 
-#: What lies beside an image and belongs to it.
+#: Endings of files that belong to an image.
 SIDECARS = (".aux.xml", ".msk", ".ovr", ".tfw", ".tifw", ".jgw", ".pgw", ".wld", ".prj")
 _PARTS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 _ZIP_METHODS = {
@@ -28,23 +28,23 @@ _ZIP_METHODS = {
     zipfile.ZIP_BZIP2,
     zipfile.ZIP_LZMA,
 }
-#: What reading a damaged, encrypted or odd zip file raises.
+#: Errors of reading a damaged, encrypted or unusual zip file.
 ZIP_ERRORS = (
     OSError,
     EOFError,
     zlib.error,
     lzma.LZMAError,
-    RuntimeError,  # encrypted; NotImplementedError: packed in an unknown way
+    RuntimeError,  # encrypted; NotImplementedError: unknown compression
     zipfile.BadZipFile,
     UnicodeError,
 )
-#: What operating systems and tools leave beside a user's files, besides hidden names.
+#: Files of operating systems and tools, besides hidden names.
 _HIDDEN = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
 
 
 @cache
 def suffixes() -> tuple[str, ...]:
-    """Endings of the image files that the installed GDAL reads, such as ``.jp2``."""
+    """Returns the endings of files that the installed GDAL reads, such as ``.jp2``."""
     from rasterio.drivers import raster_driver_extensions
 
     known = raster_driver_extensions()
@@ -57,10 +57,10 @@ class Listing:
 
     Attributes:
         names: of the images, with ``/``, relative to the folder; sorted.
-        stamps: by name, also of files that belong to images, what changes when the file
-            does: size and time.
-        sidecars: whether files that belong to images lie beside them.
-        notes: sentences about what was left out.
+        stamps: by name, size and time of each image and of each file that belongs to
+            one; in a zip file, size and checksum.
+        sidecars: whether there are files that belong to images.
+        notes: sentences about skipped files.
     """
 
     names: tuple[str, ...]
@@ -70,18 +70,20 @@ class Listing:
 
 
 def list_folder(root: Path) -> Listing:
-    """Looks through a folder and all below, links followed once, hidden names left out.
+    """Lists a folder and all its subfolders, without hidden files.
+
+    Follows links, but reads each folder only once.
 
     Raises:
-        UserError: a folder in it may not be read; a file beside an image may name
-            others, or is a pipe.
+        UserError: a folder in it cannot be read; or a file beside an image may name
+            other files, or is a pipe.
     """
     found: dict[str, tuple[int, int]] = {}
     beside: dict[str, tuple[int, int]] = {}
     skipped = _Skipped()
     pipes: list[str] = []
     seen: set[tuple[int, int]] = set()
-    # links come last, so that a folder is found where it really is
+    # links last, so that a folder gets its real path
     folders = [(str(root), "")]
     links: list[tuple[str, str]] = []
     while folders or links:
@@ -96,7 +98,7 @@ def list_folder(root: Path) -> Listing:
         except OSError as cause:
             raise UserError(
                 f"{folder}: cannot be read ({cause.strerror}); change its permissions "
-                "or take it away"
+                "or remove it"
             ) from cause
         for entry in entries:
             name = prefix + entry.name
@@ -105,7 +107,7 @@ def list_folder(root: Path) -> Listing:
             except PermissionError as cause:
                 raise UserError(
                     f"{entry.path}: cannot be read ({cause.strerror}); change the "
-                    "permissions of its folder, or take it away"
+                    "permissions of its folder, or remove it"
                 ) from cause
             except OSError:
                 skipped.broken.append(name)
@@ -117,7 +119,7 @@ def list_folder(root: Path) -> Listing:
                     (entry.path, f"{name}/")
                 )
             elif not stat.S_ISREG(status.st_mode):
-                skipped.broken.append(name)  # a pipe would be waited for
+                skipped.broken.append(name)  # GDAL would wait for a pipe
                 pipes.append(entry.path)
             elif _is_image(name, skipped):
                 found[name] = (status.st_size, status.st_mtime_ns)
@@ -129,21 +131,21 @@ def list_folder(root: Path) -> Listing:
                     check_beside(entry.path, file.read(-1 if whole else BEGINNING))
     if beside and pipes:
         raise UserError(
-            f"{pipes[0]}: expected files only where masks and the like lie beside "
-            "images, found a pipe or device, which GDAL would wait for; take it away"
+            f"{pipes[0]}: expected only files beside images with masks and the like, "
+            "found a pipe or device, which GDAL would wait for; remove it"
         )
     names = tuple(sorted(found))
     return Listing(names, found | beside, bool(beside), skipped.notes())
 
 
 def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
-    """The same for a zip file, and each image's name as the zip file writes it.
+    """Lists the images of a zip file, and returns each image's name in the zip file.
 
-    Backslashes, as some programs of Windows write them, are taken for ``/``.
+    Backslashes, which some programs of Windows write, count as ``/``.
 
     Raises:
-        UserError: images are encrypted, too large, or compressed in a way that Python
-            cannot read; a file beside an image may name others.
+        UserError: an image is encrypted, too large, or compressed in a way that Python
+            cannot read; or a file beside an image may name other files.
     """
     found: dict[str, tuple[int, int]] = {}
     beside: dict[str, tuple[int, int]] = {}
@@ -178,7 +180,7 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
         if name in found:
             raise UserError(
                 f"{archive.filename}: expected each image once, found {name} twice; "
-                "pack the file anew"
+                "pack the file again"
             )
         found[name] = (member.file_size, member.CRC)
         written[name] = member.filename
@@ -197,7 +199,7 @@ def _check_beside(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
     except ZIP_ERRORS as error:
         raise UserError(
             f"{where}: cannot be read ({error or type(error).__name__}); pack the file "
-            "anew"
+            "again"
         ) from error
 
 
@@ -208,22 +210,23 @@ def classes_of(
     path: str,
     zipped: bool,
 ) -> tuple[list[str | None], list[str]]:
-    """The class of each image, None where it has none, and notes.
+    """Returns the class of each image, None if it has none, and notes.
 
-    A class is a folder of the first level. Folders around all of them, as EuroSAT's zip
-    file has one, do not count. Where the classes are known, the first level on which
-    all folders are known is taken.
+    Classes are folders of the first level with several folders: a folder around all, as
+    in EuroSAT's zip file, does not count. If the classes are known, they are the first
+    level whose folders are all known.
 
     Args:
         names: of the images, with ``/``.
         level: the level of folders that are the classes, from 1; None: find it.
-        wanted: names of the classes, where they are known.
+        wanted: names of the classes, if known.
         path: for messages.
-        zipped: whether it is a zip file, where a folder of its name around all is
-            usual.
+        zipped: whether it is a zip file, which usually has a folder of its own name
+            around all.
 
     Raises:
-        UserError: no image lies so deep; the folders are called train and test.
+        UserError: no image is at this level, or the folders have names such as train
+            and test.
     """
     folders = [name.split("/")[:-1] for name in names]
     deepest = max(map(len, folders), default=0)
@@ -237,8 +240,8 @@ def classes_of(
     if level is not None:
         if not 1 <= level <= deepest:
             raise UserError(
-                f"{path}: expected a class level from 1 to {deepest}, as deep as its "
-                f"folders are, found {level}"
+                f"{path}: expected a class level from 1 to {deepest}, the depth of its "
+                f"folders, found {level}"
             )
     else:
         level = _known_level(at, deepest, wanted) or _first_level(at, deepest)
@@ -258,7 +261,7 @@ def classes_of(
     classes = at(level)
     if beside := classes.count(None):
         notes.append(
-            f"{beside:,} of {len(names):,} images lie in no class folder: they have no "
+            f"{beside:,} of {len(names):,} images are in no class folder: they have no "
             "label and are left out"
         )
     return classes, notes
@@ -293,7 +296,7 @@ def _refuse_parts(classes: Sequence[str | None], path: str) -> None:
 
 
 class _Skipped:
-    """Counts what is no image."""
+    """Collects skipped files and folders."""
 
     def __init__(self) -> None:
         self.hidden: list[str] = []
@@ -306,13 +309,13 @@ class _Skipped:
         if self.hidden:
             parts.append(_some("hidden file or folder", self.hidden))
         if self.broken:
-            parts.append(_some("pipe, or link that leads nowhere", self.broken))
+            parts.append(_some("pipe or broken link", self.broken))
         if self.twice:
             parts.append(_some("link to a folder that was read already", self.twice))
         if self.others:
             ends = ", ".join(f"{end} {n:,}" for end, n in self.others.most_common(5))
             total = sum(self.others.values())
-            parts.append(f"{total:,} that GDAL reads as no image ({ends})")
+            parts.append(f"{total:,} that GDAL does not read as images ({ends})")
         return (f"skipped: {'; '.join(parts)}",) if parts else ()
 
 

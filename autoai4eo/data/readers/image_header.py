@@ -1,4 +1,4 @@
-"""What each image file says of itself, and whether a folder of them is of one kind."""
+"""Reads the headers of image files, and checks that those of a folder are alike."""
 
 from __future__ import annotations
 
@@ -19,27 +19,25 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step
 
 FORMAT = 2
-#: From so many images on, their headers are kept in the user's cache.
+#: Least number of images whose headers are cached.
 KEPT_FROM = 1000
 
 
 @dataclass(frozen=True)
 class Header:
-    """An image file's own metadata; bands without its alpha band.
+    """An image file's metadata, without its alpha band.
 
     Attributes:
         height, width: in pixels.
-        dtype: of its values, as NumPy calls it; that of its colours where it has a
-            palette.
-        bands: names of the bands, where the file tells all of them, else as many
+        dtype: NumPy type of its values; with a palette, that of its colours.
+        bands: names of the bands if the file names all of them, otherwise as many
             ``None``.
-        alpha: number of the alpha band, from 1; 0 where there is none.
+        alpha: number of the alpha band, from 1; 0 without one.
         palette: whether its values are indices of a table of colours.
-        missing: whether the file tells that values may be missing: by nodata, a mask
-            or an alpha band.
-        units: scale, offset and unit of each band, as the file declares them.
-        bits: of a value, where the file says that they are fewer than its type has.
-        partly_named: whether it tells the names of some of its bands only.
+        missing: whether values may be missing: by nodata, a mask or an alpha band.
+        units: scale, offset and unit of each band, declared in the file.
+        bits: of a value; the file may declare fewer than its type has.
+        partly_named: whether the file names only some of its bands.
         pages: whether it has more pages than are read.
     """
 
@@ -57,12 +55,12 @@ class Header:
 
     @property
     def named(self) -> bool:
-        """Whether the file tells the names of its bands."""
+        """Whether the file names its bands."""
         return None not in self.bands
 
     @property
     def kind(self) -> str:
-        """What its values are, for people."""
+        """A description of its values, for people."""
         dtype = np.dtype(self.dtype)
         if dtype.itemsize == 1:
             return f"{self.bits} bit{'s' if self.bits > 1 else ''}"
@@ -74,18 +72,18 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
 
     Args:
         image: open.
-        alpha_is_a_band: takes an alpha band for one more band.
+        alpha_is_a_band: treats an alpha band as one more band.
     """
     from rasterio.enums import ColorInterp, MaskFlags
 
     meanings = image.colorinterp
     palette = image.count == 1 and meanings[0] == ColorInterp.palette
-    told = image.descriptions
+    names = image.descriptions
     alpha = 0
     if not alpha_is_a_band and image.count > 1:
         for i, meaning in enumerate(meanings):
-            # a band that is called B08 is no mask, whatever its colour is said to be
-            if meaning == ColorInterp.alpha and _is_alpha(told[i]):
+            # a band with a name such as B08 is no mask, whatever its colour
+            if meaning == ColorInterp.alpha and _is_alpha(names[i]):
                 alpha = i + 1
     places = [i for i in range(image.count) if i + 1 != alpha]
     if palette:
@@ -97,7 +95,7 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
             ColorInterp.blue: "B",
             ColorInterp.alpha: "alpha",
         }
-        bands = tuple(canonical(told[i]) if told[i] else None for i in places)
+        bands = tuple(canonical(names[i]) if names[i] else None for i in places)
         shown = tuple(colours.get(meanings[i]) for i in places)
         if not any(bands) and image.dtypes[0] == "uint8" and None not in shown:
             bands = shown
@@ -112,9 +110,9 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
         or marks - {MaskFlags.all_valid, MaskFlags.alpha, MaskFlags.per_dataset}
         or (MaskFlags.per_dataset in marks and MaskFlags.alpha not in marks)
     )
-    told_bits = image.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
+    declared = image.tags(1, ns="IMAGE_STRUCTURE").get("NBITS")
     size = 8 * np.dtype(image.dtypes[0]).itemsize
-    bits = 8 if palette else int(told_bits or size)
+    bits = 8 if palette else int(declared or size)
     return Header(
         height=image.height,
         width=image.width,
@@ -124,7 +122,7 @@ def header_of(image: Any, alpha_is_a_band: bool) -> Header:
         palette=palette,
         missing=missing,
         bits=bits,
-        partly_named=any(told[i] for i in places) and not all(told[i] for i in places),
+        partly_named=len({bool(names[i]) for i in places}) > 1,
         units=tuple(
             (float(image.scales[i]), float(image.offsets[i]), image.units[i] or "")
             for i in (places * len(bands) if palette else places)
@@ -138,13 +136,11 @@ def _is_alpha(description: str | None) -> bool:
 
 
 def check_alike(headers: Mapping[str, Header], path: str) -> None:
-    """Refuses images that cannot be samples of one data set.
-
-    Each is compared with the first.
+    """Checks that images can be samples of one data set, by comparison with the first.
 
     Raises:
-        UserError: unequal size, number or names of bands, type or units; complex
-            numbers; several pages. It names both files.
+        UserError: size, bands, type or units differ (the message names both files), or
+            an image has complex numbers or several pages.
     """
     first_name, first = next(iter(headers.items()))
 
@@ -188,7 +184,7 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
                 f"{first.kind} ({first.dtype})",
                 name,
                 f"{header.kind} ({header.dtype})",
-                "bring them to one type and unit",
+                "convert them to one type and unit",
             )
         if header.named != first.named or set(header.bands) != set(first.bands):
             refuse(
@@ -196,24 +192,24 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
                 _bands(first),
                 name,
                 _bands(header),
-                "take one of them away, or write the names of the bands into the files",
+                "remove one of them, or write the names of the bands into the files",
             )
         if len(set(header.bands)) < len(header.bands) and header.named:
             raise UserError(
                 f"{path}: expected each band once, found {_bands(header)} ({name}); "
                 "correct the names"
             )
-        # bands without names are known by their place
-        mine = header.bands if header.named else range(len(header.bands))
-        theirs = first.bands if first.named else range(len(first.bands))
-        units = dict(zip(mine, header.units, strict=True))
-        if units != dict(zip(theirs, first.units, strict=True)):
+        # bands without names are identified by their position
+        own = header.bands if header.named else range(len(header.bands))
+        others = first.bands if first.named else range(len(first.bands))
+        units = dict(zip(own, header.units, strict=True))
+        if units != dict(zip(others, first.units, strict=True)):
             refuse(
                 "unit",
                 describe_units(first.units),
                 name,
                 describe_units(header.units),
-                "bring them to one unit",
+                "convert them to one unit",
             )
 
 
@@ -226,7 +222,7 @@ def _bands(header: Header) -> str:
 
 
 def describe_units(units: Iterable[tuple[float, float, str]]) -> str:
-    """Scales, offsets and units of bands, each once."""
+    """Describes scales, offsets and units of bands, each once."""
     some = sorted(set(units))
     return " and ".join(
         f"scale {s:g} and offset {o:g}{f' {unit}' if unit else ''}"
@@ -237,13 +233,13 @@ def describe_units(units: Iterable[tuple[float, float, str]]) -> str:
 def read_headers(
     listing: Listing, path: str, read: Callable[[str], Header], variant: str = ""
 ) -> dict[str, Header]:
-    """The header of every image, from the user's cache where they are many and known.
+    """Returns the header of every image; caches those of many images.
 
     Args:
         listing: the images.
         path: of their folder or zip file.
-        read: reads one.
-        variant: of reading, which changes what is found.
+        read: reads the header of an image.
+        variant: names options of reading that change the headers.
     """
     if len(listing.names) < KEPT_FROM:
         return {name: read(name) for name in listing.names}
@@ -267,7 +263,7 @@ def read_headers(
 
 
 def _cache() -> Path | None:
-    """The user's cache, which nobody else may go into; None where that cannot be."""
+    """Returns the user's cache folder, made private; None if that is impossible."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     folder = Path(base).expanduser() / "autoai4eo"
     try:
@@ -276,12 +272,12 @@ def _cache() -> Path | None:
             return None
         folder.chmod(0o700)
     except (OSError, RuntimeError):
-        return None  # a cache that cannot be had costs seconds, no result
+        return None  # without a cache, reading takes seconds longer
     return folder
 
 
 def _is_own(path: Path, kind: Callable[[int], bool]) -> bool:
-    """Whether it is of this kind, no link, and this user's."""
+    """Returns whether a path is of this kind, not a link, and owned by this user."""
     found = path.lstat()
     return kind(found.st_mode) and found.st_uid == os.geteuid()
 
@@ -305,7 +301,7 @@ def _load(path: Path, stamp: str) -> list[Header] | None:
         ]
         return [kinds[i] for i in content["headers"]]
     except (OSError, ValueError, KeyError, TypeError, IndexError):
-        return None  # they are read again
+        return None  # the headers are read again
 
 
 def _keep(path: Path, stamp: str, headers: Sequence[Header]) -> None:
@@ -320,4 +316,4 @@ def _keep(path: Path, stamp: str, headers: Sequence[Header]) -> None:
         with in_one_step(path) as partial:
             partial.write_text(json.dumps(content))
     except OSError:
-        pass  # a cache that cannot be written costs seconds, no result
+        pass  # without a cache, reading takes seconds longer

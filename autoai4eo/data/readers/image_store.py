@@ -1,4 +1,4 @@
-"""Where images lie, a folder or a zip file, and how GDAL opens one of them."""
+"""Opens images of a folder or a zip file with GDAL."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from autoai4eo.files import check_regular
 
 
 class ImageStore:
-    """The images of a folder or a zip file; a copy in another process opens it anew.
+    """The images of a folder or a zip file; can be pickled, and opens the file again.
 
     Attributes:
         path: of the folder or zip file.
-        sidecars: whether masks and the like lie beside the images.
+        sidecars: whether there are masks and the like beside the images.
 
     Raises:
-        UserError: a zip file that cannot be read.
+        UserError: the zip file cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +44,7 @@ class ImageStore:
         self.sidecars = False
 
     def list(self) -> Listing:
-        """See `list_folder`."""
+        """Lists the images, see `list_folder` and `list_zip`."""
         if os.path.isdir(self.path):
             listing = list_folder(Path(self.path))
         else:
@@ -54,9 +54,10 @@ class ImageStore:
 
     @contextmanager
     def gdal(self) -> Iterator[None]:
-        """GDAL set for many small files, and quiet about pictures without a place.
+        """Sets GDAL for many small files; ignores that images are not georeferenced.
 
-        What libjpeg warns of is an error: a JPEG that is cut off would be read as grey.
+        Turns warnings of libjpeg into errors, as a truncated JPEG would be read as
+        grey.
         """
         import rasterio
         from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning
@@ -77,7 +78,7 @@ class ImageStore:
         """Opens one image with rasterio, inside of `gdal`.
 
         Raises:
-            UserError: it cannot be read, here or by what is done with it.
+            UserError: the image cannot be read, here or inside the ``with``.
         """
         import rasterio
         from rasterio.io import MemoryFile
@@ -95,15 +96,15 @@ class ImageStore:
                         "its name is not UTF-8, so that masks and the like beside it "
                         "are not found: rename it"
                     )
-            elif self.sidecars:  # GDAL finds them beside the image only
-                self.content(name)  # which compares checksums, as GDAL does not
+            elif self.sidecars:  # GDAL finds them only beside the image
+                self.content(name)  # compares checksums, which GDAL does not
                 inside = f"{{{os.path.abspath(self.path)}}}/{self._written[name]}"
                 with open_raster(f"/vsizip/{inside}") as image:
                     check_image(f"{self.path}: {name}", image)
                     yield image
                 return
             content = self.content(name)
-            if not content:  # MemoryFile would take it for one to be written
+            if not content:  # MemoryFile would open it for writing
                 raise OSError("the file is empty")
             with (
                 MemoryFile(content) as memory,
@@ -124,10 +125,12 @@ class ImageStore:
             ) from cause
 
     def centres(self, names: Sequence[str]) -> np.ndarray | None:
-        """Longitude and latitude of images' centres, float64 (n, 2), if georeferenced.
+        """Returns longitude and latitude of the centres of images, float64 (n, 2).
+
+        Returns None if an image is not georeferenced.
 
         Raises:
-            UserError: one cannot be read.
+            UserError: an image cannot be read.
         """
         from rasterio.warp import transform
 
@@ -144,7 +147,7 @@ class ImageStore:
         return centres
 
     def content(self, name: str) -> bytes:
-        """The bytes of one file."""
+        """Reads the bytes of a file."""
         if self._written is None:
             file = Path(self.path, name)
             check_regular(file)
@@ -159,7 +162,7 @@ class ImageStore:
                 self._zip = zipfile.ZipFile(self.path)
             except (OSError, zipfile.BadZipFile) as cause:
                 raise UserError(
-                    f"{self.path}: expected a whole zip file, found one that is cut "
+                    f"{self.path}: expected a complete zip file, found one that is cut "
                     f"off or damaged ({cause}); copy it again"
                 ) from cause
             self._opened_by = os.getpid()

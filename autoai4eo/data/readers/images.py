@@ -188,7 +188,7 @@ class ImagesReader(TargetsInMemory):
         elif bands != unknown_bands(len(bands)):
             notes.append(
                 f"{len(bands)} bands without names are taken for "
-                f"{' '.join(b.name for b in bands)}; --bands names them otherwise"
+                f"{' '.join(b.name for b in bands)}; --bands gives other names"
             )
         if number := sum(header.alpha > 0 for header in self._headers):
             self._check_alpha()

@@ -1,4 +1,4 @@
-"""Two data sets as one."""
+"""Joins two data sets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoai4eo.data.readers.base import TargetsInMemory
 
 
 def joined(first: Dataset, second: Dataset) -> Dataset:
-    """The samples of one data set, then those of another of the same inputs."""
+    """Returns the samples of one data set, then those of another with its inputs."""
     return Dataset(_Joined(first, second))
 
 

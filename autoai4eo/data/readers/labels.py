@@ -222,7 +222,7 @@ def check_several_classes(
     if len(present) == 0:
         raise UserError(
             f"{path}: expected labelled samples, found none; one folder of images per "
-            "class, or a data set called label, tells them"
+            "class, or a data set called label, gives them"
         )
     if len(present) == 1:
         raise UserError(

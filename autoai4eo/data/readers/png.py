@@ -1,6 +1,6 @@
-"""Whether a PNG file is whole.
+"""Checks that a PNG file is complete.
 
-GDAL (3.10, at least) reads one that is cut off without an error, as whatever lay in
+GDAL (at least 3.10) reads a truncated one without an error, and returns whatever was in
 memory before.
 """
 
@@ -12,7 +12,7 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def check_png(content: bytes) -> None:
-    """Follows the chunks of a file to the last, IEND, and compares their checksums.
+    """Checks the chunks of a file and their checksums, up to the last one, IEND.
 
     PNG specification, third edition, section 5.3: length, type, data and CRC-32.
 
@@ -20,12 +20,12 @@ def check_png(content: bytes) -> None:
         OSError: it is cut off or damaged.
     """
     if not content.startswith(_SIGNATURE):
-        return  # some other format, in spite of its name
+        return  # another format, despite its name
     at = len(_SIGNATURE)
     while at + 12 <= len(content):
         end = at + 8 + int.from_bytes(content[at : at + 4])
-        told = int.from_bytes(content[end : end + 4])
-        if end + 4 > len(content) or zlib.crc32(content[at + 4 : end]) != told:
+        expected = int.from_bytes(content[end : end + 4])
+        if end + 4 > len(content) or zlib.crc32(content[at + 4 : end]) != expected:
             break
         if content[at + 4 : at + 8] == b"IEND":
             return

@@ -1,7 +1,7 @@
-"""HDF5 files in the layout of So2Sat LCZ42: ``sen1``, ``sen2`` and ``label``.
+"""Reads HDF5 files in the layout of So2Sat LCZ42: ``sen1``, ``sen2`` and ``label``.
 
-Zhu et al. 2020, doi:10.1109/MGRS.2020.2964708. Either of the two inputs may be
-missing; the numbers of bands and of classes are free.
+Zhu et al. 2020, doi:10.1109/MGRS.2020.2964708. One of the two inputs may be missing;
+any numbers of bands and classes are possible.
 """
 
 from __future__ import annotations
@@ -51,23 +51,23 @@ USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
     ("sen2", 10): LCZ42_SEN2_BANDS,
     ("sen2", 4): SENTINEL2.pick("B02", "B03", "B04", "B08"),
 }
-#: Interpolation and the removal of noise leave a few intensities below zero.
+#: Largest share of intensities below zero, caused by interpolation or noise removal.
 NEGATIVE_SHARE = 0.05
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"))
 
 
 def accepts(path: Path) -> bool:
-    """Whether the file begins as HDF5 does, or is called as if it did."""
+    """Returns whether a file has the content or the name of an HDF5 file."""
     return path.is_file() and (
         path.suffix.lower() in (".h5", ".hdf5", ".hdf", ".he5") or h5py.is_hdf5(path)
     )
 
 
 class So2SatReader(TargetsInMemory):
-    """See `Reader`. The file is opened once per process, when first read.
+    """See `Reader`. Each process opens the file once, at the first read.
 
     Raises:
-        UserError: the file is not HDF5, cut off, or not in this layout.
+        UserError: the file is not HDF5, is cut off, or has another layout.
     """
 
     whole = True
@@ -111,7 +111,7 @@ class So2SatReader(TargetsInMemory):
         self.chunk_rows = max(chunk_rows(found[s.name]) for s in self.inputs)
 
     def _open(self) -> h5py.File:
-        # A handle must not be shared with a forked process.
+        # a forked process must not share a handle
         if self._file is None or self._opened_by != os.getpid():
             self._file = hdf5.open_hdf5(self.path)
             self._opened_by = os.getpid()
@@ -136,8 +136,8 @@ class So2SatReader(TargetsInMemory):
                 f"{self.path}: expected {name} with samples, pixels and bands, found "
                 f"the shape {shape}"
             )
-        # a class number for each sample, and one sample, are read at once
-        # several arrays of a number for each sample
+        # several arrays with a number for each sample, and one sample, must fit into
+        # memory
         check_size(self.path, 64 * shape[0], f"class numbers of {name}")
         check_size(self.path, 4 * math.prod(shape[1:]), f"a sample of {name}")
         names = names_told(
@@ -158,28 +158,28 @@ class So2SatReader(TargetsInMemory):
                 f"{name}_bands, one per band of {name}, found {len(names)}"
             )
         self._nodata[name] = hdf5.declared_nodata(data)
-        self._tell(data, name)
+        self._note_values(data, name)
         if any(b.quantity == "decibel" for b in bands):
-            bands = self._told_apart(bands, data, name)
-        told = strings(data.file.attrs.get(f"{name}_level")) or []
+            bands = self._radar_bands(bands, data, name)
+        levels = strings(data.file.attrs.get(f"{name}_level")) or []
         return InputSpec(
             name,
             sensor_of(bands),
             bands,
             shape[1],
             shape[2],
-            level=level_in(told),
+            level=level_in(levels),
             named=names is not None,
         )
 
-    def _tell(self, data: h5py.Dataset, name: str) -> None:
-        """Notes what the file says of its numbers, and what it lacks."""
+    def _note_values(self, data: h5py.Dataset, name: str) -> None:
+        """Adds notes about declared and missing values."""
         values = np.unique(self._nodata[name][np.isfinite(self._nodata[name])])
         if len(values):
-            told = ", ".join(f"{value:g}" for value in values)
-            self._note(f"{name}: declared missing is {told}; it is read as NaN")
-        if told := ", ".join(hdf5.unapplied(data)):
-            self._note(f"{name}: the file says {told}, which is not applied")
+            missing = ", ".join(f"{value:g}" for value in values)
+            self._note(f"{name}: {missing} is declared missing and read as NaN")
+        if declared := ", ".join(hdf5.unapplied(data)):
+            self._note(f"{name}: the file declares {declared}, which is not applied")
         if share := hdf5.unwritten(data):
             self._note(
                 f"{name}: {share:.1%} of it was never written and is read as "
@@ -189,23 +189,23 @@ class So2SatReader(TargetsInMemory):
     def _note(self, note: str) -> None:
         self.notes += (f"{self.path}: {note}",)
 
-    def _told_apart(
+    def _radar_bands(
         self, bands: tuple[Band, ...], data: h5py.Dataset, name: str
     ) -> tuple[Band, ...]:
-        """Bands called VV and VH are decibels only where values are below zero."""
+        """Returns bands VV and VH as intensity unless enough values are below zero."""
         columns = [i for i, b in enumerate(bands) if b.quantity == "decibel"]
         called = " and ".join(bands[i].name for i in columns)
         share = share_below_zero(data, self._nodata[name], columns)
         if share is None:
             self._note(
-                f"{name}: {called} have no finite value to tell decibels from "
-                "intensity by; decibels are assumed"
+                f"{name}: {called} have no finite value; decibels are assumed, not "
+                "intensity"
             )
         if share is None or share > NEGATIVE_SHARE:
             return bands
         self._note(
-            f"{name}: {called} are taken for intensity, {1 - share:.0%} of their "
-            "values are not below zero; decibels would be"
+            f"{name}: {called} are taken for intensity, not decibels: {1 - share:.0%} "
+            "of their values are not below zero"
         )
         return tuple(
             Band(b.name, b.wavelength, "intensity") if b.quantity == "decibel" else b
@@ -224,7 +224,7 @@ class So2SatReader(TargetsInMemory):
             if name.endswith("_bands"):
                 continue
             if name.lower() in ("label", "labels", "class", "classes", "y"):
-                self._note(f"{name} is not used; labels are a data set called label")
+                self._note(f"{name} is not used; labels must be a data set named label")
                 continue
             if isinstance(data, h5py.Dataset):
                 data = content_of(self.path, data, self._folders)
@@ -234,10 +234,10 @@ class So2SatReader(TargetsInMemory):
         return groups
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-        """See `Reader.read`. Pixels that are declared missing are NaN.
+        """See `Reader.read`. Pixels declared missing become NaN.
 
         Raises:
-            UserError: the file is damaged there.
+            UserError: these pixels are damaged.
         """
         with hdf5.whole(self.path):
             file = self._open()
@@ -261,7 +261,7 @@ class So2SatReader(TargetsInMemory):
 
 
 def _is_guess(spec: InputSpec) -> bool:
-    """Whether bands were named by their number alone, and not by So2Sat's layout."""
+    """Returns whether the bands were guessed from their number, outside of So2Sat."""
     layout = len(LCZ42_SEN1_BANDS if spec.name == "sen1" else LCZ42_SEN2_BANDS)
     nameless = spec.bands == unknown_bands(len(spec.bands))
     return not spec.named and not nameless and len(spec.bands) != layout
@@ -271,5 +271,5 @@ def _guess(spec: InputSpec) -> str:
     return (
         f"{spec.name}: {len(spec.bands)} bands without names are taken for "
         f"{' '.join(b.name for b in spec.bands)}; the attribute {spec.name}_bands, or "
-        "--bands, names them otherwise"
+        "--bands, gives other names"
     )

@@ -1,7 +1,7 @@
-"""Every private touch of AutoKeras, KerasTuner and Optuna, in one file a library.
+"""All uses of private parts of AutoKeras, KerasTuner and Optuna, a file for each.
 
-Each file looks for what it needs when it is imported, so that another version of the
-library ends in one line and not in the middle of a search.
+Each file checks for these parts when it is imported, so that another version of the
+library causes a one-line error at once, not in the middle of a search.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from autoai4eo.errors import UserError
 
 
 def private(package: str, name: str) -> Any:
-    """A private part of a library.
+    """Returns a private part of a library.
 
     Args:
-        package: as pip calls the library.
-        name: ``module:attribute``, as `pkgutil.resolve_name` takes it.
+        package: the library's name for pip.
+        name: ``module:attribute``, see `pkgutil.resolve_name`.
 
     Raises:
         UserError: the installed version has no such part.
@@ -32,7 +32,7 @@ def private(package: str, name: str) -> Any:
 
 
 def unsupported(package: str, name: str) -> UserError:
-    """The error for a version of a library that lacks a private part."""
+    """Returns the error for a version of a library that lacks a private part."""
     needed = map(Requirement, importlib.metadata.requires("autoai4eo") or ())
     allowed = next(str(one.specifier) for one in needed if one.name == package)
     return UserError(

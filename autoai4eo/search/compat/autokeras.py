@@ -1,4 +1,4 @@
-"""What is touched of AutoKeras beside its public names."""
+"""The private parts of AutoKeras that this package uses."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ private("autokeras", "autokeras.graph:Graph._compile_keras_model")
 
 #: The oracle of AutoKeras's default tuner.
 GreedyOracle = private("autokeras", "autokeras.tuners.greedy:GreedyOracle")
-#: How AutoKeras makes the name of a block of that of its class.
+#: Converts the name of a block's class to the name of the block.
 to_snake_case = private("autokeras", "autokeras.utils.utils:to_snake_case")
 
 
 class UncompiledGraph(Graph):
-    """A graph of blocks that leaves it to others to compile the network."""
+    """A graph of blocks that does not compile its networks."""
 
     def _compile_keras_model(self, hp: Any, model: keras.Model) -> keras.Model:
         return model

@@ -1,4 +1,4 @@
-"""What is touched of KerasTuner beside its public names."""
+"""The private parts of KerasTuner that this package uses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _THREADS = private("keras-tuner", "keras_tuner.src.engine.oracle:THREADS")
 
 
 class AskingHyperParameters(keras_tuner.HyperParameters):
-    """A container that is told of a hyperparameter before it looks up its value."""
+    """A container that calls `ask` before it looks up a hyperparameter's value."""
 
     def ask(self, hyperparameter: Any) -> None:
-        """Is called with each hyperparameter that a block names."""
+        """Called with each hyperparameter that a block registers."""
         raise NotImplementedError
 
     def _register(self, hyperparameter: Any, overwrite: bool = False) -> Any:
@@ -28,7 +28,7 @@ class AskingHyperParameters(keras_tuner.HyperParameters):
 
 
 def without_files(oracle: keras_tuner.Oracle) -> keras_tuner.Oracle:
-    """The oracle, which then writes no JSON files."""
+    """Stops an oracle from writing JSON files, and returns it."""
     oracle.save = lambda: None
     oracle._save_trial = lambda trial: None
     return oracle
@@ -41,12 +41,12 @@ def release(oracle: keras_tuner.Oracle) -> None:
 
 
 def record_values(oracle: keras_tuner.Oracle, trial: Any) -> None:
-    """Tells an oracle that the values of one of its trials were changed."""
+    """Updates an oracle after the values of one of its trials were changed."""
     oracle._record_values(trial)
 
 
 def drop_from_brackets(oracle: keras_tuner.Oracle, trial_id: str) -> None:
-    """Has another trial take the place of this one, where the oracle is Hyperband."""
+    """Frees the place of a trial for another one, if the oracle is Hyperband."""
     for bracket in getattr(oracle, "_brackets", ()):
         for held in bracket["rounds"]:
             held[:] = [one for one in held if one["id"] != trial_id]

@@ -1,7 +1,7 @@
-"""What is touched of Optuna beside its public names.
+"""The private parts of Optuna that this package uses.
 
-A worker ends, marks and makes trials that it does not run itself; Optuna's public
-methods do that only for the trial that is run.
+A worker ends, marks and creates trials of other workers; Optuna's public methods do so
+only for a worker's own trial.
 """
 
 from __future__ import annotations
@@ -19,37 +19,37 @@ private("optuna", "optuna.distributions:BaseDistribution._contains")
 
 
 def contains(distribution: BaseDistribution, value: Any) -> bool:
-    """Whether a value is one of a distribution's."""
+    """Returns whether a distribution contains a value."""
     return bool(distribution._contains(distribution.to_internal_repr(value)))
 
 
 def stored(study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> FrozenTrial:
-    """A trial as the study's database has it now."""
+    """Reads a trial from the study's database."""
     return _storage(study).get_trial(_id(trial))
 
 
 def set_attribute(
     study: optuna.Study, trial: FrozenTrial, name: str, value: Any
 ) -> None:
-    """Writes a user attribute of a trial that runs, whoever runs it.
+    """Sets a user attribute of a running trial of any worker.
 
     Raises:
-        optuna.exceptions.UpdateFinishedTrialError: it does not run any more.
+        optuna.exceptions.UpdateFinishedTrialError: the trial has ended.
     """
     _storage(study).set_trial_user_attr(_id(trial), name, value)
 
 
 def end(study: optuna.Study, trial: FrozenTrial, state: TrialState) -> None:
-    """Ends a trial that runs, whoever runs it; the sampler is not told.
+    """Ends a running trial of any worker, without calling the sampler.
 
     Raises:
-        optuna.exceptions.UpdateFinishedTrialError: it does not run any more.
+        optuna.exceptions.UpdateFinishedTrialError: the trial has ended.
     """
     _storage(study).set_trial_state_values(_id(trial), state)
 
 
 def is_same(one: FrozenTrial, trial_id: int) -> bool:
-    """Whether a trial has this number in the database."""
+    """Returns whether a trial has this number in the database."""
     return _id(one) == trial_id
 
 
@@ -58,14 +58,14 @@ def watch_new_trials(
     template: Callable[[], FrozenTrial],
     made: Callable[[int], None],
 ) -> None:
-    """Makes each new trial of a study from a template.
+    """Makes this process create each new trial of a study from a template.
 
-    Trials that are queued have a template of their own and are made as before.
+    Queued trials have their own templates and are created as before.
 
     Args:
-        study: whose trials are made in this process.
-        template: gives what a new trial begins with.
-        made: is told the number in the database of a trial that was made so.
+        study: of the trials.
+        template: returns the initial content of a new trial.
+        made: is called with the number in the database of each such trial.
     """
     storage = _storage(study)
     create = storage.create_new_trial

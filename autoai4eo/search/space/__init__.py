@@ -1,1 +1,1 @@
-"""What can be proposed."""
+"""The candidates of a search."""

@@ -1,4 +1,4 @@
-"""What a strategy may propose, and what is known of it before it is trained."""
+"""The candidates of a search, and what is known about them before training."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from optuna.trial import FrozenTrial
 
 Values = dict[str, Any]
 
-#: Ends the names of hyperparameters that a network does not show: equal networks are
-#: trained in unequal ways by them.
+#: Last parts of the names of hyperparameters that change the training of a network, not
+#: the network.
 _OF_TRAINING = (
     "learning_rate",
     "learning_rate_factor",
@@ -25,12 +25,12 @@ _OF_TRAINING = (
 
 
 def is_of_training(name: str) -> bool:
-    """Whether a hyperparameter is of the training, not of the network."""
+    """Returns whether a hyperparameter is of the training, not of the network."""
     return name.rpartition("/")[2] in _OF_TRAINING
 
 
 def recipe(values: Values) -> tuple[tuple[str, Any], ...]:
-    """What else than the network decides how a training ends."""
+    """Returns the hyperparameters of the training, sorted by name."""
     return tuple(sorted((n, v) for n, v in values.items() if is_of_training(n)))
 
 
@@ -43,40 +43,40 @@ class Candidates(Protocol):
 
     @property
     def default(self) -> Values | None:
-        """The network that a search begins with, if there is one."""
+        """The first candidate of a search, if one is given."""
 
     @property
     def space(self) -> Sequence[Any]:
         """KerasTuner's hyperparameters known so far, each after those it depends on."""
 
     def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
-        """Takes over what was built and measured for earlier trials."""
+        """Learns the costs of networks built and measured in earlier trials."""
 
     def learn_space(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
-        """Takes over hyperparameters that a network asked for; gives the new ones."""
+        """Adds the hyperparameters of a network; returns the new ones."""
 
     def draw(self, number: int, rng: np.random.Generator) -> list[Values]:
-        """So many at random, or all where there are not more."""
+        """Draws candidates at random; returns all if there are not more."""
 
     def vary(
         self, parents: Sequence[Values], number: int, rng: np.random.Generator
     ) -> list[Values]:
-        """Mutations and crossovers of `parents`, so many or fewer."""
+        """Returns up to `number` mutations and crossovers of `parents`."""
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
-        """What a model of the accuracy is told of the networks, (n, d)."""
+        """Returns features of the networks for a model of the accuracy, (n, d)."""
 
     def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
-        """What it is told of how they are trained, (n, t)."""
+        """Returns features of their training for the same model, (n, t)."""
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
-        """Their costs, above 0, (n, costs); exact, or by a model of the exact ones."""
+        """Returns their costs, above 0, (n, costs): exact or predicted by a model."""
 
     def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
-        """Makes these exact; gives what had to be built for it, ready for JSON.
+        """Builds networks for their exact costs; returns those built, for JSON.
 
-        Few at a time: a network takes most of a second to build.
+        Call it with few: building a network takes most of a second.
         """
 
     def identity(self, values: Values) -> Hashable:
-        """Equal for values known to give the same network, trained the same way."""
+        """Returns a key; equal for values of the same network and training."""

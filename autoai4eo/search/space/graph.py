@@ -23,12 +23,12 @@ _WARM_UP = 0.05
 class Graph(UncompiledGraph):
     """A graph of blocks that compiles its networks for training from scratch.
 
-    AutoKeras draws the optimiser from three and the learning rate from six orders of
-    magnitude, of which most end in nothing. Here it is AdamW (Loshchilov and Hutter,
-    2019), searched: ``learning_rate`` (3e-3, 1e-3, 1e-2) and ``weight_decay`` (1e-4,
-    1e-2), with a linear warm-up over the first twentieth of the steps and a cosine
-    decay to zero (Loshchilov and Hutter, 2017); where the number of steps is not known
-    the rate is constant. Pretrained layers get the factor that their block asks for.
+    AutoKeras searches three optimisers and learning rates over six orders of magnitude,
+    most of which fail. This class uses AdamW (Loshchilov and Hutter, 2019), and
+    searches ``learning_rate`` (3e-3, 1e-3, 1e-2) and ``weight_decay`` (1e-4, 1e-2). The
+    rate warms up linearly over the first 5 % of the steps and decays to zero as a
+    cosine (Loshchilov and Hutter, 2017); if the number of steps is unknown it is
+    constant. Pretrained layers get the learning rate factor of their block.
 
     Attributes:
         loss: Keras loss on one-hot labels.
@@ -42,10 +42,10 @@ class Graph(UncompiledGraph):
         self._number_blocks()
 
     def _number_blocks(self) -> None:
-        """Counts blocks without a name of their own from 1 in every graph.
+        """Numbers blocks without a user's name from 1 in every graph.
 
-        AutoKeras counts them since the process began; a search that is gone on with in
-        the same notebook would have other hyperparameters than before.
+        AutoKeras numbers them from the start of the process; a search resumed in the
+        same notebook would have other hyperparameters than before.
         """
         counts: Counter[str] = Counter()
         for block in self.blocks:
@@ -55,12 +55,12 @@ class Graph(UncompiledGraph):
                 block.name = f"{kind}_{counts[kind]}"
 
     def build(self, hp: Any, steps: int | None = None) -> keras.Model:
-        """The network of these hyperparameters, compiled.
+        """Builds and compiles the network of these hyperparameters.
 
         Args:
             hp: KerasTuner's hyperparameters.
-            steps: how many batches it is trained on; None: not known, and the learning
-                rate stays constant.
+            steps: number of training batches; None: unknown, and the learning rate
+                stays constant.
         """
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BudgetNotEnforced)  # the tuner enforces it
@@ -81,7 +81,7 @@ class Graph(UncompiledGraph):
 
     @property
     def files(self) -> list[Path]:
-        """Files of weights that its blocks read."""
+        """The files of weights that its blocks read."""
         sources = [getattr(block, "weights", None) for block in self.blocks]
         return [Path(s.file) for s in sources if isinstance(s, Weights) and s.file]
 
@@ -96,13 +96,13 @@ class Graph(UncompiledGraph):
 def build(
     graph: Graph, hp: keras_tuner.HyperParameters, seed: int, steps: int | None
 ) -> keras.Model:
-    """The network of these hyperparameters, its weights drawn by the seed.
+    """Builds the network of these hyperparameters, with weights drawn by the seed.
 
     Args:
         graph: of blocks.
         hp: the hyperparameters.
         seed: of the weights.
-        steps: how many batches it is trained on; None: not known.
+        steps: number of training batches; None: unknown.
     """
     keras.backend.clear_session()  # else Keras's memory grows with every network
     gc.collect()
@@ -123,7 +123,7 @@ def _warm_cosine(
 
 
 def _fresh(metric: Any) -> Any:
-    """A metric without the state that another network left in it."""
+    """Returns a copy of a metric without its state."""
     if isinstance(metric, keras.metrics.Metric):
         return type(metric).from_config(metric.get_config())
     return metric

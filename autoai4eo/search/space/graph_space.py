@@ -1,4 +1,4 @@
-"""The networks that a graph of blocks can build, few of them ever built."""
+"""The networks of a graph of blocks; only few of them are built."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 from autoai4eo.learning.figures import COUNTED
 from autoai4eo.search.space.base import Values, is_of_training, recipe
 
-_MOST = 300  # that a cost is estimated from: a Gaussian process is cubic in them
-_UNKNOWN = 1e-3  # stands for a cost of which nothing was measured: over no limit
+_MOST = 300  # samples of a Gaussian process, whose run time is cubic in them
+_UNKNOWN = 1e-3  # estimate of a cost before any measurement: below every limit
 
 
 class GraphCandidates:
-    """`Candidates` of a graph: counted when built, estimated otherwise.
+    """`Candidates` of a graph: costs are counted if built, otherwise estimated.
 
-    The space of hyperparameters is what the blocks asked for in the networks built so
-    far. A cost of a network that was not built is estimated by a Gaussian process over
-    its hyperparameters, fitted on the logarithms of those that were.
+    The space consists of the hyperparameters of all networks built so far. A Gaussian
+    process over the hyperparameters estimates the costs of other networks; it is fitted
+    on the logarithms of known costs.
 
     Args:
-        count: builds a network of these values; gives the hyperparameters that were
-            asked for, its fingerprint and its counted costs.
+        count: builds a network from values; returns its hyperparameters, fingerprint
+            and counted costs.
         space: the hyperparameters of the default network.
-        costs: names of the costs that matter to the search.
-        comparable: whether a recorded cost was measured as it would be here.
+        costs: names of the costs that the search uses.
+        comparable: whether a recorded cost was measured in the same way as here.
     """
 
     def __init__(
@@ -63,11 +63,11 @@ class GraphCandidates:
         return list(self._space.values())
 
     def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
-        """Takes over what was built and measured for earlier trials."""
+        """Learns the costs of networks built and measured in earlier trials."""
         for trial in trials:
             if trial.number in self._read:
                 continue
-            if trial.state.is_finished():  # then it says nothing new any more
+            if trial.state.is_finished():  # its record is final
                 self._read.add(trial.number)
             kept = trial.user_attrs
             for built in kept.get("proposed", {}).get("screened", []):
@@ -86,7 +86,7 @@ class GraphCandidates:
                 self._remember(kept["hyperparameters"], kept["fingerprint"], cost)
 
     def draw(self, number: int, rng: np.random.Generator) -> list[Values]:
-        """So many at random."""
+        """Draws `number` candidates at random."""
         return [
             self._completed({}, rng.random(len(self._space))) for _ in range(number)
         ]
@@ -94,9 +94,9 @@ class GraphCandidates:
     def vary(
         self, parents: Sequence[Values], number: int, rng: np.random.Generator
     ) -> list[Values]:
-        """Half of them mutations of one or two values, half crossovers of two.
+        """Returns mutations of one or two values and crossovers, half of each.
 
-        All are mutations where there is one parent.
+        With one parent all are mutations.
         """
         found = []
         for i in range(number):
@@ -115,11 +115,11 @@ class GraphCandidates:
         return found
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
-        """Choices as one column per level, numbers on a scale from 0 to 1, (n, d)."""
+        """Returns a column per level of a choice, numbers from 0 to 1, (n, d)."""
         return self._columns(several, of_training=False)
 
     def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
-        """The same of the hyperparameters of the training, (n, t)."""
+        """Returns the same of the hyperparameters of the training, (n, t)."""
         return self._columns(several, of_training=True)
 
     def _columns(self, several: Sequence[Values], of_training: bool) -> np.ndarray:
@@ -138,7 +138,7 @@ class GraphCandidates:
         return np.array(columns, float).T.reshape(len(several), -1)
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
-        """Their costs, (n, costs)."""
+        """Returns their costs, exact or estimated, (n, costs)."""
         fingerprints = [self._fingerprints.get(self._key(values)) for values in several]
         table = np.empty((len(several), len(self.costs)))
         features = self.features(several)
@@ -150,9 +150,9 @@ class GraphCandidates:
         return table
 
     def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
-        """Builds those of them that were not built; counts them.
+        """Builds the networks that were not built yet, and counts their costs.
 
-        One that cannot be built is left to its trial, which records why.
+        Skips one that cannot be built: its trial records the error.
         """
         new = [v for v in several if self._key(v) not in self._fingerprints]
         guesses = self.estimate(new).tolist() if new else []
@@ -179,11 +179,11 @@ class GraphCandidates:
         return built
 
     def learn_space(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
-        """Takes over hyperparameters that a network asked for; gives the new ones."""
+        """Adds the hyperparameters of a network; returns the new ones."""
         return self._know(hp.get_config()["space"])
 
     def identity(self, values: Values) -> Hashable:
-        """The fingerprint and the recipe of training, once the network was built."""
+        """Returns fingerprint and training recipe; the values before it is built."""
         key = self._key(values)
         fingerprint = self._fingerprints.get(key)
         return key if fingerprint is None else (fingerprint, self._recipes[key])
@@ -195,13 +195,13 @@ class GraphCandidates:
         cost: Mapping[str, Any],
         asked: Values | None = None,
     ) -> None:
-        """Takes over what was built.
+        """Records the costs of a built network.
 
         Args:
-            values: it was built of.
-            fingerprint: its fingerprint.
-            cost: of it.
-            asked: those of the values that the network asked for; None: all.
+            values: of its hyperparameters.
+            fingerprint: of the network.
+            cost: of the network.
+            asked: the values that the network used; None: all.
         """
         key = self._key(values)
         self._fingerprints[key] = fingerprint
@@ -222,11 +222,11 @@ class GraphCandidates:
         return new
 
     def _model(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
-        """The logarithm of a cost from features, fitted on those that are known."""
+        """Returns a model of the logarithm of a cost, fitted on known costs."""
         if name not in self._models:
             known = {m: c[name] for m, c in self._exact.items() if name in c}
             if not known:
-                return lambda asked: np.full(len(asked), np.log(_UNKNOWN))
+                return lambda features: np.full(len(features), np.log(_UNKNOWN))
             self._models[name] = _interpolation(
                 self.features(
                     [self._of_fingerprint[fingerprint] for fingerprint in known]
@@ -239,7 +239,7 @@ class GraphCandidates:
         return [(hp.name, hp) for hp in self._space.values()]
 
     def _completed(self, kept: Values, drawn: np.ndarray) -> Values:
-        """Values for all hyperparameters that are active; drawn where none is kept."""
+        """Returns a value for each active hyperparameter: kept or drawn."""
         values: Values = {}
         for (name, hp), probability in zip(self._parameters(), drawn, strict=True):
             if all(condition.is_active(values) for condition in hp.conditions):
@@ -257,17 +257,16 @@ def _interpolation(
 ) -> Callable[[np.ndarray], np.ndarray]:
     rows = _spread(logs)
     built, logs = built[rows], logs[rows]
-    # Costs are smooth in the choices: the lengths need no fitting, which would take
-    # longer than it takes to build a network.
+    # Fixed length scale: fitting it would take longer than building a network.
     kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(1e-3)
     process = GaussianProcessRegressor(kernel, optimizer=None)
     mean, scale = logs.mean(), logs.std() or 1.0
     process.fit(built, (logs - mean) / scale)
-    return lambda asked: np.asarray(mean + scale * process.predict(asked))
+    return lambda features: np.asarray(mean + scale * process.predict(features))
 
 
 def _spread(logs: np.ndarray) -> np.ndarray:
-    """The rows to fit: the latest, near which the next ones are, and from all costs."""
+    """Selects rows to fit: the latest ones, and others evenly spread over the costs."""
     if len(logs) <= _MOST:
         return np.arange(len(logs))
     old = np.argsort(logs[: -_MOST // 3], kind="stable")

@@ -1,4 +1,4 @@
-"""Hyperparameters whose values an Optuna trial suggests as they become active."""
+"""Hyperparameters with values suggested by an Optuna trial."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from autoai4eo.search.compat.keras_tuner import AskingHyperParameters
 class SuggestedHyperParameters(AskingHyperParameters):
     """KerasTuner's container, filled by an Optuna trial.
 
-    A value is asked for when a block names its hyperparameter and the conditions of
-    the scope hold, so that conditional spaces stay conditional in the storage.
+    The trial suggests a value when a block registers a hyperparameter and the
+    conditions of its scope hold: conditional spaces stay conditional in the storage.
 
     Args:
-        trial: the Optuna trial that suggests, and records what it suggested.
-        proposed: values decided beforehand, which the trial's sampler hands out; a
-            name missing in it gets the hyperparameter's default, as in KerasTuner.
+        trial: the Optuna trial, which suggests and records values.
+        proposed: values chosen beforehand, which the trial's sampler returns; a missing
+            name gets the hyperparameter's default, as in KerasTuner.
     """
 
     def __init__(self, trial: Any, proposed: dict[str, Any] | None = None) -> None:
@@ -27,7 +27,7 @@ class SuggestedHyperParameters(AskingHyperParameters):
         self._proposed = proposed
 
     def ask(self, hyperparameter: Any) -> None:
-        """Has the trial suggest a value where the hyperparameter is active."""
+        """Lets the trial suggest a value if the hyperparameter is active."""
         name = hyperparameter.name
         if self.is_active(hyperparameter) and name not in self.values:
             if self._proposed is not None:
@@ -36,7 +36,7 @@ class SuggestedHyperParameters(AskingHyperParameters):
 
 
 def suggest(trial: Any, hp: Any) -> Any:
-    """A value for a KerasTuner hyperparameter, suggested by an Optuna trial."""
+    """Returns a value for a KerasTuner hyperparameter, suggested by a trial."""
     if isinstance(hp, hp_types.Fixed):
         return hp.value
     if isinstance(hp, hp_types.Boolean):

@@ -1,13 +1,13 @@
-"""Strategies by name: how the next candidate is chosen.
+"""Strategies by name: they choose the next candidate.
 
-A strategy is a `CandidateSampler`: it proposes a whole candidate before each trial,
-within the limits of the search, and reads what it knows from the study, which several
-workers share. `ProposingSampler` is the base of those that rank networks by their
-costs, `OptunaSampler` of Optuna's own, `OracleSampler` of KerasTuner's.
+A strategy is a `CandidateSampler`: before each trial it proposes a whole candidate
+within the limits of the search. Its only memory is the study, which several workers
+share. `ProposingSampler` is the base of strategies that rank networks by their costs,
+`OptunaSampler` of those of Optuna, `OracleSampler` of those of KerasTuner.
 
-A new strategy is a file here and its name in `STRATEGIES`. One outside of this package
-is a class whose constructor takes a `SearchContext`, given as ``tuner=``. Each passes
-``tests/search/strategies/test_contract.py``.
+To add a strategy, add a file here and its name to `STRATEGIES`. A strategy outside of
+this package is a class whose constructor takes a `SearchContext`, given as ``tuner=``.
+Every strategy must pass ``tests/search/strategies/test_contract.py``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ STRATEGIES: dict[str, Callable[[SearchContext], CandidateSampler]] = {
 }
 
 
-#: Where none is named, for one objective and for several.
+#: The default for one objective and for several.
 DEFAULT = "cost-aware"
 
 
@@ -56,10 +56,10 @@ def strategy(
     tuner: str | type[keras_tuner.Oracle] | type[CandidateSampler],
     setting: SearchContext,
 ) -> CandidateSampler:
-    """The sampler for a name, a `CandidateSampler` or a `keras_tuner.Oracle` class.
+    """Returns the sampler for a name, a `CandidateSampler` or a `keras_tuner.Oracle`.
 
     Raises:
-        UserError: an unknown name, or several objectives where one is possible.
+        UserError: the name is unknown, or the strategy takes only one objective.
     """
     if isinstance(tuner, str):
         return STRATEGIES[check(tuner)](setting)
@@ -69,7 +69,7 @@ def strategy(
 
 
 def check(tuner: Any) -> Any:
-    """The argument itself, where it names a strategy or is the class of one.
+    """Returns the argument if it names a strategy or is the class of one.
 
     Raises:
         UserError: it is neither.

@@ -1,6 +1,6 @@
-"""What a training is expected to add to the front, where its costs are known before.
+"""Expected hypervolume improvement by candidates whose costs are known.
 
-Everything is minimised. Of a candidate the known figures are exact; the unknown ones
+All objectives are minimised. The costs of a candidate are exact; the other objectives
 are forecast, see `autoai4eo.search.strategies.surrogate`.
 """
 
@@ -15,7 +15,7 @@ from scipy.stats import qmc
 from autoai4eo.runs.pareto import hypervolume, on_front
 from autoai4eo.search.strategies.surrogate import Forecast
 
-_MOST_CELLS = 5_000  # of the closed form, before sampling is cheaper
+_MOST_CELLS = 5_000  # beyond this, sampling is cheaper than the closed form
 _SHORTLIST, _DRAWS = 100, 32
 
 
@@ -25,20 +25,20 @@ def expected_hypervolume_improvement(
     known: np.ndarray,
     forecasts: Sequence[Forecast],
 ) -> np.ndarray:
-    """How much hypervolume each candidate is expected to add.
+    """Returns the hypervolume that each candidate is expected to add.
 
-    With one unknown objective the figure is exact: the space of known costs is cut into
-    cells by the costs on the front; in each of them the best value so far is a
-    constant, so the candidate adds, over the part of the cell that it dominates, the
-    expected improvement (Jones et al. 1998) on that constant. With several unknown
-    objectives, or too many cells, it is estimated for the most promising candidates
-    by quasi-random draws and is 0 for the others.
+    With one unknown objective the result is exact: the costs on the front divide the
+    space of known costs into boxes; the best value so far is constant in each box; and
+    over the part of a box that a candidate dominates, it adds the expected improvement
+    (Jones et al. 1998) on this value. With several unknown objectives, or too many
+    boxes, the most promising candidates are estimated by quasi-random draws, and the
+    others get 0.
 
     Args:
-        front: what is trained, (n, known + unknown), unknown objectives last.
+        front: objectives of trained networks, (n, known + unknown), unknown ones last.
         reference: the reference point, (known + unknown,).
         known: costs of the candidates, (m, known).
-        forecasts: of each of their unknown objectives.
+        forecasts: one per unknown objective.
 
     Returns:
         float (m,), in the product of the objectives' units.
@@ -84,7 +84,7 @@ def _sampled(
         point = np.array([[*known[row], *values]])
         return hypervolume(np.vstack([front, point]), reference) - before
 
-    # Optimistic by a standard deviation, to tell who is worth the draws.
+    # preselects candidates by an optimistic value: one standard deviation better
     hope = -np.ones(len(forecasts))
     promise = np.array([added(row, hope) for row in range(len(known))])
     improvement = np.zeros(len(known))

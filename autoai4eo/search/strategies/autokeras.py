@@ -1,4 +1,4 @@
-"""AutoKeras's tuners and a user's own oracle: greedy, bayesian, hyperband."""
+"""The strategies of AutoKeras (greedy, bayesian, hyperband) and of users' oracles."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from autoai4eo.search.strategies.oracles import OracleSampler
 
 
 def greedy(setting: SearchContext) -> CandidateSampler:
-    """AutoKeras's default: the best so far with a few values changed."""
+    """Returns AutoKeras's default: changes a few values of the best so far."""
     return of_oracle(GreedyOracle, setting)
 
 
 def bayesian(setting: SearchContext) -> CandidateSampler:
-    """KerasTuner's Gaussian process."""
-    # asked again it takes seconds, and ends where it did before
+    """Returns KerasTuner's Bayesian optimisation by a Gaussian process."""
+    # a second proposal takes seconds, and is nearly the same
     return of_oracle(BayesianOptimizationOracle, setting, asks=1)
 
 
 def hyperband(setting: SearchContext) -> CandidateSampler:
-    """Li et al. (2018): many for a few epochs, the best of them for longer."""
+    """Returns Hyperband (Li et al. 2018): trains many briefly, and the best longer."""
     return of_oracle(HyperbandOracle, setting)
 
 
 def of_oracle(
     oracle: type[keras_tuner.Oracle], setting: SearchContext, asks: int = 5
 ) -> CandidateSampler:
-    """The strategy of a `keras_tuner.Oracle` class.
+    """Returns the strategy of a `keras_tuner.Oracle` class.
 
     Args:
         oracle: the class.
         setting: of the search.
-        asks: for one trial, until what it proposes is within the limits.
+        asks: most proposals for one trial until one is within the limits.
 
     Raises:
         UnsuitableStrategyError: the search has several objectives.
@@ -60,7 +60,7 @@ def of_oracle(
     def fresh() -> keras_tuner.Oracle:
         return oracle(
             objective=keras_tuner.Objective(*objective),
-            # 0 would be taken for "no seed" by KerasTuner
+            # 0 means "no seed" in KerasTuner
             seed=setting.seed + 1,
             **given,
         )

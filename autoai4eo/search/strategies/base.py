@@ -1,4 +1,4 @@
-"""What every strategy is made from, and made for."""
+"""The base class of every strategy, and the context it gets."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from autoai4eo.search.strategies.limits import Limits
 
 
 class SearchContext(NamedTuple):
-    """What a strategy may want to know of the search it serves.
+    """What a strategy knows about its search.
 
     Attributes:
-        objectives: what is optimised.
+        objectives: of the search, in order.
         space: the hyperparameters of the default network.
         epochs: per network.
         seed: of the search.
-        candidates: what can be proposed and what it costs.
+        candidates: the networks that can be proposed, and their costs.
         limits: upper limits of costs by name.
-        exclusive: keeps other workers out of what must be done by one at a time; a
-            lock of all processes that run the study, which need not be reentrant.
+        exclusive: returns a lock among all processes of the study, for what one worker
+            may do at a time; it need not be reentrant.
     """
 
     objectives: tuple[Objective, ...]
@@ -45,20 +45,19 @@ class SearchContext(NamedTuple):
 class CandidateSampler(BaseSampler):
     """The base of every strategy: proposes a whole candidate before its trial begins.
 
-    A subclass defines `propose`, which is called once for each new trial, in whichever
-    worker runs it. What it proposed is kept with the trial as ``proposed``; a trial
-    that repeats an interrupted one gets it again, and `propose` is not called. One
-    worker proposes at a time, so that each knows what the others try.
+    A subclass defines `propose`, which is called once for each new trial, in the worker
+    that runs it. The trial records the proposal as ``proposed``; a trial that repeats
+    an interrupted one reuses it, without a call of `propose`. One worker proposes at a
+    time, so that each knows the proposals of the others.
 
-    A worker that is started anew makes a new sampler. Proposals must therefore depend
-    only on the seed, the trial and what the study holds, and on nothing that the
-    sampler remembers.
+    A new worker process makes a new sampler. Proposals must therefore depend only on
+    the seed, the trial and the study, not on attributes of the sampler.
 
     Attributes:
         setting: of the search.
-        limits: what they allow.
-        proposed: the values of the trial that runs; None: they are drawn one by one.
-        exhausted: there is nothing more to propose.
+        limits: checks proposals against the limits.
+        proposed: the values of the running trial; None: they are drawn one by one.
+        exhausted: whether nothing is left to propose.
 
     Args:
         setting: of the search.
@@ -71,7 +70,7 @@ class CandidateSampler(BaseSampler):
         self.exhausted = False
 
     def ask_again(self) -> None:
-        """Takes back that nothing is left: other workers' trials ended meanwhile."""
+        """Resets `exhausted`, as trials of other workers have ended meanwhile."""
         self.exhausted = False
 
     @abstractmethod
@@ -82,18 +81,18 @@ class CandidateSampler(BaseSampler):
         others: list[FrozenTrial],
         rng: np.random.Generator,
     ) -> dict[str, Any] | None:
-        """What to keep as ``proposed``, its ``values`` at least; None: nothing is left.
+        """Returns the proposal for a trial, with its ``values``; None: nothing is left.
 
         Args:
-            study: that is run.
-            trial: for which to propose.
-            others: all other trials that began, the running ones of other workers
-                included.
+            study: of the search.
+            trial: to propose for.
+            others: all other trials that began, including running ones of other
+                workers.
             rng: seeded for this trial.
         """
 
     def before_trial(self, study: Any, trial: FrozenTrial) -> None:
-        """Asks `propose`, unless the trial repeats an interrupted one."""
+        """Calls `propose`, unless the trial repeats an interrupted one."""
         kept = trial.user_attrs.get("proposed")
         if kept is None:
             rng = np.random.default_rng(
@@ -116,25 +115,25 @@ class CandidateSampler(BaseSampler):
             self.proposed = dict(kept["values"])
 
     def learn(self, hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
-        """Tells which hyperparameters a network turned out to have; gives new ones.
+        """Adds the hyperparameters of a built network; returns the new ones.
 
-        They are kept with the trial as ``space``, whence other workers know them.
+        The trial records these as ``space``, for other workers.
         """
         return self.setting.candidates.learn_space(hp)
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        """Nothing: values are handed out one by one."""
+        """Returns {}: `sample_independent` returns all values."""
         return {}
 
     def sample_relative(
         self, study: Any, trial: Any, search_space: dict[str, Any]
     ) -> dict[str, Any]:
-        """Nothing: values are handed out one by one."""
+        """Returns {}: `sample_independent` returns all values."""
         return {}
 
     def sample_independent(
         self, study: Any, trial: Any, param_name: str, param_distribution: Any
     ) -> Any:
-        """The value that was decided on."""
+        """Returns the proposed value."""
         assert self.proposed is not None
         return self.proposed[param_name]

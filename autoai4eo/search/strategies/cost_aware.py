@@ -1,4 +1,4 @@
-"""``cost-aware``, the default: train what is expected to gain most, costs known."""
+"""``cost-aware``, the default: proposes the largest expected improvement."""
 
 from __future__ import annotations
 
@@ -18,36 +18,35 @@ from autoai4eo.search.strategies.surrogate import (
 
 _STARTS, _STARTS_OF_ONE = 8, 4  # trained before a model is fitted
 _POOL, _VARIED = 3000, 1000
-_MOST = 300  # trainings that the models are fitted on
+_MOST = 300  # most trainings that the models are fitted on
 
 
 class CostAware(ProposingSampler):
     """Expected hypervolume improvement (Emmerich 2005) with costs that are known.
 
-    With one objective that is the expected improvement on the best (Jones et al. 1998).
+    With one objective this is the expected improvement on the best (Jones et al. 1998).
 
-    The very first candidate is the default network where there is one. With several
-    objectives the first eight are spread over those that are cheap and of much
-    capacity, see `cost_sorted`. With one objective, where cost does not count,
-    the first four are drawn at random: whatever costs have to do with it is not known
-    yet, and what is drawn is no worse than random search. From then on a Gaussian
-    process models each objective that only a training tells, over the features of the
-    networks, their costs, and how they are trained. Of 3,000 candidates at
-    random and 1,000 mutations and crossovers of the front that the limits allow and
-    nobody tried, the one is proposed that is expected to enlarge the hypervolume most,
-    given its known costs in logarithm. Where costs are estimates, the few that look
-    best are built and compared by their exact ones. After 300 trainings the models are
-    fitted on 300 of them, see `representative`.
+    The first candidate is the default network if there is one. With several objectives
+    the first eight are spread over networks of low cost and high capacity, see
+    `cost_sorted`. With one objective the first four are drawn at random.
 
-    The reference point is the worst that was seen of each objective. Trials that run
-    elsewhere count as if they had ended as forecast ("kriging believer", Ginsbourger
-    et al. 2010).
+    From then on a Gaussian process models each objective that is known only after
+    training, over features of the networks, their costs and their training. The pool is
+    3,000 random candidates and 1,000 mutations and crossovers of the front, without
+    those over the limits or tried already. The candidate is proposed that is expected
+    to enlarge the hypervolume most, given the logarithms of its costs. If costs are
+    estimates, the few best candidates are built and compared by their exact costs.
+    After 300 trainings the models are fitted on 300 of them, see `representative`.
+
+    The reference point is the worst value of each objective in pool and trials. Running
+    trials count as if they had ended as forecast ("kriging believer", Ginsbourger et
+    al. 2010).
     """
 
     def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
-        """The most promising candidate that was not tried."""
+        """Returns the most promising candidate that was not tried."""
         candidates = self.setting.candidates
         if not earlier and candidates.default is not None:
             return candidates.default
@@ -83,7 +82,7 @@ class CostAware(ProposingSampler):
         tried: list[Values],
         rng: np.random.Generator,
     ) -> np.ndarray:
-        """The first fronts by cost, those farthest from what was tried first."""
+        """Orders the first fronts by cost, farthest from tried networks first."""
         candidates = self.setting.candidates
         rank = fronts(promising(costs, candidates.costs, self.setting.objectives))
         few = np.flatnonzero(rank <= np.sort(rank)[min(2 * _STARTS, len(rank)) - 1])
@@ -92,8 +91,8 @@ class CostAware(ProposingSampler):
         logs = np.log(np.vstack([costs[few], candidates.estimate(tried)]))
         spread = np.ptp(logs, axis=0)
         logs = logs / np.where(spread > 0, spread, 1.0)
-        here, there = logs[: len(few)], logs[len(few) :]
-        distance = np.linalg.norm(here[:, None] - there[None], axis=2).min(axis=1)
+        new, old = logs[: len(few)], logs[len(few) :]
+        distance = np.linalg.norm(new[:, None] - old[None], axis=2).min(axis=1)
         return few[np.argsort(-distance, kind="stable")]
 
     def _ranked(
@@ -105,15 +104,15 @@ class CostAware(ProposingSampler):
         rows: np.ndarray,
         models: list[Surrogate | None],
     ) -> np.ndarray:
-        """The pool by expected improvement of the hypervolume, largest first.
+        """Orders the pool by expected hypervolume improvement, largest first.
 
         Args:
             pool: candidates.
-            costs: theirs.
-            networks: those trained, then those running.
-            figures: objectives of those trained, to be minimised.
-            rows: of those trained on which models are fitted.
-            models: by objective, fitted here once for a proposal.
+            costs: of the pool.
+            networks: trained ones, then running ones.
+            figures: objectives of trained networks, to be minimised.
+            rows: of trained networks to fit the models on.
+            models: by objective; filled at the first call for a proposal.
         """
         candidates, objectives = self.setting.candidates, self.setting.objectives
         logs = np.log(np.vstack([candidates.estimate(networks), costs]))

@@ -1,6 +1,6 @@
-"""``cost-sorted``: cheap networks of much capacity first, and nothing learned.
+"""``cost-sorted``: networks of low cost and high capacity first, without learning.
 
-The baseline that a strategy which learns has to beat.
+The baseline for strategies that learn.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from autoai4eo.search.space.base import Values
 from autoai4eo.search.strategies.proposing import ProposingSampler
 
 _POOL = 3000
-#: What tells how much a network can learn, the first that is no objective itself.
+#: Measures of capacity; the first one that is no objective is used.
 CAPACITIES = ("macs", "flops", "params")
 
 
 class CostSorted(ProposingSampler):
     """Non-dominated sorting by costs that are known before training.
 
-    Few of each cost that is an objective, many of the first of ``macs``, ``flops`` and
-    ``params`` that is none. Within a front the order is random.
+    Minimises each cost that is an objective, and maximises the first of ``macs``,
+    ``flops`` and ``params`` that is none. Within a front the order is random.
     """
 
     def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
-        """The best sorted of 3,000 drawn that was not tried."""
+        """Returns the first of 3,000 sorted random candidates that was not tried."""
         candidates = self.setting.candidates
 
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
             figures = promising(costs, candidates.costs, self.setting.objectives)
-            # within a front at random
+            # random within a front
             return np.lexsort((rng.random(len(pool)), fronts(figures)))
 
         return self.first_of(candidates.draw(_POOL, rng), earlier, ranked)
@@ -44,13 +44,14 @@ class CostSorted(ProposingSampler):
 def promising(
     costs: np.ndarray, names: Sequence[str], objectives: Sequence[Objective]
 ) -> np.ndarray:
-    """Figures (n, …) to be minimised: costs asked for, capacity with its sign turned.
+    """Returns figures to be minimised, (n, …): cost objectives and negated capacity.
 
-    Where no cost tells the capacity, an expensive network counts as an accurate one.
+    Without a measure of capacity, each cost is also negated: an expensive network
+    counts as an accurate one.
     """
-    asked = [o.name for o in objectives if o.name in names]
-    capacity = [name for name in CAPACITIES if name in names and name not in asked]
-    columns = [costs[:, names.index(name)] for name in asked]
+    wanted = [o.name for o in objectives if o.name in names]
+    capacity = [name for name in CAPACITIES if name in names and name not in wanted]
+    columns = [costs[:, names.index(name)] for name in wanted]
     columns += [-costs[:, names.index(name)] for name in capacity[:1]]
     if not capacity:
         columns += [-column for column in columns]

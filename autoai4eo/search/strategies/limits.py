@@ -1,4 +1,4 @@
-"""What the limits of a search allow: told by estimate first, then by building it."""
+"""Checks proposals against the limits of a search: by estimates, then by building."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import numpy as np
 from autoai4eo.search.space.base import Candidates, Values
 
 _BUILDS = 6  # per proposal
-_STEPS, _VARIED = 5, 100  # how often what is nearest to the limits is varied, and how
+_STEPS, _VARIED = 5, 100  # steps towards the limits, and variations in each
 
 
 class Limits:
-    """Holds proposals against the limits before a trial is spent on them.
+    """Checks proposals against the limits before a trial begins.
 
     Attributes:
-        screened: what was built for the proposal at hand.
+        screened: the networks built for the present proposal.
 
     Args:
         candidates: the networks of the search.
@@ -30,26 +30,25 @@ class Limits:
         self.screened: list[dict[str, Any]] = []
 
     def excess(self, several: Sequence[Values]) -> np.ndarray:
-        """By which share each is over the limits as far as known; ≤ 0: not at all."""
+        """Returns the estimated relative excess over the limits, (n,); ≤ 0: fits."""
         costs = self._candidates.estimate(several)
         return excess(costs, self._candidates.costs, self._upper)
 
     def build_and_count(self, several: Sequence[Values]) -> bool:
-        """Builds those that were not; whether there were any."""
+        """Builds those not built before; returns whether there were any."""
         built = self._candidates.build_and_count(several)
         self.screened += built
         return bool(built)
 
     def first(self, drawn: Iterable[Values], rng: np.random.Generator) -> Values | None:
-        """The first of those drawn that the limits allow; of all, where there are none.
+        """Returns the first drawn candidate that is within the limits.
 
-        Where nothing drawn fits, that which is nearest to the limits is varied until
-        it does: what a strategy wants again and again, as far as it can be had. What
-        fits by estimate is built, up to six networks; where even that finds nothing,
-        the nearest tells most about the limits.
+        If none fits, varies the nearest to the limits until it fits. Builds candidates
+        that fit by estimate, up to six. If still none fits, returns the nearest, whose
+        trial improves the estimates.
 
         Args:
-            drawn: as many as may be drawn; no more of them are taken than needed.
+            drawn: candidates; taken only as needed.
             rng: seeded for this trial.
         """
         if not self._upper:
@@ -73,7 +72,7 @@ class Limits:
         return nearest
 
     def record(self, values: Values) -> dict[str, Any]:
-        """What is kept with the trial of the proposal, so that a restart knows it."""
+        """Returns what the trial of a proposal records, for use after a restart."""
         costs = self._candidates.estimate([values])[0].tolist()
         return {
             "screened": self.screened,
@@ -81,7 +80,7 @@ class Limits:
         }
 
     def _over(self, values: Values, always: bool = False) -> float:
-        """The excess, of what fits (or `always`) by building it if that may be."""
+        """Returns the excess; builds what fits (or `always`), up to the most builds."""
         over = float(self.excess([values])[0])
         if (always or over <= 0) and len(self.screened) < _BUILDS:
             self.build_and_count([values])
@@ -92,6 +91,6 @@ class Limits:
 def excess(
     costs: np.ndarray, names: Sequence[str], limits: Mapping[str, float]
 ) -> np.ndarray:
-    """By which share costs (n, names) are over their limits, (n,); ≤ 0: not at all."""
+    """Returns the relative excess (n,) of costs (n, names) over limits; ≤ 0: fits."""
     upper = np.array([limits.get(name, np.inf) for name in names])
     return np.asarray((costs / upper - 1).max(axis=1, initial=-1.0))

@@ -1,4 +1,4 @@
-"""Optuna's samplers, kept within the limits of the search, and a table of them."""
+"""Optuna's samplers as strategies, within the limits of a search."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.suggestions import suggest
 from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 
-# Optuna's own is 50, which a search of some dozens of trainings never outlives.
+# Optuna's default is 50, too large for a search of some dozens of trainings.
 _POPULATION = 20
 
 
@@ -43,22 +43,22 @@ def _gp(seed: int) -> BaseSampler:
 
 @dataclass(frozen=True)
 class OptunaStrategy:
-    """A strategy that is a sampler of Optuna's.
+    """A strategy that uses a sampler of Optuna.
 
     Attributes:
-        make: the sampler for a seed.
-        draws: of whole candidates for one trial, where there are limits.
+        make: makes the sampler from a seed.
+        draws: most whole candidates drawn for one trial, if there are limits.
     """
 
     make: Callable[[int], BaseSampler]
     draws: int = 50
 
     def __call__(self, setting: SearchContext) -> CandidateSampler:
-        """The sampler for a search."""
+        """Returns the sampler for a search."""
         return OptunaSampler(self.make, setting, self.draws)
 
 
-#: By name.
+#: Strategies by name.
 OPTUNA = {
     # every value is drawn independently
     "random": OptunaStrategy(lambda seed: RandomSampler(seed=seed)),
@@ -69,8 +69,8 @@ OPTUNA = {
     "nsga2": OptunaStrategy(
         lambda seed: NSGAIISampler(population_size=_POPULATION, seed=seed)
     ),
-    # a Gaussian process, for which costs are as unknown as accuracies; a draw takes
-    # seconds, and most often ends where the one before did
+    # a Gaussian process, to which costs are unknown, as accuracies are; a draw takes
+    # seconds, and is mostly the same as the one before
     "gp": OptunaStrategy(_gp, draws=3),
 }
 
@@ -78,17 +78,17 @@ OPTUNA = {
 class OptunaSampler(CandidateSampler):
     """An Optuna sampler made anew for every trial from (seed, candidate).
 
-    So what a trial draws does not depend on whether the search was interrupted before.
-    Without limits values are drawn as the blocks ask for them. With limits whole
-    candidates are drawn before the trial, until one fits.
+    Its draws therefore do not depend on interruptions of the search. Without limits,
+    each value is drawn when a block registers it. With limits, whole candidates are
+    drawn before the trial until one fits.
 
     Attributes:
-        proposed: the values of the trial that runs; None: they are drawn one by one.
+        proposed: the values of the running trial; None: they are drawn one by one.
 
     Args:
-        make: the sampler for a seed.
+        make: makes the sampler from a seed.
         setting: of the search.
-        draws: of whole candidates for one trial.
+        draws: most whole candidates drawn for one trial.
     """
 
     def __init__(
@@ -103,7 +103,7 @@ class OptunaSampler(CandidateSampler):
         self._sampler = make(setting.seed)
 
     def before_trial(self, study: Any, trial: FrozenTrial) -> None:
-        """Seeds for this trial; draws a whole candidate where there are limits."""
+        """Seeds the sampler; draws a whole candidate if there are limits."""
         seed = derived_seed(self.setting.seed, candidate(study, trial))
         self._sampler = self._make(seed)
         self._sampler.before_trial(study, trial)
@@ -118,7 +118,7 @@ class OptunaSampler(CandidateSampler):
         others: list[FrozenTrial],
         rng: np.random.Generator,
     ) -> dict[str, Any] | None:
-        """The first of those drawn that the limits allow."""
+        """Returns the first drawn candidate within the limits, see `Limits.first`."""
         draft = _Draft(self._sampler, study, trial)
         found = self.limits.first(
             (draft.draw(self.setting.candidates.space) for _ in range(self._draws)),
@@ -127,7 +127,7 @@ class OptunaSampler(CandidateSampler):
         return found and {"values": found, **self.limits.record(found)}
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
-        """As the sampler within, unless the candidate is decided on."""
+        """Calls Optuna's sampler; {} if the candidate is proposed already."""
         if self.proposed is not None:
             return {}
         return self._sampler.infer_relative_search_space(study, trial)
@@ -135,7 +135,7 @@ class OptunaSampler(CandidateSampler):
     def sample_relative(
         self, study: Any, trial: Any, search_space: dict[str, Any]
     ) -> dict[str, Any]:
-        """As the sampler within, unless the candidate is decided on."""
+        """Calls Optuna's sampler; {} if the candidate is proposed already."""
         if self.proposed is not None:
             return {}
         return self._sampler.sample_relative(study, trial, search_space)
@@ -143,7 +143,7 @@ class OptunaSampler(CandidateSampler):
     def sample_independent(
         self, study: Any, trial: Any, param_name: str, param_distribution: Any
     ) -> Any:
-        """As the sampler within, unless the candidate is decided on."""
+        """Returns the proposed value, or calls Optuna's sampler."""
         if self.proposed is not None:
             return self.proposed[param_name]
         return self._sampler.sample_independent(
@@ -151,12 +151,12 @@ class OptunaSampler(CandidateSampler):
         )
 
     def after_trial(self, study: Any, trial: Any, state: Any, values: Any) -> None:
-        """As the sampler within."""
+        """Calls Optuna's sampler."""
         self._sampler.after_trial(study, trial, state, values)
 
 
 class _Draft:
-    """Stands for an Optuna trial, of which nothing is stored yet."""
+    """A substitute for an Optuna trial that stores nothing."""
 
     def __init__(self, sampler: BaseSampler, study: Any, trial: FrozenTrial) -> None:
         self._sampler = sampler
@@ -165,10 +165,10 @@ class _Draft:
         self._relative: dict[str, Any] = {}
 
     def draw(self, space: Any) -> Values:
-        """A whole candidate: a value for each hyperparameter that is active."""
-        asked = (self._study, self._trial)
+        """Draws a whole candidate: a value for each active hyperparameter."""
+        of = (self._study, self._trial)
         self._relative = self._sampler.sample_relative(
-            *asked, self._sampler.infer_relative_search_space(*asked)
+            *of, self._sampler.infer_relative_search_space(*of)
         )
         values: Values = {}
         for hp in space:

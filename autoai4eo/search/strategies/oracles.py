@@ -1,4 +1,4 @@
-"""KerasTuner's oracles, AutoKeras's own among them, as Optuna samplers."""
+"""KerasTuner's oracles, including AutoKeras's own, as Optuna samplers."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from autoai4eo.search.space.base import Values
 from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 
 _STATE = "oracle"
-_OWN = "tuner/"  # begins the names of Hyperband's notes
+_OWN = "tuner/"  # prefix of Hyperband's internal values
 
 
 class OracleSampler(CandidateSampler):
-    """Hands out what a `keras_tuner.Oracle` proposes.
+    """Proposes the candidates of a `keras_tuner.Oracle`.
 
-    Before a trial the oracle is asked for a whole set of values; after it the oracle
-    is told how the trial ended. A proposal that is over a limit has failed, and the
-    oracle is asked again; after a few times the nearest is varied until it fits.
+    The oracle proposes all values before a trial, and gets its result afterwards. A
+    proposal over a limit is reported as failed, and the oracle proposes another; after
+    a few proposals the nearest is varied until it fits.
 
-    The oracle's state is kept in the study after every step and taken from there
-    before the next, one worker at a time, so that a search goes on where the last one
-    stopped, wherever it runs; the oracle's own JSON files are never written.
+    The study records the oracle's state after every step; it is restored before the
+    next one, one worker at a time. So any worker can resume a search. The oracle's own
+    JSON files are not written.
 
     Args:
-        oracle: a fresh oracle.
+        oracle: makes an oracle.
         setting: of the search.
-        asks: for one trial; each that was refused stays in the oracle's memory.
+        asks: most proposals for one trial; the oracle remembers refused ones.
     """
 
     def __init__(
@@ -61,19 +61,19 @@ class OracleSampler(CandidateSampler):
         others: list[FrozenTrial],
         rng: np.random.Generator,
     ) -> dict[str, Any] | None:
-        """Asks the oracle for values that the limits allow."""
+        """Returns values of the oracle that are within the limits."""
         # greedy draws from NumPy's global generator
         np.random.seed(derived_seed(self.setting.seed, trial.number))
         with self._oracle(study) as oracle:
             proposals: list[KerasTrial] = []
             drawn = itertools.islice(
-                _asked(oracle, f"autoai4eo/{trial.number}", proposals), self._asks
+                _proposals(oracle, f"autoai4eo/{trial.number}", proposals), self._asks
             )
             found = next(drawn, None)
             if found is None:
                 return None
             (first,) = proposals
-            # Hyperband's next round goes on with a network that was trained already
+            # Hyperband's next round continues with a trained network
             if "tuner/trial_id" not in first.hyperparameters.values:
                 found = self.limits.first(itertools.chain([found], drawn), rng)
             chosen = proposals[-1]
@@ -90,9 +90,9 @@ class OracleSampler(CandidateSampler):
     def after_trial(
         self, study: Any, trial: Any, state: TrialState, values: Any
     ) -> None:
-        """Tells the oracle how the trial ended."""
+        """Reports the result of a trial to the oracle."""
         if "id" not in trial.user_attrs.get("proposed", {}):
-            return  # it was never asked
+            return  # not proposed by the oracle
         with self.setting.exclusive(), self._oracle(study) as oracle:
             done = oracle.get_trial(trial.user_attrs["proposed"]["id"])
             if state == TrialState.COMPLETE:
@@ -107,9 +107,9 @@ class OracleSampler(CandidateSampler):
 
     @contextmanager
     def _oracle(self, study: Any) -> Iterator[keras_tuner.Oracle]:
-        """The oracle as the study keeps it, kept there again afterwards."""
+        """Restores the oracle from the study, and records it there afterwards."""
         oracle = without_files(self._make())
-        # The study counts trials and failures, and keeps them; the oracle must not.
+        # the study counts trials and failures, not the oracle
         oracle.max_trials = None
         oracle.max_consecutive_failed_trials = None
         oracle.verbose = 0
@@ -121,7 +121,7 @@ class OracleSampler(CandidateSampler):
                 for state in kept["trials"]
             }
             oracle.set_state(kept["state"])
-        # what networks turned out to have, in whichever worker
+        # hyperparameters found by any worker
         space = keras_tuner.HyperParameters()
         space.merge(list(self.setting.candidates.space))
         oracle.update_space(space)
@@ -135,15 +135,16 @@ class OracleSampler(CandidateSampler):
         )
 
 
-def _asked(
+def _proposals(
     oracle: keras_tuner.Oracle, worker: str, proposals: list[KerasTrial]
 ) -> Iterator[Values]:
-    """What the oracle proposes; one that is not the last has failed.
+    """Yields proposals of an oracle; reports each as failed before the next.
 
     Args:
-        oracle: that is asked.
-        worker: KerasTuner gives one that asks again the trial that it has.
-        proposals: gets them, the last one perhaps that nothing is left.
+        oracle: that proposes.
+        worker: its name; KerasTuner returns the running trial of a known worker.
+        proposals: gets all proposals; the status of the last one may be that nothing
+            is left.
     """
     while True:
         if proposals:
@@ -156,7 +157,7 @@ def _asked(
 
 def _refuse(oracle: keras_tuner.Oracle, proposal: KerasTrial) -> None:
     values = proposal.hyperparameters.values
-    # its space is the oracle's own, and would be kept once for each
+    # without the space, which would be stored again with each proposal
     proposal.hyperparameters = keras_tuner.HyperParameters()
     proposal.hyperparameters.values = values
     proposal.status = "FAILED"
@@ -165,5 +166,5 @@ def _refuse(oracle: keras_tuner.Oracle, proposal: KerasTrial) -> None:
 
 
 def _network(values: Values) -> Values:
-    """Without what an oracle notes for itself."""
+    """Returns the values without internal ones of the oracle."""
     return {n: v for n, v in values.items() if not n.startswith(_OWN)}

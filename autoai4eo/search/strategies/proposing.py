@@ -13,30 +13,29 @@ from autoai4eo.search.space.base import Candidates, Values
 from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.strategies.limits import excess
 
-_ROUNDS, _SCREENED = 1, 2  # how often so many are built to compare their exact costs
-_SPREAD = 3  # are built where nothing fits
-_LOOKED_AT = 6  # of the best in the end, until one fits
-_SHORTLIST = 500  # ranked again after that
+_ROUNDS, _SCREENED = 1, 2  # rounds of building the best, and how many in each
+_SPREAD = 3  # networks built if none fits by estimate
+_LOOKED_AT = 6  # of the best built in the end, until one fits
+_SHORTLIST = 500  # ranked again after a round
 
 
 class ProposingSampler(CandidateSampler):
     """Proposes the values of a whole candidate before each trial.
 
-    A subclass says in `choose` which candidate is next, from the trials of the study;
-    it keeps no state of its own, so that any worker can take over.
+    A subclass chooses the next candidate in `choose`, from the trials of the study. It
+    keeps no state, so that any worker can take over.
     """
 
     @abstractmethod
     def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
-        """The next candidate; None where all were tried.
+        """Returns the next candidate; None if all were tried.
 
         Args:
-            earlier: all trials that began before, running ones included. What is known
-                of one before its training is in its ``user_attrs``:
-                ``hyperparameters`` (of a running one perhaps only ``proposed``, or
-                neither yet) and ``cost``.
+            earlier: all trials that began before, including running ones. Their
+                ``user_attrs`` have ``hyperparameters`` (a running one may have only
+                ``proposed``, or neither yet) and ``cost``.
             rng: seeded for this trial.
         """
 
@@ -47,7 +46,7 @@ class ProposingSampler(CandidateSampler):
         others: list[FrozenTrial],
         rng: np.random.Generator,
     ) -> dict[str, Any] | None:
-        """What `choose` gives."""
+        """Proposes the candidate that `choose` returns."""
         found = self.choose(others, rng)
         return found and {"values": dict(found), **self.limits.record(found)}
 
@@ -57,17 +56,16 @@ class ProposingSampler(CandidateSampler):
         earlier: Sequence[FrozenTrial],
         ranked: Callable[[list[Values], np.ndarray], np.ndarray],
     ) -> Values | None:
-        """The best of those that the limits allow and nobody tried, if there is one.
+        """Returns the best untried candidate within the limits, if any.
 
-        Where costs are estimates, the few that look best are built, and the best are
-        ranked again by what is known then. What was built is kept with the trial, so
-        that it is known after a restart.
+        If costs are estimates, builds the few best, and ranks the best again. The trial
+        records what was built, for use after a restart.
 
         Args:
             pool: candidates.
-            earlier: all trials before.
-            ranked: from candidates and their costs (n, costs) to their order, best
-                first; it may leave some out.
+            earlier: all earlier trials.
+            ranked: takes candidates and their costs (n, costs); returns their order,
+                best first, and may leave some out.
         """
         candidates = self.setting.candidates
         for remaining in reversed(range(_ROUNDS + 1)):
@@ -78,8 +76,8 @@ class ProposingSampler(CandidateSampler):
             over = excess(costs, candidates.costs, self.setting.limits)
             allowed = np.flatnonzero(over <= 0)
             if len(allowed) == 0:
-                # Nothing fits by estimate: the nearest tells most about the limit, and
-                # what is farther away whether the estimate is to be trusted.
+                # Nothing fits by estimate: building the nearest and some farther away
+                # improves the estimate.
                 nearest = [pool[i] for i in np.argsort(over, kind="stable")]
                 spread = np.linspace(0, len(pool) - 1, _SPREAD).astype(int)
                 few = [nearest[i] for i in spread]
@@ -97,7 +95,7 @@ class ProposingSampler(CandidateSampler):
         raise AssertionError("the last round returns")
 
     def _built(self, few: list[Values], earlier: Sequence[FrozenTrial]) -> Values:
-        """The first that, built, is within the limits and no trial's network."""
+        """Builds candidates until one is within the limits and untried; returns it."""
         for values in few:
             self.limits.build_and_count([values])
             fits = self.limits.excess([values])[0] <= 0
@@ -107,7 +105,7 @@ class ProposingSampler(CandidateSampler):
 
 
 def values_of(trial: FrozenTrial) -> Values | None:
-    """The hyperparameters of a trial; None where they are not known yet."""
+    """Returns the hyperparameters of a trial; None if not known yet."""
     kept = trial.user_attrs
     if "hyperparameters" in kept:
         return dict(kept["hyperparameters"])
@@ -119,7 +117,7 @@ def values_of(trial: FrozenTrial) -> Values | None:
 def untried(
     pool: Sequence[Values], earlier: Sequence[FrozenTrial], candidates: Candidates
 ) -> list[Values]:
-    """Those of the pool whose network no trial had, each once."""
+    """Returns the candidates whose network no trial had, each once."""
     known = (values_of(trial) for trial in earlier)
     tried = {candidates.identity(values) for values in known if values is not None}
     found = []

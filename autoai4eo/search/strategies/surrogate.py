@@ -1,4 +1,4 @@
-"""What a network not yet trained is expected to score, and how sure that is."""
+"""Forecasts the figures of untrained networks, with their uncertainty."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
 from autoai4eo.runs.pareto import on_front
 
-_FITTED = 120  # networks that tell the length and the noises; all tell the rest
-_MARGIN = 0.5  # of the distance from the best to the median: how much better may come
+_FITTED = 120  # networks for fitting lengths and noises; all are used for the rest
+_MARGIN = 0.5  # possible gain on the best, as a share of its distance to the median
 
 
 def standardised(features: np.ndarray) -> np.ndarray:
-    """Columns (n, d) of mean 0 and standard deviation 1; constant ones are dropped."""
+    """Scales columns (n, d) to mean 0, standard deviation 1; drops constant ones."""
     centred = features - features.mean(axis=0)
     spread = centred.std(axis=0)
     varied = spread > 1e-9 * np.abs(features).max(axis=0, initial=1.0)
@@ -28,11 +28,11 @@ def standardised(features: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Forecast:
-    """A figure of each candidate, better when smaller: `zero` plus a log-normal one.
+    """A figure of each candidate, to be minimised: `zero` plus a log-normal variable.
 
     Attributes:
-        zero: what no candidate is expected to get below.
-        mean, deviation: (m,) of the logarithm of the distance to it.
+        zero: lower bound of all candidates.
+        mean, deviation: of the logarithm of the distance to `zero`, (m,).
     """
 
     zero: float
@@ -40,7 +40,7 @@ class Forecast:
     deviation: np.ndarray
 
     def improvement(self, best: float, rows: np.ndarray) -> np.ndarray:
-        """The expected amount by which these candidates are below `best`."""
+        """Returns the expected improvement of candidates on `best`, (rows,)."""
         distance = best - self.zero
         if distance <= 0:
             return np.zeros(len(rows))
@@ -50,7 +50,7 @@ class Forecast:
         return np.maximum(distance * ndtr(z) - level * ndtr(z - deviation), 0.0)
 
     def value(self, row: int, normal: float = 0.0) -> float:
-        """The figure of a candidate, `normal` standard deviations from its median."""
+        """Returns a candidate's figure `normal` standard deviations from its median."""
         log = self.mean[row] + normal * self.deviation[row]
         return float(self.zero + np.exp(log))
 
@@ -58,20 +58,19 @@ class Forecast:
 class Surrogate:
     """A Gaussian process over features of networks and of how they are trained.
 
-    The effect of the network and that of its training, such as the learning rate, add
-    up. Each is a Matérn 5/2 with a height and a length of its own: with one length for
-    all features, equal networks of unequal learning rates would be as good as the
-    same. Noise comes on top, since the same network trained twice the same way does
-    not score the same. All are fitted by marginal likelihood. The figure is
-    modelled as the logarithm of its distance to a value a little better than the best
-    seen: that spreads out the good ones, among which the choice is made, and pulls in
-    the failures.
+    The kernel is the sum of an effect of the network, one of its training, such as the
+    learning rate, and noise, as equal trainings score differently. Each effect is a
+    Matérn 5/2 kernel with its own height and length: with one length for all features,
+    the learning rate would hardly count. All are fitted by marginal likelihood. The
+    model predicts the logarithm of the distance of a figure to a value a little better
+    than the best: this resolves the differences of good networks and reduces those of
+    bad ones.
 
     Args:
         features: (n, d), of scale 1; those of the training come last.
-        figures: (n,), better when smaller.
-        of_training: how many features are of the training.
-        like: one fitted on nearly the same, whose length and noises are taken over.
+        figures: (n,), to be minimised.
+        of_training: number of features of the training.
+        like: a model fitted on nearly the same data, whose kernel is reused.
     """
 
     def __init__(
@@ -94,7 +93,7 @@ class Surrogate:
             process = GaussianProcessRegressor(kernel, alpha=1e-8)
             few = slice(None, None, -(-len(logs) // _FITTED))
             with warnings.catch_warnings():
-                # At its bound it is as good as any where points are few.
+                # with few points a parameter at its bound is good enough
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 process.fit(features[few], scaled[few])
         else:
@@ -106,7 +105,7 @@ class Surrogate:
         self.process: GaussianProcessRegressor = process
 
     def forecast(self, features: np.ndarray) -> Forecast:
-        """Of networks with these features (m, d), noise of their training included."""
+        """Returns the forecast for features (m, d), including the noise of training."""
         mean, deviation = self.process.predict(features, return_std=True)
         return Forecast(
             self._zero,
@@ -116,7 +115,7 @@ class Surrogate:
 
 
 class _Of(Matern):
-    """A Matérn kernel of some columns only."""
+    """A Matérn kernel of a range of columns."""
 
     def __init__(
         self,
@@ -147,15 +146,15 @@ def _effect(begin: int, end: int) -> Any:
 def representative(
     figures: np.ndarray, most: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Rows of figures (n, objectives) to fit: all, or so many where there are more.
+    """Selects rows of figures (n, objectives) to fit a model on, at most `most`.
 
-    Half at most are of the front, the best by each objective among them; an eighth at
-    least are the latest; the rest is at random.
+    Up to a half are on the front, including the best by each objective; at least an
+    eighth are the latest; the rest is random.
 
     Args:
         figures: to be minimised, oldest first.
-        most: that a Gaussian process, which is cubic in them, can be fitted on.
-        rng: for what is at random.
+        most: rows; the run time of a Gaussian process is cubic in them.
+        rng: for the random rows.
     """
     if len(figures) <= most:
         return np.arange(len(figures))

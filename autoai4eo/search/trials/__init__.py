@@ -1,1 +1,1 @@
-"""One candidate, tried."""
+"""Trials: each builds, measures and trains one candidate."""

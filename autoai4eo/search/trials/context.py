@@ -1,4 +1,4 @@
-"""What one trial may know of its search."""
+"""The context of a trial: its search."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from autoai4eo.search.trials.feasibility import Budget
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
 
-#: Makes a network of hyperparameters, a seed for its weights, and the number of batches
-#: that it is trained on (None: not known).
+#: Builds a network from hyperparameters, a seed for its weights, and the number of
+#: training batches (None: unknown).
 Build = Callable[[keras_tuner.HyperParameters, int, int | None], keras.Model]
 
 
 @dataclass(frozen=True)
 class TrialContext:
-    """What one trial may know of its search.
+    """The parts of a search that its trials use.
 
     Attributes:
         study: the record of the search.
         run: its folder.
         settings: its options.
-        sampler: chooses the candidates; that of the study.
-        budget: says what a candidate costs and whether it may be trained.
+        sampler: of the study; chooses the candidates.
+        budget: measures the cost of candidates and checks constraints.
         worker: the name of this process in the study.
-        lock: keeps the training out of the way of measurements.
-        progress: is told what happens.
-        build: makes a network.
+        lock: pauses trainings during measurements.
+        progress: reports events.
+        build: builds a network.
     """
 
     study: optuna.Study
@@ -49,5 +49,5 @@ class TrialContext:
     build: Build
 
     def folder(self, number: int) -> Path:
-        """Where a trial's network, cost and learning curve lie."""
+        """Returns the folder of a trial's network, cost and learning curve."""
         return self.run / TRIALS / str(number)

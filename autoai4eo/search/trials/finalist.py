@@ -1,4 +1,4 @@
-"""The finalist: the trial that a search hands back, trained to its end."""
+"""The finalist: the trial that a search returns, fully trained."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _CHOSEN = "finalist"
 
 
 def of(study: optuna.Study) -> FrozenTrial:
-    """The trial that was chosen; the best by the first objective where none was.
+    """Returns the chosen trial; if none was chosen, the best by the first objective.
 
     Raises:
         UserError: no trial is complete.
@@ -49,12 +49,12 @@ def of(study: optuna.Study) -> FrozenTrial:
 
 
 def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Makes a trial the finalist from now on."""
+    """Makes a trial the finalist."""
     study.set_user_attr(_CHOSEN, trial.number)
 
 
 def keep(run: Path, trial: FrozenTrial) -> None:
-    """Writes ``RUN/best`` from a trial that was trained in full already."""
+    """Writes ``RUN/best`` from a trial that was trained in full."""
     network = keras.models.load_model(file_of(run, trial, NETWORK))
     with _replaced(run) as path:
         save_model(network, path)
@@ -72,21 +72,20 @@ def train(
     progress: Progress,
     quiet: MeasurementLock,
 ) -> None:
-    """Trains a trial's network to its end and writes ``RUN/best``.
+    """Trains a trial's network further and writes ``RUN/best``.
 
-    Where the training has validation data, from the trial's best epoch on, and the
-    better of both is kept; otherwise anew, on all data, as where the trial's network is
-    lost.
+    With validation data, continues from the trial's best epoch and keeps the better
+    network; otherwise, or if the trial's network is lost, trains anew.
 
     Args:
         run: the folder.
         trial: the finalist.
-        build: makes its network anew.
-        training: what it is trained on.
+        build: builds its network anew.
+        training: data and options of the training.
         seed: of the order of the data.
-        monitor: the figure by which the best epoch is known.
-        progress: where it is told.
-        quiet: gives way to those who measure.
+        monitor: the metric that determines the best epoch.
+        progress: reports events.
+        quiet: pauses the training during measurements.
     """
     progress.done(f"trial {trial.number} is the finalist; training it to the end")
     again = build()
@@ -96,13 +95,13 @@ def train(
         before = keras.models.load_model(file_of(run, trial, NETWORK))
     except UserError as error:
         progress.done(f"finalist   {error}; trained from its beginning")
-    goes_on = before is not None and not on_everything
-    if before is not None and goes_on:
+    continues = before is not None and not on_everything
+    if before is not None and continues:
         again.set_weights(before.get_weights())
     with _replaced(run) as path:
         if before is not None:
             save_model(before, path)
-        at_least = trial.user_attrs["metrics"] if goes_on else None
+        at_least = trial.user_attrs["metrics"] if continues else None
         keeper = BestEpoch(path, monitor, at_least=at_least)
         training.run(
             again,
@@ -122,7 +121,7 @@ def train(
 
 @contextmanager
 def _replaced(run: Path) -> Iterator[Path]:
-    """Where to write the network; what was said of the one before goes with it."""
+    """Yields the path for the network; deletes the scores of the former one."""
     folder = own_folder(run / BEST)
     with in_one_step(folder / NETWORK) as path:
         yield path

@@ -10,9 +10,9 @@ import optuna
 
 from autoai4eo.learning.objectives import Objective
 
-#: Whole curves that must be known before one is judged.
+#: Number of whole curves that must be known before a training is judged.
 LEAST = 5
-#: Share of the epochs before which no training is stopped.
+#: Share of the epochs that every training completes.
 _EARLIEST = 1 / 3
 
 
@@ -23,14 +23,14 @@ class PrunedByCurve(optuna.TrialPruned):
 def reachable(
     curve: Sequence[float], earlier: Sequence[Sequence[float]], objective: Objective
 ) -> float | None:
-    """The best that a training may still come to, None where too little is known.
+    """Returns the best figure that a training can reach; None if too little is known.
 
-    Its best so far and the largest gain that any whole training made from the same
+    This is its best so far plus the largest gain of any whole training from the same
     epoch on.
 
     Args:
         curve: the figure after each epoch so far.
-        earlier: those of whole trainings.
+        earlier: curves of whole trainings.
         objective: the figure.
     """
     best = max if objective.direction == "max" else min
@@ -43,13 +43,13 @@ def reachable(
 
 
 class CurvePruner(keras.callbacks.Callback):
-    """Raises PrunedByCurve where what is reachable would still be dominated.
+    """Raises PrunedByCurve if even the best reachable figure would be dominated.
 
     Args:
         objective: the figure of the curve.
-        curve: its values in epochs already done.
+        curve: its values in finished epochs.
         earlier: curves of whole trainings.
-        dominated: whether a trial with this figure would be.
+        dominated: whether a trial with a figure would be dominated.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class CurvePruner(keras.callbacks.Callback):
         self._earlier, self._dominated = earlier, dominated
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Looks at the curve."""
+        """Checks the curve after an epoch."""
         name = self._objective.name
         if name not in (logs or {}):
             return
@@ -72,6 +72,6 @@ class CurvePruner(keras.callbacks.Callback):
         best = reachable(self._curve, self._earlier, self._objective)
         if best is not None and self._dominated(best):
             raise PrunedByCurve(
-                f"stopped after epoch {epoch + 1}: {name} could come to {best:.4g}, "
-                "which the front has at no more cost"
+                f"stopped after epoch {epoch + 1}: {name} could reach {best:.4g} at "
+                "most, and a trial on the front is at least as good at no higher cost"
             )

@@ -1,4 +1,4 @@
-"""Trials whose worker is gone are taken over: tried again from where they were."""
+"""Takes over trials whose worker has ended: they resume from their last epoch."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from autoai4eo.runs.seeds import candidate
 from autoai4eo.runs.study import FULL_TRAINING_OF
 from autoai4eo.search.compat import optuna as compat
 
-#: How often a trial is tried again that never gets through another epoch.
+#: How often in a row a trial is tried again without completing another epoch.
 MAX_RETRIES = 3
 INTERRUPTED = "interrupted"
 GIVEN_UP = "not tried again"
 _ASKED_BY = "asked_by"
-# longer than any proposal takes
+# more than the duration of any proposal
 _PROPOSED_BY = timedelta(minutes=5)
 
 
 def interrupted(trial: FrozenTrial) -> bool:
-    """Whether a trial ended because its worker did, and not of itself."""
+    """Returns whether a trial ended because its worker ended."""
     return trial.state == TrialState.FAIL and (
         trial.user_attrs.get("interrupted", False) or "message" not in trial.user_attrs
     )
 
 
 def given_up(trial: FrozenTrial) -> bool:
-    """Whether a trial was interrupted too often to be tried again."""
+    """Returns whether a trial was interrupted too often to be tried again."""
     return interrupted(trial) and GIVEN_UP in trial.user_attrs.get("message", "")
 
 
 def fail_and_retry(
     study: optuna.Study, trial: FrozenTrial, run: Path, cause: str = INTERRUPTED
 ) -> bool:
-    """Fails a running trial and queues it again, unless that was in vain before.
+    """Fails a running trial and queues it again, unless it was interrupted too often.
 
-    Of several that try this for the same trial one does it.
+    If several workers call this for the same trial, only one succeeds.
 
     Args:
         study: of the search.
-        trial: whose worker is gone.
+        trial: whose worker has ended.
         run: the run's folder.
-        cause: kept as the trial's message.
+        cause: recorded as the trial's message.
 
     Returns:
-        False where the trial is given up; another candidate is tried in its place.
+        False if the trial is given up; then another candidate takes its place.
     """
     again = _retries(trial, run) <= MAX_RETRIES
     if not again:
@@ -69,10 +69,10 @@ def fail_and_retry(
 
 
 def fail_and_retry_stale(study: optuna.Study, run: Path) -> None:
-    """Takes over trials of workers, on any machine, that gave no sign of life.
+    """Takes over trials of workers, on any machine, that have disappeared.
 
-    The storage calls `enqueue_retry` for those whose heartbeat stopped; a worker that
-    died while it proposed had none yet.
+    The storage calls `enqueue_retry` for those without heartbeats. A worker that died
+    during a proposal had none yet; such trials are found by their start time.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -94,9 +94,9 @@ def fail_for_good(study: optuna.Study, trial: FrozenTrial, cause: str) -> None:
 
 
 def enqueue_retry(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
-    """Queues a trial that was interrupted; it goes on from its last finished epoch.
+    """Queues an interrupted trial, to resume from its last finished epoch.
 
-    Not where that was in vain too often.
+    Does nothing if it was interrupted too often.
     """
     if _retries(trial, run) > MAX_RETRIES:
         return
@@ -115,16 +115,16 @@ def enqueue_retry(study: optuna.Study, trial: FrozenTrial, run: Path) -> None:
 
 
 def worker_of(trial: FrozenTrial) -> str | None:
-    """Who works on a trial, or asked for it; None: one that was queued, not begun."""
+    """Returns the worker that runs a trial or created it; None if it is queued."""
     return trial.user_attrs.get("worker", trial.user_attrs.get(_ASKED_BY))
 
 
 def sign_new_trials(study: optuna.Study, worker: str) -> None:
-    """Has each new trial of a study say from its first moment who asked for it.
+    """Makes each new trial of a study record its worker when it is created.
 
-    So nobody waits for one of a worker that died while it proposed. A worker runs one
-    trial at a time: where it begins another one, a database made the one before and its
-    answer was lost; that one is dropped.
+    So the trial of a worker that died during a proposal can be found. A worker runs one
+    trial at a time: if it has a second running trial, the answer of the database to an
+    earlier creation was lost, and that trial is dropped.
     """
 
     def signed() -> FrozenTrial:
@@ -142,9 +142,10 @@ def sign_new_trials(study: optuna.Study, worker: str) -> None:
 
 
 class StillMine(keras.callbacks.Callback):
-    """Ends a training that another worker has taken over; first in the list.
+    """Ends a training that another worker has taken over.
 
-    So nothing is written by a worker that was stopped for minutes and went on.
+    It must be the first callback, so that a worker that was stopped for minutes writes
+    nothing.
     """
 
     def __init__(self, study: optuna.Study, trial: optuna.Trial) -> None:
@@ -152,7 +153,7 @@ class StillMine(keras.callbacks.Callback):
         self._study, self._trial = study, trial
 
     def on_epoch_end(self, epoch: int, logs: object = None) -> None:
-        """Raises UpdateFinishedTrialError where the trial does not run any more."""
+        """Raises UpdateFinishedTrialError if the trial was ended by another worker."""
         kept = compat.stored(self._study, self._trial)
         if kept.state != TrialState.RUNNING:
             raise UpdateFinishedTrialError(
@@ -161,19 +162,19 @@ class StillMine(keras.callbacks.Callback):
 
 
 def fail_and_retry_all(study: optuna.Study, run: Path) -> None:
-    """Takes over whatever was interrupted; only for one who is alone with the study."""
+    """Takes over all interrupted trials; the caller must be the study's only user."""
     trials = study.get_trials(deepcopy=False)
     known = {trial.user_attrs.get("retry_of") for trial in trials}
     for trial in trials:
         if trial.state == TrialState.RUNNING:
             fail_and_retry(study, trial, run)
         elif interrupted(trial) and trial.number not in known:
-            # by someone who was killed before it was queued
+            # the process that failed it was killed before it queued it
             enqueue_retry(study, trial, run)
 
 
 def _retries(trial: FrozenTrial, run: Path) -> int:
-    """How often in a row the trial did not get through another epoch."""
+    """Returns how often in a row the trial did not complete another epoch."""
     finished = checkpoint.epochs(Run(run).trial(trial.number).state)
     if finished > trial.user_attrs.get("resumed", 0):
         return 0

@@ -1,4 +1,4 @@
-"""One trial: a candidate is built, measured and trained, and all of it recorded."""
+"""Runs one trial: builds, measures and trains a candidate, and records it."""
 
 from __future__ import annotations
 
@@ -43,20 +43,20 @@ from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.pruning import PrunedByCurve
 from autoai4eo.search.trials.training import TrialTraining
 
-#: Costs that are told of every trial beside the objectives.
+#: Costs reported for every trial besides the objectives.
 _SHOWN = ("params", "macs", "latency_ms")
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class TrialRunner:
-    """A trial of a search, as `optuna.study.Study.optimize` runs it.
+    """Runs a trial of a search, called by `optuna.study.Study.optimize`.
 
     Args:
-        context: what the trial may know of its search.
-        training: how networks are trained in full.
+        context: of the search.
+        training: data and options of a full training.
 
     Attributes:
-        fatal: an error that would end every further trial, too; None: there is none.
+        fatal: an error that would also end every further trial; None without one.
     """
 
     def __init__(self, context: TrialContext, training: Training) -> None:
@@ -68,15 +68,15 @@ class TrialRunner:
         self.fatal: UserError | None = None
 
     def __call__(self, trial: optuna.Trial) -> tuple[float, ...]:
-        """The objectives' values.
+        """Runs the trial; returns the values of the objectives.
 
         Raises:
-            optuna.TrialPruned: the candidate is infeasible, or was trained before, or
-                cannot reach the front, or there is nothing left to be tried.
+            optuna.TrialPruned: the candidate is infeasible, was trained before, or
+                cannot reach the front; or nothing is left to try.
             Exception: the training failed; the cause is recorded.
         """
         trial.set_user_attr("worker", self._context.worker)
-        # as stored: the sampler may have added to it
+        # re-read: the sampler may have added attributes
         frozen = stored(self._study, trial)
         if self._is_too_much(frozen):
             trial.set_user_attr("status", "exhausted")
@@ -101,7 +101,7 @@ class TrialRunner:
             if any(getattr(link, "errno", None) in _FULL for link in chain(error)):
                 self.fatal = UserError(
                     f"{self._context.run}: expected room to write, found a full disk "
-                    f"({cause(error)}); free some and give the same command again"
+                    f"({cause(error)}); free some space and run the same command again"
                 )
                 raise
             message = cause(error)
@@ -115,7 +115,7 @@ class TrialRunner:
             raise
 
     def _begin(self, folder: Path) -> None:
-        """Makes a trial's folder; what is there under its number is another trial's."""
+        """Makes a trial's folder; renames a folder of another search at its place."""
         own_folder(folder.parent)
         if os.path.lexists(folder):
             aside = set_aside(folder)
@@ -123,7 +123,7 @@ class TrialRunner:
         own_folder(folder)
 
     def _is_too_much(self, trial: FrozenTrial) -> bool:
-        """Whether other workers took all that was left while this one proposed."""
+        """Returns whether other workers used up the budget during this proposal."""
         if self._context.sampler.exhausted:
             return True
         if "retry_of" in trial.user_attrs or FULL_TRAINING_OF in trial.user_attrs:
@@ -150,7 +150,7 @@ class TrialRunner:
             if cost.get(name) is not None:
                 trial.set_user_attr(name, cost[name])
         trial.set_user_attr("cost", cost)
-        # last: where a killed process left a fingerprint, its cost is there too
+        # last: a trial with a fingerprint always has its cost, too
         trial.set_user_attr("inference_fingerprint", inference)
         trial.set_user_attr("fingerprint", fingerprint)
         write_json(folder / COST, cost)
@@ -191,7 +191,7 @@ class TrialRunner:
         hp: keras_tuner.HyperParameters,
         of: TrialTraining,
     ) -> BestEpoch:
-        """Trains it; once more with half of the batch where memory does not do."""
+        """Trains a network; if memory runs out, once more with half the batch size."""
         try:
             return of.run(model)
         except Exception as error:
@@ -203,11 +203,11 @@ class TrialRunner:
             f"trial {of.trial.number}   out of memory: again with batches of "
             f"{half.batch_size}"
         )
-        # epochs with another batch size do not count
+        # discard epochs with the former batch size
         folder = self._context.folder(of.trial.number)
         (folder / HISTORY).unlink(missing_ok=True)
         (folder / STATE).unlink(missing_ok=True)
-        # of another number of steps, so built anew
+        # the learning rate depends on the number of steps: build anew
         again = self._context.build(_as_built(hp), of.seed, half.steps)
         return replace(of, training=half).run(again)
 
@@ -219,7 +219,7 @@ class TrialRunner:
         raise optuna.TrialPruned(message)
 
     def _tell_end(self, trial: optuna.Trial, status: str, *more: str) -> None:
-        """Reports the end of a trial: its time, and how many were trained so far."""
+        """Reports the end of a trial, its time, and the number of trainings so far."""
         kept = trial.user_attrs
         training = status in ("complete", "failed") or kept.get("stopped", False)
         count = sum(map(stopping.was_trained, trials_of(self._study)))
@@ -231,7 +231,7 @@ class TrialRunner:
         )
 
     def _twin(self, fingerprint: str, values: Values) -> int | None:
-        """The trial that trained the same network the same way, if there is one."""
+        """Returns the trial that trained the same network in the same way, if any."""
         for trial in trials_of(self._study):
             kept = trial.user_attrs
             if (
@@ -248,14 +248,14 @@ def _figure(name: str, value: float) -> str:
 
 
 def _as_built(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
-    """The same values, suggested by no trial."""
+    """Returns the same values, independent of a trial."""
     found = keras_tuner.HyperParameters()
     found.values = dict(hp.values)
     return found
 
 
 def _leave(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
-    """Records what a trial left; shows it to TensorBoard where that is installed."""
+    """Records a trial's files; writes its event file if TensorBoard is installed."""
     trial.set_user_attr(FILES, digests(folder))
     if importlib.util.find_spec("tensorboard") is not None:
         from autoai4eo.runs import event_file

@@ -1,4 +1,4 @@
-"""The training of a trial's network: what it goes on from, and what may end it."""
+"""The training of a trial's network: its start, callbacks and early end."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from autoai4eo.search.workers.measurement_lock import YieldToMeasurements
 
 @dataclass(frozen=True)
 class TrialTraining:
-    """How the network of one trial is trained.
+    """The training of the network of one trial.
 
     Attributes:
         context: of the search.
-        trial: that runs.
-        frozen: the trial as it was stored before it began.
-        training: on what and how long.
+        trial: the running trial.
+        frozen: the trial as stored before it began.
+        training: data and options.
         seed: of the order of the samples.
         fingerprint: of the network.
     """
@@ -48,17 +48,16 @@ class TrialTraining:
     fingerprint: str
 
     def run(self, model: keras.Model) -> BestEpoch:
-        """Trains a network in place; its best epoch is written to the trial's folder.
+        """Trains a network in place; writes its best epoch to the trial's folder.
 
-        It goes on from the last finished epoch of the trial that this one repeats, if
-        it repeats one.
+        If this trial repeats another, continues from the last finished epoch of that.
 
         Raises:
-            PrunedByCurve: it cannot reach the front any more.
+            PrunedByCurve: the training cannot reach the front any more.
         """
         context, trial, number = self.context, self.trial, self.trial.number
         folder = context.folder(number)
-        # Hyperband: how long, and whose weights to go on from
+        # Hyperband proposes the epochs, and a trial with initial weights
         proposed = self.frozen.user_attrs.get("proposed", {}).get("values", {})
         epochs = proposed.get("tuner/epochs", self.training.max_epochs)
         if "tuner/trial_id" in proposed:
@@ -102,7 +101,7 @@ class TrialTraining:
     def _restored(
         self, model: keras.Model, best: BestEpoch, history: History, of: dict[str, Any]
     ) -> int:
-        """Restores what an interrupted trial has finished; gives its epochs."""
+        """Restores an interrupted training; returns the number of its epochs."""
         number, kept = self.trial.number, self.frozen.user_attrs
         if "retry_of" not in kept:
             return 0
@@ -129,10 +128,10 @@ class TrialTraining:
         def dominated(figure: float) -> bool:
             reached = {**cost, monitor.name: figure}
             if any(o.name not in reached for o in objectives):
-                return False  # another objective is known after the training only
-            mine = [reached[o.name] for o in objectives]
+                return False  # another objective is known only after training
+            own = [reached[o.name] for o in objectives]
             points = minimised(
-                np.array([*(t.values for t in complete), mine]), objectives
+                np.array([*(t.values for t in complete), own]), objectives
             )
             return not on_front(points)[-1]
 

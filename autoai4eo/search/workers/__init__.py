@@ -1,1 +1,1 @@
-"""The processes that work on a search."""
+"""The worker processes of a search."""

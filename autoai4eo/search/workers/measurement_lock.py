@@ -1,4 +1,4 @@
-"""Latency is measured while no search of this user works on this machine."""
+"""A lock to measure latency while no search of this user works on the machine."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ import keras
 from autoai4eo.errors import UserError
 from autoai4eo.locks import TELL_S, is_stopped, open_lock
 
-#: So many seconds are waited at most for each of the two locks: measuring takes
-#: seconds, and so does a batch. Both together are less than `watching.STALLED_S`.
+#: Longest wait for each of the two locks, in seconds: a measurement takes seconds, and
+#: so does a batch. Twice this is less than `watching.STALLED_S`.
 LIMIT_S = 240.0
 _POLL_S = 0.01
 
@@ -27,21 +27,21 @@ _POLL_S = 0.01
 class MeasurementLock:
     """Many processes work at the same time, or one of them measures alone.
 
-    All searches of a user share two lock files. Processes that work hold the second one
-    together; a process that measures holds both alone. Each takes the first one first,
-    so that those who work cannot keep one who waits to measure waiting for ever. When a
-    process ends, the kernel releases its locks.
+    All searches of a user share two lock files. Working processes share the second
+    lock; a measuring process holds both alone. Every process takes the first lock
+    first: otherwise working processes could make a measuring one wait for ever. The
+    kernel releases the locks of a process that ends.
 
-    A stopped process (Ctrl-Z) keeps its locks, but uses no core: it is passed over. So
-    is one that is still there after `LIMIT_S`. Who passes a lock over puts a new file
-    in its place; the process that went on takes the new one next time.
+    A stopped process (Ctrl-Z) keeps its locks, but uses no core: it is passed over, as
+    is one that holds a lock for longer than `LIMIT_S`. To pass over a process means to
+    replace the lock file; a process that continues takes the new one next time.
 
     Args:
-        folder: of the lock files; None: the one of this user on this machine.
-        tell: is told in a line who is waited for, and who is passed over.
+        folder: of the lock files; None: `private_folder`.
+        tell: takes a line about each process that is waited for or passed over.
 
     Raises:
-        UserError: no folder is the user's alone.
+        UserError: there is no private folder.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class MeasurementLock:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """Waits until nobody measures; keeps others from it."""
+        """Waits until no process measures; then none can begin to."""
         self._enter()
         self._works = True
         try:
@@ -66,7 +66,7 @@ class MeasurementLock:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Waits until nobody works, or all have given way; keeps them waiting."""
+        """Waits until no process works, or all have paused; makes them wait."""
         self._room.leave()
         try:
             self._take(self._gate, fcntl.LOCK_EX)
@@ -79,7 +79,7 @@ class MeasurementLock:
                 self._enter()
 
     def yield_(self) -> None:
-        """Lets those measure who wait for it; some microseconds where nobody does."""
+        """Pauses for waiting measurements; takes microseconds if there are none."""
         if self._works:
             self._room.leave()
             self._enter()
@@ -90,7 +90,7 @@ class MeasurementLock:
         self._gate.leave()
 
     def _take(self, lock: _Lock, how: int) -> None:
-        begun, told = time.monotonic(), False
+        begun, reported = time.monotonic(), False
         while not lock.take(how):
             waited = time.monotonic() - begun
             holders = lock.holders()
@@ -99,23 +99,23 @@ class MeasurementLock:
                 why = "stopped" if stopped else f"still there after {waited:.0f} s"
                 self._tell(f"passes over {_named(holders)}: {why}")
                 lock.pass_over()
-                begun, told = time.monotonic(), False
-            elif waited > TELL_S and not told:
-                what = "work" if how == fcntl.LOCK_SH else "measure latency"
-                self._tell(f"waits for {_named(holders)} to {what}")
-                told = True
+                begun, reported = time.monotonic(), False
+            elif waited > TELL_S and not reported:
+                what = "working" if how == fcntl.LOCK_SH else "measuring latency"
+                self._tell(f"waits for {_named(holders)} before {what}")
+                reported = True
             time.sleep(_POLL_S)
 
 
 class _Lock:
-    """A lock file that may be replaced by another one of its name."""
+    """A lock file that another process may replace."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = open_lock(path)
 
     def take(self, how: int) -> bool:
-        """Whether it could be had at once."""
+        """Tries to take the lock; returns whether it was free."""
         while True:
             try:
                 fcntl.flock(self._file, how | fcntl.LOCK_NB)
@@ -130,7 +130,7 @@ class _Lock:
         fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def holders(self) -> list[int]:
-        """The processes that hold it; empty where the system does not say (macOS)."""
+        """Returns the processes that hold it; empty if unknown (macOS)."""
         inode = str(os.fstat(self._file).st_ino)
         found = []
         with contextlib.suppress(OSError):
@@ -139,12 +139,12 @@ class _Lock:
                 words = line.split()
                 if words[1] == "FLOCK" and words[5].split(":")[-1] == inode:
                     found.append(int(words[4]))
-        # of other containers: 0
+        # processes of other containers are 0
         return [pid for pid in found if pid > 0 and pid != os.getpid()]
 
     def pass_over(self) -> None:
-        """Puts another file in its place; nobody holds that one."""
-        # another process may have done so meanwhile
+        """Replaces the lock file by a new one, which no process holds."""
+        # unless another process has replaced it meanwhile
         if not self._reopen_if_replaced():
             self._path.unlink(missing_ok=True)
             self._reopen_if_replaced()
@@ -160,10 +160,12 @@ class _Lock:
 
 
 def private_folder() -> Path:
-    """The first of this user's runtime, cache and temporary folders that is private.
+    """Returns a folder that only this user can write to.
+
+    It is the first one possible in the user's runtime, cache or temporary folder.
 
     Raises:
-        UserError: in none of them there is a folder that only this user can write to.
+        UserError: there is none.
     """
     given = os.environ.get("XDG_RUNTIME_DIR")
     folders = [Path(given, "autoai4eo")] if given else []
@@ -183,8 +185,8 @@ def private_folder() -> Path:
 
 def _is_private(folder: Path) -> bool:
     found = os.lstat(folder)
-    mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
-    return mine and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+    return own and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _named(holders: list[int]) -> str:
@@ -194,16 +196,16 @@ def _named(holders: list[int]) -> str:
 
 
 class YieldToMeasurements(keras.callbacks.Callback):
-    """Gives way after every batch of a training and of its validation."""
+    """Pauses for measurements after every batch of training and validation."""
 
     def __init__(self, quiet: MeasurementLock) -> None:
         super().__init__()
         self._lock = quiet
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Gives way."""
+        """Pauses for waiting measurements."""
         self._lock.yield_()
 
     def on_test_batch_end(self, batch: int, logs: object = None) -> None:
-        """Gives way."""
+        """Pauses for waiting measurements."""
         self._lock.yield_()

@@ -1,7 +1,7 @@
-"""The worker processes of a search on this machine, and what becomes of their trials.
+"""The worker processes of a search on this machine.
 
-Trials run in processes of their own, so that a crash costs one trial and what a library
-forgets to free is freed: a process is recycled after some candidates.
+Trials run in separate processes: a crash costs only one trial. A process is replaced
+after some candidates, which frees memory that libraries leak.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers.view import View
 from autoai4eo.search.workers.watching import Watch
 
-# -P: Python starts without the current folder among the places of modules
+# -P: without the current folder in sys.path
 _PYTHON = ("-P", "-c")
-# the standard library first; the user's own modules where they are in this process
+# the standard library first, then the module paths of this process
 _BEGIN = """
 import os, sys
 library = os.path.dirname(os.__file__)
@@ -48,16 +48,16 @@ sys.path[:] = [*own, *(p for p in sys.argv[2:] if p not in own)]
 from autoai4eo.search.workers.process import main
 main(int(sys.argv[1]))
 """
-#: Candidates after which a process is recycled.
+#: Number of candidates after which a process is replaced.
 CANDIDATES = 10
-#: Processes in a row that died without a trial, after which the search gives up.
+#: Number of processes in a row that died without a trial, after which a search ends.
 _DEATHS = 3
-#: Candidates in a row that were given up, after which the search does so.
+#: Number of candidates given up in a row, after which a search ends.
 _GIVEN_UP = 3
 _ADVICE = "where memory is short, smaller batches (batch_size) or fewer workers help"
-# What a program does to itself; another signal came from outside.
+# Signals that a program causes itself; others come from outside.
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
-_TAIL = 2000  # bytes of a log that are looked at for the reason of a death
+_TAIL = 2000  # bytes at the end of a log that are read for the reason of a death
 
 
 def search(
@@ -69,19 +69,20 @@ def search(
     verbose: int = 1,
     task: str = "search",
 ) -> None:
-    """Searches with so many processes, and trains the finalist.
+    """Searches with worker processes, and trains the finalist.
 
     Args:
-        tuner: of a study that is there, see `Tuner.connect`.
+        tuner: of an existing study, see `Tuner.connect`.
         training, refit_on: as for `Tuner.work`.
-        workers: processes.
-        verbose: 0 keeps quiet.
-        task: ``"search"``, or ``"finalist"`` to train that one only.
+        workers: number of processes.
+        verbose: 0: shows nothing.
+        task: ``"search"``, or ``"finalist"`` to train only this.
 
     Raises:
-        UserError: an object of the user's that no other process can be given; and as
+        UserError: an object of the user cannot be sent to another process; and as
             `Tuner.open` and `Tuner.work`.
-        SearchError: every trial failed, or workers die before they try anything.
+        SearchError: every trial failed, workers die before they try anything, or too
+            many candidates in a row were given up.
     """
     open_streams()
     # several processes may share a GPU
@@ -116,7 +117,7 @@ def _tell_shortfall(tuner: Tuner, view: View) -> None:
 
 @contextlib.contextmanager
 def _written(run: Path, content: Any) -> Iterator[int]:
-    """The job as an open file without a name, so that it goes whatever happens."""
+    """Writes the job to an open file without a name, which the system deletes."""
     try:
         pickled = cloudpickle.dumps(content)
     except Exception as error:
@@ -131,11 +132,11 @@ def _written(run: Path, content: Any) -> Iterator[int]:
 
 
 class WorkerPool:
-    """So many workers, each replaced when it ends before the search does."""
+    """Runs workers, and replaces each one that ends before the search."""
 
     def __init__(self, tuner: Tuner, job: int, view: View, size: int) -> None:
         self._tuner, self._job, self._view, self._size = tuner, job, view, size
-        self._told: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
+        self._messages: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._readers: dict[int, threading.Thread] = {}
         self._last: dict[int, dict[str, Any]] = {}
@@ -157,20 +158,20 @@ class WorkerPool:
                     if "best" in message:
                         self._given_up = 0
                     self._view.told(number, message)
-                elif self._goes_on_after(number):
+                elif self._is_to_be_replaced(number):
                     self._begin(number)
         finally:
             self._dismiss()
 
     def _next(self) -> tuple[int, dict[str, Any] | None]:
-        """The next message of a worker; the view is kept going meanwhile."""
+        """Waits for the next message of a worker; meanwhile updates the view."""
         while True:
             self._view.go_on()
             for number, process in self._processes.items():
                 if self._watch.is_overdue(number, process.pid):
                     process.kill()
             with contextlib.suppress(queue.Empty):
-                return self._told.get(timeout=1)
+                return self._messages.get(timeout=1)
 
     def _begin(self, number: int) -> None:
         log = self._log(number)
@@ -179,7 +180,7 @@ class WorkerPool:
             process = subprocess.Popen(
                 [sys.executable, *_PYTHON, _BEGIN, str(self._job), *_places()],
                 pass_fds=(self._job,),
-                stdin=subprocess.PIPE,  # never written to; its end ends the worker
+                stdin=subprocess.PIPE,  # never written to; closing it ends the worker
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 env=os.environ | databases.environment(self._tuner.settings.storage),
@@ -195,30 +196,30 @@ class WorkerPool:
     def _read(self, number: int, messages: IO[bytes]) -> None:
         with messages:
             for line in messages:
-                with contextlib.suppress(ValueError):  # half a line of one that died
-                    self._told.put((number, json.loads(line)))
-        self._told.put((number, None))
+                with contextlib.suppress(ValueError):  # incomplete: the worker died
+                    self._messages.put((number, json.loads(line)))
+        self._messages.put((number, None))
 
-    def _goes_on_after(self, number: int) -> bool:
-        """What an ended process means; whether another one takes its place."""
+    def _is_to_be_replaced(self, number: int) -> bool:
+        """Handles the end of a process; returns whether to start another one."""
         code, name = self._end(number)
         overdue = self._watch.forget(number)
-        told = self._last[number]
-        if "wrong" in told:
-            raise UserError(told["wrong"])
-        if "failed" in told:
-            raise SearchError(told["failed"])
-        if "ended" in told:
+        last = self._last[number]
+        if "wrong" in last:
+            raise UserError(last["wrong"])
+        if "failed" in last:
+            raise SearchError(last["failed"])
+        if "ended" in last:
             self._deaths = 0
-            return bool(told["ended"] == "recycled")
+            return bool(last["ended"] == "recycled")
         trials = self._trials_of(name)
         self._deaths = 0 if trials else self._deaths + 1
         cause = overdue or _cause(code)
         if code > 0 or self._deaths == _DEATHS:
-            # not a trial's fault: an error outside of all trials, told at the end
+            # an error outside of all trials
             for trial in trials:
                 self._fail_and_retry(trial, cause)
-            reason = told.get("broke") or _reason(self._log(number))
+            reason = last.get("broke") or _reason(self._log(number))
             raise SearchError(
                 f"a worker ended with {cause}: {reason} ({self._log(number)})"
             )
@@ -235,12 +236,13 @@ class WorkerPool:
                     raise SearchError(
                         f"{_GIVEN_UP} candidates in a row were interrupted "
                         f"{retries.MAX_RETRIES + 1} times each, the last by {cause}"
-                        f"; {_ADVICE}; the same command goes on with others"
+                        f"; {_ADVICE}; the same command resumes with "
+                        "other candidates"
                     )
         return True
 
     def _end(self, number: int) -> tuple[int, str]:
-        """Waits for a process; its exit status and its name in the study."""
+        """Waits for a process; returns its exit status and its name in the study."""
         process = self._processes.pop(number)
         assert process.stdin is not None
         process.stdin.close()
@@ -250,7 +252,7 @@ class WorkerPool:
         return code, f"{platform.node()}:{process.pid}"
 
     def _dismiss(self) -> None:
-        """Ends the processes that are left, and gives their trials back."""
+        """Ends the remaining processes, and queues their trials again."""
         for process in self._processes.values():
             process.kill()
         for number in list(self._processes):
@@ -275,7 +277,7 @@ class WorkerPool:
 
 
 def _places() -> list[str]:
-    """Where this process finds modules; "" is the current folder."""
+    """Returns the module paths of this process; "" becomes the current folder."""
     return [os.path.abspath(place) for place in sys.path if isinstance(place, str)]
 
 
@@ -284,12 +286,12 @@ def _cause(code: int) -> str:
         return f"exit status {code}"
     name = signal.Signals(-code).name
     what = signal.strsignal(-code)
-    hint = ", by hand or for want of memory" if name == "SIGKILL" else ""
+    hint = ", by hand or for lack of memory" if name == "SIGKILL" else ""
     return f"{name} ({what}{hint})"
 
 
 def _reason(log: Path) -> str:
-    """The last line of a log."""
+    """Returns the last line of a log."""
     with open(log, "rb", opener=no_follow) as file:
         file.seek(max(0, log.stat().st_size - _TAIL))
         lines = file.read().decode(errors="replace").strip().splitlines()

@@ -1,9 +1,8 @@
-"""A process that works on a search; `autoai4eo.search.workers.pool` starts it.
+"""A worker process of a search, started by `autoai4eo.search.workers.pool`.
 
-It reads its job from an open file, given by its number, and tells what it does in lines
-of JSON on standard output. It ends when it has tried so many candidates, when the
-search is over, or when its standard input is closed, which is when the process that
-began it is no more.
+It reads its job from a file descriptor, and reports in lines of JSON on standard
+output. It ends after the given number of candidates, at the end of the search, or when
+its standard input is closed, that is, when its parent process ends.
 """
 
 from __future__ import annotations
@@ -24,11 +23,11 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 
 def main(job: int) -> None:
-    """Does the job."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # who began this process ends it
+    """Does the job in an open file, given by its descriptor."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # its parent ends this process
     threading.Thread(target=_end_with_parent, daemon=True).start()
     messages = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what libraries print goes where their warnings go
+    os.dup2(2, 1)  # output of libraries goes to stderr
 
     def tell(message: dict[str, Any]) -> None:
         messages.write(json.dumps(message) + "\n")
@@ -44,7 +43,7 @@ def main(job: int) -> None:
         sys.stderr.flush()
         tell({"broke": cause(error)})
         os._exit(1)
-    # at once: TensorFlow's threads need not be waited for
+    # do not wait for TensorFlow's threads
     os._exit(0)
 
 
@@ -54,7 +53,7 @@ def _work(job: int, tell: Any) -> str:
     def say(line: str) -> None:
         tell({"done": line})
 
-    with MeasurementLock(tell=say).training():  # imports are work for every core
+    with MeasurementLock(tell=say).training():  # imports use every core
         from autoai4eo.search.workers.progress import Progress
 
         tuner, training, whole, task, candidates = pickle.load(file)
@@ -69,7 +68,7 @@ def _work(job: int, tell: Any) -> str:
 
 
 def _content(job: int) -> bytearray:
-    """All of a file that other workers read at the same time."""
+    """Reads a whole file that other workers read at the same time."""
     content = bytearray()
     while part := os.pread(job, 2**28, len(content)):
         content += part

@@ -1,4 +1,4 @@
-"""What a worker tells of its trials while they run."""
+"""Messages of a worker about its trials."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from autoai4eo.learning.objectives import Objective, figure
 from autoai4eo.runs import front
 from autoai4eo.runs.study import trials_of
 
-#: A training that gets on says so after so many seconds.
+#: Least seconds between two messages that a training has finished batches.
 BEAT_S = 5.0
 
 Tell = Callable[[dict[str, Any]], None]
 
 
 class Progress:
-    """Puts what happens into small messages.
+    """Reports events as small messages.
 
-    ``{"doing": text}`` is what the worker does now, ``{"done": text}`` a line that
-    stays, ``{"best": number}`` the figure of a trial that is complete, ``{"front":
-    [[trial, figure, …], …]}`` the front as it is now, ``{"batch": true}`` that a
-    training gets on; at most every `BEAT_S` seconds.
+    ``{"doing": text}``: the present activity of the worker. ``{"done": text}``: a line
+    for the log. ``{"best": number}``: the figure of a complete trial. ``{"front":
+    [[trial, figure, …], …]}``: the present front. ``{"batch": true}``: a batch was
+    finished, at most every `BEAT_S` seconds.
 
     Args:
-        tell: takes a message; what it holds is ready for JSON.
-        objective: the figure that is shown.
+        tell: takes a message, a dict for JSON.
+        objective: the figure to show.
     """
 
     def __init__(self, tell: Tell, objective: Objective) -> None:
@@ -38,24 +38,24 @@ class Progress:
         self.objective = objective
 
     def line(self, text: str) -> None:
-        """What the worker does now."""
+        """Reports the present activity of the worker."""
         self.tell({"doing": text})
 
     def done(self, text: str) -> None:
-        """A line that stays."""
+        """Reports a line for the log."""
         self.tell({"done": text})
 
     def reached(self, logs: dict[str, float]) -> None:
-        """The figures of a trial that is complete."""
+        """Reports the figures of a complete trial."""
         self.tell({"best": logs[self.objective.name]})
 
     def callback(self, trial: str, epochs: int) -> keras.callbacks.Callback:
-        """A Keras callback that tells of every epoch of a trial."""
+        """Returns a Keras callback that reports every epoch of a trial."""
         return _Epochs(self, trial, epochs)
 
 
 def tell_front(study: optuna.Study, limits: Mapping[str, float], to: Progress) -> None:
-    """Tells how the front of several objectives stands after a trial."""
+    """Reports the front of several objectives after a trial."""
     last = trials_of(study)[-1]
     if len(study.directions) == 1 or last.state != TrialState.COMPLETE:
         return

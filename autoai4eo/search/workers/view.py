@@ -1,4 +1,4 @@
-"""The live view of a search: its workers, what they do, and the front."""
+"""The live view of a search: workers, their activities, and the front."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from autoai4eo.text import line
 
 
 class View:
-    """Shows what workers tell on a terminal; elsewhere it writes a log.
+    """Shows messages of workers live on a terminal; elsewhere writes a log.
 
     Args:
-        show: False keeps quiet.
-        objectives: of the search; the first that is no cost is shown.
-        monitor: the figure of which the best is shown.
+        show: False: shows nothing.
+        objectives: of the search; several are shown as a table of the front.
+        monitor: the metric whose best value is shown.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class View:
             self._live.stop()
 
     def told(self, worker: int, message: dict[str, Any]) -> None:
-        """Takes a message, see `progress.Progress`."""
+        """Shows a message, see `progress.Progress`."""
         if "doing" in message:
             self._doing[worker] = message["doing"]
         if "best" in message and (
@@ -71,14 +71,14 @@ class View:
             self._write(message["done"])
 
     def go_on(self) -> None:
-        """Logs what the workers do where nothing was logged for a minute."""
+        """Logs the activities of the workers if nothing was logged for a minute."""
         if self._live is None and time.monotonic() - self._logged >= EVERY_S:
             best = [] if self._best is None else [self._best_so_far()]
             for doing in self._doings():
                 self._write("   ".join([doing, *best]))
 
     def ended(self, worker: int) -> None:
-        """A worker is no more."""
+        """Removes a worker that has ended."""
         self._doing.pop(worker, None)
 
     def _drawn(self) -> Group:

@@ -1,4 +1,4 @@
-"""Workers are watched by what they get done, not by being alive."""
+"""Watches workers by their progress, not by whether they are alive."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 from autoai4eo.locks import is_stopped
 
-#: A training without a batch for so many seconds has come to a stop.
+#: A training without a finished batch for so many seconds has stalled.
 STALLED_S = 600.0
-#: A process that was stopped (SIGSTOP) for so long is not waited for.
+#: A process that was stopped (SIGSTOP) for so many seconds is killed.
 STOPPED_S = 120.0
-# Time counts in steps of so many seconds at most: the watching process may have been
+# Longest step of time that counts, in seconds: the watching process may have been
 # stopped, too.
 _STEP_S = 2.0
 
 
 class Watch:
-    """Knows which workers are overdue.
+    """Finds overdue workers.
 
-    A training that once finished a batch must go on finishing some; a clock that was
-    set back, a deadlock or a dead drive stop it while its process is alive. What comes
-    before the first batch, or between trainings, may take as long as it does.
+    A training that has finished a batch must continue to finish batches; a deadlock or
+    a dead drive stalls it while its process is alive. Work before the first batch and
+    between trainings has no time limit.
     """
 
     def __init__(self) -> None:
@@ -31,14 +31,14 @@ class Watch:
         self._why: dict[int, str] = {}
 
     def heard(self, worker: int, message: dict[str, Any]) -> None:
-        """Takes a message, see `progress.Progress`."""
+        """Takes a message of a worker, see `progress.Progress`."""
         if "batch" in message:
             self._silent[worker] = 0.0
         elif "done" in message:  # such as the end of a trial
             self._silent.pop(worker, None)
 
     def is_overdue(self, worker: int, pid: int) -> bool:
-        """Whether a worker does nothing for too long; asked every second or so."""
+        """Returns whether a worker is overdue; call it about every second."""
         now = time.monotonic()
         passed = min(now - self._seen.get(worker, now), _STEP_S)
         self._seen[worker] = now
@@ -53,7 +53,7 @@ class Watch:
         return worker in self._why
 
     def forget(self, worker: int) -> str | None:
-        """A worker is no more; why it was overdue, if it was."""
+        """Removes a worker that has ended; returns why it was overdue, if it was."""
         for known in (self._silent, self._stopped, self._seen):
             known.pop(worker, None)
         return self._why.pop(worker, None)

@@ -128,7 +128,7 @@ def test_the_space_is_the_documented_one(kit, trained):
     assert space(PretrainedResNetBlock(weights=record, **FIXED), ["B02"]) == {}
 
 
-def test_on_its_own_bands_it_gives_what_it_gave(kit, trained):
+def test_its_own_bands_give_the_original_features(kit, trained):
     trunk, record = trained
     pixels = np.random.default_rng(1).uniform(0, 0.4, (2, 32, 32, 10)).astype("float32")
     theirs = np.asarray(trunk(pixels))
@@ -143,7 +143,7 @@ def test_on_its_own_bands_it_gives_what_it_gave(kit, trained):
 
 
 def _features(model):
-    """What the nested trunk gives in the graph."""
+    """Returns the output of the nested trunk in the graph."""
     trunk = trunk_of(model)
     return trunk._inbound_nodes[-1].outputs[0]
 
@@ -318,7 +318,7 @@ def test_a_saved_model_needs_no_class_of_ours(kit, trained, tmp_path):
         ({"learning_rate_factor": 0.0}, "freeze='all' trains nothing"),
     ],
 )
-def test_bad_arguments_are_said(arguments, message):
+def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(UserError, match=message):
         PretrainedResNetBlock(**arguments)
 

@@ -84,7 +84,7 @@ def test_the_cap_holds_and_pools_only_where_it_must(kit, family, side):
         assert cheaper <= cap
 
 
-def test_what_no_pooling_can_make_cheap_enough_is_told(kit):
+def test_a_trunk_over_the_cap_on_one_pixel_is_refused(kit):
     graph = kit.graph(EOImageBlock(max_macs=1000), [(32, 32, 10)])
     with pytest.raises(UserError, match="at most 1,000 MACs"):
         kit.build(graph, {})
@@ -147,7 +147,7 @@ def test_config_round_trip(kit):
 @pytest.mark.parametrize(
     "arguments", [{"family": "vgg"}, {"width": 0}, {"depth": 0}, {"kernel_size": 0}]
 )
-def test_wrong_arguments_are_told(arguments):
+def test_wrong_arguments_are_refused(arguments):
     [name] = arguments
     with pytest.raises(UserError, match=f"{name}: expected"):
         EOImageBlock(**arguments)

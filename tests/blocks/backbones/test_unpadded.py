@@ -107,7 +107,7 @@ def test_strides_are_spread_and_kernels_fit():
 
 
 @pytest.mark.parametrize("unit", [ResidualUnit, InvertedUnit])
-def test_what_units_cost_without_padding_is_told_beforehand(unit):
+def test_the_macs_of_units_without_padding_are_exact(unit):
     units = fitted([ConvUnit("a", 6, 3, 5), unit("b", 8, 5), unit("c", 8, 3, 2)], 70)
     pixels = keras.Input((92, 70, 3))
     model = keras.Model(pixels, chain(units, pixels))
@@ -115,7 +115,7 @@ def test_what_units_cost_without_padding_is_told_beforehand(unit):
 
 
 @pytest.mark.parametrize(("unit", "lost"), [(ResidualUnit, 4), (InvertedUnit, 2)])
-def test_shortcuts_lie_in_the_middle(unit, lost):
+def test_shortcuts_are_cropped_to_the_middle(unit, lost):
     image = keras.Input((16, 16, 2))
     model = keras.Model(image, unit("u", 2, 5, padding="valid")(image))
     for weights in model.trainable_weights:
@@ -126,7 +126,7 @@ def test_shortcuts_lie_in_the_middle(unit, lost):
     np.testing.assert_array_equal(model.predict_on_batch(pixels), middle)
 
 
-def test_a_shortcut_that_strides_lies_in_the_middle():
+def test_a_strided_shortcut_is_cropped_to_the_middle():
     unit = ResidualUnit("u", 1, 3, 2, padding="valid")
     image = keras.Input((13, 13, 1))
     model = keras.Model(image, unit(image))
@@ -139,7 +139,7 @@ def test_a_shortcut_that_strides_lies_in_the_middle():
     np.testing.assert_allclose(found, [2.5, 4.5, 6.5, 8.5])
 
 
-def test_several_inputs_lie_side_by_side(kit):
+def test_several_inputs_are_concatenated(kit):
     model, _ = network(kit, {}, 8, [(32, 32, 4), (32, 32, 2)])
     found = dense_classifier(model, 8)
     rng = np.random.default_rng(0)
@@ -154,7 +154,7 @@ def test_several_inputs_lie_side_by_side(kit):
         network(kit, {}, 8, [(32, 32, 4), (16, 16, 2)])
 
 
-def test_what_cannot_be_is_told(kit):
+def test_unsuitable_inputs_are_refused(kit):
     with pytest.raises(UserError, match=r"at least 3×3 .* got 2×2"):
         network(kit, {}, 8, [(2, 2, 4)])
     with pytest.raises(UserError, match=r"\(1, 2, 4, 8\), got 3"):

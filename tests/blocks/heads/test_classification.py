@@ -66,7 +66,7 @@ def test_alternatives_are_the_networks_that_build_gives(kit):
         assert alone.output_names == ["head"]
 
 
-def test_what_is_given_is_not_searched(kit):
+def test_given_arguments_are_not_searched(kit):
     head = constrained(pooling="max", hidden=64, dropout=0.0, name="head")
     assert head.alternatives() == [{"pooling": "max", "hidden": 64}]
     _, hp = kit.build(kit.graph(lambda pixels: pixels, [(32, 32, 3)], head=head), {})
@@ -139,7 +139,7 @@ def test_a_batch_must_have_a_patch(batch_size):
         LatencyConstrainedHead(1.0, batch_size=batch_size)
 
 
-def test_wrong_arguments_are_told():
+def test_wrong_arguments_are_refused():
     for arguments in ({"pooling": "sum"}, {"hidden": -1}, {"dropout": -0.5}):
         [name] = arguments
         with pytest.raises(UserError, match=f"{name}: expected"):

@@ -46,7 +46,7 @@ def test_the_space_is_that_of_the_other_heads(kit):
     assert {p.name for p in hp.space} == {"head/pooling", "head/hidden", "head/dropout"}
 
 
-def test_the_config_makes_it_again():
+def test_config_round_trip():
     head = PooledRegressionHead("max", 64, 0.5, [1.0], [2.0], True, output_dim=1)
     again = PooledRegressionHead.from_config(head.get_config())
     assert again.get_config() == head.get_config()

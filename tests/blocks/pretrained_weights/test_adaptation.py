@@ -62,7 +62,7 @@ def test_bands_that_are_all_copies_keep_the_activation(expected, given_bands, se
 
 
 @given(SPECTRAL, SPECTRAL, st.integers(0, 99))
-def test_copies_of_the_band_they_stand_for_keep_the_activation(
+def test_copies_of_the_band_they_replace_keep_the_activation(
     expected, given_bands, seed
 ):
     shares = imputation(expected, given_bands)
@@ -90,7 +90,7 @@ def test_the_same_bands_in_another_order_are_only_reordered(order):
     np.testing.assert_array_equal(adapted, kernel[:, :, [TEN.index(b) for b in order]])
 
 
-def test_matching_bands_are_copied_where_there_are_others_besides():
+def test_matching_bands_are_copied_if_there_are_others_besides():
     kernel = kernel_of(10)
     adapted = adapt_kernel(kernel, imputation(TEN, SENTINEL2.bands))
     same = [SENTINEL2.bands.index(b) for b in TEN]
@@ -111,7 +111,7 @@ def test_colours_are_found_by_wavelength():
     np.testing.assert_allclose(shares, np.eye(3)[::-1])
 
 
-def test_close_bands_share_a_kernel_the_closer_the_more():
+def test_closer_bands_get_a_larger_share_of_a_kernel():
     expected = (Band("red", 660.0, "unknown"),)
     near, same, far = imputation(
         expected, [Band(str(w), w, "unknown") for w in (670.0, 660.0, 700.0)]
@@ -120,7 +120,7 @@ def test_close_bands_share_a_kernel_the_closer_the_more():
     assert near / same == pytest.approx(np.exp(-0.25))
 
 
-def test_bands_of_which_nothing_is_known_get_the_mean_kernel():
+def test_unknown_bands_get_the_mean_kernel():
     kernel = kernel_of(10)
     adapted = adapt_kernel(kernel, imputation(TEN, unknown_bands(4)))
     mean = kernel.mean(axis=2, keepdims=True) * 10 / 4
@@ -166,7 +166,7 @@ def test_colours_are_scaled_as_keras_applications_does():
 
 @settings(deadline=None, max_examples=20)
 @given(st.lists(st.sampled_from(SENTINEL2.bands), min_size=1, max_size=13, unique=True))
-def test_other_quantities_get_the_statistics_of_the_band_they_stand_for(bands):
+def test_other_quantities_get_the_statistics_of_the_band_they_replace(bands):
     rng = np.random.default_rng(0)
     mean = rng.uniform(0.05, 0.3, len(bands))
     std = rng.uniform(0.01, 0.1, len(bands))

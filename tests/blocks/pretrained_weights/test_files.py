@@ -163,7 +163,7 @@ def test_a_catalogued_file_is_looked_for_in_the_cache_then_downloaded(
     assert len(asked) == 1
 
 
-def test_a_file_that_cannot_be_had_says_where_to_put_it(tmp_path, monkeypatch):
+def test_a_missing_file_says_where_to_put_it(tmp_path, monkeypatch):
     monkeypatch.setenv(files.CACHE_VARIABLE, str(tmp_path / "weights"))
 
     def get_file(*args, **options):
@@ -190,7 +190,7 @@ def test_records_are_whole_and_survive_json(record):
     assert hash(record)
 
 
-def test_bad_files_are_said_in_one_line(classifier, tmp_path):
+def test_bad_files_are_reported_in_one_line(classifier, tmp_path):
     text = tmp_path / "text.h5"
     text.write_text("no weights")
     four = tmp_path / "four.weights.h5"

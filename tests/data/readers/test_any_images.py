@@ -1,4 +1,4 @@
-"""Whatever lies in a folder: the right pixels, or one error in one line.
+"""Any content of a folder: the right pixels, or an error in one line.
 
 The pixels are held against a reading of each file by rasterio's masked arrays.
 """
@@ -82,7 +82,7 @@ class File:
 
 @st.composite
 def folders(draw: st.DrawFn) -> list[File]:
-    """Files that are alike, and with luck one that is not."""
+    """Files that are alike, and sometimes one that is not."""
     suffix = draw(st.sampled_from([".tif", ".tif", ".png", ".jpg"]))
     tif = suffix == ".tif"
     dtypes = ["uint8", "uint16", "int16", "float32", "float64"] if tif else ["uint8"]
@@ -121,7 +121,7 @@ def folders(draw: st.DrawFn) -> list[File]:
 
 
 def reading(path: Path, bands: tuple[str, ...]) -> np.ndarray:
-    """What rasterio reads, (height, width, bands), NaN where masked."""
+    """Returns pixels read by rasterio, (height, width, bands), NaN where masked."""
     with rasterio.Env(GDAL_ERROR_ON_LIBJPEG_WARNING="YES"), rasterio.open(path) as file:
         told = [canonical(d) if d else None for d in file.descriptions]
         wanted = [
@@ -176,7 +176,7 @@ def test_the_right_pixels_or_one_line(files, packed):
         bands = tuple(band.name for band in dataset.inputs[0].bands)
         damaged = {f.name for f in files if f.damage is not None}
         for name, found in zip(dataset.names, pixels, strict=True):
-            # GDAL reads a damaged PNG file as what lay in memory before
+            # GDAL reads a damaged PNG file as former content of memory
             assert not (name in damaged and name.endswith(".png"))
             try:
                 expected = reading(root / name, bands)
@@ -188,7 +188,7 @@ def test_the_right_pixels_or_one_line(files, packed):
         images = {f.name for f in files if not f.content and f.name[0] != "."}
         assert set(dataset.names) == images
         assert any(f.name[0] == "." for f in files) == ("hidden" in told)
-        assert any(f.content for f in files) == ("reads as no image" in told)
+        assert any(f.content for f in files) == ("does not read as images" in told)
         for name, label in zip(dataset.names, dataset.labels, strict=True):
             if label >= 0:
                 assert dataset.class_names[label] in name.split("/")[:-1]

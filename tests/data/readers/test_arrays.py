@@ -53,7 +53,7 @@ def test_a_list_of_bands_is_looked_up_in_all_inputs(build, tmp_path):
     assert [s.name for s in d.inputs] == ["sen2"]
 
 
-def test_select_and_subset_leave_the_first_alone(build, tmp_path):
+def test_select_and_subset_do_not_change_the_original(build, tmp_path):
     d = open_dataset(build.write_h5(tmp_path / "a.h5", city=np.arange(60)))
     part = d.subset(np.array([7, 3])).select(["sen2"])
     assert len(part) == 2 and len(d) == 60 and len(d.inputs) == 2
@@ -64,7 +64,7 @@ def test_select_and_subset_leave_the_first_alone(build, tmp_path):
     assert set(mask.labels) == {2}
 
 
-def test_fingerprint_tells_data_apart():
+def test_fingerprint_distinguishes_data():
     base = open_dataset(X, labels=Y).fingerprint()
     assert base == open_dataset(X.copy(), labels=list(Y)).fingerprint()
     changed = X.copy()

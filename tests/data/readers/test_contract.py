@@ -1,4 +1,4 @@
-"""What every reader promises: each form of `opening.READERS`, and one from outside."""
+"""The contract of readers: each form of `opening.READERS`, and one from outside."""
 
 import os
 import pickle
@@ -37,7 +37,7 @@ def _zip(build, folder):
     return folder / "a.zip"
 
 
-#: By name: what writes a source. A reader that is registered needs a line here.
+#: By name: a function that writes a source. Each registered reader needs one.
 SOURCES = {
     "h5 class": lambda build, folder: build.write_h5(
         folder / "a.h5", N, attrs={"class_names": LCZ42_CLASSES}
@@ -154,7 +154,7 @@ def test_targets_are_of_their_kind_and_match_the_rows(reader):
         assert len(strata(target, everything)) == N
 
 
-def test_what_knows_of_classes_only_finds_them(reader):
+def test_every_reader_has_class_names_and_labels(reader):
     assert reader.class_names == reader.target.classes
     assert reader.labels.shape == (N,) and reader.labels.dtype == np.int64
     if reader.target.kind != "class":
@@ -172,7 +172,7 @@ def test_a_copy_in_another_process_reads_the_same(reader):
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc")
 @pytest.mark.parametrize("source", SOURCES)
-def test_no_file_stays_open_where_a_reader_is_gone(source, build, tmp_path):
+def test_no_file_stays_open_after_a_reader_is_deleted(source, build, tmp_path):
     path = SOURCES[source](build, tmp_path)
     reader = form_of(path).opens(path, DEFAULTS)
     reader.read(np.arange(2), [reader.inputs[0].name])

@@ -1,4 +1,4 @@
-"""Which files are images, of which class, and what is left out."""
+"""Images in folders and zip files, their classes, and skipped files."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def test_links_are_followed_once(tree, tmp_path):
     d = open_dataset(root)
     assert d.names == ["b/2.png", "linked/1.png"] and classes(d) == ["b", "linked"]
     (note,) = d.notes
-    assert "link that leads nowhere: nowhere" in note
+    assert "broken link: nowhere" in note
     assert "read already: again, b/around" in note
 
 
@@ -72,7 +72,7 @@ def test_folders_around_all_do_not_count(tree):
     assert d.notes == ("the classes are the folders in EuroSAT",)
 
 
-def test_known_classes_tell_their_level(tree):
+def test_known_classes_determine_their_level(tree):
     root = tree("2019/Forest/1.png", "2020/River/2.png", "2020/Forest/3.png")
     assert classes(open_dataset(root)) == ["2019", "2020", "2020"]
     d = open_dataset(root, class_names=["River", "Forest"])
@@ -93,7 +93,7 @@ def test_images_beside_the_class_folders_have_no_label(tree):
     root = tree("a/1.png", "b/2.png", "3.png")
     d = open_dataset(root)
     assert d.names == ["a/1.png", "b/2.png"]
-    assert "1 of 3 images lie in no class folder" in d.notes[0]
+    assert "1 of 3 images are in no class folder" in d.notes[0]
     assert classes(open_dataset(root, unlabelled=True)) == [None, "a", "b"]
 
 
@@ -111,7 +111,7 @@ def test_files_that_are_no_images_are_counted(tree):
     (root / "b" / "more.csv").touch()
     (root / "b" / "2.png.aux.xml").write_text("<PAMDataset/>")  # belongs to its image
     (note,) = open_dataset(root).notes
-    assert note == "skipped: 3 that GDAL reads as no image (.csv 2, .txt 1)"
+    assert note == "skipped: 3 that GDAL does not read as images (.csv 2, .txt 1)"
 
 
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -148,7 +148,7 @@ def test_every_image_format_of_gdal_is_read(tree, tmp_path, suffix, driver):
     np.testing.assert_allclose(d.read([0])["image"], 9, atol=1)
 
 
-def test_names_that_are_not_utf8_are_said(tree):
+def test_names_that_are_not_utf8_are_reported(tree):
     root = tree("a/1.png", "b/2.png")
     os.rename(root / "b" / "2.png", os.fsencode(root / "b") + b"/\xe9.png")
     try:
@@ -159,7 +159,7 @@ def test_names_that_are_not_utf8_are_said(tree):
         assert d.read([1])["image"].mean() == 9
 
 
-def test_one_class_with_years_in_a_zip_file_is_told(tree, tmp_path):
+def test_one_class_with_years_in_a_zip_file_is_reported(tree, tmp_path):
     root = tree("Forest/2019/1.png", "Forest/2020/2.png")
     archive = shutil.make_archive(str(tmp_path / "forest_only"), "zip", root)
     d = open_dataset(archive)
@@ -177,7 +177,7 @@ def test_images_in_folders_that_are_no_classes_can_be_predicted(tree):
     )
 
 
-def test_an_unreadable_folder_is_no_lost_class(tree, monkeypatch):
+def test_an_unreadable_folder_is_reported(tree, monkeypatch):
     root = tree("a/1.png", "b/2.png")
     real = os.scandir
 
@@ -195,4 +195,4 @@ def test_a_pipe_is_not_waited_for(tree):
     root = tree("a/1.png", "b/2.png")
     os.mkfifo(root / "a" / "3.png")
     (note,) = open_dataset(root).notes
-    assert note == "skipped: pipe, or link that leads nowhere: a/3.png"
+    assert note == "skipped: pipe or broken link: a/3.png"

@@ -1,4 +1,4 @@
-"""A damaged PNG file is no image: GDAL would read what lay in memory before."""
+"""Damaged PNG files are refused: GDAL would read former content of memory."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def png() -> bytes:
         return memory.read()
 
 
-def test_a_whole_one_passes(png):
+def test_a_complete_file_passes(png):
     check_png(png)
     check_png(png + b"what some programs write behind it")
 

@@ -97,7 +97,7 @@ def test_pixels_are_float32(build, tmp_path, kind):
     rows=st.lists(st.integers(0, 59), min_size=0, max_size=80),
     chunk=st.sampled_from([None, (1, 4, 4, 10), (16, 2, 2, 3), (60, 4, 4, 1)]),
 )
-def test_read_gives_what_was_asked_in_that_order(build, tmp_path_factory, rows, chunk):
+def test_read_returns_the_requested_rows_in_order(build, tmp_path_factory, rows, chunk):
     path = tmp_path_factory.mktemp("h5") / "a.h5"
     build.write_h5(path, chunks=chunk, sen1=None)
     with h5py.File(path) as file:
@@ -155,7 +155,7 @@ def test_coordinates(build, tmp_path):
     assert open_dataset(build.write_h5(tmp_path / "b.h5")).coordinates() is None
 
 
-def test_rows_without_a_class_are_left_out_and_said(build, tmp_path):
+def test_rows_without_a_class_are_left_out_and_reported(build, tmp_path):
     label = np.eye(17)[np.arange(60) % 17]
     label[[3, 8]] = 0
     d = open_dataset(build.write_h5(tmp_path / "a.h5", label=label))
@@ -224,7 +224,7 @@ def test_bad_files(build, tmp_path):
         open_dataset(tmp_path / "a.h5", bands=["B10"])
 
 
-def test_a_damaged_chunk_is_said(build, tmp_path):
+def test_a_damaged_chunk_is_reported(build, tmp_path):
     path = tmp_path / "a.h5"
     rng = np.random.default_rng(0)
     with h5py.File(path, "w") as file:
@@ -283,14 +283,14 @@ def test_intensity_is_seen_behind_nodata_and_beside_a_complex_band(build, tmp_pa
     assert any("taken for intensity" in note for note in d.notes)
 
 
-def test_no_finite_value_keeps_the_name_and_says_so(build, tmp_path):
+def test_no_finite_value_means_decibels_and_is_reported(build, tmp_path):
     path = build.write_h5(tmp_path / "a.h5", sen1=DECIBELS * np.nan)
     d = open_dataset(path)
     assert {b.quantity for b in d.inputs[0].bands} == {"decibel"}
-    assert any("no finite value to tell decibels" in note for note in d.notes)
+    assert any("no finite value" in note for note in d.notes)
 
 
-def test_the_whole_file_is_asked_for_decibels_but_not_all_of_it(
+def test_decibels_are_recognised_from_a_sample_of_the_whole_file(
     build, tmp_path, monkeypatch
 ):
     path = build.write_h5(
@@ -322,7 +322,7 @@ def declare(path, name, **attributes):
     chunk=st.sampled_from([None, (1, 4, 4, 4), (16, 2, 2, 3)]),
     rows=st.lists(st.integers(0, 19), min_size=1, max_size=30),
 )
-def test_what_a_file_declares_missing_is_nan(
+def test_values_declared_missing_are_nan(
     build, tmp_path_factory, kind, attribute, per_band, chunk, rows
 ):
     values = np.random.default_rng(0).integers(1, 6, (20, 4, 4, 4)).astype(kind)
@@ -343,7 +343,7 @@ def test_what_a_file_declares_missing_is_nan(
     np.testing.assert_allclose(
         statistics(d)["sen2"].nan, np.isnan(expected).mean(axis=(0, 1, 2))
     )
-    assert any("declared missing is" in note for note in d.notes)
+    assert any("declared missing" in note for note in d.notes)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +376,7 @@ def test_a_class_number_that_is_declared_missing_is_no_class(build, tmp_path):
     assert len(d) == 59 and d.num_classes == 3
 
 
-def test_scale_and_offset_are_told_and_not_applied(build, tmp_path):
+def test_scale_and_offset_are_reported_and_not_applied(build, tmp_path):
     path = build.write_h5(tmp_path / "a.h5", sen1=None)
     before = open_dataset(path).read([1])["sen2"]
     declare(path, "sen2", scale_factor=1e-4, add_offset=[-0.1])
@@ -389,7 +389,7 @@ def test_scale_and_offset_are_told_and_not_applied(build, tmp_path):
     assert open_dataset(same).notes == ()
 
 
-def test_patches_that_were_never_written_are_told(build, tmp_path):
+def test_patches_that_were_never_written_are_reported(build, tmp_path):
     path = build.write_h5(tmp_path / "a.h5", sen1=None, sen2=None)
     # as a conversion that was interrupted leaves it
     with h5py.File(path, "r+") as file:
@@ -413,7 +413,7 @@ def test_a_missing_filter_is_named(build, tmp_path, filters):
         open_dataset(path).read([0])
 
 
-def test_hdf5plugin_is_imported_where_it_is_there(build, tmp_path, monkeypatch):
+def test_hdf5plugin_is_imported_if_it_is_installed(build, tmp_path, monkeypatch):
     (tmp_path / "hdf5plugin.py").write_text("imported = True\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "hdf5plugin", raising=False)

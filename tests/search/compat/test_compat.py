@@ -1,4 +1,4 @@
-"""Private parts of libraries: touched in one place, and missed in one line."""
+"""Private parts of libraries: used in one place, and reported if missing."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ PACKAGE = Path(autoai4eo.__file__).parent
 PRIVATE = re.compile(r"^(autokeras|keras|keras_tuner|optuna)\b.*\.(src|_\w+)\b")
 
 
-def test_what_is_touched_is_there():
+def test_the_private_parts_exist():
     """Each file looks for its private parts when it is imported."""
     assert all((autokeras, keras_tuner, compat))
 
@@ -29,7 +29,7 @@ def test_what_is_touched_is_there():
         ("optuna", "optuna:Study.no_such"),
     ],
 )
-def test_another_version_is_told_in_one_line(package, name):
+def test_another_version_is_reported_in_one_line(package, name):
     with pytest.raises(UserError) as told:
         private(package, name)
     line = str(told.value)
@@ -39,7 +39,7 @@ def test_another_version_is_told_in_one_line(package, name):
     assert name in line and f'pip install "{package}' in line
 
 
-def test_a_study_of_another_optuna_is_told_in_one_line():
+def test_a_study_of_another_optuna_is_reported_in_one_line():
     class Study:
         """A study that keeps its storage somewhere else."""
 

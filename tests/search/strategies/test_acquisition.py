@@ -33,7 +33,7 @@ def test_the_closed_form_is_the_expectation(costs):
     assert exact == pytest.approx(drawn, rel=0.1, abs=2e-3)
 
 
-def test_what_is_certain_adds_exactly_what_it_dominates():
+def test_a_certain_forecast_adds_exactly_the_dominated_volume():
     front, reference = np.array([[0.5, 0.5]]), np.array([1.0, 1.0])
     sure = Forecast(0.0, np.log([0.25, 0.75, 0.25]), np.full(3, 1e-6))
     known = np.array([[0.25], [0.75], [0.75]])
@@ -61,7 +61,7 @@ def test_sampling_agrees_with_the_closed_form(monkeypatch):
     assert sampled == pytest.approx(exact, rel=0.3, abs=0.01)
 
 
-def test_the_surrogate_learns_an_order_and_knows_what_it_knows():
+def test_the_surrogate_learns_an_order_and_is_sure_near_its_data():
     rng = np.random.default_rng(0)
     features = standardised(rng.random((60, 3)))
     figures = features[:, 0] ** 2 + 0.5 * features[:, 1]
@@ -73,7 +73,7 @@ def test_the_surrogate_learns_an_order_and_knows_what_it_knows():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_networks_effect_is_told_from_its_learning_rates(seed):
+def test_effects_of_network_and_learning_rate_are_separated(seed):
     # 20 trainings of networks of 15 choices; the rate decides twice as much as they
     rng = np.random.default_rng(seed)
     networks = rng.integers(4, size=(20, 15))
@@ -96,5 +96,5 @@ def test_a_networks_effect_is_told_from_its_learning_rates(seed):
     assert np.corrcoef(expected[:, 1], worth)[0, 1] > 0.8
 
 
-def test_constant_columns_say_nothing():
+def test_constant_columns_are_dropped():
     assert standardised(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist() == [[-1], [1]]

@@ -1,7 +1,7 @@
-"""What every strategy keeps to, those outside of the package, too.
+"""The contract of strategies: all of `STRATEGIES`, and two of a user.
 
-A new strategy needs no test here: it is in `STRATEGIES`. `LocalSearch` and `MyOracle`
-are examples of strategies of a user's own.
+A new strategy in `STRATEGIES` needs no test here. `LocalSearch` and `MyOracle` are
+examples of a user's strategies.
 """
 
 import contextlib
@@ -37,7 +37,7 @@ every_strategy = pytest.mark.parametrize("name", EVERY, ids=str, indirect=True)
 
 
 @every_strategy
-def test_every_strategy_searches_and_goes_on_after_a_restart(name):
+def test_every_strategy_searches_and_resumes_after_a_restart(name):
     storage = optuna.storages.InMemoryStorage()
     interrupted = search(name, storage, 12)
     assert len({str(params) for params, _ in interrupted}) > 6
@@ -63,7 +63,7 @@ ALL = [
 
 
 @pytest.mark.parametrize(("name", "objectives"), ALL, ids=str, indirect=["name"])
-def test_what_cannot_be_is_not_proposed(name, objectives):
+def test_infeasible_candidates_are_not_proposed(name, objectives):
     limit = 3.0  # |x| above 1/2 without y: one candidate in four
     number = 13 if name == "bayesian" else 20  # it takes seconds for each
     sampler = sampler_of(name, 0, objectives, {"macs": limit})
@@ -76,7 +76,7 @@ def test_what_cannot_be_is_not_proposed(name, objectives):
 
 
 @every_strategy
-def test_limits_change_nothing_of_going_on_after_a_restart(name):
+def test_every_strategy_resumes_with_limits(name):
     limits = {"macs": 3.0}
     interrupted = search(name, optuna.storages.InMemoryStorage(), 12, limits=limits)
     for (params, _), (same, _) in zip(
@@ -140,7 +140,7 @@ def test_workers_take_turns(name):
         assert names == {"x", "more", "y"}
 
 
-def test_a_trial_of_which_nothing_is_known_yet_is_no_obstacle():
+def test_a_trial_without_a_proposal_yet_is_no_obstacle():
     for name in EVERY:
         if name == "gp":
             continue
@@ -164,7 +164,7 @@ def few(hp):
 
 
 @pytest.mark.parametrize("name", [*STRATEGIES, LocalSearch], ids=str, indirect=True)
-def test_it_goes_on_or_says_that_nothing_is_left(name):
+def test_it_proposes_or_reports_that_nothing_is_left(name):
     """Users rely on: a search of few networks ends, and does so without an error."""
     sampler = sampler_of(name, 0, limits={"macs": 9.0}, build=few)
     study = optuna.create_study(sampler=sampler)

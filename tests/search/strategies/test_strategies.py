@@ -15,7 +15,7 @@ from autoai4eo.search.strategies import (
 )
 
 
-def test_an_oracle_of_ones_own_is_asked_and_told():
+def test_a_users_oracle_proposes_and_gets_results():
     assert [p["x"] for p, _ in at_once(MyOracle, 3)] == [0.0, 0.1, 0.2]
 
 
@@ -24,7 +24,7 @@ def test_the_defaults_come_first(name):
     assert at_once(name, 1)[0][0] == {"x": 0.5, "more": False}
 
 
-def test_hyperband_says_how_long_to_train():
+def test_hyperband_sets_the_epochs():
     sampler = sampler_of("hyperband", 0)
     optuna.create_study(sampler=sampler).optimize(objective_of(sampler), n_trials=1)
     assert 0 < sampler.proposed["tuner/epochs"] < 9
@@ -43,7 +43,7 @@ def test_cost_aware_finds_the_front_and_repeats_nothing():
     assert sizes[0] < 0.2 and sizes[-1] > 0.8
 
 
-def test_running_trials_are_taken_for_what_they_are_expected_to_be():
+def test_running_trials_count_with_their_forecasts():
     sampler = sampler_of("cost-aware", 0, BOTH)
     study = optuna.create_study(sampler=sampler, directions=["minimize"] * 2)
     study.optimize(objective_of(sampler, BOTH), n_trials=10)
@@ -79,7 +79,7 @@ def test_cost_aware_finds_the_best_by_one_objective():
     assert sum(params["more"] for params, _ in found[10:]) <= 2
 
 
-def test_cost_aware_finds_the_cheapest_where_a_cost_is_the_one_objective():
+def test_cost_aware_finds_the_cheapest_if_a_cost_is_the_only_objective():
     macs = parse_objectives("macs")
     sampler = sampler_of("cost-aware", 0, macs)
     study = optuna.create_study(sampler=sampler)
@@ -88,7 +88,7 @@ def test_cost_aware_finds_the_cheapest_where_a_cost_is_the_one_objective():
 
 
 def recipes_built(values):
-    """Equal networks; a factor of which only some of them ask."""
+    """Equal networks; only some of them use the factor."""
     hp = keras_tuner.HyperParameters()
     hp.values = dict(values)
     hp.Choice("learning_rate", [1e-3, 1e-2])
@@ -107,7 +107,7 @@ def recipes():
 
 
 @pytest.mark.parametrize("name", ["learning_rate", "trunk/learning_rate_factor"])
-def test_equal_networks_of_unequal_learning_rates_are_told_apart(name):
+def test_equal_networks_with_other_learning_rates_are_distinguished(name):
     candidates = recipes()
     one = {
         "learning_rate": 1e-3,
@@ -124,7 +124,7 @@ def test_equal_networks_of_unequal_learning_rates_are_told_apart(name):
     assert (network[0] == network[1]).all() and (training[0] != training[1]).any()
 
 
-def test_a_learning_rate_that_a_network_does_not_ask_for_is_no_difference():
+def test_an_unused_learning_rate_makes_no_difference():
     candidates, again = recipes(), recipes()
     frozen = {"learning_rate": 1e-3, "trunk/frozen": True}
     several = [frozen | {"trunk/learning_rate_factor": f} for f in (0.1, 1.0)]

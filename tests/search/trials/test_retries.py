@@ -31,7 +31,7 @@ def begun(study, **attributes):
 
 
 def state(run, number, epochs):
-    """What a training leaves after so many epochs."""
+    """Writes the state of a training after so many epochs."""
     folder = run / "trials" / str(number)
     folder.mkdir(parents=True)
     np.savez(folder / STATE, story=np.array(f'{{"epochs": {epochs}}}'))
@@ -55,7 +55,7 @@ def test_a_trial_is_queued_again_as_it_was(study, tmp_path):
     assert asked.suggest_int("width", 8, 64) == first.params["width"]
 
 
-def test_who_comes_back_writes_nothing_into_a_trial_that_was_taken_over(
+def test_a_resumed_worker_writes_nothing_into_a_trial_that_was_taken_over(
     study, tmp_path
 ):
     begun(study)
@@ -73,7 +73,7 @@ def test_a_trial_whose_answer_was_lost_is_dropped_at_once(tmp_path):
     create, lost = study._storage.create_new_trial, []
 
     def loses_an_answer(study_id, template_trial=None):
-        """As a storage does that asks again after the connection broke."""
+        """Imitates a storage that repeats a call after the connection broke."""
         if not lost:
             lost.append(create(study_id, template_trial))
         return create(study_id, template_trial)
@@ -90,14 +90,14 @@ def test_a_trial_whose_answer_was_lost_is_dropped_at_once(tmp_path):
     assert [status(t) for t in study.trials] == ["exhausted", "running", "running"]
 
 
-def test_of_several_one_takes_over(study, tmp_path):
+def test_only_one_worker_takes_a_trial_over(study, tmp_path):
     trial = begun(study)
     for _ in range(3):
         fail_and_retry(study, trial, tmp_path)
     assert len(study.trials) == 2
 
 
-def test_what_never_gets_on_is_given_up(study, tmp_path):
+def test_a_trial_without_progress_is_given_up(study, tmp_path):
     trial = begun(study, retries=MAX_RETRIES)
     assert not fail_and_retry(study, trial, tmp_path)
     (only,) = study.trials
@@ -106,14 +106,14 @@ def test_what_never_gets_on_is_given_up(study, tmp_path):
 
 
 @pytest.mark.parametrize(("finished", "given_up"), [(4, True), (5, False)])
-def test_what_gets_on_is_tried_for_ever(study, tmp_path, finished, given_up):
+def test_a_trial_with_progress_is_never_given_up(study, tmp_path, finished, given_up):
     trial = begun(study, retries=MAX_RETRIES, resumed=4)
     state(tmp_path, 0, finished)
     fail_and_retry(study, trial, tmp_path)
     assert (len(study.trials) == 1) == given_up
 
 
-def test_what_was_failed_and_not_queued_is_found(study, tmp_path):
+def test_a_failed_trial_that_was_not_queued_is_found(study, tmp_path):
     begun(study)
     forgotten = study.ask()
     study.tell(forgotten, state=TrialState.FAIL)  # its worker died: without a message
@@ -142,9 +142,9 @@ def test_a_study_belongs_to_one_folder(study, tmp_path):
     begun_with = {"training": "abc"}
     mark = mark_of(study, tmp_path, True, begun_with)
     claim(study, mark, begun_with)
-    with pytest.raises(UserError, match="another folder's"):
+    with pytest.raises(UserError, match="found that of another folder"):
         mark_of(study, tmp_path, True, begun_with)
-    # its own study.db alone says whose it is, where run.json is not written yet
+    # study.db has the mark even if run.json is not written yet
     assert mark_of(study, tmp_path, False, begun_with) == mark
     with pytest.raises(UserError, match="begun with, found others"):
         mark_of(study, tmp_path, False, {"training": "of another data set"})

@@ -1,4 +1,4 @@
-"""One trial, with nothing of the search but its context."""
+"""One trial, with only the context of the search."""
 
 from dataclasses import FrozenInstanceError
 
@@ -18,7 +18,7 @@ from autoai4eo.search.workers.progress import Progress
 
 
 class NoMemory(keras.callbacks.Callback):
-    """A device that takes batches of 12 samples at most."""
+    """A device with memory for batches of at most 12 samples."""
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.params["steps"] < 4:

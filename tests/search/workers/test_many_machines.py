@@ -85,7 +85,7 @@ def test_a_study_of_another_folder_is_refused(tmp_path, database, in_process):
     mine = small.model(tmp_path / "mine", storage=database, max_trials=1)
     mine.fit(small.dataset(), **given)
     other = small.model(tmp_path / "other", storage=database)
-    with pytest.raises(UserError, match="another folder's"):
+    with pytest.raises(UserError, match="found that of another folder"):
         other.fit(small.dataset(), **given)
     # and one's own is begun anew
     again = small.model(

@@ -14,7 +14,7 @@ from autoai4eo.search.workers import measurement_lock
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 
-def test_who_measures_is_alone_and_who_works_waits(tmp_path):
+def test_a_measuring_process_is_alone_and_working_ones_wait(tmp_path):
     steps = []
     measuring = threading.Event()
     stop = threading.Event()
@@ -67,7 +67,7 @@ def test_a_worker_measures_in_the_middle_of_its_work(tmp_path):
 
 
 @pytest.mark.timing
-def test_giving_way_costs_next_to_nothing(tmp_path):
+def test_pausing_takes_nearly_no_time(tmp_path):
     quiet = MeasurementLock(tmp_path)
     with quiet.training():
         times = []
@@ -95,7 +95,7 @@ with getattr(quiet, sys.argv[2])():
 
 @contextmanager
 def other(folder, does):
-    """A process that works or measures; stopped in the middle of it."""
+    """Runs a process that works or measures, and stops it meanwhile."""
     command = [sys.executable, "-c", HOLDS, str(folder), does]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -122,7 +122,7 @@ def test_a_stopped_search_keeps_nobody_waiting(tmp_path, theirs, mine):
         assert set(told) == (set() if theirs == mine == "training" else {passed})
 
 
-def test_who_was_passed_over_and_goes_on_waits_again(tmp_path):
+def test_a_process_that_was_passed_over_waits_again(tmp_path):
     with other(tmp_path, "training") as process:
         with MeasurementLock(tmp_path).exclusive():
             process.send_signal(signal.SIGCONT)
@@ -136,7 +136,7 @@ def test_who_was_passed_over_and_goes_on_waits_again(tmp_path):
         assert not heard.is_alive()
 
 
-def test_waiting_is_told_and_ends(tmp_path, monkeypatch):
+def test_waiting_is_reported_and_ends(tmp_path, monkeypatch):
     monkeypatch.setattr(measurement_lock, "TELL_S", 0.1)
     monkeypatch.setattr(measurement_lock, "LIMIT_S", 0.5)
     told = []
@@ -145,11 +145,11 @@ def test_waiting_is_told_and_ends(tmp_path, monkeypatch):
         with MeasurementLock(tmp_path, told.append).exclusive():
             pass
         who = f"process {process.pid}"
-    assert told[0] == f"waits for {who} to measure latency"
+    assert told[0] == f"waits for {who} before measuring latency"
     assert told[1].startswith(f"passes over {who}: still there after")
 
 
-def test_where_the_system_names_no_holders_waiting_ends_too(tmp_path, monkeypatch):
+def test_waiting_also_ends_if_the_holders_are_unknown(tmp_path, monkeypatch):
     monkeypatch.setattr(measurement_lock, "LIMIT_S", 0.2)
     monkeypatch.setattr(measurement_lock._Lock, "holders", lambda self: [])
     told = []
@@ -163,7 +163,7 @@ def test_where_the_system_names_no_holders_waiting_ends_too(tmp_path, monkeypatc
     assert "a process that the system does not name" in told[0]
 
 
-def test_locks_lie_in_a_folder_of_the_user_alone(tmp_path, monkeypatch):
+def test_locks_are_in_a_private_folder(tmp_path, monkeypatch):
     for name in ("run", "home", "tmp"):
         (tmp_path / name).mkdir()
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))

@@ -38,7 +38,7 @@ def curve(model, trial):
 
 
 def check_nothing_is_lost(model, undisturbed, seen):
-    """The second trial was interrupted in its third epoch and gone on with."""
+    """Checks that the second trial was interrupted in its third epoch and resumed."""
     trials = model.trials()
     assert list(trials["status"]) == ["complete", "failed", "complete"]
     expected = undisturbed.trials()["val_loss"].tolist()
@@ -53,7 +53,7 @@ def check_nothing_is_lost(model, undisturbed, seen):
     assert not list(model.run.glob("trials/*/*.npz"))
 
 
-def test_a_worker_that_is_killed_costs_nothing(tmp_path, undisturbed):
+def test_a_killed_worker_loses_no_trial(tmp_path, undisturbed):
     seen = tmp_path / "seen"
     model = search(tmp_path, Seen(seen), KillWorker(tmp_path, "run/trials/1", 2))
     check_nothing_is_lost(model, undisturbed, seen)
@@ -75,7 +75,7 @@ COMMAND = """
 
 
 @pytest.mark.slow  # benchmarks/kills.py kills many more
-def test_a_command_that_is_killed_goes_on_and_its_workers_die_with_it(
+def test_a_killed_command_can_be_resumed_and_its_workers_end_with_it(
     tmp_path, undisturbed
 ):
     killed = subprocess.run(
@@ -98,7 +98,7 @@ def test_a_command_that_is_killed_goes_on_and_its_workers_die_with_it(
     assert model.trials()["message"][1] == "interrupted"
 
 
-def test_a_crash_costs_one_trial_and_its_cause_is_kept(tmp_path):
+def test_a_crash_fails_one_trial_and_its_cause_is_recorded(tmp_path):
     model = search(tmp_path, Crash(tmp_path), epochs=1)
     trials = model.trials()
     assert list(trials["status"]) == ["failed", "complete"]
@@ -124,7 +124,7 @@ def test_two_workers_share_a_search(tmp_path):
     assert model.export_model().count_params() <= 1500
 
 
-def test_a_worker_is_renewed_and_the_trials_are_the_same(
+def test_a_worker_is_replaced_and_the_trials_are_the_same(
     tmp_path, undisturbed, monkeypatch
 ):
     monkeypatch.setattr("autoai4eo.search.workers.pool.CANDIDATES", 1)
@@ -135,7 +135,7 @@ def test_a_worker_is_renewed_and_the_trials_are_the_same(
     assert model.trials()["val_loss"].tolist() == pytest.approx(expected)
 
 
-def test_what_cannot_be_sent_to_a_process_is_refused(tmp_path):
+def test_objects_that_cannot_be_pickled_are_refused(tmp_path):
     class Holds(keras.callbacks.Callback):
         def __init__(self):
             super().__init__()
@@ -146,13 +146,13 @@ def test_what_cannot_be_sent_to_a_process_is_refused(tmp_path):
 
 
 class Unwelcome(keras.callbacks.Callback):
-    """Cannot be read where it is sent to."""
+    """An object that cannot be unpickled in another process."""
 
     def __reduce__(self):
         return (int, ("no number",))
 
 
-def test_a_worker_that_cannot_begin_tells_why(tmp_path):
+def test_a_worker_that_cannot_begin_reports_the_cause(tmp_path):
     with pytest.raises(RuntimeError, match=r"ValueError: invalid literal.*1\.log"):
         search(tmp_path, Unwelcome())
 

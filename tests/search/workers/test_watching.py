@@ -19,7 +19,7 @@ def clock(monkeypatch):
 
 
 def wait(watch, clock, seconds, pid=ME):
-    """Asks every second for so long; whether the worker was overdue at last."""
+    """Watches a worker for some seconds; returns whether it was overdue at the end."""
     overdue = watch.is_overdue(1, pid)
     for _ in range(round(seconds)):
         clock[0] += 1
@@ -27,7 +27,7 @@ def wait(watch, clock, seconds, pid=ME):
     return overdue
 
 
-def test_a_training_without_batches_is_overdue_though_its_process_lives(clock):
+def test_a_training_without_batches_is_overdue_although_its_process_lives(clock):
     watch = Watch()
     watch.heard(1, {"batch": True})
     assert not wait(watch, clock, STALLED_S - 5)
@@ -38,7 +38,7 @@ def test_a_training_without_batches_is_overdue_though_its_process_lives(clock):
     assert not wait(watch, clock, 10)
 
 
-def test_what_is_no_training_may_take_long(clock):
+def test_work_outside_of_trainings_may_take_long(clock):
     watch = Watch()
     assert not wait(watch, clock, 3 * STALLED_S)  # building, the first batch
     watch.heard(1, {"batch": True})
@@ -47,7 +47,7 @@ def test_what_is_no_training_may_take_long(clock):
     assert watch.forget(1) is None
 
 
-def test_the_time_in_which_the_command_was_stopped_itself_does_not_count(clock):
+def test_time_while_the_command_was_stopped_does_not_count(clock):
     watch = Watch()
     watch.heard(1, {"batch": True})
     watch.is_overdue(1, ME)
