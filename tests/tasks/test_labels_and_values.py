@@ -181,7 +181,9 @@ def test_an_image_regressor_takes_numbers(tmp_path):
     assert [o.name for o in found.objectives] == ["val_rmse"]
     fitted_on(found, VALUES[:, 0], epochs=1)
     assert found.predict(PIXELS).shape == (96, 1)
-    with pytest.raises(UserError, match="predict_proba: expected a network that tells"):
+    with pytest.raises(
+        UserError, match="predict_proba: expected a network that predicts"
+    ):
         found.predict_proba(PIXELS)
 
 
