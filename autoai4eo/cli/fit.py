@@ -123,6 +123,13 @@ def fit(
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    data_parallel: Annotated[
+        bool,
+        typer.Option(
+            "--data-parallel",
+            help="Train each network on all GPUs of this machine (JAX).",
+        ),
+    ] = False,
     class_weight: Annotated[
         str | None, typer.Option(help="balanced: rare classes count more.")
     ] = None,
@@ -232,6 +239,7 @@ def fit(
         class_weight=class_weight,
         loss=loss,
         max_hours=max_hours,
+        data_parallel=data_parallel,
         verbose=0 if quiet else 1,
     )
     scores = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 
 from autoai4eo.cli.console import as_csv, console, hushed, print_table
 from autoai4eo.files import check_can_write_into, check_not_input, in_one_step, written
+from autoai4eo.version import __version__
 
 
 def simulate(
@@ -92,7 +92,7 @@ def simulate(
         "table": hashlib.sha256(recorded.read_bytes()).hexdigest(),
         **columns,
         "budget": budget,
-        "autoai4eo": importlib.metadata.version("autoai4eo"),
+        "autoai4eo": __version__,
     }
 
     def keep(searches: Any) -> None:

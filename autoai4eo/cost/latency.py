@@ -50,7 +50,8 @@ class Latency:
         device: the device's name.
         batch_size: samples in a pass.
         runs: number of timed passes.
-        peak_memory_bytes: most memory in use on the device; None: not known (CPU).
+        peak_memory_bytes: most memory that a pass needs on the device: as XLA planned
+            it (JAX), or as measured (TensorFlow on a GPU); None: not known.
         runtime: what ran the network.
         runtime_version: its version.
         precision: of its computations.
@@ -244,7 +245,8 @@ class LocalNetwork:
             spread_ms=timing.spread_ms,
             batch_size=batch_size,
             runs=timing.runs,
-            peak_memory_bytes=peak_memory_bytes() if in_keras else None,
+            peak_memory_bytes=run.memory_bytes
+            or (peak_memory_bytes() if in_keras else None),
             file_bytes=None if file is None else file.stat().st_size,
             **self.instrument.about(),
         )

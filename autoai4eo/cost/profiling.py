@@ -36,8 +36,8 @@ class Cost:
         threads: of the runtime on a CPU.
         file_bytes: size of the network as the runtime reads it; None where it reads no
             file.
-        peak_memory_bytes: most memory in use on the device; None where it is not known
-            (CPU) or latency was not measured.
+        peak_memory_bytes: most memory that a pass needs on the device; None where it is
+            not known or latency was not measured.
     """
 
     params: int

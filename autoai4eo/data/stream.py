@@ -48,6 +48,8 @@ class Batches(keras.utils.PyDataset):
             turned like the pixels.
         encode: converts the targets of a batch for the loss; None: they are not
             changed, see `autoai4eo.data.target.Target`.
+        multiple: every batch has a multiple of so many samples; what is left over at
+            the end of an epoch is left out.
         workers: number of Keras threads that request batches.
         use_multiprocessing: whether Keras uses processes instead of threads. Each opens
             the file once, and requested batch numbers are then obeyed: pass
@@ -63,6 +65,7 @@ class Batches(keras.utils.PyDataset):
         seed: int = 0,
         augmentation: Augmentation | None = None,
         encode: Callable[[np.ndarray], np.ndarray] | None = None,
+        multiple: int = 1,
         workers: int = 1,
         use_multiprocessing: bool = False,
     ) -> None:
@@ -73,6 +76,7 @@ class Batches(keras.utils.PyDataset):
         self.seed = seed
         self.augmentation = augmentation
         self.encode = encode
+        self.samples = len(dataset) // multiple * multiple
         self.epoch = 0
         per_sample = max(1, dataset.sample_bytes())
         self._buffered = not dataset.order_is_free
@@ -82,7 +86,7 @@ class Batches(keras.utils.PyDataset):
         self._plan()
 
     def __len__(self) -> int:
-        return -(-len(self.dataset) // self.batch_size)
+        return -(-self.samples // self.batch_size)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_lock": None, "_buffers": {}}
@@ -136,9 +140,10 @@ class Batches(keras.utils.PyDataset):
                 turn = self._turns.setdefault(index, len(self._turns))
             epoch = self.epoch
             first = turn * self.batch_size
-            which = self._order[first : first + self.batch_size]
+            last = min(first + self.batch_size, self.samples)
+            which = self._order[first:last]
             if self._buffered:
-                pixels = self._from_buffers(first, first + len(which))
+                pixels = self._from_buffers(first, last)
         if not self._buffered:
             pixels = self.dataset.read(which)
         targets = self.dataset.read_targets(which)

@@ -6,16 +6,19 @@ import copy
 import math
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import sample
 from autoai4eo.data.stream import Batches
 from autoai4eo.learning.callbacks import Deadline
+from autoai4eo.learning.data_parallel import data_parallel, device_count
 from autoai4eo.learning.registry import task_of
 
 #: Most epochs if the user gives none; training usually stops earlier.
@@ -57,6 +60,9 @@ class Training:
             is the last.
         fit: further arguments of `keras.Model.fit`.
         proxy: the cheaper training to judge candidates by, if any.
+        data_parallel: divides each batch among all devices of this machine. Up to one
+            sample less than there are devices is left out of each epoch and of its
+            validation, so that the last batch can be divided, too.
     """
 
     train: Dataset
@@ -69,6 +75,7 @@ class Training:
     end: float = math.inf
     fit: dict[str, Any] = field(default_factory=dict)
     proxy: Proxy | None = None
+    data_parallel: bool = False
 
     @property
     def steps(self) -> int | None:
@@ -116,6 +123,7 @@ class Training:
         if self.epochs is None and self.validation is not None:
             early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
         encode = task_of(self.train.target).encode
+        devices = device_count() if self.data_parallel else 1
         batches = Batches(
             self.train,
             self.batch_size,
@@ -123,24 +131,30 @@ class Training:
             seed=seed,
             augmentation=self.augmentation,
             encode=encode,
+            multiple=devices,
         )
         batches.go_to(initial_epoch)
         if not model.optimizer.built:
             # built in the first step it would make TensorFlow trace twice
             model.optimizer.build(model.trainable_variables)
-        model.fit(
-            batches,
-            validation_data=None
-            if self.validation is None
-            else Batches(self.validation, self.batch_size, encode=encode),
-            epochs=epochs or self.max_epochs,
-            initial_epoch=initial_epoch,
-            class_weight=self.class_weight,
-            callbacks=[
-                *copy.deepcopy(list(self.callbacks)),
-                *early,
-                Deadline(self.end),
-                *callbacks,
-            ],
-            **{"verbose": 0, **self.fit},
-        )
+        validation = None
+        if self.validation is not None:
+            validation = Batches(
+                self.validation, self.batch_size, encode=encode, multiple=devices
+            )
+        first = encode(self.train.read_targets(np.arange(1)))
+        with data_parallel(model, first) if devices > 1 else nullcontext():
+            model.fit(
+                batches,
+                validation_data=validation,
+                epochs=epochs or self.max_epochs,
+                initial_epoch=initial_epoch,
+                class_weight=self.class_weight,
+                callbacks=[
+                    *copy.deepcopy(list(self.callbacks)),
+                    *early,
+                    Deadline(self.end),
+                    *callbacks,
+                ],
+                **{"verbose": 0, **self.fit},
+            )

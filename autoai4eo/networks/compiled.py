@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -13,8 +14,27 @@ from autoai4eo.networks.device import tensorflow_backend
 Pass = Callable[[], None]
 
 
-def compiled_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
-    """Returns a function that runs `model` once on `arrays` and waits for the result.
+@dataclass(frozen=True)
+class CompiledPass:
+    """One forward pass, ready to be called.
+
+    Attributes:
+        run: runs it once and returns when the device is done.
+        memory_bytes: that it needs on its device for weights, inputs, outputs and all
+            between, as the compiler (XLA) planned it; None where that is not told
+            (TensorFlow).
+    """
+
+    run: Pass
+    memory_bytes: int | None = None
+
+    def __call__(self) -> None:
+        """Runs it."""
+        self.run()
+
+
+def compiled_pass(model: Any, arrays: Sequence[np.ndarray]) -> CompiledPass:
+    """Returns a pass that runs `model` once on `arrays` and waits for the result.
 
     TensorFlow: a `tf.function` of fixed input signature, as in a SavedModel. JAX:
     `jax.jit` over `model.stateless_call`, with the weights as arguments. The inputs are
@@ -33,7 +53,7 @@ def compiled_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
     return _jax_pass(model, arrays)
 
 
-def _tensorflow_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
+def _tensorflow_pass(model: Any, arrays: Sequence[np.ndarray]) -> CompiledPass:
     import tensorflow as tf
 
     tensors = [tf.constant(array) for array in arrays]
@@ -49,10 +69,10 @@ def _tensorflow_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
         for output in tf.nest.flatten(concrete(*tensors)):
             output.numpy()  # waits for the device
 
-    return run
+    return CompiledPass(run)
 
 
-def _jax_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
+def _jax_pass(model: Any, arrays: Sequence[np.ndarray]) -> CompiledPass:
     import jax
 
     weights = [v.value for v in model.trainable_variables]
@@ -63,10 +83,21 @@ def _jax_pass(model: Any, arrays: Sequence[np.ndarray]) -> Pass:
     def forward(weights: Any, state: Any, inputs: Any) -> Any:
         return model.stateless_call(weights, state, inputs, training=False)[0]
 
-    def run() -> None:
-        jax.block_until_ready(forward(weights, state, inputs))
+    compiled = forward.lower(weights, state, inputs).compile()
+    planned = compiled.memory_analysis()
 
-    return run
+    def run() -> None:
+        jax.block_until_ready(compiled(weights, state, inputs))
+
+    if planned is None:
+        return CompiledPass(run)
+    return CompiledPass(
+        run,
+        planned.argument_size_in_bytes
+        + planned.output_size_in_bytes
+        + planned.temp_size_in_bytes
+        - planned.alias_size_in_bytes,
+    )
 
 
 def named_outputs(model: Any, flat: Sequence[Any], output: str) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from autoai4eo.runs.locking import alone as alone
 from autoai4eo.runs.locking import is_locked
 from autoai4eo.runs.locking import locked as locked
 from autoai4eo.runs.trial_folder import NETWORK, TrialFolder
+from autoai4eo.version import __version__
 
 RUN, STUDY, STATISTICS, REPORT = (
     "run.json",
@@ -38,7 +39,7 @@ RUN, STUDY, STATISTICS, REPORT = (
 TRIALS, BEST, WORKERS, MAPS = "trials", "best", "workers", "maps"
 EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
 
-_PACKAGES = ("autoai4eo", "autokeras", "keras", "keras-tuner", "optuna", "numpy")
+_PACKAGES = ("autokeras", "keras", "keras-tuner", "optuna", "numpy")
 _RUN_CURE = (
     "restore it from a copy; `autoai4eo fit` with the same arguments and data makes it "
     "again"
@@ -186,7 +187,11 @@ class Run:
             "id": mark,
             "arguments": dict(arguments),
             "data": {role: describe(dataset) for role, dataset in data.items()},
-            "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+            # its own also where it runs from its source and is not installed
+            "versions": {
+                "autoai4eo": __version__,
+                **{name: importlib.metadata.version(name) for name in _PACKAGES},
+            },
             "device": instrument["device"],
             "instrument": dict(instrument),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),

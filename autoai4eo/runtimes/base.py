@@ -18,6 +18,8 @@ from autoai4eo.errors import UserError
 if TYPE_CHECKING:
     import keras
 
+    from autoai4eo.networks.compiled import CompiledPass
+
 #: Arrays by the name of the input, samples first.
 Pixels = Mapping[str, np.ndarray]
 #: Outputs of a network, samples first.
@@ -39,7 +41,7 @@ class Prepared:
         file: the converted network; None: there is no file.
     """
 
-    on: Callable[[Sequence[np.ndarray]], Callable[[], None]]
+    on: Callable[[Sequence[np.ndarray]], CompiledPass]
     run: Run | None = None
     file: Path | None = None
 
@@ -190,14 +192,16 @@ class FileRuntime(Runtime):
         calibration: Calibration | None = None,
     ) -> Prepared:
         """See `Runtime.prepare`."""
+        from autoai4eo.networks.compiled import CompiledPass
+
         file = folder / f"network{self.suffix}"
         self.write(model, file, precision=precision, calibration=calibration)
         run = self.load(file, precision, threads)
         names = [node.name for node in model.inputs]
 
-        def on(arrays: Sequence[np.ndarray]) -> Callable[[], None]:
+        def on(arrays: Sequence[np.ndarray]) -> CompiledPass:
             pixels = dict(zip(names, arrays, strict=True))
-            return lambda: void(run(pixels))
+            return CompiledPass(lambda: void(run(pixels)))
 
         return Prepared(on, run, file)
 

@@ -16,13 +16,12 @@ from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.statistics import (
-    cached_statistics,
-)
+from autoai4eo.data.statistics import cached_statistics
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.data_parallel import check_data_parallel
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training, clock_after
@@ -130,6 +129,7 @@ class AutoModel(SearchResults):
         loss: str | None = None,
         augmentation: Augmentation | None = AUGMENTATION,
         max_hours: float | None = None,
+        data_parallel: bool = False,
         **kwargs: Any,
     ) -> None:
         """Searches, then trains the finalist; resumes the search in the run's folder.
@@ -156,6 +156,7 @@ class AutoModel(SearchResults):
                 else the first of these.
             augmentation: None: no augmentation.
             max_hours: ends the search after this many hours.
+            data_parallel: trains each network on all GPUs of this machine (JAX).
             **kwargs: passed to `keras.Model.fit`.
 
         Raises:
@@ -176,6 +177,8 @@ class AutoModel(SearchResults):
             raise UserError(
                 f"loss: expected one of {', '.join(task.losses)}, got {loss!r}"
             )
+        if data_parallel:
+            check_data_parallel(batch_size)
         weights = task.class_weight(class_weight, train)
         graph = self._graph(train)
         session = Session(
@@ -206,6 +209,7 @@ class AutoModel(SearchResults):
             end=clock_after(max_hours),
             fit=kwargs,
             proxy=self.settings.proxy,
+            data_parallel=data_parallel,
         )
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
         with session.opened(graph, statistics, arguments) as self.tuner:

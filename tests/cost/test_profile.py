@@ -64,8 +64,12 @@ def test_a_record_of_everything(small):
     assert 0 < cost.latency_ms <= cost.latency_p95_ms
     assert cost.latency_batch_size == 2
     assert cost.device.startswith(("CPU ", "GPU "))
-    if cost.device.startswith("CPU"):
+    if keras.backend.backend() == "jax":
+        # the weights lie there, and XLA says what it keeps beside them
+        assert cost.peak_memory_bytes > cost.size_bytes
+    elif cost.device.startswith("CPU"):
         assert cost.peak_memory_bytes is None
+    if cost.device.startswith("CPU"):
         assert cost.device.endswith("cores)")
     assert Cost(**json.loads(json.dumps(cost.to_dict()))) == cost
 

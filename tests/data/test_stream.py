@@ -115,6 +115,16 @@ def test_a_file_is_read_once_per_epoch(files, streamed, monkeypatch):
         assert len(set(rows // 25)) * 25 >= len(rows) >= 10
 
 
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_every_batch_can_be_divided(files, streamed, shuffle):
+    """Users rely on: several devices get equal parts, and few samples are left out."""
+    dataset = open_dataset(files["rows"]).subset(range(59))
+    batches = Batches(dataset, 16, shuffle=shuffle, multiple=8)
+    found = epoch(batches)
+    assert [len(batch) for batch in found] == [16, 16, 16, 8]
+    assert len(set(flat(found))) == 56
+
+
 def test_own_order_whatever_keras_asks_first(files, streamed):
     """``fit`` asks for batches in random order unless it is told not to."""
     dataset = open_dataset(files["rows"])

@@ -1,6 +1,7 @@
 """A run's folder: names, forms and versions of its files."""
 
 import ast
+import importlib.metadata
 import json
 import re
 from pathlib import Path
@@ -115,3 +116,19 @@ def test_scores_of_another_finalist_are_refused(run):
     run.write_test({**scores, "per_class": {}, "network": "b"})
     with pytest.raises(UserError, match="scores of this run's finalist, found those"):
         run.read_test()
+
+
+def test_a_run_from_a_source_tree_names_its_version(run, monkeypatch):
+    """Users rely on: a GPU machine that cannot install runs the package as it lies."""
+    real = importlib.metadata.version
+
+    def version(name):
+        if name == "autoai4eo":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    run.write({}, {}, {"device": "CPU"}, "a mark")
+    versions = json.loads(run.json.read_text())["versions"]
+    assert versions["autoai4eo"] == autoai4eo.__version__
+    assert versions["keras"] == real("keras")

@@ -104,7 +104,9 @@ def build(
         seed: of the weights.
         steps: number of training batches; None: unknown.
     """
+    policy = keras.config.dtype_policy()
     keras.backend.clear_session()  # else Keras's memory grows with every network
+    keras.config.set_dtype_policy(policy)  # the user's precision went with it
     gc.collect()
     keras.utils.set_random_seed(seed)
     return graph.build(hp, steps)

@@ -1,0 +1,113 @@
+"""What 20 random networks cost on the card: latency and memory, in two precisions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import keras
+import numpy as np
+from scipy.stats import spearmanr
+
+import autoai4eo as ae
+from autoai4eo.networks.device import peak_memory_bytes
+from gpu_parts.asked import Asked, Rows
+from gpu_parts.networks import again, draw, search_space
+
+FLOAT32, MIXED = "float32", "mixed_bfloat16"
+BATCHES = (1, 64)
+MIB = 2**20
+
+
+@contextmanager
+def precision(policy: str) -> Iterator[None]:
+    """Networks that are built meanwhile compute so."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(FLOAT32)
+
+
+def costs(asked: Asked) -> None:
+    """Profiles the networks in float32, then the same with the same weights, mixed."""
+    rows = Rows(asked.out, "costs")
+    graph = search_space(asked.data)
+    budget = asked.choose(1.0, 0.3, 0.1)
+    testing = ae.open_dataset(asked.data / "testing.h5")
+    pixels = testing.read(np.arange(max(BATCHES)))
+    known = []
+    for number, (values, network) in enumerate(draw(graph, asked.choose(20, 20, 2))):
+        if asked.time_is_up:
+            break
+        _profile(rows, number, network, FLOAT32, budget)
+        known.append((values, network.predict_on_batch(pixels)))
+    for number, (values, exact) in enumerate(known):
+        if asked.time_is_up:
+            break
+        with precision(MIXED):
+            network = again(graph, values)
+        _profile(rows, number, network, MIXED, budget)
+        mixed = network.predict_on_batch(pixels).astype("float32")
+        apart = np.abs(mixed - exact)
+        rows.rows[-1]["differs by"] = float(np.nanmax(apart, initial=0))
+        rows.rows[-1]["NaN"] = f"{np.isnan(apart).mean():.0%}"
+    _summarise(rows)
+
+
+def _profile(
+    rows: Rows, number: int, network: keras.Model, policy: str, budget: float
+) -> None:
+    for batch in BATCHES:
+        cost = ae.profile(network, batch, budget_s=budget)
+        assert cost.latency_ms is not None
+        planned = cost.peak_memory_bytes
+        rows.add(
+            **{
+                "network": number,
+                "precision": policy,
+                "params": cost.params,
+                "MACs": cost.macs,
+                "batch": batch,
+                "latency_ms": cost.latency_ms,
+                "p95_ms": cost.latency_p95_ms,
+                "samples/s": 1000 * batch / cost.latency_ms,
+                "memory_MiB": None if planned is None else planned / MIB,
+            }
+        )
+
+
+def _summarise(rows: Rows) -> None:
+    """Medians, and how alike the networks are ranked."""
+    latency = {
+        (policy, batch): {
+            r["network"]: r["latency_ms"]
+            for r in rows.rows
+            if (r["precision"], r["batch"]) == (policy, batch)
+        }
+        for policy in (FLOAT32, MIXED)
+        for batch in BATCHES
+    }
+    macs = {r["network"]: r["MACs"] for r in rows.rows}
+    base = latency[FLOAT32, 1]
+    for (policy, batch), of in latency.items():
+        if not of:
+            continue
+        name = f"{policy}, batch {batch}"
+        rows.find(**{f"{name}: networks": len(of)})
+        rows.find(**{f"{name}: median ms": float(np.median(list(of.values())))})
+        if len(of) > 2:
+            rows.find(
+                **{
+                    f"{name}: Spearman with MACs": _spearman(of, macs),
+                    f"{name}: Spearman with {FLOAT32}, batch 1": _spearman(of, base),
+                }
+            )
+    peak = peak_memory_bytes()
+    if peak is not None:
+        rows.find(**{"most memory in use, MiB (all networks)": peak / MIB})
+
+
+def _spearman(one: dict[int, float], other: dict[int, float]) -> float:
+    both = [n for n in one if n in other]
+    return float(spearmanr([one[n] for n in both], [other[n] for n in both])[0])
