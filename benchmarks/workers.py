@@ -27,10 +27,8 @@ import keras
 import numpy as np
 
 import autoai4eo as ae
-from autoai4eo.search.workers.measurement_lock import (
-    MeasurementLock,
-    YieldToMeasurements,
-)
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
+from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 ROUNDS = 7
 POLITE = "beside two that give way"

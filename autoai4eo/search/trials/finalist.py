@@ -27,11 +27,9 @@ from autoai4eo.runs.layout import (
     own_folder,
 )
 from autoai4eo.runs.study import best_trial
-from autoai4eo.search.workers.measurement_lock import (
-    MeasurementLock,
-    YieldToMeasurements,
-)
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
+from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 _CHOSEN = "finalist"
 

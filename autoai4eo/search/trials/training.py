@@ -24,7 +24,7 @@ from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
 from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.pruning import CurvePruner, PrunedByCurve
 from autoai4eo.search.trials.retries import StillMine
-from autoai4eo.search.workers.measurement_lock import YieldToMeasurements
+from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 
 @dataclass(frozen=True)

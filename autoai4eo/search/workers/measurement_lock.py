@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import keras
-
 from autoai4eo.errors import UserError
 from autoai4eo.locks import TELL_S, is_stopped, open_lock
 
@@ -193,19 +191,3 @@ def _named(holders: list[int]) -> str:
     if not holders:
         return "a process that the system does not name"
     return ", ".join(f"process {pid}" for pid in holders)
-
-
-class YieldToMeasurements(keras.callbacks.Callback):
-    """Pauses for measurements after every batch of training and validation."""
-
-    def __init__(self, quiet: MeasurementLock) -> None:
-        super().__init__()
-        self._lock = quiet
-
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:
-        """Pauses for waiting measurements."""
-        self._lock.yield_()
-
-    def on_test_batch_end(self, batch: int, logs: object = None) -> None:
-        """Pauses for waiting measurements."""
-        self._lock.yield_()
