@@ -5,6 +5,7 @@ checker or a function sees.
 """
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,30 @@ def test_no_file_is_long(trees):
         if len(path.read_text().splitlines()) > MOST_LINES
     }
     assert not found, f"split them: more than {MOST_LINES} lines"
+
+
+#: Modules of other libraries that are not public, and where they may be imported.
+PRIVATE = re.compile(
+    r"(autokeras\.|keras\.src|keras_tuner\.src|optuna\._|tensorflow\.python|rasterio\._)"
+)
+TOUCHING = ("search/compat/", "blocks/repair.py", "data/scenes/rasters.py")
+
+
+def test_private_modules_are_imported_in_one_place(trees):
+    modules, paths = trees
+    found = set()
+    for name, tree in modules.items():
+        place = paths[name].relative_to(PACKAGE).as_posix()
+        for node in ast.walk(tree):
+            names = [getattr(node, "module", None) or ""]
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            private = isinstance(node, ast.Import | ast.ImportFrom) and any(
+                PRIVATE.match(one) for one in names
+            )
+            if private and not place.startswith(TOUCHING):
+                found.add(place)
+    assert not found
 
 
 def swallows(handler):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import keras
+
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
 
@@ -24,6 +26,21 @@ def require(argument: str, given: Any, choices: Sequence[Any]) -> None:
             f"{argument}: expected one of {known}, got {given!r}; "
             "leave it out to search it"
         )
+
+
+def one_input(block: Any, inputs: Any) -> Any:
+    """Returns the only tensor of a block's inputs.
+
+    Raises:
+        UserError: there are several; the message names the block.
+    """
+    tensors = keras.tree.flatten(inputs)
+    if len(tensors) != 1:
+        raise UserError(
+            f"{block.name}: expected one input, got {len(tensors)}; merge them before, "
+            "such as with SensorFusion"
+        )
+    return tensors[0]
 
 
 def require_number(argument: str, given: Any, *, least: float = 1) -> None:

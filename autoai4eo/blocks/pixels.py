@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import autokeras as ak
 import keras
 import numpy as np
-from autokeras.nodes import Input
 
 from autoai4eo.data.sensors import Band, band
 from autoai4eo.errors import UserError
@@ -14,7 +14,7 @@ from autoai4eo.errors import UserError
 
 def is_pixels(block: Any, i: int) -> bool:
     """Returns whether input `i` of `block` comes directly from an input node."""
-    return isinstance(block.inputs[i], Input)
+    return isinstance(block.inputs[i], ak.Input)
 
 
 def bands_of(block: Any, i: int, tensor: Any) -> tuple[Band, ...] | None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import autokeras as ak
 import keras
-from autokeras.utils.utils import validate_num_inputs
 from keras import layers, ops
 
 from autoai4eo.blocks import pixels
@@ -15,6 +14,7 @@ from autoai4eo.blocks.backbones.units import convolution, normalised
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
+    one_input,
     require,
     require_image,
     require_number,
@@ -120,9 +120,7 @@ class MultispectralStem(ak.Block):
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         """(N, h, w, channels) -> (N, h/strides, w/strides, filters)"""
-        tensors = keras.tree.flatten(inputs)
-        validate_num_inputs(tensors, 1)
-        raw = tensors[0]
+        raw = one_input(self, inputs)
         require_image(self, raw)
         mixing = choose(
             hp, "spectral_mixing", self.spectral_mixing, SPECTRAL_MIXINGS, "none"

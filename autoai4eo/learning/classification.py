@@ -22,7 +22,7 @@ from autoai4eo.learning.calibration import (
 )
 from autoai4eo.learning.intervals import GroupSums, of_counts, of_groups
 from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
-from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.learning.task import Task
 
 _LOSSES = {
@@ -37,7 +37,7 @@ class Classification(Task):
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "average_accuracy", "cohen_kappa")
-    objective: ClassVar[Objective] = Objective("val_cohen_kappa", "max")
+    objective: ClassVar[Objective] = DEFAULTS["class"]
     fitted: ClassVar[tuple[str, ...]] = (
         "temperature",
         "calibrated_expected_calibration_error",

@@ -13,7 +13,7 @@ from keras import ops
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
-from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.learning.sums import SumsMetric, SumsScorer
 from autoai4eo.learning.task import Task
 
@@ -39,7 +39,7 @@ class MultiLabel(Task):
         "f1_samples",
         "subset_accuracy",
     )
-    objective: ClassVar[Objective] = Objective("val_mean_average_precision", "max")
+    objective: ClassVar[Objective] = DEFAULTS["labels"]
     fitted: ClassVar[tuple[str, ...]] = ("thresholds",)
 
     def check(self, dataset: Dataset) -> None:

@@ -16,10 +16,6 @@ from autoai4eo.learning.figures import (
     rounded,
 )
 
-DEFAULT = f"{VALIDATION}cohen_kappa"
-#: Another name for `rounded`.
-figure = rounded
-
 
 class Objective(NamedTuple):
     """A figure of a trial and its better direction, ``"min"`` or ``"max"``."""
@@ -40,6 +36,14 @@ class Objective(NamedTuple):
     def is_measured(self) -> bool:
         """Whether the figure depends on the device."""
         return self.name in MEASURED
+
+
+#: What a search for a kind of target optimises by default.
+DEFAULTS = {
+    "class": Objective(f"{VALIDATION}cohen_kappa", "max"),
+    "labels": Objective(f"{VALIDATION}mean_average_precision", "max"),
+    "value": Objective(f"{VALIDATION}rmse", "min"),
+}
 
 
 def parse_objectives(asked: Any, kind: str = "class") -> tuple[Objective, ...]:

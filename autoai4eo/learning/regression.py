@@ -13,7 +13,7 @@ from keras import ops
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
-from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.learning.sums import SumsMetric, SumsScorer
 from autoai4eo.learning.task import Task
 
@@ -39,7 +39,7 @@ class Regression(Task):
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
     metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2")
-    objective: ClassVar[Objective] = Objective("val_rmse", "min")
+    objective: ClassVar[Objective] = DEFAULTS["value"]
 
     @property
     def widths(self) -> tuple[int, ...]:

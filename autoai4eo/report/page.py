@@ -74,6 +74,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "charts": [(named(c), _chart(run, metric, c)) for c in costs],
         "curves": [curve for curve in curves if curve],
         "columns": columns,
+        "metric": find(metric).label,
         "messages": any(t.message for t in run.trials),
         "choices": choices,
         "rows": [_row(t, columns, choices) for t in _ranked(run)],

@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from autoai4eo.learning.figures import rounded
+from autoai4eo.learning.figures import find, rounded
 from autoai4eo.text import line
 
 
@@ -23,6 +23,7 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = rounded
+    environment.filters["title_of"] = lambda name: find(name).title
     return environment
 
 

@@ -44,7 +44,8 @@ def axes_of(run: Snapshot) -> tuple[str, list[str]]:
     costs = [o.name for o in run.objectives if o.is_cost]
     known = {name for trial in run.trials for name in trial.figures}
     wanted = dict.fromkeys([*costs, *run.limits, *_AXES])
-    return shown_metric(run.objectives), [n for n in wanted if n in known]
+    metric = shown_metric(run.objectives, known)
+    return metric, [n for n in wanted if n in known]
 
 
 def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) -> Markup:

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 from autoai4eo.errors import UserError
 from autoai4eo.learning import history
 from autoai4eo.learning.figures import find
-from autoai4eo.learning.objectives import DEFAULT, Objective
+from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
 from autoai4eo.runs.data_record import target_kind
@@ -190,7 +190,8 @@ def _state(path: Path, working: bool | None, trials: list[Trial]) -> str:
 
 def _objectives(asked: dict[str, Any]) -> tuple[Objective, ...]:
     """Returns the objectives of a run without a study; user metrics are maximised."""
-    names = asked["arguments"].get("objective") or [DEFAULT]
+    default = DEFAULTS[target_kind(asked)].name
+    names = asked["arguments"].get("objective") or [default]
     return tuple(Objective(name, find(name).direction or "max") for name in names)
 
 

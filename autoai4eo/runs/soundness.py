@@ -22,6 +22,7 @@ from autoai4eo.runs.belonging import (
     finalist_file,
     trained_finalist,
 )
+from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links, made
 from autoai4eo.runs.study import open_study, status, trials_of
@@ -185,12 +186,13 @@ def _of_best(run: Run) -> Iterator[Finding]:
         damaged = [Finding(scores, problem, _ANEW)]
     damaged = damaged or [*_look(network, _ANEW, lambda _: finalist_file(run.path))]
     yield from damaged
-    if damaged or not {"temperature", "network"} <= set(run.read_evaluation()):
+    if damaged or not {"evaluated_on", "network"} <= set(run.read_evaluation()):
         return  # the other files are made along with these
-    if not mistakes.is_file():
-        problem = f"{mistakes}: expected pictures of mistakes, found no file"
-        yield Finding(mistakes, problem, _ANEW)
-    yield from _look(mistakes, _ANEW, lambda _: run.read_mistakes())
+    if target_kind(run.read()) == "class":
+        if not mistakes.is_file():
+            problem = f"{mistakes}: expected pictures of mistakes, found no file"
+            yield Finding(mistakes, problem, _ANEW)
+        yield from _look(mistakes, _ANEW, lambda _: run.read_mistakes())
     yield from _look(run.test, "tests the finalist again", lambda _: run.read_test())
 
 

@@ -6,16 +6,24 @@ Then the finalist is trained further and gets its own figure.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from autoai4eo.learning.figures import find, rounded
-from autoai4eo.learning.objectives import DEFAULT, Objective
+from autoai4eo.learning.objectives import DEFAULTS, Objective
 
 
-def shown_metric(objectives: Sequence[Objective]) -> str:
-    """Returns the main metric of a search: the first objective that is no cost."""
-    return next((o.name for o in objectives if not o.is_cost), DEFAULT)
+def shown_metric(objectives: Sequence[Objective], known: Collection[str]) -> str:
+    """Returns the main metric of a search.
+
+    Args:
+        objectives: of the search; the first that is no cost is the main metric.
+        known: names of metrics of its trials. If all objectives are costs, the main
+            metric is the default objective that is among them.
+    """
+    defaults = [o for o in DEFAULTS.values() if o.name in known]
+    metrics = [o.name for o in (*objectives, *defaults) if not o.is_cost]
+    return metrics[0] if metrics else DEFAULTS["class"].name
 
 
 def two_figures(
@@ -33,7 +41,7 @@ def two_figures(
     Returns:
         A sentence; empty without a finalist, or without the metric.
     """
-    name = shown_metric(objectives)
+    name = shown_metric(objectives, of_trial)
     before = of_trial.get(name)
     if not evaluation or before is None:
         return ""

@@ -9,7 +9,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.learning.objectives import figure, violation
+from autoai4eo.learning.figures import rounded
+from autoai4eo.learning.objectives import violation
 from autoai4eo.runs import front
 from autoai4eo.runs.study import FULL_TRAINING_OF, status
 from autoai4eo.search.trials.retries import interrupted
@@ -92,7 +93,7 @@ def raise_if_infeasible(
     raise UserError(
         f"constraint: expected a feasible candidate, found none in {len(costs)} in "
         f"a row; the last: {last[0].user_attrs['message']}; cheapest seen: "
-        f"{', '.join(f'{n} {figure(v)}' for n, v in cheapest.items()) or 'unmeasured'}"
+        f"{', '.join(f'{n} {rounded(v)}' for n, v in cheapest.items()) or 'unmeasured'}"
         "; relax the constraint"
     )
 

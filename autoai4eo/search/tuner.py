@@ -14,7 +14,6 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import keras
 import keras_tuner
 import numpy as np
 import optuna
@@ -38,7 +37,6 @@ from autoai4eo.runs.instrument import (
     instrument_of,
     keep_instrument,
 )
-from autoai4eo.runs.layout import BEST, NETWORK, TRIALS
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, open_study, trials_of
 from autoai4eo.runtimes.base import FLOAT32, Pixels
@@ -274,24 +272,6 @@ class Tuner:
             progress,
             self._lock,
         )
-
-    def get_best_models(self, num_models: int = 1) -> list[keras.Model]:
-        """Loads the finalist, then networks of other complete trials, best first."""
-        best = finalist.of(self.study)
-        sign = -1 if self.objectives[0].direction == "max" else 1
-        others = sorted(
-            (
-                t
-                for t in trials_of(self.study)
-                if t.state == TrialState.COMPLETE and t.number != best.number
-            ),
-            key=lambda t: sign * t.values[0],
-        )
-        paths = [
-            self.run / BEST / NETWORK,
-            *(self.run / TRIALS / str(t.number) / NETWORK for t in others),
-        ]
-        return [keras.models.load_model(path) for path in paths[:num_models]]
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:
         """Waits until it is known whether to try another candidate; returns it."""

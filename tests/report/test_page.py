@@ -38,14 +38,14 @@ def facts(page):
 def test_the_page_of_a_finished_run_is_complete(run, searched):
     page = page_of(run)
     for title in (
-        "Accuracy against cost",
+        "against cost",
         "Learning curves",
         "Trials",
         "Validation: 60 samples",
         "Confusion matrix",
         "Reliability",
         "architecture",
-        "What was asked",
+        "Arguments, data and machine",
     ):
         assert f"{title}" in page
     kept = json.loads((run / "best" / "evaluation.json").read_text())
@@ -102,7 +102,7 @@ def test_a_search_without_a_trial_says_so(run):
         shutil.rmtree(run / folder)
     page = page_of(run)
     assert "No trial is finished yet" in page and "interrupted" in page
-    assert "What was asked" in page and "<svg" not in page
+    assert "Arguments, data and machine" in page and "<svg" not in page
 
 
 def test_a_running_search_is_shown_as_running(run, searched):

@@ -8,7 +8,6 @@ from typing import Any
 
 import autokeras as ak
 import keras
-from autokeras.utils.utils import validate_num_inputs
 
 from autoai4eo.blocks.backbones.resnets import (
     ARCHITECTURES,
@@ -18,6 +17,7 @@ from autoai4eo.blocks.backbones.resnets import (
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
+    one_input,
     require,
     require_image,
     require_number,
@@ -153,8 +153,7 @@ class PretrainedResNetBlock(ak.Block):
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         """Builds the trunk; returns the features of the last stage."""
-        validate_num_inputs(inputs, 1)
-        tensor = keras.tree.flatten(inputs)[0]
+        tensor = one_input(self, inputs)
         require_image(self, tensor)
         self.learning_rate_factors = {}
         if self.weights is None:

@@ -8,7 +8,6 @@ from typing import Any
 
 import autokeras as ak
 import keras
-from autokeras.utils.utils import validate_num_inputs
 from keras import layers
 
 from autoai4eo.blocks import pixels
@@ -26,6 +25,7 @@ from autoai4eo.blocks.backbones.units import (
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
+    one_input,
     require,
     require_image,
     require_number,
@@ -77,7 +77,7 @@ class EOImageBlock(ak.Block):
 
     With `map_step` the networks suit maps: nothing is padded, and the total stride
     divides the map step, so that windows of a scene at this step share the work of the
-    trunk (`autoai4eo.cost.shared`). Then `strides` is the total stride, a divisor of
+    trunk (`autoai4eo.networks.dense`). Then `strides` is the total stride, a divisor of
     `map_step` that leaves three features along each axis; by default 2. It is spread
     over the first convolution and the stages, and averaging for `max_macs` counts
     towards it. A kernel too large for the remaining pixels is replaced by the next
@@ -176,8 +176,7 @@ class EOImageBlock(ak.Block):
         tensors = keras.tree.flatten(inputs)
         if self.map_step is not None:
             return self._build_for_maps(hp, tensors, self.map_step)
-        validate_num_inputs(tensors, 1)
-        tensor = tensors[0]
+        tensor = one_input(self, inputs)
         require_image(self, tensor)
         self.learning_rate_factors = {}
         family = choose(hp, "family", self.family, self.families, "residual")

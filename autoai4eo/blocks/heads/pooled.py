@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-from autokeras.utils.utils import validate_num_inputs
 from keras import layers
 
 from autoai4eo.blocks.choices import (
     choose,
+    one_input,
     require,
     require_number,
     require_share,
@@ -57,9 +56,7 @@ class Pooled:
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         """(N, height, width, channels) or (N, channels) -> (N, outputs)"""
-        tensors = keras.tree.flatten(inputs)
-        validate_num_inputs(tensors, 1)
-        features = tensors[0]
+        features = one_input(self, inputs)
         pooling = None
         if len(features.shape) > 2:
             pooling = choose(hp, "pooling", self.pooling, POOLINGS, "average")

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import (
     ANY,
     check_can_write,
@@ -94,7 +94,7 @@ def is_placed(folder: Path, layers: Mapping[str, Path], cache_key: str) -> bool:
 def _read(folder: Path) -> dict[str, Any]:
     path = folder / PLACED
     if is_plain(path) and not folder.is_symlink():
-        with contextlib.suppress(UserError):
+        with contextlib.suppress(MissingError, DamagedError):
             return read_json(path, "", {"asked": str, "layers": {ANY: [int]}})
     return {}
 

@@ -17,7 +17,7 @@ import numpy as np
 from autoai4eo.deploy.mapping.layers import Layer
 from autoai4eo.deploy.mapping.placing import PLACED
 from autoai4eo.deploy.mapping.windows import Tile
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import in_one_step, is_plain, read_npz
 
 _OURS = re.compile(
@@ -144,7 +144,9 @@ class TileStore:
         try:
             kept = read_npz(path, "rerun to compute it again", ("asked",))
         except MemoryError:  # a damaged shape asks for too much memory
-            raise UserError(f"{path}: expected a tile, found a damaged file") from None
+            raise DamagedError(
+                f"{path}: expected a tile, found a damaged file"
+            ) from None
         if str(kept.pop("asked")) != self._digest(tile):
             return None
         found = {name: (v.dtype.kind, v.shape) for name, v in kept.items()}

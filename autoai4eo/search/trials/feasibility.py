@@ -14,7 +14,8 @@ from autoai4eo.cost import Cost, measure_map_ms_per_km2, profile
 from autoai4eo.cost.latency import Instrument, comparable
 from autoai4eo.cost.profiling import with_latency
 from autoai4eo.cost.registry import has_rule
-from autoai4eo.learning.objectives import MAP_COST, MEASURED, violation
+from autoai4eo.learning.figures import MAP_COST, MEASURED, THROUGHPUT
+from autoai4eo.learning.objectives import violation
 from autoai4eo.networks.fingerprint import fingerprint
 from autoai4eo.runtimes.checking import NotConvertible
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
@@ -129,7 +130,7 @@ class Budget:
             measured = network.latency(self.batch_size, _SECONDS)
             cost = with_latency(counted, measured).to_dict()
             if self._throughput:
-                cost["samples_per_second"] = network.samples_per_second(_SECONDS)
+                cost[THROUGHPUT] = network.samples_per_second(_SECONDS)
             if self.map_step is not None:
                 cost[MAP_COST] = measure_map_ms_per_km2(model, self.map_step)
         return cost

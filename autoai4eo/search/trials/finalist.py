@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step
 from autoai4eo.learning.callbacks import BestEpoch
+from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
@@ -111,7 +112,11 @@ def train(
             ],
         )
     reached = keeper.logs.get(monitor.name)
-    figure = "" if reached is None else f"   {monitor.name} {reached:.4f}"
+    figure = (
+        ""
+        if reached is None
+        else f"   {monitor.name} {find(monitor.name).text(reached)}"
+    )
     progress.done(f"finalist   trained{figure}")
     on = "training and validation" if on_everything else "training"
     _tell(run, trial, on, keeper.logs, keeper.epochs)

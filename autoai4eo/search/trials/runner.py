@@ -21,8 +21,8 @@ from autoai4eo.causes import cause, chain
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, set_aside, write_json
 from autoai4eo.learning.callbacks import BestEpoch
+from autoai4eo.learning.figures import COSTS, find
 from autoai4eo.learning.memory import is_out_of_memory
-from autoai4eo.learning.objectives import COSTS, figure
 from autoai4eo.learning.training import Training
 from autoai4eo.runs.belonging import FILES, digests
 from autoai4eo.runs.layout import (
@@ -181,7 +181,7 @@ class TrialRunner:
         settings = self._context.settings
         names = [o.name for o in (*settings.objectives, settings.monitor)]
         shown = [n for n in dict.fromkeys([*names, *_SHOWN]) if n in values]
-        figures = [f"{n} {_figure(n, values[n])}" for n in shown]
+        figures = [f"{n} {find(n).text(values[n])}" for n in shown]
         self._tell_end(trial, "complete", *figures)
         return tuple(values[o.name] for o in settings.objectives)
 
@@ -241,10 +241,6 @@ class TrialRunner:
             ):
                 return trial.number
         return None
-
-
-def _figure(name: str, value: float) -> str:
-    return figure(value) if name in COSTS else f"{value:.4f}"
 
 
 def _as_built(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:

@@ -10,7 +10,8 @@ import keras
 import optuna
 from optuna.trial import TrialState
 
-from autoai4eo.learning.objectives import Objective, figure
+from autoai4eo.learning.figures import rounded
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.study import trials_of
 
@@ -61,7 +62,7 @@ def tell_front(study: optuna.Study, limits: Mapping[str, float], to: Progress) -
         return
     point = front.reference(study, limits)
     volume = front.dominated(study, point)
-    at = ", ".join(f"{name} {figure(value)}" for name, value in point.items())
+    at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
     found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
     to.tell({"front": found})
     to.done(

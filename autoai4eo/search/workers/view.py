@@ -11,7 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autoai4eo.learning.objectives import Objective, figure
+from autoai4eo.learning.figures import rounded
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.log import EVERY_S, is_watched, log
 from autoai4eo.text import line
 
@@ -86,7 +87,7 @@ class View:
         if len(self._objectives) > 1 and self._front:
             table = Table("trial", *(o.name for o in self._objectives), title="front")
             for trial, *figures in self._front:
-                table.add_row(f"{trial:.0f}", *map(figure, figures))
+                table.add_row(f"{trial:.0f}", *map(rounded, figures))
             parts.append(table)
         parts += [Text(line(doing)) for doing in self._doings()]
         if self._best is not None:
