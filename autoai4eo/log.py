@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from rich.console import Console
@@ -64,6 +67,30 @@ def log(verbose: bool) -> Callable[[str], None]:
     """
     wanted = verbose and not is_watched() and not Console().is_jupyter
     return say if wanted else _keep_quiet
+
+
+@contextmanager
+def told_while(tell: Callable[[str], None], doing: str) -> Iterator[None]:
+    """Tells what is being done, and once a minute that it still is.
+
+    Args:
+        tell: takes a line, see `log`.
+        doing: what is done inside of the ``with``.
+    """
+    begun, over = time.monotonic(), threading.Event()
+
+    def remind() -> None:
+        while not over.wait(EVERY_S):
+            tell(f"{doing}   for {time.monotonic() - begun:,.0f} s so far")
+
+    tell(doing)
+    reminder = threading.Thread(target=remind, daemon=True)
+    reminder.start()
+    try:
+        yield
+    finally:
+        over.set()
+        reminder.join()
 
 
 def _keep_quiet(text: str) -> None:

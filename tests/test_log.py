@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,7 @@ import time
 
 import pytest
 
+from autoai4eo import log
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.log import say
 from autoai4eo.search.workers import view
@@ -76,6 +78,20 @@ def test_quiet_is_quiet(shown):
         pass_(100)
         seen.go_on()
     assert lines() == []
+
+
+def test_what_takes_long_is_told_again(monkeypatch):
+    """Users rely on: a job's log shows that it is alive while it reads a large file."""
+    monkeypatch.setattr(log, "EVERY_S", 0.05)
+    told = []
+    with log.told_while(told.append, "opening a.h5"):
+        assert told == ["opening a.h5"]  # at once
+        time.sleep(0.4)
+    assert len(told) >= 3
+    assert all(re.fullmatch(r"opening a\.h5   for \d s so far", t) for t in told[1:])
+    count = len(told)
+    time.sleep(0.2)
+    assert len(told) == count  # and no more when it is done
 
 
 SCRIPT = """

@@ -28,7 +28,7 @@ from autoai4eo.files import (
     check_can_write_into,
     check_not_input,
 )
-from autoai4eo.log import log
+from autoai4eo.log import log, told_while
 
 
 def fit(
@@ -190,13 +190,13 @@ def fit(
         from autoai4eo.tasks.training_data import names_of
         from autoai4eo.tasks.validating import keep_test
     tell = log(not quiet)
-    tell(f"opening {train}")
     how: dict[str, Any] = {
         "inputs": input,
         "class_level": class_level,
         "allow_remote": allow_remote,
     }
-    training = open_dataset(train, bands=parse_bands(bands), **how)
+    with told_while(tell, f"opening {train}"):
+        training = open_dataset(train, bands=parse_bands(bands), **how)
     model = model_of(training.target.kind)(
         inputs=input,
         directory=folder.parent,
@@ -229,8 +229,8 @@ def fit(
         )
         test = rest[0] if rest else None
     else:
-        tell(f"opening {val}")
-        validation = open_dataset(val, **names_of(training), **how)
+        with told_while(tell, f"opening {val}"):
+            validation = open_dataset(val, **names_of(training), **how)
     model.fit(
         training,
         validation_data=validation,
@@ -244,10 +244,10 @@ def fit(
     )
     scores = None
     if test is not None:
-        tell("evaluating the finalist on the test part")
-        network = Run(folder).read_evaluation().get("network")
-        scores = model.evaluate(test)
-        keep_test(folder, network, scores)
+        with told_while(tell, "evaluating the finalist on the test part"):
+            network = Run(folder).read_evaluation().get("network")
+            scores = model.evaluate(test)
+            keep_test(folder, network, scores)
     if quiet:
         return
     print_trials(model.trials(), str(out))

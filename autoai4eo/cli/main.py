@@ -25,6 +25,7 @@ from autoai4eo.cli import (
     model,
     report,
     simulate,
+    slurm,
     trials,
 )
 from autoai4eo.cli.options import RENAMED_OPTIONS
@@ -50,6 +51,7 @@ app.command("export")(model.export)
 app.command("map")(map.map)
 app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
+app.command("slurm")(slurm.slurm)
 app.command("demo")(demo.demo)
 
 
@@ -64,8 +66,9 @@ def main() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # hides TensorFlow's warning that each candidate is traced again
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # batch systems send SIGTERM: as with Ctrl-C, workers end and locks are released
+    # batch systems send these: as with Ctrl-C, workers end and locks are released
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGUSR1, _interrupt)
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", module="autoai4eo")

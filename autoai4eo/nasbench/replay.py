@@ -192,7 +192,7 @@ def _running(
                 initargs=(table,),
             )
             # workers inherit the blocked signals, so only this process ends them
-            with _blocked(signal.SIGINT, signal.SIGTERM):
+            with _blocked(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
                 running = {pool.submit(_one, *task, budget): task for task in tasks}
         try:
             yield running

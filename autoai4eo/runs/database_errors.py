@@ -38,6 +38,12 @@ def is_away(error: BaseException | None) -> bool:
     )
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether a PostgreSQL server has no connection left for this process."""
+    said = str(from_database(error))
+    return "too many clients" in said or "connection slots" in said
+
+
 def is_away_sqlite(error: BaseException | None) -> bool:
     """Returns whether SQLite could not open its file, or found it locked."""
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in _SQLITE_AWAY

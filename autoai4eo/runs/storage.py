@@ -25,6 +25,7 @@ from autoai4eo.runs import databases
 from autoai4eo.runs.database_errors import (
     from_database,
     is_damaged,
+    is_full,
     other_version,
     reason,
 )
@@ -142,21 +143,23 @@ def database_of(run: Path, recorded: str) -> str:
 
 
 def _open(url: URL, patience: float, **arguments: Any) -> RDBStorage:
-    """Opens a database; tries again if another process was making the same tables."""
+    """Opens a database; waits while others make its tables or fill the server."""
     # Optuna formats the URL as a template
     escaped = url.render_as_string().replace("{", "{{").replace("}", "}}")
-    attempts = _OPENINGS
+    attempts, until = _OPENINGS, time.monotonic() + patience
     while True:
-        attempts -= 1
         try:
             with warnings.catch_warnings():
                 # heartbeats are experimental in Optuna
                 warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
                 return PatientStorage(escaped, patience, **arguments)
-        except DBAPIError as error:
-            made_meanwhile = "already exists" in str(error) or isinstance(
-                error, IntegrityError | ProgrammingError
+        except (DBAPIError, StorageInternalError) as error:
+            made_meanwhile = isinstance(error, DBAPIError) and (
+                "already exists" in str(error)
+                or isinstance(error, IntegrityError | ProgrammingError)
             )
-            if not (made_meanwhile and attempts):
+            attempts -= made_meanwhile
+            goes_on = is_full(error) and time.monotonic() < until
+            if not (goes_on or (made_meanwhile and attempts)):
                 raise
         time.sleep(FIRST_PAUSE)

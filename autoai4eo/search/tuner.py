@@ -41,6 +41,7 @@ from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, open_study, trials_of
 from autoai4eo.runtimes.base import FLOAT32, Pixels
 from autoai4eo.search import stopping, strategies
+from autoai4eo.search.compat.optuna import read_once
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.graph import Graph, build
@@ -59,7 +60,7 @@ from autoai4eo.search.trials.runner import TrialRunner
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress, tell_front
 
-_POLL_S = 0.5
+_POLL_S, _LONGEST_POLL_S = 0.5, 10.0  # seconds between two looks at the record
 _PATCHES = 16  # for the comparison of a converted network with Keras
 
 
@@ -275,21 +276,22 @@ class Tuner:
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:
         """Waits until it is known whether to try another candidate; returns it."""
-        most, ended = self.settings.max_trials, -1
+        most, ended, pause = self.settings.max_trials, -1, _POLL_S
         while True:
             fail_and_retry_stale(self.study, self.run)
-            everything = self.study.get_trials(deepcopy=False)
-            queued = [t for t in everything if t.state == TrialState.WAITING]
-            trials = trials_of(self.study)
-            stopping.raise_if_infeasible(trials, self.settings.constraints)
-            trained = [t for t in trials if stopping.was_trained(t)]
-            over = (
-                len(trained) >= most
-                or self._sampler.exhausted
-                or stopping.exhausted(trials)
-                or stopping.stagnated(self.study, trials, self.settings.patience)
-                or (training.time_is_up and bool(trained))
-            )
+            with read_once(self.study):
+                everything = self.study.get_trials(deepcopy=False)
+                queued = [t for t in everything if t.state == TrialState.WAITING]
+                trials = trials_of(self.study)
+                stopping.raise_if_infeasible(trials, self.settings.constraints)
+                trained = [t for t in trials if stopping.was_trained(t)]
+                over = (
+                    len(trained) >= most
+                    or self._sampler.exhausted
+                    or stopping.exhausted(trials)
+                    or stopping.stagnated(self.study, trials, self.settings.patience)
+                    or (training.time_is_up and bool(trained))
+                )
             if any(FULL_TRAINING_OF in t.user_attrs for t in queued):
                 return True
             if not over and (queued or stopping.has_budget(trials, most)):
@@ -299,7 +301,8 @@ class Tuner:
                     return False
                 continue
             progress.line("waiting for other workers")
-            time.sleep(_POLL_S)
+            time.sleep(pause)
+            pause = min(1.1 * pause, _LONGEST_POLL_S)
             # results of other workers may allow new proposals
             before, ended = ended, sum(t.state.is_finished() for t in trials)
             if before not in (-1, ended):

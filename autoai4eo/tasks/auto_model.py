@@ -25,7 +25,7 @@ from autoai4eo.learning.data_parallel import check_data_parallel
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training, clock_after
-from autoai4eo.log import log
+from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.search.session import Session, chosen
 from autoai4eo.search.settings import SearchSettings
@@ -191,12 +191,13 @@ class AutoModel(SearchResults):
         )
         session.check()
         noun = "values" if self.kind == "value" else "classes"
-        tell(
+        with told_while(
+            tell,
             f"{len(train):,} samples for training, {len(validation):,} for validation, "
-            f"{train.num_classes} {noun}; computing the statistics of the bands"
-        )
-        statistics = cached_statistics(train, Run(self.run).statistics)
-        warn_of_problems(train, validation, statistics)
+            f"{train.num_classes} {noun}; computing the statistics of the bands",
+        ):
+            statistics = cached_statistics(train, Run(self.run).statistics)
+            warn_of_problems(train, validation, statistics)
         configure(graph, train, statistics, loss)
         training = Training(
             train,
@@ -221,8 +222,10 @@ class AutoModel(SearchResults):
                 workers=self.settings.workers,
                 verbose=verbose,
             )
-            with locked(self.run, "finalist"):
-                tell("evaluating the finalist on the validation data")
+            with (
+                locked(self.run, "finalist"),
+                told_while(tell, "evaluating the finalist on the validation data"),
+            ):
                 validate(self.run, validation, batch_size)
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:

@@ -398,6 +398,58 @@ def test_a_url_is_written_without_its_password():
         without_password("me:sesame@host")
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "database"])
+def test_trials_that_run_are_read_again_where_they_changed_only(
+    kind, opened, request, monkeypatch
+):
+    """Users rely on: each worker knows what the others do, however many they are."""
+    url = request.getfixturevalue(kind)
+    optuna.create_study(study_name="s", storage=opened(url))
+    reading = opened(url)
+    mine, other = (
+        optuna.load_study(study_name="s", storage=one) for one in (reading, opened(url))
+    )
+    read = []
+    fetch = RDBStorage._get_trials
+
+    def counted(self, *arguments):
+        trials = fetch(self, *arguments)
+        if self is reading:
+            read.extend(trial.number for trial in trials)
+        return trials
+
+    monkeypatch.setattr(RDBStorage, "_get_trials", counted)
+
+    def seen():
+        """All trials as this process sees them, and which of them it fetched."""
+        read.clear()
+        trials = mine.get_trials(deepcopy=False)
+        states = [(t.state.name, t.params, t.user_attrs) for t in trials]
+        whole = other._storage._backend.get_all_trials(other._study_id)
+        assert states == [(t.state.name, t.params, t.user_attrs) for t in whole]
+        return sorted(read)
+
+    theirs = [other._storage.create_new_trial(other._study_id) for _ in range(3)]
+    seen(), seen()
+    assert seen() == []
+    other._storage.set_trial_user_attr(theirs[1], "worker", "there:1")
+    assert seen() == [1] and seen() == []
+    width = optuna.distributions.IntDistribution(1, 9)
+    other._storage.set_trial_param(theirs[0], "width", 3, width)
+    other.enqueue_trial({"width": 2})
+    assert seen() == [0, 3] and seen() == []
+    other._storage.set_trial_state_values(theirs[2], TrialState.COMPLETE, [1.0])
+    assert seen() == [2] and seen() == []
+    other._storage.set_trial_state_values(theirs[0], TrialState.FAIL)
+    other._storage.set_trial_system_attr(theirs[1], "fixed", 1)
+    assert seen() == [0, 1] and seen() == []
+    # a second reader of the same storage misses nothing, nor does the first after it
+    second = optuna.load_study(study_name="s", storage=reading)
+    other._storage.set_trial_user_attr(theirs[1], "status", "x")
+    assert second.get_trials()[1].user_attrs["status"] == "x"
+    assert 1 in seen()
+
+
 SESSIONS = {
     name
     for name, method in inspect.getmembers(RDBStorage, inspect.isfunction)

@@ -6,7 +6,8 @@ only for a worker's own trial.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import optuna
@@ -16,6 +17,8 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.search.compat import private, unsupported
 
 private("optuna", "optuna.distributions:BaseDistribution._contains")
+_READ = "_read_trials_from_remote_storage"
+private("optuna", f"optuna.storages._cached_storage:_CachedStorage.{_READ}")
 
 
 def contains(distribution: BaseDistribution, value: Any) -> bool:
@@ -51,6 +54,25 @@ def end(study: optuna.Study, trial: FrozenTrial, state: TrialState) -> None:
 def is_same(one: FrozenTrial, trial_id: int) -> bool:
     """Returns whether a trial has this number in the database."""
     return _id(one) == trial_id
+
+
+@contextmanager
+def read_once(study: optuna.Study) -> Iterator[None]:
+    """Has all that ask for a study's trials get those of one reading.
+
+    Optuna reads every trial that runs anew each time, which many workers feel. Inside
+    of this nothing must be written that is to be read there.
+    """
+    storage = _storage(study)
+    if not hasattr(storage, _READ) or _READ in vars(storage):
+        yield  # in memory, or inside of another one
+        return
+    getattr(storage, _READ)(study._study_id)
+    setattr(storage, _READ, lambda study_id: None)
+    try:
+        yield
+    finally:
+        delattr(storage, _READ)
 
 
 def watch_new_trials(

@@ -110,7 +110,13 @@ class TrialTraining:
         if before.is_file():
             os.replace(before, state)
         try:
-            return restore(state, model, best, history, of)
+            finished = restore(state, model, best, history, of)
+            if finished:
+                self.context.progress.done(
+                    f"trial {number}   goes on with trial {kept['retry_of']} after its "
+                    f"epoch {finished}"
+                )
+            return finished
         except UserError as error:
             aside = set_aside(state)
             line = f"trial {number}   {error}; set aside as {aside}"

@@ -25,15 +25,14 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.files import no_follow
 from autoai4eo.learning.training import Training
 from autoai4eo.log import open_streams
 from autoai4eo.runs import databases
-from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import trials_of
 from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.trials import retries
 from autoai4eo.search.tuner import Tuner
+from autoai4eo.search.workers.logs import last_line, open_log
 from autoai4eo.search.workers.view import View
 from autoai4eo.search.workers.watching import Watch
 
@@ -57,7 +56,6 @@ _GIVEN_UP = 3
 _ADVICE = "where memory is short, smaller batches (batch_size) or fewer workers help"
 # Signals that a program causes itself; others come from outside.
 _CRASHES = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP")
-_TAIL = 2000  # bytes at the end of a log that are read for the reason of a death
 
 
 def search(
@@ -139,6 +137,7 @@ class WorkerPool:
         self._messages: queue.Queue[tuple[int, dict[str, Any] | None]] = queue.Queue()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._readers: dict[int, threading.Thread] = {}
+        self._logs: dict[int, Path] = {}
         self._last: dict[int, dict[str, Any]] = {}
         self._deaths = 0
         self._kills = 0
@@ -174,9 +173,8 @@ class WorkerPool:
                 return self._messages.get(timeout=1)
 
     def _begin(self, number: int) -> None:
-        log = self._log(number)
-        log.parent.mkdir(exist_ok=True)
-        with open(log, "ab", opener=no_follow) as errors:
+        with open_log(self._tuner.run, number) as errors:
+            self._logs[number] = Path(errors.name)
             process = subprocess.Popen(
                 [sys.executable, *_PYTHON, _BEGIN, str(self._job), *_places()],
                 pass_fds=(self._job,),
@@ -219,10 +217,9 @@ class WorkerPool:
             # an error outside of all trials
             for trial in trials:
                 self._fail_and_retry(trial, cause)
-            reason = last.get("broke") or _reason(self._log(number))
-            raise SearchError(
-                f"a worker ended with {cause}: {reason} ({self._log(number)})"
-            )
+            log = self._logs[number]
+            reason = last.get("broke") or last_line(log)
+            raise SearchError(f"a worker ended with {cause}: {reason} ({log})")
         for trial in trials:
             self._kills += code == -signal.SIGKILL and overdue is None
             advice = f"; {_ADVICE}" if self._kills > 1 else ""
@@ -258,7 +255,11 @@ class WorkerPool:
         for number in list(self._processes):
             _, name = self._end(number)
             for trial in self._trials_of(name):
-                self._fail_and_retry(trial, retries.INTERRUPTED)
+                again = self._fail_and_retry(trial, retries.INTERRUPTED)
+                more = "given back, to go on from its last finished epoch"
+                line = f"trial {trial.number}   interrupted   "
+                line += more if again else retries.GIVEN_UP
+                self._view.told(number, {"done": line})
 
     def _trials_of(self, name: str) -> list[FrozenTrial]:
         return [
@@ -271,9 +272,6 @@ class WorkerPool:
 
     def _fail_and_retry(self, trial: FrozenTrial, cause: str) -> bool:
         return retries.fail_and_retry(self._tuner.study, trial, self._tuner.run, cause)
-
-    def _log(self, number: int) -> Path:
-        return Run(self._tuner.run).worker_log(number)
 
 
 def _places() -> list[str]:
@@ -288,11 +286,3 @@ def _cause(code: int) -> str:
     what = signal.strsignal(-code)
     hint = ", by hand or for lack of memory" if name == "SIGKILL" else ""
     return f"{name} ({what}{hint})"
-
-
-def _reason(log: Path) -> str:
-    """Returns the last line of a log."""
-    with open(log, "rb", opener=no_follow) as file:
-        file.seek(max(0, log.stat().st_size - _TAIL))
-        lines = file.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "no reason given"

@@ -14,6 +14,7 @@ from autoai4eo.learning.figures import rounded
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.study import trials_of
+from autoai4eo.search.compat.optuna import read_once
 
 #: Least seconds between two messages that a training has finished batches.
 BEAT_S = 5.0
@@ -57,13 +58,16 @@ class Progress:
 
 def tell_front(study: optuna.Study, limits: Mapping[str, float], to: Progress) -> None:
     """Reports the front of several objectives after a trial."""
-    last = trials_of(study)[-1]
-    if len(study.directions) == 1 or last.state != TrialState.COMPLETE:
+    if len(study.directions) == 1:
         return
-    point = front.reference(study, limits)
-    volume = front.dominated(study, point)
+    with read_once(study):
+        last = trials_of(study)[-1]
+        if last.state != TrialState.COMPLETE:
+            return
+        point = front.reference(study, limits)
+        volume = front.dominated(study, point)
+        found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
     at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
-    found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
     to.tell({"front": found})
     to.done(
         f"trial {last.number}   {len(found)} on the front   "

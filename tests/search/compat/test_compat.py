@@ -47,6 +47,27 @@ def test_a_study_of_another_optuna_is_reported_in_one_line():
         compat.stored(Study(), optuna.trial.create_trial(value=1.0))
 
 
+def test_trials_are_read_once_where_that_is_asked_for(tmp_path):
+    url = f"sqlite:///{tmp_path / 'study.db'}"
+    mine = optuna.create_study(study_name="s", storage=url)
+    other = optuna.load_study(study_name="s", storage=url)
+    other.add_trial(optuna.trial.create_trial(value=1.0))
+    with compat.read_once(mine):
+        assert len(mine.trials) == 1
+        other.add_trial(optuna.trial.create_trial(value=2.0))
+        with compat.read_once(mine):
+            assert len(mine.trials) == 1
+        assert len(mine.trials) == 1
+    assert len(mine.trials) == 2
+    with pytest.raises(KeyError), compat.read_once(mine):
+        raise KeyError
+    other.add_trial(optuna.trial.create_trial(value=3.0))
+    assert len(mine.trials) == 3
+    in_memory = optuna.create_study()
+    with compat.read_once(in_memory):
+        assert in_memory.trials == []
+
+
 def test_no_private_module_is_imported_elsewhere():
     """ruff's SLF001 sees private attributes; imports are looked at here."""
     for path in PACKAGE.rglob("*.py"):
