@@ -36,7 +36,7 @@ def test_another_device_runtime_precision_or_thread_count_is_refused(
 ):
     check_instrument(study, tmp_path, ABOUT)
     check_instrument(study, tmp_path, {**ABOUT, "runtime_version": "1.33.0"})
-    expected = r"onnx in float32 with 2 threads on CPU Xeon .* found .*continue"
+    expected = r"onnx in float32 with 2 threads on CPU Xeon .* found .*resume"
     with pytest.raises(UserError, match=expected):
         check_instrument(study, tmp_path, {**ABOUT, name: value})
     assert instrument_of(study) == {k: ABOUT[k] for k in ABOUT if "version" not in k}
