@@ -14,21 +14,17 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
 import numpy as np
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
-from autoai4eo.cost import profile
 from autoai4eo.cost.latency import Instrument, comparable
-from autoai4eo.cost.registry import has_rule
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.figures import THROUGHPUT
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
-from autoai4eo.networks.fingerprint import fingerprint
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import locked
@@ -43,9 +39,8 @@ from autoai4eo.runtimes.base import FLOAT32, Pixels
 from autoai4eo.search import stopping, strategies
 from autoai4eo.search.compat.optuna import read_once
 from autoai4eo.search.settings import SearchSettings
-from autoai4eo.search.space.base import Values
+from autoai4eo.search.space.building import candidates_of
 from autoai4eo.search.space.graph import Graph, build
-from autoai4eo.search.space.graph_space import GraphCandidates
 from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.context import TrialContext
@@ -166,13 +161,10 @@ class Tuner:
             instrument,
             any(o.name == THROUGHPUT for o in settings.objectives),
         )
-        space = keras_tuner.HyperParameters()
-        self.graph.build(space, cheaper.steps)
-        costs = [o.name for o in settings.objectives if o.is_cost]
-        candidates = GraphCandidates(
-            partial(_count, self.graph, settings.seed, cheaper.steps),
-            space,
-            list(dict.fromkeys([*costs, *settings.constraints, "macs", "params"])),
+        space, candidates = candidates_of(
+            self.graph,
+            settings,
+            cheaper.steps,
             partial(
                 comparable,
                 about=instrument.about(),
@@ -359,14 +351,3 @@ def _some(dataset: Dataset) -> Pixels:
     return dataset.read(
         np.unique(np.linspace(0, len(dataset) - 1, _PATCHES, dtype=int))
     )
-
-
-def _count(
-    graph: Graph, seed: int, steps: int | None, values: Values
-) -> tuple[keras_tuner.HyperParameters, str, dict[str, Any]]:
-    """Builds a network; returns its hyperparameters, fingerprint and costs."""
-    hp = keras_tuner.HyperParameters()
-    hp.values = dict(values)
-    model = build(graph, hp, seed, steps)
-    found = fingerprint(model, has_rule)
-    return hp, found, profile(model, latency=False).to_dict()
