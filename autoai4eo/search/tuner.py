@@ -14,6 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import keras_tuner
 import numpy as np
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
