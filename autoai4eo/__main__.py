@@ -7,9 +7,19 @@ autoai4eo``, is safe in a folder of others.
 
 import sys
 
-if not sys.flags.safe_path:
-    sys.path.append(sys.path.pop(0))
 
-from autoai4eo.cli import main
+def main() -> None:
+    """Runs a command; ``device serve`` without the packages that the others need."""
+    if sys.argv[1:3] == ["device", "serve"]:
+        from autoai4eo.devices.serving import run
 
-main()
+        run()
+    from autoai4eo.cli import main
+
+    main()
+
+
+if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        sys.path.append(sys.path.pop(0))
+    main()

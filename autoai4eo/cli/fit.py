@@ -16,6 +16,8 @@ from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
     ClassLevel,
+    Device,
+    DeviceTokenFile,
     MaxGib,
     Precision,
     Runtime,
@@ -146,6 +148,8 @@ def fit(
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,
+    device: Device = None,
+    device_token_file: DeviceTokenFile = None,
     map_step: Annotated[
         int | None,
         typer.Option(
@@ -211,6 +215,7 @@ def fit(
         runtime=runtime,
         precision=precision,
         threads=threads,
+        device=device,
         map_step=map_step,
         workers=workers,
         storage=storage,

@@ -18,6 +18,7 @@ import typer
 from autoai4eo.cli import (
     check,
     demo,
+    device,
     failures,
     fit,
     inspect,
@@ -53,6 +54,7 @@ app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
 app.command("slurm")(slurm.slurm)
 app.command("demo")(demo.demo)
+app.add_typer(device.app, name="device")
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from autoai4eo.devices.tokens import TOKEN, TOKEN_FILE, read_token
 from autoai4eo.errors import UserError
 from autoai4eo.files import MAX_GIB, max_bytes
 from autoai4eo.runs import databases
@@ -87,6 +89,28 @@ Precision = Annotated[
 Threads = Annotated[
     int | None,
     typer.Option(help="Of the runtime; by default one for each core."),
+]
+
+
+def _set_token_file(file: Path | None) -> Path | None:
+    """Names the file with a device's token, here and for worker processes."""
+    if file is not None:
+        read_token(file)
+        os.environ[TOKEN_FILE] = str(file.absolute())
+    return file
+
+
+Device = Annotated[
+    str | None,
+    typer.Option(
+        metavar="http://HOST:PORT",
+        help="Measure latency on this device, where autoai4eo device serve runs. Its "
+        f"token is in ${TOKEN} or --device-token-file.",
+    ),
+]
+DeviceTokenFile = Annotated[
+    Path | None,
+    typer.Option(callback=_set_token_file, help="The file with the token of --device."),
 ]
 
 

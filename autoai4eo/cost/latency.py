@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import keras
 import numpy as np
@@ -104,6 +104,25 @@ class MeasuredNetwork(Protocol):
         """Samples per second at the batch size that is best."""
 
 
+class MeasuringInstrument(Protocol):
+    """What measures networks: a runtime here (`Instrument`), or a device elsewhere."""
+
+    @property
+    def local(self) -> bool:
+        """Whether it measures on this machine, where nothing else may run then."""
+
+    def about(self) -> dict[str, Any]:
+        """What is measured with: device, runtime, version, precision, threads."""
+
+    def remarks(self) -> dict[str, Any]:
+        """What else the record of a cost says of its measurement, by name."""
+
+    def prepared(
+        self, model: Any, input_shapes: InputShapes | None = None
+    ) -> AbstractContextManager[MeasuredNetwork]:
+        """The network, ready to be measured."""
+
+
 @dataclass(frozen=True)
 class Instrument:
     """A runtime of this machine that measures networks.
@@ -120,6 +139,7 @@ class Instrument:
         UserError: an unknown runtime or precision, or a missing package.
     """
 
+    local: ClassVar[bool] = True
     runtime: str | None = None
     precision: str = FLOAT32
     threads: int | None = None
@@ -145,6 +165,10 @@ class Instrument:
             "precision": self.precision,
             "threads": self.threads or cores(),
         }
+
+    def remarks(self) -> dict[str, Any]:
+        """See `MeasuringInstrument`: nothing."""
+        return {}
 
     def converted(self, model: Any, folder: Path) -> Run:
         """The outputs of a network in a runtime that reads files.

@@ -37,6 +37,7 @@ RUN, STUDY, STATISTICS, REPORT = (
     "report.html",
 )
 TRIALS, BEST, WORKERS, MAPS = "trials", "best", "workers", "maps"
+DEVICE = "device"
 EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
 
 _PACKAGES = ("autokeras", "keras", "keras-tuner", "optuna", "numpy")

@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from autoai4eo.devices import reference
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_not_input
 from autoai4eo.runs.folder import (
     BEST,
+    DEVICE,
     EVALUATION,
     MAPS,
     MISTAKES,
@@ -42,13 +44,14 @@ def _any_of(*names: str) -> str:
 
 
 _NAMES = {
-    "": _any_of(RUN, STATISTICS, REPORT, TRIALS, BEST, WORKERS, MAPS)
+    "": _any_of(RUN, STATISTICS, REPORT, TRIALS, BEST, WORKERS, MAPS, DEVICE)
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),
     BEST: _any_of(NETWORK, EVALUATION, MISTAKES, TEST),
     WORKERS: r"\d+\.log",
     MAPS: r".+\.png",
+    DEVICE: _any_of(reference.RECORD, reference.NETWORK, reference.LOCK),
 }
 _TEMPORARY = re.compile(r"^\.(writing|old)-[0-9a-f]{16}-")
 

@@ -146,10 +146,25 @@ class FileRuntime(Runtime):
 
     Attributes:
         suffix: of its files' names.
+        runs_with: the one module that it needs for running, which `needs` may name
+            beside those for converting.
     """
 
     suffix: ClassVar[str]
+    runs_with: ClassVar[str]
     backend = "tensorflow"  # converts
+
+    def check_can_run(self) -> None:
+        """Checks that what runs its files is installed; converting may need more.
+
+        Raises:
+            UserError: it is not.
+        """
+        if importlib.util.find_spec(self.runs_with) is None:
+            raise UserError(
+                f"runtime {self.name}: expected the package {self.distribution}, found "
+                f"none; pip install {self.distribution}"
+            )
 
     @abstractmethod
     def write(

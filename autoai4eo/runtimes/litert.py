@@ -29,6 +29,7 @@ class LiteRT(FileRuntime):
     distribution = "ai-edge-litert"
     extra = "litert"
     needs = ("ai_edge_litert",)
+    runs_with = "ai_edge_litert"
     suffix = ".tflite"
     # int8: single patches may change class; the loss over many is measured
     tolerances: ClassVar[Mapping[str, float]] = {

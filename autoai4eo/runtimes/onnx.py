@@ -30,6 +30,7 @@ class ONNX(FileRuntime):
     name = "onnx"
     distribution = "onnxruntime"
     needs = ("tf2onnx", "onnx", "onnxruntime")
+    runs_with = "onnxruntime"
     suffix = ".onnx"
     tolerances: ClassVar[Mapping[str, float]] = {FLOAT32: 1e-3, "int8": 0.5}
 

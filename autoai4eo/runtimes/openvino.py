@@ -26,6 +26,7 @@ class OpenVINO(ONNX):
     distribution = "openvino"
     extra = "openvino"
     needs = ("tf2onnx", "onnx", "openvino")
+    runs_with = "openvino"
     tolerances: ClassVar[Mapping[str, float]] = {
         FLOAT32: 1e-3,
         _BFLOAT16: 0.05,

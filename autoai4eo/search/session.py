@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics, keep_statistics
+from autoai4eo.devices.remote import RemoteDevice
 from autoai4eo.errors import UserError
 from autoai4eo.files import set_aside, written
 from autoai4eo.runs import front
@@ -70,11 +71,16 @@ class Session:
 
         Raises:
             UserError: the folder holds something else, a search of other data, or an
-                input; or the storage cannot be used.
+                input; or the storage or the device cannot be used.
         """
         self._check_folder()
-        if self.settings.storage is not None:
-            open_storage(self.settings.storage)
+        settings = self.settings
+        if settings.storage is not None:
+            open_storage(settings.storage)
+        if settings.device is not None:
+            RemoteDevice(
+                settings.device, settings.runtime, settings.precision, settings.threads
+            ).about(patience=0)
 
     @contextmanager
     def opened(
@@ -122,7 +128,7 @@ class Session:
                 fail_and_retry_all(tuner.study, run)
             keep_statistics(self.data["training"], statistics, run / STATISTICS)
             recorded = {**self.settings.record(), **arguments}
-            about = tuner.instrument().about()
+            about = tuner.instrument(say=self.tell).about()
             Run(run).write(recorded, self.data, about, mark)
             claim(tuner.study, mark, begun_with)
             if shared:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from autoai4eo.devices.client import address_of
 from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import (
+    MAP_COST,
     Objective,
     check_map_step,
     parse_constraints,
@@ -61,6 +63,9 @@ class SearchSettings:
         precision: of the runtime's computations: ``"float32"`` (the default),
             ``"float16"``, ``"bfloat16"`` or ``"int8"``.
         threads: of the runtime on a CPU; None: a thread for each core.
+        device: ``http://HOST:PORT`` of ``autoai4eo device serve``, which measures
+            latency instead of this machine; its token is in the environment variable
+            ``AUTOAI4EO_DEVICE_TOKEN``, see docs/devices.md.
         kind: of the target, see `autoai4eo.data.target.Target`.
 
     Attributes:
@@ -87,6 +92,7 @@ class SearchSettings:
     runtime: str | None = None
     precision: str | None = None
     threads: int | None = None
+    device: str | None = None
     kind: str = "class"
     objectives: tuple[Objective, ...] = field(init=False)
 
@@ -110,6 +116,13 @@ class SearchSettings:
         )
         names = [*(o.name for o in self.objectives), *self.constraints]
         check_map_step(names, self.map_step)
+        if self.device is not None:
+            address_of(self.device)
+            if self.map_step is not None:
+                raise UserError(
+                    f"device: expected costs that a device measures, found {MAP_COST}, "
+                    "which this machine does; leave out --map-step or --device"
+                )
         if self.runtime is not None:
             runtime_of(self.runtime, self.precision or FLOAT32)
         self._keep(
@@ -153,6 +166,7 @@ class SearchSettings:
             "runtime": self.runtime,
             "precision": self.precision,
             "threads": self.threads,
+            "device": self.device,
             "storage": self.storage and without_password(self.storage),
         }
 

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import keras_tuner
-import numpy as np
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
-from autoai4eo.cost.latency import Instrument, comparable
+from autoai4eo.cost.latency import MeasuringInstrument, comparable
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.figures import THROUGHPUT
 from autoai4eo.learning.objectives import Objective
@@ -36,7 +35,7 @@ from autoai4eo.runs.instrument import (
 )
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, open_study, trials_of
-from autoai4eo.runtimes.base import FLOAT32, Pixels
+from autoai4eo.runtimes.base import Pixels
 from autoai4eo.search import stopping, strategies
 from autoai4eo.search.compat.optuna import read_once
 from autoai4eo.search.settings import SearchSettings
@@ -46,6 +45,7 @@ from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.feasibility import Budget
+from autoai4eo.search.trials.instruments import instrument_for, some
 from autoai4eo.search.trials.retries import (
     enqueue_retry,
     fail_and_retry_stale,
@@ -57,7 +57,6 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress, tell_front
 
 _POLL_S, _LONGEST_POLL_S = 0.5, 10.0  # seconds between two looks at the record
-_PATCHES = 16  # for the comparison of a converted network with Keras
 
 
 class Tuner:
@@ -114,7 +113,9 @@ class Tuner:
             lambda study, trial: enqueue_retry(study, trial, self.run),
         )
 
-    def instrument(self, patches: Pixels | None = None) -> Instrument:
+    def instrument(
+        self, patches: Pixels | None = None, say: Callable[[str], None] | None = None
+    ) -> MeasuringInstrument:
         """Returns the instrument that measures latency.
 
         Uses the options of the user, otherwise those that the search began with,
@@ -122,16 +123,13 @@ class Tuner:
 
         Args:
             patches: some of the training data, see `Instrument`.
+            say: is told that a device is waited for, or has changed.
 
         Raises:
-            UserError: see `Instrument`.
+            UserError: see `Instrument` and `RemoteDevice`.
         """
-        settings, known = self.settings, instrument_of(self.study)
-        return Instrument(
-            settings.runtime or known.get("runtime"),
-            settings.precision or known.get("precision", FLOAT32),
-            settings.threads or known.get("threads"),
-            patches,
+        return instrument_for(
+            self.settings, instrument_of(self.study), self.run, patches, say
         )
 
     def open(
@@ -152,7 +150,7 @@ class Tuner:
         self._name = f"{platform.node()}:{os.getpid()}"
         self._lock = MeasurementLock(tell=say)
         self.connect()
-        instrument = self.instrument(_some(training.train))
+        instrument = self.instrument(some(training.train), say)
         self._budget = Budget(
             settings.constraints,
             settings.latency_batch_size,
@@ -345,10 +343,3 @@ class Tuner:
             progress.done(f"trial {own[-1].number}   taken over by another worker")
         if runner.fatal is not None:
             raise runner.fatal
-
-
-def _some(dataset: Dataset) -> Pixels:
-    """Reads a few samples, evenly spread over a data set."""
-    return dataset.read(
-        np.unique(np.linspace(0, len(dataset) - 1, _PATCHES, dtype=int))
-    )

@@ -318,11 +318,9 @@ class AutoModel(SearchResults):
     def _known_data(self) -> Mapping[str, Dataset]:
         if self._training is None:
             return {}
-        known = {
-            "training": self._training.train,
-            "validation": self._training.validation,
-        }
-        return {role: part for role, part in known.items() if part is not None}
+        train, validation = self._training.train, self._training.validation
+        of_validation = {} if validation is None else {"validation": validation}
+        return {"training": train, **of_validation}
 
     def _told(self) -> dict[str, Any]:
         """The entry of ``run.json`` on the training data."""

@@ -17,7 +17,7 @@ from autoai4eo.cost import (
     weight_bytes,
 )
 from autoai4eo.errors import UserError
-from autoai4eo.networks import compiled, device
+from autoai4eo.networks import compiled, device, processor
 from autoai4eo.runtimes import timing
 
 
@@ -229,8 +229,8 @@ def test_a_gpu_is_named_and_asked_for_its_memory(monkeypatch):
 
 
 def test_a_processor_without_proc_has_a_name(monkeypatch):
-    monkeypatch.setattr(device.Path, "exists", lambda self: False)
-    monkeypatch.delattr(device.os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(processor.Path, "exists", lambda self: False)
+    monkeypatch.delattr(processor.os, "sched_getaffinity", raising=False)
     name = device.device_name()
     if name.startswith("CPU"):
         assert len(name) > len("CPU  (2 cores)")

@@ -114,5 +114,5 @@ def test_a_hopeless_training_is_stopped_when_it_becomes_so():
     callback = CurvePruner(KAPPA, [], CURVES, lambda figure: figure < 0.5)
     callback.on_epoch_end(0, {"val_cohen_kappa": 0.1})
     callback.on_epoch_end(1, {"val_cohen_kappa": 0.2})
-    with pytest.raises(PrunedByCurve, match=r"after epoch 3: .* come to 0\.32"):
+    with pytest.raises(PrunedByCurve, match=r"after epoch 3: .* reach 0\.32"):
         callback.on_epoch_end(2, {"val_cohen_kappa": 0.15})

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost import Cost, measure_map_ms_per_km2, profile
-from autoai4eo.cost.latency import Instrument, comparable
+from autoai4eo.cost.latency import Instrument, MeasuringInstrument, comparable
 from autoai4eo.cost.profiling import with_latency
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.learning.figures import MAP_COST, MEASURED, THROUGHPUT
@@ -64,7 +64,7 @@ class Budget:
         heads: Sequence[LatencyConstrainedHead],
         map_step: int | None = None,
         lock: MeasurementLock | None = None,
-        instrument: Instrument | None = None,
+        instrument: MeasuringInstrument | None = None,
         throughput: bool = False,
     ) -> None:
         self.limits = dict(limits)
@@ -72,10 +72,11 @@ class Budget:
         self.map_step = map_step
         self.heads = list(heads)
         self._lock = lock
-        self._instrument = instrument or Instrument()
+        self._instrument: MeasuringInstrument = instrument or Instrument()
         self._throughput = throughput
         self._costs: dict[str, dict[str, Any]] = {}
         self._latencies: dict[tuple[str, int], float] = {}
+        self._refused: dict[str, str] = {}
 
     @property
     def measures(self) -> bool:
@@ -114,11 +115,13 @@ class Budget:
         reason = violation(counted.to_dict(), self.limits)
         if reason:
             return Assessment(found, known, counted.to_dict(), reason)
-        if known not in self._costs:
+        if known not in self._costs and known not in self._refused:
             try:
                 self._remember(known, self._measured(model, counted))
             except NotConvertible as error:
-                return Assessment(found, known, counted.to_dict(), str(error))
+                self._refused[known] = str(error)
+        if known in self._refused:
+            return Assessment(found, known, counted.to_dict(), self._refused[known])
         cost = dict(self._costs[known])
         reason = violation(cost, self.limits)
         for head in self.heads:
@@ -133,7 +136,7 @@ class Budget:
                 cost[THROUGHPUT] = network.samples_per_second(_SECONDS)
             if self.map_step is not None:
                 cost[MAP_COST] = measure_map_ms_per_km2(model, self.map_step)
-        return cost
+        return cost | self._instrument.remarks()
 
     def _over_budget(
         self, model: keras.Model, head: LatencyConstrainedHead
@@ -170,4 +173,6 @@ class Budget:
         return self._latencies[key]
 
     def _alone(self) -> AbstractContextManager[None]:
-        return nullcontext() if self._lock is None else self._lock.exclusive()
+        if self._lock is None or not self._instrument.local:
+            return nullcontext()
+        return self._lock.exclusive()

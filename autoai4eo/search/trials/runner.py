@@ -18,6 +18,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.causes import cause, chain
+from autoai4eo.devices.client import DeviceError
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, set_aside, write_json
 from autoai4eo.learning.callbacks import BestEpoch
@@ -103,6 +104,9 @@ class TrialRunner:
                     f"{self._context.run}: expected room to write, found a full disk "
                     f"({cause(error)}); free some space and run the same command again"
                 )
+                raise
+            if isinstance(error, DeviceError):
+                self.fatal = error
                 raise
             message = cause(error)
             trial.set_user_attr("message", message)

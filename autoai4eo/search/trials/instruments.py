@@ -1,0 +1,66 @@
+"""What measures the latency of a search: a runtime here, or a device elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.cost.latency import Instrument, MeasuringInstrument
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.devices.remote import RemoteDevice
+from autoai4eo.runs.layout import DEVICE
+from autoai4eo.runtimes.base import FLOAT32, Pixels
+from autoai4eo.search.settings import SearchSettings
+
+_PATCHES = 16  # that a converted network is compared with Keras on
+
+
+def instrument_for(
+    settings: SearchSettings,
+    known: Mapping[str, Any],
+    run: Path,
+    patches: Pixels | None = None,
+    say: Callable[[str], None] | None = None,
+) -> MeasuringInstrument:
+    """Returns the instrument that measures latency.
+
+    Uses the options of the user, otherwise those that the search began with, otherwise
+    the defaults.
+
+    Args:
+        settings: the options of the search.
+        known: what the search began with, see `autoai4eo.runs.instrument`.
+        run: the run's folder.
+        patches: some of the training data, see `Instrument`.
+        say: is told that a device is waited for, or has changed.
+
+    Raises:
+        UserError: see `Instrument` and `RemoteDevice`.
+    """
+    precision = settings.precision or known.get("precision", FLOAT32)
+    if settings.device is not None:
+        return RemoteDevice(
+            settings.device,
+            settings.runtime,
+            precision,
+            settings.threads,
+            patches,
+            run / DEVICE,
+            say,
+        )
+    return Instrument(
+        settings.runtime or known.get("runtime"),
+        precision,
+        settings.threads or known.get("threads"),
+        patches,
+    )
+
+
+def some(dataset: Dataset) -> Pixels:
+    """Reads a few samples, evenly spread over a data set."""
+    return dataset.read(
+        np.unique(np.linspace(0, len(dataset) - 1, _PATCHES, dtype=int))
+    )
