@@ -5,7 +5,7 @@
     python benchmarks/workers.py overhead --trials 1000
 
 `latency`: networks measured on an idle machine, beside two training processes that
-give way, and beside two that do not. `memory`: resident memory of the worker of a
+pause for it, and beside two that do not. `memory`: resident memory of the worker of a
 search, by trial. `overhead`: seconds that a worker spends on a trial outside of its
 training when so many trials are in the storage.
 """
@@ -31,7 +31,7 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 ROUNDS = 7
-POLITE = "beside two that give way"
+POLITE = "beside two that pause"
 
 
 def network(width: int) -> keras.Model:

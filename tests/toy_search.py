@@ -42,10 +42,10 @@ def sampler_of(name, seed, objectives=LOSS, limits=None, build=build, **other):
     candidates = GraphCandidates(
         count, space, ["macs", "params"], lambda cost: "latency_ms" in cost
     )
-    setting = SearchContext(
+    context = SearchContext(
         objectives, space, 9, seed, candidates, limits or {}, **other
     )
-    return strategy(name, setting)
+    return strategy(name, context)
 
 
 def objective_of(sampler, objectives=LOSS, limit=None, build=build):
@@ -97,10 +97,10 @@ class LocalSearch(CandidateSampler):
     """A strategy outside of the package: varies the best network so far."""
 
     def propose(self, study, trial: FrozenTrial, others, rng: np.random.Generator):
-        candidates = self.setting.candidates
+        candidates = self.context.candidates
         complete = [t for t in others if t.state == TrialState.COMPLETE]
         if complete:
-            figures = minimised([t.values for t in complete], self.setting.objectives)
+            figures = minimised([t.values for t in complete], self.context.objectives)
             best = values_of(complete[figures[:, 0].argmin()])
             pool = candidates.vary([best], 100, rng)
         else:

@@ -106,19 +106,19 @@ def check_strategies(
             objectives.
     """
     space = keras_tuner.HyperParameters()
-    setting = SearchContext(objectives, space, 1, 0, cast(Any, None), {})
+    context = SearchContext(objectives, space, 1, 0, cast(Any, None), {})
     if names is not None:
         if not names:
             raise UserError(
                 f"strategies: expected one or more of {', '.join(STRATEGIES)}, got none"
             )
         for name in names:
-            strategy(name, setting)
+            strategy(name, context)
         return list(dict.fromkeys(names))
     able = []
     for name in STRATEGIES:
         try:
-            strategy(name, setting)
+            strategy(name, context)
         except UnsuitableStrategyError:
             continue
         if name != "hyperband":

@@ -54,7 +54,7 @@ DEFAULT = "cost-aware"
 
 def strategy(
     tuner: str | type[keras_tuner.Oracle] | type[CandidateSampler],
-    setting: SearchContext,
+    context: SearchContext,
 ) -> CandidateSampler:
     """Returns the sampler for a name, a `CandidateSampler` or a `keras_tuner.Oracle`.
 
@@ -62,10 +62,10 @@ def strategy(
         UserError: the name is unknown, or the strategy takes only one objective.
     """
     if isinstance(tuner, str):
-        return STRATEGIES[check(tuner)](setting)
+        return STRATEGIES[check(tuner)](context)
     if issubclass(tuner, CandidateSampler):
-        return tuner(setting)
-    return of_oracle(tuner, setting)
+        return tuner(context)
+    return of_oracle(tuner, context)
 
 
 def check(tuner: Any) -> Any:

@@ -14,55 +14,55 @@ from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 from autoai4eo.search.strategies.oracles import OracleSampler
 
 
-def greedy(setting: SearchContext) -> CandidateSampler:
+def greedy(context: SearchContext) -> CandidateSampler:
     """Returns AutoKeras's default: changes a few values of the best so far."""
-    return of_oracle(GreedyOracle, setting)
+    return of_oracle(GreedyOracle, context)
 
 
-def bayesian(setting: SearchContext) -> CandidateSampler:
+def bayesian(context: SearchContext) -> CandidateSampler:
     """Returns KerasTuner's Bayesian optimisation by a Gaussian process."""
     # a second proposal takes seconds, and is nearly the same
-    return of_oracle(BayesianOptimizationOracle, setting, asks=1)
+    return of_oracle(BayesianOptimizationOracle, context, asks=1)
 
 
-def hyperband(setting: SearchContext) -> CandidateSampler:
+def hyperband(context: SearchContext) -> CandidateSampler:
     """Returns Hyperband (Li et al. 2018): trains many briefly, and the best longer."""
-    return of_oracle(HyperbandOracle, setting)
+    return of_oracle(HyperbandOracle, context)
 
 
 def of_oracle(
-    oracle: type[keras_tuner.Oracle], setting: SearchContext, asks: int = 5
+    oracle: type[keras_tuner.Oracle], context: SearchContext, asks: int = 5
 ) -> CandidateSampler:
     """Returns the strategy of a `keras_tuner.Oracle` class.
 
     Args:
         oracle: the class.
-        setting: of the search.
+        context: of the search.
         asks: most proposals for one trial until one is within the limits.
 
     Raises:
         UnsuitableStrategyError: the search has several objectives.
     """
-    if len(setting.objectives) > 1:
+    if len(context.objectives) > 1:
         raise UnsuitableStrategyError(
             f"tuner: {oracle.__name__} takes one objective, got "
-            f"{[o.name for o in setting.objectives]}; use tuner='cost-aware' for "
+            f"{[o.name for o in context.objectives]}; use tuner='cost-aware' for "
             "several"
         )
-    (objective,) = setting.objectives
+    (objective,) = context.objectives
     given: dict[str, Any] = {}
     takes = inspect.signature(oracle).parameters
     if "max_epochs" in takes:
-        given["max_epochs"] = setting.epochs
+        given["max_epochs"] = context.epochs
     if "initial_hps" in takes:
-        given["initial_hps"] = [dict(setting.space.values)]  # the defaults first
+        given["initial_hps"] = [dict(context.space.values)]  # the defaults first
 
     def fresh() -> keras_tuner.Oracle:
         return oracle(
             objective=keras_tuner.Objective(*objective),
             # 0 means "no seed" in KerasTuner
-            seed=setting.seed + 1,
+            seed=context.seed + 1,
             **given,
         )
 
-    return OracleSampler(fresh, setting, asks)
+    return OracleSampler(fresh, context, asks)

@@ -54,18 +54,18 @@ class CandidateSampler(BaseSampler):
     the seed, the trial and the study, not on attributes of the sampler.
 
     Attributes:
-        setting: of the search.
+        context: of the search.
         limits: checks proposals against the limits.
         proposed: the values of the running trial; None: they are drawn one by one.
         exhausted: whether nothing is left to propose.
 
     Args:
-        setting: of the search.
+        context: of the search.
     """
 
-    def __init__(self, setting: SearchContext) -> None:
-        self.setting = setting
-        self.limits = Limits(setting.candidates, setting.limits)
+    def __init__(self, context: SearchContext) -> None:
+        self.context = context
+        self.limits = Limits(context.candidates, context.limits)
         self.proposed: dict[str, Any] | None = {}
         self.exhausted = False
 
@@ -96,16 +96,16 @@ class CandidateSampler(BaseSampler):
         kept = trial.user_attrs.get("proposed")
         if kept is None:
             rng = np.random.default_rng(
-                derived_seed(self.setting.seed, candidate(study, trial))
+                derived_seed(self.context.seed, candidate(study, trial))
             )
-            with self.setting.exclusive():
+            with self.context.exclusive():
                 others = [
                     other
                     for other in study.get_trials(deepcopy=False)
                     if other.number != trial.number
                     and other.state != TrialState.WAITING
                 ]
-                self.setting.candidates.learn_from(others)
+                self.context.candidates.learn_from(others)
                 self.limits.screened = []
                 kept = self.propose(study, trial, others, rng)
                 if kept is not None:
@@ -119,7 +119,7 @@ class CandidateSampler(BaseSampler):
 
         The trial records these as ``space``, for other workers.
         """
-        return self.setting.candidates.learn_space(hp)
+        return self.context.candidates.learn_space(hp)
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
         """Returns {}: `sample_independent` returns all values."""

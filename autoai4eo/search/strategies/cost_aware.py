@@ -47,24 +47,24 @@ class CostAware(ProposingSampler):
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
         """Returns the most promising candidate that was not tried."""
-        candidates = self.setting.candidates
+        candidates = self.context.candidates
         if not earlier and candidates.default is not None:
             return candidates.default
         trained = [t for t in earlier if t.state == TrialState.COMPLETE]
         running = [t for t in earlier if t.state == TrialState.RUNNING]
         networks = [v for t in (*trained, *running) if (v := values_of(t)) is not None]
         figures = minimised(
-            np.array([t.values for t in trained]), self.setting.objectives
+            np.array([t.values for t in trained]), self.context.objectives
         )
         pool = candidates.draw(_POOL, rng)
-        alone = len(self.setting.objectives) == 1
+        alone = len(self.context.objectives) == 1
         starting = len(trained) < (_STARTS_OF_ONE if alone else _STARTS)
         if not starting:
             best = np.flatnonzero(on_front(figures))
             pool = pool + candidates.vary([networks[i] for i in best], _VARIED, rng)
 
         rows = representative(figures, _MOST, rng)
-        models: list[Surrogate | None] = [None] * len(self.setting.objectives)
+        models: list[Surrogate | None] = [None] * len(self.context.objectives)
 
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
             if starting and alone:
@@ -83,8 +83,8 @@ class CostAware(ProposingSampler):
         rng: np.random.Generator,
     ) -> np.ndarray:
         """Orders the first fronts by cost, farthest from tried networks first."""
-        candidates = self.setting.candidates
-        rank = fronts(promising(costs, candidates.costs, self.setting.objectives))
+        candidates = self.context.candidates
+        rank = fronts(promising(costs, candidates.costs, self.context.objectives))
         few = np.flatnonzero(rank <= np.sort(rank)[min(2 * _STARTS, len(rank)) - 1])
         if not tried:
             return rng.permutation(few)
@@ -114,7 +114,7 @@ class CostAware(ProposingSampler):
             rows: of trained networks to fit the models on.
             models: by objective; filled at the first call for a proposal.
         """
-        candidates, objectives = self.setting.candidates, self.setting.objectives
+        candidates, objectives = self.context.candidates, self.context.objectives
         logs = np.log(np.vstack([candidates.estimate(networks), costs]))
         several = [*networks, *pool]
         of_training = standardised(candidates.features_of_training(several))

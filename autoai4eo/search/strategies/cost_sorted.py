@@ -31,10 +31,10 @@ class CostSorted(ProposingSampler):
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
         """Returns the first of 3,000 sorted random candidates that was not tried."""
-        candidates = self.setting.candidates
+        candidates = self.context.candidates
 
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
-            figures = promising(costs, candidates.costs, self.setting.objectives)
+            figures = promising(costs, candidates.costs, self.context.objectives)
             # random within a front
             return np.lexsort((rng.random(len(pool)), fronts(figures)))
 

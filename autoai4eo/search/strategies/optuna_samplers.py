@@ -53,9 +53,9 @@ class OptunaStrategy:
     make: Callable[[int], BaseSampler]
     draws: int = 50
 
-    def __call__(self, setting: SearchContext) -> CandidateSampler:
+    def __call__(self, context: SearchContext) -> CandidateSampler:
         """Returns the sampler for a search."""
-        return OptunaSampler(self.make, setting, self.draws)
+        return OptunaSampler(self.make, context, self.draws)
 
 
 #: Strategies by name.
@@ -87,28 +87,28 @@ class OptunaSampler(CandidateSampler):
 
     Args:
         make: makes the sampler from a seed.
-        setting: of the search.
+        context: of the search.
         draws: most whole candidates drawn for one trial.
     """
 
     def __init__(
         self,
         make: Callable[[int], BaseSampler],
-        setting: SearchContext,
+        context: SearchContext,
         draws: int = 50,
     ) -> None:
-        super().__init__(setting)
+        super().__init__(context)
         self._make = make
         self._draws = draws
-        self._sampler = make(setting.seed)
+        self._sampler = make(context.seed)
 
     def before_trial(self, study: Any, trial: FrozenTrial) -> None:
         """Seeds the sampler; draws a whole candidate if there are limits."""
-        seed = derived_seed(self.setting.seed, candidate(study, trial))
+        seed = derived_seed(self.context.seed, candidate(study, trial))
         self._sampler = self._make(seed)
         self._sampler.before_trial(study, trial)
         self.proposed = None
-        if self.setting.limits or "proposed" in trial.user_attrs:
+        if self.context.limits or "proposed" in trial.user_attrs:
             super().before_trial(study, trial)
 
     def propose(
@@ -121,7 +121,7 @@ class OptunaSampler(CandidateSampler):
         """Returns the first drawn candidate within the limits, see `Limits.first`."""
         draft = _Draft(self._sampler, study, trial)
         found = self.limits.first(
-            (draft.draw(self.setting.candidates.space) for _ in range(self._draws)),
+            (draft.draw(self.context.candidates.space) for _ in range(self._draws)),
             rng,
         )
         return found and {"values": found, **self.limits.record(found)}

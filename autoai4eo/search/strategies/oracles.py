@@ -40,17 +40,17 @@ class OracleSampler(CandidateSampler):
 
     Args:
         oracle: makes an oracle.
-        setting: of the search.
+        context: of the search.
         asks: most proposals for one trial; the oracle remembers refused ones.
     """
 
     def __init__(
         self,
         oracle: Callable[[], keras_tuner.Oracle],
-        setting: SearchContext,
+        context: SearchContext,
         asks: int = 5,
     ) -> None:
-        super().__init__(setting)
+        super().__init__(context)
         self._make = oracle
         self._asks = asks
 
@@ -63,7 +63,7 @@ class OracleSampler(CandidateSampler):
     ) -> dict[str, Any] | None:
         """Returns values of the oracle that are within the limits."""
         # greedy draws from NumPy's global generator
-        np.random.seed(derived_seed(self.setting.seed, trial.number))
+        np.random.seed(derived_seed(self.context.seed, trial.number))
         with self._oracle(study) as oracle:
             proposals: list[KerasTrial] = []
             drawn = itertools.islice(
@@ -85,7 +85,7 @@ class OracleSampler(CandidateSampler):
                 chosen.hyperparameters.values = {**found, **own}
                 record_values(oracle, chosen)
         kept = {"id": chosen.trial_id, "values": chosen.hyperparameters.values}
-        return kept | (self.limits.record(found) if self.setting.limits else {})
+        return kept | (self.limits.record(found) if self.context.limits else {})
 
     def after_trial(
         self, study: Any, trial: Any, state: TrialState, values: Any
@@ -93,10 +93,10 @@ class OracleSampler(CandidateSampler):
         """Reports the result of a trial to the oracle."""
         if "id" not in trial.user_attrs.get("proposed", {}):
             return  # not proposed by the oracle
-        with self.setting.exclusive(), self._oracle(study) as oracle:
+        with self.context.exclusive(), self._oracle(study) as oracle:
             done = oracle.get_trial(trial.user_attrs["proposed"]["id"])
             if state == TrialState.COMPLETE:
-                (objective,) = self.setting.objectives
+                (objective,) = self.context.objectives
                 oracle.update_trial(
                     done.trial_id,
                     {objective.name: values[0]},
@@ -123,7 +123,7 @@ class OracleSampler(CandidateSampler):
             oracle.set_state(kept["state"])
         # hyperparameters found by any worker
         space = keras_tuner.HyperParameters()
-        space.merge(list(self.setting.candidates.space))
+        space.merge(list(self.context.candidates.space))
         oracle.update_space(space)
         try:
             yield oracle

@@ -67,13 +67,13 @@ class ProposingSampler(CandidateSampler):
             ranked: takes candidates and their costs (n, costs); returns their order,
                 best first, and may leave some out.
         """
-        candidates = self.setting.candidates
+        candidates = self.context.candidates
         for remaining in reversed(range(_ROUNDS + 1)):
             pool = untried(pool, earlier, candidates)
             if not pool:
                 return None
             costs = candidates.estimate(pool)
-            over = excess(costs, candidates.costs, self.setting.limits)
+            over = excess(costs, candidates.costs, self.context.limits)
             allowed = np.flatnonzero(over <= 0)
             if len(allowed) == 0:
                 # Nothing fits by estimate: building the nearest and some farther away
@@ -99,7 +99,7 @@ class ProposingSampler(CandidateSampler):
         for values in few:
             self.limits.build_and_count([values])
             fits = self.limits.excess([values])[0] <= 0
-            if fits and untried([values], earlier, self.setting.candidates):
+            if fits and untried([values], earlier, self.context.candidates):
                 return values
         return few[0]
 

@@ -69,7 +69,7 @@ def train(
     seed: int,
     monitor: Objective,
     progress: Progress,
-    quiet: MeasurementLock,
+    lock: MeasurementLock,
 ) -> None:
     """Trains a trial's network further and writes ``RUN/best``.
 
@@ -84,7 +84,7 @@ def train(
         seed: of the order of the data.
         monitor: the metric that determines the best epoch.
         progress: reports events.
-        quiet: pauses the training during measurements.
+        lock: pauses the training during measurements.
     """
     progress.done(f"trial {trial.number} is the finalist; training it to the end")
     again = build()
@@ -107,7 +107,7 @@ def train(
             seed,
             [
                 keeper,
-                YieldToMeasurements(quiet),
+                YieldToMeasurements(lock),
                 progress.callback("finalist", training.max_epochs),
             ],
         )

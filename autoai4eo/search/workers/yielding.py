@@ -10,9 +10,9 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 class YieldToMeasurements(keras.callbacks.Callback):
     """Pauses for measurements after every batch of training and validation."""
 
-    def __init__(self, quiet: MeasurementLock) -> None:
+    def __init__(self, lock: MeasurementLock) -> None:
         super().__init__()
-        self._lock = quiet
+        self._lock = lock
 
     def on_train_batch_end(self, batch: int, logs: object = None) -> None:
         """Pauses for waiting measurements."""
