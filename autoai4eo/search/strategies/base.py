@@ -106,7 +106,7 @@ class CandidateSampler(BaseSampler):
                     and other.state != TrialState.WAITING
                 ]
                 self.context.candidates.learn_from(others)
-                self.limits.screened = []
+                self.limits.begin()
                 kept = self.propose(study, trial, others, rng)
                 if kept is not None:
                     set_attribute(study, trial, "proposed", kept)

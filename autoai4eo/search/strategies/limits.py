@@ -29,6 +29,10 @@ class Limits:
         self._upper = upper
         self.screened: list[dict[str, Any]] = []
 
+    def begin(self) -> None:
+        """Begins a proposal: no network was built for it yet."""
+        self.screened = []
+
     def excess(self, several: Sequence[Values]) -> np.ndarray:
         """Returns the estimated relative excess over the limits, (n,); ≤ 0: fits."""
         costs = self._candidates.estimate(several)

@@ -10,7 +10,8 @@ import keras
 import keras_tuner
 import optuna
 
-from autoai4eo.runs.layout import TRIALS
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.trial_folder import TrialFolder
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.trials.feasibility import Budget
@@ -48,6 +49,6 @@ class TrialContext:
     progress: Progress
     build: Build
 
-    def folder(self, number: int) -> Path:
+    def folder(self, number: int) -> TrialFolder:
         """Returns the folder of a trial's network, cost and learning curve."""
-        return self.run / TRIALS / str(number)
+        return Run(self.run).trial(number)

@@ -8,7 +8,6 @@ import os
 import time
 import traceback
 from dataclasses import replace
-from pathlib import Path
 from typing import NoReturn
 
 import keras
@@ -27,15 +26,12 @@ from autoai4eo.learning.memory import is_out_of_memory
 from autoai4eo.learning.training import Training
 from autoai4eo.runs.belonging import FILES, digests
 from autoai4eo.runs.layout import (
-    COST,
-    ERROR,
-    HISTORY,
-    STATE,
     own_folder,
     removed,
 )
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
+from autoai4eo.runs.trial_folder import TrialFolder
 from autoai4eo.search import stopping
 from autoai4eo.search.compat.optuna import stored
 from autoai4eo.search.space.base import Values, recipe
@@ -110,7 +106,7 @@ class TrialRunner:
                 raise
             message = cause(error)
             trial.set_user_attr("message", message)
-            with in_one_step(folder / ERROR) as temporary:
+            with in_one_step(folder.error) as temporary:
                 temporary.write_text(
                     f"trial {trial.number}\n\n{traceback.format_exc()}", "utf-8"
                 )
@@ -118,13 +114,14 @@ class TrialRunner:
             self._tell_end(trial, "failed", message)
             raise
 
-    def _begin(self, folder: Path) -> None:
+    def _begin(self, folder: TrialFolder) -> None:
         """Makes a trial's folder; renames a folder of another search at its place."""
-        own_folder(folder.parent)
-        if os.path.lexists(folder):
-            aside = set_aside(folder)
-            self._progress.done(f"{folder}: of another search; set aside as {aside}")
-        own_folder(folder)
+        path = folder.path
+        own_folder(path.parent)
+        if os.path.lexists(path):
+            aside = set_aside(path)
+            self._progress.done(f"{path}: of another search; set aside as {aside}")
+        own_folder(path)
 
     def _is_too_much(self, trial: FrozenTrial) -> bool:
         """Returns whether other workers used up the budget during this proposal."""
@@ -136,7 +133,7 @@ class TrialRunner:
         return not stopping.has_budget(earlier, self._context.settings.max_trials)
 
     def _try(
-        self, trial: optuna.Trial, frozen: FrozenTrial, folder: Path
+        self, trial: optuna.Trial, frozen: FrozenTrial, folder: TrialFolder
     ) -> tuple[float, ...]:
         self._progress.line(f"trial {trial.number}   building and measuring")
         seed = derived_seed(self._context.settings.seed, candidate(self._study, frozen))
@@ -157,7 +154,7 @@ class TrialRunner:
         # last: a trial with a fingerprint always has its cost, too
         trial.set_user_attr("inference_fingerprint", inference)
         trial.set_user_attr("fingerprint", fingerprint)
-        write_json(folder / COST, cost)
+        write_json(folder.cost, cost)
         if reason:
             trial.set_user_attr("status", "infeasible")
             self._end(trial, reason, "infeasible")
@@ -209,8 +206,8 @@ class TrialRunner:
         )
         # discard epochs with the former batch size
         folder = self._context.folder(of.trial.number)
-        (folder / HISTORY).unlink(missing_ok=True)
-        (folder / STATE).unlink(missing_ok=True)
+        folder.history.unlink(missing_ok=True)
+        folder.state.unlink(missing_ok=True)
         # the learning rate depends on the number of steps: build anew
         again = self._context.build(_as_built(hp), of.seed, half.steps)
         return replace(of, training=half).run(again)
@@ -254,10 +251,10 @@ def _as_built(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
     return found
 
 
-def _leave(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
+def _leave(folder: TrialFolder, trial: optuna.Trial, begun: float, ended: str) -> None:
     """Records a trial's files; writes its event file if TensorBoard is installed."""
-    trial.set_user_attr(FILES, digests(folder))
+    trial.set_user_attr(FILES, digests(folder.path))
     if importlib.util.find_spec("tensorboard") is not None:
         from autoai4eo.runs import event_file
 
-        event_file.write(folder, trial, begun, ended)
+        event_file.write(folder.path, trial, begun, ended)

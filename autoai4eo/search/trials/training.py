@@ -17,7 +17,7 @@ from autoai4eo.learning.callbacks import BestEpoch, History
 from autoai4eo.learning.checkpoint import Checkpoint, restore
 from autoai4eo.learning.training import Training
 from autoai4eo.runs.belonging import file_of
-from autoai4eo.runs.layout import HISTORY, NETWORK, STATE
+from autoai4eo.runs.layout import NETWORK
 from autoai4eo.runs.pareto import minimised, on_front
 from autoai4eo.runs.seeds import candidate
 from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
@@ -63,8 +63,8 @@ class TrialTraining:
         if "tuner/trial_id" in proposed:
             network = self._network_of(proposed["tuner/trial_id"])
             model.set_weights(network.get_weights())
-        best = BestEpoch(folder / NETWORK, context.settings.monitor)
-        history = History(folder / HISTORY, number)
+        best = BestEpoch(folder.network, context.settings.monitor)
+        history = History(folder.history, number)
         of = {
             "run": context.study.user_attrs.get("run"),
             "candidate": candidate(context.study, self.frozen),
@@ -76,7 +76,7 @@ class TrialTraining:
             StillMine(context.study, trial),
             best,
             history,
-            Checkpoint(folder / STATE, best, history, of),
+            Checkpoint(folder.state, best, history, of),
             YieldToMeasurements(context.lock),
             context.progress.callback(f"trial {number}", epochs),
         ]
@@ -94,7 +94,7 @@ class TrialTraining:
             trial.set_user_attr("stopped", True)
             trial.set_user_attr("epochs", best.epochs)
             trial.set_user_attr("metrics", best.logs)
-            (folder / STATE).unlink(missing_ok=True)
+            folder.state.unlink(missing_ok=True)
             raise
         return best
 
@@ -105,8 +105,8 @@ class TrialTraining:
         number, kept = self.trial.number, self.frozen.user_attrs
         if "retry_of" not in kept:
             return 0
-        before = self.context.folder(kept["retry_of"]) / STATE
-        state = self.context.folder(number) / STATE
+        before = self.context.folder(kept["retry_of"]).state
+        state = self.context.folder(number).state
         if before.is_file():
             os.replace(before, state)
         try:

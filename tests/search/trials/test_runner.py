@@ -65,5 +65,5 @@ def test_a_trial_needs_no_more_than_its_context(tmp_path):
     assert trial.user_attrs["batch_size"] == 12
     # built anew for the larger number of steps, from the same seed
     assert [steps for _, steps in built] == [4, 8] and len({s for s, _ in built}) == 1
-    assert (context.folder(0) / "model.keras").is_file()
+    assert context.folder(0).network.is_file()
     assert any("out of memory" in message.get("done", "") for message in told)
