@@ -28,8 +28,6 @@ from autoai4eo.runs.folder import (
     locked,
 )
 from autoai4eo.runs.layout import (
-    RUN,
-    STATISTICS,
     check_no_inputs,
     check_no_links,
     clear,
@@ -113,7 +111,7 @@ class Session:
             if self.overwrite:
                 self._clear()
             elif error := Run(run).damage():
-                aside = set_aside(run / RUN)
+                aside = set_aside(Run(run).json)
                 self.tell(f"{error}; set aside as {aside.name}")
             tuner = Tuner(graph, self.settings, run)
             tuner.connect()
@@ -126,7 +124,7 @@ class Session:
                 mend(run, tuner.study, self.tell, shared=shared)
             if not shared:
                 fail_and_retry_all(tuner.study, run)
-            keep_statistics(self.data["training"], statistics, run / STATISTICS)
+            keep_statistics(self.data["training"], statistics, Run(run).statistics)
             recorded = {**self.settings.record(), **arguments}
             about = tuner.instrument(say=self.tell).about()
             Run(run).write(recorded, self.data, about, mark)
@@ -145,7 +143,7 @@ class Session:
             check_same_map_step(self.run, self.settings.map_step)
 
     def _clear(self) -> None:
-        if self.settings.storage is not None and (self.run / RUN).is_file():
+        if self.settings.storage is not None and Run(self.run).json.is_file():
             forget(self.run, self.settings.storage)
         clear(self.run)
 

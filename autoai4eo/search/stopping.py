@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -12,6 +13,7 @@ from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning.figures import rounded
 from autoai4eo.learning.objectives import violation
 from autoai4eo.runs import front
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import FULL_TRAINING_OF, status
 from autoai4eo.search.trials.retries import interrupted
 
@@ -98,7 +100,7 @@ def raise_if_infeasible(
     )
 
 
-def raise_if_all_failed(trials: Sequence[FrozenTrial], run: object) -> None:
+def raise_if_all_failed(trials: Sequence[FrozenTrial], run: Path) -> None:
     """Ends a search in which every training failed.
 
     Raises:
@@ -109,5 +111,5 @@ def raise_if_all_failed(trials: Sequence[FrozenTrial], run: object) -> None:
         first = trained[0]
         raise SearchError(
             f"every trial failed ({len(trained)} of them); the first: "
-            f"{first.user_attrs['message']} ({run}/trials/{first.number})"
+            f"{first.user_attrs['message']} ({Run(run).trial(first.number).path})"
         )

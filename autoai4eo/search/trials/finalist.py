@@ -19,14 +19,7 @@ from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
 from autoai4eo.runs.belonging import digest, file_of
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.layout import (
-    BEST,
-    EVALUATION,
-    MISTAKES,
-    NETWORK,
-    TEST,
-    own_folder,
-)
+from autoai4eo.runs.layout import NETWORK, own_folder
 from autoai4eo.runs.study import best_trial
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
@@ -125,11 +118,12 @@ def train(
 @contextmanager
 def _replaced(run: Path) -> Iterator[Path]:
     """Yields the path for the network; deletes the scores of the former one."""
-    folder = own_folder(run / BEST)
-    with in_one_step(folder / NETWORK) as path:
+    of_run = Run(run)
+    own_folder(of_run.best)
+    with in_one_step(of_run.network) as path:
         yield path
-        for name in (EVALUATION, TEST, MISTAKES):
-            (folder / name).unlink(missing_ok=True)
+        for scores in (of_run.evaluation, of_run.test, of_run.mistakes):
+            scores.unlink(missing_ok=True)
 
 
 def _tell(
