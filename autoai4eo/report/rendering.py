@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from autoai4eo.learning.figures import find, rounded
+from autoai4eo.learning.figures import METRICS, VALIDATION, find, rounded
 from autoai4eo.text import line
 
 
@@ -23,8 +23,16 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     environment.filters["figure"] = rounded
-    environment.filters["title_of"] = lambda name: find(name).title
+    environment.filters["title_of"] = _title_of
     return environment
+
+
+def _title_of(name: str) -> str:
+    """Returns the title of a column of trials, with the data that a metric is of."""
+    title = find(name).title
+    if name.startswith(VALIDATION) and title != name:
+        return f"{title} (validation)"
+    return f"{title} (training)" if name in METRICS else title
 
 
 def _readable(value: Any) -> Any:

@@ -40,6 +40,7 @@ from autoai4eo.runs.study import claim, forget, mark_of
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.trials import finalist
+from autoai4eo.search.trials.instruments import record_instrument
 from autoai4eo.search.trials.retries import fail_and_retry_all
 from autoai4eo.search.tuner import Tuner
 
@@ -115,6 +116,8 @@ class Session:
                 self.tell(f"{error}; set aside as {aside.name}")
             tuner = Tuner(graph, self.settings, run)
             tuner.connect()
+            about = tuner.instrument(say=self.tell).about()
+            record_instrument(tuner.study, run, self.settings, graph, about)
             begun_with = {
                 **{role: part.fingerprint() for role, part in self.data.items()},
                 "map_step": self.settings.map_step,
@@ -126,7 +129,6 @@ class Session:
                 fail_and_retry_all(tuner.study, run)
             keep_statistics(self.data["training"], statistics, Run(run).statistics)
             recorded = {**self.settings.record(), **arguments}
-            about = tuner.instrument(say=self.tell).about()
             Run(run).write(recorded, self.data, about, mark)
             claim(tuner.study, mark, begun_with)
             if shared:

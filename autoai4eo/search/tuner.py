@@ -19,7 +19,6 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost.latency import MeasuringInstrument, comparable
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.figures import THROUGHPUT
@@ -28,11 +27,7 @@ from autoai4eo.learning.training import Training
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import locked
-from autoai4eo.runs.instrument import (
-    check_instrument,
-    instrument_of,
-    keep_instrument,
-)
+from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, open_study, trials_of
 from autoai4eo.runtimes.base import Pixels
@@ -45,7 +40,12 @@ from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.feasibility import Budget
-from autoai4eo.search.trials.instruments import instrument_for, some
+from autoai4eo.search.trials.instruments import (
+    heads_of,
+    instrument_for,
+    record_instrument,
+    some,
+)
 from autoai4eo.search.trials.retries import (
     enqueue_retry,
     fail_and_retry_stale,
@@ -154,7 +154,7 @@ class Tuner:
         self._budget = Budget(
             settings.constraints,
             settings.latency_batch_size,
-            [b for b in self.graph.blocks if isinstance(b, LatencyConstrainedHead)],
+            heads_of(self.graph),
             settings.map_step,
             self._lock,
             instrument,
@@ -182,10 +182,9 @@ class Tuner:
         self._sampler = strategies.strategy(settings.tuner, context)
         self.connect(self._sampler)
         sign_new_trials(self.study, self._name)
-        if self._budget.measures or any(o.is_measured for o in settings.objectives):
-            check_instrument(self.study, self.run, instrument.about())
-        else:
-            keep_instrument(self.study, instrument.about())
+        record_instrument(
+            self.study, self.run, settings, self.graph, instrument.about()
+        )
         # libraries hold a million objects: a garbage collection of these after every
         # network takes as long as building one
         gc.freeze()

@@ -22,7 +22,7 @@ const column = (i) => [...document.querySelectorAll("table.sorts tbody tr")]
   .filter((r) => r.parentNode.parentNode === document.querySelector("table.sorts"))
   .map((r) => r.cells[i].dataset.value ?? r.cells[i].textContent);
 const heads = [...document.querySelectorAll("table.sorts thead")[0].rows[0].cells];
-const kappa = heads.findIndex((h) => h.textContent === "Cohen's kappa");
+const kappa = heads.findIndex((h) => h.textContent === "Cohen's kappa (validation)");
 heads[kappa].click();
 const down = column(kappa);
 heads[kappa].click();

@@ -14,7 +14,7 @@ from autoai4eo.cost import Cost, measure_map_ms_per_km2, profile
 from autoai4eo.cost.latency import Instrument, MeasuringInstrument, comparable
 from autoai4eo.cost.profiling import with_latency
 from autoai4eo.cost.registry import has_rule
-from autoai4eo.learning.figures import MAP_COST, MEASURED, THROUGHPUT
+from autoai4eo.learning.figures import MAP_COST, THROUGHPUT
 from autoai4eo.learning.objectives import violation
 from autoai4eo.networks.fingerprint import fingerprint
 from autoai4eo.runtimes.checking import NotConvertible
@@ -77,11 +77,6 @@ class Budget:
         self._costs: dict[str, dict[str, Any]] = {}
         self._latencies: dict[tuple[str, int], float] = {}
         self._refused: dict[str, str] = {}
-
-    @property
-    def measures(self) -> bool:
-        """Whether what is feasible depends on the device."""
-        return bool(self.heads) or any(name in MEASURED for name in self.limits)
 
     def remember(self, trials: Iterable[FrozenTrial]) -> None:
         """Takes over what these trials measured, if that was with the same instrument.

@@ -7,13 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 
+from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost.latency import Instrument, MeasuringInstrument
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.devices.remote import RemoteDevice
+from autoai4eo.learning.figures import MEASURED
+from autoai4eo.runs.instrument import check_instrument, keep_instrument
 from autoai4eo.runs.layout import DEVICE
 from autoai4eo.runtimes.base import FLOAT32, Pixels
 from autoai4eo.search.settings import SearchSettings
+from autoai4eo.search.space.graph import Graph
 
 _PATCHES = 16  # that a converted network is compared with Keras on
 
@@ -64,3 +69,27 @@ def some(dataset: Dataset) -> Pixels:
     return dataset.read(
         np.unique(np.linspace(0, len(dataset) - 1, _PATCHES, dtype=int))
     )
+
+
+def heads_of(graph: Graph) -> list[LatencyConstrainedHead]:
+    """Returns the heads of a graph that limit the latency themselves."""
+    return [b for b in graph.blocks if isinstance(b, LatencyConstrainedHead)]
+
+
+def record_instrument(
+    study: optuna.Study,
+    run: Path,
+    settings: SearchSettings,
+    graph: Graph,
+    about: Mapping[str, Any],
+) -> None:
+    """Records what measures latency; see `check_instrument`.
+
+    Raises:
+        UserError: the search depends on latency, and measured it otherwise before.
+    """
+    names = {*(o.name for o in settings.objectives), *settings.constraints}
+    if names & {*MEASURED} or heads_of(graph):
+        check_instrument(study, run, about)
+    else:
+        keep_instrument(study, about)

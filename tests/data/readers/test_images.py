@@ -128,7 +128,7 @@ def test_bad_folders(build, tmp_path):
     folder = build.class_folders(tmp_path / "d")
     whole = zipped(folder, tmp_path / "d.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(UserError, match="a whole zip file, found one that is cut off"):
+    with pytest.raises(UserError, match="complete zip file, found one that is cut off"):
         open_dataset(tmp_path / "cut.zip")
 
 
