@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from autoai4eo.learning.figures import find
 from autoai4eo.report.rendering import render
 
 
@@ -19,7 +20,7 @@ def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
             "sections/each.html",
             absent=scores.get("absent_classes"),
             noun="value" if "per_value" in scores else "class",
-            columns=columns,
+            columns=[find(name).short for name in columns],
             rows=[
                 (name, [part.get(c) for c in columns]) for name, part in parts.items()
             ],
