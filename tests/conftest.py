@@ -11,9 +11,15 @@ import pytest
 LONGEST = (
     "test_pool.py",
     "test_tuner.py",
-    "test_many_machines.py",
-    "test_examples.py",
     "test_readme.py",
+    "test_examples.py",
+    "test_contract.py",
+    "test_slurm.py",
+    "test_search.py",
+    "test_labels_and_values.py",
+    "test_damaged_runs.py",
+    "test_causes.py",
+    "test_main_job.py",
 )
 SHARE_EXPORTS = {
     f"tests/deploy/export/test_{name}.py"
