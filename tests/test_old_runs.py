@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import scenes
 from commands import run  # noqa: F401
 from small import dataset, in_this_process
+
+from autoai4eo.runs.instrument import instrument_of
+from autoai4eo.runs.study import open_study
 
 OLD_RUNS = Path(__file__).parent / "old_runs"
 
@@ -46,14 +50,20 @@ def test_old_run_is_read(run, old):  # noqa: F811
 
 
 def test_old_finalist_is_used(run, old, data):  # noqa: F811
-    """Users rely on: the network of an old run is evaluated, profiled and exported."""
+    """Users rely on: the network of an old run works in every command."""
     told = run("evaluate", old, data, "--json")
     assert told.status == 0, told.err
     scores = json.loads(told.out)
     recorded = json.loads((old / "best" / "evaluation.json").read_text())
     for name in ("cohen_kappa", "per_class", "confusion_matrix", "intervals"):
         assert scores[name] == recorded[name]
-    assert run("profile", old / "best" / "model.keras").status == 0
+    assert run("profile", old).status == 0
+    pixels = np.ones((24, 24, 4), "uint16")
+    scene = scenes.write_scene(old.parent / "s.tif", pixels, None)
+    bands = "band1,band2,band3,band4"
+    how = ("--stride", "8", "--bands", bands)
+    told = run("map", old, scene, old.parent / "m.tif", *how)
+    assert told.status == 0, told.err
     out = old.parent / "out.keras"
     told = run("export", old, out, "--format", "keras")
     assert told.status == 0, told.err
@@ -70,3 +80,6 @@ def test_old_search_goes_on(old):
         model = made["search"](old.parent, 4)
     assert list(model.trials()["status"]) == ["complete"] * 4
     assert {p: p.read_bytes() for p in before} == before
+    # latency as the old trials have it
+    assert instrument_of(open_study(old))["runtime"] == "tensorflow"
+    assert model.trials()["runtime"].iloc[-1] == "tensorflow"
