@@ -30,7 +30,8 @@ from autoai4eo.runtimes import (
 )
 from autoai4eo.runtimes.base import FLOAT32, Pixels, Run, cores
 from autoai4eo.runtimes.checking import check_outputs, not_convertible
-from autoai4eo.runtimes.timing import TIMED_SHARE, time_passes
+from autoai4eo.runtimes.energy import joules_between, read_energy
+from autoai4eo.runtimes.timing import TIMED_SHARE, WARM_UP, time_passes
 
 _CHECKED = 4  # samples that a converted network is compared with Keras on
 _CALIBRATED = 16  # samples for int8, where the caller gives none
@@ -57,6 +58,8 @@ class Latency:
         precision: of its computations.
         threads: of the runtime on a CPU.
         file_bytes: size of the converted network; None: the runtime reads no file.
+        energy_mj: energy of a sample, in millijoules, see `autoai4eo.runtimes.energy`;
+            None: the machine does not report it.
     """
 
     median_ms: float
@@ -71,6 +74,7 @@ class Latency:
     precision: str
     threads: int
     file_bytes: int | None
+    energy_mj: float | None = None
 
 
 def comparable(
@@ -261,7 +265,13 @@ class LocalNetwork:
         if in_keras:
             forget_peak_memory()
         run = self.network.on(random_arrays(tensors))
+        about = self.instrument.about()
+        on_gpu = not about["device"].startswith("CPU ")
+        run()  # what only the first pass needs is no energy of a sample
+        before = read_energy(on_gpu)
         timing = time_passes(run, deadline, TIMED_SHARE * budget_s)
+        joules = joules_between(before, read_energy(on_gpu))
+        samples = batch_size * (timing.runs + WARM_UP)
         file = self.network.file
         return Latency(
             median_ms=timing.median_ms,
@@ -272,7 +282,8 @@ class LocalNetwork:
             peak_memory_bytes=run.memory_bytes
             or (peak_memory_bytes() if in_keras else None),
             file_bytes=None if file is None else file.stat().st_size,
-            **self.instrument.about(),
+            energy_mj=None if joules is None else 1000 * joules / samples,
+            **about,
         )
 
     def samples_per_second(self, budget_s: float) -> float:

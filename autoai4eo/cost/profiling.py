@@ -38,6 +38,10 @@ class Cost:
             file.
         peak_memory_bytes: most memory that a pass needs on the device; None where it is
             not known or latency was not measured.
+        samples_per_second: throughput at the best batch size; None where it was not
+            measured.
+        energy_mj: energy of a sample, in millijoules; None where the machine does not
+            report it, or latency was not measured.
     """
 
     params: int
@@ -57,6 +61,7 @@ class Cost:
     file_bytes: int | None = None
     peak_memory_bytes: int | None = None
     samples_per_second: float | None = None
+    energy_mj: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all fields by name, ready for JSON."""
@@ -130,6 +135,7 @@ def with_latency(counted: Cost, measured: Latency) -> Cost:
                 "threads",
                 "file_bytes",
                 "peak_memory_bytes",
+                "energy_mj",
             )
         },
     )

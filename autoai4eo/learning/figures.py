@@ -16,6 +16,8 @@ VALIDATION = "val_"
 MAP_COST = "map_ms_per_km2"
 #: Samples per second at the best batch size; only if it is an objective.
 THROUGHPUT = "samples_per_second"
+#: Energy of a sample; known where the machine reports it.
+ENERGY = "energy_mj"
 
 
 @dataclass(frozen=True)
@@ -156,6 +158,7 @@ _CATALOGUE = (
         "samples/s",
         cost="measured",
     ),
+    _cost(ENERGY, "energy of a sample", "mJ", "mJ", "measured"),
     _cost(MAP_COST, "mapping", "ms/km²", "ms/km²", "measured", main=True),
     Figure("train_seconds", "training", "train s", unit="s", main=True),
     Figure("epochs", "epochs", "epochs", main=True),

@@ -9,19 +9,26 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from autoai4eo.learning.figures import COSTS, FIGURES, MAP_COST, MEASURED, THROUGHPUT
+from autoai4eo.learning.figures import (
+    COSTS,
+    ENERGY,
+    FIGURES,
+    MAP_COST,
+    MEASURED,
+    THROUGHPUT,
+)
 from autoai4eo.runs.trials import status, trials_of
 
 #: Costs that are measured only on request.
-_IF_ANY = (MAP_COST, THROUGHPUT)
+_IF_ANY = (MAP_COST, THROUGHPUT, ENERGY)
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
     """Returns a row per trial: status, objectives, metrics, costs, hyperparameters.
 
     Times are in seconds, latencies in milliseconds, sizes in bytes; metrics are those
-    of the trial's best epoch. Columns ``map_ms_per_km2`` and ``samples_per_second``
-    exist if the run measures them.
+    of the trial's best epoch. Columns ``map_ms_per_km2``, ``samples_per_second`` and
+    ``energy_mj`` exist if the run measures them.
     """
     rows = [_row(trial) for trial in trials_of(study)]
     objectives = study.user_attrs["objectives"]

@@ -34,3 +34,21 @@ def test_a_search_resumes_in_its_runtime_without_the_option(tmp_path):
     assert set(again.trials()["runtime"]) == {"litert"}
     about = json.loads((again.run / "run.json").read_text())["instrument"]
     assert (about["runtime"], about["threads"]) == ("litert", 1)
+
+
+def test_energy_is_refused_where_nothing_reports_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("autoai4eo.runtimes.energy.POWERCAP", tmp_path / "none")
+    with pytest.raises(UserError, match=r"energy_mj: expected .*RAPL.* found none"):
+        fit(tmp_path, objective=["val_cohen_kappa", "energy_mj"])
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_energy_is_an_objective_where_it_is_reported(tmp_path, monkeypatch):
+    clock = iter(range(1, 10**6))
+    for module in ("cost.latency", "search.trials.instruments"):
+        monkeypatch.setattr(
+            f"autoai4eo.{module}.read_energy",
+            lambda _: {"package": (10**6 * next(clock), 10**12)},
+        )
+    table = fit(tmp_path, objective=["val_cohen_kappa", "energy_mj"]).trials()
+    assert (table["energy_mj"] > 0).all()

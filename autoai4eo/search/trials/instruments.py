@@ -13,10 +13,12 @@ from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost.latency import Instrument, MeasuringInstrument
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.devices.remote import RemoteDevice
-from autoai4eo.learning.figures import MEASURED
+from autoai4eo.errors import UserError
+from autoai4eo.learning.figures import ENERGY, MEASURED
 from autoai4eo.runs.instrument import check_instrument, keep_instrument
 from autoai4eo.runs.layout import DEVICE
 from autoai4eo.runtimes.base import FLOAT32, Pixels
+from autoai4eo.runtimes.energy import POWERCAP, read_energy
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 
@@ -86,9 +88,17 @@ def record_instrument(
     """Records what measures latency; see `check_instrument`.
 
     Raises:
-        UserError: the search depends on latency, and measured it otherwise before.
+        UserError: the search depends on latency, and measured it otherwise before; or
+            it depends on energy, which is not reported here.
     """
     names = {*(o.name for o in settings.objectives), *settings.constraints}
+    on_gpu = not about["device"].startswith("CPU ")
+    if ENERGY in names and (settings.device or not read_energy(on_gpu)):
+        raise UserError(
+            f"{ENERGY}: expected a machine that reports its energy (RAPL of a CPU in "
+            f"{POWERCAP}, readable by this user, or NVML of a GPU with nvidia-ml-py), "
+            f"found none on {about['device']}; use latency_ms"
+        )
     if names & {*MEASURED} or heads_of(graph):
         check_instrument(study, run, about)
     else:
