@@ -150,6 +150,12 @@ def fit(
     threads: Threads = None,
     device: Device = None,
     device_token_file: DeviceTokenFile = None,
+    judge_quantized: Annotated[
+        bool,
+        typer.Option(
+            "--judge-quantized", help="Score candidates in --precision, such as int8."
+        ),
+    ] = False,
     map_step: Annotated[
         int | None,
         typer.Option(
@@ -223,6 +229,7 @@ def fit(
         proxy=_proxy(proxy),
         finalists=finalists,
         prune=prune,
+        judge_quantized=judge_quantized,
     )
     if subset is not None:
         training = sample(training, subset, seed=seed)

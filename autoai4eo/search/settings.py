@@ -66,6 +66,9 @@ class SearchSettings:
         device: ``http://HOST:PORT`` of ``autoai4eo device serve``, which measures
             latency instead of this machine; its token is in the environment variable
             ``AUTOAI4EO_DEVICE_TOKEN``, see docs/devices.md.
+        judge_quantized: scores candidates on the validation data as the runtime
+            computes in `precision`, which is then another one than float32. The network
+            is trained in float32.
         kind: of the target, see `autoai4eo.data.target.Target`.
 
     Attributes:
@@ -93,6 +96,7 @@ class SearchSettings:
     precision: str | None = None
     threads: int | None = None
     device: str | None = None
+    judge_quantized: bool = False
     kind: str = "class"
     objectives: tuple[Objective, ...] = field(init=False)
 
@@ -123,6 +127,11 @@ class SearchSettings:
                     f"device: expected costs that a device measures, found {MAP_COST}, "
                     "which this machine does; leave out --map-step or --device"
                 )
+        if self.judge_quantized and (self.precision or FLOAT32) == FLOAT32:
+            raise UserError(
+                "judge_quantized: expected a precision to score in, found float32; add "
+                '--precision int8 (precision="int8")'
+            )
         if self.runtime is not None:
             runtime_of(self.runtime, self.precision or FLOAT32)
         self._keep(
@@ -163,6 +172,7 @@ class SearchSettings:
             "proxy": self.proxy and asdict(self.proxy),
             "finalists": self.finalists,
             "prune": self.prune,
+            "judge_quantized": self.judge_quantized,
             "runtime": self.runtime,
             "precision": self.precision,
             "threads": self.threads,

@@ -122,7 +122,7 @@ def test_what_may_not_be_deleted_is_told_before_anything_is(folder, monkeypatch)
         lambda path, mode: path != folder / "trials" / "0" and access(path, mode),
     )
     before = contents(folder)
-    with pytest.raises(UserError, match="0: expected a folder of the run that may be"):
+    with pytest.raises(UserError, match="0: expected a writable folder of the run"):
         fit(folder.parent, overwrite=True)
     assert contents(folder) == before
 

@@ -50,8 +50,7 @@ def keep(run: Path, trial: FrozenTrial) -> None:
     network = keras.models.load_model(file_of(run, trial, NETWORK))
     with _replaced(run) as path:
         save_model(network, path)
-    kept = trial.user_attrs
-    _tell(run, trial, "training", kept["metrics"], kept["epochs"])
+    _tell(run, trial, "training", _of_float32(trial), trial.user_attrs["epochs"])
 
 
 def train(
@@ -93,7 +92,7 @@ def train(
     with _replaced(run) as path:
         if before is not None:
             save_model(before, path)
-        at_least = trial.user_attrs["metrics"] if continues else None
+        at_least = _of_float32(trial) if continues else None
         keeper = BestEpoch(path, monitor, at_least=at_least)
         training.run(
             again,
@@ -113,6 +112,12 @@ def train(
     progress.done(f"finalist   trained{figure}")
     on = "training and validation" if on_everything else "training"
     _tell(run, trial, on, keeper.logs, keeper.epochs)
+
+
+def _of_float32(trial: FrozenTrial) -> dict[str, float]:
+    """Returns the metrics of the trained network, also if the trial was quantised."""
+    kept = trial.user_attrs
+    return dict(kept.get("float32_metrics", kept["metrics"]))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import os
 import time
 import traceback
 from dataclasses import replace
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import keras
 import keras_tuner
@@ -37,7 +37,9 @@ from autoai4eo.search.compat.optuna import stored
 from autoai4eo.search.space.base import Values, recipe
 from autoai4eo.search.space.suggestions import SuggestedHyperParameters
 from autoai4eo.search.trials.context import TrialContext
+from autoai4eo.search.trials.instruments import some
 from autoai4eo.search.trials.pruning import PrunedByCurve
+from autoai4eo.search.trials.quantized import quantized_metrics
 from autoai4eo.search.trials.training import TrialTraining
 
 #: Costs reported for every trial besides the objectives.
@@ -175,16 +177,34 @@ class TrialRunner:
         trial.set_user_attr("train_seconds", round(time.monotonic() - start, 3))
         trial.set_user_attr("epochs", best.epochs)
         trial.set_user_attr("best_epoch", best.epoch)
-        trial.set_user_attr("metrics", best.logs)
+        metrics = self._metrics(trial, best.logs, cost, training)
+        trial.set_user_attr("metrics", metrics)
         trial.set_user_attr("curve", best.curve)
-        values = {**best.logs, **cost}
-        self._progress.reached(best.logs)
+        values = {**metrics, **cost}
+        self._progress.reached(metrics)
         settings = self._context.settings
         names = [o.name for o in (*settings.objectives, settings.monitor)]
         shown = [n for n in dict.fromkeys([*names, *_SHOWN]) if n in values]
         figures = [f"{n} {find(n).text(values[n])}" for n in shown]
         self._tell_end(trial, "complete", *figures)
         return tuple(values[o.name] for o in settings.objectives)
+
+    def _metrics(
+        self,
+        trial: optuna.Trial,
+        logs: dict[str, float],
+        cost: dict[str, Any],
+        training: Training,
+    ) -> dict[str, float]:
+        """Returns the metrics that the trial counts with: of float32, or quantised."""
+        if not self._context.settings.judge_quantized or training.validation is None:
+            return logs
+        network = keras.models.load_model(self._context.folder(trial.number).network)
+        trial.set_user_attr("float32_metrics", logs)
+        found = quantized_metrics(
+            network, cost, some(training.train), training.validation
+        )
+        return {name: found.get(name, value) for name, value in logs.items()}
 
     def _trained(
         self,
