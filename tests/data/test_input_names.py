@@ -68,5 +68,5 @@ def test_no_array_at_all():
 
 
 def test_an_input_node_is_refused_at_once():
-    with pytest.raises(UserError, match=r"got 'my/input'; my_input would do"):
+    with pytest.raises(UserError, match=r"got 'my/input'; use my_input"):
         ae.ImageInput("my/input")
