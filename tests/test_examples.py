@@ -49,6 +49,7 @@ def test_so2sat_is_fitted_exported_and_served(so2sat, tmp_path, capsys):
     ]
 
 
+@pytest.mark.slow
 def test_a_graph_of_ones_own(so2sat, tmp_path, capsys):
     run("custom_graph", so2sat / "training.h5", so2sat / "validation.h5", tmp_path)
     assert "latency_ms" in capsys.readouterr().out

@@ -162,6 +162,7 @@ def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_pa
         assert rows == replay(networks, name, seed, BUDGET).tolist()
 
 
+@pytest.mark.slow
 def test_more_seeds_are_added_and_another_simulation_is_refused(table, tmp_path, run):
     out = tmp_path / "out"
     few = {"tuners": "random", "budget": 5, "workers": 1}
@@ -196,6 +197,7 @@ def test_damaged_queries_are_refused(table, tmp_path, run):
     assert "expected the queries of a simulation" in result.err
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_is_reported_and_finished_searches_are_kept(
     table, tmp_path
 ):

@@ -199,6 +199,7 @@ def write_patches(path, samples, seed):
         file["label"] = whole["label"][:]
 
 
+@pytest.mark.slow
 def test_a_search_goes_on_over_the_ends_of_its_jobs(
     run,
     cluster,

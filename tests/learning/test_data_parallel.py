@@ -40,6 +40,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra autoai4eo[jax]")
 def test_all_devices_train_as_one_does(tmp_path):
     """Users rely on: `data_parallel` changes the time of a training, not what it is."""

@@ -385,6 +385,7 @@ class Worse(keras.callbacks.Callback):
         logs["val_cohen_kappa"] = 0.0 if late else 0.1 * epoch
 
 
+@pytest.mark.slow
 def test_a_training_that_cannot_reach_the_best_is_stopped(tmp_path):
     model = small.model(tmp_path, max_trials=6, prune=True)
     model.fit(

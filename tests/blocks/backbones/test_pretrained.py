@@ -52,6 +52,7 @@ def trunk_of(model):
     return next(n for n in model.layers if isinstance(n, keras.Model))
 
 
+@pytest.mark.slow
 def test_every_corner_builds_without_weights_on_every_input(kit):
     for shape in kit.SHAPES:
         graph = kit.graph(PretrainedResNetBlock(name="net"), [shape])

@@ -98,6 +98,7 @@ def test_a_killed_command_can_be_resumed_and_its_workers_end_with_it(
     assert model.trials()["message"][1] == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_crash_fails_one_trial_and_its_cause_is_recorded(tmp_path):
     model = search(tmp_path, Crash(tmp_path), epochs=1)
     trials = model.trials()
@@ -124,6 +125,7 @@ def test_two_workers_share_a_search(tmp_path):
     assert model.export_model().count_params() <= 1500
 
 
+@pytest.mark.slow
 def test_a_worker_is_replaced_and_the_trials_are_the_same(
     tmp_path, undisturbed, monkeypatch
 ):
