@@ -1,6 +1,6 @@
 """Latency in the runtimes: does one rank networks as another does?
 
-    python benchmarks/runtimes.py --networks 50 --out runtimes.csv
+    python benchmarks/runtimes.py --networks 50 --out runtimes.csv    # 25 min
     python benchmarks/runtimes.py --summarise runtimes.csv
 
 `space`: random networks of the So2Sat search space. `grid`: networks of
@@ -115,11 +115,11 @@ def measured(model: keras.Model) -> list[dict[str, Any]]:
     return rows
 
 
-def measure(number: int, out: Path) -> None:
+def measure(number: int, spaces: list[str], out: Path) -> None:
     """Writes the measurements of all networks; rerun to resume."""
     done = set() if not out.exists() else set(pd.read_csv(out)["network"])
     for i, (about, model) in enumerate([*of_space(number), *of_grid(number)]):
-        if i in done:
+        if i in done or about["space"] not in spaces:
             continue
         cost = ae.profile(model, latency=False)
         about |= {"network": i, "macs": cost.macs, "params": cost.params}
@@ -142,6 +142,8 @@ def summarise(out: Path) -> None:
     table = pd.read_csv(out)
     for space, batch in [(s, b) for s in ("space", "grid") for b in BATCHES]:
         here = table[(table["space"] == space) & (table["batch"] == batch)]
+        if here.empty:
+            continue
         wide = here.pivot(index="network", columns=["runtime", "round"], values="ms")
         facts = here.groupby("network")[["macs", "params", "layers"]].first()
         print(f"\n{space}, batch size {batch}, {len(wide)} networks")
@@ -156,6 +158,8 @@ def summarise(out: Path) -> None:
             print(f"  {a} and {b}: Spearman {rho:.2f}, Kendall {tau:.2f}")
     for batch in BATCHES:
         here = table[(table["space"] == "grid") & (table["batch"] == batch)]
+        if here.empty:
+            continue
         ms = here.pivot_table(index="network", columns="runtime", values="ms")
         kappa = here.groupby("network")["kappa"].first()
         for way in WAYS:
@@ -178,12 +182,13 @@ def main() -> None:
     """See above."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--networks", type=int, default=50)
+    parser.add_argument("--spaces", default="space,grid")
     parser.add_argument("--out", type=Path, default=Path("runtimes.csv"))
     parser.add_argument("--summarise", type=Path)
     asked = parser.parse_args()
     if asked.summarise is None:
         print(f"load at the beginning: {os.getloadavg()[0]:.1f}")
-        measure(asked.networks, asked.out)
+        measure(asked.networks, asked.spaces.split(","), asked.out)
         print(f"load at the end: {os.getloadavg()[0]:.1f}")
     summarise(asked.summarise or asked.out)
 

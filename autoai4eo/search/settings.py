@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from autoai4eo.devices.client import address_of
@@ -22,6 +22,9 @@ from autoai4eo.runs.database_urls import without_password
 from autoai4eo.runtimes import runtime_of
 from autoai4eo.runtimes.base import FLOAT32
 from autoai4eo.search import strategies
+
+#: In run.json these are part of the constraints, of the data, and of the objective.
+_NOT_RECORDED = ("max_model_size", "kind", "objectives")
 
 
 @dataclass(frozen=True)
@@ -159,24 +162,15 @@ class SearchSettings:
     def record(self) -> dict[str, Any]:
         """Returns the settings for run.json, without passwords."""
         named = isinstance(self.tuner, str)
+        kept = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in _NOT_RECORDED:
+            del kept[name]
         return {
+            **kept,
             "objective": [o.name for o in self.objectives],
             "constraints": dict(self.constraints),
             "tuner": self.tuner if named else self.tuner.__name__,
-            "max_trials": self.max_trials,
-            "seed": self.seed,
-            "latency_batch_size": self.latency_batch_size,
-            "map_step": self.map_step,
-            "workers": self.workers,
-            "patience": self.patience,
             "proxy": self.proxy and asdict(self.proxy),
-            "finalists": self.finalists,
-            "prune": self.prune,
-            "judge_quantized": self.judge_quantized,
-            "runtime": self.runtime,
-            "precision": self.precision,
-            "threads": self.threads,
-            "device": self.device,
             "storage": self.storage and without_password(self.storage),
         }
 
