@@ -10,7 +10,7 @@ import keras
 import optuna
 from optuna.trial import TrialState
 
-from autoai4eo.learning.figures import rounded
+from autoai4eo.learning.figures import find, rounded
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.study import trials_of
@@ -106,7 +106,7 @@ class _Epochs(keras.callbacks.Callback):
         left = round(per_epoch * (self._epochs - epoch - 1))
         name = self._to.objective.name
         value = (logs or {}).get(name)
-        shown = "" if value is None else f"   {name} {value:.4f}"
+        shown = "" if value is None else f"   {name} {find(name).text(value)}"
         self._to.line(
             f"{self._trial}   epoch {epoch + 1}/{self._epochs}   "
             f"{left // 60}:{left % 60:02d} left{shown}"

@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autoai4eo.learning.figures import rounded
+from autoai4eo.learning.figures import find, rounded
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.log import EVERY_S, is_watched, log
 from autoai4eo.text import line
@@ -74,9 +74,8 @@ class View:
     def go_on(self) -> None:
         """Logs the activities of the workers if nothing was logged for a minute."""
         if self._live is None and time.monotonic() - self._logged >= EVERY_S:
-            best = [] if self._best is None else [self._best_so_far()]
             for doing in self._doings():
-                self._write("   ".join([doing, *best]))
+                self._write("   ".join([doing, *self._best_so_far()]))
 
     def ended(self, worker: int) -> None:
         """Removes a worker that has ended."""
@@ -90,8 +89,7 @@ class View:
                 table.add_row(f"{trial:.0f}", *map(rounded, figures))
             parts.append(table)
         parts += [Text(line(doing)) for doing in self._doings()]
-        if self._best is not None:
-            parts.append(Text(self._best_so_far()))
+        parts += map(Text, self._best_so_far())
         return Group(*parts)
 
     def _doings(self) -> list[str]:
@@ -101,8 +99,11 @@ class View:
             for worker, doing in sorted(self._doing.items())
         ]
 
-    def _best_so_far(self) -> str:
-        return f"best {self._monitor.name} so far {self._best:.4f}"
+    def _best_so_far(self) -> list[str]:
+        if self._best is None:
+            return []
+        name = self._monitor.name
+        return [f"best {name} so far {find(name).text(self._best)}"]
 
     def _write(self, text: str) -> None:
         self._log(text)
