@@ -64,7 +64,7 @@ def test_what_ends_is_told_at_once_and_what_goes_on_once_a_minute(shown):
         pass_(2)
         seen.go_on()
         seen.go_on()
-        best = "best val_cohen_kappa so far 0.5000"
+        best = "best val_cohen_kappa so far 0.500"
         assert lines() == [
             f"worker 1   trial 1   epoch 3/9   {best}",
             f"worker 2   trial 2   epoch 1/9   {best}",
