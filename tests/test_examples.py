@@ -35,6 +35,7 @@ def run(name, *arguments):
     example["main"](*map(str, arguments))
 
 
+@pytest.mark.slow
 def test_so2sat_is_fitted_exported_and_served(so2sat, tmp_path, capsys):
     files = [so2sat / f"{n}.h5" for n in ("training", "validation", "testing")]
     run("fit_and_export_so2sat", *files, tmp_path)

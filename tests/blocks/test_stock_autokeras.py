@@ -75,6 +75,7 @@ def test_the_repair_is_in_place_and_idempotent():
 
 
 # Stock AutoKeras warns of the optimizer that it does not load, our head of its budget.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_stock_auto_model_fits_every_block_and_exports(tmp_path):
     rng = np.random.default_rng(0)

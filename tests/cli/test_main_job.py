@@ -181,6 +181,7 @@ def test_inspect_says_what_is_in_real_data(shared, run):
     assert sum(count == 0 for count in told["classes"].values()) == 2
 
 
+@pytest.mark.slow
 def test_a_split_with_three_parts_is_tested_at_the_end(
     so2sat, run, tmp_path, in_process
 ):

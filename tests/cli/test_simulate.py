@@ -55,6 +55,7 @@ def test_mistakes_end_with_one_line(table, tmp_path, run, option, value, words):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_the_published_records_are_a_table(shared, tmp_path, run):
     """450 cells of NAS-Bench-101 trained on So2Sat LCZ42 (EO HW-NAS)."""
     script = Path(__file__).parents[2] / "benchmarks" / "eo_hw_nas.py"

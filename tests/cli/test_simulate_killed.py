@@ -187,6 +187,7 @@ def test_more_seeds_are_added_and_another_simulation_is_refused(table, tmp_path,
     assert finished(out) == whole
 
 
+@pytest.mark.slow
 def test_damaged_queries_are_refused(table, tmp_path, run):
     out = tmp_path / "out"
     few = command(table, out, tuners="random", budget=5, seeds=1, workers=1)

@@ -365,6 +365,7 @@ def test_a_proxy_judges_candidates_and_the_best_are_trained_in_full(tmp_path):
     assert len(model.trials()) == 6
 
 
+@pytest.mark.slow
 def test_a_search_ends_without_improvement(tmp_path):
     model = small.model(tmp_path, max_trials=30, patience=2)
     model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)

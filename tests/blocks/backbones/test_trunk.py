@@ -21,6 +21,7 @@ def weighed_positions(model):
     return total
 
 
+@pytest.mark.slow
 def test_every_corner_builds_on_every_input(kit):
     for shape in kit.SHAPES:
         graph = kit.graph(EOImageBlock(name="trunk"), [shape])
