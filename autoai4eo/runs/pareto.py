@@ -32,10 +32,13 @@ def on_front(points: np.ndarray, spreads: np.ndarray | None = None) -> np.ndarra
     if len(points) == 0:
         return np.zeros(0, bool)
     if spreads is not None and (spreads > 0).any():
-        apart = points[:, None] - points[None]  # [a, b]: how much worse a is than b
-        equal = np.maximum(spreads[:, None], spreads[None])
-        dominates = (apart <= equal).all(axis=2) & (apart < -equal).any(axis=2)
-        return np.asarray(~dominates.any(axis=0))
+        found = np.zeros(len(points), bool)
+        for i, (point, spread) in enumerate(zip(points, spreads, strict=True)):
+            worse = points - point  # how much worse each other point is
+            equal = np.maximum(spreads, spread)
+            dominates = (worse <= equal).all(axis=1) & (worse < -equal).any(axis=1)
+            found[i] = not dominates.any()
+        return found
     return np.asarray(moocore.is_nondominated(points, keep_weakly=True), bool)
 
 

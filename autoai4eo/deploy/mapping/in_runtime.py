@@ -17,7 +17,7 @@ from autoai4eo.deploy.mapping.layers import MapKind
 from autoai4eo.deploy.mapping.patchwise import Convert
 from autoai4eo.deploy.mapping.sampling import sampled_windows
 from autoai4eo.deploy.mapping.windows import WindowGrid
-from autoai4eo.deploy.predictors.base import Predictor
+from autoai4eo.deploy.predictors.base import Predictor, checked
 from autoai4eo.errors import UserError
 from autoai4eo.runtimes import FileRuntime, runtime_of
 from autoai4eo.runtimes.base import FLOAT32, Run
@@ -48,6 +48,11 @@ class MapRuntime:
             raise UserError(
                 f"precision: expected a runtime for {self.precision}, found none; add "
                 "--runtime openvino or litert"
+            )
+        elif self.threads is not None:
+            raise UserError(
+                "threads: expected a runtime to give them to, found none; add --runtime "
+                "onnx, or leave --threads out"
             )
 
 
@@ -95,10 +100,10 @@ def in_runtime(
 
         in_keras = not isinstance(runtime_of(str(how.runtime)), FileRuntime)
         run = _run_of(predictor, how, convert)
-        found = replace(predictor, predict=run)
+        found = checked(replace(predictor, predict=run))
         if windows:
             number = len(next(iter(windows.values())))
-            same = kind.same(run(windows), predictor.predict(windows))
+            same = kind.same(found.predict(windows), predictor.predict(windows))
             share = f"{same.mean():.1%} of {number:,} windows of this scene"
             if same.mean() < min_agreement:
                 raise UserError(

@@ -14,7 +14,7 @@ from autoai4eo.cost import Cost, measure_map_ms_per_km2, profile
 from autoai4eo.cost.latency import Instrument, MeasuringInstrument, comparable
 from autoai4eo.cost.profiling import with_latency
 from autoai4eo.cost.registry import has_rule
-from autoai4eo.learning.figures import MAP_COST, THROUGHPUT
+from autoai4eo.learning.figures import COUNTED, MAP_COST, THROUGHPUT
 from autoai4eo.learning.objectives import violation
 from autoai4eo.networks.fingerprint import fingerprint
 from autoai4eo.runtimes.checking import NotConvertible
@@ -117,7 +117,9 @@ class Budget:
                 self._refused[known] = str(error)
         if known in self._refused:
             return Assessment(found, known, counted.to_dict(), self._refused[known])
-        cost = dict(self._costs[known])
+        # counts are its own: dropout, which costs no time, may be counted
+        own = {name: getattr(counted, name) for name in COUNTED}
+        cost = {**self._costs[known], **own}
         reason = violation(cost, self.limits)
         for head in self.heads:
             reason = reason or self._over_budget(model, head)

@@ -99,6 +99,25 @@ def test_mistakes_end_before_anything_is_written(tmp_path, model, scene):
         map_scene(model, scene, out, runtime="onxx")
     with pytest.raises(UserError, match="precision: expected a runtime for int8"):
         map_scene(model, scene, out, precision="int8")
+    with pytest.raises(UserError, match="threads: expected a runtime"):
+        map_scene(model, scene, out, threads=2)
     with pytest.raises(UserError, match="got 'float16'"):
         map_scene(model, scene, out, runtime="onnx", precision="float16")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_runtime_that_fails_on_the_way_is_one_line(
+    tmp_path, monkeypatch, model, scene
+):
+    def breaks(self, file, precision="float32", threads=None):
+        def run(pixels):
+            raise RuntimeError("out of registers")
+
+        return run
+
+    monkeypatch.setattr(type(RUNTIMES["onnx"]), "load", breaks)
+    monkeypatch.setattr("autoai4eo.cost.latency.check_outputs", lambda *_: None)
+    how = {"stride": 4, "scale": 1e-3, "verbose": 0, "runtime": "onnx"}
+    with pytest.raises(UserError, match=r"does not \(out of registers\)"):
+        map_scene(model, scene, tmp_path / "m.tif", **how)
     assert list(tmp_path.iterdir()) == []
