@@ -131,16 +131,18 @@ def profile(
     """
     with hushed():
         from autoai4eo.cost import profile as measure
+        from autoai4eo.cost.latency import Instrument
         from autoai4eo.deploy import load_network
         from autoai4eo.runs.folder import Run
     # by default as the run was measured
     known = Run(model).read().get("instrument", {}) if model.is_dir() else {}
+    instrument = Instrument.like(known, runtime, precision, threads)
     cost = measure(
         load_network(model, trial),
         batch_size,
-        runtime=runtime or known.get("runtime"),
-        precision=precision or known.get("precision", "float32"),
-        threads=threads or known.get("threads"),
+        runtime=instrument.runtime,
+        precision=instrument.precision,
+        threads=instrument.threads,
     ).to_dict()
     if json:
         print_json(cost)

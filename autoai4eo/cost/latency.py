@@ -22,6 +22,7 @@ from autoai4eo.networks.device import (
 )
 from autoai4eo.networks.inputs import InputShapes, input_tensors, random_arrays
 from autoai4eo.runtimes import (
+    RUNTIMES,
     FileRuntime,
     Prepared,
     Runtime,
@@ -153,7 +154,37 @@ class Instrument:
         object.__setattr__(self, "runtime", self.runtime or default_runtime())
         if self.threads is not None and self.threads < 1:
             raise UserError(f"threads: expected 1 or more, got {self.threads}")
-        runtime_of(str(self.runtime), self.precision)
+        runtime = runtime_of(str(self.runtime), self.precision)
+        if self.threads is not None and not isinstance(runtime, FileRuntime):
+            raise UserError(
+                f"threads: expected a runtime that takes their number, found "
+                f"{runtime.name}, which has those of this process; leave --threads out"
+            )
+
+    @classmethod
+    def like(
+        cls,
+        known: Mapping[str, Any],
+        runtime: str | None = None,
+        precision: str | None = None,
+        threads: int | None = None,
+        patches: Pixels | None = None,
+    ) -> Instrument:
+        """Returns an instrument as given, else as recorded, else the default.
+
+        Args:
+            known: a recorded `about`; may be empty.
+            runtime, precision, threads, patches: see the class; None: not given.
+
+        Raises:
+            UserError: see the class.
+        """
+        chosen = runtime or known.get("runtime")
+        recorded = known if chosen == known.get("runtime") else {}
+        if threads is None and isinstance(RUNTIMES.get(str(chosen)), FileRuntime):
+            threads = recorded.get("threads")
+        precision = precision or recorded.get("precision") or FLOAT32
+        return cls(chosen, precision, threads, patches)
 
     @property
     def _runtime(self) -> Runtime:
@@ -287,7 +318,7 @@ class LocalNetwork:
         )
 
     def samples_per_second(self, budget_s: float) -> float:
-        """See `MeasuredNetwork`; a batch size for which memory is short is left out."""
+        """See `MeasuredNetwork`."""
         return best_throughput(lambda n: self.latency(n, budget_s / len(BATCHES)))
 
 

@@ -101,13 +101,16 @@ def test_outputs_are_those_of_keras_for_any_number_of_samples(name, precision):
 
 @pytest.mark.parametrize(("name", "precision"), [*ways()])
 def test_a_measurement_says_with_what_it_was_made(name, precision):
-    some = instrument(name, precision, threads=1, patches=patches())
+    is_file = isinstance(RUNTIMES[name], FileRuntime)
+    threads = {"threads": 1} if is_file else {}  # else those of the process
+    some = instrument(name, precision, patches=patches(), **threads)
     with some.prepared(network()) as ready:
         found = ready.latency(2, 0.05)
         assert 0 < found.median_ms <= found.p95_ms < 1000
         assert found.spread_ms >= 0 and found.runs >= 3 and found.batch_size == 2
         assert found.runtime == name and found.precision == precision
-        assert found.threads == 1 and found.runtime_version == RUNTIMES[name].version
+        assert found.threads == (1 if is_file else cores())
+        assert found.runtime_version == RUNTIMES[name].version
         assert found.device.startswith("CPU ")
         file = ready.network.file
         assert found.file_bytes == (None if file is None else file.stat().st_size)
@@ -192,3 +195,13 @@ def test_the_default_is_what_people_deploy_on(monkeypatch):
     assert default_runtime() == "onnx"
     monkeypatch.setattr("autoai4eo.networks.device.on_gpu", lambda: True)
     assert default_runtime() == "tensorflow"
+
+
+def test_what_is_not_given_is_as_recorded():
+    known = {"runtime": "litert", "precision": "int8", "threads": 1}
+    found = Instrument.like(known)
+    assert (found.runtime, found.precision, found.threads) == ("litert", "int8", 1)
+    other = Instrument.like(known, "onnx")  # the rest was recorded of another runtime
+    assert (other.runtime, other.precision, other.threads) == ("onnx", "float32", None)
+    of_keras = Instrument.like({"runtime": "tensorflow", "threads": 64})
+    assert (of_keras.runtime, of_keras.threads) == ("tensorflow", None)

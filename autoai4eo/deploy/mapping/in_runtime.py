@@ -51,8 +51,8 @@ class MapRuntime:
             )
         elif self.threads is not None:
             raise UserError(
-                "threads: expected a runtime to give them to, found none; add --runtime "
-                "onnx, or leave --threads out"
+                "threads: expected a runtime to give them to, found none; add "
+                "--runtime onnx, or leave --threads out"
             )
 
 

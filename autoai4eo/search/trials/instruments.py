@@ -58,11 +58,8 @@ def instrument_for(
             run / DEVICE,
             say,
         )
-    return Instrument(
-        settings.runtime or known.get("runtime"),
-        precision,
-        settings.threads or known.get("threads"),
-        patches,
+    return Instrument.like(
+        known, settings.runtime, settings.precision, settings.threads, patches
     )
 
 
