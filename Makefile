@@ -4,7 +4,7 @@
 #
 #   make test PYTHON=/path/to/python3.12      another interpreter than the first found
 #   make test WORKERS=4                       as many test processes as there is memory
-#                                             for: each holds a TensorFlow, about 1 GB
+#                                             for: each holds a TensorFlow, up to 3 GB
 
 PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 	$$python -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
