@@ -29,7 +29,7 @@ from grid import CHOICES, network
 from scipy.stats import kendalltau, spearmanr
 
 import autoai4eo as ae
-from autoai4eo.cost.latency import Instrument
+from autoai4eo.cost.instrument import Instrument
 from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 from autoai4eo.runs.pareto import hypervolume, on_front

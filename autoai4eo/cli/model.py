@@ -131,7 +131,7 @@ def profile(
     """
     with hushed():
         from autoai4eo.cost import profile as measure
-        from autoai4eo.cost.latency import Instrument
+        from autoai4eo.cost.instrument import Instrument
         from autoai4eo.deploy import load_network
         from autoai4eo.runs.folder import Run
     # by default as the run was measured

@@ -9,7 +9,8 @@ from autoai4eo.cost.rules import (  # isort: skip
     wrappers as wrappers,
 )
 from autoai4eo.cost.counting import Counts, count
-from autoai4eo.cost.latency import Latency, measure_latency
+from autoai4eo.cost.instrument import measure_latency
+from autoai4eo.cost.latency import Latency
 from autoai4eo.cost.mapping import measure_map_ms_per_km2
 from autoai4eo.cost.profiling import Cost, profile
 from autoai4eo.cost.registry import Work, elements, macs_rule

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from autoai4eo.cost.counting import count
-from autoai4eo.cost.latency import Instrument, Latency, measure_latency
+from autoai4eo.cost.instrument import Instrument, measure_latency
+from autoai4eo.cost.latency import Latency
 from autoai4eo.cost.size import weight_bytes
 from autoai4eo.networks.device import device_name
 from autoai4eo.networks.inputs import InputShapes

@@ -10,7 +10,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from autoai4eo.cost.latency import BATCHES, Instrument, Latency, best_throughput
+from autoai4eo.cost.instrument import Instrument
+from autoai4eo.cost.latency import BATCHES, Latency, best_throughput
 from autoai4eo.devices.client import Client, DeviceError, DeviceRefuses
 from autoai4eo.devices.protocol import Job
 from autoai4eo.devices.reference import Reference
@@ -23,7 +24,7 @@ _ABOUT = ("device", "runtime", "runtime_version", "threads")
 
 
 class RemoteDevice:
-    """Measures networks on a device, as `autoai4eo.cost.latency.Instrument` does here.
+    """Measures networks on a device, as `autoai4eo.cost.instrument` does here.
 
     A network is converted and compared with Keras here, then sent. A device that is
     away is waited for.
@@ -163,7 +164,7 @@ class RemoteNetwork:
     input_shapes: InputShapes | None = None
 
     def latency(self, batch_size: int, budget_s: float) -> Latency:
-        """See `autoai4eo.cost.latency.measure_latency`.
+        """See `autoai4eo.cost.instrument.measure_latency`.
 
         Raises:
             NotConvertible: the device cannot measure it.

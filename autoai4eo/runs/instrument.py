@@ -35,7 +35,7 @@ def check_instrument(study: optuna.Study, run: Path, about: Mapping[str, Any]) -
     Args:
         study: of the search; records the instrument at its first use.
         run: its folder, for the message.
-        about: the present instrument, see `autoai4eo.cost.latency.Instrument.about`.
+        about: the present instrument, see `autoai4eo.cost.instrument.Instrument.about`.
 
     Raises:
         UserError: the search was begun with another device, runtime, precision or

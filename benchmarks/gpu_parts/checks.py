@@ -15,9 +15,9 @@ import jax
 import numpy as np
 
 import autoai4eo as ae
-from autoai4eo.cost.latency import WARM_UP, timed
 from autoai4eo.networks.compiled import Pass, compiled_pass
 from autoai4eo.networks.inputs import input_tensors, random_arrays
+from autoai4eo.runtimes.timing import WARM_UP, timed
 from gpu_parts import card
 from gpu_parts.asked import Asked, Rows
 from gpu_parts.networks import again, draw, search_space

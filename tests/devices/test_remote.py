@@ -5,7 +5,8 @@ import onnx_networks as networks
 import pytest
 from device_servers import in_thread, url_of
 
-from autoai4eo.cost.latency import Instrument, comparable
+from autoai4eo.cost.instrument import Instrument
+from autoai4eo.cost.latency import comparable
 from autoai4eo.cost.profiling import Cost, with_latency
 from autoai4eo.devices.client import DeviceError
 from autoai4eo.devices.remote import RemoteDevice

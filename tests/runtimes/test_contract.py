@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from autoai4eo.cost.latency import Instrument
+from autoai4eo.cost.instrument import Instrument
 from autoai4eo.errors import UserError
 from autoai4eo.runtimes import RUNTIMES, FileRuntime, default_runtime, runtime_of
 from autoai4eo.runtimes.base import cores

@@ -56,7 +56,9 @@ def test_counters_that_may_not_be_read_are_none(powercap, tmp_path):
 
 def test_a_profile_has_the_energy_of_a_sample(powercap, monkeypatch):
     readings = iter([{"a": (0, 10**9)}, {"a": (3_000_000, 10**9)}])
-    monkeypatch.setattr("autoai4eo.cost.latency.read_energy", lambda _: next(readings))
+    monkeypatch.setattr(
+        "autoai4eo.cost.instrument.read_energy", lambda _: next(readings)
+    )
     pixels = keras.Input((4, 4, 2))
     model = keras.Model(pixels, keras.layers.Dense(2)(keras.layers.Flatten()(pixels)))
     cost = profile(model, batch_size=2, budget_s=0.05)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keras
 
-from autoai4eo.cost.latency import Instrument
+from autoai4eo.cost.instrument import Instrument
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.mapping.layers import MapKind
 from autoai4eo.deploy.mapping.patchwise import Convert

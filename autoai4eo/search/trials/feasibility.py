@@ -11,7 +11,8 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost import Cost, measure_map_ms_per_km2, profile
-from autoai4eo.cost.latency import Instrument, MeasuringInstrument, comparable
+from autoai4eo.cost.instrument import Instrument
+from autoai4eo.cost.latency import MeasuringInstrument, comparable
 from autoai4eo.cost.profiling import with_latency
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.learning.figures import COUNTED, MAP_COST, THROUGHPUT

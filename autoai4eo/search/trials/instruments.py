@@ -10,7 +10,8 @@ import numpy as np
 import optuna
 
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
-from autoai4eo.cost.latency import Instrument, MeasuringInstrument
+from autoai4eo.cost.instrument import Instrument
+from autoai4eo.cost.latency import MeasuringInstrument
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.devices.remote import RemoteDevice
 from autoai4eo.errors import UserError

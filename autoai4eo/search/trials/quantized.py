@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.cost.latency import Instrument
+from autoai4eo.cost.instrument import Instrument
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.figures import VALIDATION

@@ -69,7 +69,7 @@ def test_the_runtime_computes_every_window(tmp_path, monkeypatch, model, scene):
         return run
 
     monkeypatch.setattr(type(RUNTIMES["onnx"]), "load", third)
-    monkeypatch.setattr("autoai4eo.cost.latency.check_outputs", lambda *_: None)
+    monkeypatch.setattr("autoai4eo.cost.instrument.check_outputs", lambda *_: None)
     how = {"stride": 4, "scale": 1e-3, "verbose": 0, "dense": False, "runtime": "onnx"}
     with pytest.raises(
         UserError, match=r"onnx in float32: expected agreement.* 99\.0%"
@@ -116,7 +116,7 @@ def test_a_runtime_that_fails_on_the_way_is_one_line(
         return run
 
     monkeypatch.setattr(type(RUNTIMES["onnx"]), "load", breaks)
-    monkeypatch.setattr("autoai4eo.cost.latency.check_outputs", lambda *_: None)
+    monkeypatch.setattr("autoai4eo.cost.instrument.check_outputs", lambda *_: None)
     how = {"stride": 4, "scale": 1e-3, "verbose": 0, "runtime": "onnx"}
     with pytest.raises(UserError, match=r"does not \(out of registers\)"):
         map_scene(model, scene, tmp_path / "m.tif", **how)
