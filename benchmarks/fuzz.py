@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Fuzzing:
     def __init__(self, out: Path, work: Path, limit: float) -> None:
         self.out, self.work = out, work
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.seconds: Counter[str] = Counter()
+        self.seconds: dict[str, float] = defaultdict(float)
         self.found: Counter[tuple[str, str]] = Counter()
         (work / "home").mkdir(parents=True)
         self.child = Child(work / "home", limit)

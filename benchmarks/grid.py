@@ -94,7 +94,7 @@ def parts(path: Path) -> tuple[Any, Any]:
 def train(path: Path, out: Path) -> None:
     """Trains every network that the table does not have yet."""
     training, judged = parts(path)
-    x, _ = arrays(training, np.float32(0), np.float32(1))
+    x, _ = arrays(training, np.zeros(1, "float32"), np.ones(1, "float32"))
     mean, std = x.mean((0, 1, 2)), x.std((0, 1, 2))
     known = pd.read_csv(out) if out.is_file() else pd.DataFrame(columns=[*CHOICES])
     done = set(known[[*CHOICES]].astype(str).itertuples(index=False, name=None))
@@ -144,7 +144,7 @@ def measure(out: Path) -> None:
         shape = (row["pixels"], row["pixels"], row["bands"])
         model = network(shape, row["classes"], **{name: row[name] for name in CHOICES})
         found.append(ae.profile(model).latency_ms)
-    table.assign(latency_ms=np.round(found, 4)).to_csv(out, index=False)
+    table.assign(latency_ms=pd.Series(found).round(4)).to_csv(out, index=False)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import keras
 import numpy as np
 import rasterio
 
@@ -31,7 +32,9 @@ NAME = "lcz42-resnet20-s2"
 SIZE, STRIDE, WINDOW = 10_980, 10, 32
 
 
-def by_hand(network, scene: Path, out: Path, batch_size: int) -> np.ndarray:
+def by_hand(
+    network: keras.Model, scene: Path, out: Path, batch_size: int
+) -> np.ndarray:
     """What one would write: all patches in memory, then `predict`."""
     with rasterio.open(scene) as file:
         names = [canonical(name) for name in file.descriptions]

@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from scipy.special import comb
 from threadpoolctl import threadpool_limits
 
@@ -30,7 +31,7 @@ SHARES = (0.9, 0.95, 0.99)
 START = 4
 
 
-def search(table, strategy: str, budget: int, seed: int) -> np.ndarray:
+def search(table: pd.DataFrame, strategy: str, budget: int, seed: int) -> np.ndarray:
     """The rows that one search trained, in turn."""
     threadpool_limits(1)
     return replay(table, strategy, seed, budget)

@@ -70,7 +70,9 @@ def of_space(number: int) -> list[tuple[dict[str, Any], keras.Model]]:
     head.shape = (17,)
     graph = Graph(inputs=[node], outputs=[head(ae.blocks.EOImageBlock()(node))])
     graph.loss = "categorical_crossentropy"
-    rng, found, met = np.random.default_rng(0), [], set()
+    rng = np.random.default_rng(0)
+    found: list[tuple[dict[str, str], Any]] = []
+    met: set[int] = set()
     while len(found) < number:
         model = graph.build(Random(rng))
         if model.count_params() not in met:

@@ -53,6 +53,7 @@ from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.runs.belonging import FILES
 from autoai4eo.runs.patient_storage import PatientStorage
 from autoai4eo.runs.storage import HEARTBEAT_SECONDS
+from autoai4eo.runs.trial_folder import TrialFolder
 from autoai4eo.search import tuner as tuner_module
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph_space import GraphCandidates
@@ -110,7 +111,7 @@ class Worker(tuner_module.Tuner):
         self.epoch = int(self.done * EPOCHS)
         space = keras_tuner.HyperParameters()
         draw(space)
-        candidates = GraphCandidates(_count, space, ["macs"], 1)
+        candidates = GraphCandidates(_count, space, ["macs"], lambda cost: True)
         self._sampler = strategy(
             "random",
             SearchContext(settings.objectives, space, EPOCHS, number, candidates, {}),
@@ -260,7 +261,7 @@ def _count(values: Any) -> Any:
     raise AssertionError("nothing is counted without limits")
 
 
-def _left(folder: Path, trial: optuna.Trial, begun: float, ended: str) -> None:
+def _left(folder: TrialFolder, trial: optuna.Trial, begun: float, ended: str) -> None:
     names = ("cost.json", "history.csv", "model.keras")
     trial.set_user_attr(FILES, dict.fromkeys(names, "0" * 64))
 

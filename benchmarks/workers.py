@@ -194,7 +194,8 @@ def overhead(trials: int) -> None:
             training = Training(train, train, epochs=1)
             tuner.open(training)
             rng = np.random.default_rng(0)
-            candidates = tuner.study.sampler.setting.candidates
+            sampler: Any = tuner.study.sampler
+            candidates = sampler.setting.candidates
             drawn = candidates.draw(trials, rng)
             costs = ("params", "trainable_params", "macs", "flops", "size_bytes")
             for i, values in enumerate(drawn):

@@ -9,6 +9,7 @@ python examples/land_cover_of_patches.py patches.h5 out
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -20,7 +21,11 @@ from autoai4eo.data.splits import split
 from autoai4eo.learning.evaluation import score
 
 SIDE, LEAST = 40, 0.05
-SETTINGS = {"max_trials": 4, "seed": 0, "constraints": {"macs": 20_000_000}}
+SETTINGS: dict[str, Any] = {
+    "max_trials": 4,
+    "seed": 0,
+    "constraints": {"macs": 20_000_000},
+}
 
 
 def main(patches: str, out: str, epochs: int = 30) -> None:
@@ -63,7 +68,9 @@ def cut(patches: np.ndarray) -> np.ndarray:
     return rows.swapaxes(2, 3).reshape(-1, SIDE, SIDE, *bands)
 
 
-def compare(model, tiles, kind, dummy, trees, epochs) -> None:
+def compare(
+    model: Any, tiles: Path, kind: str, dummy: Any, trees: Any, epochs: int
+) -> None:
     """Trains on three fifths of the patches and prints the scores on one fifth."""
     dataset = ae.open_dataset(tiles, kind=kind)
     training, validation, testing = split(
@@ -89,7 +96,7 @@ def statistics(dataset: ae.data.dataset.Dataset) -> np.ndarray:
     return np.concatenate(parts, axis=1)
 
 
-def outputs(reference, features: np.ndarray, kind: str) -> np.ndarray:
+def outputs(reference: Any, features: np.ndarray, kind: str) -> np.ndarray:
     """What a network would give: a probability of each class, or values."""
     if kind == "value":
         return reference.predict(features)
@@ -98,4 +105,4 @@ def outputs(reference, features: np.ndarray, kind: str) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3], *map(int, sys.argv[3:]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -300,7 +300,7 @@ def _scene(path: str) -> None:
     Scene(path, scale="tags", allow_no_crs=True)
 
 
-_VERBS = {
+_VERBS: dict[str, Callable[..., None]] = {
     "read": _read,
     "arrays": _arrays,
     "split": _split,

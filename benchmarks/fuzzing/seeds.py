@@ -92,7 +92,7 @@ def write_arrays(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     pixels = _RNG.random((12, 8, 8, 4), dtype=np.float32)
     numbers = np.arange(12) % 3
-    labels = {
+    labels: dict[str, Any] = {
         "numbers": numbers,
         "onehot": np.eye(3, dtype=np.float32)[numbers],
         "names": np.array(["a", "b", "ç"])[numbers],
