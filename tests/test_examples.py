@@ -56,6 +56,7 @@ def test_a_graph_of_ones_own(so2sat, tmp_path, capsys):
     assert "latency_ms" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
 @pytest.mark.filterwarnings("ignore:.*the classes are the folders in EuroSAT")

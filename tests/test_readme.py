@@ -116,7 +116,14 @@ def short(monkeypatch, in_process):
     monkeypatch.setattr(ae.AutoModel, "__init__", one_trial)
 
 
-@pytest.mark.parametrize("page", PAGES)
+def with_slow_docs(pages):
+    return [
+        pytest.param(page, marks=[pytest.mark.slow] if "docs/" in page else [])
+        for page in pages
+    ]
+
+
+@pytest.mark.parametrize("page", with_slow_docs(PAGES))
 @pytest.mark.usefixtures("in_process")
 @pytest.mark.filterwarnings("ignore")  # pages are about commands, not about these data
 def test_shell_commands_run_as_pasted(page, place, monkeypatch, run):  # noqa: F811
@@ -130,7 +137,9 @@ def test_shell_commands_run_as_pasted(page, place, monkeypatch, run):  # noqa: F
         assert done.status == 0, f"{shlex.join(words)}\n{done.err}"
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")])
+@pytest.mark.parametrize(
+    "page", with_slow_docs(p for p in PAGES if blocks(p, "python"))
+)
 @pytest.mark.usefixtures("short")
 @pytest.mark.filterwarnings("ignore")
 def test_python_blocks_run_as_pasted(page, place, monkeypatch):

@@ -171,12 +171,6 @@ def _content(
     }
 
 
-_TITLES: dict[str, str] = {
-    "class": "classes",
-    "labels": "classes, several per sample",
-    "value": "values",
-    "none": "classes",
-}
 _MORE_FIGURES = ("inf", "fill", "fill_share", "border")
 
 
@@ -231,5 +225,6 @@ def _show(dataset: Any, found: Any) -> None:
         [name, n / max(1, len(dataset)), *(column[i] for column in columns.values())]
         for i, (name, n) in enumerate(zip(dataset.class_names, counts, strict=True))
     ]
-    kind = "value" if dataset.target.kind == "value" else "class"
-    print_table(_TITLES[dataset.target.kind], [kind, "share", *columns], rows)
+    target = dataset.target
+    title = target.nouns + (", several per sample" if target.kind == "labels" else "")
+    print_table(title, [target.noun, "share", *columns], rows)

@@ -37,6 +37,21 @@ class Target:
     def __post_init__(self) -> None:
         assert self.kind in KINDS, self.kind
 
+    @property
+    def noun(self) -> str:
+        """What each of `classes` is: a ``class`` or a ``value``."""
+        return "value" if self.kind == "value" else "class"
+
+    @property
+    def nouns(self) -> str:
+        """What `classes` are: ``classes`` or ``values``."""
+        return "values" if self.kind == "value" else "classes"
+
+    @property
+    def output(self) -> str:
+        """What a network gives for `classes`: ``probabilities`` or ``values``."""
+        return "values" if self.kind == "value" else "probabilities"
+
 
 def strata(target: Target, targets: np.ndarray) -> np.ndarray:
     """Returns the strata of each sample, which splits and samplers balance.

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("in_process")
 NAMES = {"labels": ["forest", "water", "town"], "value": ["height", "share"]}
 
 
-@pytest.fixture(params=["labels", "value"])
+@pytest.fixture(params=["labels", pytest.param("value", marks=pytest.mark.slow)])
 def data(request, tmp_path, monkeypatch):
     """A .npz file of 60 patches, and what is in it."""
     monkeypatch.chdir(tmp_path)

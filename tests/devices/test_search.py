@@ -23,6 +23,7 @@ def search(folder, url, **arguments):
     return small.model(folder, device=url, objective=BOTH, **arguments)
 
 
+@pytest.mark.slow
 def test_a_search_survives_a_device_that_is_killed_on_the_way(tmp_path, capsys):
     """In processes of its own, as a user searches."""
     with Served(tmp_path) as served:

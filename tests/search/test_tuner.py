@@ -121,6 +121,7 @@ def test_cost_can_be_the_objective(tmp_path):
     assert trials.loc[best, "macs"] == trials["macs"].min()
 
 
+@pytest.mark.slow
 def test_two_objectives_are_both_recorded(tmp_path):
     model = small.model(tmp_path, objective=["val_cohen_kappa", "macs"], tuner="tpe")
     model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)

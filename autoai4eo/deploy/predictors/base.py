@@ -98,7 +98,7 @@ def checked(predictor: Predictor) -> Predictor:
     """
     path, kind = predictor.path, predictor.target.kind
     outputs = len(predictor.target.classes)
-    told = "values" if kind == "value" else "probabilities"
+    told = predictor.target.output
     inputs = {
         name: (*predictor.window, len(bands)) for name, bands in predictor.bands.items()
     }

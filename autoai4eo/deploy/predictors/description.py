@@ -109,10 +109,9 @@ def read_description(
         ) from None
     bands, target = found["bands"], found["target"]
     if set(bands) != set(shapes) or len(target.classes) != outputs:
-        noun = "values" if target.kind == "value" else "classes"
         raise UserError(
-            f"{path}: expected the inputs {', '.join(shapes)} and {outputs} {noun} of "
-            f"the network, found {', '.join(map(str, bands))} and "
+            f"{path}: expected the inputs {', '.join(shapes)} and {outputs} "
+            f"{target.nouns} of the network, found {', '.join(map(str, bands))} and "
             f"{len(target.classes)}; correct it"
         )
     for name, shape in shapes.items():

@@ -91,7 +91,7 @@ def output_of(data: Mapping[str, Any]) -> str:
     Args:
         data: see `Format.write`.
     """
-    return "values" if target_of(data).kind == "value" else "probabilities"
+    return target_of(data).output
 
 
 def check(format: Format, out: Path, quantize: str | None) -> None:
