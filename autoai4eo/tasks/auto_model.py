@@ -193,8 +193,8 @@ class AutoModel(SearchResults):
         with told_while(
             tell,
             f"{len(train):,} samples for training, {len(validation):,} for validation, "
-            f"{train.num_classes} {train.target.nouns}; computing the statistics of the "
-            "bands",
+            f"{train.num_classes} {train.target.nouns}; computing the statistics of "
+            "the bands",
         ):
             statistics = cached_statistics(train, Run(self.run).statistics)
             warn_of_problems(train, validation, statistics)
