@@ -1,7 +1,7 @@
 """Every block of the README and of the pages in docs runs as pasted, on small data.
 
-Only numbers are made smaller (trials, epochs, seeds, samples), to save time. `make test`
-runs the README, `make slow` the pages in docs.
+Only numbers are made smaller (trials, epochs, seeds, samples), to save time.
+`make test` runs the README, `make slow` the pages in docs.
 Blocks marked ``text`` need what no test has (docker, a server).
 """
 
