@@ -1,4 +1,4 @@
-"""The errors that end a command with one line."""
+"""The errors that end a command with one line, and its warnings."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ class UnknownClassError(UserError):
 
 class UnsuitableStrategyError(UserError):
     """The strategy cannot run: several objectives, or a missing extra."""
+
+
+class AutoAI4EOWarning(UserWarning):
+    """Something that a user should know, and that does not end the work.
+
+    The command line prints it after ``warning:``.
+    """
 
 
 class SearchError(RuntimeError):

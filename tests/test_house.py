@@ -147,3 +147,25 @@ def test_no_error_is_swallowed(trees):
         if isinstance(node, ast.ExceptHandler) and node.type and swallows(node)
     }
     assert not found
+
+
+def test_every_warning_reaches_the_command_line(trees):
+    """It shows warnings of this class, whoever called the function."""
+    modules, _ = trees
+    ours = {"AutoAI4EOWarning"}
+    for tree in modules.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and ours & set(
+                map(ast.unparse, node.bases)
+            ):
+                ours.add(node.name)
+    found = {
+        (name, ast.unparse(node.args[1]) if len(node.args) > 1 else "")
+        for name, tree in modules.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
+    }
+    assert len(found) > 5
+    silent = {(name, kind) for name, kind in found if kind not in ours}
+    # a warning for programmers
+    assert silent == {("autoai4eo.deploy", "DeprecationWarning")}

@@ -50,7 +50,6 @@ def inspect(
     others = {
         str(path): open_dataset(
             path,
-            class_names=dataset.class_names or None,
             class_level=class_level,
             unlabelled=True,
             **how,
@@ -68,7 +67,15 @@ def inspect(
     notes = [str(problem) for problem in problems if not problem.serious]
     serious = [str(problem) for problem in problems if problem.serious]
     if json:
-        print_json(_content(dataset, found, notes, serious))
+        content = _content(dataset, found, notes, serious)
+        content["others"] = {
+            path: {
+                "samples": len(other),
+                "classes": dict(zip(other.class_names, _counts(other), strict=True)),
+            }
+            for path, other in others.items()
+        }
+        print_json(content)
     else:
         _show(dataset, found)
         for path, other in others.items():
@@ -171,7 +178,7 @@ def _content(
     }
 
 
-_MORE_FIGURES = ("inf", "fill", "fill_share", "border")
+_MORE_FIGURES = ("inf", "fill", "fill_share", "border", "zeros")
 
 
 def _figures(

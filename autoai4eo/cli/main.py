@@ -30,6 +30,7 @@ from autoai4eo.cli import (
     trials,
 )
 from autoai4eo.cli.options import RENAMED_OPTIONS
+from autoai4eo.errors import AutoAI4EOWarning
 from autoai4eo.log import open_streams
 from autoai4eo.runs import databases
 from autoai4eo.text import line
@@ -73,7 +74,7 @@ def main() -> None:
     signal.signal(signal.SIGUSR1, _interrupt)
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
     warnings.simplefilter("ignore")
-    warnings.filterwarnings("default", module="autoai4eo")
+    warnings.filterwarnings("default", category=AutoAI4EOWarning)
     try:
         # removes passwords before anything can show them
         given = [_renamed(databases.name(_at_home(a))) for a in sys.argv[1:]]

@@ -10,8 +10,9 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.base import InputSpec
-from autoai4eo.data.readers.labels import fold
-from autoai4eo.data.statistics import BLOCK_BYTES, BandStatistics
+from autoai4eo.data.readers.labels import fold, unnamed
+from autoai4eo.data.statistics import BLOCK_BYTES, ZEROS_SHARE, BandStatistics
+from autoai4eo.errors import UnknownClassError
 
 #: The range in which values of a quantity are plausible; reflectance by its scale.
 _PLAUSIBLE = {
@@ -22,6 +23,7 @@ _PLAUSIBLE = {
 }
 _SHARE_UP_TO = 2.0  # reflectance whose 98th percentile is below is a share
 _PAIRS = 3  # of copies that are named
+_SERIOUS_BORDERS = 0.01  # of the patches: what is learnt from them is wrong
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def find_problems(
             )
     found += _copies(dataset, prints)
     for other_name, other in (others or {}).items():
+        found += [Problem(note) for note in other.notes]
+        found += _unknown_classes(dataset, other)
         if [s.shape for s in other.inputs] != [s.shape for s in dataset.inputs]:
             found.append(
                 Problem(
@@ -89,6 +93,18 @@ def find_problems(
                 )
             )
     return found
+
+
+def _unknown_classes(dataset: Dataset, other: Dataset) -> list[Problem]:
+    """A problem if the other part of a split has classes that the data set lacks."""
+    kinds = {dataset.target.kind, other.target.kind}
+    if len(kinds) > 1 or kinds <= {"value", "none"} or unnamed(other.class_names):
+        return []
+    try:
+        other.with_classes(dataset.class_names)
+    except UnknownClassError as error:
+        return [Problem(str(error), serious=True)]
+    return []
 
 
 def value_problems(
@@ -120,11 +136,15 @@ def value_problems(
                 )
             )
         if values.border.any():
+            share, worst = float(values.border.max()), _worst(spec, values.border)
+            # of bands whose fill is not a problem already
+            others = values.border[np.isnan(values.fill)]
             found.append(
                 Problem(
-                    f"{spec.name}: {_share(values.border.max())} of the patches have "
-                    "an edge of one value in every band (0, -9999 or such): fill that "
-                    "the files do not declare? Declare it as nodata, or write NaN"
+                    f"{spec.name}: {_share(share)} of the patches have an edge of one "
+                    f"value (0, -9999 or such){worst}: fill that the files do not "
+                    "declare? Declare it as nodata, or write NaN",
+                    serious=others.max(initial=0) >= _SERIOUS_BORDERS,
                 )
             )
     return found
@@ -135,7 +155,15 @@ def _band_problems(where: str, values: BandStatistics, i: int) -> list[Problem]:
     if low == high:
         return [Problem(f"{where} is constant ({low:g}): it is useless")]
     if np.isnan(values.fill[i]):
-        return []
+        if values.zeros[i] - values.nodata[i] < ZEROS_SHARE:
+            return []  # or told for all bands
+        return [
+            Problem(
+                f"{where}: {_share(values.zeros[i])} of the values are exactly 0, far "
+                "more than any other value: if that means no measurement, declare it "
+                "as nodata or write NaN"
+            )
+        ]
     return [
         Problem(
             f"{where}: {_share(values.fill_share[i])} of the values are exactly "

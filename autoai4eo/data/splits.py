@@ -18,14 +18,14 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.stratification import balanced_rows, iterative_parts
 from autoai4eo.data.target import strata
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_regular
 
 SPATIAL_BLOCK = "spatial_block"
 BLOCKS_ACROSS = 10
 
 
-class LeakWarning(UserWarning):
+class LeakWarning(AutoAI4EOWarning):
     """Warns that samples of one group may be in several parts."""
 
 

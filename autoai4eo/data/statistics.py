@@ -14,11 +14,13 @@ from autoai4eo.files import ANY, read_json, write_json, written
 
 SAMPLED_PIXELS = 2**18
 BLOCK_BYTES = 16 * 2**20
-FORMAT = 2
+FORMAT = 3
 #: Values that commonly mark missing measurements.
 FILLS = (0.0, -999.0, -9999.0, -32768.0, 65535.0)
 _ALONE = 10  # at least so many equal outliers make a fill value
 _MANY = 16  # a measurement has at least so many different values
+#: Zeros that are suspicious, see `BandStatistics.zeros`.
+ZEROS_SHARE, _ZEROS_TIMES = 0.01, 20
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class BandStatistics:
             values than their spread; NaN otherwise.
         fill_share: share of pixels that have this value.
         border: share of patches with an edge that is one fill value, such as 0 or
-            -9999, in all bands.
+            -9999; 0 counts in a colour only if all bands have it.
+        zeros: share of pixels that are exactly 0, if that is at least 1 % and far more
+            frequent than any other value; 0 otherwise.
     """
 
     mean: np.ndarray
@@ -60,6 +64,7 @@ class BandStatistics:
     fill: np.ndarray
     fill_share: np.ndarray
     border: np.ndarray
+    zeros: np.ndarray
 
 
 _NAMES = tuple(field.name for field in fields(BandStatistics))
@@ -67,7 +72,13 @@ _NAMES = tuple(field.name for field in fields(BandStatistics))
 FORM = {
     "format": int,
     "fingerprint": str,
-    "inputs": {ANY: {name: [int | float | None] for name in _NAMES}},
+    "inputs": {
+        ANY: {
+            # earlier versions wrote no zeros
+            name + "?" * (name == "zeros"): [int | float | None]
+            for name in _NAMES
+        }
+    },
 }
 
 
@@ -109,7 +120,8 @@ class _Sums:
         self.nan, self.inf, self.nodata = (np.zeros(bands) for _ in range(3))
         # how many values are the minimum, and the maximum
         self.lowest, self.highest = np.zeros(bands), np.zeros(bands)
-        self.border = 0
+        self.filled = np.zeros((len(FILLS), bands))  # how many values are a fill
+        self.border = np.zeros(bands)
         self.wanted = _spread(self.pixels, SAMPLED_PIXELS)
         self.sampled: list[np.ndarray] = []
 
@@ -122,7 +134,8 @@ class _Sums:
         low, high = np.searchsorted(self.wanted, (seen * size, seen * size + count_all))
         sampled = table[:, self.wanted[low:high] - seen * size]
         self.sampled.append(np.where(np.isfinite(sampled), sampled, np.nan))
-        self.border += int(_bordered(pixels).sum())
+        colour = np.array([b.quantity == "colour" for b in self.spec.bands])
+        self.border += _bordered(pixels, colour).sum(axis=0)
         if len(table) > 1:
             self.nodata += count_all - np.count_nonzero(table.any(axis=0))
         valid = np.isfinite(table)
@@ -131,6 +144,7 @@ class _Sums:
                 self.nan[i] += np.isnan(values).sum()
                 self.inf[i] += np.isinf(values).sum()
                 values = values[valid[i]]
+            self.filled[:, i] += [np.count_nonzero(values == f) for f in FILLS]
             if len(values):
                 self._merge(i, values.astype(np.float64))
 
@@ -161,12 +175,14 @@ class _Sums:
         sampled = np.concatenate(self.sampled, axis=1)
         p2, p98 = np.empty(len(self.count)), np.empty(len(self.count))
         fill, fill_count = np.empty(len(self.count)), np.empty(len(self.count))
+        zeros = np.zeros(len(self.count))
         for i in range(len(self.count)):
             values = sampled[i][np.isfinite(sampled[i])]
             # If no valid pixel was sampled, the extremes replace the percentiles.
             ends = (self.minimum[i], self.maximum[i])
             p2[i], p98[i] = np.percentile(values, (2, 98)) if len(values) else ends
             fill[i], fill_count[i] = self._fill(i, values)
+            zeros[i] = self._zeros(i, values)
         constant = self.minimum == self.maximum
         std = np.sqrt(self.squares / self.count)
         return BandStatistics(
@@ -181,34 +197,58 @@ class _Sums:
             nodata=self.nodata / self.pixels,
             fill=fill,
             fill_share=fill_count / self.pixels,
-            border=np.full(len(self.count), self.border / self.samples),
+            border=self.border / self.samples,
+            zeros=zeros,
         )
 
     def _fill(self, i: int, values: np.ndarray) -> tuple[float, float]:
-        """Returns a frequent, far outlier of band `i`, and its number of pixels."""
-        for extreme, count in (
-            (self.minimum[i], self.lowest[i]),
-            (self.maximum[i], self.highest[i]),
-        ):
-            others = values[values != np.float32(extreme)]
+        """Returns a frequent, far outlier of band `i`, and its number of pixels.
+
+        Candidates are the extremes and `FILLS`, the most frequent first.
+        """
+        counts = dict(zip(FILLS, self.filled[:, i], strict=True))
+        counts[self.minimum[i]], counts[self.maximum[i]] = (
+            self.lowest[i],
+            self.highest[i],
+        )
+        for candidate, count in sorted(counts.items(), key=lambda c: -c[1]):
+            fills = [candidate, *(value for value in FILLS if value)]
+            others = values[~np.isin(values, np.array(fills, np.float32))]
             if count < _ALONE or len(np.unique(others)) < _MANY:
                 continue
-            if extreme in FILLS and extreme < 0 <= others.min():
-                return float(extreme), float(count)
+            if candidate in FILLS and candidate < 0 <= others.min():
+                return float(candidate), float(count)
             low, high = np.percentile(others, (1, 99))
-            if np.abs(others - extreme).min() > high - low:
-                return float(extreme), float(count)
+            if np.abs(others - candidate).min() > high - low:
+                return float(candidate), float(count)
         return float("nan"), 0.0
 
+    def _zeros(self, i: int, values: np.ndarray) -> float:
+        """Returns `BandStatistics.zeros` of band `i`."""
+        share = self.filled[FILLS.index(0.0), i] / self.count[i]
+        others = values[values != 0]
+        if share < ZEROS_SHARE or len(np.unique(others)) < _MANY:
+            return 0.0
+        frequent = np.unique(others, return_counts=True)[1].max() / len(values)
+        return float(share) if share > _ZEROS_TIMES * frequent else 0.0
 
-def _bordered(pixels: np.ndarray) -> np.ndarray:
-    """Which patches (n, H, W, bands) have an edge of one fill value, bool (n,)."""
-    found = np.zeros(len(pixels), dtype=bool)
+
+def _bordered(pixels: np.ndarray, colour: np.ndarray) -> np.ndarray:
+    """Which bands of patches have an edge of one fill value, bool (n, bands).
+
+    Args:
+        pixels: (n, H, W, bands).
+        colour: which bands are colours, bool (bands,).
+    """
+    found = np.zeros((len(pixels), pixels.shape[3]), dtype=bool)
     for edge in (pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]):
-        value = edge[:, :1, :1]
-        found |= (edge == value).all(axis=(1, 2)) & np.isin(value[:, 0, 0], FILLS)
-    some = pixels[found]  # one that is nothing but fill has no border
-    found[found] = (some != some[:, :1, :1, :1]).any(axis=(1, 2, 3))
+        value = edge[:, 0]
+        filled = (edge == value[:, None]).all(axis=1) & np.isin(value, FILLS)
+        # a shadow is black in one colour
+        filled &= ~(colour & (value == 0)) | filled.all(axis=1)[:, None]
+        found |= filled
+    # a band that is nothing but fill has no border
+    found &= (pixels != pixels[:, :1, :1]).any(axis=(1, 2))
     return found
 
 

@@ -14,7 +14,7 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
 from autoai4eo.data.units import Typical, unlike_training
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.text import line
 
@@ -76,7 +76,7 @@ def open_for(
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
     for note in (*dataset.notes, *unlike_training(dataset, typical or {})):
-        warnings.warn(line(note), stacklevel=3)
+        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=3)
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:
             raise UserError(

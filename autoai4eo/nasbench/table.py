@@ -15,7 +15,7 @@ import pandas as pd
 from keras_tuner.engine import hyperparameters as hp_types
 from optuna.trial import FrozenTrial
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_regular
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.cells import (
@@ -200,6 +200,7 @@ def read_table(
         warnings.warn(
             f"{path}: {len(values) - len(rows)} rows repeat the network of an earlier "
             "row and are left out",
+            AutoAI4EOWarning,
             stacklevel=2,
         )
     if len(rows) < 2:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, rounded
 from autoai4eo.report import network, pictures
@@ -47,7 +47,9 @@ def write_report(path: str | Path) -> Path:
     run = read(folder)
     page = render("run.html", **_content(run))
     for note in run.notes:
-        warnings.warn(f"{note.rpartition('; ')[0]}; left out", stacklevel=2)
+        warnings.warn(
+            f"{note.rpartition('; ')[0]}; left out", AutoAI4EOWarning, stacklevel=2
+        )
     out = Run(folder).report
     with written(out), in_one_step(out) as temporary:
         # a path that is not UTF-8 has halves of characters

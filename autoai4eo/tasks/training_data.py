@@ -14,7 +14,7 @@ from autoai4eo.data.problems import value_problems
 from autoai4eo.data.splits import split
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.data.units import typical_of, unlike_training
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.text import line
@@ -147,4 +147,4 @@ def warn_of_problems(
             "other classes"
         )
     for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
-        warnings.warn(line(note), stacklevel=3)
+        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=3)

@@ -12,7 +12,7 @@ import numpy as np
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import task_of
 from autoai4eo.runs.folder import Run, locked
@@ -49,7 +49,11 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     try:
         network = deploy.load_network(run, None if apart else kept["trial"])
     except UserError as error:
-        warnings.warn(f"{error}; the finalist has no scores without it", stacklevel=2)
+        warnings.warn(
+            f"{error}; the finalist has no scores without it",
+            AutoAI4EOWarning,
+            stacklevel=2,
+        )
         return
     found = evaluation.outputs(network, validation, batch_size)
     fitted = task.fit(validation.targets, found)

@@ -1,5 +1,8 @@
 """`autoai4eo map`, as a new user tries it."""
 
+import os
+import shutil
+
 import numpy as np
 import predictors
 import pytest
@@ -38,6 +41,21 @@ def test_a_scene_becomes_a_map(run, folder, tmp_path):
         "map_confidence.tif",
         "map_probabilities.tif",
     ]
+
+
+def test_names_that_are_no_utf8(run, folder, tmp_path):
+    """A network there is read; a map cannot be written, and that is said at once."""
+    latin = tmp_path / os.fsdecode(b"caf\xe9")
+    shutil.copytree(folder, latin)
+    how = ("--scale", 0.0001, "--stride", 5, "--quiet")
+    scene = folder / "scene.tif"
+    done = run("map", latin / "net.keras", scene, tmp_path / "map.tif", *how)
+    assert (done.status, done.err) == (0, "")
+    with rasterio.open(tmp_path / "map.tif") as file:
+        assert "caf\\udce9" in file.tags()["MODEL"]
+    done = run("map", folder / "net.keras", scene, latin / "map.tif", *how)
+    assert done.status == 2 and "expected a path in UTF-8" in done.err
+    assert len(done.err.splitlines()) == 1
 
 
 def test_a_file_for_each_band(run, folder, tmp_path):

@@ -163,3 +163,40 @@ def test_a_usual_fill_value_below_all_others_is_told_however_wide_they_are():
     x[::2, 3:5, 3:5] = -9999
     found = problems(open_dataset(x, labels=np.arange(40) % 2))
     assert [f for f in found if f.startswith("!") and "exactly -9999" in f]
+
+
+def test_fill_of_one_band_is_told():
+    x = pixels(40)
+    x[:10, :, :, 1] = 0
+    (found,) = problems(open_dataset(x, labels=np.arange(40) % 2))
+    assert "band2: 25.00% of the values are exactly 0, far more than any" in found
+    x = pixels(40)
+    x[:10, :1, :, 1] = 0
+    found = problems(open_dataset(x, labels=np.arange(40) % 2))
+    assert any("12.50% of the patches" in f or "most of band2" in f for f in found)
+    assert any(f.startswith("! ") and "an edge of one value" in f for f in found)
+
+
+def test_zeros_among_many_equal_values_are_no_fill():
+    x = np.random.default_rng(0).integers(0, 20, (40, 4, 4, 3)).astype(np.uint8)
+    assert problems(open_dataset(x, labels=np.arange(40) % 2)) == []
+    x[0, 0, :, 2] = 0  # a shadow without blue
+    assert problems(open_dataset(x, labels=np.arange(40) % 2)) == []
+
+
+def test_a_fill_value_is_not_hidden_by_another():
+    x = pixels(40)
+    x[:10, :2, :, 0] = -9999
+    x[20, 1, 1, 0] = -32768
+    found = problems(open_dataset(x, labels=np.arange(40) % 2))
+    assert any("band1: 12.50% of the values are exactly -9999" in f for f in found)
+
+
+def test_classes_of_another_part_that_are_unknown():
+    first = open_dataset(pixels(), labels=np.array(["a", "b"] * 4))
+    names = np.array(["a", "c"] * 4)
+    (found,) = problems(first, {"v": open_dataset(pixels(seed=1), labels=names)})
+    assert found.startswith("! ") and "a, b" in found and "c" in found
+    # numbers have no names to compare
+    numbers = open_dataset(pixels(seed=1), labels=np.arange(8) % 3)
+    assert problems(first, {"v": numbers}) == []

@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from autoai4eo.blocks.heads.pooled import HIDDEN, POOLINGS, Pooled
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
@@ -52,7 +52,7 @@ class PooledHead(Pooled, ak.ClassificationHead):
         return layers.Softmax(dtype="float32", name=self.name)(tensor)
 
 
-class BudgetNotEnforced(UserWarning):
+class BudgetNotEnforced(AutoAI4EOWarning):
     """Warns that a search may train networks slower than a head allows."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
 
 import h5py
@@ -18,10 +17,8 @@ ENOUGH_VALUES, ENOUGH_PLACES = 4096, 16
 PLACE_ROWS = 8
 
 
-def share_below_zero(
-    data: h5py.Dataset, nodata: np.ndarray, columns: Sequence[int]
-) -> float | None:
-    """Returns the share of negative values in a sample of a data set's finite values.
+def share_below_zero(data: h5py.Dataset, nodata: np.ndarray, band: int) -> float | None:
+    """Returns the share of negative values in a sample of a band's finite values.
 
     Returns None if it has no finite values.
     """
@@ -31,7 +28,7 @@ def share_below_zero(
         if place >= ENOUGH_PLACES and count >= ENOUGH_VALUES:
             break
         rows = np.arange(start, min(start + PLACE_ROWS, len(data)))
-        values = read_rows(data, rows, nodata)[..., columns]
+        values = read_rows(data, rows, nodata)[..., band]
         values = values[np.isfinite(values)]
         count += len(values)
         below += int(np.count_nonzero(values < 0))

@@ -40,8 +40,10 @@ from autoai4eo.data.readers.image_header import (
 from autoai4eo.data.readers.image_store import ImageStore
 from autoai4eo.data.readers.labels import by_name
 from autoai4eo.data.readers.png import check_png
+from autoai4eo.data.readers.radar import radar_bands
 from autoai4eo.data.scenes.masks import declared_missing
 from autoai4eo.data.sensors import (
+    Band,
     canonical,
     sensor_of,
     unknown_bands,
@@ -170,16 +172,10 @@ class ImagesReader(TargetsInMemory):
             bands = tuple(band_of(str(name), first.kind) for name in first.bands)
         else:
             bands = guessed_bands(len(first.bands), first.kind)
-        self.inputs: tuple[InputSpec, ...] = (
-            InputSpec(
-                "image",
-                sensor_of(bands),
-                bands,
-                first.height,
-                first.width,
-                named=first.named,
-            ),
-        )
+        self.inputs: tuple[InputSpec, ...] = (self._spec(bands),)
+        bands, radar_notes = radar_bands(bands, self._share_below_zero, "image")
+        notes += radar_notes
+        self.inputs = (self._spec(bands),)
         given = asked is not None and len(asked) == len(bands)
         if first.named or given:
             pass
@@ -208,6 +204,17 @@ class ImagesReader(TargetsInMemory):
                 "applied: values are taken as they lie in the files"
             )
         return notes
+
+    def _spec(self, bands: tuple[Band, ...]) -> InputSpec:
+        first = self._headers[0]
+        size = first.height, first.width
+        return InputSpec("image", sensor_of(bands), bands, *size, named=first.named)
+
+    def _share_below_zero(self, band: int) -> float | None:
+        """See `radar_bands`."""
+        pixels = self.read(np.array(self._some()), ["image"])["image"][..., band]
+        values = pixels[np.isfinite(pixels)]
+        return float((values < 0).mean()) if len(values) else None
 
     def _some(self) -> list[int]:
         step = max(1, len(self.names) // _SAMPLED)

@@ -91,6 +91,12 @@ def read_labels(
             f"{lost} of {len(indices)} label rows are not one-hot (no class at all): "
             "these samples are left out"
         )
+    if numbers and names is None and wanted is not None and not unnamed(wanted):
+        notes.append(
+            "the labels are numbers without names: they are taken for "
+            f"{', '.join(f'{i} {name}' for i, name in enumerate(wanted))}; write the "
+            "names of the classes (class_names) into the file if this is wrong"
+        )
     names, wanted = _names_for(count, names, wanted, path)
     if wanted is not None:
         indices = by_name(indices, names, wanted, path)
@@ -139,7 +145,7 @@ def _names_for(
         UserError: there are more or fewer names than classes.
     """
     if names is None:
-        names, told = wanted or [f"class {i}" for i in range(count)], False
+        names, told = wanted or [_number(i) for i in range(count)], False
     else:
         told = True
     if len(names) != count and not told:
@@ -154,6 +160,15 @@ def _names_for(
             f"({', '.join(names)}); give class_names=[…] in the order of the labels"
         )
     return names, wanted if told else None
+
+
+def unnamed(names: Sequence[str]) -> bool:
+    """Returns whether classes have numbers for names, since nothing named them."""
+    return all(name == _number(i) for i, name in enumerate(names))
+
+
+def _number(i: int) -> str:
+    return f"class {i}"
 
 
 def by_name(

@@ -151,7 +151,8 @@ def _reader(
         )
     if options.kind == "value":
         return arrays.ArraysReader(source, None, options, values=Told(labels))
-    return arrays.ArraysReader(source, labels, options)
+    # whoever gives arrays gives the names of their numbers
+    return arrays.ArraysReader(source, labels, options, names=options.class_names)
 
 
 def _reader_of(path: Path, options: ReadOptions) -> Reader:

@@ -31,6 +31,7 @@ from autoai4eo.data.readers.hdf5_targets import (
     strings,
     targets_in,
 )
+from autoai4eo.data.readers.radar import radar_bands
 from autoai4eo.data.readers.targets import VALUES
 from autoai4eo.data.scenes.files import level_in
 from autoai4eo.data.sensors import (
@@ -52,7 +53,6 @@ USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
     ("sen2", 4): SENTINEL2.pick("B02", "B03", "B04", "B08"),
 }
 #: Largest share of intensities below zero, caused by interpolation or noise removal.
-NEGATIVE_SHARE = 0.05
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"))
 
 
@@ -159,8 +159,11 @@ class So2SatReader(TargetsInMemory):
             )
         self._nodata[name] = hdf5.declared_nodata(data)
         self._note_values(data, name)
-        if any(b.quantity == "decibel" for b in bands):
-            bands = self._radar_bands(bands, data, name)
+        bands, notes = radar_bands(
+            bands, lambda i: share_below_zero(data, self._nodata[name], i), name
+        )
+        for note in notes:
+            self._note(note)
         levels = strings(data.file.attrs.get(f"{name}_level")) or []
         return InputSpec(
             name,
@@ -188,29 +191,6 @@ class So2SatReader(TargetsInMemory):
 
     def _note(self, note: str) -> None:
         self.notes += (f"{self.path}: {note}",)
-
-    def _radar_bands(
-        self, bands: tuple[Band, ...], data: h5py.Dataset, name: str
-    ) -> tuple[Band, ...]:
-        """Returns bands VV and VH as intensity unless enough values are below zero."""
-        columns = [i for i, b in enumerate(bands) if b.quantity == "decibel"]
-        called = " and ".join(bands[i].name for i in columns)
-        share = share_below_zero(data, self._nodata[name], columns)
-        if share is None:
-            self._note(
-                f"{name}: {called} have no finite value; decibels are assumed, not "
-                "intensity"
-            )
-        if share is None or share > NEGATIVE_SHARE:
-            return bands
-        self._note(
-            f"{name}: {called} are taken for intensity, not decibels: {1 - share:.0%} "
-            "of their values are not below zero"
-        )
-        return tuple(
-            Band(b.name, b.wavelength, "intensity") if b.quantity == "decibel" else b
-            for b in bands
-        )
 
     def _groups(
         self, file: h5py.File, found: Mapping[str, Any]

@@ -38,7 +38,8 @@ class MapFile:
 
     def tag(self, tags: dict[str, str], band: int | None = None) -> None:
         """Writes metadata of the file or of a band."""
-        self._file.update_tags(band or 0, **tags)
+        # `line`: a path may have bytes that are no UTF-8
+        self._file.update_tags(band or 0, **{k: line(v) for k, v in tags.items()})
 
     def colour(self, table: dict[int, tuple[int, ...]]) -> None:
         """Writes the colours of a map of classes."""

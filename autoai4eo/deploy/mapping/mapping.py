@@ -23,8 +23,13 @@ from autoai4eo.deploy.mapping.tiles import compute_tiles, write_layers
 from autoai4eo.deploy.mapping.windows import WindowGrid
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.deploy.predictors.loading import load_predictor
-from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write_into, check_not_input, remove_leftovers
+from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.files import (
+    check_can_write_into,
+    check_not_input,
+    check_utf8,
+    remove_leftovers,
+)
 from autoai4eo.locks import output_alone
 from autoai4eo.runs.folder import Run
 from autoai4eo.runtimes.base import FLOAT32
@@ -253,6 +258,7 @@ def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:
         warnings.warn(
             f"{path}: the map's picture cannot be written ({why}); the map itself is "
             "complete",
+            AutoAI4EOWarning,
             stacklevel=3,
         )
 
@@ -280,6 +286,7 @@ def _check_place(out: Path) -> None:
             f"{out}: expected the folder {out.parent} to write to, found none; make it"
         )
     check_can_write_into(out.parent)
+    check_utf8(out)
 
 
 def _cache_key(predictor: Predictor, scenes: Sequence[Scene], how: list[object]) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.units import advice
 from autoai4eo.deploy.predictors.base import Predictor
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.text import line
 
 
@@ -30,11 +30,12 @@ def check_scene(predictor: Predictor, scene: Scene) -> None:
             f"{scene}: a scene of level {scene.level}, and the network was made for "
             f"{predictor.level}: the map may be wrong; use a {predictor.level} product "
             "of the scene",
+            AutoAI4EOWarning,
             stacklevel=3,
         )
     names = list(dict.fromkeys(n for some in predictor.bands.values() for n in some))
     for note in (*scene.notes(names), *_units(predictor, scene, names)):
-        warnings.warn(line(note), stacklevel=3)
+        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=3)
 
 
 def _units(predictor: Predictor, scene: Scene, names: Sequence[str]) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 from autoai4eo.deploy.mapping.layers import Layer
 from autoai4eo.deploy.mapping.placing import PLACED
 from autoai4eo.deploy.mapping.windows import Tile
-from autoai4eo.errors import DamagedError, UserError
+from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
 from autoai4eo.files import in_one_step, is_plain, read_npz
 
 _OURS = re.compile(
@@ -84,6 +84,7 @@ class TileStore:
             warnings.warn(
                 f"{self._out}: of {len(tiles)} tiles {len(damaged)} are kept damaged "
                 f"and are computed anew (the first: {damaged[0]})",
+                AutoAI4EOWarning,
                 stacklevel=2,
             )
         return missing

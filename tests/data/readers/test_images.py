@@ -550,3 +550,29 @@ def test_images_of_other_bits_are_refused(build, tmp_path):
     two(build, tmp_path, dark(1, bands=1), dark(1, bands=1), {"nbits": 4})
     with pytest.raises(UserError, match=r"one type, found 4 bits .* 8 bits"):
         open_dataset(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+@pytest.mark.parametrize("unit", ["decibel", "intensity"])
+def test_the_unit_of_radar_images_is_seen(tmp_path, unit):
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        pixels = rng.normal(-12, 2, (2, 8, 8)).astype("float32")
+        if unit == "intensity":
+            pixels = 10 ** (pixels / 10)
+        (tmp_path / name).mkdir()
+        with rasterio.open(
+            tmp_path / name / "0.tif",
+            "w",
+            driver="GTiff",
+            height=8,
+            width=8,
+            count=2,
+            dtype="float32",
+        ) as file:
+            file.write(pixels)
+            file.descriptions = ("VV", "VH")
+    d = open_dataset(tmp_path)
+    assert {b.quantity for b in d.inputs[0].bands} == {unit}
+    told = any("VV and VH are taken for intensity" in note for note in d.notes)
+    assert told == (unit == "intensity")

@@ -195,3 +195,17 @@ def test_arrays_of_npz_files_that_are_not_used_are_told(tmp_path):
     np.savez(tmp_path / "a.npz", sen2=X, y=[0, 1, 0, 1])
     (note,) = open_dataset(tmp_path / "a.npz").notes
     assert note.startswith("not used: y;")
+
+
+def test_numbers_matched_to_names_by_their_order_are_told(tmp_path):
+    """Nothing says that 0 is the first of the names of another data set."""
+    pixels = np.zeros((4, 4, 4, 3), "float32")
+    np.savez(tmp_path / "a.npz", image=pixels, label=np.array([0, 2, 2, 0]))
+    d = open_dataset(tmp_path / "a.npz", class_names=["Forest", "Pasture", "River"])
+    (note,) = d.notes
+    assert "numbers without names: they are taken for 0 Forest, 1 Pasture" in note
+    assert open_dataset(tmp_path / "a.npz").notes == ()
+    told = open_dataset(
+        tmp_path / "a.npz", class_names=[f"class {i}" for i in range(3)]
+    )
+    assert told.notes == ()

@@ -283,6 +283,15 @@ def test_intensity_is_seen_behind_nodata_and_beside_a_complex_band(build, tmp_pa
     assert any("taken for intensity" in note for note in d.notes)
 
 
+def test_each_radar_band_is_looked_at(build, tmp_path):
+    sen1 = np.full((60, 4, 4, 2), -12, np.float32)
+    sen1[..., 1] = 0.01
+    path = build.write_h5(tmp_path / "a.h5", sen1=sen1, attrs={"sen1_bands": "VV,VH"})
+    d = open_dataset(path)
+    assert [b.quantity for b in d.inputs[0].bands] == ["decibel", "intensity"]
+    assert any("VH is taken for intensity" in note for note in d.notes)
+
+
 def test_no_finite_value_means_decibels_and_is_reported(build, tmp_path):
     path = build.write_h5(tmp_path / "a.h5", sen1=DECIBELS * np.nan)
     d = open_dataset(path)
