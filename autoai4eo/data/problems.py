@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.patch_checks import look
 from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.readers.labels import fold, unnamed
-from autoai4eo.data.statistics import BLOCK_BYTES, ZEROS_SHARE, BandStatistics
+from autoai4eo.data.statistics import ZEROS_SHARE, BandStatistics
 from autoai4eo.errors import UnknownClassError
 
 #: The range in which values of a quantity are plausible; reflectance by its scale.
@@ -58,12 +58,23 @@ def find_problems(
     found += value_problems(dataset.inputs, statistics)
     found += _implausible(dataset.inputs, statistics)
     found += _target_problems(dataset)
-    prints, zero, empty = _look(dataset)
+    looked = look(dataset)
+    prints, empty = looked.prints, looked.empty
+    for name, rows in looked.odd.items():
+        where = dataset.names[rows[0]] if dataset.names else f"sample {rows[0]}"
+        found.append(
+            Problem(
+                f"{name}: {_times(len(rows), 'patch has', 'patches have')} values "
+                "hundreds of times larger or smaller than the others, as in another "
+                f"unit (the first: {where}); write all in one unit",
+                serious=True,
+            )
+        )
     if empty:
         found.append(
             Problem(f"{_times(empty, 'patch has', 'patches have')} no valid pixel")
         )
-    for name, count in zero.items():
+    for name, count in looked.zero.items():
         if count:
             found.append(
                 Problem(
@@ -84,7 +95,7 @@ def find_problems(
                 )
             )
             continue
-        if shared := int(np.isin(prints, _look(other)[0]).sum()):
+        if shared := int(np.isin(prints, look(other).prints).sum()):
             found.append(
                 Problem(
                     f"{_times(shared, 'patch occurs', 'patches occur')} in "
@@ -306,26 +317,3 @@ def _named(dataset: Dataset, pairs: np.ndarray) -> str:
 
     some = [f"{name(a)} = {name(b)}" for a, b in pairs[:_PAIRS].tolist()]
     return ", ".join(some) + (", …" if len(pairs) > _PAIRS else "")
-
-
-def _look(dataset: Dataset) -> tuple[np.ndarray, dict[str, int], int]:
-    """Hash of each sample, all-zero patches per input, patches without a valid pixel.
-
-    A patch without a valid pixel does not count as a copy.
-    """
-    empty = 0
-    prints = np.empty(len(dataset), dtype=np.uint64)
-    zero = {spec.name: 0 for spec in dataset.inputs}
-    for block in dataset.blocks(max(1, BLOCK_BYTES // dataset.sample_bytes())):
-        pixels = dataset.read(block)
-        for name, values in pixels.items():
-            zero[name] += int((~values.any(axis=(1, 2, 3))).sum())
-        for i, index in enumerate(block):
-            digest = hashlib.blake2b(digest_size=8)
-            for values in pixels.values():
-                digest.update(np.ascontiguousarray(values[i]).data)
-            if not any(np.isfinite(values[i]).any() for values in pixels.values()):
-                empty += 1
-                digest.update(f"{dataset.path} {index}".encode(errors="replace"))
-            prints[index] = int.from_bytes(digest.digest(), "little")
-    return prints, zero, empty

@@ -200,3 +200,14 @@ def test_classes_of_another_part_that_are_unknown():
     # numbers have no names to compare
     numbers = open_dataset(pixels(seed=1), labels=np.arange(8) % 3)
     assert problems(first, {"v": numbers}) == []
+
+
+def test_patches_in_another_unit_are_told():
+    x = 3000 * pixels(20)
+    x[4] /= 10_000
+    d = open_dataset(x, labels=np.arange(20) % 2, bands=["B02", "B03"])
+    (found,) = [f for f in problems(d) if "another unit" in f]
+    assert found.startswith("! image: 1 patch has") and "sample 4" in found
+    x[4] *= 200  # a dark lake
+    d = open_dataset(x, labels=np.arange(20) % 2, bands=["B02", "B03"])
+    assert not any("another unit" in f for f in problems(d))

@@ -8,7 +8,6 @@ import posixpath
 import stat
 import zipfile
 import zlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from autoai4eo.data.raster_files import BEGINNING, DRIVERS, check_beside
 from autoai4eo.data.readers.labels import fold
+from autoai4eo.data.readers.skipped import Skipped, is_hidden
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_size
 
@@ -38,8 +38,8 @@ ZIP_ERRORS = (
     zipfile.BadZipFile,
     UnicodeError,
 )
-#: Files of operating systems and tools, besides hidden names.
-_HIDDEN = {"__macosx", "thumbs.db", "desktop.ini", "@eadir"}
+#: Other endings of JPEG files, which GDAL does not list.
+_JPEG = (".jfif", ".jpe")
 
 
 @cache
@@ -48,7 +48,8 @@ def suffixes() -> tuple[str, ...]:
     from rasterio.drivers import raster_driver_extensions
 
     known = raster_driver_extensions()
-    return tuple(sorted(f".{end}" for end, name in known.items() if name in DRIVERS))
+    found = {f".{end}" for end, name in known.items() if name in DRIVERS}
+    return tuple(sorted(found | {end for end in _JPEG if ".jpg" in found}))
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def list_folder(root: Path) -> Listing:
     """
     found: dict[str, tuple[int, int]] = {}
     beside: dict[str, tuple[int, int]] = {}
-    skipped = _Skipped()
+    skipped = Skipped()
     pipes: list[str] = []
     seen: set[tuple[int, int]] = set()
     # links last, so that a folder gets its real path
@@ -112,7 +113,7 @@ def list_folder(root: Path) -> Listing:
             except OSError:
                 skipped.broken.append(name)
                 continue
-            if _hidden(entry.name):
+            if is_hidden(entry.name):
                 skipped.hidden.append(name)
             elif is_folder:
                 (links if entry.is_symlink() else folders).append(
@@ -135,7 +136,7 @@ def list_folder(root: Path) -> Listing:
             "found a pipe or device, which GDAL would wait for; remove it"
         )
     names = tuple(sorted(found))
-    return Listing(names, found | beside, bool(beside), skipped.notes())
+    return Listing(names, found | beside, bool(beside), skipped.notes(names))
 
 
 def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
@@ -150,13 +151,13 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
     found: dict[str, tuple[int, int]] = {}
     beside: dict[str, tuple[int, int]] = {}
     written: dict[str, str] = {}
-    skipped = _Skipped()
+    skipped = Skipped()
     for member in archive.infolist():
         name = member.filename.replace("\\", "/")
         if name.endswith("/"):
             continue
         name = posixpath.normpath(name).lstrip("/")
-        if any(_hidden(part) for part in name.split("/")):
+        if any(is_hidden(part) for part in name.split("/")):
             skipped.hidden.append(name)
             continue
         if not _is_image(name, skipped):
@@ -185,7 +186,7 @@ def list_zip(archive: zipfile.ZipFile) -> tuple[Listing, dict[str, str]]:
         found[name] = (member.file_size, member.CRC)
         written[name] = member.filename
     names = tuple(sorted(found))
-    return Listing(names, found | beside, bool(beside), skipped.notes()), written
+    return Listing(names, found | beside, bool(beside), skipped.notes(names)), written
 
 
 def _check_beside(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
@@ -295,44 +296,12 @@ def _refuse_parts(classes: Sequence[str | None], path: str) -> None:
         )
 
 
-class _Skipped:
-    """Collects skipped files and folders."""
-
-    def __init__(self) -> None:
-        self.hidden: list[str] = []
-        self.broken: list[str] = []
-        self.twice: list[str] = []
-        self.others: Counter[str] = Counter()
-
-    def notes(self) -> tuple[str, ...]:
-        parts = []
-        if self.hidden:
-            parts.append(_some("hidden file or folder", self.hidden))
-        if self.broken:
-            parts.append(_some("pipe or broken link", self.broken))
-        if self.twice:
-            parts.append(_some("link to a folder that was read already", self.twice))
-        if self.others:
-            ends = ", ".join(f"{end} {n:,}" for end, n in self.others.most_common(5))
-            total = sum(self.others.values())
-            parts.append(f"{total:,} that GDAL does not read as images ({ends})")
-        return (f"skipped: {'; '.join(parts)}",) if parts else ()
-
-
-def _some(what: str, names: Sequence[str]) -> str:
-    more = f", … ({len(names):,})" if len(names) > 2 else ""
-    return f"{what}: {', '.join(names[:2])}{more}"
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith(".") or name.casefold() in _HIDDEN
-
-
-def _is_image(name: str, skipped: _Skipped) -> bool:
+def _is_image(name: str, skipped: Skipped) -> bool:
     lower = name.lower()
     if lower.endswith(SIDECARS):
         return False
     if lower.endswith(suffixes()):
         return True
     skipped.others[os.path.splitext(lower)[1] or "without ending"] += 1
+    skipped.folders.add(posixpath.dirname(name))
     return False

@@ -196,3 +196,23 @@ def test_a_pipe_is_not_waited_for(tree):
     os.mkfifo(root / "a" / "3.png")
     (note,) = open_dataset(root).notes
     assert note == "skipped: pipe or broken link: a/3.png"
+
+
+def test_a_class_of_unread_files_is_named(tree):
+    root = tree("a/1.png", "b/2.png")
+    (root / "c").mkdir()
+    (root / "c" / "3.heic").touch()
+    skipped, missing = open_dataset(root).notes
+    assert ".heic 1" in skipped and "in the folder: c: a class" in missing
+
+
+def test_folders_of_systems_are_no_classes(tree):
+    root = tree("a/1.png", "b/2.png", "$RECYCLE.BIN/3.png", "lost+found/4.png")
+    assert open_dataset(root).class_names == ("a", "b")
+
+
+def test_every_ending_of_jpeg_is_read(tree):
+    root = tree("a/1.jpg", "b/2.jpg")
+    (root / "a" / "1.jpg").rename(root / "a" / "1.jfif")
+    (root / "b" / "2.jpg").rename(root / "b" / "2.JPE")
+    assert len(open_dataset(root)) == 2

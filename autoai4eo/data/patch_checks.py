@@ -1,0 +1,75 @@
+"""Looks at each patch of a data set once."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.statistics import BLOCK_BYTES, FILLS
+
+#: Reflectance in another patch of one data set is not so many times as large.
+_TIMES = 200
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What each patch of a data set is like.
+
+    Attributes:
+        prints: a hash of all its pixels, uint64 (N,); a patch without a valid pixel has
+            one of its own, so that it is no copy.
+        zero: by input, how many patches are zero throughout.
+        empty: how many patches have no valid pixel.
+        odd: by input with reflectance, the rows of patches whose largest reflectance is
+            over 200 times larger or smaller than that of most.
+    """
+
+    prints: np.ndarray
+    zero: dict[str, int]
+    empty: int
+    odd: dict[str, np.ndarray]
+
+
+def look(dataset: Dataset) -> Looked:
+    """Reads a data set once, in blocks."""
+    empty = 0
+    prints = np.empty(len(dataset), dtype=np.uint64)
+    zero = {spec.name: 0 for spec in dataset.inputs}
+    measured = {
+        spec.name: [i for i, b in enumerate(spec.bands) if b.quantity == "reflectance"]
+        for spec in dataset.inputs
+    }
+    largest = {n: np.zeros(len(dataset)) for n, bands in measured.items() if bands}
+    for block in dataset.blocks(max(1, BLOCK_BYTES // dataset.sample_bytes())):
+        pixels = dataset.read(block)
+        for name, values in pixels.items():
+            zero[name] += int((~values.any(axis=(1, 2, 3))).sum())
+        for name, found in largest.items():
+            values = pixels[name][..., measured[name]]
+            known = np.isfinite(values) & (values != max(FILLS))
+            values = np.where(known, values, 0)
+            found[block] = values.max(axis=(1, 2, 3))
+        for i, index in enumerate(block):
+            digest = hashlib.blake2b(digest_size=8)
+            for values in pixels.values():
+                digest.update(np.ascontiguousarray(values[i]).data)
+            if not any(np.isfinite(values[i]).any() for values in pixels.values()):
+                empty += 1
+                digest.update(f"{dataset.path} {index}".encode(errors="replace"))
+            prints[index] = int.from_bytes(digest.digest(), "little")
+    odd = {name: _odd(values) for name, values in largest.items()}
+    return Looked(
+        prints, zero, empty, {n: rows for n, rows in odd.items() if len(rows)}
+    )
+
+
+def _odd(largest: np.ndarray) -> np.ndarray:
+    known = largest > 0
+    if not known.any():
+        return np.empty(0, int)
+    usual = np.median(largest[known])
+    far = (largest > _TIMES * usual) | (largest < usual / _TIMES)
+    return np.flatnonzero(known & far)
