@@ -21,6 +21,16 @@ from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
 
 SIZE = 6
+DRIVERS = {
+    ".tif": "GTiff",
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+    ".jp2": "JP2OpenJPEG",
+}
+PALETTE = {i: (i, 255 - i, 7 * i % 256, 255) for i in range(256)}
 FOLDERS = ["a/", "b/", "a/deep/", "b/2020/", "", ".hidden/", "c [1]/", "é/"]
 
 
@@ -33,7 +43,9 @@ class File:
     bands: int = 3
     names: tuple[str, ...] = ()
     nodata: float | None = None
-    mask: bool = False
+    mask: str = ""  # "inside" or "outside" of the file
+    alpha: bool = False
+    palette: bool = False
     scale: float = 1.0
     damage: float | None = None
     seed: int = 0
@@ -49,19 +61,28 @@ class File:
         rng = np.random.default_rng(self.seed)
         pixels = rng.integers(0, 200, (self.bands, self.size, self.size))
         pixels[:, 0, 0] = 0 if self.nodata is None else self.nodata
-        driver = {".tif": "GTiff", ".png": "PNG", ".jpg": "JPEG"}[path.suffix]
-        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+        if self.alpha:
+            opaque = 255 * rng.integers(0, 2, (1, self.size, self.size))
+            pixels = np.concatenate([pixels, opaque])
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=self.mask == "inside"):
             with rasterio.open(
                 path,
                 "w",
-                driver=driver,
+                driver=DRIVERS[path.suffix],
                 height=self.size,
                 width=self.size,
-                count=self.bands,
+                count=len(pixels),
                 dtype=self.dtype,
                 nodata=self.nodata,
             ) as image:
+                if self.palette:
+                    image.write_colormap(1, PALETTE)
                 image.write(pixels.astype(self.dtype))
+                if self.alpha:
+                    image.colorinterp = [
+                        *(ColorInterp.undefined for _ in range(self.bands)),
+                        ColorInterp.alpha,
+                    ]
                 if self.names:
                     image.descriptions = self.names
                 if self.scale != 1.0:
@@ -83,13 +104,17 @@ class File:
 @st.composite
 def folders(draw: st.DrawFn) -> list[File]:
     """Files that are alike, and sometimes one that is not."""
-    suffix = draw(st.sampled_from([".tif", ".tif", ".png", ".jpg"]))
+    suffix = draw(st.sampled_from([".tif", ".tif", ".tif", *DRIVERS]))
     tif = suffix == ".tif"
     dtypes = ["uint8", "uint16", "int16", "float32", "float64"] if tif else ["uint8"]
     dtype = draw(st.sampled_from(dtypes))
-    bands = draw(st.sampled_from([1, 2, 3, 4, 13] if tif else [1, 3]))
+    several = {".tif": [1, 2, 3, 4, 13], ".gif": [1], ".webp": [3]}
+    bands = draw(st.sampled_from(several.get(suffix, [1, 3])))
     named = tif and bands <= 4 and draw(st.booleans())
     told = ("B2", "B03", "b4", "VV")[:bands]
+    palette = dtype == "uint8" and bands == 1 and suffix in (".tif", ".png", ".gif")
+    palette = palette and not named and draw(st.booleans())
+    alpha = tif and dtype == "uint8" and not palette and draw(st.booleans())
     files = []
     for number in range(draw(st.integers(1, 4))):
         name = draw(st.sampled_from(FOLDERS)) + f"{number}{suffix}"
@@ -98,7 +123,11 @@ def folders(draw: st.DrawFn) -> list[File]:
             file.names = tuple(draw(st.permutations(told)))
         if tif:
             file.nodata = draw(st.sampled_from([None, None, 0, 7]))
-            file.mask = file.nodata is None and draw(st.booleans())
+            file.palette, file.alpha = palette, alpha
+            if file.nodata is None and not alpha:
+                file.mask = draw(st.sampled_from(["", "inside", "outside"]))
+        elif palette:
+            file.palette = suffix != ".gif"  # GDAL gives a GIF file one of its own
         files.append(file)
     odd = draw(
         st.sampled_from(["", "", "", "dtype", "size", "names", "scale", "bands"])
@@ -131,6 +160,13 @@ def reading(path: Path, bands: tuple[str, ...]) -> np.ndarray:
         ]
         if all(told[i - 1] for i in wanted):
             wanted = [told.index(name) + 1 for name in bands]
+        if file.colorinterp[0] == ColorInterp.palette:
+            table = file.colormap(1)
+            indices, mask = file.read(1), file.read_masks(1)
+            colours = np.array([table[i] for i in range(max(table) + 1)])
+            read = colours[np.minimum(indices, len(colours) - 1)].astype(np.float32)
+            read[(read[..., 3] == 0) | (mask == 0)] = np.nan
+            return read[..., :3]
         described_alpha = len(wanted) == file.count and (
             MaskFlags.alpha in file.mask_flag_enums[0]
         )
@@ -172,7 +208,8 @@ def test_the_right_pixels_or_one_line(files, packed):
             message = str(error)
             assert "\n" not in message and message.startswith(str(source))
             return
-        event("read")
+        event(f"read {files[0].name[-4:]}")
+        event(f"palette {files[0].palette} alpha {files[0].alpha} {files[0].mask}")
         bands = tuple(band.name for band in dataset.inputs[0].bands)
         damaged = {f.name for f in files if f.damage is not None}
         for name, found in zip(dataset.names, pixels, strict=True):
