@@ -114,7 +114,9 @@ def folders(draw: st.DrawFn) -> list[File]:
     told = ("B2", "B03", "b4", "VV")[:bands]
     palette = dtype == "uint8" and bands == 1 and suffix in (".tif", ".png", ".gif")
     palette = palette and not named and draw(st.booleans())
-    alpha = tif and dtype == "uint8" and not palette and draw(st.booleans())
+    # where GDAL itself takes an alpha band for a mask
+    alpha = tif and dtype == "uint8" and bands in (1, 3) and not palette | named
+    alpha = alpha and draw(st.booleans())
     files = []
     for number in range(draw(st.integers(1, 4))):
         name = draw(st.sampled_from(FOLDERS)) + f"{number}{suffix}"
