@@ -156,6 +156,14 @@ def fit(
             "--judge-quantized", help="Score candidates in --precision, such as int8."
         ),
     ] = False,
+    fine_tune_quantized: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="With --precision int8: train the finalist for so many epochs more, "
+            "rounding as in int8, and keep the best if it is better in int8.",
+        ),
+    ] = None,
     map_step: Annotated[
         int | None,
         typer.Option(
@@ -230,6 +238,7 @@ def fit(
         finalists=finalists,
         prune=prune,
         judge_quantized=judge_quantized,
+        fine_tune_quantized=fine_tune_quantized,
     )
     if subset is not None:
         training = sample(training, subset, seed=seed)

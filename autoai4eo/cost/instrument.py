@@ -115,17 +115,18 @@ class Instrument:
         """See `MeasuringInstrument`: nothing."""
         return {}
 
-    def converted(self, model: Any, folder: Path) -> Run:
+    def converted(self, model: Any, folder: Path, checked: bool = True) -> Run:
         """The outputs of a network in a runtime that reads files.
 
         Args:
             model: a functional or built Sequential Keras model.
             folder: for the file, which is needed as long as the outputs are.
+            checked: whether it is compared with Keras on a few samples.
 
         Raises:
             NotConvertible: see `prepared`.
         """
-        run = self._prepare(model, folder, None).run
+        run = self._prepare(model, folder, None, checked).run
         assert run is not None, "Keras's backends read no files"
         return run
 
@@ -147,7 +148,11 @@ class Instrument:
             yield LocalNetwork(model, prepared, self, input_shapes)
 
     def _prepare(
-        self, model: Any, folder: Path, input_shapes: InputShapes | None
+        self,
+        model: Any,
+        folder: Path,
+        input_shapes: InputShapes | None,
+        checked: bool = True,
     ) -> Prepared:
         name, runtime = str(self.runtime), self._runtime
         pixels = self._pixels(model, input_shapes)
@@ -163,7 +168,7 @@ class Instrument:
             raise
         except Exception as error:  # converters' errors have no common class
             raise not_convertible(name, error) from error
-        if prepared.run is not None:
+        if prepared.run is not None and checked:
             few = {name: values[:_CHECKED] for name, values in pixels.items()}
             tolerance = runtime.tolerances[self.precision]
             check_outputs(name, prepared.run, model, few, tolerance)

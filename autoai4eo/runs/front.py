@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import COSTS, MEASURED, find, rounded
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs.pareto import hypervolume, knee, minimised, on_front
 from autoai4eo.runs.study import (
     FULL_TRAINING_OF,
@@ -32,7 +33,8 @@ def front(study: optuna.Study) -> list[FrozenTrial]:
     their spread are equal. Sorted by the first objective, best first.
     """
     complete, points = _complete(study)
-    best = np.flatnonzero(on_front(points, _spreads(study, complete)))
+    spreads = spreads_of(complete, objectives_of(study))
+    best = np.flatnonzero(on_front(points, spreads))
     return [complete[i] for i in best[np.argsort(points[best, 0], kind="stable")]]
 
 
@@ -57,12 +59,13 @@ def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
         return [cheap[i] for i in np.argsort(points[:, 0], kind="stable")[:number]]
     worst = points.max(axis=0)
     worst = worst + 0.1 * (worst - points.min(axis=0)) + 1e-9
-    left = [int(i) for i in np.flatnonzero(on_front(points))]
+    best = on_front(points, spreads_of(cheap, objectives))
+    left = [int(i) for i in np.flatnonzero(best)]
     chosen: list[int] = []
     while left and len(chosen) < number:
-        best = max(left, key=lambda i: hypervolume(points[[*chosen, i]], worst))
-        left.remove(best)
-        chosen.append(best)
+        most = max(left, key=lambda i: hypervolume(points[[*chosen, i]], worst))
+        left.remove(most)
+        chosen.append(most)
     return [cheap[i] for i in chosen]
 
 
@@ -169,9 +172,11 @@ def _complete(
     return complete, minimised(values, objectives_of(study))
 
 
-def _spreads(study: optuna.Study, trials: Sequence[FrozenTrial]) -> np.ndarray:
+def spreads_of(
+    trials: Sequence[FrozenTrial | optuna.Trial], objectives: Sequence[Objective]
+) -> np.ndarray:
     """Returns the spread of each objective's measurements (trials, objectives)."""
-    of_latency = [o.name == "latency_ms" for o in objectives_of(study)]
+    of_latency = [o.name == "latency_ms" for o in objectives]
     costs = [t.user_attrs.get("cost", {}) for t in trials]
     spreads = [cost.get("latency_spread_ms") or 0.0 for cost in costs]
     return np.outer(spreads, of_latency)

@@ -54,6 +54,9 @@ def two_figures(
             "on training and validation data together: validation data cannot judge it."
         )
     after = evaluation["metrics"].get(name, before)
+    story = f"trained further from {trial}'s best epoch"
+    if evaluation.get("quantized", {}).get("epoch"):
+        story += ", in the end with the rounding of int8"
     if rounded(after) == rounded(before):
         return (
             f"{begin}{in_search} and of the finalist: it is the network of this "
@@ -61,6 +64,5 @@ def two_figures(
         )
     return (
         f"{begin}{rounded(after)} is that of the finalist, {in_search}; the finalist "
-        f"was trained further from {trial}'s best epoch. Charts and tables of trials "
-        "show the figure in the search."
+        f"was {story}. Charts and tables of trials show the figure in the search."
     )

@@ -72,6 +72,9 @@ class SearchSettings:
         judge_quantized: scores candidates on the validation data as the runtime
             computes in `precision`, which is then another one than float32. The network
             is trained in float32.
+        fine_tune_quantized: epochs for which the finalist is trained further while it
+            rounds as in int8, which is then the `precision`. The best epoch, as the
+            runtime computes in int8, is kept if it is better than before; None: none.
         kind: of the target, see `autoai4eo.data.target.Target`.
 
     Attributes:
@@ -100,13 +103,14 @@ class SearchSettings:
     threads: int | None = None
     device: str | None = None
     judge_quantized: bool = False
+    fine_tune_quantized: int | None = None
     kind: str = "class"
     objectives: tuple[Objective, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         for name in (
             *("max_trials", "workers", "patience", "map_step", "finalists"),
-            "threads",
+            *("threads", "fine_tune_quantized"),
         ):
             number = getattr(self, name)
             if number is not None and number < 1:
@@ -134,6 +138,12 @@ class SearchSettings:
             raise UserError(
                 "judge_quantized: expected a precision to score in, found float32; add "
                 '--precision int8 (precision="int8")'
+            )
+        if self.fine_tune_quantized is not None and self.precision != "int8":
+            raise UserError(
+                "fine_tune_quantized: expected the precision int8, found "
+                f"{self.precision or FLOAT32}; add --precision int8 "
+                '(precision="int8")'
             )
         if self.runtime is not None:
             runtime_of(self.runtime, self.precision or FLOAT32)

@@ -37,7 +37,7 @@ from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.building import candidates_of
 from autoai4eo.search.space.graph import Graph, build
 from autoai4eo.search.strategies.base import CandidateSampler
-from autoai4eo.search.trials import finalist
+from autoai4eo.search.trials import finalist, fine_tuning
 from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.feasibility import Budget
 from autoai4eo.search.trials.instruments import (
@@ -226,7 +226,8 @@ class Tuner:
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
-            if trained_finalist(self.run) != finalist.of(self.study).number:
+            known = trained_finalist(self.run) == finalist.of(self.study).number
+            if not (known and fine_tuning.is_done(self.run, self.settings)):
                 self.train_finalist(training, progress, refit_on)
         return True
 
@@ -236,8 +237,6 @@ class Tuner:
         """Trains the finalist, see `work`; its network replaces the former one."""
         trial = finalist.of(self.study)
         in_full = FULL_TRAINING_OF in trial.user_attrs
-        if in_full and refit_on is None:
-            return finalist.keep(self.run, trial)
         hp = keras_tuner.HyperParameters()
         hp.values = dict(trial.user_attrs["hyperparameters"])
         seed = derived_seed(self.settings.seed, candidate(self.study, trial), 1)
@@ -247,6 +246,11 @@ class Tuner:
             end=inf,
             batch_size=trial.user_attrs.get("batch_size", training.batch_size),
         )
+        tune = fine_tuning.of(
+            self.settings, trial, self.graph, training, seed, progress, self._lock
+        )
+        if in_full and refit_on is None:
+            return finalist.keep(self.run, trial, tune)
         if refit_on is not None:
             cheap = training.proxy is not None and not in_full
             best = trial.user_attrs["best_epoch"] + 1
@@ -262,6 +266,7 @@ class Tuner:
             self.monitor,
             progress,
             self._lock,
+            tune,
         )
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:

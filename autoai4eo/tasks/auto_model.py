@@ -166,10 +166,8 @@ class AutoModel(SearchResults):
         """
         check_utf8(self.run)
         tell = log(bool(verbose))
-        seed = self.settings.seed
-        train, validation, whole = open_both(
-            self._open, self.kind, x, y, validation_data, validation_split, seed, tell
-        )
+        known = (validation_data, validation_split, self.settings)
+        train, validation, whole = open_both(self._open, self.kind, x, y, *known, tell)
         task = task_of(train.target)
         if epochs is not None and epochs < 1:
             raise UserError(f"epochs: expected 1 or more, got {epochs}")

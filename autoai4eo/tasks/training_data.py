@@ -17,6 +17,8 @@ from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of
+from autoai4eo.search.settings import SearchSettings
+from autoai4eo.search.trials.fine_tuning import check_judged
 from autoai4eo.text import line
 
 
@@ -27,7 +29,7 @@ def open_both(
     y: Any,
     validation_data: Any,
     validation_split: float,
-    seed: int,
+    settings: SearchSettings,
     tell: Callable[[str], None],
 ) -> tuple[Dataset, Dataset, Dataset | None]:
     """Opens the data of a search and checks them.
@@ -39,7 +41,7 @@ def open_both(
         x, y: data and labels for training.
         validation_data: data, or a tuple of data and labels; None: split off from `x`.
         validation_split: the share to split off.
-        seed: of the split.
+        settings: of the search, for the seed of the split.
         tell: is called with a line for each data set that is opened.
 
     Returns:
@@ -53,7 +55,9 @@ def open_both(
     whole = of_kind(opened(x, y), kind)
     task_of(whole.target).check(whole)
     if validation_data is None:
-        return *split_off_validation(whole, validation_split, seed), whole
+        check_judged(settings, whole)
+        parts = split_off_validation(whole, validation_split, settings.seed)
+        return *parts, whole
     if not isinstance(validation_data, tuple):
         validation_data = (validation_data, None)
     data, labels = validation_data

@@ -17,6 +17,14 @@ def test_the_figures_of_finalist_and_trial_are_explained():
     assert "was trained further from trial 4's best epoch" in told
 
 
+def test_the_finalist_may_be_fine_tuned_for_int8():
+    found = evaluation(val_cohen_kappa=0.7933)
+    for epoch, is_told in ((0, False), (2, True)):
+        found["quantized"] = {"before": {}, "after": {}, "epoch": epoch}
+        told = two_figures(found, OF_TRIAL, KAPPA)
+        assert ("best epoch, in the end with the rounding of int8." in told) == is_told
+
+
 def test_further_training_may_not_improve_the_finalist():
     told = two_figures(evaluation(val_cohen_kappa=0.70221), OF_TRIAL, KAPPA)
     assert "0.7022 is that of trial 4 in the search and of the finalist" in told

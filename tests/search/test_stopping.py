@@ -84,6 +84,17 @@ def test_the_finalists_of_several_objectives_are_spread_over_the_front():
     assert len(front.finalists(study, 10)) == 4
 
 
+def test_finalists_are_told_apart_by_more_than_the_spread_of_their_latency():
+    study = study_of([], ["val_cohen_kappa", "latency_ms"])
+    for kappa, latency in [(0.9, 2.0), (0.8, 1.96), (0.5, 1.0)]:
+        add(
+            study,
+            (kappa, latency),
+            cost={"latency_ms": latency, "latency_spread_ms": 0.05},
+        )
+    assert {t.number for t in front.finalists(study, 3)} == {0, 2}
+
+
 def test_only_full_trainings_are_compared_if_there_are_any():
     study = study_of([(0.7,), (0.8,)], ["val_cohen_kappa"])
     add(study, (0.6,), **{FULL_TRAINING_OF: 0})

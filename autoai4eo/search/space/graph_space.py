@@ -25,7 +25,7 @@ class GraphCandidates:
 
     The space consists of the hyperparameters of all networks built so far. A Gaussian
     process over the hyperparameters estimates the costs of other networks; it is fitted
-    on the logarithms of known costs.
+    on the logarithms of known costs, each as noisy as its measurement was.
 
     Args:
         count: builds a network from values; returns its hyperparameters, fingerprint
@@ -52,6 +52,7 @@ class GraphCandidates:
         self._fingerprints: dict[Hashable, str] = {}
         self._recipes: dict[Hashable, Hashable] = {}
         self._exact: dict[str, dict[str, float]] = {}
+        self._spread: dict[str, dict[str, float]] = {}
         self._of_fingerprint: dict[str, Values] = {}
         self._read: set[int] = set()
         self._models: dict[str, Any] = {}
@@ -212,6 +213,9 @@ class GraphCandidates:
             if cost.get(name) and known.get(name) != cost[name]:
                 known[name] = cost[name]
                 self._models.pop(name, None)
+        if "latency_ms" in known and cost.get("latency_spread_ms"):
+            spread = {"latency_ms": cost["latency_spread_ms"] / known["latency_ms"]}
+            self._spread[fingerprint] = spread
 
     def _know(self, space: list[dict[str, Any]]) -> list[dict[str, Any]]:
         new = [one for one in space if json.dumps(one) not in self._space]
@@ -232,6 +236,7 @@ class GraphCandidates:
                     [self._of_fingerprint[fingerprint] for fingerprint in known]
                 ),
                 np.log(list(known.values())),
+                np.array([self._spread.get(f, {}).get(name, 0.0) for f in known]),
             )
         return self._models[name]
 
@@ -253,14 +258,16 @@ class GraphCandidates:
 
 
 def _interpolation(
-    built: np.ndarray, logs: np.ndarray
+    built: np.ndarray, logs: np.ndarray, spreads: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns a model of logarithms (n,), of which each has a spread, (n,)."""
     rows = _spread(logs)
-    built, logs = built[rows], logs[rows]
+    built, logs, spreads = built[rows], logs[rows], spreads[rows]
     # Fixed length scale: fitting it would take longer than building a network.
     kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(1e-3)
-    process = GaussianProcessRegressor(kernel, optimizer=None)
     mean, scale = logs.mean(), logs.std() or 1.0
+    noise = 1e-10 + (spreads / scale) ** 2
+    process = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None)
     process.fit(built, (logs - mean) / scale)
     return lambda features: np.asarray(mean + scale * process.predict(features))
 

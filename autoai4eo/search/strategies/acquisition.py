@@ -50,6 +50,26 @@ def expected_hypervolume_improvement(
     return _sampled(front, reference, known, forecasts)
 
 
+def indistinct(known: np.ndarray, front: np.ndarray, spreads: np.ndarray) -> np.ndarray:
+    """Returns costs of candidates, without differences that cannot be measured.
+
+    A cost that lies within the spread of one on the front becomes equal to it, to the
+    nearest if there are several.
+
+    Args:
+        known: costs of the candidates, (m, known).
+        front: costs of networks on the front, (n, known).
+        spreads: how far another measurement may lie from these, (n, known); 0: exact.
+    """
+    found = known.copy()
+    for column in np.flatnonzero((spreads > 0).any(axis=0)):
+        distance = np.abs(known[:, column, None] - front[None, :, column])
+        distance[distance > spreads[:, column]] = np.inf
+        near = np.isfinite(distance).any(axis=1)
+        found[near, column] = front[distance[near].argmin(axis=1), column]
+    return found
+
+
 def _exact(
     front: np.ndarray, reference: np.ndarray, known: np.ndarray, forecast: Forecast
 ) -> np.ndarray:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.runs.front import spreads_of
 from autoai4eo.runs.pareto import fronts, minimised, on_front
 from autoai4eo.search.space.base import Values
-from autoai4eo.search.strategies.acquisition import expected_hypervolume_improvement
+from autoai4eo.search.strategies.acquisition import (
+    expected_hypervolume_improvement,
+    indistinct,
+)
 from autoai4eo.search.strategies.cost_sorted import promising
 from autoai4eo.search.strategies.proposing import ProposingSampler, values_of
 from autoai4eo.search.strategies.surrogate import (
@@ -38,6 +42,10 @@ class CostAware(ProposingSampler):
     estimates, the few best candidates are built and compared by their exact costs.
     After 300 trainings the models are fitted on 300 of them, see `representative`.
 
+    Latencies that differ by no more than the spread of their measurement are equal: a
+    network that was measured so much faster displaces no other from the front, and a
+    candidate gains nothing by being so much faster than the front.
+
     The reference point is the worst value of each objective in pool and trials. Running
     trials count as if they had ended as forecast ("kriging believer", Ginsbourger et
     al. 2010).
@@ -56,11 +64,12 @@ class CostAware(ProposingSampler):
         figures = minimised(
             np.array([t.values for t in trained]), self.context.objectives
         )
+        spreads = spreads_of(trained, self.context.objectives)
         pool = candidates.draw(_POOL, rng)
         alone = len(self.context.objectives) == 1
         starting = len(trained) < (_STARTS_OF_ONE if alone else _STARTS)
         if not starting:
-            best = np.flatnonzero(on_front(figures))
+            best = np.flatnonzero(on_front(figures, spreads))
             pool = pool + candidates.vary([networks[i] for i in best], _VARIED, rng)
 
         rows = representative(figures, _MOST, rng)
@@ -71,7 +80,7 @@ class CostAware(ProposingSampler):
                 return rng.permutation(len(pool))
             if starting:
                 return self._spread(pool, costs, networks, rng)
-            return self._ranked(pool, costs, networks, figures, rows, models)
+            return self._ranked(pool, costs, networks, figures, spreads, rows, models)
 
         return self.first_of(pool, earlier, ranked)
 
@@ -101,6 +110,7 @@ class CostAware(ProposingSampler):
         costs: np.ndarray,
         networks: list[Values],
         figures: np.ndarray,
+        spreads: np.ndarray,
         rows: np.ndarray,
         models: list[Surrogate | None],
     ) -> np.ndarray:
@@ -111,6 +121,7 @@ class CostAware(ProposingSampler):
             costs: of the pool.
             networks: trained ones, then running ones.
             figures: objectives of trained networks, to be minimised.
+            spreads: of their measurements, like `figures`.
             rows: of trained networks to fit the models on.
             models: by objective; filled at the first call for a proposal.
         """
@@ -125,6 +136,9 @@ class CostAware(ProposingSampler):
         unknown = [i for i in range(len(objectives)) if i not in known]
         of_cost = [candidates.costs.index(objectives[i].name) for i in known]
 
+        # of logarithms; the cost of a running network is an estimate
+        spread = np.zeros((tried, len(known)))
+        spread[:trained] = spreads[:, known] / figures[:, known]
         figures = figures[:, unknown]
 
         def model(i: int, of: np.ndarray) -> Surrogate:
@@ -147,7 +161,12 @@ class CostAware(ProposingSampler):
         ]
         front = np.hstack([logs[:tried, of_cost], figures])
         worst = np.hstack([logs[:, of_cost].max(axis=0), figures.max(axis=0)])
+        exact = np.zeros_like(figures)
+        best = on_front(front, np.hstack([spread, exact]))
+        costs_of_pool = indistinct(
+            logs[tried:, of_cost], front[best, : len(known)], spread[best]
+        )
         improvement = expected_hypervolume_improvement(
-            front, worst, logs[tried:, of_cost], forecasts
+            front[best], worst, costs_of_pool, forecasts
         )
         return np.argsort(-improvement, kind="stable")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import keras
 import optuna
@@ -27,6 +28,8 @@ from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 _CHOSEN = "finalist"
 
+Tune = Callable[[Path], Mapping[str, Any]]
+
 
 def of(study: optuna.Study) -> FrozenTrial:
     """Returns the chosen trial; if none was chosen, the best by the first objective.
@@ -45,12 +48,20 @@ def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
     study.set_user_attr(_CHOSEN, trial.number)
 
 
-def keep(run: Path, trial: FrozenTrial) -> None:
-    """Writes ``RUN/best`` from a trial that was trained in full."""
+def keep(run: Path, trial: FrozenTrial, tune: Tune) -> None:
+    """Writes ``RUN/best`` from a trial that was trained in full.
+
+    Args:
+        run: the folder.
+        trial: the finalist.
+        tune: see `train`.
+    """
     network = keras.models.load_model(file_of(run, trial, NETWORK))
     with _replaced(run) as path:
         save_model(network, path)
-    _tell(run, trial, "training", _of_float32(trial), trial.user_attrs["epochs"])
+        tuned = tune(path)
+    found = {"metrics": _of_float32(trial), **tuned}
+    _tell(run, trial, "training", trial.user_attrs["epochs"], found)
 
 
 def train(
@@ -62,6 +73,7 @@ def train(
     monitor: Objective,
     progress: Progress,
     lock: MeasurementLock,
+    tune: Tune,
 ) -> None:
     """Trains a trial's network further and writes ``RUN/best``.
 
@@ -77,6 +89,8 @@ def train(
         monitor: the metric that determines the best epoch.
         progress: reports events.
         lock: pauses the training during measurements.
+        tune: is called with the trained network's file in the end, which it may write
+            anew; returns what evaluation.json says of it.
     """
     progress.done(f"trial {trial.number} is the finalist; training it to the end")
     again = build()
@@ -103,15 +117,16 @@ def train(
                 progress.callback("finalist", training.max_epochs),
             ],
         )
-    reached = keeper.logs.get(monitor.name)
-    figure = (
-        ""
-        if reached is None
-        else f"   {monitor.name} {find(monitor.name).text(reached)}"
-    )
-    progress.done(f"finalist   trained{figure}")
+        reached = keeper.logs.get(monitor.name)
+        figure = (
+            ""
+            if reached is None
+            else f"   {monitor.name} {find(monitor.name).text(reached)}"
+        )
+        progress.done(f"finalist   trained{figure}")
+        tuned = tune(path)
     on = "training and validation" if on_everything else "training"
-    _tell(run, trial, on, keeper.logs, keeper.epochs)
+    _tell(run, trial, on, keeper.epochs, {"metrics": keeper.logs, **tuned})
 
 
 def _of_float32(trial: FrozenTrial) -> dict[str, float]:
@@ -132,14 +147,14 @@ def _replaced(run: Path) -> Iterator[Path]:
 
 
 def _tell(
-    run: Path, trial: FrozenTrial, on: str, metrics: dict[str, float], epochs: int
+    run: Path, trial: FrozenTrial, on: str, epochs: int, found: Mapping[str, Any]
 ) -> None:
     Run(run).write_evaluation(
         {
             "network": digest(Run(run).network),
             "trial": trial.number,
             "trained_on": on,
-            "metrics": metrics,
             "epochs": epochs,
+            **found,
         }
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -18,7 +20,11 @@ _BATCH = 64
 
 
 def quantized_metrics(
-    network: keras.Model, about: Mapping[str, Any], patches: Pixels, validation: Dataset
+    network: keras.Model,
+    about: Mapping[str, Any],
+    patches: Pixels,
+    validation: Dataset,
+    checked: bool = True,
 ) -> dict[str, float]:
     """Returns the metrics on the validation data, by ``val_`` and their name.
 
@@ -27,14 +33,14 @@ def quantized_metrics(
         about: runtime and precision, see `Instrument.about`.
         patches: some of the training data, which calibrate int8.
         validation: what candidates are scored on.
+        checked: whether a network whose outputs are far from Keras's is refused.
 
     Raises:
-        NotConvertible: the runtime cannot run the network.
+        NotConvertible: the runtime cannot run the network, or it is refused.
     """
     instrument = Instrument(about["runtime"], about["precision"], None, patches)
-    with instrument.prepared(network) as ready:
-        run = ready.network.run
-        assert run is not None, "Keras's backends have no such precision"
+    with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
+        run = instrument.converted(network, Path(folder), checked)
         rows = np.array_split(
             np.arange(len(validation)), max(1, len(validation) // _BATCH)
         )

@@ -17,6 +17,7 @@ from autoai4eo.learning.callbacks import BestEpoch, History
 from autoai4eo.learning.checkpoint import Checkpoint, restore
 from autoai4eo.learning.training import Training
 from autoai4eo.runs.belonging import file_of
+from autoai4eo.runs.front import spreads_of
 from autoai4eo.runs.layout import NETWORK
 from autoai4eo.runs.pareto import minimised, on_front
 from autoai4eo.runs.seeds import candidate
@@ -139,7 +140,8 @@ class TrialTraining:
             points = minimised(
                 np.array([*(t.values for t in complete), own]), objectives
             )
-            return not on_front(points)[-1]
+            spreads = spreads_of([*complete, self.trial], objectives)
+            return not on_front(points, spreads)[-1]
 
         return CurvePruner(
             monitor,

@@ -31,6 +31,7 @@ from autoai4eo.runs import databases
 from autoai4eo.runs.study import trials_of
 from autoai4eo.search.stopping import was_trained
 from autoai4eo.search.trials import retries
+from autoai4eo.search.trials.fine_tuning import check_judged
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers.logs import last_line, open_log
 from autoai4eo.search.workers.view import View
@@ -77,11 +78,13 @@ def search(
         task: ``"search"``, or ``"finalist"`` to train only this.
 
     Raises:
-        UserError: an object of the user cannot be sent to another process; and as
-            `Tuner.open` and `Tuner.work`.
+        UserError: an object of the user cannot be sent to another process; a finalist
+            that was trained on everything cannot be fine-tuned; and as `Tuner.open` and
+            `Tuner.work`.
         SearchError: every trial failed, workers die before they try anything, or too
             many candidates in a row were given up.
     """
+    check_judged(tuner.settings, refit_on)
     open_streams()
     # several processes may share a GPU
     os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
