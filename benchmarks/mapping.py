@@ -1,23 +1,31 @@
-"""Maps of scenes: speed against a loop of `predict`, and memory.
+r"""Maps of scenes: speed against a loop of `predict`, and memory.
 
-    python benchmarks/mapping.py speed --weights S2_RESNET20….h5 SCENE.tif
+    python benchmarks/mapping.py speed --weights S2_RESNET20….h5 SCENE.tif \
+        [--ways onnx,openvino,openvino:int8]
     python benchmarks/mapping.py memory --weights S2_RESNET20….h5 [--stride 40]
     python benchmarks/mapping.py memory --model RUN
     python benchmarks/mapping.py water --weights S2_RESNET20….h5 SCENE.tif LABELS.tif
 
 `speed`: the LCZ ResNet-20 on a scene, each 10 pixels, by `map_scene` and by what one
 would write otherwise: read the scene, cut all patches, `predict`, write the classes.
-Both in turn, medians. `memory`: peak resident memory of mapping a generated scene of
-10,980 × 10,980 pixels and 10 bands. `water`: the map's class water against labels.
+All in turn, medians, also by seconds of CPU; `--ways` maps in other runtimes and
+precisions, too, with `--min-agreement 0`, and tells which share of the map's pixels has
+the class of the model. `--enlarge 2` mirrors the scene to 2 × 2 of it, so that
+converting the network, once for a map, weighs less. `memory`: peak resident memory of
+mapping a generated scene of 10,980 × 10,980 pixels and 10 bands. `water`: the map's
+class water against labels.
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import resource
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -27,6 +35,7 @@ import rasterio
 from autoai4eo.data.lcz42 import LCZ42_SEN2_BANDS
 from autoai4eo.data.sensors import canonical
 from autoai4eo.deploy import load_predictor, map_scene
+from autoai4eo.deploy.predictors.base import Predictor
 
 NAME = "lcz42-resnet20-s2"
 SIZE, STRIDE, WINDOW = 10_980, 10, 32
@@ -56,39 +65,81 @@ def by_hand(
     return classes
 
 
-def speed(weights: Path, scene: Path, rounds: int) -> None:
-    """Windows per second of both, in turn."""
+def speed(
+    weights: Path, scene: Path, rounds: int, ways: list[str], enlarge: int
+) -> None:
+    """Windows per second of all ways, in turn."""
     classifier = load_predictor(NAME, weights=weights)
-    seconds: dict[str, list[float]] = {}
+    seconds: dict[str, list[tuple[float, float]]] = {}
+    maps: dict[str, np.ndarray] = {}
     with tempfile.TemporaryDirectory() as folder:
-        for turn in range(rounds + 1):
-            for size in (32, 256):
-                begin = time.perf_counter()
-                classes = by_hand(
-                    classifier.network, scene, Path(folder, "a.tif"), size
-                )
-                rate = classes.size / (time.perf_counter() - begin)
-                if turn:  # the first compiles
-                    seconds.setdefault(f"predict, batch {size}", []).append(rate)
-            begin = time.perf_counter()
-            out = map_scene(
-                classifier,
-                scene,
-                Path(folder, "b.tif"),
-                stride=STRIDE,
-                scale=1e-4,
-                overwrite=True,
-                verbose=0,
+        scene = _enlarged(scene, Path(folder, "scene.tif"), enlarge)
+        out = Path(folder, "map.tif")
+        makers: dict[str, Callable[[], np.ndarray]] = {}
+        for size in (32, 256):
+            makers[f"predict, batch {size}"] = partial(
+                by_hand, classifier.network, scene, out, size
             )
-            spent = time.perf_counter() - begin
-            with rasterio.open(out) as file:
-                rate = int((file.read(1) > 0).sum()) / spent
-            if turn:
-                seconds.setdefault("map_scene", []).append(rate)
-    ours = np.median(seconds["map_scene"])
-    for name, rates in seconds.items():
-        median = np.median(rates)
-        print(f"{name}: {median:.0f} windows/s, ours × {ours / median:.2f}")
+        for way in ("", *ways):
+            name = f"map_scene {way}".strip()
+            makers[name] = partial(_mapped, classifier, scene, out, way)
+        for turn in range(rounds + 1):
+            for name, maker in makers.items():
+                out.unlink(missing_ok=True)
+                begin, cpu = time.perf_counter(), time.process_time()
+                maps[name] = maker()
+                number = int((maps[name] > 0).sum())
+                spent = time.perf_counter() - begin, time.process_time() - cpu
+                if turn:  # the first compiles
+                    rates = number / spent[0], number / spent[1]
+                    seconds.setdefault(name, []).append(rates)
+    load = os.getloadavg()[0]
+    print(f"{len(seconds)} ways, medians of {rounds}; load of the machine {load:.1f}")
+    print("| | windows/s | × | windows per CPU s | × | same class |")
+    print("|---|---|---|---|---|---|")
+    first = np.median(seconds["predict, batch 32"], axis=0)
+    for name, figures in seconds.items():
+        rate, of_cpu = np.median(figures, axis=0)
+        same = "" if "map" not in name else f"{_same(maps, name):.1%}"
+        print(
+            f"| {name} | {rate:.0f} | {rate / first[0]:.2f} | {of_cpu:.0f} | "
+            f"{of_cpu / first[1]:.2f} | {same} |"
+        )
+
+
+def _mapped(classifier: Predictor, scene: Path, out: Path, way: str) -> np.ndarray:
+    runtime, _, precision = way.partition(":")
+    map_scene(
+        classifier,
+        scene,
+        out,
+        stride=STRIDE,
+        scale=1e-4,
+        overwrite=True,
+        verbose=0,
+        runtime=runtime or None,
+        precision=precision or None,
+        min_agreement=0.0,
+    )
+    with rasterio.open(out) as file:
+        return np.asarray(file.read(1))
+
+
+def _same(maps: dict[str, np.ndarray], name: str) -> float:
+    return float((maps[name] == maps["map_scene"]).mean())
+
+
+def _enlarged(scene: Path, out: Path, times: int) -> Path:
+    """The scene mirrored downwards and to the right, so many times as large."""
+    with rasterio.open(scene) as file:
+        pixels, profile, names = file.read(), file.profile, file.descriptions
+    more = [(0, (times - 1) * n) for n in pixels.shape[1:]]
+    pixels = np.pad(pixels, ((0, 0), *more), "symmetric")
+    profile.update(height=pixels.shape[1], width=pixels.shape[2])
+    with rasterio.open(out, "w", **profile) as file:
+        file.write(pixels)
+        file.descriptions = names
+    return out
 
 
 def memory(model: str, weights: Path | None, stride: int) -> None:
@@ -161,10 +212,13 @@ def main() -> None:
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--model", default=NAME)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--ways", help="RUNTIME[:PRECISION],…")
+    parser.add_argument("--enlarge", type=int, default=1)
     parser.add_argument("--stride", type=int, default=STRIDE)
     given = parser.parse_intermixed_args()
     if given.what == "speed":
-        speed(given.weights, given.files[0], given.rounds)
+        ways = given.ways.split(",") if given.ways else []
+        speed(given.weights, given.files[0], given.rounds, ways, given.enlarge)
     elif given.what == "memory":
         memory(given.model, given.weights, given.stride)
     else:

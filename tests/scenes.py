@@ -35,9 +35,10 @@ def write_scene(
     crs: str | None = "EPSG:32630",
     transform: Any = UTM,
     nodata: float | None = None,
+    driver: str = "GTiff",
     **profile: Any,
 ) -> Path:
-    """A GeoTIFF of pixels (height, width, bands)."""
+    """A GeoTIFF, or another raster, of pixels (height, width, bands)."""
     height, width, count = pixels.shape
     path.parent.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
@@ -45,7 +46,7 @@ def write_scene(
         with rasterio.open(
             path,
             "w",
-            driver="GTiff",
+            driver=driver,
             dtype=pixels.dtype,
             height=height,
             width=width,

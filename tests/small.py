@@ -26,7 +26,10 @@ EXPORTS = {
     "m.tflite": ("litert", None),
     "m16.tflite": ("litert", "float16"),
     "m8.tflite": ("litert", "int8"),
+    "vino": ("openvino", None),
 }
+#: Those of them that are folders, with their own ``model.json`` and card.
+FOLDERS = ("saved", "vino")
 
 
 def dataset(samples: int = 48, seed: int = 0, size: int = 8, bands: int = 4) -> Dataset:

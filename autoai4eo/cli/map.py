@@ -21,8 +21,8 @@ def map(
     model: Annotated[
         str,
         typer.Argument(
-            help="A run folder, a .keras, SavedModel or .onnx file, or a name of the "
-            "weight catalogue such as lcz42-resnet20-s2."
+            help="A run folder, a .keras, SavedModel, .onnx or OpenVINO model, or a "
+            "name of the weight catalogue such as lcz42-resnet20-s2."
         ),
     ],
     paths: Annotated[

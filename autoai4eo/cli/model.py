@@ -155,12 +155,13 @@ def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[Path, typer.Argument(help="The file or folder to write.")],
     format: Annotated[
-        str, typer.Option(help="savedmodel, keras, onnx or litert.")
+        str, typer.Option(help="savedmodel, keras, onnx, litert or openvino.")
     ] = "savedmodel",
     trial: Trial = None,
     storage: Storage = None,
     quantize: Annotated[
-        str | None, typer.Option(help="For litert: float16 or int8.")
+        str | None,
+        typer.Option(help="For litert: float16 or int8; for openvino: int8."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing export.")

@@ -81,16 +81,7 @@ class Runtime(ABC):
         """
         self.check_precision(precision)
         self.check_installed()
-        if self.backend is not None:
-            import keras
-
-            found = keras.backend.backend()
-            if found != self.backend:
-                raise UserError(
-                    f"runtime {self.name}: expected Keras on {self.backend}, found it "
-                    f"on {found}; set KERAS_BACKEND={self.backend}, or use --runtime "
-                    f"{found}"
-                )
+        check_backend(self._told, self.backend, "or use --runtime {found}")
 
     def check_precision(self, precision: str) -> None:
         """Checks that the runtime and this machine have a precision.
@@ -110,13 +101,12 @@ class Runtime(ABC):
         Raises:
             UserError: one is missing.
         """
-        missing = [m for m in self.needs if importlib.util.find_spec(m) is None]
-        if missing:
-            package = f'"autoai4eo[{self.extra}]"' if self.extra else missing[0]
-            raise UserError(
-                f"runtime {self.name}: expected the package {missing[0]}, found none; "
-                f"pip install {package}"
-            )
+        check_packages(self._told, self.needs, self.extra)
+
+    @property
+    def _told(self) -> str:
+        """The runtime in messages."""
+        return f"runtime {self.name}"
 
     @abstractmethod
     def prepare(
@@ -185,6 +175,10 @@ class FileRuntime(Runtime):
             calibration: see `Runtime.prepare`.
         """
 
+    def reads(self, path: Path) -> bool:
+        """Whether a path is of a network in the runtime's own form."""
+        return path.suffix == self.suffix
+
     @abstractmethod
     def load(
         self, file: Path, precision: str = FLOAT32, threads: int | None = None
@@ -219,6 +213,49 @@ class FileRuntime(Runtime):
             return CompiledPass(lambda: void(run(pixels)))
 
         return Prepared(on, run, file)
+
+
+def check_packages(told: str, needs: Sequence[str], extra: str | None) -> None:
+    """Checks that modules are installed.
+
+    Args:
+        told: what needs them, for the message.
+        needs: names of modules.
+        extra: the extra of this package that installs them; None: none does.
+
+    Raises:
+        UserError: one is missing.
+    """
+    missing = [m for m in needs if importlib.util.find_spec(m) is None]
+    if missing:
+        package = f'"autoai4eo[{extra}]"' if extra else missing[0]
+        raise UserError(
+            f"{told}: expected the package {missing[0]}, found none; pip install "
+            f"{package}"
+        )
+
+
+def check_backend(told: str, wanted: str | None, otherwise: str) -> None:
+    """Checks what Keras runs on.
+
+    Args:
+        told: what needs the backend, for the message.
+        wanted: the backend; None: any.
+        otherwise: what else the user may do; ``{found}`` is the backend in use.
+
+    Raises:
+        UserError: it is another.
+    """
+    if wanted is None:
+        return
+    import keras
+
+    found = keras.backend.backend()
+    if found != wanted:
+        raise UserError(
+            f"{told}: expected Keras on {wanted}, found it on {found}; set "
+            f"KERAS_BACKEND={wanted}, {otherwise.format(found=found)}"
+        )
 
 
 def void(_: Any) -> None:

@@ -94,9 +94,11 @@ class SearchResults:
 
         Args:
             path: the file or folder to write.
-            format: ``"savedmodel"``, ``"keras"``, ``"onnx"`` or ``"litert"``.
+            format: ``"savedmodel"``, ``"keras"``, ``"onnx"``, ``"litert"`` or
+                ``"openvino"``.
             trial: a trial's number; None: the finalist.
-            quantize: for ``"litert"``: ``"float16"`` or ``"int8"``.
+            quantize: for ``"litert"``: ``"float16"`` or ``"int8"``; for ``"openvino"``:
+                ``"int8"``.
             calibrated: whether logits are divided by the finalist's temperature.
             overwrite: replaces an existing export.
 

@@ -34,14 +34,12 @@ def fitted(tmp_path_factory):
     return model, x
 
 
-@pytest.mark.parametrize("name", ["saved", "m.keras", "m.onnx", "m.tflite"])
+@pytest.mark.parametrize("name", ["saved", "m.keras", "m.onnx", "m.tflite", "vino"])
 def test_it_is_exported_in_every_format(fitted, tmp_path, name):
     model, x = fitted
     format, _ = small.EXPORTS[name]
     assert model.export(tmp_path / name, format).exists()
-    assert (
-        "`S2_summer_2017`"
-        in (tmp_path / (name if name == "saved" else "") / "MODEL_CARD.md").read_text()
-    )
+    folder = tmp_path / name if name in small.FOLDERS else tmp_path
+    assert "`S2_summer_2017`" in (folder / "MODEL_CARD.md").read_text()
     with pytest.warns(UserWarning, match="is called S2_summer"):
         assert model.predict_proba(x).shape == (48, 3)

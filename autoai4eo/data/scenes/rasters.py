@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -26,6 +27,13 @@ from autoai4eo.data.scenes.vrts import check_vrt, is_vrt
 from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 
+#: Threads that read files, and that decode blocks of a file.
+THREADS = min(
+    4,
+    len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity")
+    else os.cpu_count() or 1,
+)
 _EDGE = np.linspace(0, 1, 21)  # points along and inside of a window: reprojected
 
 
@@ -92,15 +100,17 @@ class Rasters:
             return self._resampled(names, pixels, mine, target, window, outside)
 
     def _native(self, names: Sequence[str], window: Any) -> Pixels:
+        """Some of the bands in a window of this grid; a thread for each file."""
         (top, bottom), (left, right) = window
         shape = (len(names), bottom - top, right - left)
         values, zeros = np.empty(shape, np.float32), np.zeros(shape, bool)
         every = np.array([self.slots[name].zero_is_none for name in names])
         optical = np.array([band(name).quantity == "reflectance" for name in names])
-        for source in dict.fromkeys(self.slots[name].source for name in names):
+
+        def load(source: Any) -> None:
             mine = [i for i, n in enumerate(names) if self.slots[n].source is source]
             indexes = [self.slots[names[i]].number for i in mine]
-            with told(self.slots[names[mine[0]]].path):
+            with _told_errors(self.slots[names[mine[0]]].path):
                 raw = source.read(indexes, window=window)
                 if raw.dtype.kind == "c":
                     raise UserError(
@@ -115,9 +125,18 @@ class Rasters:
                     zeros[i] = (raw[at] == 0) & ~missing[at]
                 with np.errstate(over="ignore"):
                     values[i] = raw[at]
-                values[i][~np.isfinite(values[i])] = np.nan
+                if raw.dtype.kind == "f":
+                    values[i][~np.isfinite(values[i])] = np.nan
                 if names[i] not in QUALITY and missing[at].any():
                     values[i][missing[at]] = np.nan
+
+        sources = list(dict.fromkeys(self.slots[name].source for name in names))
+        if min(THREADS, len(sources)) == 1:
+            for source in sources:
+                load(source)
+        else:
+            with ThreadPoolExecutor(THREADS) as readers:
+                list(readers.map(load, sources))
         if zeros.any():
             dark = (zeros | np.isnan(values))[optical].all(axis=0)
             zeros &= every[:, None, None] | dark
@@ -243,11 +262,22 @@ def _moved(t: Any, window: Any) -> Any:
 def told(path: Path) -> Iterator[None]:
     """Turns errors of rasterio into one line; no program in a VRT is run."""
     import rasterio
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with _told_errors(path):
+            yield
+
+
+@contextmanager
+def _told_errors(path: Path) -> Iterator[None]:
+    """`told` for several threads at a time: what is warned of belongs to them all."""
+    import rasterio
     from rasterio._err import CPLE_BaseError  # GDAL's own, which rasterio lets through
 
+    options = {"GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_NUM_THREADS": THREADS}
     try:
-        with warnings.catch_warnings(), rasterio.Env(GDAL_VRT_ENABLE_PYTHON="NO"):
-            warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        with rasterio.Env(**options):
             yield
     except UnicodeError as cause:
         raise UserError(

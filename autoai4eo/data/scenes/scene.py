@@ -12,6 +12,7 @@ import numpy as np
 
 from autoai4eo.data.raster_files import gdal_name, is_remote
 from autoai4eo.data.scenes.band_slots import TAGS, named_slots, tags_of, units_of
+from autoai4eo.data.scenes.blocks import block_bytes
 from autoai4eo.data.scenes.files import has_offset, level_in, scene_files
 from autoai4eo.data.scenes.grid import Grid, finest, is_on_earth
 from autoai4eo.data.scenes.masks import QUALITY
@@ -190,22 +191,32 @@ class Scene:
             (first_row, int(rows.max()) + 1),
             (first_column, int(columns.max()) + 1),
         )
-        place = np.ix_(rows - first_row, columns - first_column)
-        names = list(dict.fromkeys(n for some in inputs.values() for n in some))
-        values = self._read(names, window)
-        pixels, valid = {}, np.ones((height, width), bool)
-        for name, some in inputs.items():
-            together = np.stack([values[n] for n in some], axis=-1)
-            empty = np.isnan(together)
-            valid &= ~empty.all(axis=-1)[place]
-            if empty.any():
-                medians = self.medians(names).astype(np.float32)
-                mine = medians[[names.index(n) for n in some]]
-                together = np.where(empty, mine, together)
-            pixels[name] = np.ascontiguousarray(together[place])
         inside_rows = (np.arange(height) + top == rows)[:, None]
         inside_columns = np.arange(width) + left == columns
+        is_inside = inside_rows.all() and inside_columns.all()
+        place: Any = np.s_[:, :]
+        if not is_inside:
+            place = np.ix_(rows - first_row, columns - first_column)
+        names = list(dict.fromkeys(n for some in inputs.values() for n in some))
+        values = self._read(names, window)
+        empty = {n: np.isnan(one) for n, one in values.items()}
+        if any(one.any() for one in empty.values()):
+            medians = self.medians(names).astype(np.float32)
+            for n, median in zip(names, medians, strict=True):
+                values[n] = np.where(empty[n], median, values[n])
+        pixels, valid = {}, np.ones((height, width), bool)
+        for name, some in inputs.items():
+            valid &= ~np.logical_and.reduce([empty[n] for n in some])[place]
+            together = np.stack([values[n] for n in some], axis=-1)
+            pixels[name] = np.ascontiguousarray(together[place])
         return pixels, valid & inside_rows & inside_columns
+
+    def block_bytes(self, height: int, width: int, names: Sequence[str]) -> int:
+        """About how many bytes of files' blocks a window of this size touches."""
+        return sum(
+            block_bytes(rasters, names, self.grid, height, width)
+            for rasters in self._stored.rasters
+        )
 
     def medians(self, names: Sequence[str]) -> np.ndarray:
         """Returns each band's median in 16 small windows, float64; 0 if no data."""

@@ -52,10 +52,12 @@ def export(
     - ``"keras"``: a ``.keras`` file, of Keras's own layers.
     - ``"onnx"``: an ``.onnx`` file, for onnxruntime (the extra ``onnx``).
     - ``"litert"``: a ``.tflite`` file, for LiteRT (the extra ``litert``).
+    - ``"openvino"``: a folder with ``network.xml`` and ``network.bin``, for OpenVINO
+      (the extra ``openvino``).
 
     A fresh process runs the export in its own runtime, and its outputs are compared
     with Keras's on patches of the run's own data; only then does `out` exist. Beside it
-    (inside a SavedModel) lie ``model.json``, a STAC item with the Machine Learning
+    (inside of a folder) lie ``model.json``, a STAC item with the Machine Learning
     Model extension, and ``MODEL_CARD.md``. Both hold the names of classes or values,
     and the threshold of each label.
 
@@ -68,8 +70,9 @@ def export(
             made.
         format: one of `FORMATS`.
         trial: a trial's number; None: the finalist.
-        quantize: for ``"litert"``: ``"float16"`` weights, or ``"int8"`` weights and
-            activations, calibrated on the training data. Its loss of accuracy is
+        quantize: for ``"litert"``: ``"float16"`` weights; for ``"litert"`` and
+            ``"openvino"``: ``"int8"`` weights and activations, calibrated on the
+            training data. Its loss of accuracy is
             measured on the validation data, at most 5,000 patches.
         calibrated: whether the finalist's logits are divided by the temperature that
             was fitted to the validation data; only for networks that predict a class.

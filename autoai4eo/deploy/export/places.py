@@ -13,12 +13,8 @@ from autoai4eo.deploy.export.formats import Format
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_not_input
 
-#: The files and folders of a SavedModel as it is written here.
-_SAVEDMODEL = (
-    r"saved_model\.pb|fingerprint\.pb|model\.json|MODEL_CARD\.md|assets|variables|"
-    r"assets/(class_names\.txt|bands\.json|target\.json)|"
-    r"variables/variables\.[a-z0-9-]+"
-)
+#: What lies in the folder of every format that is a folder.
+_DESCRIPTION = r"model\.json|MODEL_CARD\.md"
 
 
 def check_free(kind: Format, out: Path, overwrite: bool) -> None:
@@ -37,7 +33,8 @@ def check_free(kind: Format, out: Path, overwrite: bool) -> None:
     if not out.is_dir() or out.is_symlink():
         return
     found = [path.relative_to(out) for path in sorted(out.rglob("*"))]
-    foreign = [path for path in found if not re.fullmatch(_SAVEDMODEL, str(path))]
+    ours = re.compile(f"{_DESCRIPTION}|{kind.contents}")
+    foreign = [path for path in found if not ours.fullmatch(str(path))]
     if kind.suffix or foreign:
         told = foreign[0] if foreign else "a folder"
         raise UserError(

@@ -71,7 +71,7 @@ def in_runtime(
     Their temporary files live as long as the context.
 
     Args:
-        predictor: with a Keras network, or of an ``.onnx`` file.
+        predictor: with a Keras network, or of a file that the runtime reads.
         how: the runtime.
         scene: of the map; windows of it calibrate int8, and are compared.
         grid: of the map.
@@ -124,7 +124,7 @@ def _run_of(predictor: Predictor, how: MapRuntime, convert: Convert) -> Run:
             return predictor.predict  # Keras runs it already
         return convert(predictor.network)
     path = Path(predictor.path)
-    if not isinstance(runtime, FileRuntime) or runtime.suffix != path.suffix:
+    if not isinstance(runtime, FileRuntime) or not runtime.reads(path):
         raise UserError(
             f"{path}: expected a run, a .keras file or a file of {name}, found none of "
             "these; map with the run, or leave --runtime out"

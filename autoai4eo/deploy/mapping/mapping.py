@@ -19,7 +19,7 @@ from autoai4eo.deploy.mapping.patchwise import forward_of
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
 from autoai4eo.deploy.mapping.scene_checks import check_scene
 from autoai4eo.deploy.mapping.tile_store import TileStore, folder_of
-from autoai4eo.deploy.mapping.tiles import compute_tiles, write_layers
+from autoai4eo.deploy.mapping.tiles import CACHE, compute_tiles, write_layers
 from autoai4eo.deploy.mapping.windows import WindowGrid
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.deploy.predictors.loading import load_predictor
@@ -36,8 +36,6 @@ from autoai4eo.runtimes.base import FLOAT32
 
 STRIDE = 10  # 100 m of Sentinel-2, the usual grid of local climate zones
 MOST_STRIDE = 100_000  # pixels, more than scenes have
-# Bytes of GDAL's cache of blocks; its default is a twentieth of the memory.
-CACHE = 256 * 2**20
 #: The layers that a map can have besides the map itself.
 BESIDE = ("confidence", "probabilities")
 ScenePaths = str | Path | Sequence[str | Path]
@@ -91,8 +89,8 @@ def map_scene(
     folder ``.mapping-OUT.tif``. A map whose ``OUT.tif`` exists has all its layers.
 
     Args:
-        model: a run, a ``.keras``, SavedModel or ONNX file, a name of the weight
-            catalogue, or a `Predictor`.
+        model: a run, a ``.keras``, SavedModel, ONNX or OpenVINO model, a name of the
+            weight catalogue, or a `Predictor`.
         scene: GeoTIFFs, VRTs or folders of band files (SAFE) of one place, of all
             sensors that the network needs; bands are matched by name.
         out: the map's path, ``.tif``.

@@ -115,11 +115,7 @@ def dense_windows(
 
     A trunk that runs several times for a tile is run by Keras also with `convert`.
     """
-    size = [
-        (n - 1) * grid.stride + w
-        for n, w in zip(grid.per_tile, grid.window, strict=True)
-    ]
-
+    size = grid.tile_size
     cells = None
     if convert is not None and trunk.phases == 1:
         cells = convert(trunk.of_tile(*size))

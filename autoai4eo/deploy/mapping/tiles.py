@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -15,9 +16,18 @@ from autoai4eo.deploy.mapping.layers import Layer, MapKind
 from autoai4eo.deploy.mapping.patchwise import Forward
 from autoai4eo.deploy.mapping.sampling import read
 from autoai4eo.deploy.mapping.tile_store import TileStore
-from autoai4eo.deploy.mapping.windows import Tile, WindowGrid, valid_cells
+from autoai4eo.deploy.mapping.windows import (
+    Tile,
+    WindowGrid,
+    in_swaths,
+    valid_cells,
+)
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
+
+# Bytes of GDAL's cache of blocks; its default is a twentieth of the memory.
+CACHE = 256 * 2**20
+_AHEAD_BYTES = 128 * 2**20  # of pixels that are read ahead
 
 
 def compute_tiles(
@@ -31,7 +41,8 @@ def compute_tiles(
 ) -> None:
     """Computes the tiles that the store lacks.
 
-    The next tile is read while one is computed. The outputs for a window are averaged
+    The next tiles are read while one is computed, in an order in which each block of a
+    file is decoded once. The outputs for a window are averaged
     over the scenes that have data in it.
 
     Raises:
@@ -39,8 +50,14 @@ def compute_tiles(
     """
     from rich.progress import track
 
-    missing = tiles.missing(grid.tiles())
-    ahead = _ahead(missing, lambda tile: [read(s, tile, predictor) for s in scenes])
+    missing = in_swaths(
+        tiles.missing(grid.tiles()), _per_swath(grid, scenes, predictor)
+    )
+    ahead = _ahead(
+        missing,
+        lambda tile: [read(s, tile, predictor) for s in scenes],
+        _number_ahead(grid, scenes, predictor),
+    )
     for tile, seasons in track(
         ahead, "mapping", total=len(missing), disable=not verbose, transient=True
     ):
@@ -56,15 +73,50 @@ def compute_tiles(
         tiles.keep(tile, kind.split(total / np.maximum(number, 1)[..., None]))
 
 
-def _ahead(tiles: Sequence[Tile], get: Callable[[Tile], Any]) -> Iterator[Any]:
-    """Yields each tile with its data, and reads the next one meanwhile."""
-    with ThreadPoolExecutor(1) as reader:
-        coming: Future[Any] | None = None
-        for tile, after in zip(tiles, [*tiles[1:], None], strict=False):
-            now = coming or reader.submit(get, tile)
-            values = now.result()
-            coming = None if after is None else reader.submit(get, after)
-            yield tile, values
+def _per_swath(grid: WindowGrid, scenes: Sequence[Scene], predictor: Predictor) -> int:
+    """How many columns of tiles to compute before the next ones are begun.
+
+    The blocks of files that a row of them touches fit into GDAL's cache, so that the
+    row below finds those that it shares.
+    """
+    names = [name for some in predictor.bands.values() for name in some]
+    height, width = grid.tile_size
+    step = grid.per_tile[1] * grid.stride
+    columns = -(-grid.shape[1] // grid.per_tile[1])
+    for number in range(columns, 0, -1):
+        across = width + (number - 1) * step
+        if sum(s.block_bytes(height, across, names) for s in scenes) <= CACHE:
+            return number
+    return columns  # strips as wide as the scene: narrower swaths would not help
+
+
+def _number_ahead(
+    grid: WindowGrid, scenes: Sequence[Scene], predictor: Predictor
+) -> int:
+    """How many tiles are read ahead, 1 to 8, within `_AHEAD_BYTES`."""
+    height, width = grid.tile_size
+    bands = sum(len(some) for some in predictor.bands.values())
+    size = len(scenes) * height * width * bands * np.dtype(np.float32).itemsize
+    return int(np.clip(_AHEAD_BYTES // size, 1, 8))
+
+
+def _ahead(
+    tiles: Sequence[Tile], get: Callable[[Tile], Any], number: int
+) -> Iterator[tuple[Tile, Any]]:
+    """Yields each tile with its data, and reads the next ones meanwhile.
+
+    Blocks are large, so that some tiles take long to read and others no time.
+    """
+    reader = ThreadPoolExecutor(1)
+    try:
+        coming: deque[Future[Any]] = deque()
+        ahead = iter(tiles)
+        for tile in tiles:
+            while len(coming) <= number and (after := next(ahead, None)) is not None:
+                coming.append(reader.submit(get, after))
+            yield tile, coming.popleft().result()
+    finally:
+        reader.shutdown(cancel_futures=True)
 
 
 def write_layers(

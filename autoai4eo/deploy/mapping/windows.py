@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +63,15 @@ class WindowGrid:
         rows, columns = self.shape
         return self._part(rows), self._part(columns)
 
+    @property
+    def tile_size(self) -> tuple[int, int]:
+        """Height and width of what the windows of a tile cover, in scene pixels."""
+        height, width = (
+            (cells - 1) * self.stride + window
+            for cells, window in zip(self.per_tile, self.window, strict=True)
+        )
+        return height, width
+
     def _part(self, cells: int) -> int:
         """Divides evenly: a last tile of a few pixels would be mostly overlap."""
         return -(-cells // max(1, round(cells * self.stride / TILE)))
@@ -92,6 +101,19 @@ class WindowGrid:
                     (columns - 1) * self.stride + width,
                 )
                 number += 1
+
+
+def in_swaths(tiles: Iterable[Tile], columns: int) -> list[Tile]:
+    """Returns tiles in the order of vertical swaths, row by row in each.
+
+    Args:
+        tiles: of one grid.
+        columns: how many columns of tiles a swath has.
+    """
+    tiles = list(tiles)
+    starts = sorted({tile.column for tile in tiles})
+    swath = {start: i // columns for i, start in enumerate(starts)}
+    return sorted(tiles, key=lambda tile: (swath[tile.column], tile.number))
 
 
 def windows(pixels: np.ndarray, window: tuple[int, int], stride: int) -> np.ndarray:

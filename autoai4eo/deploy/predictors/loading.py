@@ -6,9 +6,10 @@ from pathlib import Path
 
 from autoai4eo.deploy.predictors.base import Loader, Options, Predictor, checked
 from autoai4eo.deploy.predictors.keras import of_catalogue, of_keras_file, of_run
-from autoai4eo.deploy.predictors.runtimes import of_onnx, of_savedmodel
+from autoai4eo.deploy.predictors.runtimes import of_onnx, of_openvino, of_savedmodel
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
+from autoai4eo.runtimes.openvino import FILE
 
 
 def _is_catalogued(name: str) -> bool:
@@ -32,6 +33,9 @@ LOADERS: dict[str, Loader] = {
         lambda path: Path(path, "saved_model.pb").is_file(),
         of_savedmodel,
     ),
+    "openvino": Loader(
+        "an OpenVINO folder", lambda path: Path(path, FILE).is_file(), of_openvino
+    ),
     "catalogue": Loader("weights of the catalogue", _is_catalogued, of_catalogue),
 }
 
@@ -43,10 +47,10 @@ def load_predictor(
     weights: str | Path | None = None,
     trust: bool = False,
 ) -> Predictor:
-    """Loads a run, a ``.keras``, SavedModel or ONNX file, or catalogued weights.
+    """Loads a run, a ``.keras``, SavedModel, ONNX or OpenVINO model, or weights.
 
     Names of bands and classes that a file does not hold are read from ``model.json``
-    beside it (inside a SavedModel), see `read_description`.
+    beside it (inside of a folder), see `read_description`.
 
     Args:
         model: a path, or a name of the catalogue of pretrained weights.

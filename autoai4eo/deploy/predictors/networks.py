@@ -12,6 +12,10 @@ from autoai4eo.runs.belonging import file_of, finalist_file
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links
 from autoai4eo.runs.study import best_trial, open_study, trials_of
+from autoai4eo.runtimes.openvino import FILE
+
+#: Exported folders, by a file in them.
+_EXPORTED = {"saved_model.pb": "a SavedModel", FILE: "an OpenVINO network"}
 
 
 def load_model(path: str | Path) -> keras.Model:
@@ -81,12 +85,13 @@ def load_network(path: Path, trial: int | None = None) -> keras.Model:
     Raises:
         UserError: it does not exist, or cannot be read.
     """
-    if (path / "saved_model.pb").is_file() and not Run(path).json.exists():
-        raise UserError(
-            f"{path}: expected a run folder or a .keras file, found a SavedModel, "
-            "which `autoai4eo map` can run and other commands cannot; export with "
-            "--format keras"
-        )
+    for file, kind in _EXPORTED.items():
+        if (path / file).is_file() and not Run(path).json.exists():
+            raise UserError(
+                f"{path}: expected a run folder or a .keras file, found {kind}, which "
+                "`autoai4eo map` can run and other commands cannot; export with "
+                "--format keras"
+            )
     return load_model(network_file(path, trial) if path.is_dir() else path)
 
 

@@ -1,4 +1,4 @@
-"""Predictors in other runtimes: SavedModels and ONNX files."""
+"""Predictors in other runtimes: SavedModels, ONNX files and OpenVINO's folders."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from autoai4eo.deploy.predictors.base import (
 from autoai4eo.deploy.predictors.description import METADATA, read_description
 from autoai4eo.deploy.predictors.networks import reason
 from autoai4eo.errors import UserError
+from autoai4eo.runtimes.openvino import FILE, OpenVINO
 
 
 def of_savedmodel(path: str, options: Options) -> Predictor:
@@ -104,3 +105,44 @@ def of_onnx(path: str, options: Options) -> Predictor:
         files=(file, beside),
         **read_description(beside, shapes, number),
     )
+
+
+def of_openvino(path: str, options: Options) -> Predictor:
+    """Loads a folder of OpenVINO's own files, with ``model.json`` in it."""
+    try:
+        import openvino
+    except ImportError:
+        raise UserError(
+            f"{path}: expected OpenVINO to run it, found none; "
+            'pip install "autoai4eo[openvino]"'
+        ) from None
+    file, beside = Path(path, FILE), Path(path, METADATA)
+    try:
+        model = openvino.Core().read_model(str(file))
+        run = OpenVINO().load(Path(path))
+    except Exception as error:  # OpenVINO raises errors of any class
+        raise UserError(
+            f"{path}: expected an OpenVINO network, found files that OpenVINO cannot "
+            f"read ({reason(error)}); export it again"
+        ) from None
+    shapes = {node.get_any_name(): _static(node) for node in model.inputs}
+    outputs = [_static(node) for node in model.outputs]
+    number = outputs_of(outputs[0] if len(outputs) == 1 else outputs, path)
+    weights = file.with_suffix(".bin")
+    files = (file, weights) if weights.is_file() else (file,)
+    return Predictor(
+        path=path,
+        window=window_of(shapes, path),
+        predict=run,
+        fingerprint=digest(*files),
+        files=(*files, beside),
+        **read_description(beside, shapes, number),
+    )
+
+
+def _static(node: Any) -> tuple[Any, ...]:
+    """The shape of an input or output; None for a dimension that is open."""
+    shape = node.partial_shape
+    if shape.rank.is_dynamic:
+        return ()
+    return tuple(n.get_length() if n.is_static else None for n in shape)

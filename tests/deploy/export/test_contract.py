@@ -94,7 +94,9 @@ def test_a_format_is_described(done):
     assert kind.load.format(path=done.path.name) in (folder / card.CARD).read_text()
 
 
-@pytest.mark.parametrize("name", ["savedmodel", "keras", "onnx", "litert", "arrays"])
+@pytest.mark.parametrize(
+    "name", ["savedmodel", "keras", "onnx", "litert", "openvino", "arrays"]
+)
 def test_a_format_is_refused_before_it_is_written(run, tmp_path, name):
     kind = FORMATS[name]
     with pytest.raises(UserError, match="quantize, for format"):
@@ -119,7 +121,9 @@ def other(request, tmp_path_factory):
     return run, kind, network
 
 
-@pytest.mark.parametrize("name", ["m", "m.keras", "m.onnx", "m.tflite", "m.npz"])
+@pytest.mark.parametrize(
+    "name", ["m", "m.keras", "m.onnx", "m.tflite", "vino", "m.npz"]
+)
 def test_labels_and_values_are_exported(other, tmp_path, name):
     """Users rely on: names, thresholds and units go with the model."""
     run, kind, network = other
@@ -137,7 +141,7 @@ def test_labels_and_values_are_exported(other, tmp_path, name):
     assert f"\n{output} = " in text
     if kind == "labels":
         assert "| water | 0.200 |" in plain and "| town | 0.700 |" in plain
-    if name in ("m", "m.keras", "m.onnx"):
+    if name in ("m", "m.keras", "m.onnx", "vino"):
         predictor = deploy.load_predictor(done.path, trust=True)
         assert predictor.target == deploy.load_predictor(run).target
         assert list(predictor.thresholds or ()) == told.get("thresholds", [])

@@ -160,10 +160,19 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("m", {"format": "onnxx"}, "one of savedmodel, keras, onnx, litert, got 'onn"),
+        ("m", {"format": "onnxx"}, "onnx, litert, openvino, got 'onn"),
         ("m", {"format": "keras"}, "expected a name that ends with .keras"),
         ("m.onnx", {"format": "litert"}, "expected a name that ends with .tflite"),
-        ("m.onnx", {"format": "onnx", "quantize": "int8"}, "litert has it, got 'int8'"),
+        (
+            "m.onnx",
+            {"format": "onnx", "quantize": "int8"},
+            "openvino have it, got 'int8'",
+        ),
+        (
+            "m",
+            {"format": "openvino", "quantize": "float16"},
+            "expected one of int8, got",
+        ),
         ("m.tflite", {"format": "litert", "quantize": "int4"}, "one of float16, int8"),
         ("m", {"trial": 7}, "expected a trained trial 7, found 0, 1"),
     ],

@@ -7,7 +7,7 @@ import jsonschema
 import pystac
 import pytest
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
-from small import EXPORTS
+from small import EXPORTS, FOLDERS
 from stac_model.schema import MLModelExtension, MLModelProperties
 
 from autoai4eo import deploy
@@ -49,7 +49,7 @@ def test_the_validator_refuses_other_items(item):
 
 
 def test_every_format_of_a_network_is_an_asset(item):
-    files = [name for name in EXPORTS if name != "saved"]
+    files = [name for name in EXPORTS if name not in FOLDERS]
     assert list(item["assets"]) == files
     for name in files:
         asset = item["assets"][name]
@@ -75,7 +75,7 @@ def test_the_few_fields_suffice_to_know_the_model(run, item):
 @pytest.mark.parametrize("name", ["m.onnx", "m8.tflite"])
 def test_the_code_of_the_card_runs(exported, code, name):
     card = (exported.folder / "MODEL_CARD.md").read_text()
-    assert code(card).keys() == EXPORTS.keys() - {"saved"}
+    assert code(card).keys() == EXPORTS.keys() - set(FOLDERS)
     script = code(card)[name] + "\nprint(probabilities.shape)"
     done = subprocess.run(
         [sys.executable, "-I", "-c", script],

@@ -19,7 +19,7 @@ from autoai4eo.deploy.export.formats import FORMATS
 from autoai4eo.deploy.predictors.base import Loader, Predictor
 from autoai4eo.errors import UserError
 
-KINDS = ("run", "keras", "savedmodel", "onnx", "numpy")
+KINDS = ("run", "keras", "savedmodel", "onnx", "openvino", "numpy")
 
 
 def numpy_weights(path, options):
@@ -76,11 +76,13 @@ def models(target, network, tmp_path_factory):
         ("keras", "m.keras"),
         ("savedmodel", "saved"),
         ("onnx", "m.onnx"),
+        ("openvino", "vino"),
     ]:
         paths[name] = folder / file
         FORMATS[name].write(network, folder / file, data, None, None)
     predictors.describe(folder, target)
-    shutil.copy(folder / "model.json", folder / "saved")
+    for copy in ("saved", "vino"):
+        shutil.copy(folder / "model.json", folder / copy)
     kernel, bias = network.get_weights()
     paths["numpy"] = folder / "weights.npz"
     np.savez(paths["numpy"], kernel=kernel, bias=bias, target=json.dumps(told))
@@ -132,7 +134,7 @@ def test_other_patches_are_refused(predictor):
         predictor.predict({"other": np.zeros((5, 8, 8, 3), "float32")})
 
 
-@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx"])
+@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx", "openvino"])
 def test_a_description_of_other_bands_or_outputs_is_refused(
     models, target, kind, tmp_path
 ):

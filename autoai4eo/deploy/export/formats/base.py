@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
+from autoai4eo.runtimes.base import FLOAT32, FileRuntime, check_backend, check_packages
 
 #: Each call returns a new iterator of single patches (1, H, W, bands) by input name.
 Calibration = Callable[[], Iterator[Mapping[str, np.ndarray]]]
@@ -25,34 +25,39 @@ class Format(ABC):
     `export` calls `check`, then `write` once with a temporary name, then runs `load`
     and `call` in a fresh process on the written model. For a quantised model it calls
     `write` again for the same network in float32. The model card also shows `load` and
-    `call`.
+    `call`. What a runtime of `autoai4eo.runtimes` converts and runs is a
+    `RuntimeFormat`.
 
     Attributes:
         name: that the user writes.
         suffix: of file names; empty if an export is a folder.
-        extra: the extra of this package that installs `needs`; None: `needs` is empty.
+        contents: of a folder: a regular expression of the paths in it that `write`
+            makes.
+        extra: the extra of this package that installs `needs`; None: no extra does.
         needs: modules that the format needs.
         tolerances: by quantisation (None: none), the largest allowed difference of an
             output from Keras's, see `Exported.max_difference`.
-        on_tensorflow: whether Keras must run on TensorFlow to write it.
+        backend: the Keras backend that writes it; None: any.
         framework: the framework that reads it, as the MLM extension spells it.
         distribution: the distribution whose version is the framework's.
         artifact_type: the writer, as the MLM extension spells it.
         media_type: of a file.
-        load: Python that loads ``model`` from ``{path!r}``, with the runtime alone.
+        load: Python that loads ``model`` from ``{path!r}``, with the runtime alone;
+            other braces are doubled.
         call: Python expression for the outputs, float32 (N, outputs), of ``pixels``,
             float32 (N, H, W, bands) by input name. ``{output!r}`` in it is the name of
             the output, see `output_of`; other braces are doubled.
     """
 
-    name: ClassVar[str]
-    suffix: ClassVar[str]
-    extra: ClassVar[str | None] = None
-    needs: ClassVar[tuple[str, ...]] = ()
-    tolerances: ClassVar[Mapping[str | None, float]]
-    on_tensorflow: ClassVar[bool] = True
+    name: str
+    suffix: str
+    contents: ClassVar[str] = ""
+    extra: str | None = None
+    needs: tuple[str, ...] = ()
+    tolerances: Mapping[str | None, float]
+    backend: str | None = "tensorflow"
     framework: ClassVar[str]
-    distribution: ClassVar[str]
+    distribution: str
     artifact_type: ClassVar[str]
     media_type: ClassVar[str]
     load: ClassVar[str]
@@ -85,6 +90,37 @@ class Format(ABC):
         return importlib.metadata.version(self.distribution)
 
 
+class RuntimeFormat(Format):
+    """A format that a runtime converts to and runs; see there for what it needs.
+
+    Args:
+        runtime: of `autoai4eo.runtimes`.
+        quantize: the precisions of the runtime that a file of this format can have,
+            besides float32.
+    """
+
+    def __init__(self, runtime: FileRuntime, quantize: tuple[str, ...] = ()) -> None:
+        self.runtime = runtime
+        self.name, self.suffix = runtime.name, runtime.suffix
+        self.extra, self.needs = runtime.extra, runtime.needs
+        self.distribution, self.backend = runtime.distribution, runtime.backend
+        allowed = runtime.tolerances
+        self.tolerances = {None: allowed[FLOAT32]} | {q: allowed[q] for q in quantize}
+
+    def write(
+        self,
+        model: keras.Model,
+        out: Path,
+        data: Mapping[str, Any],
+        quantize: str | None,
+        calibration: Calibration | None,
+    ) -> None:
+        """See `Format.write`."""
+        self.runtime.write(
+            model, out, output_of(data), quantize or FLOAT32, calibration
+        )
+
+
 def output_of(data: Mapping[str, Any]) -> str:
     """Returns the name of a network's output, ``values`` or ``probabilities``.
 
@@ -104,7 +140,8 @@ def check(format: Format, out: Path, quantize: str | None) -> None:
     """
     if quantize not in format.tolerances:
         ways = [way for way in format.tolerances if way is not None]
-        expected = f"one of {', '.join(ways)}" if ways else "none; litert has it"
+        has = "litert and openvino have it"
+        expected = f"one of {', '.join(ways)}" if ways else f"none; {has}"
         raise UserError(
             f"quantize, for format {format.name}: expected {expected}, got {quantize!r}"
         )
@@ -112,15 +149,6 @@ def check(format: Format, out: Path, quantize: str | None) -> None:
         raise UserError(
             f"{out}: expected a name that ends with {format.suffix}; add it"
         )
-    if format.on_tensorflow and keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"format {format.name}: expected Keras on TensorFlow, found it on "
-            f"{keras.backend.backend()}; set KERAS_BACKEND=tensorflow and export again"
-        )
-    missing = [m for m in format.needs if importlib.util.find_spec(m) is None]
-    if missing:
-        package = f'"autoai4eo[{format.extra}]"' if format.extra else missing[0]
-        raise UserError(
-            f"format {format.name}: expected the package {missing[0]}, found none; "
-            f"pip install {package}"
-        )
+    told = f"format {format.name}"
+    check_backend(told, format.backend, "and export again")
+    check_packages(told, format.needs, format.extra)

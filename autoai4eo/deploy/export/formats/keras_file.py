@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
@@ -17,8 +17,8 @@ class KerasFile(Format):
 
     name = "keras"
     suffix = ".keras"
-    tolerances: ClassVar[Mapping[str | None, float]] = {None: 1e-4}
-    on_tensorflow = False
+    tolerances: Mapping[str | None, float] = {None: 1e-4}
+    backend = None
     framework = "Keras"
     distribution = "keras"
     artifact_type = "tf.keras.Model.save"

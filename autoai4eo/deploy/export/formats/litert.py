@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, ClassVar
-
-import keras
-
-from autoai4eo.deploy.export.formats.base import Calibration, Format, output_of
-from autoai4eo.runtimes.base import FLOAT32
+from autoai4eo.deploy.export.formats.base import RuntimeFormat
 from autoai4eo.runtimes.litert import LiteRT as Runtime
 
 
-class LiteRT(Format):
+class LiteRT(RuntimeFormat):
     """A ``.tflite`` file; inputs and output are float32 in every quantisation."""
 
-    name = "litert"
-    suffix = ".tflite"
-    extra = "litert"
-    needs = ("ai_edge_litert",)
-    # int8: single patches may change class; the loss over many is measured
-    tolerances: ClassVar[Mapping[str | None, float]] = {
-        None: 1e-3,
-        "float16": 0.05,
-        "int8": 0.5,
-    }
     framework = "LiteRT"
-    distribution = "ai-edge-litert"
     artifact_type = "tf.lite.TFLiteConverter.convert"
     media_type = "application/vnd.tflite"
     load = (
@@ -36,13 +18,5 @@ class LiteRT(Format):
     )
     call = "model(**pixels)[{output!r}]"
 
-    def write(
-        self,
-        model: keras.Model,
-        out: Path,
-        data: Mapping[str, Any],
-        quantize: str | None,
-        calibration: Calibration | None,
-    ) -> None:
-        """See `Format.write`."""
-        Runtime().write(model, out, output_of(data), quantize or FLOAT32, calibration)
+    def __init__(self) -> None:
+        super().__init__(Runtime(), quantize=("float16", "int8"))

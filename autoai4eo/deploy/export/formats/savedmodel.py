@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import keras
 
@@ -23,7 +23,12 @@ class SavedModel(Format):
 
     name = "savedmodel"
     suffix = ""
-    tolerances: ClassVar[Mapping[str | None, float]] = {None: 1e-4}
+    contents = (
+        r"saved_model\.pb|fingerprint\.pb|assets|variables|"
+        r"assets/(class_names\.txt|bands\.json|target\.json)|"
+        r"variables/variables\.[a-z0-9-]+"
+    )
+    tolerances: Mapping[str | None, float] = {None: 1e-4}
     framework = "TensorFlow"
     distribution = "tensorflow"
     artifact_type = "tf.keras.Model.export"
