@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autoai4eo.tasks import ImageClassifier as ImageClassifier
     from autoai4eo.tasks import ImageRegressor as ImageRegressor
     from autoai4eo.tasks import So2SatClassifier as So2SatClassifier
+    from autoai4eo.tasks.profiling import profile_device as profile_device
 
 _FOLDERS = ("blocks", "cost", "data", "deploy", "search", "tasks")
 _NAMES = {
@@ -42,6 +43,7 @@ _NAMES = {
     "load_model": "autoai4eo.deploy",
     "open_dataset": "autoai4eo.data.readers.opening",
     "profile": "autoai4eo.cost",
+    "profile_device": "autoai4eo.tasks.profiling",
 }
 
 __all__ = [*_FOLDERS, *_NAMES]

@@ -17,6 +17,7 @@ from autoai4eo.cli.options import (
     Bands,
     ClassLevel,
     Device,
+    DeviceProfile,
     DeviceTokenFile,
     MaxGib,
     Precision,
@@ -150,6 +151,7 @@ def fit(
     threads: Threads = None,
     device: Device = None,
     device_token_file: DeviceTokenFile = None,
+    device_profile: DeviceProfile = None,
     judge_quantized: Annotated[
         bool,
         typer.Option(
@@ -230,6 +232,7 @@ def fit(
         precision=precision,
         threads=threads,
         device=device,
+        device_profile=device_profile,
         map_step=map_step,
         workers=workers,
         storage=storage,

@@ -114,6 +114,15 @@ DeviceTokenFile = Annotated[
 ]
 
 
+DeviceProfile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Predict latency on the device where autoai4eo device profile wrote FILE.",
+    ),
+]
+
+
 def parse_bands(texts: list[str] | None) -> dict[str, list[str]] | list[str] | None:
     """Returns the argument ``bands`` of `open_dataset` for ``--bands``.
 

@@ -17,7 +17,7 @@ from autoai4eo.files import (
     is_planted,
     written,
 )
-from autoai4eo.learning.figures import METRICS, find, in_order, rounded
+from autoai4eo.learning.figures import METRICS, PREDICTED, find, in_order, rounded
 
 
 def trials(
@@ -100,4 +100,10 @@ def print_trials(trials: Any, title: str) -> None:
     ]
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
-    print_table(title, ["trial", "status", *(find(n).short for n in names)], rows)
+    headers = [find(n).short for n in names]
+    if PREDICTED in trials:
+        headers = [
+            f"{header} (predicted)" if name.startswith("latency_") else header
+            for name, header in zip(names, headers, strict=True)
+        ]
+    print_table(title, ["trial", "status", *headers], rows)

@@ -22,7 +22,7 @@ class Latency:
 
     Attributes:
         median_ms: median of all timed passes, in milliseconds.
-        p95_ms: 95th percentile of all timed passes, in milliseconds.
+        p95_ms: 95th percentile of all timed passes, in milliseconds; None: predicted.
         spread_ms: how far another measurement may lie from the median, see
             `autoai4eo.runtimes.timing.Timing`.
         device: the device's name.
@@ -37,10 +37,12 @@ class Latency:
         file_bytes: size of the converted network; None: the runtime reads no file.
         energy_mj: energy of a sample, in millijoules, see `autoai4eo.runtimes.energy`;
             None: the machine does not report it.
+        prediction: what predicted the latency and how well, see
+            `autoai4eo.devices.profile.DeviceProfile.prediction`; None: it was measured.
     """
 
     median_ms: float
-    p95_ms: float
+    p95_ms: float | None
     spread_ms: float
     device: str
     batch_size: int
@@ -52,12 +54,16 @@ class Latency:
     threads: int
     file_bytes: int | None
     energy_mj: float | None = None
+    prediction: dict[str, Any] | None = None
 
 
 def comparable(
     cost: Mapping[str, Any], about: Mapping[str, Any], batch_size: int
 ) -> bool:
     """Whether a recorded latency was measured as another would be here.
+
+    What was measured and what was predicted is never compared, nor are predictions of
+    two device profiles.
 
     Args:
         cost: a `Cost` as a dict. One of earlier versions names no runtime: it was
@@ -72,6 +78,7 @@ def comparable(
         and (cost.get("runtime") or keras.backend.backend()) == about["runtime"]
         and (cost.get("precision") or FLOAT32) == about["precision"]
         and (cost.get("threads") or about["threads"]) == about["threads"]
+        and cost.get("prediction") == about.get("prediction")
     )
 
 
@@ -86,14 +93,20 @@ class MeasuredNetwork(Protocol):
 
 
 class MeasuringInstrument(Protocol):
-    """What measures networks: a runtime here (`Instrument`), or a device elsewhere."""
+    """What measures networks: a runtime here (`Instrument`), or a device elsewhere.
+
+    `autoai4eo.devices.predicted.PredictedDevice` predicts instead, and says so.
+    """
 
     @property
     def local(self) -> bool:
         """Whether it measures on this machine, where nothing else may run then."""
 
     def about(self) -> dict[str, Any]:
-        """What is measured with: device, runtime, version, precision, threads."""
+        """What is measured with: device, runtime, version, precision, threads.
+
+        Of an instrument that predicts also ``prediction``, see `Latency`.
+        """
 
     def remarks(self) -> dict[str, Any]:
         """What else the record of a cost says of its measurement, by name."""

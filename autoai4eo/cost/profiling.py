@@ -43,6 +43,8 @@ class Cost:
             measured.
         energy_mj: energy of a sample, in millijoules; None where the machine does not
             report it, or latency was not measured.
+        prediction: where the latency is predicted: by what and how well, see
+            `autoai4eo.cost.latency.Latency`; None: it is measured.
     """
 
     params: int
@@ -63,6 +65,7 @@ class Cost:
     peak_memory_bytes: int | None = None
     samples_per_second: float | None = None
     energy_mj: float | None = None
+    prediction: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Returns all fields by name, ready for JSON."""
@@ -137,6 +140,7 @@ def with_latency(counted: Cost, measured: Latency) -> Cost:
                 "file_bytes",
                 "peak_memory_bytes",
                 "energy_mj",
+                "prediction",
             )
         },
     )

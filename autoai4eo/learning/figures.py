@@ -18,6 +18,8 @@ MAP_COST = "map_ms_per_km2"
 THROUGHPUT = "samples_per_second"
 #: Energy of a sample; known where the machine reports it.
 ENERGY = "energy_mj"
+#: The column of the device profile that predicted the latency; only if one did.
+PREDICTED = "predicted"
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from autoai4eo.report.trials import (
 )
 from autoai4eo.runs.belonging import finalist_file
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.instrument import prediction_told
 from autoai4eo.runs.layout import link
 from autoai4eo.runs.reading import Snapshot, Trial, read
 
@@ -74,6 +75,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "version": run.asked["versions"].get("autoai4eo", ""),
         "cards": _cards(run),
         "charts": [(named(c), _chart(run, metric, c)) for c in costs],
+        "predicted": _predicted(run),
         "curves": [curve for curve in curves if curve],
         "columns": columns,
         "metric": find(metric).label,
@@ -112,6 +114,11 @@ def _views(run: Snapshot, mistakes: list[dict[str, Any]]) -> str:
     sensors = {i["name"]: i["sensor"] for i in run.asked["data"]["training"]["inputs"]}
     shown = [name for patch in mistakes[:1] for name, _ in patch["views"]]
     return " beside ".join(f"{name} ({sensors[name]})" for name in shown)
+
+
+def _predicted(run: Snapshot) -> str:
+    prediction = run.asked.get("instrument", {}).get("prediction")
+    return prediction_told(prediction) if prediction else ""
 
 
 def _chart(run: Snapshot, metric: str, cost: str) -> dict[str, Any]:
@@ -257,6 +264,8 @@ def _asked(run: Snapshot) -> list[tuple[str, str]]:
                 f"{about['threads']} threads",
             )
         )
+        if told_so := _predicted(run):
+            told.append(("latency is", told_so))
     versions = run.asked["versions"].items()
     told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
     told.append(("started", run.asked.get("started", "")))

@@ -32,11 +32,12 @@ def named(name: str) -> str:
 
 
 def _measured_in(run: Snapshot, cost: str) -> str:
-    """Returns the name of a cost, with the runtime of a latency."""
+    """Returns the name of a cost, with the runtime of a latency, if predicted."""
     about = run.asked.get("instrument")
     if not about or cost not in FIGURES or FIGURES[cost].cost != "measured":
         return named(cost)
-    return f"{named(cost)}, {about['runtime']} {about['precision']}"
+    how = ", predicted" if about.get("prediction") else ""
+    return f"{named(cost)}, {about['runtime']} {about['precision']}{how}"
 
 
 def axes_of(run: Snapshot) -> tuple[str, list[str]]:

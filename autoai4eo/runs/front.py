@@ -194,4 +194,5 @@ def _named(figures: Mapping[str, float]) -> str:
 def _words(cost: Mapping[str, Any]) -> str:
     """Names device and runtime of a latency; earlier versions recorded no runtime."""
     runtime = [cost[name] for name in ("runtime", "precision") if cost.get(name)]
-    return ", ".join([cost["device"], *runtime])
+    how = ["predicted"] if cost.get("prediction") else []
+    return ", ".join([cost["device"], *runtime, *how])

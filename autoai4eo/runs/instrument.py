@@ -16,7 +16,8 @@ from autoai4eo.runs.trials import trials_of
 def instrument_of(study: optuna.Study) -> dict[str, Any]:
     """Returns the device, runtime, precision and threads that a search measures with.
 
-    Returns {} before the first measurement. Searches of earlier versions measured in
+    Also the ``prediction``, where a device profile predicts the latency. Returns {}
+    before the first measurement. Searches of earlier versions measured in
     the backend of Keras.
     """
     if found := study.user_attrs.get("instrument"):
@@ -38,14 +39,15 @@ def check_instrument(study: optuna.Study, run: Path, about: Mapping[str, Any]) -
         about: the present instrument, see `autoai4eo.cost.instrument.Instrument.about`.
 
     Raises:
-        UserError: the search was begun with another device, runtime, precision or
-            number of threads.
+        UserError: the search was begun with another device, runtime, precision, number
+            of threads or device profile.
     """
     known = instrument_of(study)
-    if any(about[name] != value for name, value in known.items()):
+    asked = {"prediction": None, **known} if known else {}
+    if any(about.get(name) != value for name, value in asked.items()):
         raise UserError(
             f"{run}: expected to measure latency as this search began "
-            f"({_words({**about, **known})}), found {_words(about)}; resume it as "
+            f"({_words({**about, **asked})}), found {_words(about)}; resume it as "
             "it began, or choose another folder"
         )
     keep_instrument(study, about)
@@ -54,12 +56,29 @@ def check_instrument(study: optuna.Study, run: Path, about: Mapping[str, Any]) -
 def keep_instrument(study: optuna.Study, about: Mapping[str, Any]) -> None:
     """Records the instrument of a search, unless one is recorded already."""
     if not instrument_of(study):
-        names = ("device", "runtime", "precision", "threads")
-        study.set_user_attr("instrument", {name: about[name] for name in names})
+        names = ("device", "runtime", "precision", "threads", "prediction")
+        kept = {name: about[name] for name in names if name in about}
+        study.set_user_attr("instrument", kept)
+
+
+def prediction_told(prediction: Mapping[str, Any]) -> str:
+    """Tells people what predicted the latencies of a search, and how well.
+
+    Args:
+        prediction: see `autoai4eo.devices.profile.DeviceProfile.prediction`.
+    """
+    return (
+        f"predicted from device profile {prediction['profile']}, not measured; on "
+        f"{prediction['networks']} networks held out: Spearman "
+        f"{prediction['spearman']:.3f}, median error {prediction['median_error']:.1%}"
+    )
 
 
 def _words(about: Mapping[str, Any]) -> str:
-    return (
+    words = (
         f"{about['runtime']} in {about['precision']} with {about['threads']} threads "
         f"on {about['device']}"
     )
+    if prediction := about.get("prediction"):
+        words += f", predicted by device profile {prediction['profile']}"
+    return words

@@ -53,6 +53,12 @@ RUN = {
         "runtime_version": str,
         "precision": str,
         "threads": int,
+        "prediction?": {
+            "profile": str,
+            "networks": int,
+            "spearman": int | float,
+            "median_error": int | float,
+        },
     },
     "started?": str,
 }

@@ -15,6 +15,7 @@ from autoai4eo.learning.figures import (
     FIGURES,
     MAP_COST,
     MEASURED,
+    PREDICTED,
     THROUGHPUT,
 )
 from autoai4eo.runs.trials import status, trials_of
@@ -28,7 +29,9 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
 
     Times are in seconds, latencies in milliseconds, sizes in bytes; metrics are those
     of the trial's best epoch. Columns ``map_ms_per_km2``, ``samples_per_second`` and
-    ``energy_mj`` exist if the run measures them.
+    ``energy_mj`` exist if the run measures them; ``predicted`` if latencies are
+    predicted from a device profile: the digest of the profile, see
+    `autoai4eo.devices.profile.DeviceProfile`.
     """
     rows = [_row(trial) for trial in trials_of(study)]
     objectives = study.user_attrs["objectives"]
@@ -40,6 +43,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
         if name in objectives or any(row["cost"].get(name) for row in rows):
             costs.append(name)
     costs += ["device", "runtime", "precision"]
+    costs += [PREDICTED] if any(PREDICTED in row["cost"] for row in rows) else []
     shown = [name for name in shown if name not in costs]
     hyperparameters = dict.fromkeys(n for row in rows for n in row["hyperparameters"])
     return pd.DataFrame(
@@ -69,11 +73,14 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
 
 def _row(trial: FrozenTrial) -> dict[str, Any]:
     kept = trial.user_attrs
+    cost = dict(kept.get("cost", {}))
+    if prediction := cost.get("prediction"):
+        cost[PREDICTED] = prediction["profile"]
     return {
         "trial": trial.number,
         "status": status(trial),
         "metrics": kept.get("metrics", {}),
-        "cost": kept.get("cost", {}),
+        "cost": cost,
         "train_seconds": kept.get("train_seconds"),
         "epochs": kept.get("epochs"),
         # no message: its worker disappeared

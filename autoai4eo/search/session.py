@@ -40,7 +40,7 @@ from autoai4eo.runs.study import claim, forget, mark_of
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.trials import finalist
-from autoai4eo.search.trials.instruments import record_instrument
+from autoai4eo.search.trials.instruments import predicted_device, record_instrument
 from autoai4eo.search.trials.retries import fail_and_retry_all
 from autoai4eo.search.tuner import Tuner
 
@@ -70,7 +70,7 @@ class Session:
 
         Raises:
             UserError: the folder holds something else, a search of other data, or an
-                input; or the storage or the device cannot be used.
+                input; or the storage, the device or its profile cannot be used.
         """
         self._check_folder()
         settings = self.settings
@@ -80,6 +80,9 @@ class Session:
             RemoteDevice(
                 settings.device, settings.runtime, settings.precision, settings.threads
             ).about(patience=0)
+        if settings.device_profile is not None:
+            shapes = [spec.shape for spec in self.data["training"].inputs]
+            predicted_device(settings).check(shapes, settings.latency_batch_size)
 
     @contextmanager
     def opened(

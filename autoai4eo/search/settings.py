@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from autoai4eo.devices.client import address_of
 from autoai4eo.errors import UserError
+from autoai4eo.learning.figures import MEASURED
 from autoai4eo.learning.objectives import (
     MAP_COST,
     Objective,
@@ -69,6 +71,8 @@ class SearchSettings:
         device: ``http://HOST:PORT`` of ``autoai4eo device serve``, which measures
             latency instead of this machine; its token is in the environment variable
             ``AUTOAI4EO_DEVICE_TOKEN``, see docs/devices.md.
+        device_profile: the file that ``autoai4eo device profile`` wrote: latency is
+            predicted from it, not measured.
         judge_quantized: scores candidates on the validation data as the runtime
             computes in `precision`, which is then another one than float32. The network
             is trained in float32.
@@ -102,6 +106,7 @@ class SearchSettings:
     precision: str | None = None
     threads: int | None = None
     device: str | None = None
+    device_profile: str | Path | None = None
     judge_quantized: bool = False
     fine_tune_quantized: int | None = None
     kind: str = "class"
@@ -134,6 +139,9 @@ class SearchSettings:
                     f"device: expected costs that a device measures, found {MAP_COST}, "
                     "which this machine does; leave out --map-step or --device"
                 )
+        if self.device_profile is not None:
+            _check_profiled(names, self.device)
+            self._keep(device_profile=str(self.device_profile))
         if self.judge_quantized and (self.precision or FLOAT32) == FLOAT32:
             raise UserError(
                 "judge_quantized: expected a precision to score in, found float32; add "
@@ -183,6 +191,20 @@ class SearchSettings:
             "proxy": self.proxy and asdict(self.proxy),
             "storage": self.storage and without_password(self.storage),
         }
+
+
+def _check_profiled(costs: Sequence[str], device: str | None) -> None:
+    if device is not None:
+        raise UserError(
+            "device_profile: expected a device that measures or a profile that "
+            "predicts, found both; leave out --device or --device-profile"
+        )
+    for name in costs:
+        if name in MEASURED and name != "latency_ms":
+            raise UserError(
+                "device_profile: expected costs that a profile predicts, found "
+                f"{name}; use latency_ms, or leave --device-profile out"
+            )
 
 
 def _proxy(given: Mapping[str, float] | Proxy | None) -> Proxy | None:

@@ -126,7 +126,7 @@ class Tuner:
             say: is told that a device is waited for, or has changed.
 
         Raises:
-            UserError: see `Instrument` and `RemoteDevice`.
+            UserError: see `instrument_for`.
         """
         return instrument_for(
             self.settings, instrument_of(self.study), self.run, patches, say

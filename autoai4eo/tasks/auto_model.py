@@ -11,19 +11,18 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.blocks import ImageInput
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.statistics import cached_statistics
+from autoai4eo.data.statistics import cached_statistics, statistics
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.data_parallel import check_data_parallel
 from autoai4eo.learning.objectives import Objective
-from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run, locked
@@ -32,13 +31,9 @@ from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
-from autoai4eo.tasks.configuration import configure, kind_of
+from autoai4eo.tasks.configuration import configure, graph_of, kind_of
 from autoai4eo.tasks.results import SearchResults
-from autoai4eo.tasks.training_data import (
-    names_of,
-    open_both,
-    warn_of_problems,
-)
+from autoai4eo.tasks.training_data import names_of, open_both, warn_of_problems
 from autoai4eo.tasks.validating import validate
 
 #: The default augmentation of `fit`, which is valid for Earth observation.
@@ -194,9 +189,9 @@ class AutoModel(SearchResults):
             f"{train.num_classes} {train.target.nouns}; computing the statistics of "
             "the bands",
         ):
-            statistics = cached_statistics(train, Run(self.run).statistics)
-            warn_of_problems(train, validation, statistics)
-        configure(graph, train, statistics, loss)
+            found = cached_statistics(train, Run(self.run).statistics)
+            warn_of_problems(train, validation, found)
+        configure(graph, train, found, loss)
         training = Training(
             train,
             validation,
@@ -211,7 +206,7 @@ class AutoModel(SearchResults):
             data_parallel=data_parallel,
         )
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
-        with session.opened(graph, statistics, arguments) as self.tuner:
+        with session.opened(graph, found, arguments) as self.tuner:
             self._finalist, self._training = None, training
             pool.search(
                 self.tuner,
@@ -225,6 +220,14 @@ class AutoModel(SearchResults):
                 told_while(tell, "evaluating the finalist on the validation data"),
             ):
                 validate(self.run, validation, batch_size)
+
+    def search_space(self, x: Any, y: Any = None) -> tuple[Graph, Dataset]:
+        """Returns the graph that `fit` searches on these data, and the data."""
+        train = of_kind(self._open(x, y), self.kind)
+        task_of(train.target).check(train)
+        graph = self._graph(train)
+        configure(graph, train, statistics(train), None)
+        return graph, train
 
     def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """Returns what the finalist predicts for each patch.
@@ -340,9 +343,4 @@ class AutoModel(SearchResults):
 
     def _graph(self, train: Dataset) -> Graph:
         """Returns the graph for these data."""
-        for node in self.inputs:
-            if not isinstance(node, ImageInput):
-                raise UserError(
-                    f"inputs: expected ae.ImageInput nodes, got {type(node).__name__}"
-                )
-        return Graph(inputs=self.inputs, outputs=self.outputs)
+        return graph_of(self.inputs, self.outputs)

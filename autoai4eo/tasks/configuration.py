@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import autokeras as ak
 import keras
 
+from autoai4eo.blocks import ImageInput
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.errors import UserError
@@ -56,6 +57,20 @@ def configure(
         *task.keras_metrics(train.targets),
         *(metric for metric in head.metrics if metric not in _METRICS_OF_AUTOKERAS),
     ]
+
+
+def graph_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Graph:
+    """Returns the graph of these nodes.
+
+    Raises:
+        UserError: an input is no `ae.ImageInput`.
+    """
+    for node in inputs:
+        if not isinstance(node, ImageInput):
+            raise UserError(
+                f"inputs: expected ae.ImageInput nodes, got {type(node).__name__}"
+            )
+    return Graph(inputs=inputs, outputs=outputs)
 
 
 def kind_of(head: Any) -> str:

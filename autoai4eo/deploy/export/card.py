@@ -107,7 +107,9 @@ In {% if slow.runtime_version -%}
 {{ slow.runtime }} {{ slow.runtime_version }} ({{ slow.precision }}, {{
 slow.threads }} threads)
 {%- else %}Keras{% endif %}, during the search, a batch of {{ slow.batch_size }} took {{
-slow.milliseconds | figure }} ms on {{ slow.device }}.
+slow.milliseconds | figure }} ms on {{ slow.device }}
+{%- if slow.prediction is defined %}, **as predicted** from a device profile, not
+measured there{% endif %}.
 {% endif %}
 | file | format | bytes | ms for one patch | difference from Keras | measured on |
 |---|---|---|---|---|---|

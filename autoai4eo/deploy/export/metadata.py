@@ -103,7 +103,7 @@ def item(
             "mlm:total_parameters": network.count_params(),
             "mlm:accelerator": None,
             "mlm:accelerator_constrained": False,
-            "mlm:accelerator_summary": f"any; latency measured on {cost['device']}",
+            "mlm:accelerator_summary": f"any; latency {_how(cost)} on {cost['device']}",
             "mlm:pretrained": True,
             "mlm:pretrained_source": f"{Path(training['path']).name}, "
             f"{training['samples']} patches",
@@ -157,7 +157,12 @@ def _runtime(cost: Mapping[str, Any]) -> dict[str, Any]:
         "precision": cost["precision"],
         "threads": cost["threads"],
         "spread_milliseconds": cost["latency_spread_ms"],
+        **({"prediction": cost["prediction"]} if cost.get("prediction") else {}),
     }
+
+
+def _how(cost: Mapping[str, Any]) -> str:
+    return "predicted" if cost.get("prediction") else "measured"
 
 
 def weights_sha256(network: keras.Model) -> str:

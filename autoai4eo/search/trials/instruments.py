@@ -1,4 +1,4 @@
-"""What measures the latency of a search: a runtime here, or a device elsewhere."""
+"""What gives the latency of a search: a runtime, a device elsewhere, or its profile."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from autoai4eo.blocks.heads.classification import LatencyConstrainedHead
 from autoai4eo.cost.instrument import Instrument
 from autoai4eo.cost.latency import MeasuringInstrument
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.devices.predicted import PredictedDevice
 from autoai4eo.devices.remote import RemoteDevice
 from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import ENERGY, MEASURED
@@ -46,8 +47,10 @@ def instrument_for(
         say: is told that a device is waited for, or has changed.
 
     Raises:
-        UserError: see `Instrument` and `RemoteDevice`.
+        UserError: see `Instrument`, `RemoteDevice` and `PredictedDevice`.
     """
+    if settings.device_profile is not None:
+        return predicted_device(settings)
     precision = settings.precision or known.get("precision", FLOAT32)
     if settings.device is not None:
         return RemoteDevice(
@@ -61,6 +64,20 @@ def instrument_for(
         )
     return Instrument.like(
         known, settings.runtime, settings.precision, settings.threads, patches
+    )
+
+
+def predicted_device(settings: SearchSettings) -> PredictedDevice:
+    """Returns the device whose profile the settings name.
+
+    Raises:
+        UserError: see `PredictedDevice`.
+    """
+    return PredictedDevice(
+        Path(str(settings.device_profile)),
+        settings.runtime,
+        settings.precision,
+        settings.threads,
     )
 
 
@@ -91,7 +108,8 @@ def record_instrument(
     """
     names = {*(o.name for o in settings.objectives), *settings.constraints}
     on_gpu = not about["device"].startswith("CPU ")
-    if ENERGY in names and (settings.device or not read_energy(on_gpu)):
+    elsewhere = settings.device or settings.device_profile
+    if ENERGY in names and (elsewhere or not read_energy(on_gpu)):
         raise UserError(
             f"{ENERGY}: expected a machine that reports its energy (RAPL of a CPU in "
             f"{POWERCAP}, readable by this user, or NVML of a GPU with nvidia-ml-py), "
