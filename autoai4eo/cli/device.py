@@ -24,6 +24,7 @@ from autoai4eo.cli.options import (
     Threads,
     parse_bands,
 )
+from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input, written
 
 app = typer.Typer(
@@ -78,12 +79,12 @@ def profile(
     threads: Threads = None,
     device: Device = None,
     device_token_file: DeviceTokenFile = None,
-    layers: Annotated[
+    single_layers: Annotated[
         int, typer.Option(min=2, help="Layers to measure, each as a network.")
     ] = 60,
     networks: Annotated[int, typer.Option(min=2, help="Networks to measure.")] = 40,
     held_out: Annotated[
-        int, typer.Option(min=2, help="Further networks, to judge the predictions on.")
+        int, typer.Option(min=10, help="Further networks, to judge the predictions on.")
     ] = 50,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
@@ -93,6 +94,11 @@ def profile(
 
     Example: autoai4eo device profile --data training.h5 --out nano.json
     """
+    if data is None and (bands is not None or class_level is not None):
+        raise UserError(
+            "--bands, --class-level: expected --data beside them, found none; add "
+            "--data, or leave them out"
+        )
     check_can_write(out)
     check_not_input(out, filter(None, [data]))
     with hushed():
@@ -122,7 +128,7 @@ def profile(
             allow_remote=allow_remote,
         )
         model, given = model_of(opened.target.kind)(**asked), (opened,)
-    sizes = Sizes(layers, networks, held_out)
+    sizes = Sizes(single_layers, networks, held_out)
     measured = profile_device(model, *given, sizes=sizes, tell=log(not quiet))
     with written(out):
         measured.write(out)

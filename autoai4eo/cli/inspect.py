@@ -79,7 +79,7 @@ def inspect(
     else:
         _show(dataset, found)
         for path, other in others.items():
-            console.print(f"searched for copies: {path} ({len(other):,} samples)")
+            console.print(f"compared with: {path} ({len(other):,} samples)")
         _list("notes", notes)
         _list("problems", serious)
         if not problems:

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.statistics import BLOCK_BYTES, FILLS
+from autoai4eo.data.statistics import BLOCK_BYTES
 
-#: Reflectance in another patch of one data set is not so many times as large.
+#: A patch whose reflectance differs from the usual one by more than this factor has
+#: another unit.
 _TIMES = 200
+_MEASURED = 0.1  # of the pixels of a patch that is judged
+_FILL = 65535.0  # undeclared, see `FILLS`
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,9 @@ class Looked:
             one of its own, so that it is no copy.
         zero: by input, how many patches are zero throughout.
         empty: how many patches have no valid pixel.
-        odd: by input with reflectance, the rows of patches whose largest reflectance is
-            over 200 times larger or smaller than that of most.
+        odd: by input with reflectance, the rows of patches whose reflectance (the mean
+            of what is above 0) is over 200 times larger or smaller than that of
+            most.
     """
 
     prints: np.ndarray
@@ -42,16 +46,18 @@ def look(dataset: Dataset) -> Looked:
         spec.name: [i for i, b in enumerate(spec.bands) if b.quantity == "reflectance"]
         for spec in dataset.inputs
     }
-    largest = {n: np.zeros(len(dataset)) for n, bands in measured.items() if bands}
+    usual = {n: np.zeros(len(dataset)) for n, bands in measured.items() if bands}
     for block in dataset.blocks(max(1, BLOCK_BYTES // dataset.sample_bytes())):
         pixels = dataset.read(block)
         for name, values in pixels.items():
             zero[name] += int((~values.any(axis=(1, 2, 3))).sum())
-        for name, found in largest.items():
+        for name, found in usual.items():
             values = pixels[name][..., measured[name]]
-            known = np.isfinite(values) & (values != max(FILLS))
-            values = np.where(known, values, 0)
-            found[block] = values.max(axis=(1, 2, 3))
+            known = np.isfinite(values) & (values > 0) & (values != _FILL)
+            total = np.where(known, values, 0).sum(axis=(1, 2, 3), dtype=float)
+            number = known.sum(axis=(1, 2, 3))
+            enough = number > _MEASURED * values[0].size
+            found[block] = np.where(enough, total / np.maximum(number, 1), 0)
         for i, index in enumerate(block):
             digest = hashlib.blake2b(digest_size=8)
             for values in pixels.values():
@@ -60,16 +66,16 @@ def look(dataset: Dataset) -> Looked:
                 empty += 1
                 digest.update(f"{dataset.path} {index}".encode(errors="replace"))
             prints[index] = int.from_bytes(digest.digest(), "little")
-    odd = {name: _odd(values) for name, values in largest.items()}
+    odd = {name: _odd(values) for name, values in usual.items()}
     return Looked(
         prints, zero, empty, {n: rows for n, rows in odd.items() if len(rows)}
     )
 
 
-def _odd(largest: np.ndarray) -> np.ndarray:
-    known = largest > 0
+def _odd(levels: np.ndarray) -> np.ndarray:
+    known = levels > 0
     if not known.any():
         return np.empty(0, int)
-    usual = np.median(largest[known])
-    far = (largest > _TIMES * usual) | (largest < usual / _TIMES)
+    usual = np.median(levels[known])
+    far = (levels > _TIMES * usual) | (levels < usual / _TIMES)
     return np.flatnonzero(known & far)

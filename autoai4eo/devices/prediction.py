@@ -9,7 +9,7 @@ layers, or keeps data in its caches, a Gaussian process learns from whole networ
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from scipy.optimize import least_squares, nnls
@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 
 from autoai4eo.cost.layers import LayerConfiguration
 from autoai4eo.devices.profile import Accuracy, Measurement
+from autoai4eo.errors import UserError
 from autoai4eo.runtimes.checking import NotConvertible
 
 Layers = Mapping[LayerConfiguration, int]
@@ -44,7 +45,7 @@ class LatencyModel:
     ) -> None:
         known = [*single_layers, *networks]
         self._kinds = sorted({_kind(layer) for m in known for layer in m.layers})
-        self._working = {k.kind for m in known for k in m.layers if k.macs}
+        self._working = {_kind(k) for m in known for k in m.layers if k.macs}
         work = np.array([self._work(m.layers) for m in known])
         self._times = _fitted(work, np.array([m.ms for m in known]))
         whole = [m.layers for m in networks]
@@ -66,15 +67,19 @@ class LatencyModel:
                 not measured.
         """
         for layers in several:
-            strange = {k.kind for k in layers if k.macs} - self._working
+            strange = {_kind(k) for k in layers if k.macs} - self._working
             if strange:
                 raise NotConvertible(
                     "device profile: expected layers of kinds that were measured "
-                    f"({', '.join(sorted(self._working))}), found "
-                    f"{', '.join(sorted(strange))}; make a profile of this search space"
+                    f"({_words(self._working)}), found {_words(strange)}; make a "
+                    "profile of this search space"
                 )
         off = self._correction.predict(self._features(several)) + self._shift
         return np.asarray(self._sums(several) * np.exp(off))
+
+    def knows(self, layers: Layers) -> bool:
+        """Whether all kinds of its layers with multiply-adds were measured."""
+        return {_kind(k) for k in layers if k.macs} <= self._working
 
     def _work(self, layers: Layers) -> np.ndarray:
         """Calls, multiply-adds and numbers by kind, and 1 for the pass itself."""
@@ -104,14 +109,24 @@ class LatencyModel:
 
 
 def accuracy(model: LatencyModel, held_out: Sequence[Measurement]) -> Accuracy:
-    """Judges predictions on measured networks; figures have four digits."""
+    """Judges predictions on measured networks; figures have four digits.
+
+    Raises:
+        UserError: their ranks cannot be compared, since they are equal.
+    """
     ms = np.array([m.ms for m in held_out])
     predicted = model.predict([m.layers for m in held_out])
     errors = np.abs(predicted / ms - 1)
+    macs = [m.macs for m in held_out]
+    if min(np.ptp(predicted), np.ptp(ms), np.ptp(macs)) == 0:
+        raise UserError(
+            "device profile: expected held-out networks of unequal size, found that "
+            f"all {len(ms)} are equal; give another search space, or raise --held-out"
+        )
     return Accuracy(
         networks=len(ms),
         spearman=_rounded(spearmanr(predicted, ms).statistic),
-        spearman_of_macs=_rounded(spearmanr([m.macs for m in held_out], ms).statistic),
+        spearman_of_macs=_rounded(spearmanr(macs, ms).statistic),
         median_error=_rounded(np.median(errors)),
         p90_error=_rounded(np.percentile(errors, 90)),
     )
@@ -145,6 +160,14 @@ def _fitted(work: np.ndarray, ms: np.ndarray) -> np.ndarray:
 def _kind(layer: LayerConfiguration) -> tuple[str, bool]:
     """Layers whose times are fitted together: 1 × 1 convolutions are of their own."""
     return layer.kind, max(layer.kernel, default=1) > 1
+
+
+def _words(kinds: Iterable[tuple[str, bool]]) -> str:
+    """Kinds of layers for a message."""
+    return ", ".join(
+        f"{name} larger than 1 × 1" if larger else name
+        for name, larger in sorted(kinds)
+    )
 
 
 def _rounded(value: float) -> float:

@@ -151,8 +151,10 @@ class DeviceProfile:
                 name: [_measurement(told, layers) for told in content[name]]
                 for name in ("single_layers", "networks", "held_out")
             }
-            if not measured["networks"] or content["batch_size"] < 1:
+            if not measured["networks"]:
                 raise ValueError("it has no networks")
+            if content["batch_size"] < 1:
+                raise ValueError(f"a batch size of {content['batch_size']}")
         return cls(
             about=content["about"],
             batch_size=content["batch_size"],
@@ -163,9 +165,8 @@ class DeviceProfile:
 
     def _text(self) -> str:
         """The profile as JSON, an entry of a list on each line."""
-        rows: list[Sequence[Measurement]] = [
-            *(self.single_layers, self.networks, self.held_out)
-        ]
+        rows: list[Sequence[Measurement]]
+        rows = [self.single_layers, self.networks, self.held_out]
         layers = list(dict.fromkeys(k for row in rows for m in row for k in m.layers))
         number = {layer: i for i, layer in enumerate(layers)}
         content: dict[str, Any] = {

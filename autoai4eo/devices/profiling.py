@@ -69,7 +69,7 @@ def measure_device_profile(
             yield model
 
     def measured(models: Iterator[Any], what: str) -> list[Measurement]:
-        found, refused = [], ""
+        found, reason = [], ""
         for i, model in enumerate(models, 1):
             try:
                 with instrument.prepared(model) as network:
@@ -79,7 +79,7 @@ def measure_device_profile(
                         key=lambda latency: latency.median_ms,
                     )
             except NotConvertible as error:
-                refused = f"; of the last one that it cannot run: {error}"
+                reason = f" (the last refusal: {error})"
             else:
                 layers = layer_configurations(model, batch_size)
                 times = (latency.median_ms, latency.spread_ms)
@@ -89,7 +89,8 @@ def measure_device_profile(
         if len(found) < 2:
             raise UserError(
                 f"expected 2 or more {what} that the device can run, found "
-                f"{len(found)}{refused}"
+                f"{len(found)}{reason}; choose another --runtime or --precision, or "
+                "raise --networks and --held-out"
             )
         return found
 
@@ -97,12 +98,19 @@ def measure_device_profile(
     whole = measured(some, "networks")
     chosen = single_layers.choose(calls, sizes.single_layers)
     layers = measured(map(single_layers.one_layer, chosen), "single layers")
-    held_out = measured(islice(networks, sizes.held_out), "held-out networks")
+    model = LatencyModel(layers, whole)
+    others = measured(islice(networks, sizes.held_out), "held-out networks")
+    held_out = [m for m in others if model.knows(m.layers)]
+    if left := len(others) - len(held_out):
+        tell(
+            f"{left} held-out networks have layers of kinds that were not measured; "
+            "they are left out"
+        )
     return DeviceProfile(
         about=instrument.about(),
         batch_size=batch_size,
         inputs=inputs,
-        accuracy=accuracy(LatencyModel(layers, whole), held_out),
+        accuracy=accuracy(model, held_out),
         single_layers=layers,
         networks=whole,
         held_out=held_out,

@@ -264,8 +264,8 @@ def _asked(run: Snapshot) -> list[tuple[str, str]]:
                 f"{about['threads']} threads",
             )
         )
-        if told_so := _predicted(run):
-            told.append(("latency is", told_so))
+        if prediction := _predicted(run):
+            told.append(("latencies", prediction))
     versions = run.asked["versions"].items()
     told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
     told.append(("started", run.asked.get("started", "")))

@@ -82,7 +82,12 @@ EVALUATION = {
     "trained_on": str,
     "metrics": {ANY: _NUMBER},
     "epochs": int,
-    "quantized?": {"before": {ANY: _NUMBER}, "after": {ANY: _NUMBER}, "epoch": int},
+    "quantized?": {
+        "before": {ANY: _NUMBER},
+        "after": {ANY: _NUMBER},
+        "epoch": int,
+        "epochs": int,
+    },
 }
 TEST = _SCORES
 TEST_OF_CLASSES = {**TEST, "confusion_matrix": [[int]]}

@@ -141,6 +141,12 @@ class SearchSettings:
                 )
         if self.device_profile is not None:
             _check_profiled(names, self.device)
+            if self.map_step is not None:
+                raise UserError(
+                    "device_profile: expected a search without --map-step, found one "
+                    "with it: a profile is of other networks; leave out --map-step or "
+                    "--device-profile"
+                )
             self._keep(device_profile=str(self.device_profile))
         if self.judge_quantized and (self.precision or FLOAT32) == FLOAT32:
             raise UserError(

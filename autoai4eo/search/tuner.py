@@ -17,7 +17,7 @@ from typing import Any
 import keras_tuner
 import optuna
 from optuna.exceptions import UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.cost.latency import MeasuringInstrument, comparable
 from autoai4eo.data.dataset import Dataset
@@ -226,8 +226,9 @@ class Tuner:
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
-            known = trained_finalist(self.run) == finalist.of(self.study).number
-            if not (known and fine_tuning.is_done(self.run, self.settings)):
+            if trained_finalist(self.run) == finalist.of(self.study).number:
+                self._fine_tune(training, progress)
+            else:
                 self.train_finalist(training, progress, refit_on)
         return True
 
@@ -239,35 +240,35 @@ class Tuner:
         in_full = FULL_TRAINING_OF in trial.user_attrs
         hp = keras_tuner.HyperParameters()
         hp.values = dict(trial.user_attrs["hyperparameters"])
-        seed = derived_seed(self.settings.seed, candidate(self.study, trial), 1)
         # the time limit of the search does not apply to the finalist
-        training = replace(
-            training,
-            end=inf,
-            batch_size=trial.user_attrs.get("batch_size", training.batch_size),
-        )
-        tune = fine_tuning.of(
-            self.settings, trial, self.graph, training, seed, progress, self._lock
-        )
-        if in_full and refit_on is None:
-            return finalist.keep(self.run, trial, tune)
+        batch_size = trial.user_attrs.get("batch_size", training.batch_size)
+        training = whole = replace(training, end=inf, batch_size=batch_size)
         if refit_on is not None:
             cheap = training.proxy is not None and not in_full
             best = trial.user_attrs["best_epoch"] + 1
             # the best epoch of a cheaper training does not apply to a full one
             epochs = training.max_epochs if cheap else best
-            training = training.on_everything(refit_on, epochs)
-        finalist.train(
-            self.run,
-            trial,
-            lambda: build(self.graph, hp, seed, training.steps),
-            training,
-            seed,
-            self.monitor,
-            progress,
-            self._lock,
-            tune,
-        )
+            whole = training.on_everything(refit_on, epochs)
+        if in_full and refit_on is None:
+            finalist.keep(self.run, trial)
+        else:
+            seed = self._seed_of(trial)
+            how = (whole, seed, self.monitor, progress, self._lock)
+            finalist.train(
+                self.run, trial, lambda: build(self.graph, hp, seed, whole.steps), *how
+            )
+        self._fine_tune(training, progress)
+
+    def _fine_tune(self, training: Training, progress: Progress) -> None:
+        """Fine-tunes the finalist for int8, if that is wanted and not done yet."""
+        if fine_tuning.is_done(self.run, self.settings):
+            return
+        trial = finalist.of(self.study)
+        how = (self.graph, training, self._seed_of(trial), progress, self._lock)
+        finalist.tune(self.run, fine_tuning.of(self.settings, trial, *how))
+
+    def _seed_of(self, trial: FrozenTrial) -> int:
+        return derived_seed(self.settings.seed, candidate(self.study, trial), 1)
 
     def _awaits_next(self, training: Training, progress: Progress) -> bool:
         """Waits until it is known whether to try another candidate; returns it."""

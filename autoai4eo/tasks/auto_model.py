@@ -161,8 +161,8 @@ class AutoModel(SearchResults):
         """
         check_utf8(self.run)
         tell = log(bool(verbose))
-        known = (validation_data, validation_split, self.settings)
-        train, validation, whole = open_both(self._open, self.kind, x, y, *known, tell)
+        how = (validation_data, validation_split, self.settings, tell)
+        train, validation, whole = open_both(self._open, self.kind, x, y, *how)
         task = task_of(train.target)
         if epochs is not None and epochs < 1:
             raise UserError(f"epochs: expected 1 or more, got {epochs}")
@@ -222,7 +222,10 @@ class AutoModel(SearchResults):
                 validate(self.run, validation, batch_size)
 
     def search_space(self, x: Any, y: Any = None) -> tuple[Graph, Dataset]:
-        """Returns the graph that `fit` searches on these data, and the data."""
+        """Returns the graph that `fit` searches on these data, and the data.
+
+        Reads the training data `x`, `y` (see `fit`) once, for their statistics.
+        """
         train = of_kind(self._open(x, y), self.kind)
         task_of(train.target).check(train)
         graph = self._graph(train)

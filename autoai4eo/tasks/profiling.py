@@ -14,7 +14,7 @@ from autoai4eo.data.synthetic import SIZE
 from autoai4eo.devices.profile import DeviceProfile
 from autoai4eo.devices.profiling import Sizes, measure_device_profile
 from autoai4eo.errors import UserError
-from autoai4eo.search.space.drawing import draw
+from autoai4eo.search.space.drawing import draw, network_of
 from autoai4eo.search.trials.instruments import instrument_for
 from autoai4eo.tasks.auto_model import AutoModel
 
@@ -55,12 +55,13 @@ def profile_device(
         )
     sizes = sizes or Sizes()
     graph, _ = model.search_space(x, y)
-    networks = draw(graph, sizes.networks + sizes.held_out)
+    # all, before anything is measured: the search space may be too small
+    drawn = [values for values, _ in draw(graph, sizes.networks + sizes.held_out)]
     with tempfile.TemporaryDirectory() as folder:
         # no patches: single layers have other inputs than the data
         instrument = instrument_for(model.settings, {}, Path(folder), None, tell)
         return measure_device_profile(
-            (network for _, network in networks),
+            (network_of(graph, values) for values in drawn),
             instrument,
             sizes,
             model.settings.latency_batch_size,

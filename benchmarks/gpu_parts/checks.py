@@ -18,9 +18,9 @@ import autoai4eo as ae
 from autoai4eo.networks.compiled import Pass, compiled_pass
 from autoai4eo.networks.inputs import input_tensors, random_arrays
 from autoai4eo.runtimes.timing import WARM_UP, timed
+from autoai4eo.search.space.drawing import draw, network_of
 from gpu_parts import card
 from gpu_parts.asked import Asked, Rows
-from gpu_parts.networks import again, draw, search_space
 
 #: Latency at 2 N over that at N: less is noise, more is a batch that does not fit.
 LEAST, MOST = 0.9, 2.4
@@ -31,13 +31,13 @@ def checks(asked: Asked) -> None:
     rows = Rows(asked.out, "checks")
     ceiling = _matrix_product(asked.choose(8192, 8192, 512))
     rows.find(**{"matrix product, TFLOP/s (float32 as JAX computes it)": ceiling})
-    graph = search_space(asked.data)
+    graph, _ = ae.So2SatClassifier().search_space(asked.data / "training.h5")
     batches = [2**n for n in range(asked.choose(13, 11, 4))]
     pixels = ae.open_dataset(asked.data / "testing.h5").read(np.arange(64))
     for number, (values, network) in enumerate(draw(graph, asked.choose(6, 3, 1))):
         exact = network.predict_on_batch(pixels)
         with jax.default_device(jax.devices("cpu")[0]):
-            twin = again(graph, values)
+            twin = network_of(graph, values)
             twin.set_weights(network.get_weights())
             slow = twin.predict_on_batch(pixels)
         differs = float(np.abs(exact - slow).max())

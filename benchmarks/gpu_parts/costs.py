@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 
 import autoai4eo as ae
 from autoai4eo.networks.device import peak_memory_bytes
+from autoai4eo.search.space.drawing import draw, network_of
 from gpu_parts.asked import Asked, Rows
-from gpu_parts.networks import again, draw, search_space
 
 FLOAT32, MIXED = "float32", "mixed_bfloat16"
 BATCHES = (1, 64)
@@ -32,7 +32,7 @@ def precision(policy: str) -> Iterator[None]:
 def costs(asked: Asked) -> None:
     """Profiles the networks in float32, then the same with the same weights, mixed."""
     rows = Rows(asked.out, "costs")
-    graph = search_space(asked.data)
+    graph, _ = ae.So2SatClassifier().search_space(asked.data / "training.h5")
     budget = asked.choose(1.0, 0.3, 0.1)
     testing = ae.open_dataset(asked.data / "testing.h5")
     pixels = testing.read(np.arange(max(BATCHES)))
@@ -46,7 +46,7 @@ def costs(asked: Asked) -> None:
         if asked.time_is_up:
             break
         with precision(MIXED):
-            network = again(graph, values)
+            network = network_of(graph, values)
         _profile(rows, number, network, MIXED, budget)
         mixed = network.predict_on_batch(pixels).astype("float32")
         apart = np.abs(mixed - exact)

@@ -13,7 +13,8 @@ from autoai4eo.learning.data_parallel import device_count
 from autoai4eo.learning.training import Training
 from autoai4eo.search.space.graph import build
 from gpu_parts.asked import Asked, Rows
-from gpu_parts.networks import SEED, search_space
+
+SEED = 0
 
 
 class Clock(keras.callbacks.Callback):
@@ -40,8 +41,7 @@ def parallel(asked: Asked) -> None:
     devices = device_count()
     if devices == 1:
         return rows.find(left_out="one device: nothing to divide a batch among")
-    graph = search_space(asked.data)
-    data = ae.open_dataset(asked.data / "training.h5")
+    graph, data = ae.So2SatClassifier().search_space(asked.data / "training.h5")
     for share in asked.choose((32, 128, 512), (32, 256), (32,)):
         for divided in (False, True):
             if asked.time_is_up:

@@ -173,7 +173,7 @@ def test_fill_of_one_band_is_told():
     x = pixels(40)
     x[:10, :1, :, 1] = 0
     found = problems(open_dataset(x, labels=np.arange(40) % 2))
-    assert any("12.50% of the patches" in f or "most of band2" in f for f in found)
+    assert any("25.00% of the patches" in f and "most of band2" in f for f in found)
     assert any(f.startswith("! ") and "an edge of one value" in f for f in found)
 
 

@@ -30,7 +30,7 @@ def test_what_varies_from_network_to_network_does_not_mislead():
     model = learned(rng, noise=0.05)
     judged = accuracy(model, measured(some_layers(rng, 50), rng, 0.05))
     assert judged.spearman > 0.95
-    assert judged.median_error < 0.07 < judged.p90_error + 0.05
+    assert judged.median_error < 0.07 and judged.p90_error > judged.median_error
 
 
 def test_networks_that_fuse_their_layers_are_corrected():
@@ -58,8 +58,14 @@ def test_a_kind_of_layer_that_was_not_measured_is_refused():
     model = learned(np.random.default_rng(0))
     shape = ((1, 4, 4),)
     attention = LayerConfiguration("MultiHeadAttention", shape, shape, macs=9)
-    with pytest.raises(NotConvertible, match=r"Conv2D\), found MultiHeadAttention"):
+    with pytest.raises(NotConvertible, match=r"found MultiHeadAttention;"):
         model.predict([{attention: 1}])
+    (one_by_one,) = some_layers(np.random.default_rng(6), 1)
+    small = {k: n for k, n in one_by_one.items() if max(k.kernel, default=1) == 1}
+    other = LatencyModel(measured([small]), measured([small, small]))
+    assert other.knows(small) and not other.knows(one_by_one)
+    with pytest.raises(NotConvertible, match="found Conv2D larger than 1 × 1"):
+        other.predict([one_by_one])
     # one without multiply-adds costs little; it counts in the correction
     reshape = LayerConfiguration("Reshape", shape, shape)
     (network,) = some_layers(np.random.default_rng(5), 1)

@@ -8,8 +8,8 @@ import numpy as np
 
 from autoai4eo.data.sensors import Band
 
-#: In decibels more values than this are below zero; an intensity has none, but for a
-#: fill value.
+#: Largest share of intensities below zero, caused by fill values, interpolation or
+#: noise removal; decibels have more.
 NEGATIVE_SHARE = 0.05
 
 

@@ -50,8 +50,10 @@ class Skipped:
             if not any(name.startswith(f"{folder}/") for name in read)
         )
         if without:
-            some = _some("no image that GDAL reads in the folder", without)
-            notes.append(f"{some}: a class there is missing; convert its files")
+            some = _some("no image that GDAL reads in", without)
+            notes.append(
+                f"{some}; a folder there that is a class is missing: convert its files"
+            )
         return tuple(notes)
 
 

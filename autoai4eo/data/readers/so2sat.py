@@ -52,7 +52,6 @@ USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
     ("sen2", 10): LCZ42_SEN2_BANDS,
     ("sen2", 4): SENTINEL2.pick("B02", "B03", "B04", "B08"),
 }
-#: Largest share of intensities below zero, caused by interpolation or noise removal.
 COORDINATES = (("lon", "lat"), ("longitude", "latitude"))
 
 

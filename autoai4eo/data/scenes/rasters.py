@@ -271,7 +271,7 @@ def told(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _told_errors(path: Path) -> Iterator[None]:
-    """`told` for several threads at a time: what is warned of belongs to them all."""
+    """As `told`, for several threads; `warnings.catch_warnings` is not safe in them."""
     import rasterio
     from rasterio._err import CPLE_BaseError  # GDAL's own, which rasterio lets through
 

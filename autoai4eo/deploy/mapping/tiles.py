@@ -41,9 +41,9 @@ def compute_tiles(
 ) -> None:
     """Computes the tiles that the store lacks.
 
-    The next tiles are read while one is computed, in an order in which each block of a
-    file is decoded once. The outputs for a window are averaged
-    over the scenes that have data in it.
+    The next tiles are read while one is computed, in an order in which GDAL seldom
+    decodes a block of a file twice. The outputs for a window are averaged over the
+    scenes that have data in it.
 
     Raises:
         UserError: a scene cannot be read, or the network fails.

@@ -55,8 +55,15 @@ def draw(
         if in_vain == _IN_VAIN:
             raise UserError(
                 f"expected a search space of {number} networks or more, found "
-                f"{len(known)}; ask for fewer"
+                f"{len(known)}; lower --networks and --held-out"
             )
+
+
+def network_of(graph: Graph, values: Values, seed: int = 0) -> keras.Model:
+    """Builds the network of hyperparameters that `draw` gave, with the same seed."""
+    hp = keras_tuner.HyperParameters()
+    hp.values = dict(values)
+    return build(graph, hp, seed, None)
 
 
 def _not_counted(values: Values) -> Any:

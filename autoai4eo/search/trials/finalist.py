@@ -28,7 +28,7 @@ from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 _CHOSEN = "finalist"
 
-Tune = Callable[[Path], Mapping[str, Any]]
+Tuning = Callable[[Path], Mapping[str, Any]]
 
 
 def of(study: optuna.Study) -> FrozenTrial:
@@ -48,20 +48,29 @@ def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
     study.set_user_attr(_CHOSEN, trial.number)
 
 
-def keep(run: Path, trial: FrozenTrial, tune: Tune) -> None:
-    """Writes ``RUN/best`` from a trial that was trained in full.
-
-    Args:
-        run: the folder.
-        trial: the finalist.
-        tune: see `train`.
-    """
+def keep(run: Path, trial: FrozenTrial) -> None:
+    """Writes ``RUN/best`` from a trial that was trained in full."""
     network = keras.models.load_model(file_of(run, trial, NETWORK))
     with _replaced(run) as path:
         save_model(network, path)
-        tuned = tune(path)
-    found = {"metrics": _of_float32(trial), **tuned}
-    _tell(run, trial, "training", trial.user_attrs["epochs"], found)
+    epochs = trial.user_attrs["epochs"]
+    _tell(run, trial.number, "training", epochs, {"metrics": _of_float32(trial)})
+
+
+def tune(run: Path, tuning: Tuning) -> None:
+    """Replaces the network in ``RUN/best`` by a tuned one; if it fails, keeps it.
+
+    Args:
+        run: the folder.
+        tuning: is called with the path of a copy of the network, which it may write
+            anew; returns what evaluation.json says of it.
+    """
+    kept = Run(run).read_evaluation()
+    network = keras.models.load_model(Run(run).network)
+    with _replaced(run) as path:
+        save_model(network, path)
+        found = {"metrics": kept["metrics"], **tuning(path)}
+    _tell(run, kept["trial"], kept["trained_on"], kept["epochs"], found)
 
 
 def train(
@@ -73,7 +82,6 @@ def train(
     monitor: Objective,
     progress: Progress,
     lock: MeasurementLock,
-    tune: Tune,
 ) -> None:
     """Trains a trial's network further and writes ``RUN/best``.
 
@@ -89,8 +97,6 @@ def train(
         monitor: the metric that determines the best epoch.
         progress: reports events.
         lock: pauses the training during measurements.
-        tune: is called with the trained network's file in the end, which it may write
-            anew; returns what evaluation.json says of it.
     """
     progress.done(f"trial {trial.number} is the finalist; training it to the end")
     again = build()
@@ -117,16 +123,15 @@ def train(
                 progress.callback("finalist", training.max_epochs),
             ],
         )
-        reached = keeper.logs.get(monitor.name)
-        figure = (
-            ""
-            if reached is None
-            else f"   {monitor.name} {find(monitor.name).text(reached)}"
-        )
-        progress.done(f"finalist   trained{figure}")
-        tuned = tune(path)
+    reached = keeper.logs.get(monitor.name)
+    figure = (
+        ""
+        if reached is None
+        else f"   {monitor.name} {find(monitor.name).text(reached)}"
+    )
+    progress.done(f"finalist   trained{figure}")
     on = "training and validation" if on_everything else "training"
-    _tell(run, trial, on, keeper.epochs, {"metrics": keeper.logs, **tuned})
+    _tell(run, trial.number, on, keeper.epochs, {"metrics": keeper.logs})
 
 
 def _of_float32(trial: FrozenTrial) -> dict[str, float]:
@@ -147,12 +152,12 @@ def _replaced(run: Path) -> Iterator[Path]:
 
 
 def _tell(
-    run: Path, trial: FrozenTrial, on: str, epochs: int, found: Mapping[str, Any]
+    run: Path, trial: int, on: str, epochs: int, found: Mapping[str, Any]
 ) -> None:
     Run(run).write_evaluation(
         {
             "network": digest(Run(run).network),
-            "trial": trial.number,
+            "trial": trial,
             "trained_on": on,
             "epochs": epochs,
             **found,

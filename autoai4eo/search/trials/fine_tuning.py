@@ -58,10 +58,10 @@ def check_judged(settings: SearchSettings, refit_on: Dataset | None) -> None:
 
 def is_done(run: Path, settings: SearchSettings) -> bool:
     """Whether the finalist in a run's folder was fine-tuned, if it is to be."""
-    return (
-        settings.fine_tune_quantized is None
-        or "quantized" in Run(run).read_evaluation()
-    )
+    if settings.fine_tune_quantized is None:
+        return True
+    known = Run(run).read_evaluation().get("quantized", {})
+    return bool(known.get("epochs") == settings.fine_tune_quantized)
 
 
 def of(
@@ -73,14 +73,14 @@ def of(
     progress: Progress,
     lock: MeasurementLock,
 ) -> Callable[[Path], Mapping[str, Any]]:
-    """Returns what fine-tunes a finalist's file for int8, if `settings` ask for it.
+    """Returns what fine-tunes a finalist's file for int8.
 
     It takes the path of the network, and writes that anew if it became better. It
     returns what evaluation.json is to say: ``metrics`` in float32, and ``quantized``:
-    ``before``, ``after`` and ``epoch`` (from 1; 0: none was better).
+    ``before``, ``after``, ``epoch`` (from 1; 0: none was better) and ``epochs``.
 
     Args:
-        settings: of the search.
+        settings: of the search, with the number of epochs.
         trial: the finalist.
         graph: of its blocks.
         training: data and options.
@@ -89,14 +89,15 @@ def of(
         lock: pauses the training during measurements.
     """
     epochs = settings.fine_tune_quantized
-    if epochs is None:
-        return lambda path: {}
+    assert epochs is not None, "see is_done"
     cost, hp = trial.user_attrs["cost"], keras_tuner.HyperParameters()
     about = {
         "runtime": settings.runtime or cost.get("runtime"),
         "precision": settings.precision,
     }
     hp.values = dict(trial.user_attrs["hyperparameters"])
+    batch_size = trial.user_attrs.get("batch_size", training.batch_size)
+    training = replace(training, batch_size=batch_size)
 
     def tune(path: Path) -> dict[str, Any]:
         validation = training.validation
@@ -121,14 +122,21 @@ def of(
         )
         name = best.objective.name
         before, after = (find(name).text(m[name]) for m in (best.before, best.metrics))
-        progress.done(
-            f"finalist   fine-tuned for {about['precision']}   {name} {before} before, "
-            f"{after} after epoch {best.epoch + 1} of {epochs}"
-        )
+        begin = f"finalist   fine-tuning for {about['precision']}"
+        if best.diverged:
+            progress.done(f"{begin} ended: the loss is not finite; try fewer epochs")
+        if best.epoch < 0:
+            progress.done(f"{begin} did not improve it ({name} {before}): it is kept")
+        else:
+            progress.done(
+                f"{begin}: {name} {before} before, {after} after epoch "
+                f"{best.epoch + 1} of {epochs}"
+            )
         told = {
             "before": best.before,
             "after": best.metrics,
             "epoch": best.epoch + 1,
+            "epochs": epochs,
         }
         if best.epoch < 0:
             return {"quantized": told}
@@ -145,6 +153,7 @@ class BestQuantized(keras.callbacks.Callback):
         before: the metrics of the quantised network before the training.
         metrics: those of the best epoch, or `before`.
         epoch: the best epoch, from 0; -1: none was better than `before`.
+        diverged: whether the loss was not finite, which ends the training.
         objective: the metric that epochs are compared by.
 
     Args:
@@ -165,11 +174,12 @@ class BestQuantized(keras.callbacks.Callback):
         self.before = self.metrics = judge(network)
         self.objective = next(o for o in objectives if o.name in self.before)
         self.epoch = -1
+        self.diverged = False
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Judges the epoch; an end of the training if the loss is not finite."""
         if not math.isfinite((logs or {}).get("loss", 0.0)):
-            self.model.stop_training = True
+            self.diverged = self.model.stop_training = True
             return
         found, name = self._judge(self._network), self.objective.name
         if self.objective.better(found[name], self.metrics[name]):

@@ -108,8 +108,7 @@ def record_instrument(
     """
     names = {*(o.name for o in settings.objectives), *settings.constraints}
     on_gpu = not about["device"].startswith("CPU ")
-    elsewhere = settings.device or settings.device_profile
-    if ENERGY in names and (elsewhere or not read_energy(on_gpu)):
+    if ENERGY in names and (settings.device or not read_energy(on_gpu)):
         raise UserError(
             f"{ENERGY}: expected a machine that reports its energy (RAPL of a CPU in "
             f"{POWERCAP}, readable by this user, or NVML of a GPU with nvidia-ml-py), "

@@ -203,7 +203,9 @@ def test_a_class_of_unread_files_is_named(tree):
     (root / "c").mkdir()
     (root / "c" / "3.heic").touch()
     skipped, missing = open_dataset(root).notes
-    assert ".heic 1" in skipped and "in the folder: c: a class" in missing
+    assert (
+        ".heic 1" in skipped and "no image that GDAL reads in: c; a folder" in missing
+    )
 
 
 def test_folders_of_systems_are_no_classes(tree):

@@ -1,4 +1,4 @@
-"""Reading ahead, in swaths and by several threads: the same map, each block once."""
+"""Reading ahead, in swaths and by several threads: the map stays the same."""
 
 import itertools
 import threading

@@ -140,10 +140,10 @@ def check(format: Format, out: Path, quantize: str | None) -> None:
     """
     if quantize not in format.tolerances:
         ways = [way for way in format.tolerances if way is not None]
-        has = "litert and openvino have it"
-        expected = f"one of {', '.join(ways)}" if ways else f"none; {has}"
+        expected = f"one of {', '.join(ways)}" if ways else "none"
         raise UserError(
-            f"quantize, for format {format.name}: expected {expected}, got {quantize!r}"
+            f"quantize, for format {format.name}: expected {expected}, got "
+            f"{quantize!r}; leave it out, or choose another format"
         )
     if format.suffix and out.suffix != format.suffix:
         raise UserError(
