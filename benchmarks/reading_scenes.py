@@ -31,7 +31,7 @@ import rasterio
 from rasterio.windows import Window
 
 from autoai4eo.data.lcz42 import LCZ42_SEN2_BANDS
-from autoai4eo.data.scenes import rasters
+from autoai4eo.data.scenes import opening
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy import load_predictor
 from autoai4eo.deploy.mapping import tiles as tiles_of_map
@@ -114,7 +114,7 @@ def first_tiles(scene: Scene, rows: int) -> tuple[WindowGrid, list[Tile]]:
 
 def by_tiles(path: Path, rows: int, threads: int) -> int:
     """Reads as `map` does; returns the number of windows."""
-    rasters.THREADS = threads
+    opening.THREADS = threads
     with rasterio.Env(GDAL_CACHEMAX=tiles_of_map.CACHE), Scene(path) as scene:
         _, some = first_tiles(scene, rows)
         for tile in some:
@@ -194,7 +194,7 @@ def waiting(folder: Path, weights: Path, rows: int, rounds: int, few: int) -> No
             ways: tuple[tuple[int, int], ...] = ((1, 1), (2, 1), (2, 8), (4, 8))
             found: dict[tuple[int, int], list[tuple[float, float]]] = {}
             for _, (threads, ahead) in itertools.product(range(rounds), ways):
-                rasters.THREADS = threads
+                opening.THREADS = threads
                 begin = time.perf_counter()
                 waited = sum(_computed(path, forward, tiles, grid, lcz, ahead))
                 spent = time.perf_counter() - begin

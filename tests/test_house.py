@@ -108,7 +108,7 @@ def test_no_file_is_long(trees):
 PRIVATE = re.compile(
     r"(autokeras\.|keras\.src|keras_tuner\.src|optuna\._|tensorflow\.python|rasterio\._)"
 )
-TOUCHING = ("search/compat/", "blocks/repair.py", "data/scenes/rasters.py")
+TOUCHING = ("search/compat/", "blocks/repair.py", "data/scenes/opening.py")
 
 
 def test_private_modules_are_imported_in_one_place(trees):

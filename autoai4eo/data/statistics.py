@@ -181,7 +181,10 @@ class _Sums:
             # If no valid pixel was sampled, the extremes replace the percentiles.
             ends = (self.minimum[i], self.maximum[i])
             p2[i], p98[i] = np.percentile(values, (2, 98)) if len(values) else ends
-            fill[i], fill_count[i] = self._fill(i, values)
+            counts = dict(zip(FILLS, self.filled[:, i], strict=True))
+            counts[self.minimum[i]] = self.lowest[i]
+            counts[self.maximum[i]] = self.highest[i]
+            fill[i], fill_count[i] = undeclared_fill(values, counts)
             zeros[i] = self._zeros(i, values)
         constant = self.minimum == self.maximum
         std = np.sqrt(self.squares / self.count)
@@ -201,28 +204,6 @@ class _Sums:
             zeros=zeros,
         )
 
-    def _fill(self, i: int, values: np.ndarray) -> tuple[float, float]:
-        """Returns a frequent, far outlier of band `i`, and its number of pixels.
-
-        Candidates are the extremes and `FILLS`, the most frequent first.
-        """
-        counts = dict(zip(FILLS, self.filled[:, i], strict=True))
-        counts[self.minimum[i]], counts[self.maximum[i]] = (
-            self.lowest[i],
-            self.highest[i],
-        )
-        for candidate, count in sorted(counts.items(), key=lambda c: -c[1]):
-            fills = [candidate, *(value for value in FILLS if value)]
-            others = values[~np.isin(values, np.array(fills, np.float32))]
-            if count < _ALONE or len(np.unique(others)) < _MANY:
-                continue
-            if candidate in FILLS and candidate < 0 <= others.min():
-                return float(candidate), float(count)
-            low, high = np.percentile(others, (1, 99))
-            if np.abs(others - candidate).min() > high - low:
-                return float(candidate), float(count)
-        return float("nan"), 0.0
-
     def _zeros(self, i: int, values: np.ndarray) -> float:
         """Returns `BandStatistics.zeros` of band `i`."""
         share = self.filled[FILLS.index(0.0), i] / self.count[i]
@@ -231,6 +212,35 @@ class _Sums:
             return 0.0
         frequent = np.unique(others, return_counts=True)[1].max() / len(values)
         return float(share) if share > _ZEROS_TIMES * frequent else 0.0
+
+
+def undeclared_fill(
+    values: np.ndarray, counts: Mapping[float, float]
+) -> tuple[float, float]:
+    """Returns a value of a band that is probably fill, and how many pixels have it.
+
+    It occurs 10 times or more and is further from all other values than their spread
+    (1st to 99th percentile); or it is a usual negative fill value, and no other value
+    is negative. Other usual fill values do not count among the others, which must have
+    at least 16 different values. The most frequent one is returned, NaN and 0 if there
+    is none.
+
+    Args:
+        values: a sample of the band, (n,), finite.
+        counts: the candidates (the smallest and the largest value, and `FILLS`), each
+            with its number of pixels.
+    """
+    for candidate, count in sorted(counts.items(), key=lambda c: -c[1]):
+        fills = [candidate, *(value for value in FILLS if value)]
+        others = values[~np.isin(values, np.array(fills, np.float32))]
+        if count < _ALONE or len(np.unique(others)) < _MANY:
+            continue
+        if candidate in FILLS and candidate < 0 <= others.min():
+            return float(candidate), float(count)
+        low, high = np.percentile(others, (1, 99))
+        if np.abs(others - candidate).min() > high - low:
+            return float(candidate), float(count)
+    return float("nan"), 0.0
 
 
 def _bordered(pixels: np.ndarray, colour: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,15 @@ from autoai4eo.data.sensors import band
 
 RADAR = ("decibel", "intensity", "complex", "covariance")
 _TIMES = 10.0  # factor to the training data that means another unit
+_NARROW = 100.0  # times as narrow as the training data
+_DECIBELS = (20.0, 4.0)  # times as narrow, and as wide, of decibels
 _PATCHES = 64  # patches of a data set that are checked
-_OFFSET_LATER = "and --offset -0.1 for a product of baseline 04.00 or later"
-_CLOSER = 0.5  # standard deviations by which advice must improve values of right units
-_FAR = 3.0  # largest distance after advice, in standard deviations
+_LEAST = 1e-4  # of the 98th percentile: smaller values count as this
+# Bands in another order, see `misfit`. On real Sentinel-1 and -2 data these find a
+# reversed order in whole scenes, and none that is not there.
+_BETTER = 0.35  # by which a band must fit better
+_GOOD = (1.0, 1.5)  # and how well, positive bands and others
+_SHARE = 0.85  # of the misfit of the order that is told
 _LISTED = 3  # bands whose figures a sentence lists
 
 Values = Mapping[str, np.ndarray]
@@ -57,7 +62,7 @@ def unlike_training(
     """Returns sentences on differences between a dataset and the training data.
 
     One for each input with missing values, and one for each input with bands whose
-    values differ from the training data's.
+    values differ from the training data's, or seem to be interchanged.
 
     Args:
         dataset: 64 patches spread over it are read.
@@ -85,21 +90,18 @@ def unlike_training(
             if differs(values[one.name], like):
                 wrong[one.name] = like
         all_bands = dict(zip(values, known, strict=True))
-        sure = _not_only_dark(list(wrong), list(values), values, all_bands)
+        sure = not_only_dark(list(wrong), list(values), values, all_bands)
         if sure:
             told.append(
                 f"{dataset.path}: other values than in the training data, "
-                f"{_listed(sure, values, wrong)}: bring them to one unit"
+                f"{listed(sure, values, wrong)}: bring them to one unit"
+            )
+        elif order := other_order(values, all_bands):
+            told.append(
+                f"{dataset.path}: the bands of {spec.name} seem to be in another order "
+                f"than in the training data: {order}; check their names (--bands)"
             )
     return told
-
-
-@dataclass(frozen=True)
-class _Try:
-    """A conversion of units: advice for the user, and a function of band and values."""
-
-    advice: str
-    of: Callable[[str, np.ndarray], np.ndarray]
 
 
 def differs(values: np.ndarray, typical: Typical) -> bool:
@@ -109,7 +111,9 @@ def differs(values: np.ndarray, typical: Typical) -> bool:
     training data's range by more than its width. Other values differ if the median has
     the other sign, is 10 standard deviations below the mean, or is above ten times the
     training data's 98th percentile, or if the values' 98th percentile is below a tenth
-    of the training data's 2nd. Another landscape may cause smaller differences.
+    of the training data's 2nd. All differ if their spread (2nd to 98th percentile) is
+    10 times as wide (decibels: 4 times), or 100 times as narrow (decibels: 20 times)
+    but not 0. Another landscape may cause smaller differences.
 
     Args:
         values: (n,) finite, as the network would read them.
@@ -118,9 +122,13 @@ def differs(values: np.ndarray, typical: Typical) -> bool:
     if not len(values):
         return False
     p2, median, p98 = np.percentile(values, (2, 50, 98))
+    spread, usual = p98 - p2, max(typical.p98 - typical.p2, 1e-12)
+    logarithmic = typical.mean < -typical.std
+    narrow, wide = _DECIBELS if logarithmic else (_NARROW, _TIMES)
+    if spread > wide * usual or 0 < spread < usual / narrow:
+        return True
     if typical.mean < 0 and typical.p2 < 0:  # decibels
-        spread = max(typical.p98 - typical.p2, 1e-12)
-        far = not typical.p2 - spread <= median <= typical.p98 + spread
+        far = not typical.p2 - usual <= median <= typical.p98 + usual
         return bool(p2 >= 0 or far)
     if typical.p98 <= 0:
         return False
@@ -133,83 +141,63 @@ def differs(values: np.ndarray, typical: Typical) -> bool:
     )
 
 
-def distance(values: np.ndarray, typical: Typical) -> float:
-    """Returns the distance of a median to the training mean, in standard deviations."""
-    return abs(float(np.median(values)) - typical.mean) / max(typical.std, 1e-12)
+def misfit(values: np.ndarray, typical: Typical) -> float:
+    """Returns how unlike the training data's a band's distribution is; 0 if alike.
 
-
-def advice(
-    raw: Values,
-    read: Values,
-    typical: Mapping[str, Typical],
-    tags: Mapping[str, tuple[float, float]],
-    offset_is_due: bool,
-) -> list[str]:
-    """Returns sentences on bands whose values differ from the training data's.
-
-    They recommend a scale and an offset only if, applied to the values, these make all
-    bands similar to the training data.
+    The mean difference of the median and the 98th percentile: of their natural
+    logarithms if the training data are positive, else in its standard deviations. What
+    is darkest tells little: a sea in a corner makes it another.
 
     Args:
-        raw: a sample of each band's stored values, (n,), finite.
-        read: the same values as the network would read them.
-        typical: statistics of each band of the training data.
-        tags: scale and offset of the bands for which the file declares them.
-        offset_is_due: whether the product's name shows that digital numbers are 1,000
-            too high.
+        values: (n,) finite, not empty.
+        typical: statistics of the training data.
     """
-    names = [name for name in typical if len(raw[name])]
-    told = []
-    for radar in (False, True):
-        some = [n for n in names if (band(n).quantity in RADAR) == radar]
-        if some:
-            told += _of(some, radar, raw, read, typical, tags, offset_is_due)
-    return told
+    found = np.percentile(values, (50, 98))
+    wanted = np.array([_middle(typical), typical.p98])
+    if typical.mean > 0 and typical.p2 >= 0 and typical.p98 > 0:
+        least = typical.p98 * _LEAST
+        ratios = np.maximum(found, least) / np.maximum(wanted, least)
+        return float(np.abs(np.log(ratios)).mean())
+    return float(np.abs(found - wanted).mean() / max(typical.std, 1e-12))
 
 
-def _of(
-    names: Sequence[str],
-    radar: bool,
-    raw: Values,
-    read: Values,
-    typical: Mapping[str, Typical],
-    tags: Mapping[str, tuple[float, float]],
-    offset_is_due: bool,
-) -> list[str]:
-    wrong = [n for n in names if differs(read[n], typical[n])]
-    wrong = _not_only_dark(wrong, names, read, typical)
-
-    def score(values: Values) -> float:
-        return float(np.mean([distance(values[n], typical[n]) for n in names]))
-
-    def fits(values: Values) -> bool:
-        bad = [n for n in names if differs(values[n], typical[n])]
-        return not _not_only_dark(bad, names, values, typical)
-
-    found = []
-    for one in _tries(names, radar, tags, offset_is_due, bool(wrong)):
-        made = {n: one.of(n, raw[n]) for n in names}
-        if all(len(v) for v in made.values()) and fits(made) and score(made) <= _FAR:
-            found.append((score(made), one.advice))
-    closest, text = min(found, default=(np.inf, ""))
-    if not wrong:
-        # right units; what the file tells of itself may bring them closer
-        if closest < score(read) - _CLOSER:
-            return [
-                f"values of {_listed(names, read, typical)} are of the training data's "
-                f"size, and closer to them with what the file tells of itself: {text}"
-            ]
-        return []
-    what = f"{_listed(wrong, read, typical)}: the network needs the same units; "
-    if text:
-        return [f"values of {what}this conversion fits the values: {text}"]
-    return [
-        f"values of {what}no usual scale or offset fits: check --scale and --offset, "
-        "and the file"
-    ]
+def _middle(typical: Typical) -> float:
+    """Returns roughly the median; the mean is far above it in radar intensity."""
+    if typical.p2 > 0 and typical.std > typical.mean:
+        return float(np.sqrt(typical.p2 * typical.p98))
+    return typical.mean
 
 
-def _not_only_dark(
+def other_order(values: Values, typical: Mapping[str, Typical]) -> str:
+    """Returns which bands seem to be interchanged, such as "VV is like VH", or "".
+
+    The order that fits the training data best must be much better than the one that is
+    told, for two bands or more, and must fit them well. Bands are compared only with
+    bands of the same quantity.
+
+    Args:
+        values: of each band, (n,) finite, as the network would read them.
+        typical: statistics of the same bands of the training data.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    moved = []
+    names = [name for name in typical if len(values[name])]
+    for kind in dict.fromkeys(band(name).quantity for name in names):
+        some = [name for name in names if band(name).quantity == kind]
+        unlike = np.array([[misfit(values[a], typical[b]) for b in some] for a in some])
+        here, there = linear_sum_assignment(unlike)
+        if unlike[here, there].mean() > unlike.trace() / len(some) * _SHARE:
+            continue
+        for i, j in zip(here.tolist(), there.tolist(), strict=True):
+            gain = unlike[i, i] - unlike[i, j]
+            well = _GOOD[int(typical[some[j]].mean <= 0)]
+            if gain >= _BETTER and unlike[i, j] <= well:
+                moved.append(f"{some[i]} is like {some[j]}")
+    return ", ".join(moved) if len(moved) > 1 else ""
+
+
+def not_only_dark(
     wrong: Sequence[str],
     names: Sequence[str],
     values: Values,
@@ -228,59 +216,8 @@ def _not_only_dark(
     return list(wrong)
 
 
-def _tries(
-    names: Sequence[str],
-    radar: bool,
-    tags: Mapping[str, tuple[float, float]],
-    offset_is_due: bool,
-    wrong: bool,
-) -> list[_Try]:
-    """Returns conversions that may give the training data's units."""
-    found = []
-    told = {n: tags[n] for n in names if n in tags}
-    if told:
-        each = ", ".join(f"{n} × {s:g} {_signed(o)}" for n, (s, o) in told.items())
-
-        def by_tags(name: str, v: np.ndarray) -> np.ndarray:
-            scale, offset = tags.get(name, (1.0, 0.0))
-            return v * scale + offset
-
-        found.append(_Try(f"--scale tags (the file's own: {each})", by_tags))
-    if radar and wrong:
-        found += [
-            _Try(
-                "decibels, 10 · log10 of the values; convert the file",
-                lambda _, v: 10 * np.log10(v[v > 0]),
-            ),
-            _Try(
-                "intensity, 10 to the power of a tenth of the values; convert the file",
-                lambda _, v: 10 ** (np.minimum(v, 300) / 10),
-            ),
-        ]
-    if radar:
-        return found
-    if offset_is_due:
-        found.append(_scaled(1e-4, -0.1))
-    if wrong:
-        # values alone cannot tell that offset from a darker landscape
-        later = "" if offset_is_due else f" ({_OFFSET_LATER})"
-        found += [_scaled(1e-4, 0.0, later), _scaled(1e4, 0.0), _scaled(1.0, 0.0)]
-    return found
-
-
-def _scaled(scale: float, offset: float, told: str = "") -> _Try:
-    text = f"--scale {scale:.4f}".rstrip("0").rstrip(".")
-    text += f" --offset {offset:g}" if offset else ""
-    return _Try(text + told, lambda _, v: v * scale + offset)
-
-
-def _signed(offset: float) -> str:
-    return f"− {-offset:g}" if offset < 0 else f"+ {offset:g}"
-
-
-def _listed(
-    names: Sequence[str], values: Values, typical: Mapping[str, Typical]
-) -> str:
+def listed(names: Sequence[str], values: Values, typical: Mapping[str, Typical]) -> str:
+    """Returns medians of bands beside the training data, of at most three bands."""
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
     return (
         ", ".join(

@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autoai4eo.data.raster_files import (
-    check_all_beside,
-    check_blocks,
-    check_tags,
-    check_text,
-    gdal_name,
-    open_raster,
-)
+from autoai4eo.data.scenes import opening
 from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.data.scenes.masks import QUALITY, alpha_bands, declared_missing
-from autoai4eo.data.scenes.vrts import check_vrt, is_vrt
+from autoai4eo.data.scenes.opening import told, told_in_threads
 from autoai4eo.data.sensors import band
+from autoai4eo.data.units import RADAR
 from autoai4eo.errors import UserError
 
-#: Threads that read files, and that decode blocks of a file.
-THREADS = min(
-    4,
-    len(os.sched_getaffinity(0))
-    if hasattr(os, "sched_getaffinity")
-    else os.cpu_count() or 1,
-)
 _EDGE = np.linspace(0, 1, 21)  # points along and inside of a window: reprojected
 
 
@@ -49,6 +33,19 @@ class Slot(NamedTuple):
         """Whether its numbers are whole and no nodata value is declared."""
         kind = np.dtype(self.source.dtypes[self.number - 1]).kind
         return kind in "iu" and self.source.nodatavals[self.number - 1] is None
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether its numbers are signed integers."""
+        return np.dtype(self.source.dtypes[self.number - 1]).kind == "i"
+
+
+def zero_kind(name: str) -> str:
+    """``"optical"`` or ``"radar"``: 0 may mean no data; ``""``: it is a value."""
+    quantity = band(name).quantity
+    if quantity == "reflectance":
+        return "optical"
+    return "radar" if quantity in RADAR else ""
 
 
 class Pixels(NamedTuple):
@@ -70,6 +67,8 @@ class Rasters:
     In reflectance 0 means that there are no data: where it is stored in whole numbers
     without a nodata value, in each band by itself, as ESA writes Sentinel-2; else where
     all reflectance bands that are read are exactly 0: a dark sea is 0 in some bands.
+    In radar it does where all radar bands that are read are exactly 0, as SNAP writes
+    the border of Sentinel-1; 0 dB in a single band of signed integers is a measurement.
     """
 
     grid: Grid
@@ -105,12 +104,12 @@ class Rasters:
         shape = (len(names), bottom - top, right - left)
         values, zeros = np.empty(shape, np.float32), np.zeros(shape, bool)
         every = np.array([self.slots[name].zero_is_none for name in names])
-        optical = np.array([band(name).quantity == "reflectance" for name in names])
+        kinds = np.array([zero_kind(name) for name in names])
 
         def load(source: Any) -> None:
             mine = [i for i, n in enumerate(names) if self.slots[n].source is source]
             indexes = [self.slots[names[i]].number for i in mine]
-            with _told_errors(self.slots[names[mine[0]]].path):
+            with told_in_threads(self.slots[names[mine[0]]].path):
                 raw = source.read(indexes, window=window)
                 if raw.dtype.kind == "c":
                     raise UserError(
@@ -121,7 +120,7 @@ class Rasters:
                     source, raw, indexes, self._alpha(source), window
                 )
             for at, i in enumerate(mine):
-                if optical[i]:
+                if kinds[i]:
                     zeros[i] = (raw[at] == 0) & ~missing[at]
                 with np.errstate(over="ignore"):
                     values[i] = raw[at]
@@ -131,15 +130,21 @@ class Rasters:
                     values[i][missing[at]] = np.nan
 
         sources = list(dict.fromkeys(self.slots[name].source for name in names))
-        if min(THREADS, len(sources)) == 1:
+        if min(opening.THREADS, len(sources)) == 1:
             for source in sources:
                 load(source)
         else:
-            with ThreadPoolExecutor(THREADS) as readers:
+            with ThreadPoolExecutor(opening.THREADS) as readers:
                 list(readers.map(load, sources))
         if zeros.any():
-            dark = (zeros | np.isnan(values))[optical].all(axis=0)
-            zeros &= every[:, None, None] | dark
+            every &= kinds == "optical"
+            for kind in ("optical", "radar"):
+                mine = kinds == kind
+                dark = (zeros | np.isnan(values))[mine].all(axis=0)
+                zeros[mine] &= every[mine, None, None] | dark
+            radar = np.flatnonzero(kinds == "radar")
+            if len(radar) == 1 and self.slots[names[radar[0]]].is_signed:
+                zeros[radar] = False
             values[zeros] = np.nan
         return Pixels(values, zeros)
 
@@ -256,87 +261,3 @@ def _moved(t: Any, window: Any) -> Any:
     (top, _), (left, _) = window
     x, y = _coordinates(t, np.array([[left, top]]))
     return type(t)(t.a, t.b, float(x[0]), t.d, t.e, float(y[0]))
-
-
-@contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Turns errors of rasterio into one line; no program in a VRT is run."""
-    import rasterio
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with _told_errors(path):
-            yield
-
-
-@contextmanager
-def _told_errors(path: Path) -> Iterator[None]:
-    """As `told`, for several threads; `warnings.catch_warnings` is not safe in them."""
-    import rasterio
-    from rasterio._err import CPLE_BaseError  # GDAL's own, which rasterio lets through
-
-    options = {"GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_NUM_THREADS": THREADS}
-    try:
-        with rasterio.Env(**options):
-            yield
-    except UnicodeError as cause:
-        raise UserError(
-            f"{path}: expected a name in UTF-8, which GDAL can open, found one of other"
-            " bytes; rename it"
-        ) from cause
-    except (rasterio.errors.RasterioError, CPLE_BaseError) as cause:
-        text = str(cause.__cause__ or cause).splitlines()[0]
-        raise UserError(
-            f"{gdal_name(path)}: expected a raster that can be read, found one that is "
-            f"cut off, damaged or something else ({text}); copy it again"
-        ) from cause
-
-
-@contextmanager
-def opened(path: Path, vrt: bool, allow_remote: bool) -> Iterator[Any]:
-    """An open file of a scene.
-
-    Args:
-        path: of a file, or what GDAL calls it.
-        vrt: whether it may be a VRT: the user named it, and no folder.
-        allow_remote: see `Scene`.
-
-    Raises:
-        UserError: it cannot be read, may name other files, or has too large blocks.
-    """
-    import rasterio
-
-    name = gdal_name(path)
-    local = os.path.isfile(path)
-    if local:
-        check_all_beside(path)
-    if local and is_vrt(path):
-        if not vrt:
-            raise UserError(
-                f"{path}: expected a GeoTIFF or JPEG 2000 in the folder of a scene, "
-                "found a VRT, which may name other files; give the VRT itself"
-            )
-        check_vrt(path, allow_remote)
-    with ExitStack() as stack:
-        with told(path):
-            if allow_remote:
-                source = rasterio.open(name)
-            elif local and is_vrt(path):
-                source = rasterio.open(name, driver="VRT")
-            elif local:
-                source = open_raster(os.path.abspath(path))
-            elif not vrt:  # in a zip file, whose members were looked at
-                source = open_raster(name)
-            else:
-                # what lies beside it there, such as a mask, may name other files
-                alone = rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR")
-                suffix = PurePosixPath(name.partition("?")[0]).suffix.lower()
-                driver = "JP2OpenJPEG" if suffix == ".jp2" else "GTiff"
-                with alone:
-                    source = rasterio.open(name, driver=driver)
-            stack.enter_context(source)
-        check_blocks(name, source)
-        check_text(name, source)
-        if not allow_remote:
-            check_tags(name, source)
-        yield source

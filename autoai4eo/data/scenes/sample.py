@@ -7,10 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autoai4eo.data.scenes.fill import (
+    OF,
+    PLACES,
+    Fill,
+    fill_notes,
+    find_fill,
+    has_black_edge,
+    windows,
+    zeros_are_values,
+)
 from autoai4eo.data.scenes.stored_bands import StoredBands
 from autoai4eo.data.sensors import band
 
-_PLACES, _SIZE = 4, 64  # 4 × 4 windows of so many pixels are looked at
 Units = Mapping[str, tuple[float, ...]]
 
 
@@ -19,7 +28,7 @@ class Sample:
     """What 16 small windows of a scene hold.
 
     Attributes:
-        raw: by band, values as they are stored, (n,), finite.
+        raw: by band, values as they are stored, (n,), finite, without `fill`.
         read: the same with scale and offset.
         zero: by band, the share of pixels, 0 to 1, that have no data because they are
             0.
@@ -27,6 +36,10 @@ class Sample:
         clouds: the share of pixels that SCL or QA60 calls cloud or snow.
         missing: by band, the share that has no data for another reason: nodata, a mask,
             or outside of its file.
+        fill: for bands with a value that is probably fill and not declared, this value
+            and its share.
+        black: the share of pixels that are 0 in all bands in which 0 is a value, if an
+            edge of the scene is.
     """
 
     raw: Mapping[str, np.ndarray]
@@ -35,6 +48,8 @@ class Sample:
     unusable: Mapping[str, float]
     clouds: float
     missing: Mapping[str, float]
+    fill: Mapping[str, Fill]
+    black: float
 
 
 def sample(bands: StoredBands, names: Sequence[str], units: Units) -> Sample:
@@ -47,28 +62,33 @@ def sample(bands: StoredBands, names: Sequence[str], units: Units) -> Sample:
     """
     raw: dict[str, list[np.ndarray]] = {name: [] for name in names}
     zero, bad = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
-    height, width = bands.grid.height, bands.grid.width
     cloudy, gone = 0.0, dict.fromkeys(names, 0.0)
-    for row in np.linspace(0, max(0, height - _SIZE), _PLACES).astype(int):
-        for column in np.linspace(0, max(0, width - _SIZE), _PLACES).astype(int):
-            window = (
-                (int(row), int(min(row + _SIZE, height))),
-                (int(column), int(min(column + _SIZE, width))),
-            )
-            values, zeros = bands.stored(names, window)
-            without, clouds = bands.quality_masks(window)
-            cloudy += float((clouds & ~without).mean()) / _PLACES**2
-            without |= clouds & bands.mask_clouds
-            for name, one in values.items():
-                zero[name] += float(zeros[name].mean()) / _PLACES**2
-                there = ~np.isnan(one)
-                gone[name] += float((~there & ~zeros[name]).mean()) / _PLACES**2
-                if band(name).quantity == "reflectance":
-                    bad[name] += float((there & without).mean()) / _PLACES**2
-                    there &= ~without
-                raw[name].append(one[there])
+    colours, black, has_edge = zeros_are_values(names), 0.0, False
+    for window in windows(bands.grid):
+        values, zeros = bands.stored(names, window)
+        without, clouds = bands.quality_masks(window)
+        cloudy += float((clouds & ~without).mean()) / PLACES**2
+        without |= clouds & bands.mask_clouds
+        if colours:
+            dark = np.all([values[name] == 0 for name in colours], axis=0)
+            black += float(dark.mean()) / PLACES**2
+            has_edge |= has_black_edge(dark, window, bands.grid)
+        for name, one in values.items():
+            zero[name] += float(zeros[name].mean()) / PLACES**2
+            there = ~np.isnan(one)
+            gone[name] += float((~there & ~zeros[name]).mean()) / PLACES**2
+            if band(name).quantity == "reflectance":
+                bad[name] += float((there & without).mean()) / PLACES**2
+                there &= ~without
+            raw[name].append(one[there])
     merged = {name: np.concatenate(kept) for name, kept in raw.items()}
-    return Sample(merged, scaled(merged, units), zero, bad, cloudy, gone)
+    fill = find_fill(bands, names, merged)
+    for name, (value, _) in fill.items():
+        merged[name] = merged[name][merged[name] != np.float32(value)]
+    # told once: as fill, or as black
+    if not has_edge or black == 1 or any(name in fill for name in colours):
+        black = 0.0
+    return Sample(merged, scaled(merged, units), zero, bad, cloudy, gone, fill, black)
 
 
 def scaled(values: Mapping[str, np.ndarray], units: Units) -> dict[str, np.ndarray]:
@@ -81,7 +101,7 @@ def scaled(values: Mapping[str, np.ndarray], units: Units) -> dict[str, np.ndarr
 
 
 def notes(scene: str, sample: Sample, bands: StoredBands) -> list[str]:
-    """Sentences on what was taken for nodata.
+    """Sentences on what was taken for nodata, and on what may be fill.
 
     Args:
         scene: its name.
@@ -90,29 +110,28 @@ def notes(scene: str, sample: Sample, bands: StoredBands) -> list[str]:
     """
     found = []
     by = " and ".join(bands.quality)
-    of = "of the pixels in 16 windows spread over the scene"
     for shares, text in (
         (sample.zero, "0 is taken for nodata, which is not declared, in"),
         (sample.unusable, f"masked by {by}:"),
     ):
         each = _each(shares)
         if each:
-            found.append(f"{scene}: {text} {each} {of}")
+            found.append(f"{scene}: {text} {each} {OF}")
     least = min(sample.missing.values(), default=0.0)
     each = ", ".join(
         f"{n} {share:.1%}" for n, share in sample.missing.items() if share > least
     )
     if each:
         found.append(
-            f"{scene}: no data where other bands have some, in {each} {of}; the "
+            f"{scene}: no data where other bands have some, in {each} {OF}; the "
             "band's median is taken there"
         )
     if sample.clouds and not bands.mask_clouds:
         found.append(
-            f"{scene}: {by} call {sample.clouds:.1%} {of} cloud or snow, and they "
+            f"{scene}: {by} call {sample.clouds:.1%} {OF} cloud or snow, and they "
             "are mapped as the rest is; --mask-clouds leaves them out"
         )
-    return found
+    return found + fill_notes(scene, bands, sample.fill, sample.black)
 
 
 def _each(shares: Mapping[str, float]) -> str:

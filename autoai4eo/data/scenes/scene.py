@@ -16,7 +16,7 @@ from autoai4eo.data.scenes.blocks import block_bytes
 from autoai4eo.data.scenes.files import has_offset, level_in, scene_files
 from autoai4eo.data.scenes.grid import Grid, finest, is_on_earth
 from autoai4eo.data.scenes.masks import QUALITY
-from autoai4eo.data.scenes.rasters import opened
+from autoai4eo.data.scenes.opening import opened
 from autoai4eo.data.scenes.sample import Sample, notes, sample, scaled
 from autoai4eo.data.scenes.stored_bands import StoredBands
 from autoai4eo.errors import UserError
@@ -33,8 +33,10 @@ class Scene:
     These pixels have no data: declared nodata values, band by band; pixels that masks
     and alpha bands exclude; 0 in reflectance that is stored in whole numbers without a
     nodata value, as ESA writes Sentinel-2; pixels that are exactly 0 in all reflectance
-    bands that are read, in any file; in reflectance, the classes 0 and 1 of a band
-    ``SCL``, and with `mask_clouds` cloud and snow according to ``SCL`` or ``QA60``.
+    bands that are read, in any file, or in all radar bands; in reflectance, the classes
+    0 and 1 of a band ``SCL``, and with `mask_clouds` cloud and snow according to
+    ``SCL`` or ``QA60``. Values that are probably fill, but are not declared, are read
+    as measurements, and told by `notes`.
 
     Attributes:
         bands: names of the bands, in the order of the files.
@@ -231,7 +233,7 @@ class Scene:
         return self._samples[key]
 
     def notes(self, names: Sequence[str]) -> list[str]:
-        """Returns sentences on pixels of these bands that are treated as nodata."""
+        """Returns sentences on pixels of these bands that are or may be nodata."""
         found = notes(str(self), self.sample(names), self._stored)
         if self._renamed:
             found.append(

@@ -10,7 +10,7 @@ import numpy as np
 
 from autoai4eo.data.scenes.grid import Grid, is_on_earth
 from autoai4eo.data.scenes.masks import QUALITY, unusable
-from autoai4eo.data.scenes.rasters import Rasters, Slot
+from autoai4eo.data.scenes.rasters import Rasters, Slot, zero_kind
 from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 
@@ -85,6 +85,8 @@ class StoredBands:
         self, names: Sequence[str], window: Any
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Values as they are stored, and which are missing because they are 0."""
+        (top, bottom), (left, right) = window
+        shape = (bottom - top, right - left)
         values: dict[str, np.ndarray] = {}
         zeros: dict[str, np.ndarray] = {}
         for group in self.rasters:
@@ -94,15 +96,16 @@ class StoredBands:
                 values.update(zip(here, pixels.values, strict=True))
                 zeros.update(zip(here, pixels.zeros, strict=True))
         # where bands of another grid have data a 0 is a dark pixel
-        dark = [n for n in names if zeros[n].any() and not self.slots[n].zero_is_none]
-        if dark and len(self.rasters) > 1:
-            some = np.zeros(zeros[dark[0]].shape, bool)
-            for name in names:
-                if band(name).quantity == "reflectance":
-                    some |= ~np.isnan(values[name])
-            for name in dark:
-                values[name][zeros[name] & some] = 0
-                zeros[name] = zeros[name] & ~some
+        for kind in ("optical", "radar") if len(self.rasters) > 1 else ():
+            mine = [n for n in names if zero_kind(n) == kind]
+            some = np.zeros(shape, bool)
+            for name in mine:
+                some |= ~np.isnan(values[name])
+            for name in mine:
+                alone = kind == "optical" and self.slots[name].zero_is_none
+                if not alone and zeros[name].any():
+                    values[name][zeros[name] & some] = 0
+                    zeros[name] = zeros[name] & ~some
         return {n: values[n] for n in names}, zeros
 
     def quality_masks(self, window: Any) -> tuple[np.ndarray, np.ndarray]:

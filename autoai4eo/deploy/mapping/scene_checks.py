@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 from autoai4eo.data.scenes.scene import Scene
-from autoai4eo.data.units import advice
+from autoai4eo.data.unit_advice import advice
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.text import line

@@ -417,6 +417,17 @@ def test_units_that_differ_from_training_are_reported(tmp_path, model, scene):
     assert told(radar, scene, tmp_path / "d.tif", scale=0, offset=-11) == []
 
 
+def test_fill_that_the_scene_does_not_declare_is_told(tmp_path, model, pixels):
+    filled = pixels.astype(np.int16)
+    filled[:, :10] = -9999
+    path = scenes.write_scene(tmp_path / "s.tif", filled)
+    (note,) = told(model, path, tmp_path / "a.tif", scale=1e-4)
+    assert "-9999, probably fill that is not declared, in B02" in note
+    assert "rio edit-info --nodata -9999 FILE" in note
+    declared = scenes.write_scene(tmp_path / "d.tif", filled, nodata=-9999)
+    assert told(model, declared, tmp_path / "b.tif", scale=1e-4) == []
+
+
 def test_units_of_the_training_are_read_from_beside_a_model(tmp_path, network, scene):
     model = scenes.save(network, tmp_path / "m")
     told_of = json.loads((tmp_path / "m" / "model.json").read_text())
