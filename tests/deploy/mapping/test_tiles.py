@@ -8,7 +8,7 @@ import pytest
 import rasterio
 import scenes
 
-from autoai4eo.data.scenes import rasters
+from autoai4eo.data.scenes import opening, rasters
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy import map_scene
 from autoai4eo.deploy.mapping import tiles as computing
@@ -61,7 +61,7 @@ def test_a_map_is_the_same_whatever_reads_it(
     how = {"stride": 4, "scale": 1e-4, "verbose": 0, "probabilities": True}
     found = []
     for threads, cache, ahead in ((1, 2**28, 1), (2, 2**28, 2**20), (4, 1, 2**27)):
-        monkeypatch.setattr(rasters, "THREADS", threads)
+        monkeypatch.setattr(opening, "THREADS", threads)
         monkeypatch.setattr(computing, "CACHE", cache)
         monkeypatch.setattr(computing, "_AHEAD_BYTES", ahead)
         out = tmp_path / f"{threads}.tif"
@@ -75,7 +75,7 @@ def test_a_map_is_the_same_whatever_reads_it(
 
 def test_files_are_read_at_the_same_time(monkeypatch, safe):
     """Each file waits until another is read, too: one thread alone would wait long."""
-    monkeypatch.setattr(rasters, "THREADS", 2)
+    monkeypatch.setattr(opening, "THREADS", 2)
     both = threading.Barrier(2, timeout=30)
     plain = rasters.declared_missing
 
@@ -91,7 +91,7 @@ def test_files_are_read_at_the_same_time(monkeypatch, safe):
 
 
 def test_a_damaged_file_is_one_line_also_from_a_thread(monkeypatch, safe, tmp_path):
-    monkeypatch.setattr(rasters, "THREADS", 4)
+    monkeypatch.setattr(opening, "THREADS", 4)
     for path in safe.iterdir():
         content = path.read_bytes()
         cut = content[: len(content) // 2] if path.name.endswith("B03.jp2") else content
