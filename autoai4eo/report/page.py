@@ -25,7 +25,6 @@ from autoai4eo.report.trials import (
 )
 from autoai4eo.runs.belonging import finalist_file
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.instrument import prediction_told
 from autoai4eo.runs.layout import link
 from autoai4eo.runs.reading import Snapshot, Trial, read
 
@@ -117,8 +116,15 @@ def _views(run: Snapshot, mistakes: list[dict[str, Any]]) -> str:
 
 
 def _predicted(run: Snapshot) -> str:
+    """What predicted the latencies of a search, and how well; empty if measured."""
     prediction = run.asked.get("instrument", {}).get("prediction")
-    return prediction_told(prediction) if prediction else ""
+    if not prediction:
+        return ""
+    return (
+        f"predicted from device profile {prediction['profile']}, not measured; on "
+        f"{prediction['networks']} networks held out: Spearman "
+        f"{prediction['spearman']:.3f}, median error {prediction['median_error']:.1%}"
+    )
 
 
 def _chart(run: Snapshot, metric: str, cost: str) -> dict[str, Any]:

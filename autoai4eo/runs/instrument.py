@@ -61,19 +61,6 @@ def keep_instrument(study: optuna.Study, about: Mapping[str, Any]) -> None:
         study.set_user_attr("instrument", kept)
 
 
-def prediction_told(prediction: Mapping[str, Any]) -> str:
-    """Tells people what predicted the latencies of a search, and how well.
-
-    Args:
-        prediction: see `autoai4eo.devices.profile.DeviceProfile.prediction`.
-    """
-    return (
-        f"predicted from device profile {prediction['profile']}, not measured; on "
-        f"{prediction['networks']} networks held out: Spearman "
-        f"{prediction['spearman']:.3f}, median error {prediction['median_error']:.1%}"
-    )
-
-
 def _words(about: Mapping[str, Any]) -> str:
     words = (
         f"{about['runtime']} in {about['precision']} with {about['threads']} threads "
