@@ -58,8 +58,8 @@ def pareto(
         errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]
         if errors:
             console.print(
-                "costs of networks not yet built were estimated; median error: "
-                + ", ".join(errors)
+                "the costs above are exact; before a network was built, the strategy "
+                f"estimated them with a median error of {', '.join(errors)}"
             )
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from autoai4eo.data.between_parts import between_parts
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.patch_checks import look
+from autoai4eo.data.problem import Problem, times
 from autoai4eo.data.readers.base import InputSpec
-from autoai4eo.data.readers.labels import fold, unnamed
-from autoai4eo.data.statistics import ZEROS_SHARE, BandStatistics
-from autoai4eo.errors import UnknownClassError
+from autoai4eo.data.readers.labels import fold
+from autoai4eo.data.statistics import FILLS, ZEROS_SHARE, BandStatistics
 
 #: The range in which values of a quantity are plausible; reflectance by its scale.
 _PLAUSIBLE = {
@@ -23,23 +23,8 @@ _PLAUSIBLE = {
 }
 _SHARE_UP_TO = 2.0  # reflectance whose 98th percentile is below is a share
 _PAIRS = 3  # of copies that are named
-_SERIOUS_BORDERS = 0.01  # of the patches: what is learnt from them is wrong
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A problem of a dataset.
-
-    Attributes:
-        message: a sentence that describes it.
-        serious: whether it would make results wrong.
-    """
-
-    message: str
-    serious: bool = False
-
-    def __str__(self) -> str:
-        return self.message
+_SERIOUS_SHARE = 0.01  # of the patches: what is learnt from them is wrong
+_MOSTLY_NEGATIVE = 0.5
 
 
 def find_problems(
@@ -64,58 +49,50 @@ def find_problems(
         where = dataset.names[rows[0]] if dataset.names else f"sample {rows[0]}"
         found.append(
             Problem(
-                f"{name}: {_times(len(rows), 'patch has', 'patches have')} values "
+                f"{name}: {times(len(rows), 'patch has', 'patches have')} values "
                 "hundreds of times larger or smaller than the others, as in another "
                 f"unit (the first: {where}); write all in one unit",
                 serious=True,
             )
         )
+    found += _radar_problems(looked.radar)
     if empty:
         found.append(
-            Problem(f"{_times(empty, 'patch has', 'patches have')} no valid pixel")
+            Problem(f"{times(empty, 'patch has', 'patches have')} no valid pixel")
         )
     for name, count in looked.zero.items():
         if count:
             found.append(
                 Problem(
-                    f"{name}: {_times(count, 'patch is', 'patches are')} zero "
-                    "throughout"
+                    f"{name}: {times(count, 'patch is', 'patches are')} zero throughout"
                 )
             )
     found += _copies(dataset, prints)
-    for other_name, other in (others or {}).items():
-        found += [Problem(note) for note in other.notes]
-        found += _unknown_classes(dataset, other)
-        if [s.shape for s in other.inputs] != [s.shape for s in dataset.inputs]:
+    for name, other in (others or {}).items():
+        found += between_parts(dataset, prints, name, other)
+    return found
+
+
+def _radar_problems(radar: Mapping[str, np.ndarray]) -> list[Problem]:
+    """A problem where some patches are decibels and others intensity.
+
+    Args:
+        radar: see `autoai4eo.data.patch_checks.Looked`.
+    """
+    found = []
+    for name, below in radar.items():
+        positive = int((below == 0).sum())
+        negative = int((below > _MOSTLY_NEGATIVE).sum())
+        if min(positive, negative) > _SERIOUS_SHARE * len(below):
             found.append(
                 Problem(
-                    f"{other_name} has other inputs ({_shapes(other)}) than "
-                    f"{dataset.path} ({_shapes(dataset)})",
-                    serious=True,
-                )
-            )
-            continue
-        if shared := int(np.isin(prints, look(other).prints).sum()):
-            found.append(
-                Problem(
-                    f"{_times(shared, 'patch occurs', 'patches occur')} in "
-                    f"{other_name} as well: the score there is not one on unseen data",
+                    f"{name}: {times(negative, 'patch is', 'patches are')} mostly "
+                    f"negative, as decibels, and {positive:,} never, as intensity; "
+                    "write all in one unit",
                     serious=True,
                 )
             )
     return found
-
-
-def _unknown_classes(dataset: Dataset, other: Dataset) -> list[Problem]:
-    """A problem if the other part of a split has classes that the data set lacks."""
-    kinds = {dataset.target.kind, other.target.kind}
-    if len(kinds) > 1 or kinds <= {"value", "none"} or unnamed(other.class_names):
-        return []
-    try:
-        other.with_classes(dataset.class_names)
-    except UnknownClassError as error:
-        return [Problem(str(error), serious=True)]
-    return []
 
 
 def value_problems(
@@ -155,7 +132,7 @@ def value_problems(
                     f"{spec.name}: {_share(share)} of the patches have an edge of one "
                     f"value (0, -9999 or such){worst}: fill that the files do not "
                     "declare? Declare it as nodata, or write NaN",
-                    serious=others.max(initial=0) >= _SERIOUS_BORDERS,
+                    serious=others.max(initial=0) >= _SERIOUS_SHARE,
                 )
             )
     return found
@@ -163,6 +140,14 @@ def value_problems(
 
 def _band_problems(where: str, values: BandStatistics, i: int) -> list[Problem]:
     low, high = values.minimum[i], values.maximum[i]
+    if low == high and low < 0 and low in FILLS:
+        return [
+            Problem(
+                f"{where} is {low:g} throughout, a value that marks missing "
+                "measurements: declare it as nodata, or leave the band out",
+                serious=True,
+            )
+        ]
     if low == high:
         return [Problem(f"{where} is constant ({low:g}): it is useless")]
     if np.isnan(values.fill[i]):
@@ -220,14 +205,6 @@ def _worst(spec: InputSpec, missing: np.ndarray) -> str:
 
 def _share(share: float) -> str:
     return f"{share:.2%}" if share >= 1e-4 else f"{share:.1e}"
-
-
-def _shapes(dataset: Dataset) -> str:
-    return ", ".join(f"{spec.name} {spec.shape}" for spec in dataset.inputs)
-
-
-def _times(count: int, one: str, several: str) -> str:
-    return f"{count:,} {one if count == 1 else several}"
 
 
 def _target_problems(dataset: Dataset) -> list[Problem]:
@@ -294,14 +271,14 @@ def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
     )
     found = [
         Problem(
-            f"{_times(len(pairs), 'patch is', 'patches are')} an exact copy of another "
+            f"{times(len(pairs), 'patch is', 'patches are')} an exact copy of another "
             f"in the same data: {_named(dataset, pairs)}"
         )
     ]
     if unlike.any():
         found.append(
             Problem(
-                f"{_times(int(unlike.sum()), 'copy has', 'copies have')} {what} than "
+                f"{times(int(unlike.sum()), 'copy has', 'copies have')} {what} than "
                 f"the other: {_named(dataset, pairs[unlike])}",
                 serious=True,
             )

@@ -11,8 +11,9 @@ from typing import Any
 from autoai4eo.cost.latency import Latency
 from autoai4eo.cost.layers import layer_configurations
 from autoai4eo.devices.prediction import LatencyModel, Layers
-from autoai4eo.devices.profile import DeviceProfile
+from autoai4eo.devices.profile import CURE, DeviceProfile
 from autoai4eo.errors import UserError
+from autoai4eo.files import reading
 from autoai4eo.networks.inputs import InputShapes
 
 
@@ -50,7 +51,10 @@ class PredictedDevice:
                     f"{found}; leave --{name} out, or make a profile with it"
                 )
         self._prediction = self.profile.prediction()
-        self._model = LatencyModel(self.profile.single_layers, self.profile.networks)
+        with reading(path, "device profile", CURE):
+            self._model = LatencyModel(
+                self.profile.single_layers, self.profile.networks
+            )
 
     def about(self) -> dict[str, Any]:
         """See `MeasuringInstrument`."""

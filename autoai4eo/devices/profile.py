@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,9 +12,11 @@ from typing import Any
 from autoai4eo.cost.layers import LayerConfiguration
 from autoai4eo.errors import UserError
 from autoai4eo.files import ANY, in_one_step, read_json, reading
+from autoai4eo.runtimes import RUNTIMES
 
 VERSION = 1
-_CURE = "make it with autoai4eo device profile"
+_LARGEST = 2**53  # whole numbers up to it are exact
+CURE = "make it with autoai4eo device profile"
 _LAYER = {
     "kind": str,
     "inputs": [[int]],
@@ -27,7 +28,7 @@ _LAYER = {
     "other": int,
 }
 _MEASUREMENT = {"ms": int | float, "spread_ms": int | float, "layers": {ANY: int}}
-_FORM = {
+_FORM: dict[str, Any] = {
     "device_profile": int,
     "about": {
         "device": str,
@@ -124,8 +125,20 @@ class DeviceProfile:
             "profile": self.digest,
             "networks": self.accuracy.networks,
             "spearman": self.accuracy.spearman,
+            "spearman_of_macs": self.accuracy.spearman_of_macs,
             "median_error": self.accuracy.median_error,
         }
+
+    def doubt(self) -> str:
+        """Returns why its predictions are of little use; empty if they are of use."""
+        if self.accuracy.spearman > self.accuracy.spearman_of_macs:
+            return ""
+        return (
+            f"the device profile ranks networks no better than their MACs do (Spearman "
+            f"{self.accuracy.spearman:.3f}, MACs {self.accuracy.spearman_of_macs:.3f}, "
+            f"{self.accuracy.networks} networks held out): measure it again with more "
+            "--networks and --single-layers, when nothing else runs there"
+        )
 
     def write(self, path: Path) -> None:
         """Writes the profile as JSON."""
@@ -139,27 +152,38 @@ class DeviceProfile:
         Raises:
             UserError: the file is missing, damaged, or no device profile.
         """
-        content = read_json(path, _CURE, _FORM)
+        content = read_json(path, CURE, _FORM)
         if content["device_profile"] != VERSION:
             raise UserError(
                 f"{path}: expected a device profile of version {VERSION}, found "
-                f"{content['device_profile']}; {_CURE} of this version"
+                f"{content['device_profile']}; {CURE} of this version"
             )
-        with reading(path, "device profile", _CURE):
+        with reading(path, "device profile", CURE):
             layers = [layer_from(told) for told in content["layers"]]
             measured = {
                 name: [_measurement(told, layers) for told in content[name]]
                 for name in ("single_layers", "networks", "held_out")
             }
-            if not measured["networks"]:
-                raise ValueError("it has no networks")
+            if min(len(measured["networks"]), len(measured["single_layers"])) < 2:
+                raise ValueError("fewer than two networks, or than two layers")
             if content["batch_size"] < 1:
                 raise ValueError(f"a batch size of {content['batch_size']}")
+            judged = {name: content["accuracy"][name] for name in _FORM["accuracy"]}
+            _check_numbers(content["inputs"], _LARGEST)
+            number = len(measured["held_out"])
+            _check_numbers([judged["networks"]], number, max(number, 2))
+            _check_numbers([judged[n] for n in ("median_error", "p90_error")], 1e6)
+            ranks = [judged[n] for n in ("spearman", "spearman_of_macs")]
+            _check_numbers(ranks, 1.0, -1.0)
+            about = {name: content["about"][name] for name in _FORM["about"]}
+            _check_numbers([about["threads"]], 1e6, 1)
+            if about["runtime"] not in RUNTIMES:
+                raise ValueError(f"the runtime {about['runtime']}")
         return cls(
-            about=content["about"],
+            about=about,
             batch_size=content["batch_size"],
             inputs=tuple(map(tuple, content["inputs"])),
-            accuracy=Accuracy(**content["accuracy"]),
+            accuracy=Accuracy(**judged),
             **measured,
         )
 
@@ -198,11 +222,20 @@ def _lines(value: Any) -> str:
     return "[\n" + ",\n".join(map(json.dumps, value)) + "\n]"
 
 
+def _check_numbers(value: Any, most: float, least: float = 0) -> None:
+    """Checks that numbers in nested lists are in a range, and finite."""
+    if isinstance(value, list | tuple):
+        for one in value:
+            _check_numbers(one, most, least)
+    elif isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{str(value)[:20]}, not from {least:g} to {most:g}")
+
+
 def layer_from(told: Mapping[str, Any]) -> LayerConfiguration:
     """A layer's configuration from JSON."""
     counts = {name: told[name] for name in ("weights", "macs", "other")}
-    if min(counts.values()) < 0:
-        raise ValueError(f"a layer with {counts}")
+    shapes = [told[n] for n in ("inputs", "outputs", "kernel", "strides")]
+    _check_numbers([*counts.values(), *shapes], _LARGEST)
     return LayerConfiguration(
         kind=told["kind"],
         inputs=_shapes(told["inputs"]),
@@ -220,11 +253,12 @@ def _shapes(told: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:
 def _measurement(
     told: Mapping[str, Any], layers: Sequence[LayerConfiguration]
 ) -> Measurement:
-    if not 0 < told["ms"] < math.inf:
-        raise ValueError(f"a latency of {told['ms']} ms")
+    _check_numbers([told["ms"]], 1e9, 1e-6)
+    _check_numbers([told["spread_ms"]], 1e9)
     counts = {int(i): n for i, n in told["layers"].items()}
     known = range(len(layers))
-    if not counts or counts.keys() - known or min(counts.values()) < 1:
+    if not counts or counts.keys() - known:
         raise ValueError("a network of other layers than it lists")
+    _check_numbers(list(counts.values()), 1e6, 1)
     of_layers = {layers[i]: n for i, n in counts.items()}
     return Measurement(of_layers, told["ms"], told["spread_ms"])

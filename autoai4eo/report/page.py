@@ -123,7 +123,9 @@ def _predicted(run: Snapshot) -> str:
     return (
         f"predicted from device profile {prediction['profile']}, not measured; on "
         f"{prediction['networks']} networks held out: Spearman "
-        f"{prediction['spearman']:.3f}, median error {prediction['median_error']:.1%}"
+        f"{prediction['spearman']:.3f} (MACs alone "
+        f"{prediction['spearman_of_macs']:.3f}), median error "
+        f"{prediction['median_error']:.1%}"
     )
 
 
@@ -151,8 +153,12 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
     elif metric in shown.figures:
         label = f"{named(metric)} of trial {shown.number}"
         cards.append((_large(shown.figures[metric]), label))
+    of_cost = {"measured": ", predicted,"} if _predicted(run) else {}
     cards += [
-        (_large(shown.figures[n]), f"{named(n)} {who}")
+        (
+            _large(shown.figures[n]),
+            f"{named(n)}{of_cost.get(FIGURES[n].cost or '', '')} {who}",
+        )
         for n in COSTS
         if FIGURES[n].main and n in shown.figures and n != metric
     ]

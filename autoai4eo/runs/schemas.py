@@ -57,6 +57,7 @@ RUN = {
             "profile": str,
             "networks": int,
             "spearman": int | float,
+            "spearman_of_macs": int | float,
             "median_error": int | float,
         },
     },

@@ -52,8 +52,8 @@ class OpenVINO(ONNX):
             if "BF16" not in found:
                 raise UserError(
                     "precision bfloat16: expected a CPU that computes in bfloat16 "
-                    f"(AVX-512 BF16 or AMX), found one with {', '.join(found)}; use "
-                    "float32 or int8"
+                    "(AVX-512 BF16 or AMX), found one that does not; use float32 or "
+                    "int8"
                 )
 
     def write_folder(

@@ -37,6 +37,7 @@ from autoai4eo.runs.layout import (
 from autoai4eo.runs.soundness import mend
 from autoai4eo.runs.storage import open_storage
 from autoai4eo.runs.study import claim, forget, mark_of
+from autoai4eo.runtimes import runtime_of
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.trials import finalist
@@ -82,7 +83,13 @@ class Session:
             ).about(patience=0)
         if settings.device_profile is not None:
             shapes = [spec.shape for spec in self.data["training"].inputs]
-            predicted_device(settings).check(shapes, settings.latency_batch_size)
+            device = predicted_device(settings)
+            device.check(shapes, settings.latency_batch_size)
+            if doubt := device.profile.doubt():
+                self.tell(f"warning: {doubt}")
+            if settings.judge_quantized or settings.fine_tune_quantized:
+                about = device.about()  # what converts here, at the end
+                runtime_of(about["runtime"], about["precision"])
 
     @contextmanager
     def opened(

@@ -211,3 +211,30 @@ def test_patches_in_another_unit_are_told():
     x[4] *= 200  # a dark lake
     d = open_dataset(x, labels=np.arange(20) % 2, bands=["B02", "B03"])
     assert not any("another unit" in f for f in problems(d))
+
+
+def test_radar_in_two_units_is_told():
+    rng = np.random.default_rng(0)
+    x = rng.normal(-12, 3, (22, 4, 4, 2)).astype("float32")
+    d = open_dataset(x, labels=np.arange(22) % 2, bands=["VV", "VH"])
+    assert problems(d) == []
+    x[:8] = 10 ** (x[:8] / 10)
+    d = open_dataset(x, labels=np.arange(22) % 2, bands=["VV", "VH"])
+    (found,) = problems(d)
+    assert found.startswith(
+        "! image: 14 patches are mostly negative, as decibels, and 8"
+    )
+
+
+def test_a_band_of_nothing_but_fill_is_serious():
+    x = pixels(20)
+    x[..., 1] = -9999
+    found = problems(open_dataset(x, labels=np.arange(20) % 2))
+    assert any(f.startswith("! image band2 is -9999 throughout") for f in found)
+
+
+def test_classes_without_samples_in_another_part_are_told():
+    names = np.array(["a", "b"] * 4)
+    first = open_dataset(pixels(), labels=names)
+    (found,) = problems(first, {"v": open_dataset(pixels(seed=1), labels=["a"] * 8)})
+    assert found.endswith("no samples of b") and not found.startswith("!")

@@ -1,6 +1,8 @@
 """A device profile in a file: whole when read again, refused when it is not one."""
 
 import json
+import math
+from dataclasses import replace
 
 import device_profiles
 import pytest
@@ -36,8 +38,18 @@ def test_records_tell_how_well_it_predicts():
         "profile": kept.digest,
         "networks": 3,
         "spearman": 0.97,
+        "spearman_of_macs": kept.accuracy.spearman_of_macs,
         "median_error": 0.05,
     }
+
+
+def test_a_profile_that_ranks_no_better_than_macs_is_doubted():
+    kept = device_profiles.profile()
+    better = replace(kept.accuracy, spearman=0.97, spearman_of_macs=0.9)
+    assert replace(kept, accuracy=better).doubt() == ""
+    worse = replace(kept.accuracy, spearman=0.9, spearman_of_macs=0.97)
+    told = replace(kept, accuracy=worse).doubt()
+    assert "Spearman 0.900, MACs 0.970" in told and "measure it again" in told
 
 
 @pytest.mark.parametrize(
@@ -45,14 +57,22 @@ def test_records_tell_how_well_it_predicts():
     [
         (lambda told: told.update(device_profile=2), "version 1, found 2"),
         (lambda told: told.pop("accuracy"), "accuracy"),
-        (lambda told: told.update(networks=[]), "no networks"),
-        (lambda told: told["networks"][0].update(ms=0), "a latency of 0 ms"),
+        (lambda told: told.update(networks=[]), "fewer than two networks"),
+        (lambda told: told["networks"][0].update(ms=0), "0, not from 1e-06 to 1e+09"),
         (lambda told: told["networks"][0].update(ms="1"), "str"),
         (lambda told: told["networks"][0].update(layers={"9999": 1}), "device profile"),
         (lambda told: told["networks"][0].update(layers={"-1": 1}), "device profile"),
         (lambda told: told["networks"][0].update(layers={"0": 0}), "device profile"),
         (lambda told: told["layers"][0].update(macs=-1), "device profile"),
         (lambda told: told["layers"][0].update(kernel=[1.5]), "float"),
+        (lambda told: told["layers"][0].update(macs=10**400), "not from 0 to"),
+        (lambda told: told["layers"][0].update(inputs=[[-1, 2]]), "-1, not from 0"),
+        (lambda told: told["networks"][0].update(spread_ms=math.nan), "not from 0"),
+        (lambda told: told["accuracy"].update(median_error=math.nan), "not from 0"),
+        (lambda told: told["accuracy"].update(spearman=2), "2, not from -1 to 1"),
+        (lambda told: told["accuracy"].update(networks=7), "7, not from"),
+        (lambda told: told["about"].update(runtime="abacus"), "abacus"),
+        (lambda told: told["about"].update(threads=-4), "-4, not from 1"),
     ],
 )
 def test_another_file_is_refused_in_one_line(tmp_path, change, message):

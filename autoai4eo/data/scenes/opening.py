@@ -29,6 +29,16 @@ THREADS = min(
 )
 
 
+def _read_alone() -> None:
+    """Reads in one thread: GDAL's threads do not survive a fork, but it waits."""
+    global THREADS
+    THREADS = 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_read_alone)
+
+
 @contextmanager
 def told(path: Path) -> Iterator[None]:
     """Turns errors of rasterio into one line; no program in a VRT is run."""

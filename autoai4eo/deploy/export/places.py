@@ -30,13 +30,19 @@ def check_free(kind: Format, out: Path, overwrite: bool) -> None:
         raise UserError(
             f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
         )
-    if not out.is_dir() or out.is_symlink():
+    if kind.suffix and (not out.is_dir() or out.is_symlink()):
         return
+    if out.is_symlink() or not out.is_dir():
+        raise UserError(
+            f"{out}: expected a folder with a {kind.name} to overwrite, found a file "
+            "or a link; choose another name, or move it elsewhere"
+        )
     found = [path.relative_to(out) for path in sorted(out.rglob("*"))]
     ours = re.compile(f"{_DESCRIPTION}|{kind.contents}")
     foreign = [path for path in found if not ours.fullmatch(str(path))]
-    if kind.suffix or foreign:
-        told = foreign[0] if foreign else "a folder"
+    described = not found or metadata.is_ours(out / metadata.METADATA)
+    if kind.suffix or foreign or not described:
+        told = foreign[0] if foreign else "a folder of others"
         raise UserError(
             f"{out}: expected a {kind.name} to overwrite, found {told} in its place; "
             "choose another name, or move it elsewhere"

@@ -48,9 +48,13 @@ def load_model(path: str | Path) -> keras.Model:
 
 
 def reason(error: Exception) -> str:
-    """Returns the first line of another library's error, shortened."""
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:200]
+    """Returns the first line that tells of another library's error, shortened."""
+    lines = str(error).strip().splitlines()
+    # OpenVINO begins with places in its source
+    told = [
+        text for text in lines if not text.startswith(("Exception from", "Check '"))
+    ]
+    return ([*told, *lines, type(error).__name__][0]).strip()[:200]
 
 
 def without_spread(network: keras.Model, target: Target) -> keras.Model:

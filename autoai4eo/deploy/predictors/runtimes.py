@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from autoai4eo.deploy.predictors.base import (
 from autoai4eo.deploy.predictors.description import METADATA, read_description
 from autoai4eo.deploy.predictors.networks import reason
 from autoai4eo.errors import UserError
+from autoai4eo.files import is_plain
 from autoai4eo.runtimes.openvino import FILE, OpenVINO
 
 
@@ -117,19 +119,25 @@ def of_openvino(path: str, options: Options) -> Predictor:
             'pip install "autoai4eo[openvino]"'
         ) from None
     file, beside = Path(path, FILE), Path(path, METADATA)
+    weights = file.with_suffix(".bin")
+    files = [p for p in (file, weights) if os.path.lexists(p)]
+    for one in files:
+        if not is_plain(one):  # OpenVINO would wait for a pipe, or read elsewhere
+            raise UserError(
+                f"{one}: expected a file of an OpenVINO network, found a link, pipe or "
+                "folder; export it again"
+            )
     try:
         model = openvino.Core().read_model(str(file))
         run = OpenVINO().load(Path(path))
+        shapes = {node.get_any_name(): _static(node) for node in model.inputs}
     except Exception as error:  # OpenVINO raises errors of any class
         raise UserError(
             f"{path}: expected an OpenVINO network, found files that OpenVINO cannot "
             f"read ({reason(error)}); export it again"
         ) from None
-    shapes = {node.get_any_name(): _static(node) for node in model.inputs}
     outputs = [_static(node) for node in model.outputs]
     number = outputs_of(outputs[0] if len(outputs) == 1 else outputs, path)
-    weights = file.with_suffix(".bin")
-    files = (file, weights) if weights.is_file() else (file,)
     return Predictor(
         path=path,
         window=window_of(shapes, path),

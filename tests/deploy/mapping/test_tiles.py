@@ -1,6 +1,8 @@
 """Reading ahead, in swaths and by several threads: the map stays the same."""
 
 import itertools
+import os
+import signal
 import threading
 
 import numpy as np
@@ -173,3 +175,23 @@ def test_what_fails_while_it_is_read_ahead_is_raised_in_its_turn():
     with pytest.raises(UserError, match="a damaged block"):
         next(ahead)
     assert len(begun) <= 8 < len(tiles)
+
+
+def test_a_forked_process_reads_scenes(monkeypatch, tmp_path):
+    """GDAL's threads, which have begun here, do not exist there."""
+    monkeypatch.setattr(opening, "THREADS", 2)
+    blocks = {"tiled": True, "blockxsize": 16, "blockysize": 16, "compress": "deflate"}
+    path = scenes.write_scene(tmp_path / "s.tif", scenes.digits(96, 128), **blocks)
+    names = {"image": list(scenes.BANDS)}
+
+    def read():
+        with Scene(path) as scene:
+            scene.read(0, 0, 96, 128, names)
+
+    read()
+    child = os.fork()
+    if not child:
+        signal.alarm(20)  # which ends it
+        read()
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
