@@ -226,7 +226,8 @@ class Tuner:
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
-            if trained_finalist(self.run) == finalist.of(self.study).number:
+            known = trained_finalist(self.run) == finalist.of(self.study).number
+            if known and not fine_tuning.is_other(self.run, self.settings):
                 self._fine_tune(training, progress)
             else:
                 self.train_finalist(training, progress, refit_on)
@@ -261,11 +262,10 @@ class Tuner:
 
     def _fine_tune(self, training: Training, progress: Progress) -> None:
         """Fine-tunes the finalist for int8, if that is wanted and not done yet."""
-        if fine_tuning.is_done(self.run, self.settings):
-            return
-        trial = finalist.of(self.study)
-        how = (self.graph, training, self._seed_of(trial), progress, self._lock)
-        finalist.tune(self.run, fine_tuning.of(self.settings, trial, *how))
+        if not fine_tuning.is_done(self.run, self.settings):
+            trial = finalist.of(self.study)
+            how = (self.graph, training, self._seed_of(trial), progress, self._lock)
+            finalist.tune(self.run, fine_tuning.of(self.settings, trial, *how))
 
     def _seed_of(self, trial: FrozenTrial) -> int:
         return derived_seed(self.settings.seed, candidate(self.study, trial), 1)

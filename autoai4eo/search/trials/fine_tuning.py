@@ -64,6 +64,14 @@ def is_done(run: Path, settings: SearchSettings) -> bool:
     return bool(known.get("epochs") == settings.fine_tune_quantized)
 
 
+def is_other(run: Path, settings: SearchSettings) -> bool:
+    """Whether the finalist was fine-tuned for another number of epochs than wanted.
+
+    It must be trained anew, since fine-tuning begins with a network in float32.
+    """
+    return not is_done(run, settings) and "quantized" in Run(run).read_evaluation()
+
+
 def of(
     settings: SearchSettings,
     trial: FrozenTrial,

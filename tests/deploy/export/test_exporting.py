@@ -166,7 +166,7 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
         (
             "m.onnx",
             {"format": "onnx", "quantize": "int8"},
-            "openvino have it, got 'int8'",
+            "expected none, got 'int8'; leave it out",
         ),
         (
             "m",
