@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pytest
 from device_servers import TOKEN, in_thread, url_of
 
 from autoai4eo.devices.profile import DeviceProfile
@@ -18,6 +19,7 @@ def write(path):
     return path
 
 
+@pytest.mark.slow
 def test_a_profile_is_measured_on_a_device(run, tmp_path, monkeypatch):
     monkeypatch.setenv("AUTOAI4EO_DEVICE_TOKEN", TOKEN)
     data, out = write(tmp_path / "training.h5"), tmp_path / "nano.json"

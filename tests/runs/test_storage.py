@@ -152,7 +152,9 @@ def restarted(server, mode):
         back.join()
 
 
-@pytest.mark.parametrize("mode", ["fast", "immediate"])
+@pytest.mark.parametrize(
+    "mode", [pytest.param("fast", marks=pytest.mark.slow), "immediate"]
+)
 def test_a_restart_of_the_server_loses_no_trial(opened, server, database, mode):
     storage = _CachedStorage(opened(database))
     study = new_study(storage)

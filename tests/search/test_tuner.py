@@ -113,6 +113,7 @@ def test_an_infeasible_latency_names_the_trunk_and_the_heads_that_fit(tmp_path):
             model.fit(DATA, validation_data=small.dataset(seed=1), verbose=0)
 
 
+@pytest.mark.slow
 def test_cost_can_be_the_objective(tmp_path):
     model = small.model(tmp_path, objective="macs", max_trials=3)
     model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
@@ -345,6 +346,7 @@ def test_a_full_disk_ends_the_search_and_keeps_finished_trials(tmp_path):
     assert trials["message"][1] == "interrupted"
 
 
+@pytest.mark.slow
 def test_a_proxy_judges_candidates_and_the_best_are_trained_in_full(tmp_path):
     model = small.model(
         tmp_path, max_trials=4, proxy={"epochs": 1, "fraction": 0.5}, finalists=2

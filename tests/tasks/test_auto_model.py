@@ -138,6 +138,7 @@ def test_only_a_runs_folder_is_overwritten(tmp_path):
     assert (model.run / "thesis.tex").exists()
 
 
+@pytest.mark.slow
 def test_overwrite_begins_anew(tmp_path):
     for seed in (0, 1):
         model = small.model(tmp_path, max_trials=1, seed=seed, overwrite=True)

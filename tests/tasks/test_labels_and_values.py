@@ -146,6 +146,7 @@ def test_the_network_itself_undoes_the_standardisation(regressor):
     )
 
 
+@pytest.mark.slow
 def test_a_spread_is_as_large_as_the_errors(tmp_path, regressor):
     other = model(tmp_path, ae.blocks.PooledRegressionHead, "val_rmse")
     fitted_on(other, VALUES, loss="gaussian")

@@ -107,7 +107,10 @@ def test_a_format_is_refused_before_it_is_written(run, tmp_path, name):
     assert not any(tmp_path.iterdir())
 
 
-@pytest.fixture(scope="module", params=["labels", "value and spread"])
+@pytest.fixture(
+    scope="module",
+    params=["labels", pytest.param("value and spread", marks=pytest.mark.slow)],
+)
 def other(request, tmp_path_factory):
     """A run whose target is no class; what a Gaussian loss adds is not exported."""
     kind = request.param.split()[0]

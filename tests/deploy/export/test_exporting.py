@@ -146,6 +146,7 @@ def test_the_description_of_another_model_stays(run, tmp_path, name):
         assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.slow
 def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_path):
     deploy.export(run, tmp_path / "m.keras", "keras", trial=0)
     how = {"format": "keras", "trial": 1}

@@ -34,5 +34,5 @@ def test_networks_differ_and_are_drawn_again(graph):
 
 def test_a_space_that_is_too_small_is_refused(graph, monkeypatch):
     monkeypatch.setattr("autoai4eo.search.space.drawing._IN_VAIN", 10)
-    with pytest.raises(UserError, match=r"99 networks or more, found \d+; ask for"):
+    with pytest.raises(UserError, match=r"99 networks or more, found \d+; lower"):
         marks(graph, 99)

@@ -53,6 +53,7 @@ def check_nothing_is_lost(model, undisturbed, seen):
     assert not list(model.run.glob("trials/*/*.npz"))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_no_trial(tmp_path, undisturbed):
     seen = tmp_path / "seen"
     model = search(tmp_path, Seen(seen), KillWorker(tmp_path, "run/trials/1", 2))
