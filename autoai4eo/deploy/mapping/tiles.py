@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from typing import Any
 
 import numpy as np
@@ -58,19 +58,21 @@ def compute_tiles(
         lambda tile: [read(s, tile, predictor) for s in scenes],
         _number_ahead(grid, scenes, predictor),
     )
-    for tile, seasons in track(
-        ahead, "mapping", total=len(missing), disable=not verbose, transient=True
-    ):
-        shape = (tile.rows, tile.columns)
-        total = np.zeros((*shape, len(predictor.target.classes)), np.float32)
-        number = np.zeros(shape, np.int64)
-        for pixels, valid in seasons:
-            wanted = valid_cells(valid, grid.window, grid.stride)
-            if wanted.any():
-                total[wanted] += forward(pixels, wanted)
-                number += wanted
-        total[number == 0] = np.nan
-        tiles.keep(tile, kind.split(total / np.maximum(number, 1)[..., None]))
+    # closed here also after an error: nothing reads files that are closed then
+    with closing(ahead):
+        for tile, seasons in track(
+            ahead, "mapping", total=len(missing), disable=not verbose, transient=True
+        ):
+            shape = (tile.rows, tile.columns)
+            total = np.zeros((*shape, len(predictor.target.classes)), np.float32)
+            number = np.zeros(shape, np.int64)
+            for pixels, valid in seasons:
+                wanted = valid_cells(valid, grid.window, grid.stride)
+                if wanted.any():
+                    total[wanted] += forward(pixels, wanted)
+                    number += wanted
+            total[number == 0] = np.nan
+            tiles.keep(tile, kind.split(total / np.maximum(number, 1)[..., None]))
 
 
 def _per_swath(grid: WindowGrid, scenes: Sequence[Scene], predictor: Predictor) -> int:
@@ -102,7 +104,7 @@ def _number_ahead(
 
 def _ahead(
     tiles: Sequence[Tile], get: Callable[[Tile], Any], number: int
-) -> Iterator[tuple[Tile, Any]]:
+) -> Generator[tuple[Tile, Any], None, None]:
     """Yields each tile with its data, and reads the next ones meanwhile.
 
     Blocks are large, so that some tiles take long to read and others no time.

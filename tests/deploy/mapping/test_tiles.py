@@ -4,6 +4,8 @@ import itertools
 import os
 import signal
 import threading
+import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -195,3 +197,30 @@ def test_a_forked_process_reads_scenes(monkeypatch, tmp_path):
         read()
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_nothing_reads_the_scene_after_an_error(monkeypatch, tmp_path):
+    """Its files are closed then: a thread that reads them would crash the process."""
+    from autoai4eo.deploy import load_predictor
+
+    scenes.save(scenes.classifier(), tmp_path)
+    path = scenes.write_scene(tmp_path / "s.tif", scenes.digits(200, 200))
+    reading, plain = [], computing.read
+
+    def slowly(*arguments):
+        reading.append(1)
+        time.sleep(0.2)
+        found = plain(*arguments)
+        reading.pop()
+        return found
+
+    def interrupted(pixels):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(computing, "read", slowly)
+    monkeypatch.setattr("autoai4eo.deploy.mapping.windows.TILE", 64)
+    predictor = load_predictor(tmp_path / "net.keras")
+    breaks = replace(predictor, predict=interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        map_scene(breaks, path, tmp_path / "m.tif", scale=0.0001, stride=5, verbose=0)
+    assert not reading
