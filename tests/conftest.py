@@ -10,6 +10,8 @@ import pytest
 #: They take minutes each: begun last, one of them would be waited for alone.
 LONGEST = (
     "test_pool.py",
+    "test_demo.py",
+    "test_jax.py",
     "test_tuner.py",
     "test_readme.py",
     "test_examples.py",

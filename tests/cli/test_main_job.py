@@ -165,6 +165,7 @@ def test_profile_prints_costs(finished, run):
     assert "params" in run("profile", finished).out
 
 
+@pytest.mark.slow
 def test_export_writes_a_savedmodel(finished, run, tmp_path):
     assert run("export", finished, tmp_path / "m").status == 0
     assert (tmp_path / "m" / "saved_model.pb").is_file()

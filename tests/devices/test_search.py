@@ -121,6 +121,7 @@ def test_an_infeasible_network_tells_the_devices_reason(tmp_path, here):
     assert trials["message"].str.contains("100 bytes at most").all()
 
 
+@pytest.mark.slow
 def test_overwriting_forgets_the_reference(tmp_path, here):
     with in_thread() as running:
         search(tmp_path, url_of(running), max_trials=1).fit(DATA, **GIVEN)

@@ -62,6 +62,7 @@ def sessions(plugin):
     return handler.run().session_groups
 
 
+@pytest.mark.slow
 def test_every_trial_is_a_session_of_hparams(searched, plugin):
     found = {group.name: group for group in sessions(plugin)}
     trials = searched.trials().set_index("trial")

@@ -74,6 +74,7 @@ def kept(run):
     return json.loads((run / "best" / "evaluation.json").read_text())
 
 
+@pytest.mark.slow
 def test_labels_are_learnt_and_predicted(labelled):
     found = labelled.predict(PIXELS)
     assert found.dtype == np.uint8 and found.shape == (96, 3)
@@ -160,6 +161,7 @@ def test_a_spread_is_as_large_as_the_errors(tmp_path, regressor):
         other.predict_spread(PIXELS)
 
 
+@pytest.mark.slow
 def test_an_image_classifier_takes_several_labels(tmp_path):
     found = ae.ImageClassifier(
         multi_label=True,

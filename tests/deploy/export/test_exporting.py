@@ -118,6 +118,7 @@ def test_an_existing_export_is_overwritten_only_on_request(run, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_a_calibrated_export_is_as_sure_as_the_temperature_says(run, pixels, tmp_path):
     deploy.export(run, tmp_path / "c.keras", "keras", calibrated=True)
     kept = deploy.load_network(run).predict(pixels, verbose=0)

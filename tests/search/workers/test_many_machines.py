@@ -80,6 +80,7 @@ def test_commands_on_one_folder_share_a_search_and_lose_nothing(
     assert asked["storage"] == without_password(database)
 
 
+@pytest.mark.slow
 def test_a_study_of_another_folder_is_refused(tmp_path, database, in_process):
     given = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
     mine = small.model(tmp_path / "mine", storage=database, max_trials=1)
