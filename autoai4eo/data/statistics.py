@@ -144,7 +144,6 @@ class _Sums:
                 self.nan[i] += np.isnan(values).sum()
                 self.inf[i] += np.isinf(values).sum()
                 values = values[valid[i]]
-            self.filled[:, i] += [np.count_nonzero(values == f) for f in FILLS]
             if len(values):
                 self._merge(i, values.astype(np.float64))
 
@@ -156,6 +155,9 @@ class _Sums:
         self.squares[i] += spread @ spread + delta**2 * self.count[i] * count / total
         self.mean[i] += delta * count / total
         low, high = values.min(), values.max()
+        for place, fill in enumerate(FILLS):
+            if low <= fill <= high:
+                self.filled[place, i] += np.count_nonzero(values == fill)
         if low < self.minimum[i]:
             self.minimum[i], self.lowest[i] = low, 0
         if high > self.maximum[i]:
@@ -231,9 +233,11 @@ def undeclared_fill(
             with its number of pixels.
     """
     for candidate, count in sorted(counts.items(), key=lambda c: -c[1]):
+        if count < _ALONE:
+            break
         fills = [candidate, *(value for value in FILLS if value)]
         others = values[~np.isin(values, np.array(fills, np.float32))]
-        if count < _ALONE or len(np.unique(others)) < _MANY:
+        if len(np.unique(others)) < _MANY:
             continue
         if candidate in FILLS and candidate < 0 <= others.min():
             return float(candidate), float(count)
