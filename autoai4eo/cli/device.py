@@ -18,6 +18,8 @@ from autoai4eo.cli.options import (
     ClassLevel,
     Device,
     DeviceTokenFile,
+    Inputs,
+    LatencyBatchSize,
     MaxGib,
     Precision,
     Runtime,
@@ -64,16 +66,12 @@ def profile(
             "default the shapes of So2Sat LCZ42."
         ),
     ] = None,
-    input: Annotated[
-        list[str] | None, typer.Option(help="Use this input. By default all.")
-    ] = None,
+    input: Inputs = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
     allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
-    latency_batch_size: Annotated[
-        int, typer.Option(min=1, help="Batch size that latency is measured with.")
-    ] = 1,
+    latency_batch_size: LatencyBatchSize = 1,
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,

@@ -19,6 +19,8 @@ from autoai4eo.cli.options import (
     Device,
     DeviceProfile,
     DeviceTokenFile,
+    Inputs,
+    LatencyBatchSize,
     MaxGib,
     Precision,
     Runtime,
@@ -65,9 +67,7 @@ def fit(
             min=2, help="Use only this many samples of TRAIN, drawn at random."
         ),
     ] = None,
-    input: Annotated[
-        list[str] | None, typer.Option(help="Use this input. By default all.")
-    ] = None,
+    input: Inputs = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
     allow_remote: AllowRemote = False,
@@ -143,9 +143,7 @@ def fit(
             "huber or gaussian."
         ),
     ] = None,
-    latency_batch_size: Annotated[
-        int, typer.Option(min=1, help="Batch size that latency is measured with.")
-    ] = 1,
+    latency_batch_size: LatencyBatchSize = 1,
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,

@@ -20,6 +20,13 @@ RENAMED_OPTIONS = {
     "--stop-hopeless": "--prune",
     "--strategies": "--tuners",
 }
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option("--input", help="Use this input. By default all."),
+]
+LatencyBatchSize = Annotated[
+    int, typer.Option(min=1, help="Batch size that latency is measured with.")
+]
 Bands = Annotated[
     list[str] | None,
     typer.Option(
