@@ -22,6 +22,11 @@ def run(monkeypatch, capfd, tmp_path):
     # where tracebacks of internal errors go
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / ".state"))
 
+    if "tensorflow" in sys.modules:
+        # where a test imported it, it would say here that there is no GPU
+        sys.modules["tensorflow"].config.list_physical_devices()
+        capfd.readouterr()
+
     def call(*arguments: object) -> Result:
         monkeypatch.setattr(sys, "argv", ["autoai4eo", *map(str, arguments)])
         with warnings.catch_warnings(), pytest.raises(SystemExit) as end:
