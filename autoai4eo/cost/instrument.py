@@ -31,7 +31,7 @@ from autoai4eo.runtimes import (
 )
 from autoai4eo.runtimes.base import FLOAT32, Pixels, Run, cores
 from autoai4eo.runtimes.checking import check_outputs, not_convertible
-from autoai4eo.runtimes.energy import joules_between, read_energy
+from autoai4eo.runtimes.energy import joules_between, until_updated
 from autoai4eo.runtimes.timing import TIMED_SHARE, WARM_UP, time_passes
 
 _CHECKED = 4  # samples that a converted network is compared with Keras on
@@ -214,10 +214,11 @@ class LocalNetwork:
         about = self.instrument.about()
         on_gpu = not about["device"].startswith("CPU ")
         run()  # what only the first pass needs is no energy of a sample
-        before = read_energy(on_gpu)
+        _, before = until_updated(run, on_gpu)
         timing = time_passes(run, deadline, TIMED_SHARE * budget_s)
-        joules = joules_between(before, read_energy(on_gpu))
-        samples = batch_size * (timing.runs + WARM_UP)
+        more, after = until_updated(run, on_gpu)
+        joules = joules_between(before, after)
+        samples = batch_size * (WARM_UP + timing.runs + more)
         file = self.network.file
         return Latency(
             median_ms=timing.median_ms,

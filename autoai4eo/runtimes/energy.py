@@ -1,17 +1,23 @@
 """The energy that a machine uses, if it reports it: RAPL of CPUs, NVML of GPUs.
 
 The counters are those of whole processors, their idle power included: a figure is that
-of the machine while it does nothing else.
+of the machine while it does nothing else. That of a GPU is updated about ten times a
+second, so energy is taken from one update to another.
 """
 
 from __future__ import annotations
 
 import contextlib
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 #: Linux's counters of the running average power limit; one for each processor package.
 #: On many systems only root may read them.
 POWERCAP = Path("/sys/class/powercap")
+
+#: Seconds within which counters must be updated while the processor works.
+UPDATE_S = 1.0
 
 #: By counter, microjoules since some time, and where the counter begins anew.
 Reading = dict[str, tuple[int, int]]
@@ -20,6 +26,26 @@ Reading = dict[str, tuple[int, int]]
 def read_energy(on_gpu: bool = False) -> Reading:
     """Reads the counters of the CPU, or of the first GPU; {} if there are none."""
     return _of_gpu() if on_gpu else _of_cpu()
+
+
+def until_updated(run: Callable[[], None], on_gpu: bool = False) -> tuple[int, Reading]:
+    """Runs passes until a counter is updated.
+
+    Returns:
+        How many passes ran, and what the counters say then; 0 and {} without counters,
+        {} too if none of them is updated within a second.
+    """
+    first = read_energy(on_gpu)
+    if not first:
+        return 0, {}
+    passes = 0
+    end = time.perf_counter() + UPDATE_S
+    while time.perf_counter() < end:
+        run()
+        passes += 1
+        if (now := read_energy(on_gpu)) != first:
+            return passes, now
+    return passes, {}
 
 
 def joules_between(before: Reading, after: Reading) -> float | None:

@@ -71,6 +71,8 @@ def _profile(
                 "batch": batch,
                 "latency_ms": cost.latency_ms,
                 "p95_ms": cost.latency_p95_ms,
+                "spread_ms": cost.latency_spread_ms,
+                "energy_mJ": cost.energy_mj,
                 "samples/s": 1000 * batch / cost.latency_ms,
                 "memory_MiB": None if planned is None else planned / MIB,
             }

@@ -45,7 +45,7 @@ def test_energy_is_refused_where_nothing_reports_it(tmp_path, monkeypatch):
 
 def test_energy_is_an_objective_where_it_is_reported(tmp_path, monkeypatch):
     clock = iter(range(1, 10**6))
-    for module in ("cost.instrument", "search.trials.instruments"):
+    for module in ("runtimes.energy", "search.trials.instruments"):
         monkeypatch.setattr(
             f"autoai4eo.{module}.read_energy",
             lambda _: {"package": (10**6 * next(clock), 10**12)},
