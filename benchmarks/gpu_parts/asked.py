@@ -10,7 +10,7 @@ from typing import Any
 from gpu_parts import card, page
 
 #: In the order of the page.
-PARTS = ("costs", "checks", "map", "search", "parallel")
+PARTS = ("costs", "again", "checks", "map", "search", "parallel")
 
 
 @dataclass(frozen=True)
