@@ -1,16 +1,17 @@
 """A search against the same computing time spent on the default network.
 
     python benchmarks/search_or_default.py train ../shared/data/so2sat_layout \
-        benchmarks/search_or_default.csv
+        benchmarks/search_or_default.csv [--trials 10] [--epochs 10]
     python benchmarks/search_or_default.py show benchmarks/search_or_default.csv
 
 `train` trains on training.h5: the default network for ten epochs with several seeds,
-and for 40 and 80 epochs, and searches by `random` and `cost-aware` of ten networks for
-ten epochs each, of at most 12 million multiply-adds. Validation kappa chooses; the
-kappa on testing.h5, with its interval by parent, is the score. Time is CPU seconds
-(user and system) of the process, which other work on the machine changes little: a
-search pays for all that it does, the default network only for its trainings. Whole
-jobs are written, each when it ended; the same command goes on with what is missing.
+and four and eight times as long, and searches by `random` and `cost-aware` of ten
+networks for ten epochs each, of at most 12 million multiply-adds. Validation kappa
+chooses; the kappa on testing.h5, with its interval by parent, is the score. Time is CPU
+seconds (user and system) of the process, which other work on the machine changes
+little: a search pays for all that it does, the default network only for its trainings.
+Whole jobs are written, each when it ended; the same command goes on with what is
+missing.
 
 `show` prints what the best so far by validation scores after so much time.
 """
@@ -30,21 +31,24 @@ import keras
 import numpy as np
 import pandas as pd
 
-EPOCHS, TRIALS, BATCH = 10, 10, 32
+BATCH = 32
 MACS = 12e6  # at most, about twice the default network's
 DEFAULT = "default"
 ORDERS = 1000  # of the default network's trainings
-#: Method, seed, epochs, networks.
-JOBS = (
-    *((DEFAULT, seed, EPOCHS, 1) for seed in range(8)),
-    (DEFAULT, 0, 4 * EPOCHS, 1),
-    ("random", 0, EPOCHS, TRIALS),
-    ("cost-aware", 0, EPOCHS, TRIALS),
-    (DEFAULT, 0, 8 * EPOCHS, 1),
-    ("cost-aware", 1, EPOCHS, TRIALS),
-    (DEFAULT, 1, 4 * EPOCHS, 1),
-    ("random", 1, EPOCHS, TRIALS),
-)
+
+
+def jobs(trials: int, epochs: int) -> list[tuple[str, int, int, int]]:
+    """Method, seed, epochs and networks of each."""
+    return [
+        *((DEFAULT, seed, epochs, 1) for seed in range(8)),
+        (DEFAULT, 0, 4 * epochs, 1),
+        ("cost-aware", 0, epochs, trials),
+        ("random", 0, epochs, trials),
+        (DEFAULT, 0, 8 * epochs, 1),
+        ("cost-aware", 1, epochs, trials),
+        (DEFAULT, 1, 4 * epochs, 1),
+        ("random", 1, epochs, trials),
+    ]
 
 
 class Clock(keras.callbacks.Callback):
@@ -140,7 +144,7 @@ def job(
     return rows
 
 
-def train(data: Path, out: Path) -> None:
+def train(data: Path, out: Path, trials: int, epochs: int) -> None:
     """Does the jobs that the table does not have yet, each in a process of its own."""
     for pool_of in ("INTRAOP", "INTEROP"):
         os.environ[f"TF_NUM_{pool_of}_THREADS"] = "1"  # idle threads spin
@@ -150,7 +154,7 @@ def train(data: Path, out: Path) -> None:
     with ProcessPoolExecutor(
         1, multiprocessing.get_context("spawn"), max_tasks_per_child=1
     ) as pool:
-        for one in JOBS:
+        for one in jobs(trials, epochs):
             if one[:3] in done:
                 continue
             rows = pd.DataFrame(pool.submit(job, data, *one).result())
@@ -176,7 +180,8 @@ def show(path: Path) -> None:
     """Prints a line for each budget, then the long trainings."""
     table = pd.read_csv(path)
     default = table["method"] == DEFAULT
-    short = table[default & (table["epochs"] == EPOCHS)]
+    epochs = table["epochs"].min()
+    short = table[default & (table["epochs"] == epochs)]
     searches = table[~default].groupby(["method", "seed"], sort=False)
     rng = np.random.default_rng(0)
     orders = [short.iloc[rng.permutation(len(short))] for _ in range(ORDERS)]
@@ -199,7 +204,7 @@ def show(path: Path) -> None:
     print()
     print("| default, epochs | seed | CPU s | validation | testing |")
     print("|---|---|---|---|---|")
-    for row in table[default & (table["epochs"] > EPOCHS)].itertuples():
+    for row in table[default & (table["epochs"] > epochs)].itertuples():
         print(
             f"| {row.epochs} | {row.seed} | {row.cpu_s:.0f} "
             f"| {row.validation_kappa:.3f} "
@@ -210,14 +215,16 @@ def show(path: Path) -> None:
 def main() -> None:
     """Trains, or shows."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    jobs = parser.add_subparsers(dest="job", required=True)
-    training = jobs.add_parser("train")
+    what = parser.add_subparsers(dest="job", required=True)
+    training = what.add_parser("train")
     training.add_argument("data", type=Path)
     training.add_argument("out", type=Path)
-    jobs.add_parser("show").add_argument("table", type=Path)
+    training.add_argument("--trials", type=int, default=10)
+    training.add_argument("--epochs", type=int, default=10)
+    what.add_parser("show").add_argument("table", type=Path)
     args = parser.parse_args()
     if args.job == "train":
-        train(args.data, args.out)
+        train(args.data, args.out, args.trials, args.epochs)
     else:
         show(args.table)
 

@@ -231,24 +231,28 @@ def describe_units(units: Iterable[tuple[float, float, str]]) -> str:
 
 
 def read_headers(
-    listing: Listing, path: str, read: Callable[[str], Header], variant: str = ""
+    listing: Listing,
+    path: str,
+    read: Callable[[Sequence[str]], Sequence[Header]],
+    variant: str = "",
 ) -> dict[str, Header]:
     """Returns the header of every image; caches those of many images.
 
     Args:
         listing: the images.
         path: of their folder or zip file.
-        read: reads the header of an image.
+        read: reads the headers of images, in their order.
         variant: names options of reading that change the headers.
     """
-    if len(listing.names) < KEPT_FROM:
-        return {name: read(name) for name in listing.names}
+    names = listing.names
+    if len(names) < KEPT_FROM:
+        return dict(zip(names, read(names), strict=True))
     from rasterio import __gdal_version__
 
     place = os.path.abspath(path) + variant
     cache = _cache()
     if cache is None:
-        return {name: read(name) for name in listing.names}
+        return dict(zip(names, read(names), strict=True))
     kept = cache / f"headers-{sha256(os.fsencode(place)).hexdigest()[:16]}.json"
     stamp = sha256(
         repr((FORMAT, __gdal_version__, place, sorted(listing.stamps.items()))).encode(
@@ -256,10 +260,11 @@ def read_headers(
         )
     ).hexdigest()
     known = _load(kept, stamp)
-    if known is None:
-        known = [read(name) for name in listing.names]
-        _keep(kept, stamp, known)
-    return dict(zip(listing.names, known, strict=True))
+    if known is not None:
+        return dict(zip(names, known, strict=True))
+    found = read(names)
+    _keep(kept, stamp, found)
+    return dict(zip(names, found, strict=True))
 
 
 def _cache() -> Path | None:

@@ -6,10 +6,11 @@ import os
 import threading
 import warnings
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,11 @@ from autoai4eo.data.readers.image_files import (
 )
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
+
+Found = TypeVar("Found")
+
+#: Opening waits for the disk or the network, so there are more threads than cores.
+THREADS, AT_ONCE = 8, 50
 
 
 class ImageStore:
@@ -59,19 +65,51 @@ class ImageStore:
         Turns warnings of libjpeg into errors, as a truncated JPEG would be read as
         grey.
         """
-        import rasterio
         from rasterio.errors import NodataShadowWarning, NotGeoreferencedWarning
 
-        alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
-        with (
-            warnings.catch_warnings(),
-            rasterio.Env(
-                GDAL_ERROR_ON_LIBJPEG_WARNING="YES", **({} if self.sidecars else alone)
-            ),
-        ):
+        with warnings.catch_warnings(), self._settings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             warnings.simplefilter("ignore", NodataShadowWarning)
             yield
+
+    def _settings(self) -> Any:
+        """GDAL's settings; they belong to one thread."""
+        import rasterio
+
+        alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
+        return rasterio.Env(
+            GDAL_ERROR_ON_LIBJPEG_WARNING="YES", **({} if self.sidecars else alone)
+        )
+
+    def each(
+        self, names: Sequence[str], read: Callable[[Any], Found]
+    ) -> Sequence[Found]:
+        """Opens images in several threads, inside of `gdal`, and reads each.
+
+        Args:
+            names: of the images.
+            read: is given an open image.
+
+        Returns:
+            What was read, in the order of the names.
+
+        Raises:
+            UserError: an image cannot be read; the first such one in order.
+        """
+
+        def of(some: Sequence[str]) -> list[Found]:
+            found = []
+            with self._settings():
+                for name in some:
+                    with self.open(name) as image:
+                        found.append(read(image))
+            return found
+
+        parts = [names[i : i + AT_ONCE] for i in range(0, len(names), AT_ONCE)]
+        if len(parts) < 2:
+            return [found for part in parts for found in of(part)]
+        with ThreadPoolExecutor(THREADS) as pool:
+            return [found for part in pool.map(of, parts) for found in part]
 
     @contextmanager
     def open(self, name: str) -> Iterator[Any]:

@@ -136,9 +136,10 @@ class ImagesReader(TargetsInMemory):
     def _read_headers(
         self, listing: Listing, bands: Sequence[str] | None
     ) -> list[Header]:
-        def read(name: str, alpha_is_a_band: bool) -> Header:
-            with self._store.open(name) as image:
-                return header_of(image, alpha_is_a_band)
+        def read(names: Sequence[str], alpha_is_a_band: bool) -> Sequence[Header]:
+            return self._store.each(
+                names, partial(header_of, alpha_is_a_band=alpha_is_a_band)
+            )
 
         self._takes_alpha = False
         headers: dict[str, Header] = {}
