@@ -95,19 +95,41 @@ class Reference:
         return locked(self._folder / LOCK, wait=True, tell=self._tell)
 
     def _read(self) -> dict[str, Any] | None:
-        file = self._folder / RECORD
-        if not file.exists() or not (self._folder / NETWORK).exists():
+        if not (self._folder / NETWORK).exists():
             return None
         try:
-            record = read_json(file, "remove it: another reference begins", _FORM)
-            if not record["checks"] or not record["checks"][0]["median_ms"] > 0:
-                raise UserError(f"{file}: expected a measurement, found none")
+            return _record(self._folder)
         except UserError as error:
             # another reference begins; the candidates' own measurements stay
-            aside = set_aside(file)
+            aside = set_aside(self._folder / RECORD)
             self._tell(f"{error}; set aside as {aside.name}")
             return None
-        return dict(record)
+
+
+def drifts(folder: Path) -> list[float]:
+    """Returns the relative difference of each check from the first measurement.
+
+    Args:
+        folder: ``RUN/device``; it need not exist.
+
+    Raises:
+        UserError: the record is damaged.
+    """
+    record = _record(folder)
+    return [float(check["drift"]) for check in record["checks"]] if record else []
+
+
+def _record(folder: Path) -> dict[str, Any] | None:
+    file = folder / RECORD
+    if not file.exists():
+        return None
+    record = read_json(file, "remove it: another reference begins", _FORM)
+    if not record["checks"] or not record["checks"][0]["median_ms"] > 0:
+        raise UserError(
+            f"{file}: expected a measurement, found none; remove it: another reference "
+            "begins"
+        )
+    return dict(record)
 
 
 def _again(measure: Measure, content: bytes, job: Job) -> float:

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.devices.reference import drifts
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, rounded
@@ -24,7 +25,7 @@ from autoai4eo.report.trials import (
     named,
 )
 from autoai4eo.runs.belonging import finalist_file
-from autoai4eo.runs.folder import Run
+from autoai4eo.runs.folder import DEVICE, Run
 from autoai4eo.runs.layout import link
 from autoai4eo.runs.reading import Snapshot, Trial, read
 
@@ -126,6 +127,18 @@ def _predicted(run: Snapshot) -> str:
         f"{prediction['spearman']:.3f} (MACs alone "
         f"{prediction['spearman_of_macs']:.3f}), median error "
         f"{prediction['median_error']:.1%}"
+    )
+
+
+def _drift(run: Snapshot) -> str:
+    """How the device's latency of one network changed in the search; empty if local."""
+    nothing: list[float] = []
+    found = run.part(partial(drifts, run.path / DEVICE), nothing)
+    if not found:
+        return ""
+    return (
+        f"measured {len(found)} times on the device: {min(found):+.0%} to "
+        f"{max(found):+.0%} from its first latency; latencies are not corrected by it"
     )
 
 
@@ -278,6 +291,8 @@ def _asked(run: Snapshot) -> list[tuple[str, str]]:
         )
         if prediction := _predicted(run):
             told.append(("latencies", prediction))
+        if drift := _drift(run):
+            told.append(("reference network", drift))
     versions = run.asked["versions"].items()
     told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
     told.append(("started", run.asked.get("started", "")))

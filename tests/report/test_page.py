@@ -163,3 +163,21 @@ def _arrays():
 def test_a_folder_that_is_no_run_is_refused(run):
     with pytest.raises(UserError, match="expected a run folder"):
         write_report(run / "trials")
+
+
+def test_the_page_tells_how_the_device_changed(run):
+    record = {
+        "candidates": 21,
+        "job": "{}",
+        "checks": [
+            {"after": after, "median_ms": 2.0 * (1 + drift), "drift": drift}
+            for after, drift in ((0, 0.0), (10, 0.25), (20, -0.02))
+        ],
+    }
+    (run / "device").mkdir()
+    (run / "device" / "reference.json").write_text(json.dumps(record))
+    page = page_of(run)
+    assert "measured 3 times on the device: -2% to +25% from its first" in page
+    (run / "device" / "reference.json").write_text("{")
+    with pytest.warns(UserWarning, match=r"reference\.json: expected JSON.*left out"):
+        page_of(run)
