@@ -1,14 +1,17 @@
-"""Problems between the parts of a split: classes, inputs, copies."""
+"""Problems between the parts of a split: classes, inputs, ground in both."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.overlap import Overlap, overlap
 from autoai4eo.data.patch_checks import look
 from autoai4eo.data.problem import Problem, times
 from autoai4eo.data.readers.labels import unnamed
 from autoai4eo.errors import UnknownClassError
+
+_NOT_UNSEEN = "the score there is not one on unseen data"
 
 
 def between_parts(
@@ -33,15 +36,47 @@ def between_parts(
                 serious=True,
             ),
         ]
-    if shared := int(np.isin(prints, look(other).prints).sum()):
+    theirs = look(other).prints
+    if shared := int(np.isin(prints, theirs).sum()):
         found.append(
             Problem(
                 f"{times(shared, 'patch occurs', 'patches occur')} in {name} as well: "
-                "the score there is not one on unseen data",
+                f"{_NOT_UNSEEN}",
                 serious=True,
             )
         )
+    found += [
+        Problem(told, serious=True)
+        for told in told_overlap(
+            name, overlap(other, dataset), np.flatnonzero(np.isin(theirs, prints))
+        )
+    ]
     return found
+
+
+def told_overlap(name: str, found: Overlap, known: np.ndarray) -> list[str]:
+    """Describes that data show ground that other data show as well.
+
+    Args:
+        name: of the data.
+        found: by comparison with the other data.
+        known: rows that are told already.
+    """
+    told = []
+    of = f"{found.looked_at:,} compared"
+    if near := len(np.setdiff1d(found.copies, known)):
+        told.append(
+            f"{name}: {times(near, 'patch is', 'patches are')} equal to one of the "
+            f"other data after rounding ({of}): {_NOT_UNSEEN}"
+        )
+    if shifted := len(np.setdiff1d(found.shifted, known)):
+        mine, theirs = found.example or (0, 0)
+        told.append(
+            f"{name}: {times(shifted, 'patch shares', 'patches share')} ground with "
+            f"one of the other data, shifted ({of}; the first: sample {mine} with "
+            f"sample {theirs}): {_NOT_UNSEEN}"
+        )
+    return told
 
 
 def _classes(dataset: Dataset, other: Dataset) -> list[Problem]:

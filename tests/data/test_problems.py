@@ -238,3 +238,26 @@ def test_classes_without_samples_in_another_part_are_told():
     first = open_dataset(pixels(), labels=names)
     (found,) = problems(first, {"v": open_dataset(pixels(seed=1), labels=["a"] * 8)})
     assert found.endswith("no samples of b") and not found.startswith("!")
+
+
+def test_windows_of_one_scene_in_two_parts_are_told():
+    scene = pixels(1, seed=4).repeat(16, axis=1).repeat(16, axis=2)[0]
+    scene = scene + np.random.default_rng(0).random((64, 64, 2), np.float32)
+
+    def cut(*corners):
+        windows = np.stack([scene[i : i + 32, j : j + 32] for i, j in corners])
+        return open_dataset(windows, labels=np.arange(len(corners)) % 2)
+
+    near = cut((0, 0), (32, 32)).read([0, 1])["image"] * np.float32(1 + 1e-6)
+    others = {
+        "validation": cut((10, 10), (32, 0)),
+        "testing": open_dataset(near, labels=np.arange(2)),
+    }
+    told = problems(cut((0, 0), (0, 32)), others)
+    assert told == [
+        "! validation: 1 patch shares ground with one of the other data, shifted (2 "
+        "compared; the first: sample 0 with sample 0): the score there is not one on "
+        "unseen data",
+        "! testing: 1 patch is equal to one of the other data after rounding (2 "
+        "compared): the score there is not one on unseen data",
+    ]

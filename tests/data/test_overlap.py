@@ -1,0 +1,95 @@
+"""Windows that share ground are found, and others are not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autoai4eo.data import overlap as module
+from autoai4eo.data.overlap import overlap
+from autoai4eo.data.readers.opening import open_dataset
+
+SIDE = 32
+
+
+def scene(seed=0, size=200, bands=4):
+    """Reflectance as 16-bit digital numbers divided by 10,000."""
+    rng = np.random.default_rng(seed)
+    fields = rng.integers(200, 4000, (size // 20, size // 20, bands))
+    pixels = fields.repeat(20, axis=0).repeat(20, axis=1)
+    return (pixels + rng.integers(0, 60, pixels.shape)).astype(np.float32) / 1e4
+
+
+def cut(pixels, places, noise=0.0):
+    patches = np.stack([pixels[i : i + SIDE, j : j + SIDE] for i, j in places])
+    rng = np.random.default_rng(1)
+    patches = patches * (1 + noise * rng.uniform(-1, 1, patches.shape))
+    labels = np.arange(len(patches)) % 2
+    return open_dataset(patches.astype(np.float32), labels=labels)
+
+
+GRID = [(i, j) for i in range(0, 160, 40) for j in range(0, 160, 40)]
+
+
+def test_windows_that_touch_no_other_are_not_found():
+    found = overlap(cut(scene(), GRID[:8]), cut(scene(), GRID[8:]))
+    assert (found.looked_at, found.among, found.example) == (8, 8, None)
+    assert len(found.copies) == len(found.shifted) == 0
+
+
+def test_copies_are_told_from_windows_that_overlap():
+    mine = [(0, 0), (3, 50), (100, 100), (160, 0)]
+    theirs = [(120, 60), (100, 100), (10, 60)]
+    found = overlap(cut(scene(), mine), cut(scene(), theirs))
+    assert found.copies.tolist() == [2]
+    assert found.shifted.tolist() == [1] and found.example == (1, 2)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(-SIDE // 2, SIDE // 2),
+    st.integers(-SIDE // 2, SIDE // 2),
+    st.integers(0, 1000),
+)
+def test_a_quarter_of_a_patch_suffices(down, right, seed):
+    pixels = scene(seed, 80)
+    found = overlap(
+        cut(pixels, [(24, 24)]), cut(pixels, [(24 + down, 24 + right), (0, 0)][:1])
+    )
+    assert len(found.copies) + len(found.shifted) == 1
+    assert bool(len(found.copies)) == (down == right == 0)
+
+
+def test_values_that_are_equal_after_rounding_are_equal():
+    found = overlap(cut(scene(), GRID), cut(scene(), GRID, noise=1e-7))
+    assert len(found.copies) >= len(GRID) - 1
+
+
+def test_ground_without_structure_is_not_compared():
+    pixels = scene()
+    pixels[:, :100] = 0.02  # water
+    pixels[:, 100:] = np.nan
+    found = overlap(cut(pixels, GRID), cut(pixels, GRID))
+    assert len(found.copies) == len(found.shifted) == 0
+
+
+def test_many_windows_of_one_place_are_found():
+    pixels = scene(3)
+    places = [(i, j) for i in range(0, 40, 2) for j in range(0, 40, 2)]
+    found = overlap(cut(pixels, places[::2]), cut(pixels, places[1::2]))
+    assert len(found.shifted) == len(places) // 2
+
+
+def test_of_many_patches_some_are_drawn(monkeypatch):
+    monkeypatch.setattr(module, "MOST", 5)
+    monkeypatch.setattr(module, "MOST_OF_OTHER", 3)
+    found = overlap(cut(scene(), GRID), cut(scene(), GRID))
+    assert (found.looked_at, found.among) == (3, 5)
+
+
+@pytest.mark.parametrize("side", [2, 8])
+def test_small_patches(side):
+    pixels = scene()[:side, :side]
+    data = open_dataset(np.stack([pixels, pixels * 2]), labels=np.array([0, 1]))
+    found = overlap(data, data)
+    assert found.copies.tolist() == ([0, 1] if side == 8 else [])
