@@ -61,6 +61,13 @@ def fit(
             help="Keep the samples of a group in one part of --split: city, parent, …"
         ),
     ] = None,
+    allow_overlap: Annotated[
+        bool,
+        typer.Option(
+            "--allow-overlap",
+            help="Let --split divide windows of one scene that overlap at random.",
+        ),
+    ] = False,
     subset: Annotated[
         int | None,
         typer.Option(
@@ -199,6 +206,7 @@ def fit(
     shares = _shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
+        from autoai4eo.data.between_parts import check_apart
         from autoai4eo.data.dataset import Dataset
         from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.data.splits import sample
@@ -250,6 +258,12 @@ def fit(
             training, shares, group=group, seed=seed
         )
         test = rest[0] if rest else None
+        if group is None and not allow_overlap:
+            check_apart(
+                training,
+                [validation, *rest],
+                "split by --group, give --val, or pass --allow-overlap",
+            )
     else:
         with told_while(tell, f"opening {val}"):
             validation = open_dataset(val, **names_of(training), **how)

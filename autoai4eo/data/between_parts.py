@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
@@ -9,8 +11,10 @@ from autoai4eo.data.overlap import Overlap, overlap
 from autoai4eo.data.patch_checks import look
 from autoai4eo.data.problem import Problem, times
 from autoai4eo.data.readers.labels import unnamed
-from autoai4eo.errors import UnknownClassError
+from autoai4eo.errors import UnknownClassError, UserError
 
+#: Share of the patches up to which a random split may cut overlapping windows asunder.
+_FEW = 0.01
 _NOT_UNSEEN = "the score there is not one on unseen data"
 
 
@@ -77,6 +81,29 @@ def told_overlap(name: str, found: Overlap, known: np.ndarray) -> list[str]:
             f"sample {theirs}): {_NOT_UNSEEN}"
         )
     return told
+
+
+def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None:
+    """Checks that parts of a random split do not cut windows that overlap asunder.
+
+    Args:
+        training: one part.
+        others: the other parts.
+        cure: what the user does about it.
+
+    Raises:
+        UserError: more than a hundredth of the patches of another part share ground
+            with training patches.
+    """
+    for other in others:
+        found = overlap(other, training)
+        if len(found.shifted) > _FEW * found.looked_at:
+            raise UserError(
+                f"{training.path}: expected parts without common ground, found "
+                f"{len(found.shifted):,} of {found.looked_at:,} patches that share "
+                "pixels with training patches, as windows of one scene do; "
+                f"{cure}"
+            )
 
 
 def _classes(dataset: Dataset, other: Dataset) -> list[Problem]:

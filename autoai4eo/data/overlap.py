@@ -22,7 +22,7 @@ _AGREE = 3  # squares with one shift that show that two patches overlap
 _STEPS = 200  # of rounding, for each standard deviation of a band
 _COMMON = 200  # a square that is in more patches of a block tells nothing
 #: Most patches that are read; more are drawn at random.
-MOST, MOST_OF_OTHER = 50_000, 5_000
+MOST, MOST_OF_OTHER = 20_000, 5_000
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def overlap(dataset: Dataset, other: Dataset, seed: int = 0) -> Overlap:
 
     Values are rounded to a 200th of their band's standard deviation. An overlap of a
     quarter of a patch or more is found nearly always. Of more than 5,000 patches of the
-    data set and 50,000 of the other so many are drawn at random. Ground without
+    data set and 20,000 of the other so many are drawn at random. Ground without
     structure (a constant value, no data) is not compared.
 
     Args:

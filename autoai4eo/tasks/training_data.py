@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.between_parts import check_apart, told_overlap
 from autoai4eo.data.dataset import Dataset, InputSpec
+from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.splits import split
 from autoai4eo.data.statistics import BandStatistics
@@ -74,7 +76,8 @@ def split_off_validation(
     """Divides a data set into training and validation data, by whole groups.
 
     Raises:
-        UserError: the share is not between 0 and 1.
+        UserError: the share is not between 0 and 1, or patches overlap and have no
+            groups.
     """
     if not 0 < share < 1:
         raise UserError(
@@ -83,6 +86,13 @@ def split_off_validation(
         )
     group = next(iter(dataset.groups), None)
     train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
+    if group is None:
+        check_apart(
+            train,
+            [validation],
+            "pass validation_data of another place, or parts of "
+            "autoai4eo.data.splits.split if you want it so",
+        )
     return train, validation
 
 
@@ -141,14 +151,17 @@ def warn_of_problems(
     """Warns of problems of the data, once each."""
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
-    units = unlike_training(validation, typical)
+    told = unlike_training(validation, typical)
     learned, judged = train.label_counts(), validation.label_counts()
     absent = np.flatnonzero((judged == 0) & (learned > 0))
     if len(absent):
         names = ", ".join(train.class_names[i] for i in absent)
-        units.append(
+        told.append(
             f"{validation.path}: no samples of {names}: candidates are judged by the "
             "other classes"
         )
-    for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *units)):
+    told += told_overlap(
+        "validation data", overlap(validation, train), np.empty(0, int)
+    )
+    for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *told)):
         warnings.warn(line(note), AutoAI4EOWarning, stacklevel=3)

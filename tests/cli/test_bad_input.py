@@ -193,3 +193,13 @@ def test_a_map_of_patches_that_are_too_small(refused, tmp_path):
     path = write(tmp_path / "tiny.h5", sen1=None, sen2=pixels)
     refused(path, "--map-step", "10", message="larger patches")
     refused(path, "--objective", "map_ms_per_km2", message="--map-step")
+
+
+def test_windows_that_overlap_are_not_divided_at_random(refused, tmp_path):
+    scene = np.random.default_rng(0).random((80, 80, 4)).astype("float32")
+    corners = [(i, j) for i in range(0, 60, 10) for j in range(0, 60, 10)]
+    windows = np.stack([scene[i : i + 20, j : j + 20] for i, j in corners])
+    label = np.eye(3, dtype="float32")[np.arange(len(windows)) % 3]
+    path = write(tmp_path / "windows.h5", sen1=None, sen2=windows, label=label)
+    refused(path, message="patches that share pixels with training patches")
+    refused(path, "--allow-overlap", "--epochs", "0", message="epochs: expected 1")
