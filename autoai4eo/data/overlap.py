@@ -20,6 +20,7 @@ _SIDE = 4  # of a square, in pixels
 _KEPT = 32  # squares of a patch
 _AGREE = 3  # squares with one shift that show that two patches overlap
 _STEPS = 200  # of rounding, for each standard deviation of a band
+_LARGEST = 2.0**60  # of rounded values
 _COMMON = 200  # a square that is in more patches of a block tells nothing
 #: Most patches that are read; more are drawn at random.
 MOST, MOST_OF_OTHER = 20_000, 5_000
@@ -121,10 +122,9 @@ def _squares(
     for begin in range(0, len(rows), size):
         block = rows[begin : begin + size]
         pixels = dataset.read(block)[name]
-        rounded = np.nan_to_num(
-            pixels / step, nan=2.0**40, posinf=2.0**41, neginf=2.0**42
-        )
-        whole = np.rint(rounded).astype(np.int64).view(np.uint64)
+        rounded = np.clip(pixels / step, -_LARGEST, _LARGEST)
+        whole = np.rint(np.nan_to_num(rounded, nan=2 * _LARGEST)).astype(np.int64)
+        whole = whole.view(np.uint64)
         each = (whole * factors[:bands]).sum(axis=-1, dtype=np.uint64)
         height, width = (n - _SIDE + 1 for n in each.shape[1:])
         found = np.zeros((len(block), height, width), np.uint64)

@@ -232,14 +232,27 @@ def _groups(
                 f"{found.shape}"
             )
         return found
+    return members(dataset, str(group))
+
+
+def members(dataset: Dataset, group: str) -> np.ndarray:
+    """Returns the group of each sample (N,).
+
+    Args:
+        dataset: N samples.
+        group: name of a group of the dataset, or ``"spatial_block"``, see `split`.
+
+    Raises:
+        UserError: the dataset has no such groups, or no coordinates.
+    """
     if group in dataset.groups:
         return dataset.groups[group]
     if group == SPATIAL_BLOCK:
         return _spatial_blocks(dataset)
     raise UserError(
         f"{dataset.path}: expected a group called {group}, found "
-        f"{', '.join(dataset.groups) or 'none'}; choose among these, or "
-        f"{SPATIAL_BLOCK}, or give a CSV file"
+        f"{', '.join(dataset.groups) or 'none'}; name one of these or {SPATIAL_BLOCK}, "
+        "or give a CSV file to split by"
     )
 
 
@@ -248,8 +261,8 @@ def _spatial_blocks(dataset: Dataset) -> np.ndarray:
     if found is None:
         raise UserError(
             f"{dataset.path}: expected coordinates to split by {SPATIAL_BLOCK}, found "
-            "none (GeoTIFFs with a place, or data sets lon and lat); split by a group "
-            "or at random"
+            "none (GeoTIFFs with a place, or data sets lon and lat); take a group of "
+            "the data"
         )
     # A degree of longitude is shorter away from the equator.
     east = found[:, 0] * np.cos(np.radians(found[:, 1].mean()))

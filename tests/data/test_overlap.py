@@ -73,6 +73,14 @@ def test_ground_without_structure_is_not_compared():
     assert len(found.copies) == len(found.shifted) == 0
 
 
+def test_values_that_are_huge_or_infinite_are_compared():
+    huge = scene() * np.float32(1e30)
+    huge[3, 3], huge[4, 4], huge[5, 5] = np.inf, -np.inf, np.nan
+    assert overlap(cut(huge, GRID), cut(huge, GRID)).copies.tolist() == [*range(16)]
+    found = overlap(cut(scene(), GRID), cut(huge, GRID))
+    assert len(found.copies) == len(found.shifted) == 0
+
+
 def test_many_windows_of_one_place_are_found():
     pixels = scene(3)
     places = [(i, j) for i in range(0, 40, 2) for j in range(0, 40, 2)]

@@ -11,6 +11,7 @@ from autoai4eo.errors import UserError
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()
 PIXELS = DATA.read(np.arange(len(DATA)))["sen2"]
+OTHER = small.dataset(seed=1)
 
 
 def quick(folder, **arguments):
@@ -82,7 +83,7 @@ def test_missing_pixels_become_the_bands_mean_and_are_told(tmp_path):
         model.fit(
             pixels,
             DATA.labels,
-            validation_data=(PIXELS, DATA.labels),
+            validation_data=OTHER,
             epochs=1,
             verbose=0,
         )
@@ -148,11 +149,12 @@ def test_overwrite_begins_anew(tmp_path):
 
 def test_a_classifier_makes_its_graph_from_the_data(tmp_path):
     pixels = {"sen1": PIXELS[..., :2], "sen2": PIXELS}
+    others = OTHER.read(np.arange(len(OTHER)))["sen2"]
     classifier = quick(tmp_path, constraints={"macs": 20_000_000})
     classifier.fit(
         pixels,
         DATA.labels,
-        validation_data=(pixels, DATA.labels),
+        validation_data=({"sen1": others[..., :2], "sen2": others}, OTHER.labels),
         epochs=1,
         class_weight="balanced",
         loss="focal",

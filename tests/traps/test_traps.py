@@ -130,7 +130,7 @@ def test_trap_12_inputs_keep_their_name_and_are_float32(plain, tmp_path):
     assert plain[12] == ["keras_tensor", "float64"]
     pixels = DATA.read(np.arange(48))["sen2"].astype("float64")
     model = small.model(tmp_path, max_trials=1)
-    model.fit(pixels, DATA.labels, validation_data=(pixels, DATA.labels), epochs=1)
+    model.fit(pixels, DATA.labels, validation_data=small.dataset(seed=1), epochs=1)
     (node,) = model.export_model().inputs
     assert (node.name, node.dtype) == ("sen2", "float32")
 

@@ -21,6 +21,7 @@ from autoai4eo.search.trials.instruments import some
 from autoai4eo.search.trials.quantized import quantized_metrics
 
 DATA = small.dataset()
+OTHER = small.dataset(seed=1)
 KAPPA = DEFAULTS["class"]
 
 
@@ -139,7 +140,7 @@ def test_the_finalist_is_judged_as_the_runtime_computes(tmp_path):
         precision="int8",
         fine_tune_quantized=1,
     )
-    model.fit(DATA, validation_data=DATA, epochs=3, verbose=0)
+    model.fit(DATA, validation_data=OTHER, epochs=3, verbose=0)
     found = json.loads((model.run / "best" / "evaluation.json").read_text())
     before, after = found["quantized"]["before"], found["quantized"]["after"]
     epoch = found["quantized"]["epoch"]
@@ -155,7 +156,7 @@ def test_the_finalist_is_judged_as_the_runtime_computes(tmp_path):
     file.write_text(json.dumps(without))
     assert not is_done(model.run, model.settings)
     assert is_done(model.run, replace(model.settings, fine_tune_quantized=None))
-    model.fit(DATA, validation_data=DATA, epochs=3, verbose=0)
+    model.fit(DATA, validation_data=OTHER, epochs=3, verbose=0)
     assert is_done(model.run, model.settings)
 
 

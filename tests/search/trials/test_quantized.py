@@ -40,7 +40,7 @@ def test_scores_are_those_of_the_quantised_network(tmp_path, monkeypatch):
         precision="int8",
         judge_quantized=True,
     )
-    model.fit(DATA, validation_data=DATA, epochs=15, verbose=0)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=15, verbose=0)
     (trial,) = open_study(model.run).trials
     kept = trial.user_attrs
     assert set(seen) == {"int8"}
