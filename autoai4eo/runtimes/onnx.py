@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -78,12 +78,34 @@ def _write(model: keras.Model, out: Path, output: str) -> None:
     from autoai4eo.networks.compiled import named_outputs
 
     forward = tf.function(lambda *flat: named_outputs(model, flat, output))
-    tf2onnx.convert.from_function(
-        forward,
-        [tf.TensorSpec(x.shape, x.dtype, name=x.name) for x in model.inputs],
-        custom_op_handlers={"SelectV2": (_where, [])},
-        output_path=str(out),
+    pixels = [tf.TensorSpec(x.shape, x.dtype, name=x.name) for x in model.inputs]
+    found, _ = tf2onnx.convert.from_function(
+        forward, pixels, custom_op_handlers={"SelectV2": (_where, [])}
     )
+    _keep_constants(found.graph, forward.get_concrete_function(*pixels).graph.captures)
+    out.write_bytes(found.SerializeToString())
+
+
+def _keep_constants(graph: Any, captured: Iterable[tuple[Any, Any]]) -> None:
+    """Makes constants that a layer holds, such as Normalization's mean, constants.
+
+    tf2onnx takes tensors that are no variables for inputs.
+
+    Args:
+        graph: of the ONNX model; it is changed.
+        captured: tensors that TensorFlow's graph holds, with their placeholders in it.
+    """
+    import tensorflow as tf
+    from onnx import numpy_helper
+
+    constants = {
+        inside.name: value.numpy()
+        for value, inside in captured
+        if value.dtype != tf.resource  # else a variable, which tf2onnx knows
+    }
+    for one in [one for one in graph.input if one.name in constants]:
+        graph.input.remove(one)
+        graph.initializer.append(numpy_helper.from_array(constants[one.name], one.name))
 
 
 def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:

@@ -99,6 +99,25 @@ def test_outputs_are_those_of_keras_for_any_number_of_samples(name, precision):
             )
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in RUNTIMES if name not in ("jax", "arrays")]
+)
+def test_constants_that_a_layer_holds_are_converted(name):
+    """Keras's Normalization, as in AutoKeras's blocks, keeps its mean as a tensor."""
+    keras.utils.set_random_seed(0)
+    pixels = keras.Input((6, 6, BANDS), name="sen2")
+    x = keras.layers.Normalization(mean=[1.0] * BANDS, variance=[2.0] * BANDS)(pixels)
+    x = keras.layers.Conv2D(3, 3)(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    model = keras.Model(pixels, keras.layers.Softmax()(x))
+    with Instrument(name, patches=patches()).prepared(model) as ready:
+        if (run := ready.network.run) is not None:
+            found = run(patches(5, seed=1))
+            expected = first_output(model, patches(5, seed=1))
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert ready.latency(1, 0.05).median_ms > 0
+
+
 @pytest.mark.parametrize(("name", "precision"), [*ways()])
 def test_a_measurement_says_with_what_it_was_made(name, precision):
     is_file = isinstance(RUNTIMES[name], FileRuntime)

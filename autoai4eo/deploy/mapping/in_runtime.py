@@ -1,4 +1,4 @@
-"""Runs a map's network in another runtime or precision, checked on the scene itself."""
+"""Runs a map's network in another runtime or precision."""
 
 from __future__ import annotations
 
@@ -10,20 +10,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from autoai4eo.cost.instrument import Instrument
-from autoai4eo.data.scenes.scene import Scene
-from autoai4eo.deploy.mapping.layers import MapKind
-from autoai4eo.deploy.mapping.patchwise import Convert
-from autoai4eo.deploy.mapping.sampling import sampled_windows
-from autoai4eo.deploy.mapping.windows import WindowGrid
 from autoai4eo.deploy.predictors.base import Predictor, checked
 from autoai4eo.errors import UserError
 from autoai4eo.runtimes import FileRuntime, runtime_of
-from autoai4eo.runtimes.base import FLOAT32, Run
+from autoai4eo.runtimes.base import FLOAT32, Pixels, Run
 from autoai4eo.runtimes.checking import not_convertible
 
-_CALIBRATED = 64  # windows of the scene, for int8
+_CALIBRATED = 64  # windows or tiles of the scene, for int8
 
 
 @dataclass(frozen=True)
@@ -56,85 +52,98 @@ class MapRuntime:
             )
 
 
-@contextmanager
-def in_runtime(
-    predictor: Predictor,
-    how: MapRuntime,
-    scene: Scene,
-    grid: WindowGrid,
-    kind: MapKind,
-    min_agreement: float,
-    verbose: int,
-) -> Iterator[tuple[Predictor, Convert | None]]:
-    """The predictor in another runtime, and what converts a further network to it.
-
-    Their temporary files live as long as the context.
+class Converter:
+    """Runs the network of a map in another runtime.
 
     Args:
-        predictor: with a Keras network, or of a file that the runtime reads.
         how: the runtime.
-        scene: of the map; windows of it calibrate int8, and are compared.
-        grid: of the map.
-        kind: of the map; it decides whether two predictions agree.
-        min_agreement: the share of windows that must agree.
-        verbose: 0: prints nothing.
-
-    Raises:
-        UserError: the network cannot be run so, or too few windows agree.
+        folder: for the converted networks, which are needed as long as they run.
     """
+
+    def __init__(self, how: MapRuntime, folder: Path) -> None:
+        self.how = how
+        self._folder = folder
+        self._numbers = itertools.count()
+
+    def predictor(self, predictor: Predictor, windows: Pixels) -> Predictor:
+        """Returns a predictor in the runtime.
+
+        Args:
+            predictor: with a Keras network, or of a file that the runtime reads.
+            windows: of the scene, (n, height, width, bands) by input, for int8.
+
+        Raises:
+            UserError: the network cannot be run so.
+        """
+        return checked(replace(predictor, predict=self._run_of(predictor, windows)))
+
+    def tile(self, network: keras.Model, tiles: Pixels) -> Run | None:
+        """Converts a network that takes whole tiles.
+
+        Args:
+            network: the network.
+            tiles: of the scene, (n, height, width, bands) by input, for int8.
+
+        Returns:
+            What runs it; None if Keras does.
+
+        Raises:
+            UserError: the network cannot be run so; also when it runs.
+        """
+        if self._in_keras:
+            return None
+        run = self._converted(network, tiles)
+
+        def guarded(pixels: Pixels) -> np.ndarray:
+            try:
+                return run(pixels)
+            except Exception as error:  # runtimes' errors have no common class
+                raise not_convertible(str(self.how.runtime), error) from error
+
+        return guarded
+
+    @property
+    def _in_keras(self) -> bool:
+        return not isinstance(runtime_of(str(self.how.runtime)), FileRuntime)
+
+    def _converted(self, network: keras.Model, pixels: Pixels) -> Run:
+        how = self.how
+        place = self._folder / str(next(self._numbers))
+        place.mkdir()
+        few = {name: values[:_CALIBRATED] for name, values in pixels.items()}
+        instrument = Instrument(how.runtime, how.precision, how.threads, few or None)
+        # what a lower precision changes is judged by the classes of the scene
+        return instrument.converted(network, place, how.precision == FLOAT32)
+
+    def _run_of(self, predictor: Predictor, windows: Pixels) -> Run:
+        how, name = self.how, str(self.how.runtime)
+        runtime = runtime_of(name, how.precision)
+        if predictor.network is not None:
+            if self._in_keras:
+                return predictor.predict
+            return self._converted(predictor.network, windows)
+        path = Path(predictor.path)
+        if not isinstance(runtime, FileRuntime) or not runtime.reads(path):
+            raise UserError(
+                f"{path}: expected a run, a .keras file or a file of {name}, found "
+                "none of these; map with the run, or leave --runtime out"
+            )
+        if how.precision == "int8":
+            raise UserError(
+                f"{path}: expected a run or a .keras file to quantise, found a file; "
+                "map with the run, or leave --precision out"
+            )
+        try:
+            return runtime.load(path, how.precision, how.threads)
+        except Exception as error:  # runtimes' errors have no common class
+            raise not_convertible(name, error) from error
+
+
+@contextmanager
+def converter(how: MapRuntime) -> Iterator[Converter | None]:
+    """A converter, whose files live as long as the context; None without a runtime."""
     if how.runtime is None:
-        yield predictor, None
+        yield None
         return
-    windows = sampled_windows(predictor, scene, grid)
     with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
-        numbers = itertools.count()
-
-        def convert(network: keras.Model) -> Run:
-            place = Path(folder, str(next(numbers)))
-            place.mkdir()
-            few = {n: values[:_CALIBRATED] for n, values in windows.items()} or None
-            fits = network is predictor.network  # another takes whole tiles
-            return Instrument(
-                how.runtime, how.precision, how.threads, few if fits else None
-            ).converted(network, place)
-
-        in_keras = not isinstance(runtime_of(str(how.runtime)), FileRuntime)
-        run = _run_of(predictor, how, convert)
-        found = checked(replace(predictor, predict=run))
-        if windows:
-            number = len(next(iter(windows.values())))
-            same = kind.same(found.predict(windows), predictor.predict(windows))
-            share = f"{same.mean():.1%} of {number:,} windows of this scene"
-            if same.mean() < min_agreement:
-                raise UserError(
-                    f"runtime {how.runtime} in {how.precision}: expected agreement "
-                    f"with the model on {min_agreement:.1%}, found {share}; use "
-                    "another precision, or lower --min-agreement"
-                )
-            if verbose:
-                print(f"{how.runtime} in {how.precision} agrees on {share}")
-        yield found, None if in_keras else convert
-
-
-def _run_of(predictor: Predictor, how: MapRuntime, convert: Convert) -> Run:
-    name = str(how.runtime)
-    runtime = runtime_of(name, how.precision)
-    if predictor.network is not None:
-        if not isinstance(runtime, FileRuntime):
-            return predictor.predict  # Keras runs it already
-        return convert(predictor.network)
-    path = Path(predictor.path)
-    if not isinstance(runtime, FileRuntime) or not runtime.reads(path):
-        raise UserError(
-            f"{path}: expected a run, a .keras file or a file of {name}, found none of "
-            "these; map with the run, or leave --runtime out"
-        )
-    if how.precision == "int8":
-        raise UserError(
-            f"{path}: expected a run or a .keras file to quantise, found a file; map "
-            "with the run, or leave --precision out"
-        )
-    try:
-        return runtime.load(path, how.precision, how.threads)
-    except Exception as error:  # runtimes' errors have no common class
-        raise not_convertible(name, error) from error
+        yield Converter(how, Path(folder))

@@ -13,7 +13,7 @@ import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene, grid_of
 from autoai4eo.deploy.mapping.geotiff import picture
-from autoai4eo.deploy.mapping.in_runtime import MapRuntime, in_runtime
+from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
 from autoai4eo.deploy.mapping.patchwise import forward_of
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
@@ -187,13 +187,9 @@ def map_scene(
             check_not_input(path, inputs)
         size = (scenes[0].grid.height, scenes[0].grid.width)
         grid = WindowGrid(size, predictor.window, stride)
-        predictor, convert = opened.enter_context(
-            in_runtime(
-                predictor, how_run, scenes[0], grid, kind, min_agreement, verbose
-            )
-        )
+        converts = opened.enter_context(converter(how_run))
         forward = forward_of(
-            predictor, scenes, grid, kind, dense, min_agreement, verbose, convert
+            predictor, scenes, grid, kind, dense, min_agreement, verbose, converts
         )
         how: list[object] = [
             stride,

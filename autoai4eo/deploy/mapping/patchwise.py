@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import keras
 import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.deploy.mapping.in_runtime import Converter
 from autoai4eo.deploy.mapping.layers import MapKind
-from autoai4eo.deploy.mapping.sampling import samples
+from autoai4eo.deploy.mapping.sampling import Sample, sampled_windows, samples
 from autoai4eo.deploy.mapping.windows import WindowGrid, windows
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
@@ -19,12 +19,9 @@ from autoai4eo.networks.dense import (
     dense_classifier,
 )
 from autoai4eo.networks.device import device_name
-from autoai4eo.runtimes.base import Run
 
 BATCH_CPU, BATCH_GPU = 64, 512  # larger ones do not fit into a CPU's caches
 
-#: Converts a network to a runtime.
-Convert = Callable[[keras.Model], Run]
 #: Takes the pixels of a tile, (h, w, bands) by input, and which windows to predict,
 #: bool (rows, columns); returns their outputs, float32 (n, outputs).
 Forward = Callable[[dict[str, np.ndarray], np.ndarray], np.ndarray]
@@ -38,51 +35,78 @@ def forward_of(
     dense: bool | None,
     min_agreement: float,
     verbose: int,
-    convert: Convert | None = None,
+    converter: Converter | None = None,
 ) -> Forward:
     """Chooses how a tile is computed: window by window, or densely.
 
+    What need not be exact is compared on the first scene with the model's own
+    prediction, window by window.
+
     Args:
         predictor: for windows.
-        scenes: of the map; dense inference is tested on the first.
+        scenes: of the map.
         grid: of the map.
         kind: of the map; it decides whether two predictions agree.
         dense, min_agreement, verbose: see `map_scene`.
-        convert: converts a network to another runtime; None: Keras runs it.
+        converter: runs networks in another runtime; None: the predictor's own.
 
     Raises:
-        UserError: `dense` is True and the network does not allow dense inference, or
-            too few windows agree with windows computed one by one.
+        UserError: `dense` is True and the network does not allow dense inference, the
+            runtime cannot run the network, or too few windows agree.
     """
     exact = exact_windows(predictor, grid)
+    trunk = _trunk(predictor, grid, dense)
+    if converter is None and (trunk is None or (trunk.exact and trunk.phases == 1)):
+        return exact if trunk is None else dense_windows(trunk, grid)
+    sampled = list(samples(predictor, scenes[0], grid))
+    if trunk is not None:
+        found = dense_windows(trunk, grid, converter, [pixels for pixels, _ in sampled])
+    else:
+        assert converter is not None
+        of_scene = sampled_windows(sampled, grid)
+        found = exact_windows(converter.predictor(predictor, of_scene), grid)
+    agreement, number = _agreement(found, exact, sampled, kind)
+    if not number:
+        return found  # no window is valid
+    share = f"{agreement:.1%} of {number:,} windows of this scene"
+    how = None if converter is None else converter.how
+    if agreement < min_agreement:
+        raise UserError(
+            f"dense: expected agreement with exact windows on {min_agreement:.1%}, "
+            f"found {share}; leave --dense out, or lower --min-agreement"
+            if how is None
+            else f"runtime {how.runtime} in {how.precision}: expected agreement with "
+            f"the model on {min_agreement:.1%}, found {share}; use another precision, "
+            "or lower --min-agreement"
+        )
+    if verbose:
+        print(
+            f"dense inference agrees with exact windows on {share}"
+            if how is None
+            else f"{how.runtime} in {how.precision} agrees on {share}"
+        )
+    return found
+
+
+def _trunk(
+    predictor: Predictor, grid: WindowGrid, dense: bool | None
+) -> DenseClassifier | None:
+    """Returns a network for whole tiles; None: windows are computed one by one."""
     if dense is False or (dense is None and grid.stride >= min(grid.window)):
-        return exact
+        return None
     try:
         if predictor.network is None:
             raise NotTranslationEquivariant(f"{predictor.path} is not a Keras network")
         trunk = dense_classifier(predictor.network, grid.stride, exact=dense is None)
     except NotTranslationEquivariant as why:
         if dense is None:
-            return exact
+            return None
         raise UserError(
             "dense: expected a network that can be run over a whole tile, found that "
             f"{why}; leave --dense out"
         ) from None
-    if trunk.exact and trunk.phases == 1:
-        return dense_windows(trunk, grid, convert)
-    if dense is None:
-        return exact  # the trunk would run once per phase, which may take longer
-    found = dense_windows(trunk, grid, convert)
-    agreement, number = _agreement(found, exact, predictor, scenes[0], grid, kind)
-    share = f"{agreement:.1%} of {number:,} windows of this scene"
-    if agreement < min_agreement:
-        raise UserError(
-            f"dense: expected agreement with exact windows on {min_agreement:.1%}, "
-            f"found {share}; leave --dense out, or lower --min-agreement"
-        )
-    if verbose:
-        print(f"dense inference agrees with exact windows on {share}")
-    return found
+    # otherwise the trunk would run once per phase, which may take longer
+    return trunk if dense or trunk.phases == 1 else None
 
 
 def exact_windows(predictor: Predictor, grid: WindowGrid) -> Forward:
@@ -109,52 +133,60 @@ def exact_windows(predictor: Predictor, grid: WindowGrid) -> Forward:
 
 
 def dense_windows(
-    trunk: DenseClassifier, grid: WindowGrid, convert: Convert | None = None
+    trunk: DenseClassifier,
+    grid: WindowGrid,
+    converter: Converter | None = None,
+    tiles: Sequence[dict[str, np.ndarray]] = (),
 ) -> Forward:
     """Returns a function that computes once the features that windows share.
 
-    A trunk that runs several times for a tile is run by Keras also with `convert`.
+    A trunk that runs several times for a tile is run by Keras also with a converter.
+
+    Args:
+        trunk: the network for whole tiles.
+        grid: of the map.
+        converter: runs it in another runtime.
+        tiles: of the scene, (h, w, bands) by input, for int8.
     """
-    size = grid.tile_size
+
+    def padded(pixels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        # a tile of another size would compile the network again
+        more = {
+            name: [(0, n - m) for n, m in zip(grid.tile_size, of.shape, strict=False)]
+            for name, of in pixels.items()
+        }
+        return {n: np.pad(of, [*more[n], (0, 0)])[None] for n, of in pixels.items()}
+
     cells = None
-    if convert is not None and trunk.phases == 1:
-        cells = convert(trunk.of_tile(*size))
+    if converter is not None and trunk.phases == 1:
+        whole = [padded(pixels) for pixels in tiles]
+        cells = converter.tile(
+            trunk.of_tile(*grid.tile_size),
+            {n: np.concatenate([one[n] for one in whole]) for n in whole[0]}
+            if whole
+            else {},
+        )
 
     def forward(pixels: dict[str, np.ndarray], wanted: np.ndarray) -> np.ndarray:
-        # padded: a tile of another size would compile the network again
-        whole = {
-            name: np.pad(
-                values,
-                [
-                    *((0, n - m) for n, m in zip(size, values.shape, strict=False)),
-                    (0, 0),
-                ],
-            )[None]
-            for name, values in pixels.items()
-        }
         rows, columns = np.nonzero(wanted)
         if cells is not None:
-            return cells(whole).reshape(*grid.per_tile, -1)[rows, columns]
-        return np.asarray(trunk(whole))[0, rows, columns]
+            found = cells(padded(pixels))
+            return found.reshape(*grid.per_tile, -1)[rows, columns]
+        return np.asarray(trunk(padded(pixels)))[0, rows, columns]
 
     return forward
 
 
 def _agreement(
-    one: Forward,
-    other: Forward,
-    predictor: Predictor,
-    scene: Scene,
-    grid: WindowGrid,
-    kind: MapKind,
+    one: Forward, other: Forward, sampled: Sequence[Sample], kind: MapKind
 ) -> tuple[float, int]:
     """Returns the share of sampled windows that agree, and the number sampled."""
     outputs = [
         [forward(pixels, sample) for forward in (one, other)]
-        for pixels, sample in samples(predictor, scene, grid)
+        for pixels, sample in sampled
     ]
     if not outputs:
         return 0.0, 0
-    dense, exact = (np.concatenate(each) for each in zip(*outputs, strict=True))
-    same = kind.same(dense, exact)
+    found, expected = (np.concatenate(each) for each in zip(*outputs, strict=True))
+    same = kind.same(found, expected)
     return float(same.mean()), len(same)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from autoai4eo.deploy.predictors.base import Predictor
 
 _TILES, _WINDOWS = 3, 300
 
+#: Pixels of a tile by input, (h, w, bands), and a mask of windows, (rows, columns).
+Sample = tuple[dict[str, np.ndarray], np.ndarray]
+
 
 def read(
     scene: Scene, tile: Tile, predictor: Predictor
@@ -20,14 +23,8 @@ def read(
     return scene.read(tile.top, tile.left, tile.height, tile.width, predictor.bands)
 
 
-def samples(
-    predictor: Predictor, scene: Scene, grid: WindowGrid
-) -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-    """Yields pixels of a few tiles, and which of their windows are sampled.
-
-    Returns:
-        Pixels by input, (h, w, bands), and a mask, bool (rows, columns).
-    """
+def samples(predictor: Predictor, scene: Scene, grid: WindowGrid) -> Iterator[Sample]:
+    """Yields a few tiles, and which of their windows are sampled."""
     rng = np.random.default_rng(0)
     tiles = list(grid.tiles())
     found = 0
@@ -45,7 +42,7 @@ def samples(
 
 
 def sampled_windows(
-    predictor: Predictor, scene: Scene, grid: WindowGrid
+    sampled: Sequence[Sample], grid: WindowGrid
 ) -> dict[str, np.ndarray]:
     """Returns the sampled windows, (n, height, width, bands) by input; {} for none."""
     several = [
@@ -53,7 +50,7 @@ def sampled_windows(
             name: windows(values, grid.window, grid.stride)[sample]
             for name, values in pixels.items()
         }
-        for pixels, sample in samples(predictor, scene, grid)
+        for pixels, sample in sampled
     ]
     return {
         name: np.concatenate([one[name] for one in several])

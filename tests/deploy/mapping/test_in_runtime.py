@@ -1,5 +1,7 @@
 """Maps by another runtime: as the model's own, or refused."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -80,17 +82,46 @@ def test_the_runtime_computes_every_window(tmp_path, monkeypatch, model, scene):
     assert set(np.unique(read(out))) <= {0, 3}
 
 
-def test_int8_is_calibrated_on_the_scene(tmp_path, model, scene):
-    how = {"stride": 4, "scale": 1e-3, "verbose": 0, "dense": False}
-    exact = map_scene(model, scene, tmp_path / "e.tif", **how)
+@pytest.mark.parametrize("dense", [None, False])
+@pytest.mark.parametrize("runtime", ["onnx", "litert"])
+def test_int8_is_calibrated_and_judged_on_the_scene(
+    tmp_path, capsys, model, scene, runtime, dense
+):
+    """Users rely on: what is printed is the agreement of what makes the map."""
+    how = {"stride": 4, "scale": 1e-3, "dense": dense}
+    exact = map_scene(model, scene, tmp_path / "e.tif", verbose=0, **how)
     out = map_scene(
         *(model, scene, tmp_path / "m.tif"),
         **how,
-        runtime="onnx",
+        runtime=runtime,
         precision="int8",
         min_agreement=0.5,
     )
-    assert 0.5 < (read(out) == read(exact)).mean() <= 1
+    share = (read(out) == read(exact)).mean()
+    told = re.search(
+        r"in int8 agrees on (.*)% of [0-9]+ windows", capsys.readouterr().out
+    )
+    assert float(told[1]) / 100 == pytest.approx(share, abs=0.03)
+    assert share > 0.9
+
+
+def test_a_network_that_makes_another_map_is_refused(
+    tmp_path, monkeypatch, model, scene
+):
+    """Also where the network takes whole tiles, which is not how it was trained."""
+    load = type(RUNTIMES["onnx"]).load
+
+    def shifted(self, file, precision="float32", threads=None):
+        run = load(self, file, precision, threads)
+        return lambda pixels: np.roll(run(pixels), 1, axis=-1)
+
+    monkeypatch.setattr(type(RUNTIMES["onnx"]), "load", shifted)
+    monkeypatch.setattr("autoai4eo.cost.instrument.check_outputs", lambda *_: None)
+    with pytest.raises(UserError, match=r"onnx in float32: expected agreement"):
+        map_scene(
+            model, scene, tmp_path / "m.tif", stride=4, scale=1e-3, runtime="onnx"
+        )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_mistakes_end_before_anything_is_written(tmp_path, model, scene):
@@ -118,6 +149,6 @@ def test_a_runtime_that_fails_on_the_way_is_one_line(
     monkeypatch.setattr(type(RUNTIMES["onnx"]), "load", breaks)
     monkeypatch.setattr("autoai4eo.cost.instrument.check_outputs", lambda *_: None)
     how = {"stride": 4, "scale": 1e-3, "verbose": 0, "runtime": "onnx"}
-    with pytest.raises(UserError, match=r"does not \(out of registers\)"):
+    with pytest.raises(UserError, match=r"cannot \(RuntimeError: out of registers\)"):
         map_scene(model, scene, tmp_path / "m.tif", **how)
     assert list(tmp_path.iterdir()) == []
