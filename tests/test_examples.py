@@ -8,6 +8,7 @@ import nbformat
 import numpy as np
 import pytest
 import rasterio
+import shapely
 from nbclient import NotebookClient
 
 import autoai4eo as ae
@@ -91,3 +92,31 @@ def test_the_notebook_runs(tmp_path):
     client.execute()
     text = str([cell.get("outputs") for cell in notebook.cells])
     assert "complete" in text and "cohen_kappa" in text
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*no samples of")
+def test_a_map_from_polygons(tmp_path, capsys, shared):
+    run("lcz_from_polygons", tmp_path, shared / "scenes")
+    assert (tmp_path / "map.tif").is_file()
+    out = capsys.readouterr().out
+    assert "on polygons not trained on" in out and "of the mask's is in the map" in out
+
+
+def test_without_the_scene_the_example_says_so(tmp_path, capsys):
+    run("lcz_from_polygons", tmp_path / "out", tmp_path)
+    assert capsys.readouterr().out.startswith("skipped: ")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_polygons_of_the_example():
+    """They are valid, of four zones, and on the scene that they were drawn on."""
+    from autoai4eo.data.polygons.areas import read_areas
+
+    areas = read_areas(EXAMPLES / "spain_areas.geojson")
+    names = {areas.class_names[i] for i in areas.classes}
+    assert len(areas.names) == 25
+    assert {name.split()[0] for name in names} == {"3", "8", "D", "G"}
+    # the bounds of Spain_7370579_S2Hand.tif
+    left, bottom, right, top = shapely.total_bounds(areas.geometries)
+    assert -0.782 < left < right < -0.735 and 38.082 < bottom < top < 38.129

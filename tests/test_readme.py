@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import rasterio
 from commands import run  # noqa: F401
+from rasterio.warp import transform
 
 import autoai4eo as ae
 from autoai4eo.data.synthetic import write_scene_like
@@ -73,6 +74,31 @@ def split_by_sensor(scene: Path, s2: Path, s1: Path | None) -> None:
             file.descriptions = [names[i] for i in rows]
 
 
+def write_areas(path: Path, scene: Path) -> None:
+    """Eight areas of two local climate zones on a scene, as Google Earth writes."""
+    with rasterio.open(scene) as file:
+        crs, t, height, width = file.crs, file.transform, file.height, file.width
+    marks: dict[str, str] = {"LCZ 3": "", "LCZ A": ""}
+    for i in range(8):
+        row, column = divmod(i, 2)
+        rows = np.array([0, 0, 1, 1, 0]) * (height / 4 - 4) + row * height / 4
+        columns = np.array([0, 1, 1, 0, 0]) * (width / 2 - 4) + column * width / 2
+        x, y = t.a * columns + t.c, t.e * rows + t.f
+        ring = zip(*transform(crs, "EPSG:4326", x, y), strict=True)
+        text = " ".join(f"{lon},{lat}" for lon, lat in ring)
+        marks[("LCZ 3", "LCZ A")[(row + column) % 2]] += (
+            "<Placemark><Polygon><outerBoundaryIs><LinearRing><coordinates>"
+            f"{text}</coordinates></LinearRing></outerBoundaryIs></Polygon></Placemark>"
+        )
+    folders = "".join(
+        f"<Folder><name>{name}</name>{some}</Folder>" for name, some in marks.items()
+    )
+    path.write_text(
+        '<kml xmlns="http://www.opengis.net/kml/2.2"><Document><name>areas</name>'
+        f"{folders}</Document></kml>"
+    )
+
+
 @pytest.fixture(scope="module")
 def place(so2sat, tmp_path_factory):
     """A folder with all files that the pages name."""
@@ -86,6 +112,7 @@ def place(so2sat, tmp_path_factory):
         split_by_sensor(
             folder / "made.tif", folder / f"{season}.tif", folder / f"{season}_S1.tif"
         )
+    write_areas(folder / "areas.kml", folder / "made.tif")
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(folder / "EuroSAT_RGB.zip", "w") as archive:
         for name in ("Forest", "River", "Highway"):

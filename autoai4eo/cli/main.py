@@ -24,6 +24,7 @@ from autoai4eo.cli import (
     inspect,
     map,
     model,
+    patches,
     report,
     simulate,
     slurm,
@@ -43,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("inspect")(inspect.inspect)
+app.command("patches")(patches.patches)
 app.command("fit")(fit.fit)
 app.command("trials")(trials.trials)
 app.command("pareto")(trials.pareto)

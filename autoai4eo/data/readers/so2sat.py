@@ -1,7 +1,8 @@
 """Reads HDF5 files in the layout of So2Sat LCZ42: ``sen1``, ``sen2`` and ``label``.
 
 Zhu et al. 2020, doi:10.1109/MGRS.2020.2964708. One of the two inputs may be missing;
-any numbers of bands and classes are possible.
+any numbers of bands and classes are possible. The file's attribute ``inputs`` names
+other inputs.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import h5py
 import numpy as np
 
+from autoai4eo.data.input_names import input_names
 from autoai4eo.data.lcz42 import LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
 from autoai4eo.data.readers import hdf5
 from autoai4eo.data.readers.base import (
@@ -85,13 +87,12 @@ class So2SatReader(TargetsInMemory):
 
     def _look(self, file: h5py.File, options: ReadOptions) -> None:
         found = {name: hdf5.item(file, name, self._folders) for name in file}
-        self.inputs = tuple(
-            self._spec(found[n], n, found) for n in INPUTS if n in found
-        )
+        names = _inputs_told(file)
+        self.inputs = tuple(self._spec(found[n], n, found) for n in names if n in found)
         if not self.inputs:
             raise UserError(
-                f"{self.path}: expected the data sets sen1 or sen2, and label, found "
-                f"{', '.join(found) or 'none'}; see the So2Sat LCZ42 layout"
+                f"{self.path}: expected the data sets {' or '.join(names)}, and label, "
+                f"found {', '.join(found) or 'none'}; see the So2Sat LCZ42 layout"
             )
         samples = len(found[self.inputs[0].name])
         self.target, self.targets, notes = targets_in(
@@ -237,6 +238,21 @@ class So2SatReader(TargetsInMemory):
                     values = [content_of(self.path, d, self._folders) for d in found]
                     return np.stack(values, axis=1).astype(np.float64)
         return None
+
+
+def _inputs_told(file: h5py.File) -> Sequence[str]:
+    """Returns the names of the inputs, from the attribute ``inputs`` if it is there."""
+    names = strings(file.attrs.get("inputs"))
+    if names is None:
+        return INPUTS
+    made, _ = input_names(names, file.filename)
+    other = [name for name, plain in made.items() if name != plain]
+    if other or len(made) < len(names):
+        raise UserError(
+            f"{file.filename}: expected names of letters, digits and _, each once, in "
+            f"the attribute inputs, found {', '.join(names)}; rename the data sets"
+        )
+    return names
 
 
 def _is_guess(spec: InputSpec) -> bool:

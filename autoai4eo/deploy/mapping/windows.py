@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autoai4eo.data.scenes.window_places import first_pixel
+
 TILE = 512  # scene pixels along the edge of a tile, without overlap of windows
 
 
@@ -78,7 +80,7 @@ class WindowGrid:
 
     def first_pixel(self, cell: int, axis: int) -> int:
         """Returns where the window of a map pixel begins, in scene pixels."""
-        return (2 * cell * self.stride + self.stride - self.window[axis]) // 2
+        return first_pixel(cell, self.stride, self.window[axis])
 
     def tiles(self) -> Iterator[Tile]:
         """Yields the tiles, which cover all map pixels."""

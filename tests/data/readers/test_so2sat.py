@@ -35,6 +35,30 @@ def test_bands_classes_and_groups(build, tmp_path):
     assert d.label_counts().sum() == 60
 
 
+def test_inputs_of_other_names(build, tmp_path):
+    """As `autoai4eo patches --input` writes them; odd ones are one line of error."""
+
+    def write(inputs):
+        path = tmp_path / f"{len(list(tmp_path.iterdir()))}.h5"
+        arrays = {n: np.ones((10, 4, 4, 3), np.float32) for n in ("thermal", "rgb")}
+        with h5py.File(path, "w") as file:
+            for name, values in {**arrays, "label": np.arange(10) % 2}.items():
+                file[name] = values
+            file.attrs["rgb_bands"] = ["R", "G", "B"]
+            file.attrs["inputs"] = inputs
+        return path
+
+    for inputs in ('["thermal", "rgb"]', ["thermal", "rgb"], "thermal,rgb,none"):
+        d = open_dataset(write(inputs))
+        assert [spec.name for spec in d.inputs] == ["thermal", "rgb"]
+        assert [b.name for b in d.inputs[1].bands] == ["R", "G", "B"]
+    with pytest.raises(UserError, match="expected the data sets none, and label"):
+        open_dataset(write("none"))
+    for inputs in ("rgb,rgb", "a b,rgb", "rgb,"):
+        with pytest.raises(UserError, match=r"input names|names of letters"):
+            open_dataset(write(inputs))
+
+
 def test_attributes_win(build, tmp_path):
     attrs = {
         "class_names": ["a", "b"],

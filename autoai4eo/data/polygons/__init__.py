@@ -1,0 +1,1 @@
+"""Training data from labels of one's own: polygons and points beside scenes."""

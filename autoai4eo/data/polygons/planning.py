@@ -1,0 +1,198 @@
+"""Chooses what is cut out of each scene, before anything is written."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.polygons.areas import Areas
+from autoai4eo.data.polygons.overlaps import without_overlaps
+from autoai4eo.data.polygons.placing import extent, place
+from autoai4eo.data.polygons.scene_inputs import check_inputs, inputs_of, level_of
+from autoai4eo.data.polygons.windows import (
+    WindowRule,
+    Windows,
+    choose,
+    sharing_pixels,
+)
+from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.files import check_not_input
+
+ScenePaths = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is cut out of a scene.
+
+    Attributes:
+        paths: files of the scene.
+        name: of the scene.
+        windows: whose owners are places in `rows`.
+        rows: which of the areas lie on the scene.
+        geometries: of these, in pixels of the scene, without overlaps.
+        level: of processing, by input.
+    """
+
+    paths: ScenePaths
+    name: str
+    windows: Windows
+    rows: np.ndarray
+    geometries: np.ndarray
+    level: Mapping[str, str]
+
+
+def plans_of(
+    scenes: Sequence[ScenePaths],
+    areas: Areas,
+    out: Path,
+    rule: WindowRule,
+    inputs: Mapping[str, Sequence[str]] | None,
+    drop: bool,
+    how: Mapping[str, Any],
+) -> tuple[list[Plan], Mapping[str, Sequence[str]]]:
+    """Chooses the windows of each scene, and the inputs; nothing is written yet."""
+    plans: list[Plan] = []
+    places: list[str] = []
+    due: list[bool] = []
+    told: list[str] = []
+    for paths, name in zip(scenes, _names(scenes), strict=True):
+        with Scene(paths, **how) as scene:
+            check_not_input(out, [*scene.files, areas.path])
+            if inputs is None:
+                inputs = inputs_of(scene)
+            check_inputs(scene, inputs, rule.size)
+            due.append(scene.offset_is_due)
+            names = [band for some in inputs.values() for band in some]
+            for note in scene.notes(names):
+                _warn(note)
+            placed = place(areas, scene.grid)
+            if not len(placed.rows):
+                places.append(f"{scene}: {extent(areas, scene.grid)}")
+                continue
+            classes = areas.classes[placed.rows]
+            geometries, pairs = without_overlaps(placed.geometries, classes, drop)
+            if len(pairs):
+                whose = "neither class" if drop else "the smaller polygon"
+                _warn(
+                    f"{areas.path}: {_counted(len(pairs), 'pair')} of polygons of "
+                    f"different classes overlap on {scene}; what they share has {whose}"
+                    + ("" if drop else " (--drop-overlap leaves it out)")
+                )
+            shape = (scene.grid.height, scene.grid.width)
+            windows = choose(geometries, shape, rule)
+            told += _about(windows, placed.rows, areas, scene, rule)
+            plans.append(
+                Plan(
+                    paths,
+                    name,
+                    windows,
+                    placed.rows,
+                    geometries,
+                    level_of(scene, inputs),
+                )
+            )
+    if not plans:
+        raise UserError(
+            f"{areas.path}: expected polygons or points on a scene, found none on "
+            f"{'; '.join(places)}; check the coordinate reference systems, or name "
+            "other scenes"
+        )
+    for there in places:
+        _warn(f"{areas.path}: no polygon or point lies on {there}")
+    _check_plans(plans, areas, rule)
+    for sentence in told:
+        _warn(sentence)
+    if any(due):
+        some = "all" if all(due) else f"{sum(due)} of {len(due)}"
+        _warn(
+            f"{some} of the scenes have numbers of Sentinel-2's processing baseline "
+            "04.00, which are 1,000 higher: for reflectance give --scale 0.0001 "
+            "--offset -0.1" + ("" if all(due) else ", and cut the others by themselves")
+        )
+    assert inputs is not None
+    return plans, inputs
+
+
+def _names(scenes: Sequence[ScenePaths]) -> list[str]:
+    """Returns a name for each scene, which differs from the others'."""
+    found: list[str] = []
+    for paths in scenes:
+        first = paths if isinstance(paths, str | Path) else next(iter(paths), None)
+        if first is None:
+            raise UserError("scenes: expected files of each scene, got none of one")
+        name = plain = Path(first).stem or str(first)
+        number = 1
+        while name in found:
+            number += 1
+            name = f"{plain} ({number})"
+        found.append(name)
+    return found
+
+
+def _about(
+    windows: Windows, rows: np.ndarray, areas: Areas, scene: Scene, rule: WindowRule
+) -> list[str]:
+    """Returns sentences on polygons without windows, or whose windows share pixels."""
+    told = []
+    few = len(set(areas.names[rows])) - len(set(areas.names[rows[windows.owners]]))
+    if few:
+        what = "whose centre they hold"
+        if rule.min_share is not None:
+            what = f"that they cover to {rule.min_share:g}"
+        told.append(
+            f"{areas.path}: {_counted(few, 'polygon')} without windows {what}, on "
+            f"{scene}; a smaller --stride finds more"
+        )
+    owners = Windows(windows.places, rows[windows.owners])
+    shared = sharing_pixels(owners, rule.size)
+    if len(shared):
+        told.append(
+            f"{areas.path}: windows of {len(shared)} of {len(set(owners.owners))} "
+            f"polygons on {scene} share pixels with those of another polygon, so that "
+            "a split by polygon is not independent for them; draw polygons "
+            f"{rule.size} pixels apart, or split by scene"
+        )
+    return told
+
+
+def _check_plans(plans: Sequence[Plan], areas: Areas, rule: WindowRule) -> None:
+    if any(len(plan.windows) for plan in plans):
+        return
+    how = "its centre in a polygon"
+    if rule.min_share is not None:
+        how = f"{rule.min_share:g} of it covered by a polygon"
+    raise UserError(
+        f"{areas.path}: expected windows of {rule.size} pixels with {how}, found none; "
+        "give a smaller --stride, --size or --min-share, or draw larger polygons"
+    )
+
+
+def levels_of(plans: Sequence[Plan]) -> dict[str, str]:
+    """Returns the processing level of each input, where all scenes have the same."""
+    found: dict[str, str] = {}
+    for name in {name for plan in plans for name in plan.level}:
+        levels = {plan.level.get(name) for plan in plans}
+        if len(levels) > 1:
+            _warn(
+                f"{name}: the scenes have the processing levels "
+                f"{', '.join(sorted(map(str, levels)))}; a network may learn them, not "
+                "the classes"
+            )
+        elif (level := levels.pop()) is not None:
+            found[name] = level
+    return found
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, AutoAI4EOWarning, stacklevel=5)
