@@ -161,7 +161,7 @@ def export(
     storage: Storage = None,
     quantize: Annotated[
         str | None,
-        typer.Option(help="For litert: float16 or int8; for openvino: int8."),
+        typer.Option(help="int8 for onnx, litert and openvino; float16 for litert."),
     ] = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing export.")
@@ -198,7 +198,7 @@ def export(
         "loaded again in a fresh process with its own runtime alone: its outputs differ"
         f" from Keras's by at most {done.max_difference:.1e} (allowed: "
         f"{done.tolerance:g}) on {done.checked_on}; {done.latency_ms:.2f} ms for one "
-        f"patch on {done.device}"
+        f"patch in {done.runtime} on {done.device}"
     )
     if done.accuracy is None:
         return

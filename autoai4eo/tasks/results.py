@@ -97,8 +97,8 @@ class SearchResults:
             format: ``"savedmodel"``, ``"keras"``, ``"onnx"``, ``"litert"`` or
                 ``"openvino"``.
             trial: a trial's number; None: the finalist.
-            quantize: for ``"litert"``: ``"float16"`` or ``"int8"``; for ``"openvino"``:
-                ``"int8"``.
+            quantize: ``"int8"`` for ``"onnx"``, ``"litert"`` and ``"openvino"``;
+                ``"float16"`` for ``"litert"``.
             calibrated: whether logits are divided by the finalist's temperature.
             overwrite: replaces an existing export.
 

@@ -41,6 +41,7 @@ class Exported:
         checked_on: the patches, in words.
         latency_ms: median time of one patch, in ms.
         device: that latency was measured on.
+        runtime: that it was measured in, with its version.
         accuracy: of a quantised model: ``on`` (the patches), and the scores by name of
             ``float32`` and ``quantized`` (``accuracy`` and ``cohen_kappa`` of a
             class), or ``not_measured`` with the reason.
@@ -55,6 +56,7 @@ class Exported:
     checked_on: str
     latency_ms: float
     device: str
+    runtime: str
     accuracy: dict[str, Any] | None = None
 
 
@@ -143,6 +145,7 @@ def compare(
         checked_on=some.told,
         latency_ms=latency,
         device=cpu_name(),
+        runtime=kind.runs_in,
         accuracy=accuracy,
     )
 

@@ -27,6 +27,7 @@ from autoai4eo.files import (
 )
 from autoai4eo.locks import output_alone
 from autoai4eo.runs.folder import Run
+from autoai4eo.runtimes.base import FLOAT32
 
 
 def export(
@@ -50,7 +51,7 @@ def export(
       ``serving_default``; ``assets/class_names.txt`` (of classes),
       ``assets/target.json`` and ``assets/bands.json``.
     - ``"keras"``: a ``.keras`` file, of Keras's own layers.
-    - ``"onnx"``: an ``.onnx`` file, for onnxruntime (the extra ``onnx``).
+    - ``"onnx"``: an ``.onnx`` file, for onnxruntime.
     - ``"litert"``: a ``.tflite`` file, for LiteRT (the extra ``litert``).
     - ``"openvino"``: a folder with ``network.xml`` and ``network.bin``, for OpenVINO
       (the extra ``openvino``).
@@ -70,10 +71,10 @@ def export(
             made.
         format: one of `FORMATS`.
         trial: a trial's number; None: the finalist.
-        quantize: for ``"litert"``: ``"float16"`` weights; for ``"litert"`` and
-            ``"openvino"``: ``"int8"`` weights and activations, calibrated on the
-            training data. Its loss of accuracy is
-            measured on the validation data, at most 5,000 patches.
+        quantize: ``"int8"`` weights and activations for ``"onnx"``, ``"litert"`` and
+            ``"openvino"``, calibrated on the training data; ``"float16"`` weights for
+            ``"litert"``. The loss of accuracy is measured on the validation data, at
+            most 5,000 patches.
         calibrated: whether the finalist's logits are divided by the temperature that
             was fitted to the validation data; only for networks that predict a class.
         overwrite: replaces an export at `out`, and ``model.json`` and ``MODEL_CARD.md``
@@ -165,7 +166,8 @@ def _asset(kind: Format, exported: Exported, item: Mapping[str, Any]) -> dict[st
             "milliseconds": exported.latency_ms,
             "batch_size": 1,
             "device": exported.device,
-            "runtime": f"{kind.framework}, in a process of its own",
+            "runtime": exported.runtime,
+            "precision": exported.quantize or FLOAT32,
         },
     }
     if exported.accuracy is not None:

@@ -90,6 +90,9 @@ def test_a_format_is_described(done):
     kind = FORMATS[done.format]
     assert asset["mlm:framework"] == kind.framework
     assert asset["mlm:framework_version"] == kind.version
+    measured = asset["autoai4eo:latency"]
+    assert measured["runtime"] == kind.runs_in == done.runtime
+    assert measured["precision"] == (done.quantize or "float32")
     assert asset["type"] == kind.media_type
     assert kind.load.format(path=done.path.name) in (folder / card.CARD).read_text()
 

@@ -47,6 +47,16 @@ def test_int8_is_smaller_and_its_loss_is_measured(exported):
         )
 
 
+def test_onnx_is_quantised_as_the_search_measures_it(run, exported, tmp_path):
+    """Users rely on: a network found by `--runtime onnx --precision int8` exports."""
+    done = deploy.export(run, tmp_path / "m8.onnx", "onnx", quantize="int8")
+    assert done.size_bytes < exported.done["m.onnx"].size_bytes
+    assert 1e-6 < done.max_difference <= done.tolerance
+    before, after = done.accuracy["float32"], done.accuracy["quantized"]
+    assert after["accuracy"] == pytest.approx(before["accuracy"], abs=0.1)
+    assert done.runtime.startswith("onnxruntime ")
+
+
 def test_a_savedmodel_holds_its_classes_and_bands(exported):
     assets = exported.folder / "saved" / "assets"
     assert len((assets / "class_names.txt").read_text().splitlines()) == 17
@@ -166,10 +176,11 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
         ("m", {"format": "keras"}, "expected a name that ends with .keras"),
         ("m.onnx", {"format": "litert"}, "expected a name that ends with .tflite"),
         (
-            "m.onnx",
-            {"format": "onnx", "quantize": "int8"},
+            "m.keras",
+            {"format": "keras", "quantize": "int8"},
             "expected none, got 'int8'; leave it out",
         ),
+        ("m.onnx", {"format": "onnx", "quantize": "float16"}, "one of int8, got"),
         (
             "m",
             {"format": "openvino", "quantize": "float16"},

@@ -89,6 +89,11 @@ class Format(ABC):
         """The installed version of the framework."""
         return importlib.metadata.version(self.distribution)
 
+    @property
+    def runs_in(self) -> str:
+        """What runs a written model here, with its version."""
+        return f"{self.framework} {self.version}"
+
 
 class RuntimeFormat(Format):
     """A format that a runtime converts to and runs; see there for what it needs.
@@ -106,6 +111,11 @@ class RuntimeFormat(Format):
         self.distribution, self.backend = runtime.distribution, runtime.backend
         allowed = runtime.tolerances
         self.tolerances = {None: allowed[FLOAT32]} | {q: allowed[q] for q in quantize}
+
+    @property
+    def runs_in(self) -> str:
+        """See `Format.runs_in`."""
+        return f"{self.runtime.runs_with} {self.runtime.version}"
 
     def write(
         self,

@@ -16,5 +16,5 @@ class ONNX(RuntimeFormat):
     call = "model.run([{output!r}], pixels)[0]"
 
     def __init__(self) -> None:
-        super().__init__(Runtime())
+        super().__init__(Runtime(), quantize=("int8",))
         self.distribution = "onnx"
