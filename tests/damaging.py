@@ -57,7 +57,12 @@ def fit(folder: Path, **arguments):
     with small.in_this_process(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model.fit(
-            DATA, validation_data=VALIDATION, epochs=EPOCHS, verbose=0, **arguments
+            DATA,
+            validation_data=VALIDATION,
+            epochs=EPOCHS,
+            verbose=0,
+            references=True,
+            **arguments,
         )
     return model
 

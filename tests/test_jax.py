@@ -19,7 +19,9 @@ import autoai4eo as ae
 
 data = small.dataset()
 model = small.model(sys.argv[1], max_trials=1)
-model.fit(data, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+validation = small.dataset(seed=1)
+model.fit(data, validation_data=validation, epochs=1, verbose=0, references=True)
+scores = model.evaluate(data)
 cost = ae.profile(model.export_model(), latency=True, budget_s=0.2)
 folder = pathlib.Path(sys.argv[1])
 bands = [f"band{i}" for i in range(1, 5)]
@@ -33,7 +35,8 @@ print(json.dumps({
     "status": list(model.trials()["status"]),
     "latency": model.trials()["latency_ms"].tolist(),
     "macs": [cost.macs, int(model.trials()["macs"].iloc[0])],
-    "accuracy": model.evaluate(data)["accuracy"],
+    "accuracy": scores["accuracy"],
+    "trees": scores["references"]["trees"]["accuracy"],
 }))
 """
 
@@ -58,6 +61,7 @@ def test_a_search_runs_on_jax(tmp_path):
     assert told["backend"] == "jax"
     assert told["cells"] == [6, 8]
     assert told["status"] == ["complete"]
+    assert told["trees"] > 0.9
     assert told["latency"][0] > 0
     assert told["macs"][0] == told["macs"][1] > 0
     assert 0 <= told["accuracy"] <= 1

@@ -20,16 +20,9 @@ from autoai4eo.blocks.choices import (
     require_number,
     require_share,
 )
-from autoai4eo.data.sensors import Band, canonical
+from autoai4eo.data.indices import index_pairs
+from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
-
-# Normalised differences (a - b) / (a + b) by Sentinel-2 band names.
-INDICES = {
-    "NDVI": ("B08", "B04"),  # Tucker 1979, vegetation
-    "NDWI": ("B03", "B08"),  # McFeeters 1996, open water
-    "NDBI": ("B11", "B08"),  # Zha et al. 2003, built-up land
-}
-STAND_INS = {"B08": "B8A"}
 
 SPECTRAL_MIXINGS = ("none", "1x1", "squeeze_excitation")
 KERNEL_SIZES = ("3", "5", "1+3+5")
@@ -194,17 +187,6 @@ class MultispectralStem(ak.Block):
         if len(branches) > 1:
             branches = [layers.Concatenate(name=name)(branches)]
         return normalised(branches[0], name)
-
-
-def index_pairs(bands: Sequence[Band]) -> list[tuple[int, int]]:
-    """Returns positions (a, b) in `bands` of each index that they allow."""
-    places = {canonical(b.name): i for i, b in enumerate(bands)}
-    for name, stand_in in STAND_INS.items():
-        if name not in places and stand_in in places:
-            places[name] = places[stand_in]
-    return [
-        (places[a], places[b]) for a, b in INDICES.values() if {a, b} <= places.keys()
-    ]
 
 
 def normalised_differences(raw: Any, pairs: Sequence[tuple[int, int]]) -> Any:

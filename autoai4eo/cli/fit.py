@@ -33,6 +33,7 @@ from autoai4eo.files import (
     check_can_write_into,
     check_not_input,
 )
+from autoai4eo.learning.verdict import verdict
 from autoai4eo.log import log, told_while
 
 
@@ -186,6 +187,13 @@ def fit(
             "--overwrite", help="Delete the search in OUT and begin a new one."
         ),
     ] = False,
+    references: Annotated[
+        bool,
+        typer.Option(
+            help="Train references first: the same prediction for every sample, and "
+            "boosted trees on band statistics."
+        ),
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Search for the best network, then train it; resumes the search in OUT.
@@ -276,6 +284,7 @@ def fit(
         loss=loss,
         max_hours=max_hours,
         data_parallel=data_parallel,
+        references=references,
         verbose=0 if quiet else 1,
     )
     scores = None
@@ -286,8 +295,12 @@ def fit(
             keep_test(folder, network, scores)
     if quiet:
         return
-    print_trials(model.trials(), str(out))
+    references_kept = Run(folder).read_references()
+    print_trials(model.trials(), str(out), references_kept.get("scores"))
     console.print(finalist_story(folder))
+    evaluation = Run(folder).read_evaluation()
+    if "against_reference" in evaluation:
+        console.print(verdict(evaluation["against_reference"], "validation"))
     if scores is not None and test is not None:
         print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
     console.print(

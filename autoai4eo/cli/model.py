@@ -20,6 +20,7 @@ from autoai4eo.cli.options import (
     parse_bands,
 )
 from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.learning.verdict import in_words, title, verdict
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Trial = Annotated[
@@ -48,6 +49,7 @@ def evaluate(
         from autoai4eo.data.units import typical_of
         from autoai4eo.deploy import load_network
         from autoai4eo.learning import evaluation
+        from autoai4eo.runs import scoring
         from autoai4eo.runs.folder import Run
     network = load_network(model, trial)
     trained = Run(model).read()["data"]["training"] if model.is_dir() else None
@@ -66,7 +68,8 @@ def evaluate(
     story = finalist_story(model) if of_finalist else ""
     # thresholds of labels were tuned on the outputs of the finalist
     known = Run(model).read_evaluation() if model.is_dir() and trial is None else {}
-    scores = evaluation.evaluate(network, dataset, batch_size, known)
+    run = model if model.is_dir() else None
+    scores = scoring.evaluate(run, network, dataset, batch_size, known)
     if json:
         print_json(scores)
     else:
@@ -91,9 +94,9 @@ def finalist_story(run: Path) -> str:
     )
 
 
-def print_scores(scores: dict[str, Any], title: str) -> None:
+def print_scores(scores: dict[str, Any], heading: str) -> None:
     """Prints the scores of an evaluation."""
-    console.print(title, style="bold")
+    console.print(heading, style="bold")
     known = [name for name in METRICS if name in scores]
     texts = {n: f"{FIGURES[n].label} {FIGURES[n].text(scores[n])}" for n in known}
     for name, interval in scores["intervals"].items():
@@ -101,6 +104,10 @@ def print_scores(scores: dict[str, Any], title: str) -> None:
         texts[name] += f" ({low} to {high})"
     console.print("   ".join(texts.values()))
     console.print(f"in brackets: 95 % intervals, resampled by {scores['resampled_by']}")
+    for name, found in scores.get("references", {}).items():
+        console.print(f"reference {name} ({title(name)}): {in_words(found)}")
+    if "against_reference" in scores:
+        console.print(verdict(scores["against_reference"]))
     if scores.get("absent_classes"):
         console.print(
             "not in these data, left out of means over the classes (of F1 only if "

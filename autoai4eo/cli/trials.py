@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,14 @@ from autoai4eo.files import (
     is_planted,
     written,
 )
-from autoai4eo.learning.figures import METRICS, PREDICTED, find, in_order, rounded
+from autoai4eo.learning.figures import (
+    METRICS,
+    PREDICTED,
+    VALIDATION,
+    find,
+    in_order,
+    rounded,
+)
 
 
 def trials(
@@ -27,11 +35,13 @@ def trials(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the trials of a run, one per row."""
+    from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import open_study, trials_table
 
     if csv is not None:
         check_can_write(csv)
-    _show(trials_table(open_study(run)), str(run), csv, json)
+    table = trials_table(open_study(run))
+    _show(table, str(run), csv, json, Run(run).read_references().get("scores"))
 
 
 def pareto(
@@ -63,7 +73,13 @@ def pareto(
             )
 
 
-def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
+def _show(
+    found: Any,
+    title: str,
+    csv: Path | None,
+    json: bool,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+) -> None:
     """Writes a table of trials as CSV, or prints it as JSON or as text."""
     if csv is not None:
         with written(csv):
@@ -73,7 +89,7 @@ def _show(found: Any, title: str, csv: Path | None, json: bool) -> None:
         known = found.notna() & ~found.isin([math.inf, -math.inf])
         print_json(found.astype(object).where(known, None).to_dict("records"))
     else:
-        print_trials(found, title)
+        print_trials(found, title, references)
         console.print(
             "scores: of each trial's best epoch in the search, on the validation data"
         )
@@ -87,10 +103,17 @@ def _write_csv(path: Path, text: str) -> None:
         temporary.write_text(text, "utf-8")
 
 
-def print_trials(trials: Any, title: str) -> None:
-    """Prints the main columns; --csv and --json have all.
+def print_trials(
+    trials: Any, title: str, references: Mapping[str, Mapping[str, float]] | None = None
+) -> None:
+    """Prints the main columns, and a row for each reference; --csv and --json have all.
 
     Of the metrics it prints those on the validation data.
+
+    Args:
+        trials: the table.
+        title: of the table.
+        references: scores of each reference by name.
     """
     main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
     names = [
@@ -100,6 +123,9 @@ def print_trials(trials: Any, title: str) -> None:
     ]
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
+    for reference, scores in (references or {}).items():
+        values = [scores.get(n.removeprefix(VALIDATION)) for n in names]
+        rows.append([reference, "reference", *values])
     headers = [find(n).short for n in names]
     if PREDICTED in trials:
         headers = [

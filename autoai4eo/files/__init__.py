@@ -23,6 +23,7 @@ from autoai4eo.files.checks import (
 from autoai4eo.files.reading import (
     ANY,
     MOST_TEXT,
+    check_declared,
     check_form,
     read_csv,
     read_json,
@@ -45,6 +46,7 @@ __all__ = [
     "MOST_TEXT",
     "check_can_write",
     "check_can_write_into",
+    "check_declared",
     "check_form",
     "check_not_input",
     "check_regular",

@@ -102,7 +102,7 @@ def read_npz(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, np.n
             empty = path.stat().st_size == 0
             raise ValueError("it is empty" if empty else "no zip archive, or cut off")
         raw.seek(0)
-        _check_declared(raw, path)
+        check_declared(raw, path)
         with np.load(raw) as file:
             arrays = {name: file[name] for name in file.files}
         if missing := [name for name in needs if name not in arrays]:
@@ -110,11 +110,20 @@ def read_npz(path: Path, cure: str, needs: Sequence[str] = ()) -> dict[str, np.n
     return arrays
 
 
-def _check_declared(raw: IO[bytes], path: Path) -> None:
-    """Refuses a ``.npz`` file whose members declare too large a size.
+def check_declared(raw: IO[bytes], path: Path, beside: Sequence[str] = ()) -> None:
+    """Refuses a zip archive of arrays that declare too large a size.
 
     Both the archive and the header of each array declare a size, and NumPy allocates
     what the header declares before it reads.
+
+    Args:
+        raw: the opened file; it is at its beginning again afterwards.
+        path: of the file.
+        beside: names of members that are no arrays.
+
+    Raises:
+        UserError: they declare more than `max_bytes`.
+        ValueError: a member is no array.
     """
     with zipfile.ZipFile(raw) as archive:
         members = archive.infolist()
@@ -122,6 +131,8 @@ def _check_declared(raw: IO[bytes], path: Path) -> None:
         check_size(path, unpacked, "arrays")
         declared = 0
         for member in members:
+            if member.filename in beside:
+                continue
             with archive.open(member) as file:
                 version = np.lib.format.read_magic(file)
                 read = np.lib.format.read_array_header_1_0

@@ -20,7 +20,7 @@ from autoai4eo.learning.calibration import (
     reliability,
     scaled,
 )
-from autoai4eo.learning.intervals import GroupSums, of_counts, of_groups
+from autoai4eo.learning.intervals import GroupSums, of_counts, of_groups, resampled
 from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
 from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.learning.task import Task
@@ -141,6 +141,10 @@ class ClassScorer:
             if self._grouped
             else of_counts(total, self._figures),
         }
+
+    def resampled(self) -> dict[str, np.ndarray]:
+        """See `Scorer.resampled`."""
+        return resampled(self._sums.table, self._figures)
 
     def _figures(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Returns OA, AA and kappa, (n,), of confusion matrices (n, classes²)."""

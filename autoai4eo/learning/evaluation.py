@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -16,10 +16,12 @@ from autoai4eo.data.stream import Batches
 from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning.registry import of_kind, task_of
+from autoai4eo.learning.task import Scorer
 from autoai4eo.text import line
 
 #: Preferred groups, if data have several.
 _COARSEST_FIRST = ("city", "parent")
+_AT_ONCE = 4096  # samples whose scores are computed at once
 
 
 def open_for(
@@ -148,21 +150,26 @@ def evaluate(
     batch_size: int = 32,
     fitted: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Evaluates a network batch by batch, and returns its scores, see `score`.
+    """Evaluates a network, and returns its scores, see `score`.
 
     Raises:
         UserError: the target of a sample is unknown.
+    """
+    check_labelled(dataset)
+    return score(dataset, outputs(model, dataset, batch_size), fitted)
+
+
+def check_labelled(dataset: Dataset) -> None:
+    """Checks that the target of every sample is known.
+
+    Raises:
+        UserError: that of a sample is unknown.
     """
     if not len(dataset) or not dataset.known.all():
         raise UserError(
             f"{dataset.path}: expected labelled samples, found some without a label; "
             "one folder of images per class, or a data set called label, gives them"
         )
-    batches = Batches(dataset, batch_size)
-    found = (
-        np.asarray(model.predict_on_batch(batches[i][0])) for i in range(len(batches))
-    )
-    return _score(dataset, found, fitted)
 
 
 def score(
@@ -181,33 +188,41 @@ def score(
         name of the groups that were resampled for the intervals, such as ``"parent"``,
         or ``"sample"``.
     """
-    return _score(dataset, [output], fitted)
-
-
-def _score(
-    dataset: Dataset,
-    several: Iterable[np.ndarray],
-    fitted: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """Returns the same as `score` from the outputs in several parts, in order."""
-    scorer = task_of(dataset.target).scorer(fitted or {})
-    by, groups = _groups(dataset)
-    numbers = None if groups is None else np.unique(groups, return_inverse=True)[1]
-    first = 0
-    for output in several:
-        rows = np.arange(first, first + len(output))
-        group = None if numbers is None else numbers[rows]
-        scorer.add(dataset.read_targets(rows), output, group)
-        first += len(output)
+    by, groups = groups_of(dataset)
+    scorer = scored(dataset, output, groups, fitted)
     return {**scorer.result(), "resampled_by": by}
 
 
-def _groups(dataset: Dataset) -> tuple[str, np.ndarray | None]:
-    """Returns the name and group of each sample; ``"sample"``, None without groups."""
+def scored(
+    dataset: Dataset,
+    output: np.ndarray,
+    groups: np.ndarray | None,
+    fitted: Mapping[str, Any] | None = None,
+) -> Scorer:
+    """Returns a scorer that has been given a network's output, in parts.
+
+    Args:
+        dataset, output, fitted: see `score`.
+        groups: number of each sample's group, int (N,), or None, see `Scorer`.
+    """
+    scorer = task_of(dataset.target).scorer(fitted or {})
+    rows = np.arange(len(dataset))
+    for part in np.split(rows, rows[_AT_ONCE::_AT_ONCE]):
+        group = None if groups is None else groups[part]
+        scorer.add(dataset.read_targets(part), output[part], group)
+    return scorer
+
+
+def groups_of(dataset: Dataset) -> tuple[str, np.ndarray | None]:
+    """Returns the name of the groups, and the number of each sample's, int (N,).
+
+    Returns ``"sample"`` and None if the dataset has no groups of several samples.
+    """
     for name in (*_COARSEST_FIRST, *dataset.groups):
         groups = dataset.groups.get(name, np.empty(0))
-        if 1 < len(np.unique(groups)) < len(dataset):
-            return name, groups
+        names, numbers = np.unique(groups, return_inverse=True)
+        if 1 < len(names) < len(dataset):
+            return name, numbers
     return "sample", None
 
 

@@ -52,6 +52,17 @@ class GroupSums:
 def of_groups(table: np.ndarray, figures: Figures) -> dict[str, list[float]]:
     """Returns percentile intervals (95 %) of scores from 1,000 resamples of groups.
 
+    Args: see `resampled`.
+    """
+    return {name: interval(v) for name, v in resampled(table, figures).items()}
+
+
+def resampled(table: np.ndarray, figures: Figures) -> dict[str, np.ndarray]:
+    """Returns scores of 1,000 resamples of groups, (1000,) by name.
+
+    Tables of the same groups are resampled alike, so that differences of their scores
+    are paired.
+
     Args:
         table: sums of each group, (groups, k).
         figures: scores by name, (n,) each, from sums (n, k).
@@ -64,7 +75,7 @@ def of_groups(table: np.ndarray, figures: Figures) -> dict[str, list[float]]:
             for _ in range(RESAMPLES // _AT_A_TIME)
         ]
     )
-    return _percentiles(figures(drawn))
+    return figures(drawn)
 
 
 def of_counts(counts: np.ndarray, figures: Figures) -> dict[str, list[float]]:
@@ -77,12 +88,15 @@ def of_counts(counts: np.ndarray, figures: Figures) -> dict[str, list[float]]:
     rng = np.random.default_rng(_SEED)
     total = int(counts.sum())
     drawn = rng.multinomial(total, counts / total, RESAMPLES)
-    return _percentiles(figures(drawn.astype(float)))
+    return {name: interval(v) for name, v in figures(drawn.astype(float)).items()}
 
 
-def _percentiles(values: dict[str, np.ndarray]) -> dict[str, list[float]]:
+def interval(values: np.ndarray) -> list[float]:
+    """Returns the percentile interval (95 %) of resamples, [lower, upper]."""
     tail = 100 * (1 - LEVEL) / 2
-    return {
-        name: [float(end) for end in np.percentile(several, [tail, 100 - tail])]
-        for name, several in values.items()
-    }
+    return [float(end) for end in np.percentile(values, [tail, 100 - tail])]
+
+
+def blocks(samples: int) -> np.ndarray:
+    """Returns a random group for each of so many samples without groups, int (n,)."""
+    return np.random.default_rng(_SEED).integers(BLOCKS, size=samples)

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from autoai4eo.learning.intervals import GroupSums, of_groups
+from autoai4eo.learning.intervals import GroupSums, of_groups, resampled
 
 Rows = Callable[..., Any]
 Figures = Callable[..., dict[str, Any]]
@@ -73,6 +73,10 @@ class SumsScorer:
         """See `Scorer.add`."""
         truth, output = truth.astype(float), output.astype(float)
         self._sums.add(self._rows(truth, output, xp=np), group)
+
+    def resampled(self) -> dict[str, np.ndarray]:
+        """See `Scorer.resampled`."""
+        return resampled(self._sums.table, self._figures)
 
     @property
     def total(self) -> np.ndarray:

@@ -36,6 +36,12 @@ class Scorer(Protocol):
         [lower, upper] (95 %) of scores with intervals.
         """
 
+    def resampled(self) -> dict[str, np.ndarray]:
+        """Returns scores with intervals, of each of 1,000 resamples of the groups.
+
+        Scorers that were given the same groups resample them alike.
+        """
+
 
 @dataclass(frozen=True)
 class Task:

@@ -12,6 +12,7 @@ from autoai4eo.devices.reference import drifts
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, rounded
+from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.report import network, pictures
 from autoai4eo.report.charts import short
 from autoai4eo.report.rendering import render
@@ -76,6 +77,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "cards": _cards(run),
         "charts": [(named(c), _chart(run, metric, c)) for c in costs],
         "predicted": _predicted(run),
+        "references": _references(run),
         "curves": [curve for curve in curves if curve],
         "columns": columns,
         "metric": find(metric).label,
@@ -114,6 +116,22 @@ def _views(run: Snapshot, mistakes: list[dict[str, Any]]) -> str:
     sensors = {i["name"]: i["sensor"] for i in run.asked["data"]["training"]["inputs"]}
     shown = [name for patch in mistakes[:1] for name, _ in patch["views"]]
     return " beside ".join(f"{name} ({sensors[name]})" for name in shown)
+
+
+def _references(run: Snapshot) -> dict[str, Any]:
+    """The scores of the references, and whether the finalist is better."""
+    parts = [("validation", run.evaluation), ("test", run.test)]
+    known = [(on, found) for on, found in parts if "against_reference" in found]
+    scores = [(on, found["references"]) for on, found in known]
+    if not scores and run.references:
+        scores = [("validation", run.references)]
+    rows = [(title(n), on, s) for on, found in scores for n, s in found.items()]
+    names = [n for n in METRICS if any(n in each for *_, each in rows)]
+    return {
+        "columns": [FIGURES[n].short for n in names],
+        "rows": [(who, on, [each.get(n) for n in names]) for who, on, each in rows],
+        "verdicts": [verdict(found["against_reference"], on) for on, found in known],
+    }
 
 
 def _predicted(run: Snapshot) -> str:

@@ -54,7 +54,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
 
     Trained trials are points, larger and darker on the front of the search; the line
     joins those that are Pareto-optimal in the metric and the cost. Infeasible and
-    failed trials are crosses below.
+    failed trials are crosses below. Dashed lines are the references.
 
     Args:
         run: the run.
@@ -65,19 +65,23 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     scored = [t for t in placed if metric in t.figures]
     axes = charts.chart(_measured_in(run, cost), named(metric))
     charts.fit(axes, "x", [t.figures[cost] for t in placed])
-    charts.fit(axes, "y", [t.figures[metric] for t in scored], log=False)
+    better = find(metric).direction or _direction(run, metric)
+    levels = _reference_levels(run, metric)
+    # the chart reaches to the best reference
+    best = sorted(levels.values(), reverse=better == "max")[:1]
+    charts.fit(axes, "y", [*(t.figures[metric] for t in scored), *best], log=False)
     below = None
     if len(scored) < len(placed):
         below = charts.strip_below(axes, "no score")
     (low, high), limit = axes.get_xlim(), run.limits.get(cost)
     if limit is not None and low < limit < high:
         _draw_limit(axes, limit, high)
-    better = find(metric).direction or _direction(run, metric)
     stairs = _stairs(
         [(t.figures[cost], t.figures[metric]) for t in scored if _is_complete(t)],
         better == "max",
         high,
     )
+    _draw_references(axes, levels)
     if stairs:
         axes.plot(*zip(*stairs, strict=True), color="#9dc1ff", lw=2)
     for trial in sorted(placed, key=lambda t: (t.is_finalist, t.on_front)):
@@ -91,6 +95,32 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
         shown.plot([trial.figures[cost]], [y], gid=gid, ls="", zorder=3, **look)
     told = {t.number: summary(t, metric, cost) for t in placed} if tooltips else {}
     return charts.svg(axes, f"{named(metric)} against {named(cost)}", told)
+
+
+def _reference_levels(run: Snapshot, metric: str) -> dict[str, float]:
+    """Returns the metric of each reference, by name."""
+    name = metric.removeprefix(VALIDATION)
+    levels = {who: s.get(name, np.nan) for who, s in run.references.items()}
+    return {who: level for who, level in levels.items() if np.isfinite(level)}
+
+
+def _draw_references(axes: Axes, levels: dict[str, float]) -> None:
+    """Draws a dashed line at the level of each reference that is in the chart."""
+    low, high = axes.get_ylim()
+    for name, level in levels.items():
+        if not low < level < high:
+            continue
+        axes.axhline(level, color=_GREY, lw=1, ls=(0, (4, 3)), zorder=1)
+        axes.annotate(
+            name,
+            (1, level),
+            (-4, 3),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            color=_GREY,
+            fontsize=12,
+        )
 
 
 def curve_chart(run: Snapshot, name: str) -> Markup | None:

@@ -30,14 +30,10 @@ from autoai4eo.runs.locking import locked as locked
 from autoai4eo.runs.trial_folder import NETWORK, TrialFolder
 from autoai4eo.version import __version__
 
-RUN, STUDY, STATISTICS, REPORT = (
-    "run.json",
-    "study.db",
-    "statistics.json",
-    "report.html",
-)
-TRIALS, BEST, WORKERS, MAPS = "trials", "best", "workers", "maps"
-DEVICE = "device"
+RUN, STUDY = "run.json", "study.db"
+STATISTICS, REPORT = "statistics.json", "report.html"
+REFERENCES, TREES = "references.json", "references.skops"
+TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "device"
 EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
 
 _PACKAGES = ("autokeras", "keras", "keras-tuner", "optuna", "numpy")
@@ -50,6 +46,7 @@ _EVALUATION_CURE = (
     "aside and makes it again"
 )
 _STATISTICS_CURE = "remove it: `autoai4eo fit` with the same arguments makes it anew"
+_REFERENCES_CURE = "remove it: `autoai4eo fit` with the same arguments makes it again"
 _CURE = "restore it from a copy, or remove it: the report is written without it"
 
 
@@ -108,6 +105,16 @@ class Run:
     def mistakes(self) -> Path:
         """Patches that the finalist predicted wrongly."""
         return self.best / MISTAKES
+
+    @property
+    def references(self) -> Path:
+        """The record of the references, see `autoai4eo.learning.references`."""
+        return self.path / REFERENCES
+
+    @property
+    def trees(self) -> Path:
+        """The boosted trees, one of the references."""
+        return self.path / TREES
 
     @property
     def maps(self) -> Path:
@@ -217,8 +224,23 @@ class Run:
 
     def write_evaluation(self, content: Mapping[str, Any]) -> None:
         """Writes ``best/evaluation.json``, with the version and the run's mark."""
-        about = {"schema": schemas.VERSION, "run": self.mark()}
-        write_json(self.evaluation, {**about, **content})
+        self._write_own(self.evaluation, content)
+
+    def read_references(self) -> dict[str, Any]:
+        """Returns the content of ``references.json``; {} if it is missing.
+
+        Raises:
+            DamagedError: it is damaged, or of another run.
+        """
+        if not self.references.is_file():
+            return {}
+        known = read_json(self.references, _REFERENCES_CURE, schemas.REFERENCES)
+        self._check_own(self.references, known, _REFERENCES_CURE)
+        return known
+
+    def write_references(self, content: Mapping[str, Any]) -> None:
+        """Writes ``references.json``, with the version and the run's mark."""
+        self._write_own(self.references, content)
 
     def read_test(self) -> dict[str, Any]:
         """Returns the content of ``best/test.json``; {} if it is missing.
@@ -239,8 +261,7 @@ class Run:
 
     def write_test(self, content: Mapping[str, Any]) -> None:
         """Writes ``best/test.json``, with the version and the run's mark."""
-        about = {"schema": schemas.VERSION, "run": self.mark()}
-        write_json(self.test, {**about, **content})
+        self._write_own(self.test, content)
 
     def read_statistics(self) -> dict[str, Any]:
         """Returns the statistics of the bands by input; {} without the file.
@@ -296,6 +317,9 @@ class Run:
                 f"{path}: expected {what} of this run's finalist, found those of "
                 f"another network; {_CURE}"
             )
+
+    def _write_own(self, path: Path, content: Mapping[str, Any]) -> None:
+        write_json(path, {"schema": schemas.VERSION, "run": self.mark(), **content})
 
     def _check_own(self, path: Path, known: Mapping[str, Any], cure: str) -> None:
         own = self.mark()

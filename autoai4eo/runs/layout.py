@@ -19,11 +19,13 @@ from autoai4eo.runs.folder import (
     EVALUATION,
     MAPS,
     MISTAKES,
+    REFERENCES,
     REPORT,
     RUN,
     STATISTICS,
     STUDY,
     TEST,
+    TREES,
     TRIALS,
     WORKERS,
 )
@@ -45,6 +47,7 @@ def _any_of(*names: str) -> str:
 
 _NAMES = {
     "": _any_of(RUN, STATISTICS, REPORT, TRIALS, BEST, WORKERS, MAPS, DEVICE)
+    + f"|{_any_of(REFERENCES, TREES)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),

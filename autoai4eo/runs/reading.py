@@ -68,6 +68,7 @@ class Snapshot:
         objectives: in order.
         trials: oldest first, may be empty.
         evaluation, test: the content of these files in ``RUN/best``; {} without one.
+        references: the scores of each on the validation data, as a trial has them.
         notes: one line about each damaged file, whose content is left out.
     """
 
@@ -78,6 +79,7 @@ class Snapshot:
     trials: list[Trial]
     evaluation: dict[str, Any]
     test: dict[str, Any]
+    references: dict[str, dict[str, float]]
     notes: list[str] = field(default_factory=list)
 
     def part(self, read: Callable[[], T], nothing: T) -> T:
@@ -139,7 +141,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     asked = folder.read()
     if not asked["arguments"].get("storage") and not folder.study.is_file():
         state = _state(path, None, [])
-        return Snapshot(path, state, asked, _objectives(asked), [], {}, {})
+        return Snapshot(path, state, asked, _objectives(asked), [], {}, {}, {})
     study = open_study(path)
     table = trials_table(study)
     best = {t.number for t in front.front(study)}
@@ -178,6 +180,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
         trials,
         _part(notes, folder.read_evaluation, {}),
         _part(notes, folder.read_test, {}),
+        _part(notes, lambda: folder.read_references().get("scores", {}), {}),
         list(dict.fromkeys(notes)),
     )
 

@@ -76,6 +76,24 @@ _SCORES = {
     "temperature?": int | float,
     "calibrated_expected_calibration_error?": int | float,
     "confusion_matrix?": [[int]],
+    "references?": {ANY: {f"{name}?": int | float for name in METRICS}},
+    "against_reference?": {
+        "other": str,
+        "metric": METRICS,
+        "difference": int | float,
+        "interval": [int | float],
+        "resampled_by": str,
+    },
+}
+REFERENCES = {
+    "schema?": int,
+    "bands": {ANY: [str]},
+    "output": [int | float],
+    "columns": [[int]],
+    "samples": int,
+    "scores": {ANY: {f"{name}?": int | float for name in METRICS}},
+    "fitted": {ANY: {"thresholds?": [int | float]}},
+    "seconds": int | float,
 }
 EVALUATION = {
     **_SCORES,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from autoai4eo.data import statistics
 from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
 from autoai4eo.learning import checkpoint, history
+from autoai4eo.learning.kept_trees import read_trees
 from autoai4eo.runs.belonging import (
     FILES,
     file_of,
@@ -70,7 +72,7 @@ def findings(run: Path) -> list[Finding]:
         check_no_links(run)
         folder.read()
         study = open_study(run)
-        return [*_of_trials(folder, study), *_of_best(folder), *_of_statistics(folder)]
+        return _of_run(folder, study)
     except UserError as error:
         problem, _, cure = str(error).rpartition("; ")
         return [Finding(run, problem, f"stops: {cure}", can_go=False)]
@@ -108,11 +110,7 @@ def mend(
             remove_leftovers(written)
     if not folder.exists:
         return
-    for found in (
-        *_of_trials(folder, study),
-        *_of_best(folder),
-        *_of_statistics(folder),
-    ):
+    for found in _of_run(folder, study):
         aside = ""
         if found.can_go and found.path.exists():
             aside = f"set aside as {set_aside(found.path).name}; "
@@ -122,6 +120,11 @@ def mend(
         cost = trial.user_attrs.get("cost")
         if cost and left.path.is_dir() and not left.cost.exists():
             write_json(left.cost, cost)
+
+
+def _of_run(run: Run, study: optuna.Study) -> list[Finding]:
+    rest = (_of_best(run), _of_statistics(run), _of_references(run))
+    return [*_of_trials(run, study), *chain.from_iterable(rest)]
 
 
 def _of_trials(run: Run, study: optuna.Study) -> Iterator[Finding]:
@@ -205,6 +208,17 @@ def _of_statistics(run: Run) -> Iterator[Finding]:
             )
 
     yield from _look(run.statistics, _ANEW, check)
+
+
+def _of_references(run: Run) -> Iterator[Finding]:
+    record, trees = run.references, run.trees
+    if not record.exists() and not trees.exists():
+        return
+    damaged = [*_look(record, _ANEW, lambda _: run.read_references())]
+    if not damaged and not record.is_file():
+        problem = f"{record}: expected it beside the trees, found no file"
+        damaged = [Finding(record, problem, _ANEW)]
+    yield from damaged or _look(trees, _ANEW, read_trees)
 
 
 def _look(path: Path, remedy: str, read: Callable[[Path], Any]) -> Iterator[Finding]:

@@ -26,12 +26,14 @@ from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run, locked
+from autoai4eo.runs.scoring import evaluate
 from autoai4eo.search.session import Session, chosen
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
-from autoai4eo.tasks.configuration import configure, graph_of, kind_of
+from autoai4eo.tasks.configuration import check_training, configure, graph_of, kind_of
+from autoai4eo.tasks.references import keep_references
 from autoai4eo.tasks.results import SearchResults
 from autoai4eo.tasks.training_data import names_of, open_both, warn_of_problems
 from autoai4eo.tasks.validating import validate
@@ -125,6 +127,7 @@ class AutoModel(SearchResults):
         augmentation: Augmentation | None = AUGMENTATION,
         max_hours: float | None = None,
         data_parallel: bool = False,
+        references: bool = True,
         **kwargs: Any,
     ) -> None:
         """Searches, then trains the finalist; resumes the search in the run's folder.
@@ -152,6 +155,7 @@ class AutoModel(SearchResults):
             augmentation: None: no augmentation.
             max_hours: ends the search after this many hours.
             data_parallel: trains each network on all GPUs of this machine (JAX).
+            references: whether to train `autoai4eo.learning.references` first.
             **kwargs: passed to `keras.Model.fit`.
 
         Raises:
@@ -164,12 +168,7 @@ class AutoModel(SearchResults):
         how = (validation_data, validation_split, self.settings, tell)
         train, validation, whole = open_both(self._open, self.kind, x, y, *how)
         task = task_of(train.target)
-        if epochs is not None and epochs < 1:
-            raise UserError(f"epochs: expected 1 or more, got {epochs}")
-        if loss is not None and loss not in task.losses:
-            raise UserError(
-                f"loss: expected one of {', '.join(task.losses)}, got {loss!r}"
-            )
+        check_training(task, epochs, loss)
         if data_parallel:
             check_data_parallel(batch_size)
         weights = task.class_weight(class_weight, train)
@@ -208,6 +207,8 @@ class AutoModel(SearchResults):
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
         with session.opened(graph, found, arguments) as self.tuner:
             self._finalist, self._training = None, training
+            if references:
+                keep_references(self.run, train, validation, self.seed, tell)
             pool.search(
                 self.tuner,
                 training,
@@ -270,14 +271,14 @@ class AutoModel(SearchResults):
             name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
             and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and the
             unit ``resampled_by``; ``expected_calibration_error`` and its
-            ``reliability`` table. For several labels F1, mean average precision and
-            more, see `autoai4eo.learning.multilabel.LabelScorer`; for values RMSE,
-            MAE, R² and bias, see `autoai4eo.learning.regression.ValueScorer`.
+            ``reliability`` table. See `autoai4eo.learning.multilabel.LabelScorer` for
+            labels, `autoai4eo.learning.regression.ValueScorer` for values and
+            `autoai4eo.learning.comparison.beside_references` for the references.
         """
         model = self.export_model()
         dataset = self._open_for(model, x, y)
         fitted = Run(self.run).read_evaluation()
-        return evaluation.evaluate(model, dataset, batch_size, fitted)
+        return evaluate(self.run, model, dataset, batch_size, fitted)
 
     def select(
         self, rule: str | None = None, *, refit: bool = False, **limits: float

@@ -13,11 +13,24 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.errors import UserError
 from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.task import Task
 from autoai4eo.search.space.graph import Graph
 
 _HEADS = (ak.ClassificationHead, ak.RegressionHead)
 #: The default metrics of AutoKeras's heads.
 _METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
+
+
+def check_training(task: Task, epochs: int | None, loss: str | None) -> None:
+    """Checks arguments of `AutoModel.fit`.
+
+    Raises:
+        UserError: there are no epochs, or the task has no such loss.
+    """
+    if epochs is not None and epochs < 1:
+        raise UserError(f"epochs: expected 1 or more, got {epochs}")
+    if loss is not None and loss not in task.losses:
+        raise UserError(f"loss: expected one of {', '.join(task.losses)}, got {loss!r}")
 
 
 def configure(

@@ -17,6 +17,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import task_of
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import own_folder
+from autoai4eo.runs.scoring import score_beside
 
 _SHOWN = 12
 
@@ -24,14 +25,14 @@ _SHOWN = 12
 def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     """Writes scores, fitted parameters and mistakes of the finalist to ``RUN/best``.
 
-    ``evaluation.json`` gets the scores of `evaluation.evaluate` and what `Task.fit`
-    fits: for a class the ``temperature`` and the
-    ``calibrated_expected_calibration_error`` of the same samples; for labels the
-    ``thresholds``. Its ``evaluated_network`` is ``"finalist"``, or ``"trial"`` if the
-    finalist was trained on the validation data too, which its trial was not. For a
-    class, ``mistakes.npz`` gets up to twelve patches, the surest one of each confusion:
-    ``truth``, ``prediction``, ``confidence``, for each input ``image_NAME``, uint8
-    (n, H, W, 3), and ``network``, the finalist's digest. A second call does nothing.
+    ``evaluation.json`` gets the result of `score_beside` and what `Task.fit` fits: for
+    a class the ``temperature`` and the ``calibrated_expected_calibration_error`` of the
+    same samples; for labels the ``thresholds``. Its ``evaluated_network`` is
+    ``"finalist"``, or ``"trial"`` if the finalist was trained on the validation data
+    too, which its trial was not. For a class, ``mistakes.npz`` gets up to twelve
+    patches, the surest one of each confusion: ``truth``, ``prediction``,
+    ``confidence``, for each input ``image_NAME``, uint8 (n, H, W, 3), and ``network``,
+    the finalist's digest. A second call does nothing.
 
     Args:
         run: the folder of a run with a trained finalist.
@@ -42,7 +43,8 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     kept = folder.read_evaluation()
     task = task_of(validation.target)
     classes = task.target.kind == "class"
-    done = {"evaluated_on", *task.fitted} <= kept.keys()
+    compared = {"against_reference"} if folder.read_references() else set()
+    done = {"evaluated_on", *task.fitted, *compared} <= kept.keys()
     if done and (folder.mistakes.is_file() or not classes):
         return
     apart = kept["trained_on"] == "training"
@@ -64,7 +66,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
             **kept,
             "evaluated_on": "validation",
             "evaluated_network": "finalist" if apart else "trial",
-            **evaluation.score(validation, found, fitted),
+            **score_beside(run, validation, found, fitted),
             **fitted,
         }
     )

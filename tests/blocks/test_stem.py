@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from autoai4eo.blocks import MultispectralStem
-from autoai4eo.blocks.stem import index_pairs, normalised_differences
+from autoai4eo.blocks.stem import normalised_differences
+from autoai4eo.data.indices import index_pairs
 from autoai4eo.data.sensors import SENTINEL2, band
 from autoai4eo.errors import UserError
 
@@ -99,13 +100,6 @@ def test_indices_see_raw_reflectance(kit):
     channels = keras.Model(model.inputs, model.get_layer("stem_with_indices").output)
     answer = keras.ops.convert_to_numpy(channels([patch]))[0, 0, 0]
     np.testing.assert_allclose(answer, [-0.25, 1.75, 0.8], rtol=1e-5)
-
-
-def test_index_pairs_go_by_name_and_b8a_stands_in():
-    assert index_pairs([band(b) for b in ("B8", "b04")]) == [(0, 1)]
-    assert index_pairs([band(b) for b in ("B8A", "B04")]) == [(0, 1)]
-    assert index_pairs([band(b) for b in ("B8A", "B08", "B03")]) == [(2, 1)]
-    assert index_pairs([band("B04"), band("B03")]) == []
 
 
 def test_squeeze_and_excitation_weighs_whole_bands(kit):

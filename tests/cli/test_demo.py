@@ -1,5 +1,7 @@
 """`autoai4eo demo` is the main job, whole; here with fewer patches."""
 
+import re
+
 import rasterio
 
 from autoai4eo.cli import demo
@@ -18,6 +20,10 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
     assert result.status == 0, result.err
     for words in ("synthetic", "complete", "Cohen's kappa", "in a fresh process"):
         assert words in result.out
+    # whether the network was worth it: of the search, and of the test data
+    assert len(re.findall(r"^│ +(majority|trees) +│ reference", result.out, re.M)) == 2
+    assert len(re.findall(r"^The network is .*better than", result.out, re.M)) == 2
+    assert "reference trees (boosted trees on band statistics): Coh" in result.out
     assert (out / "savedmodel" / "saved_model.pb").is_file()
     with rasterio.open(out / "map.tif") as file:
         assert file.shape == (13, 13) and file.crs == "EPSG:32632"

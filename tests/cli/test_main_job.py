@@ -57,6 +57,9 @@ def test_fit_without_a_terminal_writes_a_log(finished, so2sat):
             f"opening {so2sat}/validation.h5",
             "160 samples for training, 160 for validation, 17 classes; computing the "
             "statistics of the bands",
+            "training the references, trees on 160 samples",
+            r"reference majority: Cohen's kappa 0\.000   .*\(validation\)",
+            r"reference trees: Cohen's kappa -?[\d.]+   .*\(validation\)",
             f"searching in {finished}   0 of 1 trials trained",
             r"trial \d+   complete   val_cohen_kappa -?[\d.]+   params [\d,]+   macs "
             r"[\d,]+   latency_ms [\d.]+   [\d,]+ s   1 of 1 trained",
@@ -111,6 +114,15 @@ def test_trials_are_a_table_csv_and_json(finished, run, tmp_path):
     assert [row["trial"] for row in rows] == list(table["trial"])
 
 
+def test_trials_end_with_the_references_which_are_no_trials(finished, run):
+    told = run("trials", finished).out
+    rows = [line.split("│") for line in told.splitlines() if "│" in line]
+    assert [row[1].strip() for row in rows[-2:]] == ["majority", "trees"]
+    assert {row[2].strip() for row in rows[-2:]} == {"reference"}
+    assert "0.000" in told or " 0 " in told  # kappa of the same class for all
+    assert len(json.loads(run("trials", finished, "--json").out)) == 1
+
+
 def test_pareto_shows_the_front_and_its_hypervolume(finished, run):
     told = run("pareto", finished)
     assert told.status == 0 and "hypervolume" in told.out and "reference" in told.out
@@ -132,6 +144,22 @@ def test_evaluate_prints_intervals_and_calibration(finished, so2sat, run):
     for name, (low, high) in scores["intervals"].items():
         assert low <= scores[name] <= high
     assert len(scores["reliability"]) == 15
+
+
+def test_evaluate_scores_the_references_and_says_whether_it_is_better(
+    finished, so2sat, run, tmp_path
+):
+    data = so2sat / "testing.h5"
+    told = run("evaluate", finished, data).out
+    assert re.search(r"^reference majority \(the same .*kappa 0\.000", told, re.M)
+    assert re.search(r"^The network is (not surely )?better than .*by city", told, re.M)
+    scores = json.loads(run("evaluate", finished, data, "--json").out)
+    assert set(scores["references"]) == {"majority", "trees"}
+    low, high = scores["against_reference"]["interval"]
+    assert low <= scores["against_reference"]["difference"] <= high
+    # a network without its run has none
+    network = finished / "best" / "model.keras"
+    assert "references" not in json.loads(run("evaluate", network, data, "--json").out)
 
 
 def test_report_writes_a_page_without_tensorflow(finished):

@@ -36,7 +36,9 @@ def folder(whole, tmp_path):
 def fit(folder, **arguments):
     model = small.model(folder, **{"max_trials": 1, **arguments})
     with small.in_this_process():
-        model.fit(DATA, validation_data=VALIDATION, epochs=1, verbose=0)
+        model.fit(
+            DATA, validation_data=VALIDATION, epochs=1, verbose=0, references=True
+        )
     return model
 
 
@@ -88,7 +90,11 @@ def test_every_file_of_a_run_is_known_as_ours(whole):
 
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize(
-    "name", ["best", "trials", "trials/0", "workers/1.log", "run.json", "study.db"]
+    "name",
+    [
+        *("best", "trials", "trials/0", "workers/1.log", "run.json", "study.db"),
+        *("references.json", "references.skops"),
+    ],
 )
 def test_links_are_refused_and_nothing_is_lost(folder, tmp_path, name, overwrite):
     outside = tmp_path / "outside"

@@ -10,6 +10,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.learning import evaluation
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 from autoai4eo.learning.classification import ClassScorer
 from autoai4eo.learning.evaluation import score
@@ -117,3 +118,23 @@ def test_the_groups_that_the_data_have_are_named(so2sat):
     told = score(alone, np.eye(small.CLASSES)[alone.labels])
     assert told["resampled_by"] == "sample"
     json.dumps(told)  # floats and lists, none of NumPy's
+
+
+@pytest.mark.parametrize("kind", ["class", "labels", "value"])
+def test_scores_are_the_same_in_parts_of_any_size(monkeypatch, kind):
+    rng = np.random.default_rng(0)
+    truth = {
+        "class": rng.integers(0, 3, 50),
+        "labels": rng.integers(0, 2, (50, 3)),
+        "value": rng.normal(size=(50, 3)),
+    }[kind]
+    pixels = np.zeros((50, 2, 2, 1), "float32")
+    data = open_dataset({"sen2": pixels}, labels=truth, kind=kind)
+    output = scipy.special.softmax(rng.normal(size=(50, 3)), axis=-1).astype("float32")
+    whole = score(data, output)
+    monkeypatch.setattr(evaluation, "_AT_ONCE", 7)
+    parts = score(data, output)
+    assert whole.keys() == parts.keys()
+    for name, values in whole["intervals"].items():
+        assert parts["intervals"][name] == pytest.approx(values)
+        assert parts[name] == pytest.approx(whole[name])

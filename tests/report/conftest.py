@@ -41,7 +41,13 @@ def searched(tmp_path_factory):
         max_trials=3,
     )
     with small.in_this_process():
-        model.fit(dataset(0), validation_data=dataset(1), epochs=2, verbose=0)
+        model.fit(
+            dataset(0),
+            validation_data=dataset(1),
+            epochs=2,
+            verbose=0,
+            references=True,
+        )
     kept = {"message": FAILURE}
     failed = create_trial(state=TrialState.FAIL, user_attrs=kept)
     open_study(model.run, model.objectives).add_trial(failed)

@@ -14,6 +14,7 @@ from optuna.trial import TrialState, create_trial
 
 from autoai4eo.errors import UserError
 from autoai4eo.learning.evaluation import score
+from autoai4eo.learning.verdict import verdict
 from autoai4eo.report.page import write_report
 from autoai4eo.report.pictures import png
 from autoai4eo.runs.study import open_study
@@ -57,6 +58,23 @@ def test_the_page_of_a_finished_run_is_complete(run, searched):
     )
     for trial in searched.trials()["trial"]:
         assert f"<td>{trial}</td>" in page
+
+
+def test_references_are_a_table_a_sentence_and_lines(run):
+    """Users rely on: whether the network was worth it is seen at once."""
+    page = page_of(run)
+    assert "References</h2>" in page
+    assert "boosted trees on band statistics</td>" in page
+    kept = json.loads((run / "best" / "evaluation.json").read_text())
+    told = verdict(kept["against_reference"], "validation")
+    assert told in html.unescape(page)
+    charts = [c for c in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if "kappa" in c]
+    against_cost = [c for c in charts if " against " in c]
+    assert against_cost and all(">trees</text>" in chart for chart in against_cost)
+    (run / "references.json").unlink()
+    shutil.rmtree(run / "best")
+    page = page_of(run)
+    assert "References</h2>" not in page and ">trees</text>" not in page
 
 
 def test_the_page_needs_nothing_beside_it(run):

@@ -90,6 +90,18 @@ on other data its scores may be lower; `autoai4eo evaluate` measures them.
 {% if m.two_figures %}
 {{ m.two_figures }}
 {% endif -%}
+{% if m.references is defined %}
+What costs next to nothing reaches on the same data:
+
+| reference | score | value |
+|---|---|---|
+{% for who, scores in m.references.items() -%}
+{% for name, value in scores.items() -%}
+| {{ who }} | {{ figures[name].label }} | {{ value | figure }} |
+{% endfor -%}
+{% endfor %}
+{{ m.verdict }}
+{% endif -%}
 {% if m.resampled_by is defined %}
 Intervals are by bootstrap; each {{ m.resampled_by }} is drawn as a whole.
 {% endif -%}

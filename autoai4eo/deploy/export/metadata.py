@@ -23,6 +23,7 @@ from autoai4eo.deploy.predictors.description import TARGET, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
 from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.study import objectives_of, open_study, trial_of
 from autoai4eo.runs.two_figures import two_figures
@@ -129,6 +130,7 @@ def item(
                 "two_figures": two_figures(
                     told, found.get("metrics", {}), objectives_of(study)
                 ),
+                **_references(told),
             },
             "autoai4eo:level": levels.pop() if len(levels) == 1 else None,
             "autoai4eo:map_step": known["arguments"].get("map_step"),
@@ -295,6 +297,19 @@ def _metrics(
         if name in evaluation:
             told[name] = evaluation[name]
     return told
+
+
+def _references(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the scores of the references on the same data, and the comparison."""
+    if "against_reference" not in evaluation:
+        return {}
+    return {
+        "references": {
+            title(name): {n: scores[n] for n in METRICS if n in scores}
+            for name, scores in evaluation["references"].items()
+        },
+        "verdict": verdict(evaluation["against_reference"]),
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@ from small import EXPORTS, FOLDERS
 from stac_model.schema import MLModelExtension, MLModelProperties
 
 from autoai4eo import deploy
+from autoai4eo.learning.verdict import verdict
 
 
 @pytest.fixture
@@ -113,6 +114,10 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
         "neighbours are not",
     ):
         assert words in card
+    kept = json.loads(path.read_text())
+    trees = kept["references"]["trees"]["cohen_kappa"]
+    row = f"| boosted trees on band statistics | Cohen's kappa | {trees:.3f} |"
+    assert row in card and verdict(kept["against_reference"]) in card
     told = json.loads((tmp_path / "model.json").read_text())["properties"]
     assert (told["autoai4eo:level"], told["autoai4eo:map_step"]) == ("L2A", 10)
 

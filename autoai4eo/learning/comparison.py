@@ -1,0 +1,69 @@
+"""Compares a network with the references of its run, on the same samples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.learning.evaluation import groups_of, scored
+from autoai4eo.learning.figures import FIGURES, VALIDATION
+from autoai4eo.learning.intervals import blocks, interval
+from autoai4eo.learning.references import reference_outputs
+from autoai4eo.learning.registry import task_of
+
+
+def beside_references(
+    record: Mapping[str, Any],
+    trees: Path,
+    dataset: Dataset,
+    output: np.ndarray,
+    fitted: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Scores references on the same samples as a network, and compares, for JSON.
+
+    The comparison is a paired bootstrap of whole groups: each resample scores the
+    network and the reference on the same samples. The score is the one that a search
+    improves by default, or the first that has intervals.
+
+    Args:
+        record, trees: of the references, see `autoai4eo.learning.references`.
+        dataset: N samples with known targets.
+        output: of the network for these samples, (N, …).
+        fitted: the result of `Task.fit` for the network; without one, that of the
+            references is not used either.
+
+    Returns:
+        ``references``: the scores of each by name. ``against_reference``: of the
+        reference that the network surpasses least, its name ``other``; ``metric``;
+        ``difference``: how much better the network is, in units of the metric;
+        ``interval``: [lower, upper] (95 %) of that; and ``resampled_by``.
+    """
+    by, groups = groups_of(dataset)
+    if groups is None:
+        groups = blocks(len(dataset))
+    network = scored(dataset, output, groups, fitted)
+    mine, my_draws = network.result(), network.resampled()
+    wanted = task_of(dataset.target).objective.name.removeprefix(VALIDATION)
+    metric = wanted if wanted in my_draws else next(iter(my_draws))
+    sign = 1 if FIGURES[metric].direction == "max" else -1
+    scores, against = {}, []
+    for name, found in reference_outputs(record, trees, dataset).items():
+        known = record["fitted"].get(name) if fitted else None
+        reference = scored(dataset, found, groups, known)
+        scores[name] = {**reference.result(), "resampled_by": by}
+        gains = sign * (my_draws[metric] - reference.resampled()[metric])
+        against.append(
+            {
+                "other": name,
+                "metric": metric,
+                "difference": sign * (mine[metric] - scores[name][metric]),
+                "interval": interval(gains),
+                "resampled_by": by,
+            }
+        )
+    least = min(against, key=lambda found: found["difference"])
+    return {"references": scores, "against_reference": least}

@@ -1,0 +1,53 @@
+"""Says in a sentence whether a network is better than the references of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from autoai4eo.learning.figures import FIGURES, METRICS
+
+#: What each reference is, for tables and sentences.
+TITLES = {
+    "majority": "the same prediction for every sample",
+    "trees": "boosted trees on band statistics",
+}
+
+
+def title(reference: str) -> str:
+    """Returns what a reference is."""
+    return TITLES.get(reference, reference)
+
+
+def verdict(against: Mapping[str, Any], data: str = "") -> str:
+    """Returns a sentence that says whether the network is surely better.
+
+    It is if the interval of its gain lies above 0.
+
+    Args:
+        against: ``against_reference``, see
+            `autoai4eo.learning.comparison.beside_references`.
+        data: that both were scored on, such as ``"validation"``.
+    """
+    figure = FIGURES[against["metric"]]
+    gain, low, high = (
+        f"{'-' if value < 0 else '+'}{figure.text(abs(value))}"
+        for value in (against["difference"], *against["interval"])
+    )
+    sure = "is" if against["interval"][0] > 0 else "is not surely"
+    of = "gain in" if figure.direction == "max" else "reduction of the"
+    on = f" on the {data} data" if data else ""
+    return (
+        f"The network {sure} better than {title(against['other'])}: {of} "
+        f"{figure.label} {gain}{on} (95 % interval {low} to {high}, resampled by "
+        f"{against['resampled_by']})."
+    )
+
+
+def in_words(scores: Mapping[str, Any]) -> str:
+    """Returns the main scores of an evaluation in one line."""
+    return "   ".join(
+        f"{FIGURES[name].label} {FIGURES[name].text(scores[name])}"
+        for name in METRICS
+        if FIGURES[name].main and name in scores
+    )

@@ -1,0 +1,59 @@
+"""Scores a network, and the references of its run beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.learning import evaluation
+from autoai4eo.learning.comparison import beside_references
+from autoai4eo.runs.folder import Run
+
+
+def evaluate(
+    run: Path | None,
+    model: keras.Model,
+    dataset: Dataset,
+    batch_size: int,
+    fitted: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Scores a network, and the references of its run beside it.
+
+    Args:
+        run: the folder; None: a network without a run.
+        model: the network.
+        dataset: samples with known targets.
+        batch_size: patches per batch.
+        fitted: the result of `Task.fit` for the network.
+
+    Returns:
+        The result of `score_beside`.
+
+    Raises:
+        UserError: the target of a sample is unknown, or the references are damaged.
+    """
+    evaluation.check_labelled(dataset)
+    output = evaluation.outputs(model, dataset, batch_size)
+    return score_beside(run, dataset, output, fitted)
+
+
+def score_beside(
+    run: Path | None, dataset: Dataset, output: np.ndarray, fitted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Returns the scores of a network's output, and of the references of its run.
+
+    Returns:
+        The result of `evaluation.score`; where the run has references, also that of
+        `autoai4eo.learning.comparison.beside_references`.
+    """
+    scores = evaluation.score(dataset, output, fitted)
+    known = {} if run is None else Run(run).read_references()
+    if run is None or not known:
+        return scores
+    trees = Run(run).trees
+    return {**scores, **beside_references(known, trees, dataset, output, fitted)}

@@ -1,0 +1,167 @@
+"""References of every kind of target: what they predict, from what, and how well."""
+
+import numpy as np
+import pytest
+import small
+
+import autoai4eo as ae
+from autoai4eo.errors import UserError
+from autoai4eo.learning import references
+from autoai4eo.learning.references import (
+    MAJORITY,
+    TREES,
+    reference_outputs,
+    train_references,
+)
+
+N = 120
+RNG = np.random.default_rng(0)
+NOISE = RNG.normal(0, 0.3, (N, 4, 4, 3)).astype("float32")
+LABELS = RNG.integers(0, 2, (N, 3))
+
+
+def dataset(labels, kind=None, shown=None, **more):
+    """Patches whose bands are as bright as `shown`, (N, 3)."""
+    shown = labels if shown is None else shown
+    pixels = NOISE + 2 * np.asarray(shown, "float32")[:, None, None]
+    return ae.open_dataset({"sen2": pixels, **more}, labels=labels, kind=kind)
+
+
+def one_hot(classes):
+    return np.eye(3)[classes]
+
+
+def classes_of(numbers, names=("water", "forest", "town")):
+    pixels = NOISE + 2 * one_hot(numbers).astype("float32")[:, None, None]
+    return ae.open_dataset({"sen2": pixels}, labels=numbers, class_names=names)
+
+
+def outputs(train, validation, tmp_path, **how):
+    record = train_references(train, validation, tmp_path / "trees", **how)
+    return record, reference_outputs(record, tmp_path / "trees", validation)
+
+
+def test_of_classes(tmp_path):
+    numbers = np.repeat([0, 1, 2], [60, 40, 20])
+    record, found = outputs(classes_of(numbers), classes_of(numbers[::-1]), tmp_path)
+    assert (found[MAJORITY] == np.float32([0.5, 1 / 3, 1 / 6])).all()
+    np.testing.assert_allclose(found[TREES].sum(axis=1), 1, rtol=1e-5)
+    assert record["scores"][TREES]["cohen_kappa"] > 0.9
+    assert record["scores"][MAJORITY]["cohen_kappa"] == 0
+    assert record["scores"][MAJORITY]["accuracy"] == pytest.approx(0.5)
+    assert record["samples"] == N and record["seconds"] > 0
+
+
+@pytest.fixture(scope="module")
+def absent(tmp_path_factory):
+    """References of data that lack the class in the middle."""
+    data = classes_of(np.arange(N) % 2 * 2)
+    trees = tmp_path_factory.mktemp("absent") / "trees"
+    return train_references(data, data, trees), trees, data
+
+
+def test_a_class_without_a_sample_is_never_predicted(absent):
+    record, trees, data = absent
+    found = reference_outputs(record, trees, data)
+    for output in found.values():
+        assert output.shape == (N, 3) and (output[:, 1] == 0).all()
+    assert (found[TREES].argmax(axis=1) == data.labels).mean() > 0.9
+    assert record["scores"][TREES]["absent_classes"] == ["forest"]
+
+
+def test_of_several_labels(tmp_path):
+    train = dataset(LABELS, "labels")
+    record, found = outputs(train, dataset(LABELS[::-1].copy(), "labels"), tmp_path)
+    np.testing.assert_allclose(found[MAJORITY][0], LABELS.mean(axis=0), rtol=1e-6)
+    assert record["scores"][TREES]["mean_average_precision"] > 0.9
+    # as the trials of a search have them: tuned thresholds are for the finalist
+    first, *_ = record["scores"][TREES]["per_class"].values()
+    assert first["threshold"] == 0.5
+    assert len(record["fitted"][TREES]["thresholds"]) == 3
+
+
+def test_a_label_that_all_samples_have_is_as_common_as_it_is(tmp_path):
+    labels = LABELS.copy()
+    labels[:, 1] = 1
+    _, found = outputs(dataset(labels, "labels"), dataset(labels, "labels"), tmp_path)
+    assert (found[TREES][:, 1] == 1).all()
+    assert ((found[TREES][:, 0] > 0.5) == labels[:, 0]).mean() > 0.9
+
+
+def test_of_values_some_of_them_unknown(tmp_path):
+    shown = RNG.random((N, 3)) * 3
+    values = shown[:, :2] * [5, 1] + [300, 0]
+    values[::7, 0] = np.nan
+    values[3] = np.nan  # not a training sample at all
+    train = dataset(values, "value", shown)
+    record, found = outputs(train, train, tmp_path)
+    np.testing.assert_allclose(found[MAJORITY][0], np.nanmean(values, 0), rtol=1e-6)
+    assert record["scores"][TREES]["r2"] > 0.8 > record["scores"][MAJORITY]["r2"]
+    assert record["samples"] == N - 1
+
+
+def test_missing_pixels_and_several_inputs(tmp_path):
+    numbers = np.arange(N) % 3
+    pixels = NOISE.copy()
+    pixels[::2] = np.nan  # the other input tells the class
+    other = 2 * one_hot(numbers).astype("float32")[:, None, None] + NOISE
+    both = ae.open_dataset({"a": pixels, "b": other}, labels=numbers)
+    record, found = outputs(both, both, tmp_path)
+    assert record["scores"][TREES]["accuracy"] > 0.9
+    # a network may have its inputs in another order
+    turned = ae.open_dataset({"b": other, "a": pixels}, labels=numbers)
+    again = reference_outputs(record, tmp_path / "trees", turned)
+    np.testing.assert_array_equal(again[TREES], found[TREES])
+
+
+@pytest.mark.parametrize("kind", ["class", "labels", "value"])
+@pytest.mark.parametrize("pixel", [np.nan, 0])
+@pytest.mark.filterwarnings("ignore")  # of the reader, about these data
+def test_bands_without_any_data_are_no_error(tmp_path, kind, pixel):
+    pixels = np.full((2, 2, 2, 2), pixel, "float32")
+    labels = {"class": [0, 1], "labels": np.eye(2), "value": [[0.5], [1.0]]}[kind]
+    bands = {"sen2": ["B04", "B08"]}  # an index of them is NaN
+    data = ae.open_dataset({"sen2": pixels}, labels=labels, kind=kind, bands=bands)
+    record, found = outputs(data, data, tmp_path)
+    assert record["samples"] == 2
+    np.testing.assert_allclose(found[TREES], found[MAJORITY], rtol=1e-5)
+
+
+def test_of_more_samples_a_part_is_used_that_has_every_class(tmp_path, monkeypatch):
+    monkeypatch.setattr(references, "SAMPLES", 30)
+    numbers = np.repeat([0, 1, 2], [70, 48, 2])
+    record, found = outputs(classes_of(numbers), classes_of(numbers), tmp_path)
+    assert record["samples"] == 30
+    assert record["columns"] == [[0, 1, 2]]
+    # this one needs no limit
+    np.testing.assert_allclose(found[MAJORITY][0] * N, [70, 48, 2], rtol=1e-5)
+
+
+def test_a_seed_gives_the_same_trees_again(tmp_path):
+    data = small.dataset(N), small.dataset(60, seed=1)
+    (_, one), (_, two) = (outputs(*data, tmp_path, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(one[TREES], two[TREES])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"bands": {"sen2": ["band1"]}},
+        {"bands": {"sen1": ["band1", "band2", "band3"]}},
+        {"output": [0.5, 0.5]},
+        {"columns": []},
+        {"columns": [[0, 1, 7]]},
+        {"columns": [[0, 1, 2, 0]]},
+    ],
+)
+def test_a_record_of_other_data_is_refused_in_a_line(absent, changed):
+    record, trees, data = absent
+    with pytest.raises(UserError, match=r"found others; `autoai4eo fit`"):
+        reference_outputs({**record, **changed}, trees, data)
+
+
+def test_zero_probabilities_can_be_calibrated(absent):
+    record, _, data = absent
+    for name, told in record["fitted"].items():
+        assert np.isfinite(told["temperature"]), name
+    assert data.num_classes == 3

@@ -1,0 +1,49 @@
+"""What the user is told about a network and the references."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autoai4eo.learning.verdict import in_words, verdict
+
+AGAINST = {
+    "other": "trees",
+    "metric": "cohen_kappa",
+    "difference": 0.051,
+    "interval": [-0.02, 0.1],
+    "resampled_by": "city",
+}
+
+
+def test_a_network_whose_gain_may_be_chance_is_not_surely_better():
+    assert verdict(AGAINST, "test") == (
+        "The network is not surely better than boosted trees on band statistics: gain "
+        "in Cohen's kappa +0.051 on the test data (95 % interval -0.020 to +0.100, "
+        "resampled by city)."
+    )
+
+
+def test_errors_are_reduced_in_their_unit():
+    told = verdict(
+        {**AGAINST, "metric": "rmse", "difference": 1234.5, "interval": [12.3456, 2e3]}
+    )
+    assert (
+        "is better than boosted trees on band statistics: reduction of the root" in told
+    )
+    assert "+1,234 (95 % interval +12.35 to +2,000" in told
+
+
+@given(st.floats(-1, 1), st.floats(-1, 1))
+def test_better_means_that_the_interval_is_above_zero(low, high):
+    told = verdict({**AGAINST, "interval": sorted([low, high])})
+    assert ("not surely" in told) == (min(low, high) <= 0)
+
+
+def test_scores_are_a_line():
+    scores = {"cohen_kappa": 0.5, "accuracy": 0.25, "macro_f1": 0.1, "per_class": {}}
+    assert in_words(scores) == "Cohen's kappa 0.500   overall accuracy 0.250"
+
+
+@pytest.mark.parametrize("other", ["majority", "of a later version"])
+def test_any_reference_has_a_title(other):
+    assert "better than" in verdict({**AGAINST, "other": other})
