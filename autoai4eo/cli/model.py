@@ -34,6 +34,13 @@ def evaluate(
     data: Annotated[Path, typer.Argument(help="Labelled data.")],
     trial: Trial = None,
     storage: Storage = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="Show the scores of each group, too: city, parent, scene, …, or "
+            "spatial_block."
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     bands: Bands = None,
     class_level: ClassLevel = None,
@@ -69,7 +76,7 @@ def evaluate(
     # thresholds of labels were tuned on the outputs of the finalist
     known = Run(model).read_evaluation() if model.is_dir() and trial is None else {}
     run = model if model.is_dir() else None
-    scores = scoring.evaluate(run, network, dataset, batch_size, known)
+    scores = scoring.evaluate(run, network, dataset, batch_size, known, by)
     if json:
         print_json(scores)
     else:
@@ -118,6 +125,32 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
     rows = [[name, *(figures[c] for c in columns)] for name, figures in parts.items()]
     kind = "value" if "per_value" in scores else "class"
     print_table("", [kind, *columns], rows)
+    if "by_group" in scores:
+        _print_groups(scores["by_group"])
+
+
+def _print_groups(found: dict[str, Any]) -> None:
+    """Prints the scores of each group, worst first, and the worst and the median."""
+    metric = FIGURES[found["metric"]]
+    name, sign = metric.name, -1 if metric.direction == "min" else 1
+    groups = sorted(
+        found["groups"].items(),
+        key=lambda one: (one[1][name] is None, sign * (one[1][name] or 0.0)),
+    )
+    columns = list(dict.fromkeys(n for _, figures in groups for n in figures))
+    rows = [[name, *(figures[c] for c in columns)] for name, figures in groups]
+    print_table("", [found["group"], *columns], rows)
+    if found["worst_group"] is None:
+        console.print(
+            f"no {found['group']} has {found['least']} samples or more and a defined "
+            f"{metric.label}"
+        )
+        return
+    console.print(
+        f"{metric.label} by {found['group']}: worst {metric.text(found['worst'])} "
+        f"({found['worst_group']}), median {metric.text(found['median'])}; groups of "
+        f"fewer than {found['least']} samples, or of one class, do not count"
+    )
 
 
 def profile(

@@ -10,7 +10,9 @@ import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.splits import members
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
 from autoai4eo.runs.folder import Run
 
@@ -21,6 +23,7 @@ def evaluate(
     dataset: Dataset,
     batch_size: int,
     fitted: Mapping[str, Any],
+    by: str | None = None,
 ) -> dict[str, Any]:
     """Scores a network, and the references of its run beside it.
 
@@ -30,16 +33,25 @@ def evaluate(
         dataset: samples with known targets.
         batch_size: patches per batch.
         fitted: the result of `Task.fit` for the network.
+        by: name of groups that are scored each.
 
     Returns:
-        The result of `score_beside`.
+        The result of `score_beside`, for a class that of
+        `autoai4eo.learning.classification.ClassScorer` at the least; with groups
+        ``by_group``, the result of `autoai4eo.learning.by_group.by_group`.
 
     Raises:
-        UserError: the target of a sample is unknown, or the references are damaged.
+        UserError: the target of a sample is unknown, there are no such groups, or the
+            references are damaged.
     """
     evaluation.check_labelled(dataset)
+    if by is not None:
+        members(dataset, by)
     output = evaluation.outputs(model, dataset, batch_size)
-    return score_beside(run, dataset, output, fitted)
+    scores = score_beside(run, dataset, output, fitted)
+    if by is not None:
+        scores["by_group"] = by_group(dataset, output, by, fitted)
+    return scores
 
 
 def score_beside(

@@ -262,23 +262,23 @@ class AutoModel(SearchResults):
         dataset = self._open_for(model, x, unlabelled=True)
         return evaluation.outputs(model, dataset, batch_size)
 
-    def evaluate(self, x: Any, y: Any = None, batch_size: int = 32) -> dict[str, Any]:
-        """Scores the finalist on labelled data.
+    def evaluate(
+        self, x: Any, y: Any = None, batch_size: int = 32, *, by: str | None = None
+    ) -> dict[str, Any]:
+        """Scores the finalist, and the references beside it, on labelled data.
+
+        Args:
+            x, y, batch_size: data, labels of arrays, and patches per batch.
+            by: groups that are scored each, such as ``"city"``, as ``by_group``, see
+                `autoai4eo.learning.by_group`.
 
         Returns:
-            ``accuracy`` (overall), ``average_accuracy`` (mean recall over the classes
-            that the data have), ``cohen_kappa``, ``macro_f1``, ``per_class`` (by class
-            name: precision, recall, f1, support), ``confusion_matrix`` (rows: truth)
-            and ``absent_classes``; ``intervals`` (95 %) of OA, AA and kappa and the
-            unit ``resampled_by``; ``expected_calibration_error`` and its
-            ``reliability`` table. See `autoai4eo.learning.multilabel.LabelScorer` for
-            labels, `autoai4eo.learning.regression.ValueScorer` for values and
-            `autoai4eo.learning.comparison.beside_references` for the references.
+            The result of `autoai4eo.runs.scoring.evaluate`, such as ``cohen_kappa``.
         """
         model = self.export_model()
         dataset = self._open_for(model, x, y)
         fitted = Run(self.run).read_evaluation()
-        return evaluate(self.run, model, dataset, batch_size, fitted)
+        return evaluate(self.run, model, dataset, batch_size, fitted, by)
 
     def select(
         self, rule: str | None = None, *, refit: bool = False, **limits: float

@@ -146,6 +146,17 @@ def test_evaluate_prints_intervals_and_calibration(finished, so2sat, run):
     assert len(scores["reliability"]) == 15
 
 
+def test_evaluate_tells_the_worst_city(finished, so2sat, run):
+    data = so2sat / "testing.h5"
+    told = run("evaluate", finished, data, "--by", "city").out
+    assert re.search(r"^Cohen's kappa by city: worst .* \(.*\), median", told, re.M)
+    asked = run("evaluate", finished, data, "--by", "city", "--json").out
+    found = json.loads(asked)["by_group"]
+    assert found["worst"] == found["groups"][found["worst_group"]]["cohen_kappa"]
+    refused = run("evaluate", finished, data, "--by", "town")
+    assert refused.status == 2 and "expected a group called town, found" in refused.err
+
+
 def test_evaluate_scores_the_references_and_says_whether_it_is_better(
     finished, so2sat, run, tmp_path
 ):
