@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import autokeras as ak
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -86,3 +88,13 @@ def in_this_process() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "search", search)
         yield
+
+
+def write(path: Path, samples: int = 48, seed: int = 0) -> Path:
+    """The patches of `dataset` as a file in So2Sat's layout, with named bands."""
+    made = dataset(samples, seed)
+    with h5py.File(path, "w") as file:
+        file["sen2"] = made.read(np.arange(samples))["sen2"]
+        file["label"] = np.eye(CLASSES, dtype="float32")[made.labels]
+        file.attrs["sen2_bands"] = ["B02", "B03", "B04", "B08"]
+    return path

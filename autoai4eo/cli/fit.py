@@ -26,6 +26,7 @@ from autoai4eo.cli.options import (
     Runtime,
     Threads,
     parse_bands,
+    parse_shares,
 )
 from autoai4eo.cli.trials import print_trials
 from autoai4eo.errors import UserError
@@ -211,7 +212,7 @@ def fit(
     check_can_write_into(out)
     check_not_input(folder, filter(None, (train, val)))
     limits = dict(_limit(text) for text in constraint or [])
-    shares = _shares(split or "0.8/0.2")
+    shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
         from autoai4eo.data.between_parts import check_apart
@@ -331,16 +332,3 @@ def _proxy(text: str | None) -> dict[str, float] | None:
         raise UserError(
             f"--proxy: expected such as epochs=5,fraction=0.25, got {text!r}"
         ) from None
-
-
-def _shares(text: str) -> tuple[float, ...]:
-    try:
-        shares = tuple(float(share) for share in text.split("/"))
-    except ValueError:
-        shares = ()
-    if len(shares) not in (2, 3) or abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
-        raise UserError(
-            "--split: expected two or three shares that add up to 1, such as "
-            f"0.8/0.1/0.1, got {text!r}"
-        )
-    return shares

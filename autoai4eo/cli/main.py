@@ -19,6 +19,7 @@ from autoai4eo.cli import (
     check,
     demo,
     device,
+    ensemble,
     failures,
     fit,
     inspect,
@@ -48,6 +49,7 @@ app.command("patches")(patches.patches)
 app.command("fit")(fit.fit)
 app.command("trials")(trials.trials)
 app.command("pareto")(trials.pareto)
+app.command("ensemble")(ensemble.ensemble)
 app.command("check")(check.check)
 app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_table
-from autoai4eo.cli.options import MaxGib, Precision, Runtime, Storage, Threads
+from autoai4eo.cli.options import (
+    MaxGib,
+    Precision,
+    Runtime,
+    Storage,
+    Threads,
+    Trial,
+)
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
 
@@ -106,10 +113,7 @@ def map(
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,
-    trial: Annotated[
-        int | None,
-        typer.Option(help="Number of a trial of the run. By default its finalist."),
-    ] = None,
+    trial: Trial = None,
     storage: Storage = None,
     weights: Annotated[
         Path | None, typer.Option(help="The file of the catalogue's weights.")

@@ -17,16 +17,13 @@ from autoai4eo.cli.options import (
     Runtime,
     Storage,
     Threads,
+    Trial,
     parse_bands,
 )
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.learning.verdict import in_words, title, verdict
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Trial = Annotated[
-    int | None,
-    typer.Option(help="Number of a trial of the run. By default its finalist."),
-]
 
 
 def evaluate(
@@ -88,17 +85,18 @@ def evaluate(
 def finalist_story(run: Path) -> str:
     """Returns why the scores of a run's finalist and of its trial differ."""
     from autoai4eo.runs.folder import Run
-    from autoai4eo.runs.study import objectives_of, open_study, trial_of
+    from autoai4eo.runs.network_id import finalist_in
+    from autoai4eo.runs.networks import known_network
+    from autoai4eo.runs.study import objectives_of, open_study
     from autoai4eo.runs.two_figures import two_figures
 
     evaluation = Run(run).read_evaluation()
-    if not evaluation:
+    finalist = finalist_in(evaluation)
+    if finalist is None:
         return ""
     study = open_study(run)
-    trial = trial_of(study, run, evaluation["trial"])
-    return two_figures(
-        evaluation, trial.user_attrs.get("metrics", {}), objectives_of(study)
-    )
+    known = known_network(run, study, finalist)
+    return two_figures(evaluation, known.metrics, objectives_of(study))
 
 
 def print_scores(scores: dict[str, Any], heading: str) -> None:

@@ -87,6 +87,13 @@ Runtime = Annotated[
         "default onnx on a CPU, and Keras's own backend on a GPU."
     ),
 ]
+Trial = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBER|ensemble-NUMBER",
+        help="A trial of the run, or an ensemble. By default its finalist.",
+    ),
+]
 Precision = Annotated[
     str | None,
     typer.Option(
@@ -156,3 +163,21 @@ def parse_bands(texts: list[str] | None) -> dict[str, list[str]] | list[str] | N
             f"{' '.join(texts)}"
         )
     return by_input[""]
+
+
+def parse_shares(text: str) -> tuple[float, ...]:
+    """Returns the shares of ``--split``.
+
+    Raises:
+        UserError: they are no two or three shares that add up to 1.
+    """
+    try:
+        shares = tuple(float(share) for share in text.split("/"))
+    except ValueError:
+        shares = ()
+    if len(shares) not in (2, 3) or abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
+        raise UserError(
+            "--split: expected two or three shares that add up to 1, such as "
+            f"0.8/0.1/0.1, got {text!r}"
+        )
+    return shares

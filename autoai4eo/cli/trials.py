@@ -51,15 +51,18 @@ def pareto(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""
-    from autoai4eo.runs import front
+    from autoai4eo.runs import ensembles, front
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import estimate_errors, open_study
 
     if csv is not None:
         check_can_write(csv)
     study = open_study(run)
+    made = ensembles.ensembles_of(run)
     _show(front.front_table(study), f"the front of {run}", csv, json)
     if csv is None and not json:
+        if made:
+            print_ensembles(ensembles.table(made, front.optimal(study, made)), run)
         limits = Run(run).read()["arguments"].get("constraints", {})
         point = front.reference(study, limits)
         at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
@@ -133,3 +136,26 @@ def print_trials(
             for name, header in zip(names, headers, strict=True)
         ]
     print_table(title, ["trial", "status", *headers], rows)
+
+
+def print_ensembles(found: Any, run: Path) -> None:
+    """Prints the main columns of a table of ensembles, and how to take its scores."""
+    from autoai4eo.runs.ensembles import CAVEAT
+
+    main = [n for n in in_order(found) if find(n).main and n not in METRICS]
+    summed = [n for n in found if n == "summed_latency_ms"]
+    names = ["ensemble", "members", *main, *summed]
+    headers = ["ensemble", "members (weight)", *(find(n).short for n in main)]
+    headers += ["ms, summed" for _ in summed]
+    shown = found[names].astype(object)
+    rows = shown.where(shown.notna(), None).to_numpy().tolist()
+    optimal = ["yes" if is_best else "no" for is_best in found["on_front"]]
+    print_table(
+        f"ensembles of {run}",
+        [*headers, "on the front"],
+        [[*row, best] for row, best in zip(rows, optimal, strict=True)],
+    )
+    console.print(
+        "on the front: no trial and no other ensemble is better in one objective and "
+        f"as good in the others. For every ensemble: {CAVEAT}"
+    )

@@ -31,14 +31,14 @@ _STRIP = 34
 _SOFT, _GRID = "#5b6b7b", "#e6ebf0"
 #: Values that span more than this are drawn on a logarithmic axis.
 _LOG_FROM = 8.0
-_GID = re.compile(r"(mark|curve)-(\d+)")
+_GID = re.compile(r"(mark|curve)-((?:ensemble-)?\d+)")
 _LONG = re.compile(r"\d+\.\d{3,}")
 _FONT = re.compile(r"font-family: [^;]*;? ?")
 
 
-def mark_of(number: int) -> str:
-    """Returns the ``gid`` of the point of a trial."""
-    return f"mark-{number}"
+def mark_of(network: int | str) -> str:
+    """Returns the ``gid`` of the point of a trial or an ensemble, by its key."""
+    return f"mark-{network}"
 
 
 def curve_of(number: int) -> str:
@@ -121,13 +121,14 @@ def scale(axes: Axes, which: str, low: float, high: float, log: bool = False) ->
     axes.set(**{f"{which}lim": (low, high)})
 
 
-def svg(axes: Axes, title: str, told: Mapping[int, str] = {}) -> Markup:
+def svg(axes: Axes, title: str, told: Mapping[int | str, str] = {}) -> Markup:
     """Returns a chart as an element of a page.
 
     Args:
         axes: from `chart`.
         title: for screen readers.
-        told: by trial number, the tooltip of its mark, for pages without the script.
+        told: by trial number (or the key of an ensemble), the tooltip of its mark, for
+            pages without the script.
     """
     file = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -226,11 +227,12 @@ def _stand_alone(root: ElementTree.Element) -> None:
             element.remove(unused)
 
 
-def _make_mark(group: ElementTree.Element, told: Mapping[int, str]) -> None:
+def _make_mark(group: ElementTree.Element, told: Mapping[int | str, str]) -> None:
     found = _GID.fullmatch(group.attrib.pop("id", ""))
     if not found:
         return
-    kind, number = found[1], int(found[2])
+    kind, name = found[1], found[2]
+    number: int | str = int(name) if name.isdecimal() else name
     group.attrib |= {
         "class": "mark curve" if kind == "curve" else "mark",
         "data-trial": str(number),

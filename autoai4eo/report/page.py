@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.devices.reference import drifts
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, rounded
 from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.report import network, pictures
+from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.charts import short
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
@@ -23,11 +23,14 @@ from autoai4eo.report.trials import (
     cost_chart,
     curve_chart,
     facts,
+    facts_of_ensemble,
     named,
 )
 from autoai4eo.runs.belonging import finalist_file
-from autoai4eo.runs.folder import DEVICE, Run
+from autoai4eo.runs.ensembles import CAVEAT
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
+from autoai4eo.runs.network_id import finalist_in
 from autoai4eo.runs.reading import Snapshot, Trial, read
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
@@ -76,7 +79,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "version": run.asked["versions"].get("autoai4eo", ""),
         "cards": _cards(run),
         "charts": [(named(c), _chart(run, metric, c)) for c in costs],
-        "predicted": _predicted(run),
+        "predicted": predicted(run),
         "references": _references(run),
         "curves": [curve for curve in curves if curve],
         "columns": columns,
@@ -92,6 +95,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
             )
             if {"confusion_matrix", "resampled_by"} & scores.keys()
         ],
+        "ensembles": _ensembles(run),
         "mistakes": mistakes,
         "views": _views(run, mistakes),
         "maps": [
@@ -100,15 +104,41 @@ def _content(run: Snapshot) -> dict[str, Any]:
             if (url := run.part(partial(_map, p), ""))
         ],
         "network": drawn,
-        "asked": _asked(run),
+        "asked": asked(run),
         "told": {
-            t.number: {
+            str(t.number): {
                 "title": f"trial {t.number} · {t.status}",
                 "facts": facts(run, t),
             }
             for t in run.trials
+        }
+        | {
+            str(e.id.key): {"title": f"{e.id}", "facts": facts_of_ensemble(run, e)}
+            for e in run.ensembles
         },
     }
+
+
+def _ensembles(run: Snapshot) -> dict[str, Any]:
+    """A table of the ensembles: columns, rows, and how to take their scores."""
+    known = {name for ensemble in run.ensembles for name in ensemble.figures}
+    metric, costs = axes_of(run)
+    columns = [n for n in dict.fromkeys([metric, *costs]) if n in known]
+    summed = [n for n in columns if any(n in e.summed for e in run.ensembles)]
+    rows = [
+        {
+            "name": f"{e.id}",
+            "members": e.members,
+            "kind": "finalist" if e.is_finalist else "front" if e.on_front else "",
+            "figures": [
+                *(e.figures.get(name) for name in columns),
+                *(e.summed.get(name) for name in summed),
+            ],
+        }
+        for e in run.ensembles
+    ]
+    heads = [*map(named, columns), *(f"{named(n)}, summed" for n in summed)]
+    return {"columns": heads, "rows": rows, "caveat": CAVEAT}
 
 
 def _views(run: Snapshot, mistakes: list[dict[str, Any]]) -> str:
@@ -134,32 +164,6 @@ def _references(run: Snapshot) -> dict[str, Any]:
     }
 
 
-def _predicted(run: Snapshot) -> str:
-    """What predicted the latencies of a search, and how well; empty if measured."""
-    prediction = run.asked.get("instrument", {}).get("prediction")
-    if not prediction:
-        return ""
-    return (
-        f"predicted from device profile {prediction['profile']}, not measured; on "
-        f"{prediction['networks']} networks held out: Spearman "
-        f"{prediction['spearman']:.3f} (MACs alone "
-        f"{prediction['spearman_of_macs']:.3f}), median error "
-        f"{prediction['median_error']:.1%}"
-    )
-
-
-def _drift(run: Snapshot) -> str:
-    """How the device's latency of one network changed in the search; empty if local."""
-    nothing: list[float] = []
-    found = run.part(partial(drifts, run.path / DEVICE), nothing)
-    if not found:
-        return ""
-    return (
-        f"measured {len(found)} times on the device: {min(found):+.0%} to "
-        f"{max(found):+.0%} from its first latency; latencies are not corrected by it"
-    )
-
-
 def _chart(run: Snapshot, metric: str, cost: str) -> dict[str, Any]:
     missing = [t for t in run.trials if cost not in t.figures]
     told = [f"{t.number} ({t.status})" for t in missing]
@@ -174,7 +178,7 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
     shown = run.finalist or (run.complete[0] if run.complete else None)
     if shown is None:
         return []
-    who = "of the finalist" if shown.is_finalist else f"of trial {shown.number}"
+    who = "of the finalist" if shown.is_finalist else f"of {shown.id}"
     metric, _ = axes_of(run)
     cards = []
     after = run.evaluation.get("metrics", {}) if shown.is_finalist else {}
@@ -182,9 +186,9 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
         label = f"{find(metric).label} {who} (validation)"
         cards.append((_large(after[metric]), label))
     elif metric in shown.figures:
-        label = f"{named(metric)} of trial {shown.number}"
+        label = f"{named(metric)} of {shown.id}"
         cards.append((_large(shown.figures[metric]), label))
-    of_cost = {"measured": ", predicted,"} if _predicted(run) else {}
+    of_cost = {"measured": ", predicted,"} if predicted(run) else {}
     cards += [
         (
             _large(shown.figures[n]),
@@ -220,7 +224,7 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     intervals = scores.get("intervals", {})
     who = "the finalist"
     if scores.get("evaluated_network") == "trial":
-        who = f"trial {scores['trial']} as the search left it"
+        who = f"{finalist_in(scores)} as the search left it"
     matrix = scores.get("confusion_matrix")
     samples = f": {sum(map(sum, matrix)):,} samples" if matrix else ""
     return {
@@ -277,52 +281,6 @@ def _network(run: Path) -> list[dict[str, Any]]:
         {"blocks": row, "links": between}
         for row, between in zip(rows, [None, *network.links(rows)], strict=True)
     ]
-
-
-def _asked(run: Snapshot) -> list[tuple[str, str]]:
-    told = [("folder", str(run.path.resolve()))]
-    for name, value in run.asked["arguments"].items():
-        if value not in (None, [], {}, False):
-            told.append((name.replace("_", " "), _words(value)))
-    for role, data in run.asked["data"].items():
-        inputs = "; ".join(
-            f"{i['name']} ({i['sensor']}): {' '.join(i['bands'])}, "
-            f"{'×'.join(map(str, i['shape'][:2]))} pixels"
-            for i in data["inputs"]
-        )
-        told.append(
-            (
-                f"{role} data",
-                f"{data['path']}, {data['samples']:,} samples, fingerprint "
-                f"{data['fingerprint']}; {inputs}",
-            )
-        )
-    told.append(("classes", ", ".join(run.classes)))
-    told.append(("machine", run.asked["device"]))
-    if about := run.asked.get("instrument"):
-        told.append(
-            (
-                "latency",
-                f"{about['runtime']} {about['runtime_version']}, {about['precision']}, "
-                f"{about['threads']} threads",
-            )
-        )
-        if prediction := _predicted(run):
-            told.append(("latencies", prediction))
-        if drift := _drift(run):
-            told.append(("reference network", drift))
-    versions = run.asked["versions"].items()
-    told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
-    told.append(("started", run.asked.get("started", "")))
-    return told
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
-    if isinstance(value, list):
-        return ", ".join(map(_words, value))
-    return rounded(value) if isinstance(value, float) else str(value)
 
 
 def _large(value: float) -> str:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from autoai4eo.learning.figures import FIGURES, VALIDATION, find, rounded
 from autoai4eo.report import charts
 from autoai4eo.runs.pareto import on_front
-from autoai4eo.runs.reading import Snapshot, Trial
+from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
 from autoai4eo.runs.two_figures import shown_metric
 from autoai4eo.text import line
 
@@ -56,6 +56,8 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     joins those that are Pareto-optimal in the metric and the cost. Infeasible and
     failed trials are crosses below. Dashed lines are the references.
 
+    Ensembles are diamonds beside them.
+
     Args:
         run: the run.
         metric, cost: names of figures.
@@ -63,13 +65,16 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     """
     placed = [t for t in run.trials if cost in t.figures]
     scored = [t for t in placed if metric in t.figures]
+    beside = [e for e in run.ensembles if {cost, metric} <= e.figures.keys()]
     axes = charts.chart(_measured_in(run, cost), named(metric))
-    charts.fit(axes, "x", [t.figures[cost] for t in placed])
+    more = [e.figures for e in beside]
+    charts.fit(axes, "x", [f[cost] for f in (*(t.figures for t in placed), *more)])
     better = find(metric).direction or _direction(run, metric)
     levels = _reference_levels(run, metric)
     # the chart reaches to the best reference
     best = sorted(levels.values(), reverse=better == "max")[:1]
-    charts.fit(axes, "y", [*(t.figures[metric] for t in scored), *best], log=False)
+    reached = [f[metric] for f in (*(t.figures for t in scored), *more)]
+    charts.fit(axes, "y", [*reached, *best], log=False)
     below = None
     if len(scored) < len(placed):
         below = charts.strip_below(axes, "no score")
@@ -93,7 +98,14 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
         look = _look(trial)
         gid = charts.mark_of(trial.number)
         shown.plot([trial.figures[cost]], [y], gid=gid, ls="", zorder=3, **look)
-    told = {t.number: summary(t, metric, cost) for t in placed} if tooltips else {}
+    for ensemble in beside:
+        at = [ensemble.figures[cost]], [ensemble.figures[metric]]
+        gid = charts.mark_of(ensemble.id.key)
+        axes.plot(*at, gid=gid, ls="", zorder=4, **_diamond(ensemble))
+    told: dict[int | str, str] = {}
+    if tooltips:
+        told = {t.number: summary(t, metric, cost) for t in placed}
+        told |= {e.id.key: f"{e.id}   {e.members}" for e in beside}
     return charts.svg(axes, f"{named(metric)} against {named(cost)}", told)
 
 
@@ -185,6 +197,16 @@ def facts(run: Snapshot, trial: Trial) -> list[tuple[str, str]]:
     return [(line(name), line(text)) for name, text in told]
 
 
+def facts_of_ensemble(run: Snapshot, ensemble: ShownEnsemble) -> list[tuple[str, str]]:
+    """Returns what hovering an ensemble shows: members, figures, costs."""
+    metric, costs = axes_of(run)
+    names = dict.fromkeys([*(o.name for o in run.objectives), metric, *costs])
+    figures = ensemble.figures
+    told = [("members (weight)", ensemble.members)]
+    told += [(named(n), rounded(figures[n])) for n in names if n in figures]
+    return [(line(name), line(text)) for name, text in told]
+
+
 def choice(value: object) -> str:
     """Formats the value of a hyperparameter."""
     if isinstance(value, float) and value == int(value) and abs(value) < 1e9:
@@ -232,6 +254,15 @@ def _look(trial: Trial) -> dict[str, Any]:
     if trial.on_front:
         return {"marker": "o", "ms": 13, "mfc": _BLUE, "mec": "#fff", "mew": 1}
     return {"marker": "o", "ms": 11, "mfc": "#cfe0fb", "mec": "#5b8fd8", "mew": 1}
+
+
+def _diamond(ensemble: ShownEnsemble) -> dict[str, Any]:
+    """The style of an ensemble's point."""
+    colour = _BLUE if ensemble.on_front else "#cfe0fb"
+    edge = "#fff" if ensemble.on_front else "#5b8fd8"
+    if ensemble.is_finalist:
+        return {"marker": "D", "ms": 13, "mfc": _ORANGE, "mec": "#fff", "mew": 1.5}
+    return {"marker": "D", "ms": 10, "mfc": colour, "mec": edge, "mew": 1}
 
 
 def _stairs(

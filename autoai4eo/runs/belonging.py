@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import DamagedError, MissingError
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import NetworkId, finalist_in
 from autoai4eo.runs.trial_folder import LEFT
 
 #: Attribute of a trial: the digest of each of its files, by name.
@@ -38,7 +39,7 @@ def file_of(run: Path, trial: FrozenTrial, name: str) -> Path:
         DamagedError: it is damaged, or of another trial.
     """
     path = Run(run).trial(trial.number).path / name
-    _check(
+    check_file(
         path,
         trial.user_attrs.get(FILES, {}).get(name),
         f"the file of trial {trial.number}",
@@ -55,7 +56,7 @@ def finalist_file(run: Path) -> Path:
         DamagedError: network or evaluation is damaged, or they do not belong together.
     """
     path = Run(run).network
-    _check(
+    check_file(
         path,
         Run(run).read_evaluation().get("network"),
         "the finalist's network",
@@ -64,17 +65,29 @@ def finalist_file(run: Path) -> Path:
     return path
 
 
-def trained_finalist(run: Path) -> int | None:
-    """Returns the number of the finalist, if its network in ``RUN/best`` is sound."""
+def trained_finalist(run: Path) -> NetworkId | None:
+    """Returns the finalist, if its network in ``RUN/best`` is sound."""
     try:
         known = Run(run).read_evaluation()
         finalist_file(run)
     except (MissingError, DamagedError):
         return None  # `soundness` reports why
-    return int(known["trial"]) if known else None
+    return finalist_in(known)
 
 
-def _check(path: Path, known: str | None, expected: str, cure: str) -> None:
+def check_file(path: Path, known: str | None, expected: str, cure: str) -> None:
+    """Checks that a file exists and has a digest, if that is known.
+
+    Args:
+        path: of the file.
+        known: its digest; None: not known.
+        expected: what it should be, for the message.
+        cure: what to do if it is not, for the message.
+
+    Raises:
+        MissingError: it does not exist.
+        DamagedError: it is empty, or has another digest.
+    """
     if not path.is_file():
         raise MissingError(f"{path}: expected {expected}, found no file; {cure}")
     if not path.stat().st_size:

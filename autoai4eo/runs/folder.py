@@ -22,11 +22,12 @@ from autoai4eo.files import (
     read_npz,
     write_json,
 )
-from autoai4eo.runs import schemas
+from autoai4eo.runs import cures, schemas
 from autoai4eo.runs.data_record import check_same, check_step, describe, target_kind
 from autoai4eo.runs.locking import alone as alone
 from autoai4eo.runs.locking import is_locked
 from autoai4eo.runs.locking import locked as locked
+from autoai4eo.runs.network_id import finalist_in
 from autoai4eo.runs.trial_folder import NETWORK, TrialFolder
 from autoai4eo.version import __version__
 
@@ -34,20 +35,10 @@ RUN, STUDY = "run.json", "study.db"
 STATISTICS, REPORT = "statistics.json", "report.html"
 REFERENCES, TREES = "references.json", "references.skops"
 TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "device"
+ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
 EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
 
 _PACKAGES = ("autokeras", "keras", "keras-tuner", "optuna", "numpy")
-_RUN_CURE = (
-    "restore it from a copy; `autoai4eo fit` with the same arguments and data makes it "
-    "again"
-)
-_EVALUATION_CURE = (
-    "restore it from a copy, or give `autoai4eo fit` the same arguments: it sets it "
-    "aside and makes it again"
-)
-_STATISTICS_CURE = "remove it: `autoai4eo fit` with the same arguments makes it anew"
-_REFERENCES_CURE = "remove it: `autoai4eo fit` with the same arguments makes it again"
-_CURE = "restore it from a copy, or remove it: the report is written without it"
 
 
 @dataclass(frozen=True)
@@ -80,6 +71,11 @@ class Run:
     def trials(self) -> Path:
         """The folder of the trials' folders."""
         return self.path / TRIALS
+
+    @property
+    def ensembles(self) -> Path:
+        """The folder of the ensembles' folders."""
+        return self.path / ENSEMBLES
 
     @property
     def best(self) -> Path:
@@ -157,7 +153,7 @@ class Run:
                 f"{self.path}: expected a run folder with {RUN} in it, found none; "
                 "`autoai4eo fit … --out` makes one"
             )
-        known = read_json(self.json, _RUN_CURE, schemas.RUN)
+        known = read_json(self.json, cures.RUN, schemas.RUN)
         if known.get("schema", schemas.VERSION) > schemas.VERSION:
             raise UserError(
                 f"{self.json}: expected a run of this version of autoai4eo or an "
@@ -169,7 +165,7 @@ class Run:
         """Returns the error of reading ``run.json``; None if it is sound or missing."""
         if os.path.lexists(self.json):
             try:
-                read_json(self.json, _RUN_CURE, schemas.RUN)
+                read_json(self.json, cures.RUN, schemas.RUN)
             except UserError as error:
                 return error
         return None
@@ -218,8 +214,13 @@ class Run:
         """
         if not self.evaluation.is_file():
             return {}
-        known = read_json(self.evaluation, _EVALUATION_CURE, schemas.EVALUATION)
-        self._check_own(self.evaluation, known, _EVALUATION_CURE)
+        known = read_json(self.evaluation, cures.EVALUATION, schemas.EVALUATION)
+        if finalist_in(known) is None:
+            raise DamagedError(
+                f"{self.evaluation}: expected the name of a trial or an ensemble in "
+                f"it, found none; {cures.EVALUATION}"
+            )
+        self._check_own(self.evaluation, known, cures.EVALUATION)
         return known
 
     def write_evaluation(self, content: Mapping[str, Any]) -> None:
@@ -234,8 +235,8 @@ class Run:
         """
         if not self.references.is_file():
             return {}
-        known = read_json(self.references, _REFERENCES_CURE, schemas.REFERENCES)
-        self._check_own(self.references, known, _REFERENCES_CURE)
+        known = read_json(self.references, cures.REFERENCES, schemas.REFERENCES)
+        self._check_own(self.references, known, cures.REFERENCES)
         return known
 
     def write_references(self, content: Mapping[str, Any]) -> None:
@@ -250,8 +251,8 @@ class Run:
         """
         if not self.test.is_file():
             return {}
-        known = read_json(self.test, _CURE, self._form_of_test())
-        self._check_own(self.test, known, _CURE)
+        known = read_json(self.test, cures.REPORT, self._form_of_test())
+        self._check_own(self.test, known, cures.REPORT)
         self._check_finalists(self.test, known, "scores")
         return known
 
@@ -271,14 +272,14 @@ class Run:
         """
         if not self.statistics.is_file():
             return {}
-        content = read_json(self.statistics, _STATISTICS_CURE, FORM)
+        content = read_json(self.statistics, cures.STATISTICS, FORM)
         inputs: dict[str, Any] = content["inputs"]
         for spec in self.read()["data"]["training"]["inputs"]:
             known = inputs.get(spec["name"], {"": ()}).values()
             if any(len(values) != len(spec["bands"]) for values in known):
                 raise DamagedError(
                     f"{self.statistics}: expected the bands of this run's data, found "
-                    f"others; {_STATISTICS_CURE}"
+                    f"others; {cures.STATISTICS}"
                 )
         return inputs
 
@@ -291,7 +292,7 @@ class Run:
         if not self.mistakes.is_file():
             return {}
         needed = ("truth", "prediction", "confidence")
-        kept = read_npz(self.mistakes, _CURE, needed)
+        kept = read_npz(self.mistakes, cures.REPORT, needed)
         self._check_finalists(self.mistakes, kept, "mistakes")
         return {name: values for name, values in kept.items() if name != "network"}
 
@@ -315,15 +316,14 @@ class Run:
         if str(of.get("network", finalist)) != str(finalist):
             raise DamagedError(
                 f"{path}: expected {what} of this run's finalist, found those of "
-                f"another network; {_CURE}"
+                f"another network; {cures.REPORT}"
             )
 
     def _write_own(self, path: Path, content: Mapping[str, Any]) -> None:
         write_json(path, {"schema": schemas.VERSION, "run": self.mark(), **content})
 
     def _check_own(self, path: Path, known: Mapping[str, Any], cure: str) -> None:
-        own = self.mark()
-        if own is not None and known.get("run", own) != own:
+        if (own := self.mark()) is not None and known.get("run", own) != own:
             raise DamagedError(
                 f"{path}: expected a file of this run, found that of another run; "
                 f"{cure}"

@@ -13,6 +13,8 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import COSTS, MEASURED, find, rounded
 from autoai4eo.learning.objectives import Objective
+from autoai4eo.runs.ensembles import Ensemble
+from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.pareto import hypervolume, knee, minimised, on_front
 from autoai4eo.runs.study import (
     FULL_TRAINING_OF,
@@ -67,6 +69,29 @@ def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
         left.remove(most)
         chosen.append(most)
     return [cheap[i] for i in chosen]
+
+
+def optimal(study: optuna.Study, ensembles: Sequence[Ensemble]) -> set[NetworkId]:
+    """Returns the Pareto-optimal networks among the trials and the ensembles.
+
+    An ensemble counts with its metrics on the validation data and with its cost as a
+    whole; one without the value of an objective is not Pareto-optimal.
+    """
+    objectives = objectives_of(study)
+    found = [
+        (NetworkId(TRIAL, t.number), t.values, t.user_attrs.get("cost", {}))
+        for t in judged(study)
+    ]
+    for one in ensembles:
+        reached = {**one.metrics, **one.cost}
+        values = [reached.get(o.name) for o in objectives]
+        if None not in values:
+            found.append((one.id, values, one.cost))
+    if not found:
+        return set()
+    points = minimised(np.array([values for _, values, _ in found]), objectives)
+    best = on_front(points, _spreads([cost for *_, cost in found], objectives))
+    return {one for (one, *_), is_best in zip(found, best, strict=True) if is_best}
 
 
 def front_table(study: optuna.Study) -> pd.DataFrame:
@@ -142,14 +167,7 @@ def choose(
                 f"select: expected a limit of {', '.join(COSTS)}, got {name!r}"
             )
     whole = front(study)
-    costs = [t.user_attrs["cost"] for t in whole]
-    devices = {_words(cost) for cost in costs}
-    if len(devices) > 1 and any(name in MEASURED for name in limits):
-        raise UserError(
-            f"select: expected latencies of one device and runtime, found "
-            f"{' and '.join(sorted(devices))}; "
-            "limit a counted cost, such as max_macs"
-        )
+    check_comparable("select", whole, limits)
     within = [t for t in whole if all(_cost(t, n) <= limits[n] for n in limits)]
     if not within:
         least = {n: min((_cost(t, n) for t in whole), default=np.nan) for n in limits}
@@ -161,6 +179,31 @@ def choose(
         return within[0]
     points = np.array([t.values for t in within])
     return within[knee(minimised(points, objectives_of(study)))]
+
+
+def check_comparable(
+    command: str, trials: Sequence[FrozenTrial], limits: Mapping[str, float]
+) -> None:
+    """Checks that the costs of trials can be compared with limits.
+
+    Args:
+        command: for the message.
+        trials: with costs.
+        limits: of costs, by name.
+
+    Raises:
+        UserError: latency is limited, but was measured on several devices.
+    """
+    if not any(name in MEASURED for name in limits):
+        return
+    costs = (t.user_attrs.get("cost") for t in trials)
+    devices = {_words(cost) for cost in costs if cost}
+    if len(devices) > 1:
+        raise UserError(
+            f"{command}: expected latencies of one device and runtime, found "
+            f"{' and '.join(sorted(devices))}; "
+            "limit a counted cost, such as max_macs"
+        )
 
 
 def _complete(
@@ -176,8 +219,13 @@ def spreads_of(
     trials: Sequence[FrozenTrial | optuna.Trial], objectives: Sequence[Objective]
 ) -> np.ndarray:
     """Returns the spread of each objective's measurements (trials, objectives)."""
+    return _spreads([t.user_attrs.get("cost", {}) for t in trials], objectives)
+
+
+def _spreads(
+    costs: Sequence[Mapping[str, Any]], objectives: Sequence[Objective]
+) -> np.ndarray:
     of_latency = [o.name == "latency_ms" for o in objectives]
-    costs = [t.user_attrs.get("cost", {}) for t in trials]
     spreads = [cost.get("latency_spread_ms") or 0.0 for cost in costs]
     return np.outer(spreads, of_latency)
 

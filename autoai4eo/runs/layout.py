@@ -16,6 +16,8 @@ from autoai4eo.files import check_not_input
 from autoai4eo.runs.folder import (
     BEST,
     DEVICE,
+    ENSEMBLE,
+    ENSEMBLES,
     EVALUATION,
     MAPS,
     MISTAKES,
@@ -46,16 +48,22 @@ def _any_of(*names: str) -> str:
 
 
 _NAMES = {
-    "": _any_of(RUN, STATISTICS, REPORT, TRIALS, BEST, WORKERS, MAPS, DEVICE)
+    "": _any_of(
+        *(RUN, STATISTICS, REPORT, TRIALS, ENSEMBLES, BEST, WORKERS, MAPS, DEVICE)
+    )
     + f"|{_any_of(REFERENCES, TREES)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),
+    ENSEMBLES: r"\d+",
+    "ensemble": _any_of(NETWORK, ENSEMBLE),
     BEST: _any_of(NETWORK, EVALUATION, MISTAKES, TEST),
     WORKERS: r"\d+\.log",
     MAPS: r".+\.png",
     DEVICE: _any_of(reference.RECORD, reference.NETWORK, reference.LOCK),
 }
+#: Folders of numbered folders, and what a numbered folder is.
+_NUMBERED = {TRIALS: "trial", ENSEMBLES: "ensemble"}
 _TEMPORARY = re.compile(r"^\.(writing|old)-[0-9a-f]{16}-")
 
 
@@ -77,8 +85,8 @@ def made(run: Path) -> list[Path]:
             name = _TEMPORARY.sub("", path.name)
             if not re.fullmatch(f"({_NAMES[kind]}){_ASIDE}", name):
                 continue
-            inner = "trial" if kind == TRIALS else name.partition(".")[0]
-            if kind in ("", TRIALS) and inner in _NAMES and _is_folder(path):
+            inner = _NUMBERED.get(kind, name.partition(".")[0])
+            if kind in ("", *_NUMBERED) and inner in _NAMES and _is_folder(path):
                 look(path, inner)
                 folders.append(path)
             elif not _is_folder(path):

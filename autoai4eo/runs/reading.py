@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import optuna
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
@@ -18,8 +19,10 @@ from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
 from autoai4eo.runs.data_record import target_kind
+from autoai4eo.runs.ensembles import ensembles_of
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links
+from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.study import (
     objectives_of,
     open_study,
@@ -56,6 +59,32 @@ class Trial:
     on_front: bool
     is_finalist: bool
 
+    @property
+    def id(self) -> NetworkId:
+        """The name among the networks of the run."""
+        return NetworkId(TRIAL, self.number)
+
+
+@dataclass(frozen=True)
+class ShownEnsemble:
+    """An ensemble of a run, with the attributes of a trial that it has, too.
+
+    Attributes:
+        id: its name among the networks of the run.
+        members: its trials with their weights, in words.
+        figures: its metrics on the validation data, and its costs as a whole.
+        summed: the sums of its members' costs, by name.
+        on_front: whether it is Pareto-optimal among the trials and ensembles.
+        is_finalist: whether its network is in ``RUN/best``.
+    """
+
+    id: NetworkId
+    members: str
+    figures: dict[str, float]
+    summed: dict[str, float]
+    on_front: bool
+    is_finalist: bool
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -70,6 +99,7 @@ class Snapshot:
         evaluation, test: the content of these files in ``RUN/best``; {} without one.
         references: the scores of each on the validation data, as a trial has them.
         notes: one line about each damaged file, whose content is left out.
+        ensembles: oldest first, may be empty.
     """
 
     path: Path
@@ -81,6 +111,7 @@ class Snapshot:
     test: dict[str, Any]
     references: dict[str, dict[str, float]]
     notes: list[str] = field(default_factory=list)
+    ensembles: list[ShownEnsemble] = field(default_factory=list)
 
     def part(self, read: Callable[[], T], nothing: T) -> T:
         """Calls `read`; if a file is damaged, adds a note and returns `nothing`."""
@@ -110,9 +141,10 @@ class Snapshot:
         return sorted(found, key=lambda t: sign * t.figures.get(first.name, math.inf))
 
     @property
-    def finalist(self) -> Trial | None:
-        """The trial whose network is in ``RUN/best``."""
-        return next((t for t in self.trials if t.is_finalist), None)
+    def finalist(self) -> Trial | ShownEnsemble | None:
+        """The trial or ensemble whose network is in ``RUN/best``."""
+        shown: list[Trial | ShownEnsemble] = [*self.trials, *self.ensembles]
+        return next((one for one in shown if one.is_finalist), None)
 
     @property
     def two_figures(self) -> str:
@@ -169,9 +201,12 @@ def read(path: Path, curves: bool = True) -> Snapshot:
                 {n: row[n] for n in names[after:] if not _is_nothing(row[n])},
                 curve,
                 number in best,
-                number == chosen,
+                NetworkId(TRIAL, number) == chosen,
             )
         )
+    ensembles: list[ShownEnsemble] = _part(
+        notes, partial(_ensembles, path, study, chosen), []
+    )
     return Snapshot(
         path,
         _state(path, working, trials),
@@ -182,7 +217,26 @@ def read(path: Path, curves: bool = True) -> Snapshot:
         _part(notes, folder.read_test, {}),
         _part(notes, lambda: folder.read_references().get("scores", {}), {}),
         list(dict.fromkeys(notes)),
+        ensembles,
     )
+
+
+def _ensembles(
+    run: Path, study: optuna.Study, chosen: NetworkId | None
+) -> list[ShownEnsemble]:
+    found = ensembles_of(run)
+    best = front.optimal(study, found)
+    return [
+        ShownEnsemble(
+            one.id,
+            one.told,
+            {n: v for n, v in (one.metrics | one.cost).items() if _is_number(v)},
+            one.summed,
+            one.id in best,
+            one.id == chosen,
+        )
+        for one in found
+    ]
 
 
 def _state(path: Path, working: bool | None, trials: list[Trial]) -> str:

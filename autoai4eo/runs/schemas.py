@@ -97,7 +97,8 @@ REFERENCES = {
 }
 EVALUATION = {
     **_SCORES,
-    "trial": int,
+    "trial?": int,
+    "ensemble?": int,
     "trained_on": str,
     "metrics": {ANY: _NUMBER},
     "epochs": int,
@@ -107,6 +108,27 @@ EVALUATION = {
         "epoch": int,
         "epochs": int,
     },
+}
+ENSEMBLE = {
+    "schema?": int,
+    "run?": str | None,
+    "network": str,
+    "members": {ANY: int},
+    "metrics": {ANY: _NUMBER},
+    "cost": {
+        **dict.fromkeys(("params", "macs", "flops", "size_bytes"), int),
+        **dict.fromkeys(
+            ("latency_ms?", "latency_p95_ms?", "latency_spread_ms?"), _NUMBER
+        ),
+        "latency_batch_size": int,
+        "device": str,
+        "runtime?": str | None,
+    },
+    "summed": {ANY: _NUMBER},
+    "limits": {ANY: int | float},
+    "size": int,
+    "chosen_by": str,
+    "epochs": int,
 }
 TEST = _SCORES
 TEST_OF_CLASSES = {**TEST, "confusion_matrix": [[int]]}

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
 from autoai4eo.learning import checkpoint, history
 from autoai4eo.learning.kept_trees import read_trees
+from autoai4eo.runs import ensembles
 from autoai4eo.runs.belonging import (
     FILES,
     file_of,
@@ -25,13 +25,14 @@ from autoai4eo.runs.belonging import (
     trained_finalist,
 )
 from autoai4eo.runs.data_record import target_kind
-from autoai4eo.runs.folder import Run
+from autoai4eo.runs.folder import ENSEMBLE, Run
 from autoai4eo.runs.layout import check_no_links, made
 from autoai4eo.runs.study import open_study, status, trials_of
 from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
 
 _ANEW = "makes it again"
 _NOTHING = "continues without it"
+_WITHOUT_ENSEMBLE = "continues without it; `autoai4eo ensemble` makes another"
 _REMEDIES = {
     NETWORK: "keeps the trial's figures, and trains it anew where it is needed",
     COST: _ANEW,
@@ -72,7 +73,7 @@ def findings(run: Path) -> list[Finding]:
         check_no_links(run)
         folder.read()
         study = open_study(run)
-        return _of_run(folder, study)
+        return [*_findings(folder, study)]
     except UserError as error:
         problem, _, cure = str(error).rpartition("; ")
         return [Finding(run, problem, f"stops: {cure}", can_go=False)]
@@ -88,7 +89,7 @@ def summary(run: Path) -> str:
     chosen = trained_finalist(run)
     if chosen is None:
         return f"{trials}; no finalist yet: fit with the same arguments resumes it"
-    return f"{trials}; trial {chosen} is the finalist; fit has nothing to repair"
+    return f"{trials}; {chosen} is the finalist; fit has nothing to repair"
 
 
 def mend(
@@ -106,11 +107,12 @@ def mend(
     """
     folder = Run(run)
     if not shared:
-        for written in (run, folder.best, *folder.trials.glob("*")):
+        kept = (*folder.trials.glob("*"), folder.ensembles)
+        for written in (run, folder.best, *kept):
             remove_leftovers(written)
     if not folder.exists:
         return
-    for found in _of_run(folder, study):
+    for found in _findings(folder, study):
         aside = ""
         if found.can_go and found.path.exists():
             aside = f"set aside as {set_aside(found.path).name}; "
@@ -122,9 +124,30 @@ def mend(
             write_json(left.cost, cost)
 
 
-def _of_run(run: Run, study: optuna.Study) -> list[Finding]:
-    rest = (_of_best(run), _of_statistics(run), _of_references(run))
-    return [*_of_trials(run, study), *chain.from_iterable(rest)]
+def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
+    # each part at once: what is set aside in one of them must not change another
+    yield from [
+        *_of_trials(run, study),
+        *_of_ensembles(run),
+        *_of_best(run),
+        *_of_statistics(run),
+        *_of_references(run),
+    ]
+
+
+def _of_ensembles(run: Run) -> Iterator[Finding]:
+    for number in ensembles.numbers(run.path):
+        folder = run.ensembles / str(number)
+        read = partial(_ensemble, run.path, number)
+        damaged = [*_look(folder / ENSEMBLE, _WITHOUT_ENSEMBLE, read)]
+        read = partial(_ensemble, run.path, number, network=True)
+        yield from damaged or _look(folder / NETWORK, _WITHOUT_ENSEMBLE, read)
+
+
+def _ensemble(run: Path, number: int, _: Path, network: bool = False) -> None:
+    ensembles.read(run, number)
+    if network:
+        ensembles.network_of(run, number)
 
 
 def _of_trials(run: Run, study: optuna.Study) -> Iterator[Finding]:

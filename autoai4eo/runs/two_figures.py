@@ -11,6 +11,8 @@ from typing import Any
 
 from autoai4eo.learning.figures import find, rounded
 from autoai4eo.learning.objectives import DEFAULTS, Objective
+from autoai4eo.runs.ensembles import CAVEAT
+from autoai4eo.runs.network_id import finalist_in
 
 
 def shown_metric(objectives: Sequence[Objective], known: Collection[str]) -> str:
@@ -35,7 +37,7 @@ def two_figures(
 
     Args:
         evaluation: the content of ``RUN/best/evaluation.json``.
-        of_trial: the metrics of the finalist's trial.
+        of_trial: the metrics of the finalist's trial or ensemble.
         objectives: of the search.
 
     Returns:
@@ -43,10 +45,13 @@ def two_figures(
     """
     name = shown_metric(objectives, of_trial)
     before = of_trial.get(name)
-    if not evaluation or before is None:
+    finalist = finalist_in(evaluation)
+    if finalist is None or before is None:
         return ""
-    trial = f"trial {evaluation['trial']}"
     begin = f"{find(name).label} on the validation data: "
+    if finalist.is_ensemble:
+        return f"{begin}{rounded(before)} is that of {finalist}; {CAVEAT}."
+    trial = f"{finalist}"
     in_search = f"{rounded(before)} is that of {trial} in the search"
     if evaluation["trained_on"] != "training":
         return (

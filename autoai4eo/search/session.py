@@ -34,6 +34,7 @@ from autoai4eo.runs.layout import (
     made,
     removed,
 )
+from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.soundness import mend
 from autoai4eo.runs.storage import open_storage
 from autoai4eo.runs.study import claim, forget, mark_of
@@ -182,7 +183,7 @@ def chosen(
     check_no_links(tuner.run)
     shared = tuner.settings.is_shared
     with locked(tuner.run, "finalist") if shared else alone(tuner.run):
-        finalist.set_to(tuner.study, trial)
+        finalist.set_to(tuner.study, NetworkId(TRIAL, trial.number))
         yield trial
 
 

@@ -226,7 +226,7 @@ class Tuner:
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
-            known = trained_finalist(self.run) == finalist.of(self.study).number
+            known = trained_finalist(self.run) == finalist.of(self.study)
             if known and not fine_tuning.is_other(self.run, self.settings):
                 self._fine_tune(training, progress)
             else:
@@ -237,7 +237,10 @@ class Tuner:
         self, training: Training, progress: Progress, refit_on: Dataset | None = None
     ) -> None:
         """Trains the finalist, see `work`; its network replaces the former one."""
-        trial = finalist.of(self.study)
+        chosen = finalist.of(self.study)
+        if chosen.is_ensemble:
+            return finalist.keep_ensemble(self.run, chosen.number)
+        trial = finalist.trial(self.study)
         in_full = FULL_TRAINING_OF in trial.user_attrs
         hp = keras_tuner.HyperParameters()
         hp.values = dict(trial.user_attrs["hyperparameters"])
@@ -263,7 +266,7 @@ class Tuner:
     def _fine_tune(self, training: Training, progress: Progress) -> None:
         """Fine-tunes the finalist for int8, if that is wanted and not done yet."""
         if not fine_tuning.is_done(self.run, self.settings):
-            trial = finalist.of(self.study)
+            trial = finalist.trial(self.study)
             how = (self.graph, training, self._seed_of(trial), progress, self._lock)
             finalist.tune(self.run, fine_tuning.of(self.settings, trial, *how))
 
@@ -338,11 +341,8 @@ class Tuner:
         try:
             self.study.optimize(runner, n_trials=1, catch=(Exception,))
         except (UpdateFinishedTrialError, ValueError):
-            own = [
-                t
-                for t in self.study.get_trials(deepcopy=False)
-                if t.user_attrs.get("worker") == self._name
-            ]
+            everything = self.study.get_trials(deepcopy=False)
+            own = [t for t in everything if t.user_attrs.get("worker") == self._name]
             if not own or not interrupted(own[-1]):
                 raise
             progress.done(f"trial {own[-1].number}   taken over by another worker")

@@ -26,7 +26,6 @@ from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run, locked
-from autoai4eo.runs.scoring import evaluate
 from autoai4eo.search.session import Session, chosen
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
@@ -262,28 +261,17 @@ class AutoModel(SearchResults):
         dataset = self._open_for(model, x, unlabelled=True)
         return evaluation.outputs(model, dataset, batch_size)
 
-    def evaluate(
-        self, x: Any, y: Any = None, batch_size: int = 32, *, by: str | None = None
-    ) -> dict[str, Any]:
-        """Scores the finalist, and the references beside it, on labelled data.
-
-        Args:
-            x, y, batch_size: data, labels of arrays, and patches per batch.
-            by: groups that are scored each, such as ``"city"``, as ``by_group``, see
-                `autoai4eo.learning.by_group`.
-
-        Returns:
-            The result of `autoai4eo.runs.scoring.evaluate`, such as ``cohen_kappa``.
-        """
-        model = self.export_model()
-        dataset = self._open_for(model, x, y)
-        fitted = Run(self.run).read_evaluation()
-        return evaluate(self.run, model, dataset, batch_size, fitted, by)
-
     def select(
-        self, rule: str | None = None, *, refit: bool = False, **limits: float
+        self,
+        rule: str | None = None,
+        *,
+        ensemble: int | None = None,
+        refit: bool = False,
+        **limits: float,
     ) -> int:
-        """Makes another trial of the front the finalist, and trains it in full.
+        """Makes another trial of the front, or an ensemble, the finalist.
+
+        A trial is trained in full; an ensemble is taken as it is.
 
         `predict`, `evaluate` and `export` use the new finalist from then on. Call `fit`
         on this object first, since `select` needs its data; if the search is finished,
@@ -292,16 +280,19 @@ class AutoModel(SearchResults):
         Args:
             rule: ``"knee"``: where the front bends most; None: the best by the first
                 objective.
+            ensemble: the number of an ensemble, see `ensemble`; no trial is selected.
             refit: trains it again on training and validation data together.
             **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
 
         Returns:
-            The number of the trial.
+            The number of the trial or ensemble.
 
         Raises:
             UserError: no trial of the front is within the limits, a limit is not known,
                 or `fit` was not called.
         """
+        if ensemble is not None:
+            return self._select_ensemble(ensemble)
         if self._training is None or self._training.validation is None:
             raise UserError(
                 "select: expected a search of this object, found none; call fit with "

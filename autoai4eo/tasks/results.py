@@ -13,12 +13,25 @@ import pandas as pd
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.units import typical_of
+from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
+from autoai4eo.log import log
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
-from autoai4eo.runs import front
+from autoai4eo.runs import ensembles, front, scoring
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import Which
 from autoai4eo.runs.study import open_study, trials_table
+from autoai4eo.search.ensembles.making import (
+    SIZE,
+    Budget,
+    at_rest,
+    make,
+    make_finalist,
+    told,
+)
+from autoai4eo.tasks.recorded_data import validation_data as opened_validation
+from autoai4eo.tasks.validating import validate
 from autoai4eo.text import line
 
 
@@ -52,6 +65,24 @@ class SearchResults:
             self._finalist = deploy.load_finalist(self.run)
         return self._finalist
 
+    def evaluate(
+        self, x: Any, y: Any = None, batch_size: int = 32, *, by: str | None = None
+    ) -> dict[str, Any]:
+        """Scores the finalist, and the references beside it, on labelled data.
+
+        Args:
+            x, y, batch_size: data, labels of arrays, and patches per batch.
+            by: groups that are scored each, such as ``"city"``, as ``by_group``, see
+                `autoai4eo.learning.by_group`.
+
+        Returns:
+            The result of `autoai4eo.runs.scoring.evaluate`, such as ``cohen_kappa``.
+        """
+        model = self.export_model()
+        dataset = self._open_for(model, x, y)
+        fitted = Run(self.run).read_evaluation()
+        return scoring.evaluate(self.run, model, dataset, batch_size, fitted, by)
+
     def predict_scene(self, scene: Any, out: str | Path, **how: Any) -> Path:
         """Maps a scene with the finalist, see `autoai4eo.deploy.map_scene`.
 
@@ -77,17 +108,87 @@ class SearchResults:
         """
         return front.front_table(open_study(self.run))
 
+    def ensembles(self) -> pd.DataFrame:
+        """Returns one row per ensemble: members, metrics, costs; see `ensemble`.
+
+        Costs are those of the whole network, measured; ``summed_COST`` is the sum of
+        its members' costs. ``on_front``: no trial and no other ensemble is at least as
+        good in every objective and better in one.
+        """
+        found = ensembles.ensembles_of(self.run)
+        return ensembles.table(found, front.optimal(open_study(self.run), found))
+
+    def ensemble(
+        self,
+        *,
+        size: int = SIZE,
+        validation_data: Any = None,
+        batch_size: int = 64,
+        verbose: int = 1,
+        **limits: float,
+    ) -> int:
+        """Makes an ensemble of the networks that the search trained, within a budget.
+
+        Selects trials one after another, some more than once, so that the weighted mean
+        of their outputs has the best first objective on the validation data (Caruana et
+        al., 2004). Nothing is trained. The ensemble is one network, and is kept in the
+        run: ``export(trial="ensemble-0")`` exports it, ``select(ensemble=0)`` makes it
+        the finalist. Its score on the validation data, which chose its members, is
+        optimistic; judge it on other data.
+
+        Args:
+            size: the largest number of selections.
+            validation_data: the run's, if neither `fit` was called on this object nor
+                ``run.json`` has their path: a path, data set, or tuple (x, y) of
+                arrays.
+            batch_size: patches per batch.
+            verbose: 0 prints nothing.
+            **limits: upper limits of the sum of its members' costs, such as
+                ``max_latency_ms=4.0`` or ``max_params=1e6``.
+
+        Returns:
+            The number of the ensemble.
+
+        Raises:
+            UserError: the run has no trained network, or none within the limits; its
+                data are missing; or a search is working in it.
+        """
+        for name in limits:
+            if not name.startswith("max_"):
+                raise UserError(f"ensemble: expected max_COST=LIMIT, got {name}")
+        within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
+        budget, tell = Budget(within, size), log(bool(verbose))
+        validation = self._validation(validation_data)
+        with at_rest(self.run):
+            made = make(self.run, budget, validation, tell, batch_size)
+        for text in told(self.run, made):
+            tell(text)
+        return made.number
+
+    def _select_ensemble(self, number: int, batch_size: int = 64) -> int:
+        """Makes an ensemble the finalist, see `AutoModel.select`."""
+        validation = self._validation(None)
+        with at_rest(self.run):
+            make_finalist(self.run, number)
+            validate(self.run, validation, batch_size)
+        self._finalist = None
+        return number
+
+    def _validation(self, given: Any) -> Dataset:
+        known = self._known_data().get("validation")
+        return opened_validation(self.run, known if given is None else given)
+
     def export(
         self,
         path: str | Path,
         format: str = "savedmodel",
         *,
-        trial: int | None = None,
+        trial: Which = None,
         quantize: str | None = None,
         calibrated: bool = False,
         overwrite: bool = False,
     ) -> Path:
-        """Exports the finalist, or a trial, for other programs; returns the path.
+        """Exports the finalist, or another network; returns the path.
 
         The export is tested in a fresh process, and gets ``model.json`` and
         ``MODEL_CARD.md``; see `autoai4eo.deploy.export`.
@@ -96,7 +197,8 @@ class SearchResults:
             path: the file or folder to write.
             format: ``"savedmodel"``, ``"keras"``, ``"onnx"``, ``"litert"`` or
                 ``"openvino"``.
-            trial: a trial's number; None: the finalist.
+            trial: the number of a trial, or an ensemble such as ``"ensemble-0"``; None:
+                the finalist.
             quantize: ``"int8"`` for ``"onnx"``, ``"litert"`` and ``"openvino"``;
                 ``"float16"`` for ``"litert"``.
             calibrated: whether logits are divided by the finalist's temperature.

@@ -17,6 +17,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import task_of
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import own_folder
+from autoai4eo.runs.network_id import finalist_in
 from autoai4eo.runs.scoring import score_beside
 
 _SHOWN = 12
@@ -41,6 +42,9 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     """
     folder = Run(run)
     kept = folder.read_evaluation()
+    finalist = finalist_in(kept)
+    if finalist is None:
+        return
     task = task_of(validation.target)
     classes = task.target.kind == "class"
     compared = {"against_reference"} if folder.read_references() else set()
@@ -49,7 +53,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
         return
     apart = kept["trained_on"] == "training"
     try:
-        network = deploy.load_network(run, None if apart else kept["trial"])
+        network = deploy.load_network(run, None if apart else finalist.key)
     except UserError as error:
         warnings.warn(
             f"{error}; the finalist has no scores without it",

@@ -136,11 +136,11 @@ def headers(tmp_path, monkeypatch):
     def read():
         seen = []
 
-        def header(name):
-            seen.append(name)
-            return HEADER
+        def of(names):
+            seen.extend(names)
+            return [HEADER] * len(names)
 
-        assert read_headers(listing, "images", header)[names[0]] == HEADER
+        assert read_headers(listing, "images", of)[names[0]] == HEADER
         return len(seen)
 
     return read

@@ -29,6 +29,12 @@ or several.
 This network predicts for a patch: {{ names | join(", ") }}.
 {% endif -%}
 It was found by architecture search with autoai4eo and exported at {{ p.created }}.
+{% if p["autoai4eo:members"] is defined -%}
+It is an ensemble, the weighted mean of the outputs of {{
+p["autoai4eo:members"] | length }} networks of the search: {%
+for m in p["autoai4eo:members"] %}trial {{ m.trial }} ({{
+m.weight | figure }}){{ ", " if not loop.last }}{% endfor %}.
+{% endif -%}
 `model.json` beside this card has the same content for programs (a STAC item with the
 Machine Learning Model extension).
 
@@ -37,7 +43,8 @@ Machine Learning Model extension).
 {% set data = p["autoai4eo:training_data"] -%}
 {{ data.name | name }}: {{ data.samples | many }} patches, fingerprint {{
 data.fingerprint | name }}{% if p["autoai4eo:trained_on"] != "training" %}, and the {#
-#}validation data with them{% endif %}; {{ p["autoai4eo:epochs"] }} epochs.
+#}validation data with them{% endif %}; {{ p["autoai4eo:epochs"] }} epochs{%
+if p["autoai4eo:members"] is defined %} of all members together{% endif %}.
 
 | input | shape | sensor | bands, in this order |
 |---|---|---|---|

@@ -15,7 +15,7 @@ from autoai4eo.deploy.export.formats import FORMATS, Format, check
 from autoai4eo.deploy.export.places import assets_beside, check_free, check_outside
 from autoai4eo.deploy.export.temperature import with_fitted_temperature
 from autoai4eo.deploy.predictors.description import target_of, target_of_run
-from autoai4eo.deploy.predictors.networks import load_network, without_spread
+from autoai4eo.deploy.predictors.networks import load_network
 from autoai4eo.errors import UserError
 from autoai4eo.files import (
     check_can_write_into,
@@ -26,7 +26,9 @@ from autoai4eo.files import (
     written,
 )
 from autoai4eo.locks import output_alone
+from autoai4eo.networks.outputs import without_spread
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import Which
 from autoai4eo.runtimes.base import FLOAT32
 
 
@@ -35,13 +37,13 @@ def export(
     out: str | Path,
     format: str = "savedmodel",
     *,
-    trial: int | None = None,
+    trial: Which = None,
     quantize: str | None = None,
     calibrated: bool = False,
     overwrite: bool = False,
     data: Mapping[str, Dataset] | None = None,
 ) -> Exported:
-    """Exports a run's finalist, or one of its trials, and tests the export.
+    """Exports a run's finalist, or another of its networks, and tests the export.
 
     Every format takes raw pixels, float32 (N, H, W, bands) for each input, by the name
     of the input. It returns ``probabilities``, float32 (N, classes); a network for
@@ -70,7 +72,8 @@ def export(
         out: the file or folder to write, outside of the run; a missing parent folder is
             made.
         format: one of `FORMATS`.
-        trial: a trial's number; None: the finalist.
+        trial: the number of a trial, or an ensemble such as ``"ensemble-0"``; None:
+            the finalist.
         quantize: ``"int8"`` weights and activations for ``"onnx"``, ``"litert"`` and
             ``"openvino"``, calibrated on the training data; ``"float16"`` weights for
             ``"litert"``. The loss of accuracy is measured on the validation data, at

@@ -25,7 +25,9 @@ from autoai4eo.files import is_plain, read_json
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.study import objectives_of, open_study, trial_of
+from autoai4eo.runs.network_id import Which, finalist_in, network_id
+from autoai4eo.runs.networks import KnownNetwork, known_network
+from autoai4eo.runs.study import objectives_of, open_study
 from autoai4eo.runs.two_figures import two_figures
 
 EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
@@ -47,7 +49,7 @@ def item(
     run: Path,
     known: Mapping[str, Any],
     network: keras.Model,
-    trial: int | None,
+    trial: Which,
     calibrated: bool = False,
 ) -> dict[str, Any]:
     """Returns the STAC item of a run's network, without assets.
@@ -56,32 +58,34 @@ def item(
         run: the run's folder.
         known: its ``run.json``, with the result of `target_of_run` as the training
             data's ``target``.
-        network: the finalist, or the network of `trial`.
-        trial: a number; None: the finalist.
+        network: the network of `trial`.
+        trial: a trial or an ensemble; None: the finalist.
         calibrated: whether the finalist's temperature is in `network`.
     """
     evaluation = Run(run).read_evaluation()
-    if trial is None and not evaluation:
+    chosen = finalist_in(evaluation) if trial is None else network_id(trial)
+    if chosen is None:
         raise UserError(
             f"{Run(run).evaluation}: expected it beside the finalist, found none; "
             "`autoai4eo fit` with the same arguments makes it again"
         )
-    number = int(evaluation["trial"]) if trial is None else trial
     study = open_study(run)
-    found = trial_of(study, run, number).user_attrs
-    cost = found.get("cost") or read_json(
-        Run(run).trial(number).cost,
+    found = known_network(run, study, chosen)
+    cost = found.cost or read_json(
+        Run(run).trial(chosen.number).cost,
         "restore it from a copy",
         dict.fromkeys(_COSTS, int | float | None),
     )
     training = known["data"]["training"]
     target = target_told(training)
     statistics = Run(run).read_statistics()
-    which = f"trial {number}" + (" finalist" if trial is None else "")
+    which = f"{chosen}" + (" finalist" if trial is None else "")
     which += " calibrated" if calibrated else ""
     name = re.sub(r"[^a-zA-Z0-9_.\-]", "-", run.resolve().name)
     levels = {spec.get("level") for spec in training["inputs"]} - {None}
     told = evaluation if trial is None else {}
+    named = chosen.record() if chosen.is_ensemble else {}
+    story = two_figures(told or named, found.metrics, objectives_of(study))
     if calibrated:
         error = told["calibrated_expected_calibration_error"]
         told = {**told, "expected_calibration_error": error}
@@ -97,7 +101,10 @@ def item(
             "title": f"{name}, {which}",
             "bands": _bands(training["inputs"]),
             "mlm:name": f"autoai4eo {name} {which}",
-            "mlm:architecture": "convolutional network found by architecture search",
+            "mlm:architecture": "weighted mean of the outputs of networks found by "
+            "architecture search"
+            if chosen.is_ensemble
+            else "convolutional network found by architecture search",
             "mlm:tasks": [_TASKS[target["kind"]]],
             "mlm:framework": "Keras",
             "mlm:framework_version": keras.__version__,
@@ -108,14 +115,15 @@ def item(
             "mlm:pretrained": True,
             "mlm:pretrained_source": f"{Path(training['path']).name}, "
             f"{training['samples']} patches",
-            **_hyperparameters(found.get("hyperparameters", {})),
+            **_hyperparameters(found.hyperparameters),
             "mlm:input": [
                 _input(network, spec, statistics.get(spec["name"]))
                 for spec in training["inputs"]
             ],
             "mlm:output": [_output(target, output_of(training))],
             "autoai4eo:run": known.get("id"),
-            "autoai4eo:trial": number,
+            f"autoai4eo:{chosen.kind}": chosen.number,
+            **_members(found),
             _WEIGHTS: weights_sha256(network),
             "autoai4eo:training_data": {
                 "name": Path(training["path"]).name,
@@ -124,12 +132,10 @@ def item(
                 "sensors": {s["name"]: s["sensor"] for s in training["inputs"]},
             },
             "autoai4eo:trained_on": told.get("trained_on", "training"),
-            "autoai4eo:epochs": told.get("epochs", found.get("epochs")),
+            "autoai4eo:epochs": told.get("epochs", found.epochs),
             "autoai4eo:metrics": {
-                **_metrics(target["kind"], told, found.get("metrics", {})),
-                "two_figures": two_figures(
-                    told, found.get("metrics", {}), objectives_of(study)
-                ),
+                **_metrics(target["kind"], told, found.metrics),
+                "two_figures": story,
                 **_references(told),
             },
             "autoai4eo:level": levels.pop() if len(levels) == 1 else None,
@@ -147,6 +153,12 @@ def item(
         "links": [],
         "assets": {},
     }
+
+
+def _members(found: KnownNetwork) -> dict[str, Any]:
+    """The trials of an ensemble, with the weights of their networks; else nothing."""
+    members = [{"trial": t, "weight": w} for t, w in found.weights.items()]
+    return {"autoai4eo:members": members} if members else {}
 
 
 def _runtime(cost: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import keras
 
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import Which, network_id
 
 
 def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
@@ -35,7 +36,7 @@ def with_temperature(model: keras.Model, temperature: float) -> keras.Model:
 
 
 def with_fitted_temperature(
-    run: Path, finalist: keras.Model, trial: int | None
+    run: Path, finalist: keras.Model, trial: Which
 ) -> keras.Model:
     """Returns the finalist of a run with its fitted temperature.
 
@@ -45,8 +46,8 @@ def with_fitted_temperature(
     """
     if trial is not None:
         raise UserError(
-            f"calibrated: expected the finalist, found trial {trial}, for which no "
-            "temperature was fitted; leave out --trial, or make it the finalist "
+            f"calibrated: expected the finalist, found {network_id(trial)}, for which "
+            "no temperature was fitted; leave out --trial, or make it the finalist "
             "(clf.select)"
         )
     return with_temperature(finalist, temperature_of(run))

@@ -32,6 +32,7 @@ from autoai4eo.files import (
 )
 from autoai4eo.locks import output_alone
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import Which
 from autoai4eo.runtimes.base import FLOAT32
 
 STRIDE = 10  # 100 m of Sentinel-2, the usual grid of local climate zones
@@ -60,7 +61,7 @@ def map_scene(
     runtime: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
-    trial: int | None = None,
+    trial: Which = None,
     weights: str | Path | None = None,
     trust: bool = False,
     overwrite: bool = False,
@@ -120,7 +121,7 @@ def map_scene(
         precision: of the runtime: ``"float32"`` (the default), ``"float16"``,
             ``"bfloat16"`` or ``"int8"``, which is calibrated on windows of the scene.
         threads: of the runtime; None: one for each core.
-        trial: number of a run's trial; None: its finalist.
+        trial: see `load_predictor`.
         weights: the file of the catalogue's weights, if it is not in the cache.
         trust: see `load_predictor`.
         overwrite: replaces an existing map.

@@ -15,6 +15,7 @@ from autoai4eo.data.target import Target
 from autoai4eo.data.units import Typical
 from autoai4eo.deploy.predictors.networks import reason
 from autoai4eo.errors import UserError
+from autoai4eo.runs.network_id import Which
 
 _ROUNDED = 0.01  # how far a quantised network's probability may leave 0 to 1
 #: The last layer of a network for probabilities, by kind of target.
@@ -64,7 +65,7 @@ class Predictor:
 class Options:
     """Options of `load_predictor`, which describes them."""
 
-    trial: int | None = None
+    trial: Which = None
     weights: str | Path | None = None
     trust: bool = False
 

@@ -12,6 +12,7 @@ from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import Which
 
 METADATA = "model.json"
 #: In ``mlm:output``: the kind of target, names of its values, thresholds of its labels.
@@ -36,16 +37,14 @@ def target_of(data: Mapping[str, Any]) -> Target:
     return _target(kind, data["classes"])
 
 
-def target_of_run(
-    run: Path, data: Mapping[str, Any], trial: int | None
-) -> dict[str, Any]:
+def target_of_run(run: Path, data: Mapping[str, Any], trial: Which) -> dict[str, Any]:
     """Returns what a network of a run predicts, in the form of exports.
 
     Args:
         run: the run's folder.
         data: the entry of ``run.json`` on its training data.
-        trial: number of a trial; None: the finalist, on whose outputs the thresholds of
-            labels were tuned.
+        trial: a trial or an ensemble; None: the finalist, on whose outputs the
+            thresholds of labels were tuned.
 
     Returns:
         ``kind`` and ``classes``, see `Target`, and ``thresholds`` of labels, if any.

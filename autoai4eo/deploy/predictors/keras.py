@@ -29,14 +29,14 @@ from autoai4eo.deploy.predictors.description import (
 from autoai4eo.deploy.predictors.networks import (
     load_model,
     network_file,
-    without_spread,
 )
 from autoai4eo.errors import UserError
+from autoai4eo.networks.outputs import without_spread
 from autoai4eo.runs.folder import Run
 
 
 def of_run(path: str, options: Options) -> Predictor:
-    """Loads the finalist of a run, or one of its trials."""
+    """Loads the finalist of a run, or one of its trials or ensembles."""
     run = Path(path)
     file = network_file(run, options.trial)
     network = load_model(file)

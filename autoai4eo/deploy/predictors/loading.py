@@ -9,6 +9,7 @@ from autoai4eo.deploy.predictors.keras import of_catalogue, of_keras_file, of_ru
 from autoai4eo.deploy.predictors.runtimes import of_onnx, of_openvino, of_savedmodel
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
+from autoai4eo.runs.network_id import Which
 from autoai4eo.runtimes.openvino import FILE
 
 
@@ -43,7 +44,7 @@ LOADERS: dict[str, Loader] = {
 def load_predictor(
     model: str | Path,
     *,
-    trial: int | None = None,
+    trial: Which = None,
     weights: str | Path | None = None,
     trust: bool = False,
 ) -> Predictor:
@@ -54,7 +55,8 @@ def load_predictor(
 
     Args:
         model: a path, or a name of the catalogue of pretrained weights.
-        trial: number of a run's trial; None: its finalist.
+        trial: of a run: the number of a trial, or an ensemble such as
+            ``"ensemble-0"``; None: its finalist.
         weights: the file of the catalogue's weights, if it is not in the cache.
         trust: whether a SavedModel may be run: TensorFlow lets it read and write
             files. The other formats cannot.

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import keras
 
-from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
-from autoai4eo.runs.belonging import file_of, finalist_file
+from autoai4eo.runs.belonging import finalist_file
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links
-from autoai4eo.runs.study import best_trial, open_study, trials_of
+from autoai4eo.runs.network_id import Which, network_id
+from autoai4eo.runs.networks import network_path
+from autoai4eo.runs.study import best_trial, open_study
 from autoai4eo.runtimes.openvino import FILE
 
 #: Exported folders, by a file in them.
@@ -57,23 +58,6 @@ def reason(error: Exception) -> str:
     return ([*told, *lines, type(error).__name__][0]).strip()[:200]
 
 
-def without_spread(network: keras.Model, target: Target) -> keras.Model:
-    """Returns a network that predicts values alone, without their spread.
-
-    Args:
-        network: its output is (N, values), or (N, 2 · values): the values, then their
-            spreads.
-        target: of the network.
-
-    Returns:
-        The same network, or one of the same layers with output float32 (N, values).
-    """
-    values = len(target.classes)
-    if target.kind != "value" or network.output_shape[-1] != 2 * values:
-        return network
-    return keras.Model(network.input, network.output[:, :values], name=network.name)
-
-
 def load_finalist(run: Path) -> keras.Model:
     """Loads the finalist of a run.
 
@@ -83,8 +67,8 @@ def load_finalist(run: Path) -> keras.Model:
     return load_model(network_file(run))
 
 
-def load_network(path: Path, trial: int | None = None) -> keras.Model:
-    """Loads the network of a run (the finalist, or a trial) or of a ``.keras`` file.
+def load_network(path: Path, trial: Which = None) -> keras.Model:
+    """Loads a network of a run, see `network_file`, or of a ``.keras`` file.
 
     Raises:
         UserError: it does not exist, or cannot be read.
@@ -99,34 +83,25 @@ def load_network(path: Path, trial: int | None = None) -> keras.Model:
     return load_model(network_file(path, trial) if path.is_dir() else path)
 
 
-def network_file(run: Path, trial: int | None = None) -> Path:
-    """Returns the ``.keras`` file of a run's finalist, or of one of its trials.
+def network_file(run: Path, trial: Which = None) -> Path:
+    """Returns the ``.keras`` file of a network of a run.
+
+    Args:
+        run: the folder.
+        trial: the number of a trial, or an ensemble such as ``"ensemble-0"``; None: the
+            finalist.
 
     Raises:
-        UserError: the folder is no run, or has no finalist or no such trial.
+        UserError: the folder is no run, or has no finalist or no such network.
     """
     check_no_links(run)
     Run(run).read()
-    if trial is None:
-        path = Run(run).network
-        if not path.is_file():
-            best_trial(open_study(run))
-            raise UserError(
-                f"{run}: expected a finished search, found an interrupted one; "
-                "`autoai4eo fit` with the same folder resumes it, or choose --trial"
-            )
-        return finalist_file(run)
-    path = Run(run).trial(trial).network
-    if not path.is_file():
-        kept = ", ".join(map(str, Run(run).trained())) or "none"
+    if trial is not None:
+        return network_path(run, network_id(trial))
+    if not Run(run).network.is_file():
+        best_trial(open_study(run))
         raise UserError(
-            f"{run}: expected a trained trial {trial}, found {kept}; `autoai4eo trials "
-            f"{run}` lists them"
+            f"{run}: expected a finished search, found an interrupted one; "
+            "`autoai4eo fit` with the same folder resumes it, or choose --trial"
         )
-    for found in trials_of(open_study(run)):
-        if found.number == trial:
-            return file_of(run, found, path.name)
-    raise UserError(
-        f"{path}: expected a trial of this run, found that of another; `autoai4eo "
-        f"trials {run}` lists them"
-    )
+    return finalist_file(run)

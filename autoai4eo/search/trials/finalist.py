@@ -1,4 +1,4 @@
-"""The finalist: the trial that a search returns, fully trained."""
+"""The finalist: the network that a search returns, of a trial or an ensemble."""
 
 from __future__ import annotations
 
@@ -18,9 +18,12 @@ from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
+from autoai4eo.runs import ensembles
 from autoai4eo.runs.belonging import digest, file_of
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import NETWORK, own_folder
+from autoai4eo.runs.network_id import TRIAL, NetworkId, network_id
+from autoai4eo.runs.networks import network_path
 from autoai4eo.runs.study import best_trial
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
@@ -31,30 +34,52 @@ _CHOSEN = "finalist"
 Tuning = Callable[[Path], Mapping[str, Any]]
 
 
-def of(study: optuna.Study) -> FrozenTrial:
-    """Returns the chosen trial; if none was chosen, the best by the first objective.
+def of(study: optuna.Study) -> NetworkId:
+    """Returns the chosen network; if none was chosen, the best trial's.
+
+    The best is that by the first objective.
 
     Raises:
         UserError: no trial is complete.
     """
-    number = study.user_attrs.get(_CHOSEN)
-    if number is None:
-        return best_trial(study)
-    return study.get_trials(deepcopy=False)[number]
+    chosen = study.user_attrs.get(_CHOSEN)
+    if chosen is None:
+        return NetworkId(TRIAL, best_trial(study).number)
+    return network_id(chosen)
 
 
-def set_to(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Makes a trial the finalist."""
-    study.set_user_attr(_CHOSEN, trial.number)
+def trial(study: optuna.Study) -> FrozenTrial:
+    """Returns the trial of the finalist, which must be no ensemble."""
+    return study.get_trials(deepcopy=False)[of(study).number]
+
+
+def set_to(study: optuna.Study, network: NetworkId) -> None:
+    """Makes a network the finalist."""
+    study.set_user_attr(_CHOSEN, network.key)
 
 
 def keep(run: Path, trial: FrozenTrial) -> None:
     """Writes ``RUN/best`` from a trial that was trained in full."""
-    network = keras.models.load_model(file_of(run, trial, NETWORK))
+    epochs = trial.user_attrs["epochs"]
+    found = {"metrics": _of_float32(trial)}
+    _keep(run, NetworkId(TRIAL, trial.number), epochs, found)
+
+
+def keep_ensemble(run: Path, number: int) -> None:
+    """Writes ``RUN/best`` from an ensemble: its members were trained in the search.
+
+    Raises:
+        UserError: the run has no such ensemble, or it is damaged.
+    """
+    ensemble = ensembles.read(run, number)
+    _keep(run, ensemble.id, ensemble.epochs, {"metrics": ensemble.metrics})
+
+
+def _keep(run: Path, of: NetworkId, epochs: int, found: Mapping[str, Any]) -> None:
+    network = keras.models.load_model(network_path(run, of))
     with _replaced(run) as path:
         save_model(network, path)
-    epochs = trial.user_attrs["epochs"]
-    _tell(run, trial.number, "training", epochs, {"metrics": _of_float32(trial)})
+    _tell(run, of, "training", epochs, found)
 
 
 def tune(run: Path, tuning: Tuning) -> None:
@@ -70,7 +95,9 @@ def tune(run: Path, tuning: Tuning) -> None:
     with _replaced(run) as path:
         save_model(network, path)
         found = {"metrics": kept["metrics"], **tuning(path)}
-    _tell(run, kept["trial"], kept["trained_on"], kept["epochs"], found)
+    _tell(
+        run, NetworkId(TRIAL, kept["trial"]), kept["trained_on"], kept["epochs"], found
+    )
 
 
 def train(
@@ -131,7 +158,8 @@ def train(
     )
     progress.done(f"finalist   trained{figure}")
     on = "training and validation" if on_everything else "training"
-    _tell(run, trial.number, on, keeper.epochs, {"metrics": keeper.logs})
+    of_trial = NetworkId(TRIAL, trial.number)
+    _tell(run, of_trial, on, keeper.epochs, {"metrics": keeper.logs})
 
 
 def _of_float32(trial: FrozenTrial) -> dict[str, float]:
@@ -152,12 +180,12 @@ def _replaced(run: Path) -> Iterator[Path]:
 
 
 def _tell(
-    run: Path, trial: int, on: str, epochs: int, found: Mapping[str, Any]
+    run: Path, of: NetworkId, on: str, epochs: int, found: Mapping[str, Any]
 ) -> None:
     Run(run).write_evaluation(
         {
             "network": digest(Run(run).network),
-            "trial": trial,
+            **of.record(),
             "trained_on": on,
             "epochs": epochs,
             **found,

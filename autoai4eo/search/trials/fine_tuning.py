@@ -28,6 +28,7 @@ from autoai4eo.learning.training import Training
 from autoai4eo.networks.fake_quantized import fake_quantized
 from autoai4eo.networks.saving import save_model
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import finalist_in
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph, build
 from autoai4eo.search.trials.instruments import some
@@ -60,7 +61,10 @@ def is_done(run: Path, settings: SearchSettings) -> bool:
     """Whether the finalist in a run's folder was fine-tuned, if it is to be."""
     if settings.fine_tune_quantized is None:
         return True
-    known = Run(run).read_evaluation().get("quantized", {})
+    evaluation = Run(run).read_evaluation()
+    if (finalist := finalist_in(evaluation)) and finalist.is_ensemble:
+        return True  # an ensemble is not trained
+    known = evaluation.get("quantized", {})
     return bool(known.get("epochs") == settings.fine_tune_quantized)
 
 

@@ -1,0 +1,102 @@
+"""``ensemble``: averages networks that a search trained, within a budget."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.options import (
+    AllowRemote,
+    ClassLevel,
+    MaxGib,
+    Storage,
+    parse_shares,
+)
+from autoai4eo.log import log
+
+
+def ensemble(
+    run: Annotated[
+        Path, typer.Argument(help="A run folder in which no search is running.")
+    ],
+    max_latency_ms: Annotated[
+        float | None,
+        typer.Option(
+            help="Limit of the sum of its members' measured latencies, in ms."
+        ),
+    ] = None,
+    max_params: Annotated[
+        float | None, typer.Option(help="Limit of the parameters of its members.")
+    ] = None,
+    max_macs: Annotated[
+        float | None, typer.Option(help="Limit of the multiply-adds of its members.")
+    ] = None,
+    size: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Most selections; a network selected twice weighs twice."
+        ),
+    ] = 20,
+    finalist: Annotated[
+        bool, typer.Option("--finalist", help="Make the ensemble the finalist.")
+    ] = False,
+    val: Annotated[
+        Path | None,
+        typer.Option(help="The run's validation data, if they were moved."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="As for fit, where it split its training data.")
+    ] = None,
+    group: Annotated[str | None, typer.Option(help="As for fit.")] = None,
+    subset: Annotated[int | None, typer.Option(min=2, help="As for fit.")] = None,
+    class_level: ClassLevel = None,
+    allow_remote: AllowRemote = False,
+    max_gib: MaxGib = None,
+    storage: Storage = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
+) -> None:
+    """Average networks that a search trained, so that their score is best.
+
+    Trains nothing. The ensemble is kept in the run as one network: evaluate, profile,
+    export and map take it with --trial ensemble-NUMBER.
+
+    Example: autoai4eo ensemble RUN --max-latency-ms 4
+    """
+    with hushed():
+        from autoai4eo.runs.folder import Run
+        from autoai4eo.search.ensembles import making
+        from autoai4eo.tasks.recorded_data import validation_data
+        from autoai4eo.tasks.validating import validate
+    limits = {"latency_ms": max_latency_ms, "params": max_params, "macs": max_macs}
+    budget = making.Budget({n: v for n, v in limits.items() if v is not None}, size)
+    with making.at_rest(run):
+        validation = validation_data(
+            run,
+            val,
+            shares=None if split is None else parse_shares(split),
+            group=group,
+            subset=subset,
+            class_level=class_level,
+            allow_remote=allow_remote,
+        )
+        made = making.make(run, budget, validation, log(not quiet), batch_size)
+        if finalist:
+            making.make_finalist(run, made.number)
+            validate(run, validation, batch_size)
+    if quiet:
+        return
+    for line in making.told(run, made):
+        console.print(line, soft_wrap=True)
+    name = f"ensemble-{made.number}"
+    if finalist:
+        console.print(f"finalist: {Run(run).network} ({name})", soft_wrap=True)
+    console.print(
+        f"next: autoai4eo evaluate {quote(str(run))} DATA --trial {name}, autoai4eo "
+        f"pareto {quote(str(run))}",
+        soft_wrap=True,
+    )

@@ -1,0 +1,84 @@
+"""What a search was asked for, its data and its machine, in lines."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from autoai4eo.devices.reference import drifts
+from autoai4eo.learning.figures import rounded
+from autoai4eo.runs.folder import DEVICE
+from autoai4eo.runs.reading import Snapshot
+
+
+def asked(run: Snapshot) -> list[tuple[str, str]]:
+    """Returns titles and texts."""
+    told = [("folder", str(run.path.resolve()))]
+    for name, value in run.asked["arguments"].items():
+        if value not in (None, [], {}, False):
+            told.append((name.replace("_", " "), _words(value)))
+    for role, data in run.asked["data"].items():
+        inputs = "; ".join(
+            f"{i['name']} ({i['sensor']}): {' '.join(i['bands'])}, "
+            f"{'×'.join(map(str, i['shape'][:2]))} pixels"
+            for i in data["inputs"]
+        )
+        told.append(
+            (
+                f"{role} data",
+                f"{data['path']}, {data['samples']:,} samples, fingerprint "
+                f"{data['fingerprint']}; {inputs}",
+            )
+        )
+    told.append(("classes", ", ".join(run.classes)))
+    told.append(("machine", run.asked["device"]))
+    if about := run.asked.get("instrument"):
+        told.append(
+            (
+                "latency",
+                f"{about['runtime']} {about['runtime_version']}, {about['precision']}, "
+                f"{about['threads']} threads",
+            )
+        )
+        if prediction := predicted(run):
+            told.append(("latencies", prediction))
+        if drift := _drift(run):
+            told.append(("reference network", drift))
+    versions = run.asked["versions"].items()
+    told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
+    told.append(("started", run.asked.get("started", "")))
+    return told
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_words(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_words, value))
+    return rounded(value) if isinstance(value, float) else str(value)
+
+
+def predicted(run: Snapshot) -> str:
+    """What predicted the latencies of a search, and how well; empty if measured."""
+    prediction = run.asked.get("instrument", {}).get("prediction")
+    if not prediction:
+        return ""
+    return (
+        f"predicted from device profile {prediction['profile']}, not measured; on "
+        f"{prediction['networks']} networks held out: Spearman "
+        f"{prediction['spearman']:.3f} (MACs alone "
+        f"{prediction['spearman_of_macs']:.3f}), median error "
+        f"{prediction['median_error']:.1%}"
+    )
+
+
+def _drift(run: Snapshot) -> str:
+    """How the device's latency of one network changed in the search; empty if local."""
+    nothing: list[float] = []
+    found = run.part(partial(drifts, run.path / DEVICE), nothing)
+    if not found:
+        return ""
+    return (
+        f"measured {len(found)} times on the device: {min(found):+.0%} to "
+        f"{max(found):+.0%} from its first latency; latencies are not corrected by it"
+    )

@@ -1,0 +1,1 @@
+"""Ensembles of the networks that a search trained, within a budget of costs."""

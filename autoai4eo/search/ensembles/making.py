@@ -1,0 +1,217 @@
+"""Makes an ensemble of a search that is over, and makes one the finalist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import keras
+import optuna
+from optuna.trial import TrialState
+
+from autoai4eo.cost import measure_map_ms_per_km2, profile
+from autoai4eo.cost.profiling import with_latency
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import UserError
+from autoai4eo.learning.figures import COUNTED, MAP_COST, THROUGHPUT, find, rounded
+from autoai4eo.networks.ensemble import weighted_mean
+from autoai4eo.networks.outputs import without_spread
+from autoai4eo.networks.saving import save_model
+from autoai4eo.runs import ensembles
+from autoai4eo.runs.ensembles import SUMMED, Ensemble
+from autoai4eo.runs.folder import Run, alone, locked
+from autoai4eo.runs.instrument import instrument_of
+from autoai4eo.runs.layout import check_no_links
+from autoai4eo.runs.network_id import ENSEMBLE, NetworkId
+from autoai4eo.runs.storage import database_of
+from autoai4eo.runs.study import objectives_of, open_study
+from autoai4eo.runtimes.checking import NotConvertible
+from autoai4eo.search.ensembles.library import (
+    Candidate,
+    Judge,
+    Tell,
+    candidates,
+    validation_outputs,
+)
+from autoai4eo.search.ensembles.selection import mean_of, select
+from autoai4eo.search.settings import SearchSettings
+from autoai4eo.search.trials import finalist
+from autoai4eo.search.trials.instruments import instrument_for, some
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
+
+#: The largest number of selections by default.
+SIZE = 20
+_SECONDS = 1.0  # at most, for the latency of an ensemble
+_RUNNING = (TrialState.RUNNING,)
+#: Options of a search that its instrument depends on.
+_OPTIONS = ("runtime", "precision", "threads", "device", "device_profile")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What an ensemble may consist of.
+
+    Attributes:
+        limits: upper limits of the summed costs of its members, by name.
+        size: the largest number of selections; a network may be selected again.
+
+    Raises:
+        UserError: a cost cannot be summed, or a number is not above 0.
+    """
+
+    limits: Mapping[str, float]
+    size: int = SIZE
+
+    def __post_init__(self) -> None:
+        ensembles.check_limits(self.limits)
+        if self.size < 1:
+            raise UserError(f"size: expected 1 or more, got {self.size}")
+
+
+def make(
+    run: Path, budget: Budget, validation: Dataset, tell: Tell, batch_size: int = 64
+) -> Ensemble:
+    """Selects an ensemble of the trained networks of a run, and keeps it there.
+
+    See `autoai4eo.search.ensembles.selection.select`. Nothing is trained. The cost of
+    the ensemble is measured as a whole, with what measured the trials.
+
+    Args:
+        run: the folder, locked by `at_rest`.
+        budget: what the ensemble may consist of.
+        validation: the data that the trials were judged on.
+        tell: takes a line about each event.
+        batch_size: patches per batch.
+
+    Raises:
+        UserError: there is no trained network, or none within the budget.
+    """
+    study = open_study(run)
+    found = candidates(run, study, budget.limits)
+    judge = Judge.of(study, validation)
+    found, outputs = validation_outputs(study, found, validation, batch_size, tell)
+    costs = {name: [c.cost(name) for c in found] for name in budget.limits}
+    selection = select(outputs, judge.score, costs, budget.limits, budget.size)
+    members = [found[row] for row in selection.counts]
+    counts = [*selection.counts.values()]
+    network = weighted_mean(
+        {
+            f"trial_{c.trial.number}": without_spread(c.load(), validation.target)
+            for c in members
+        },
+        counts,
+    )
+    return ensembles.add(
+        run,
+        lambda path: save_model(network, path),
+        members=dict(zip((c.trial.number for c in members), counts, strict=True)),
+        metrics=judge.metrics(mean_of(outputs, selection.counts)),
+        cost=_measured(run, study, network, validation),
+        summed=_summed(members),
+        limits=dict(budget.limits),
+        size=budget.size,
+        chosen_by=judge.objective.name,
+        epochs=sum(int(c.trial.user_attrs.get("epochs", 0)) for c in members),
+    )
+
+
+def make_finalist(run: Path, number: int) -> None:
+    """Makes an ensemble the finalist of a run, whose folder is locked by `at_rest`.
+
+    Raises:
+        UserError: the run has no such ensemble, or it is damaged.
+    """
+    ensembles.network_of(run, number)
+    objectives = objectives_of(open_study(run))
+    recorded = Run(run).read()["arguments"].get("storage")
+    storage = None if recorded is None else database_of(run, str(recorded))
+    study = open_study(run, objectives, storage=storage)
+    with locked(run, "finalist"):
+        finalist.set_to(study, NetworkId(ENSEMBLE, number))
+        finalist.keep_ensemble(run, number)
+
+
+@contextmanager
+def at_rest(run: Path) -> Iterator[None]:
+    """Locks the folder of a run in which no search is working.
+
+    Raises:
+        UserError: a search is working in it, or the folder holds no run.
+    """
+    check_no_links(run)
+    shared = Run(run).read()["arguments"].get("storage") is not None
+    if not shared:
+        with alone(run):
+            yield
+        return
+    with locked(run, "ensemble"):
+        running = open_study(run).get_trials(deepcopy=False, states=_RUNNING)
+        if running:
+            raise UserError(
+                f"{run}: expected a search that is over, found {len(running)} running "
+                "trials; wait for them, or resume and end the search with `autoai4eo "
+                "fit`"
+            )
+        yield
+
+
+def told(run: Path, ensemble: Ensemble) -> list[str]:
+    """Returns lines about a new ensemble: members, scores, costs, and what to doubt."""
+    name = ensemble.chosen_by
+    score = f"{find(name).label} {find(name).text(ensemble.metrics[name])}"
+    lines = [
+        f"ensemble {ensemble.number}: {ensemble.told}",
+        f"on the validation data: {score}; {ensembles.CAVEAT}",
+    ]
+    for cost, limit in {"latency_ms": None, "params": None, **ensemble.limits}.items():
+        whole, summed = ensemble.cost.get(cost), ensemble.summed.get(cost)
+        if whole is None or summed is None:
+            continue
+        line = f"{find(cost).title}: {rounded(whole)} as a whole, {rounded(summed)} "
+        line += "summed over its members"
+        if limit is not None:
+            line += f" (budget {rounded(limit)})"
+            spread = ensemble.cost.get("latency_spread_ms") or 0.0
+            if whole > limit + (spread if cost == "latency_ms" else 0):
+                line += ": as a whole it is over the budget, which applies to the sum"
+        lines.append(line)
+    return lines
+
+
+def _summed(members: list[Candidate]) -> dict[str, float]:
+    """Returns the sums of costs that are known of all members."""
+    sums = {name: sum(c.cost(name) for c in members) for name in SUMMED}
+    known = {name: value for name, value in sums.items() if value < float("inf")}
+    return {n: int(v) if n in COUNTED else v for n, v in known.items()}
+
+
+def _measured(
+    run: Path, study: optuna.Study, network: keras.Model, validation: Dataset
+) -> dict[str, Any]:
+    """Returns the cost of an ensemble, measured as the costs of the trials."""
+    known = Run(run).read()["arguments"]
+    given = {f.name for f in fields(SearchSettings)} & set(_OPTIONS) & set(known)
+    settings = SearchSettings(**{name: known[name] for name in given})
+    batch_size = int(known.get("latency_batch_size", 1))
+    instrument = instrument_for(settings, instrument_of(study), run, some(validation))
+    counted = profile(network, batch_size, latency=False)
+    quiet = MeasurementLock().exclusive() if instrument.local else nullcontext()
+    try:
+        with instrument.prepared(network) as prepared, quiet:
+            cost = with_latency(
+                counted, prepared.latency(batch_size, _SECONDS)
+            ).to_dict()
+            names = {o.name for o in objectives_of(study)}
+            if THROUGHPUT in names:
+                cost[THROUGHPUT] = prepared.samples_per_second(_SECONDS)
+    except NotConvertible as error:
+        raise UserError(
+            f"{run}: expected an ensemble that the runtime of this search runs, found "
+            f"that it does not ({error}); export it in another format"
+        ) from error
+    if (step := known.get("map_step")) is not None:
+        cost[MAP_COST] = measure_map_ms_per_km2(network, int(step))
+    return cost | instrument.remarks()
