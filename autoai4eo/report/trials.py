@@ -81,8 +81,10 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     (low, high), limit = axes.get_xlim(), run.limits.get(cost)
     if limit is not None and low < limit < high:
         _draw_limit(axes, limit, high)
+    complete = [t for t in scored if _is_complete(t)]
     stairs = _stairs(
-        [(t.figures[cost], t.figures[metric]) for t in scored if _is_complete(t)],
+        [(t.figures[cost], t.figures[metric]) for t in complete],
+        [_spread(t, cost) for t in complete],
         better == "max",
         high,
     )
@@ -231,10 +233,13 @@ def _draw_limit(axes: Axes, limit: float, high: float) -> None:
 
 def _draw_spread(axes: Axes, trial: Trial, cost: str, y: float) -> None:
     """Draws how far another measurement of a latency may lie from this one."""
-    spread = trial.figures.get("latency_spread_ms")
-    if cost == "latency_ms" and spread:
+    if spread := _spread(trial, cost):
         x = trial.figures[cost]
         axes.plot([x - spread, x + spread], [y, y], color=_GREY, lw=1.5, zorder=2)
+
+
+def _spread(trial: Trial, cost: str) -> float:
+    return trial.figures.get("latency_spread_ms", 0.0) if cost == "latency_ms" else 0.0
 
 
 def _is_complete(trial: Trial) -> bool:
@@ -266,14 +271,22 @@ def _diamond(ensemble: ShownEnsemble) -> dict[str, Any]:
 
 
 def _stairs(
-    points: list[tuple[float, float]], larger: bool, end: float
+    points: list[tuple[float, float]], spreads: list[float], larger: bool, end: float
 ) -> list[tuple[float, float]]:
-    """The corners of the line through the Pareto-optimal points, up to an end."""
+    """The corners of the line through the Pareto-optimal points, up to an end.
+
+    Args:
+        points: cost and metric of each.
+        spreads: of the costs; those that differ by less are equal, as in the search.
+        larger: whether a larger metric is better.
+        end: of the line.
+    """
     if not points:
         return []
     array = np.array(points)
     array[:, 1] *= -1 if larger else 1
-    best = sorted(points[i] for i in np.flatnonzero(on_front(array)))
+    spread = np.column_stack([spreads, np.zeros(len(points))])
+    best = sorted(points[i] for i in np.flatnonzero(on_front(array, spread)))
     corners: list[tuple[float, float]] = []
     for cost, reached in best:
         if corners:

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from autoai4eo.report import charts
+from autoai4eo.report import charts, trials
 
 
 @pytest.fixture
@@ -67,3 +67,13 @@ def test_what_spans_a_lot_is_on_a_logarithmic_axis_also_in_the_strip(drawn):
 )
 def test_values_on_an_axis_are_short(value, words):
     assert charts.short(value) == words
+
+
+def test_the_line_follows_the_front_of_the_search():
+    """Latencies that differ by less than their spread are equal there, too."""
+    points = [(1.0, 0.4), (1.05, 0.5), (3.0, 0.6)]
+    assert trials._stairs(points, [0.1, 0.1, 0.1], True, 4.0) == [
+        *[(1.05, 0.5), (3.0, 0.5), (3.0, 0.6), (4.0, 0.6)]
+    ]
+    exact = trials._stairs(points, [0.0, 0.0, 0.0], True, 4.0)
+    assert exact[0] == (1.0, 0.4)
