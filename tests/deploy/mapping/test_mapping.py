@@ -340,7 +340,7 @@ def test_a_run_maps_and_keeps_a_picture(tmp_path, in_process):
     with pytest.raises(UserError, match="found nothing"):
         auto.predict_scene(scene, tmp_path / "m.tif")
     train = small.dataset()
-    auto.fit(train, validation_data=train, epochs=1, verbose=0)
+    auto.fit(train, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
     out = auto.predict_scene(
         scene, tmp_path / "m.tif", scale=1e-3, offset=-1.5, stride=5, verbose=0
     )
