@@ -36,6 +36,8 @@ compiled 'optuna==5.*' alembic mako colorlog tqdm PyYAML 'moocore>=0.3,<0.4' cff
     pycparser platformdirs
 # the pure one: 2 MB for 5
 pip --platform any 'sqlalchemy==2.*'
+# the references
+compiled 'skops>=0.13,<0.15' prettytable wcwidth
 # scenes; the wheel of 1.4.4 is half as large again
 compiled 'rasterio==1.4.3' affine cligj click-plugins pyparsing certifi
 [ $# -eq 0 ] || compiled "$@"

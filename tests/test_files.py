@@ -258,3 +258,17 @@ def test_an_input_is_no_output_under_whatever_name(tmp_path, link):
     check_not_input(tmp_path / "new.tif", [scene, tmp_path / "missing"])
     with pytest.raises(UserError, match=r"it is the input .*scene\.tif"):
         check_not_input(other, [scene])
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir])
+def test_what_is_no_file_is_never_replaced(tmp_path, make):
+    """Users rely on: root can name /dev/null, and it stays what it is."""
+    make(tmp_path / "out")
+    before = (tmp_path / "out").lstat().st_mode
+    with (
+        pytest.raises(UserError, match="found a folder, a device or a pipe"),
+        in_one_step(tmp_path / "out"),
+    ):
+        raise AssertionError("nothing is written")
+    assert (tmp_path / "out").lstat().st_mode == before
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]

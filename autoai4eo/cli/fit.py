@@ -83,7 +83,10 @@ def fit(
     max_gib: MaxGib = None,
     objective: Annotated[
         list[str] | None,
-        typer.Option(help="Metric or cost; several make a Pareto search."),
+        typer.Option(
+            help="Metric or cost; several make a Pareto search. By default kappa; "
+            "mean average precision of labels, RMSE of values."
+        ),
     ] = None,
     constraint: Annotated[
         list[str] | None, typer.Option(help="NAME=LIMIT of a cost: latency_ms=2")

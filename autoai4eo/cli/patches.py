@@ -24,7 +24,7 @@ def patches(
         ),
     ],
     labels: Annotated[
-        Path,
+        list[Path],
         typer.Option(
             help="Polygons and points with classes: KML, KMZ, GeoJSON, GeoPackage or "
             "a shapefile."
@@ -132,13 +132,18 @@ def patches(
 ) -> None:
     """Cut patches out of scenes, with the classes of polygons or points.
 
-    Example: autoai4eo patches scene.tif --labels areas.kml --out patches.h5
+    Example: autoai4eo patches scene.tif --labels areas.kml --scale 0.0001
+    --out patches.h5
     """
+    if len(labels) > 1:
+        raise UserError(
+            f"--labels: expected one file, found {len(labels)}; merge them into one"
+        )
     from autoai4eo.data import cut_patches
 
     cut_patches(
         [split_paths(files) for files in scenes],
-        labels,
+        labels[0],
         out,
         field=field,
         size=size,

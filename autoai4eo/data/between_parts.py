@@ -97,10 +97,11 @@ def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None
     """
     for other in others:
         found = overlap(other, training)
-        if len(found.shifted) > _FEW * found.looked_at:
+        shared = len(found.shifted) + len(found.copies)
+        if len(found.shifted) and shared > _FEW * found.looked_at:
             raise UserError(
                 f"{training.path}: expected parts without common ground, found "
-                f"{len(found.shifted):,} of {found.looked_at:,} patches that share "
+                f"{shared:,} of {found.looked_at:,} patches that share "
                 "pixels with training patches, as windows of one scene do; "
                 f"{cure}"
             )

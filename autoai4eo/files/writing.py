@@ -13,6 +13,8 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.errors import UserError
+
 # Matches the random part of names that `beside` makes, and no names of other files.
 _TOKEN = "[0-9a-f]" * 16
 
@@ -27,7 +29,15 @@ def in_one_step(path: Path) -> Iterator[Path]:
 
     Args:
         path: of the file; the temporary name has the same suffix.
+
+    Raises:
+        UserError: something else than a file is there, such as a device or a pipe.
     """
+    if os.path.lexists(path) and not (path.is_file() or path.is_symlink()):
+        raise UserError(
+            f"{path}: expected a file to write, found a folder, a device or a pipe; "
+            "name a file"
+        )
     temporary = beside(path, "writing")
     try:
         yield temporary

@@ -20,9 +20,9 @@ def title(reference: str) -> str:
 
 
 def verdict(against: Mapping[str, Any], data: str = "") -> str:
-    """Returns a sentence that says whether the network is surely better.
+    """Returns a sentence that says whether the network is surely better, or worse.
 
-    It is if the interval of its gain lies above 0.
+    It is if the interval of its gain lies above 0, or below.
 
     Args:
         against: ``against_reference``, see
@@ -34,11 +34,14 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
         f"{'-' if value < 0 else '+'}{figure.text(abs(value))}"
         for value in (against["difference"], *against["interval"])
     )
-    sure = "is" if against["interval"][0] > 0 else "is not surely"
+    worst, best = against["interval"]
+    sure = "is better" if worst > 0 else "is not surely better"
+    if best < 0:
+        sure = "is worse"
     of = "gain in" if figure.direction == "max" else "reduction of the"
     on = f" on the {data} data" if data else ""
     return (
-        f"The network {sure} better than {title(against['other'])}: {of} "
+        f"The network {sure} than {title(against['other'])}: {of} "
         f"{figure.label} {gain}{on} (95 % interval {low} to {high}, resampled by "
         f"{against['resampled_by']})."
     )

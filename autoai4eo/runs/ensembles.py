@@ -212,9 +212,9 @@ def _read(run: Path, number: int) -> dict[str, Any]:
     known: dict[str, Any] = read_json(path, _CURE, schemas.ENSEMBLE)
     own = Run(run).mark()
     members = known["members"]
-    if not members or not all(name.isdecimal() for name in members):
+    if not members or not all(n.isdecimal() and c > 0 for n, c in members.items()):
         raise DamagedError(
-            f"{path}: expected the numbers of its trials, found {list(members)}; "
+            f"{path}: expected how often each trial is a member, found {members}; "
             f"{_CURE}"
         )
     if own is not None and known.get("run", own) != own:

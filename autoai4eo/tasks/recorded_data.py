@@ -70,7 +70,8 @@ def validation_data(
         raise UserError(
             f"{run}: expected the validation data of this run ({known['path']}, "
             f"{known['samples']:,} samples), found others ({dataset.path}, "
-            f"{len(dataset):,} samples); give --val, or the --split, --group and "
-            "--subset of fit, or in Python call fit with the same arguments first"
+            f"{len(dataset):,} samples); give --val, or what fit had: --split "
+            "(0.8/0.2 if it had no --val), --group and --subset; in Python call fit "
+            "with the same arguments first"
         )
     return dataset

@@ -150,9 +150,6 @@ def test_evaluate_tells_the_worst_city(finished, so2sat, run):
     data = so2sat / "testing.h5"
     told = run("evaluate", finished, data, "--by", "city").out
     assert re.search(r"^Cohen's kappa by city: worst .* \(.*\), median", told, re.M)
-    asked = run("evaluate", finished, data, "--by", "city", "--json").out
-    found = json.loads(asked)["by_group"]
-    assert found["worst"] == found["groups"][found["worst_group"]]["cohen_kappa"]
     refused = run("evaluate", finished, data, "--by", "town")
     assert refused.status == 2 and "expected a group called town, found" in refused.err
 
@@ -163,7 +160,9 @@ def test_evaluate_scores_the_references_and_says_whether_it_is_better(
     data = so2sat / "testing.h5"
     told = run("evaluate", finished, data).out
     assert re.search(r"^reference majority \(the same .*kappa 0\.000", told, re.M)
-    assert re.search(r"^The network is (not surely )?better than .*by city", told, re.M)
+    assert re.search(
+        r"^The network is (not surely better|better|worse) than .*by city", told, re.M
+    )
     scores = json.loads(run("evaluate", finished, data, "--json").out)
     assert set(scores["references"]) == {"majority", "trees"}
     low, high = scores["against_reference"]["interval"]

@@ -91,6 +91,7 @@ def test_wrong_input_is_one_line(run, folder):
         assert not out.exists()
 
 
+@pytest.mark.usefixtures("told_of_ctrl_c")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_nothing(how, folder):
     """Users rely on: a run that is stopped while it writes leaves no half file."""

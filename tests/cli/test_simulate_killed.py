@@ -17,12 +17,7 @@ SEEDS, BUDGET = 4, 50
 STRATEGIES = ("random", "tpe")
 
 
-@pytest.fixture(autouse=True)
-def told_of_ctrl_c():
-    """What a shell begins with & ignores Ctrl-C, and so would the commands here."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+pytestmark = pytest.mark.usefixtures("told_of_ctrl_c")
 
 
 @pytest.fixture(scope="module")

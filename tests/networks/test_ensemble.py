@@ -64,6 +64,7 @@ def test_its_counted_cost_is_the_sum_of_its_members_and_the_mean():
     assert 0 < whole.flops - sum(c.flops for c in each) < 20
 
 
+@pytest.mark.slow
 def test_keras_alone_opens_it(tmp_path):
     """Users rely on: the file needs no autoai4eo."""
     members = {"trial_0": network(0), "trial_1": network(1)}

@@ -106,7 +106,7 @@ def read_areas(
 
 def _crs(features: Features, given: str | None) -> Any:
     from rasterio.crs import CRS
-    from rasterio.errors import CRSError
+    from rasterio.warp import transform
 
     told = given if given is not None else features.crs
     if told is None:
@@ -118,7 +118,9 @@ def _crs(features: Features, given: str | None) -> Any:
     try:
         crs = CRS.from_user_input(told)
         on_earth = crs.is_geographic or crs.is_projected
-    except CRSError as cause:
+        # one of another body, such as Mars, cannot be converted
+        transform(CRS.from_epsg(4326), crs, [0.0], [0.0])
+    except Exception as cause:  # PROJ's errors have no common class
         raise UserError(
             f"{features.path}: expected a coordinate reference system that PROJ knows, "
             f"found {told[:60]} ({cause}); name it with --labels-crs, such as EPSG:4326"

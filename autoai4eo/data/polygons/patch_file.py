@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,7 +57,10 @@ class PatchFile:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._file.close()
+        try:
+            self._file.close()
+        except RuntimeError as cause:  # h5py's error where the disk is full
+            raise OSError(errno.EIO, str(cause)) from cause
 
     def _make(self, name: str, shape: tuple[int, ...], kind: str) -> None:
         rows = _CHUNK_BYTES // (np.dtype(kind).itemsize * int(np.prod(shape)))

@@ -157,7 +157,8 @@ def _about(
             f"{areas.path}: windows of {len(shared)} of {len(set(owners.owners))} "
             f"polygons on {scene} share pixels with those of another polygon, so that "
             "a split by polygon is not independent for them; draw polygons "
-            f"{rule.size} pixels apart, or split by scene"
+            f"{rule.size} pixels apart, take a smaller --size, or split by scene if "
+            "there are several"
         )
     return told
 

@@ -113,3 +113,8 @@ def test_a_file_without_a_crs(tmp_path):
         read_areas(path, crs="nonsense")
     with pytest.raises(UserError, match="expected longitudes and latitudes, found x 3"):
         read_areas(path, crs="EPSG:4326")
+
+
+def test_a_coordinate_system_of_another_planet_is_refused(tmp_path):
+    with pytest.raises(UserError, match="--labels-crs, such as EPSG:4326"):
+        read_areas(write(tmp_path, a(), b()), None, crs="IAU_2015:30100")

@@ -174,7 +174,12 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
     [
         ("m", {"format": "onnxx"}, "onnx, litert, openvino, got 'onn"),
         ("m", {"format": "keras"}, "expected a name that ends with .keras"),
-        ("m.onnx", {"format": "litert"}, "expected a name that ends with .tflite"),
+        ("m.onnx", {"format": "litert"}, "litert, found that of format onnx; add --fo"),
+        (
+            "m.onnx",
+            {},
+            "for format savedmodel, found that of format onnx; add --format",
+        ),
         (
             "m.keras",
             {"format": "keras", "quantize": "int8"},

@@ -15,6 +15,9 @@ from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
 from autoai4eo.runtimes.base import FLOAT32, FileRuntime, check_backend, check_packages
 
+#: What files are called, by suffix.
+OF_SUFFIX = {".onnx": "onnx", ".tflite": "litert", ".keras": "keras"}
+
 #: Each call returns a new iterator of single patches (1, H, W, bands) by input name.
 Calibration = Callable[[], Iterator[Mapping[str, np.ndarray]]]
 
@@ -154,6 +157,11 @@ def check(format: Format, out: Path, quantize: str | None) -> None:
         raise UserError(
             f"quantize, for format {format.name}: expected {expected}, got "
             f"{quantize!r}; leave it out, or choose another format"
+        )
+    if (other := OF_SUFFIX.get(out.suffix)) not in (None, format.name):
+        raise UserError(
+            f"{out}: expected a name for format {format.name}, found that of format "
+            f"{other}; add --format {other}, or take another name"
         )
     if format.suffix and out.suffix != format.suffix:
         raise UserError(
