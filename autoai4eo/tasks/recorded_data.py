@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.splits import sample, split
+from autoai4eo.data.splits import LeakWarning, sample, split
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
+
+#: Of `fit` without validation data.
+_DEFAULT = (0.8, 0.2)
 
 
 def validation_data(
@@ -31,7 +35,8 @@ def validation_data(
         source: a path, a `Dataset` or a tuple (x, y) of arrays; None: the path in
             ``run.json``.
         shares, group, subset: if `fit` split them off from its training data: how, see
-            `autoai4eo.data.splits.split` and `sample`.
+            `autoai4eo.data.splits.split` and `sample`; without shares its default split
+            is tried, too.
         **how: further arguments of `open_dataset`.
 
     Raises:
@@ -64,14 +69,28 @@ def validation_data(
     seed = int(asked["arguments"].get("seed") or 0)
     if subset is not None:
         dataset = sample(dataset, subset, seed=seed)
+    found = dataset
+    for parts, by in _splits(dataset, shares, group):
+        found = dataset
+        if parts is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LeakWarning)  # fit has told it
+                found = split(dataset, parts, group=by, seed=seed)[1]
+        if found.fingerprint() == known["fingerprint"]:
+            return found
+    raise UserError(
+        f"{run}: expected the validation data of this run ({known['path']}, "
+        f"{known['samples']:,} samples), found others ({found.path}, {len(found):,} "
+        "samples); give --val, or what fit had: --split, --group and --subset; in "
+        "Python call fit with the same arguments first"
+    )
+
+
+def _splits(
+    dataset: Dataset, shares: tuple[float, ...] | None, group: str | None
+) -> list[tuple[tuple[float, ...] | None, str | None]]:
+    """How the data may have been split off: as asked, else not at all or by default."""
     if shares is not None:
-        dataset = split(dataset, shares, group=group, seed=seed)[1]
-    if dataset.fingerprint() != known["fingerprint"]:
-        raise UserError(
-            f"{run}: expected the validation data of this run ({known['path']}, "
-            f"{known['samples']:,} samples), found others ({dataset.path}, "
-            f"{len(dataset):,} samples); give --val, or what fit had: --split "
-            "(0.8/0.2 if it had no --val), --group and --subset; in Python call fit "
-            "with the same arguments first"
-        )
-    return dataset
+        return [(shares, group)]
+    groups = [None, *dataset.groups] if group is None else [group]
+    return [(None, None), *((_DEFAULT, one) for one in groups)]

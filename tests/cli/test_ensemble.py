@@ -128,6 +128,6 @@ def test_validation_data_that_fit_split_off_are_split_off_again(
         *("--max-trials", 1, "--epochs", 1, "--seed", 5),
     )
     assert done.status == 0, done.err
-    assert "give --val, or the --split" in run("ensemble", folder).err
+    assert "give --val, or what fit had: --split" in run("ensemble", folder).err
     done = run("ensemble", folder, *split)
     assert done.status == 0, done.err
