@@ -31,12 +31,11 @@ def in_one_step(path: Path) -> Iterator[Path]:
         path: of the file; the temporary name has the same suffix.
 
     Raises:
-        UserError: something else than a file is there, such as a device or a pipe.
+        UserError: `path` is a device, which root could replace.
     """
-    if os.path.lexists(path) and not (path.is_file() or path.is_symlink()):
+    if not path.is_symlink() and (path.is_char_device() or path.is_block_device()):
         raise UserError(
-            f"{path}: expected a file to write, found a folder, a device or a pipe; "
-            "name a file"
+            f"{path}: expected a file to write, found a device; name a file"
         )
     temporary = beside(path, "writing")
     try:

@@ -148,8 +148,8 @@ What quantising cost {{ name }} in accuracy was not measured: {{ q.not_measured 
 {% else -%}
 Scores without and with quantising of {{ name }}, on {{ q.on }}: {%
 for score, value in q.float32.items() %}{{ figures[score].label }} {{
-value | figure }} and {{ q.quantized[score] | figure }}{{
-", " if not loop.last }}{% endfor %}.
+value | figure }} and {{ q.quantized[score] | figure }}{%
+if not loop.last %}, {% endif %}{% endfor %}.
 {% endif -%}
 {% endfor %}
 ## What it cannot do
@@ -187,7 +187,7 @@ m.absent_classes | join(", ") }}.
 {% endif %}
 ## How to run it
 {% for name, a in assets.items() %}
-{{ name }}, with {{ a["mlm:framework"] }} {{ a["mlm:framework_version"] }} alone:
+{{ name }}, with {{ a["autoai4eo:latency"].runtime }} alone:
 
 ```python
 import numpy as np
