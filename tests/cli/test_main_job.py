@@ -130,17 +130,13 @@ def test_pareto_shows_the_front_and_its_hypervolume(finished, run):
     assert [row["status"] for row in rows] == ["complete"]
 
 
-def test_evaluate_prints_scores(finished, so2sat, run):
-    assert "Cohen's kappa" in run("evaluate", finished, so2sat / "testing.h5").out
-    scores = json.loads(run("evaluate", finished, so2sat / "testing.h5", "--json").out)
-    assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17
-
-
-def test_evaluate_prints_intervals_and_calibration(finished, so2sat, run):
+def test_evaluate_prints_scores_intervals_and_calibration(finished, so2sat, run):
     data = so2sat / "testing.h5"
-    told = run("evaluate", finished, data)
-    assert "resampled by" in told.out and "expected calibration error" in told.out
+    told = run("evaluate", finished, data).out
+    for words in ("Cohen's kappa", "resampled by", "expected calibration error"):
+        assert words in told
     scores = json.loads(run("evaluate", finished, data, "--json").out)
+    assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17
     for name, (low, high) in scores["intervals"].items():
         assert low <= scores[name] <= high
     assert len(scores["reliability"]) == 15

@@ -109,7 +109,14 @@ def test_a_search_does_not_begin_anew_where_its_record_is_lost(run, folder):
         assert (folder / "study.db").read_bytes() == content
 
 
-@pytest.mark.parametrize("name", [b"caf\xe9", b"a?b#c 50%25{x}", "城市".encode()])
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"caf\xe9",
+        pytest.param(b"a?b#c 50%25{x}", marks=pytest.mark.slow),
+        pytest.param("城市".encode(), marks=pytest.mark.slow),
+    ],
+)
 def test_a_folder_of_any_name(run, folder, tmp_path, name):
     run_folder = folder.rename(tmp_path / os.fsdecode(name))
     for command in ("trials", "pareto", "report", "profile"):

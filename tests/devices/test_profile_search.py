@@ -33,6 +33,7 @@ def file(tmp_path):
     return tmp_path / "nano.json"
 
 
+@pytest.mark.slow
 def test_predictions_are_recorded_as_predictions(tmp_path, file):
     """In processes of its own, as a user searches."""
     model = small.model(tmp_path, device_profile=file, objective=BOTH)

@@ -189,6 +189,7 @@ _MALFORMED = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=200,
     deadline=None,

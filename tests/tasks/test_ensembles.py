@@ -144,6 +144,7 @@ def test_a_resumed_search_keeps_it_and_makes_its_file_again(made):
     )
 
 
+@pytest.mark.slow
 def test_a_new_process_finds_the_data_at_their_path(tmp_path):
     paths = [small.write(tmp_path / f"{n}.h5", 48 + n, n) for n in range(3)]
     fit(search(tmp_path, max_trials=1), x=paths[0], validation_data=paths[1])
@@ -156,6 +157,7 @@ def test_a_new_process_finds_the_data_at_their_path(tmp_path):
         again.ensemble(verbose=0)
 
 
+@pytest.mark.slow
 def test_the_export_says_that_it_is_an_ensemble(made, tmp_path):
     out = made.export(tmp_path / "m.keras", "keras", trial="ensemble-0")
     network = keras.models.load_model(out)
@@ -254,6 +256,7 @@ def test_memory_for_some_networks_uses_the_best(model, monkeypatch):
     assert kept.members.keys() <= set(ranked["trial"][:2])
 
 
+@pytest.mark.slow
 def test_of_values_the_mean_of_values_is_taken_without_their_spread(tmp_path):
     node = ae.ImageInput("sen2")
     head = ae.blocks.PooledRegressionHead(pooling="average", hidden=0, dropout=0.0)
