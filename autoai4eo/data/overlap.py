@@ -21,7 +21,7 @@ _KEPT = 32  # squares of a patch
 _AGREE = 3  # squares with one shift that show that two patches overlap
 _STEPS = 200  # of rounding, for each standard deviation of a band
 _LARGEST = 2.0**60  # of rounded values
-_COMMON = 200  # a square that is in more patches of a block tells nothing
+_COMMON = 200  # a square that the sought patches have more often tells nothing
 #: Most patches that are read; more are drawn at random.
 MOST, MOST_OF_OTHER = 20_000, 5_000
 
