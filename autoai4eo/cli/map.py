@@ -10,6 +10,7 @@ import typer
 
 from autoai4eo.cli.console import console, hushed, print_table
 from autoai4eo.cli.options import (
+    AllowRemoteScene,
     MaxGib,
     Precision,
     Runtime,
@@ -132,14 +133,7 @@ def map(
             "--allow-no-crs", help="Accept a scene without a coordinate system."
         ),
     ] = False,
-    allow_remote: Annotated[
-        bool,
-        typer.Option(
-            "--allow-remote",
-            help="Let a VRT read files elsewhere and on the network, in any format "
-            "of GDAL: use it only if you know who made the VRT.",
-        ),
-    ] = False,
+    allow_remote: AllowRemoteScene = False,
     max_gib: MaxGib = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing map.")

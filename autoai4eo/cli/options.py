@@ -51,6 +51,15 @@ AllowRemote = Annotated[
     ),
 ]
 
+AllowRemoteScene = Annotated[
+    bool,
+    typer.Option(
+        "--allow-remote",
+        help="Let a VRT read files elsewhere and on the network, in any format of "
+        "GDAL: use it only if you know who made the VRT.",
+    ),
+]
+
 
 def _set_max_gib(number: float | None) -> float | None:
     """Sets the limit for all readers, here and in worker processes."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, print_table
-from autoai4eo.cli.options import MaxGib
+from autoai4eo.cli.options import AllowRemoteScene, MaxGib
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
 
@@ -116,14 +116,7 @@ def patches(
             "versions)."
         ),
     ] = "class",
-    allow_remote: Annotated[
-        bool,
-        typer.Option(
-            "--allow-remote",
-            help="Let a VRT read files elsewhere and on the network, in any format "
-            "of GDAL: use it only if you know who made the VRT.",
-        ),
-    ] = False,
+    allow_remote: AllowRemoteScene = False,
     max_gib: MaxGib = None,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an existing file.")
