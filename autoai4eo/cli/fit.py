@@ -26,6 +26,8 @@ from autoai4eo.cli.options import (
     Runtime,
     Threads,
     parse_bands,
+    parse_limit,
+    parse_proxy,
     parse_shares,
 )
 from autoai4eo.cli.trials import print_trials
@@ -60,7 +62,8 @@ def fit(
     group: Annotated[
         str | None,
         typer.Option(
-            help="Keep the samples of a group in one part of --split: city, parent, …"
+            help="Keep the samples of a group in one part of --split and in one fold: "
+            "city, parent, …"
         ),
     ] = None,
     allow_overlap: Annotated[
@@ -119,8 +122,30 @@ def fit(
         ),
     ] = None,
     finalists: Annotated[
-        int, typer.Option(help="With --proxy: number of candidates to train in full.")
+        int | None,
+        typer.Option(
+            help="Number of candidates to train in full after --proxy (by default 1), "
+            "and again with --folds or --seeds (3)."
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            help="Judge the finalists by a cross-validation of so many folds of whole "
+            "groups, over training and validation data; train the best on all of them."
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(help="Train the finalists so many times, with other seeds.")
     ] = 1,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            help="Select as the finalist: one-se, the cheapest candidate that is not "
+            "surely worse than the best; knee, where the front bends most. By default "
+            "the best by the first objective."
+        ),
+    ] = None,
     prune: Annotated[
         bool,
         typer.Option(
@@ -214,7 +239,7 @@ def fit(
         raise UserError(f"--out: expected a folder for the run, found {out}; name one")
     check_can_write_into(out)
     check_not_input(folder, filter(None, (train, val)))
-    limits = dict(_limit(text) for text in constraint or [])
+    limits = dict(parse_limit(text) for text in constraint or [])
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
@@ -224,6 +249,7 @@ def fit(
         from autoai4eo.data.splits import sample
         from autoai4eo.data.splits import split as split_dataset
         from autoai4eo.runs.folder import Run
+        from autoai4eo.runs.selection import read_selection
         from autoai4eo.tasks import model_of
         from autoai4eo.tasks.training_data import names_of
         from autoai4eo.tasks.validating import keep_test
@@ -255,8 +281,11 @@ def fit(
         workers=workers,
         storage=storage,
         patience=patience,
-        proxy=_proxy(proxy),
+        proxy=parse_proxy(proxy),
         finalists=finalists,
+        folds=folds,
+        seeds=seeds,
+        rule=rule,
         prune=prune,
         judge_quantized=judge_quantized,
         fine_tune_quantized=fine_tune_quantized,
@@ -289,6 +318,7 @@ def fit(
         max_hours=max_hours,
         data_parallel=data_parallel,
         references=references,
+        group=group,
         verbose=0 if quiet else 1,
     )
     scores = None
@@ -301,6 +331,8 @@ def fit(
         return
     references_kept = Run(folder).read_references()
     print_trials(model.trials(), str(out), references_kept.get("scores"))
+    if (selection := read_selection(folder)) is not None:
+        console.print(selection.told)
     console.print(finalist_story(folder))
     evaluation = Run(folder).read_evaluation()
     if "against_reference" in evaluation:
@@ -313,25 +345,3 @@ def fit(
         f"next: autoai4eo evaluate {quote(str(out))} DATA, "
         f"autoai4eo export {quote(str(out))} MODEL"
     )
-
-
-def _limit(text: str) -> tuple[str, float]:
-    name, _, limit = text.partition("=")
-    try:
-        return name, float(limit)
-    except ValueError:
-        raise UserError(
-            f"--constraint: expected NAME=LIMIT such as latency_ms=2, got {text!r}"
-        ) from None
-
-
-def _proxy(text: str | None) -> dict[str, float] | None:
-    if text is None:
-        return None
-    parts = [part.partition("=") for part in text.split(",")]
-    try:
-        return {name.strip(): float(value) for name, _, value in parts}
-    except ValueError:
-        raise UserError(
-            f"--proxy: expected such as epochs=5,fraction=0.25, got {text!r}"
-        ) from None

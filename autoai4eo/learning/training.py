@@ -60,6 +60,8 @@ class Training:
             is the last.
         fit: further arguments of `keras.Model.fit`.
         proxy: the cheaper training to judge candidates by, if any.
+        splits: training and held-out parts that finalists are trained on again, and
+            scored on; empty: they are not trained again.
         data_parallel: divides each batch among all devices of this machine. Up to one
             sample less than there are devices is left out of each epoch and of its
             validation, so that the last batch can be divided, too.
@@ -75,6 +77,7 @@ class Training:
     end: float = math.inf
     fit: dict[str, Any] = field(default_factory=dict)
     proxy: Proxy | None = None
+    splits: Sequence[tuple[Dataset, Dataset]] = ()
     data_parallel: bool = False
 
     @property

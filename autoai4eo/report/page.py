@@ -32,6 +32,7 @@ from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
 from autoai4eo.runs.network_id import finalist_in
 from autoai4eo.runs.reading import Snapshot, Trial, read
+from autoai4eo.runs.selection import read_selection
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
@@ -96,6 +97,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
             if {"confusion_matrix", "resampled_by"} & scores.keys()
         ],
         "ensembles": _ensembles(run),
+        "selection": _selection(run),
         "mistakes": mistakes,
         "views": _views(run, mistakes),
         "maps": [
@@ -139,6 +141,45 @@ def _ensembles(run: Snapshot) -> dict[str, Any]:
     ]
     heads = [*map(named, columns), *(f"{named(n)}, summed" for n in summed)]
     return {"columns": heads, "rows": rows, "caveat": CAVEAT}
+
+
+def _selection(run: Snapshot) -> dict[str, Any]:
+    """The trials that were compared to select the finalist, with their noise."""
+    found = run.part(lambda: read_selection(run.path), None)
+    if found is None:
+        return {"rows": []}
+    metric, cost = find(found.metric), find(found.cost)
+    repeats = max(len(one.figures) for one in found.candidates)
+    return {
+        "told": found.told,
+        "columns": [
+            metric.label,
+            "standard error",
+            "behind the best",
+            "standard error of that",
+            cost.title,
+            *(f"{i + 1}" for i in range(repeats)),
+        ],
+        "rows": [
+            {
+                "name": f"trial {one.trial}",
+                "kind": "finalist"
+                if one.trial == found.chosen
+                else "front"
+                if one.is_tied
+                else "",
+                "figures": [
+                    one.mean,
+                    one.standard_error,
+                    one.behind,
+                    one.behind_error,
+                    one.cost,
+                    *one.figures,
+                ],
+            }
+            for one in found.candidates
+        ],
+    }
 
 
 def _views(run: Snapshot, mistakes: list[dict[str, Any]]) -> str:

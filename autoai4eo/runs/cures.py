@@ -11,3 +11,5 @@ EVALUATION = (
 STATISTICS = "remove it: `autoai4eo fit` with the same arguments makes it anew"
 REFERENCES = "remove it: `autoai4eo fit` with the same arguments makes it again"
 REPORT = "restore it from a copy, or remove it: the report is written without it"
+REPEAT = "remove it: `autoai4eo fit` with the same arguments trains it again"
+SELECTION = "remove it: `autoai4eo fit` with the same arguments makes it again"

@@ -23,7 +23,7 @@ from autoai4eo.files import (
     write_json,
 )
 from autoai4eo.runs import cures, schemas
-from autoai4eo.runs.data_record import check_same, check_step, describe, target_kind
+from autoai4eo.runs.data_record import describe, target_kind
 from autoai4eo.runs.locking import alone as alone
 from autoai4eo.runs.locking import is_locked
 from autoai4eo.runs.locking import locked as locked
@@ -37,6 +37,7 @@ REFERENCES, TREES = "references.json", "references.skops"
 TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "device"
 ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
 EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
+REPEATS, SELECTION = "repeats", "selection.json"
 
 _PACKAGES = ("autokeras", "keras", "keras-tuner", "optuna", "numpy")
 
@@ -76,6 +77,16 @@ class Run:
     def ensembles(self) -> Path:
         """The folder of the ensembles' folders."""
         return self.path / ENSEMBLES
+
+    @property
+    def repeats(self) -> Path:
+        """The folder of the scores of repeated trainings."""
+        return self.path / REPEATS
+
+    @property
+    def selection(self) -> Path:
+        """How the finalist was selected."""
+        return self.path / SELECTION
 
     @property
     def best(self) -> Path:
@@ -336,15 +347,3 @@ class Run:
                 f"{path}: expected scores of this run's {classes} classes with "
                 f"intervals, found others; {cure}"
             )
-
-
-def check_same_data(run: Path, data: Mapping[str, Dataset]) -> None:
-    """Refuses to continue a search with other data, see `data_record.check_same`."""
-    if Run(run).exists:
-        check_same(run, Run(run).read()["data"], data)
-
-
-def check_same_map_step(run: Path, map_step: int | None) -> None:
-    """Refuses to continue a search for another map step, see `check_step`."""
-    if Run(run).exists:
-        check_step(run, Run(run).read()["arguments"].get("map_step"), map_step)

@@ -24,6 +24,8 @@ from autoai4eo.runs.study import (
     trials_table,
 )
 
+#: The rule that chooses where the front bends most.
+KNEE = "knee"
 _BEYOND = 0.1
 
 
@@ -40,8 +42,10 @@ def front(study: optuna.Study) -> list[FrozenTrial]:
     return [complete[i] for i in best[np.argsort(points[best, 0], kind="stable")]]
 
 
-def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
-    """Selects trials of a search with cheaper trainings, to be trained in full.
+def finalists(
+    study: optuna.Study, number: int, among: Sequence[FrozenTrial] | None = None
+) -> list[FrozenTrial]:
+    """Selects trials to be trained in full after cheaper trainings, or again.
 
     With one objective: the best. With several: trials on the front, chosen one by one,
     each so that the hypervolume of all chosen is largest.
@@ -49,14 +53,12 @@ def finalists(study: optuna.Study, number: int) -> list[FrozenTrial]:
     Args:
         study: of the search.
         number: of trials to select, at most.
+        among: the trials to select from; None: those that were not trained in full.
     """
-    cheap = [
-        t
-        for t in trials_of(study)
-        if t.state == TrialState.COMPLETE and FULL_TRAINING_OF not in t.user_attrs
-    ]
+    if among is None:
+        among = [t for t in trials_of(study) if FULL_TRAINING_OF not in t.user_attrs]
     objectives = objectives_of(study)
-    cheap, points = _complete(study, cheap)
+    cheap, points = _complete(study, among)
     if len(objectives) == 1:
         return [cheap[i] for i in np.argsort(points[:, 0], kind="stable")[:number]]
     worst = points.max(axis=0)
@@ -157,28 +159,46 @@ def choose(
             measured on several devices, or no trial on the front is within the limits;
             the message then names the smallest value of each cost.
     """
-    if rule not in (None, "knee"):
+    if rule not in (None, KNEE):
         raise UserError(
-            f"select: expected 'knee' or limits such as max_params, got {rule!r}"
+            "select: expected 'knee', 'one-se' or limits such as max_params, got "
+            f"{rule!r}"
         )
+    found = within(front(study), limits)
+    if rule is None:
+        return found[0]
+    points = np.array([t.values for t in found])
+    return found[knee(minimised(points, objectives_of(study)))]
+
+
+def within(
+    trials: Sequence[FrozenTrial], limits: Mapping[str, float]
+) -> list[FrozenTrial]:
+    """Returns the trials whose costs are within upper limits.
+
+    Args:
+        trials: to choose from.
+        limits: of costs, by name.
+
+    Raises:
+        UserError: a cost is unknown, latency is limited but trials were measured on
+            several devices, or none is within the limits; the message then names the
+            smallest value of each cost.
+    """
     for name in limits:
         if name not in COSTS:
             raise UserError(
                 f"select: expected a limit of {', '.join(COSTS)}, got {name!r}"
             )
-    whole = front(study)
-    check_comparable("select", whole, limits)
-    within = [t for t in whole if all(_cost(t, n) <= limits[n] for n in limits)]
-    if not within:
-        least = {n: min((_cost(t, n) for t in whole), default=np.nan) for n in limits}
+    check_comparable("select", trials, limits)
+    found = [t for t in trials if all(_cost(t, n) <= limits[n] for n in limits)]
+    if not found:
+        least = {n: min((_cost(t, n) for t in trials), default=np.nan) for n in limits}
         raise UserError(
             f"select: expected a trial on the front within {_named(limits)}, found "
-            f"none of {len(whole)}; the smallest found: {_named(least)}"
+            f"none of {len(trials)}; the smallest found: {_named(least)}"
         )
-    if rule is None:
-        return within[0]
-    points = np.array([t.values for t in within])
-    return within[knee(minimised(points, objectives_of(study)))]
+    return found
 
 
 def check_comparable(

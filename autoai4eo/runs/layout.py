@@ -22,8 +22,10 @@ from autoai4eo.runs.folder import (
     MAPS,
     MISTAKES,
     REFERENCES,
+    REPEATS,
     REPORT,
     RUN,
+    SELECTION,
     STATISTICS,
     STUDY,
     TEST,
@@ -51,12 +53,13 @@ _NAMES = {
     "": _any_of(
         *(RUN, STATISTICS, REPORT, TRIALS, ENSEMBLES, BEST, WORKERS, MAPS, DEVICE)
     )
-    + f"|{_any_of(REFERENCES, TREES)}"
+    + f"|{_any_of(REFERENCES, TREES, REPEATS, SELECTION)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),
     ENSEMBLES: r"\d+",
     "ensemble": _any_of(NETWORK, ENSEMBLE),
+    REPEATS: r"\d+-\d+-\d+\.json",
     BEST: _any_of(NETWORK, EVALUATION, MISTAKES, TEST),
     WORKERS: r"\d+\.log",
     MAPS: r".+\.png",

@@ -130,6 +130,32 @@ ENSEMBLE = {
     "chosen_by": str,
     "epochs": int,
 }
+REPEAT = {
+    "schema?": int,
+    "run?": str | None,
+    **dict.fromkeys(("trial", "fold", "seed", "epochs"), int),
+    "held_out": str,
+    "metrics": {ANY: int | float},
+}
+SELECTION = {
+    "schema?": int,
+    "run?": str | None,
+    "metric": METRICS,
+    "over": str,
+    "rule": str | None,
+    "cost": str,
+    "candidates": [
+        {
+            "trial": int,
+            **dict.fromkeys(
+                ("mean", "standard_error", "behind", "behind_error", "cost"),
+                int | float,
+            ),
+            "figures": [int | float],
+        }
+    ],
+    "chosen": int,
+}
 TEST = _SCORES
 TEST_OF_CLASSES = {**TEST, "confusion_matrix": [[int]]}
 

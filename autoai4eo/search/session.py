@@ -20,13 +20,8 @@ from autoai4eo.devices.remote import RemoteDevice
 from autoai4eo.errors import UserError
 from autoai4eo.files import set_aside, written
 from autoai4eo.runs import front
-from autoai4eo.runs.folder import (
-    Run,
-    alone,
-    check_same_data,
-    check_same_map_step,
-    locked,
-)
+from autoai4eo.runs.data_record import check_same, check_step
+from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.layout import (
     check_no_inputs,
     check_no_links,
@@ -35,6 +30,7 @@ from autoai4eo.runs.layout import (
     removed,
 )
 from autoai4eo.runs.network_id import TRIAL, NetworkId
+from autoai4eo.runs.selection import ONE_SE
 from autoai4eo.runs.soundness import mend
 from autoai4eo.runs.storage import open_storage
 from autoai4eo.runs.study import claim, forget, mark_of
@@ -44,6 +40,7 @@ from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.instruments import predicted_device, record_instrument
 from autoai4eo.search.trials.retries import fail_and_retry_all
+from autoai4eo.search.trials.selecting import cost_of, select_cheapest
 from autoai4eo.search.tuner import Tuner
 
 
@@ -151,9 +148,12 @@ class Session:
             _check_is_a_run(self.run)
         check_no_links(self.run)
         check_no_inputs(self.run, self.inputs)
-        if not self.overwrite and Run(self.run).damage() is None:
-            check_same_data(self.run, self.data)
-            check_same_map_step(self.run, self.settings.map_step)
+        run = Run(self.run)
+        if not self.overwrite and run.damage() is None and run.exists:
+            known = run.read()
+            check_same(self.run, known["data"], self.data)
+            step = known["arguments"].get("map_step")
+            check_step(self.run, step, self.settings.map_step)
 
     def _clear(self) -> None:
         if self.settings.storage is not None and Run(self.run).json.is_file():
@@ -163,14 +163,20 @@ class Session:
 
 @contextmanager
 def chosen(
-    tuner: Tuner, rule: str | None, limits: Mapping[str, float]
+    tuner: Tuner,
+    rule: str | None,
+    limits: Mapping[str, float],
+    validation: Dataset,
+    batch_size: int,
 ) -> Iterator[FrozenTrial]:
-    """Makes a trial of the front the finalist, with the folder locked.
+    """Makes a trial of the search the finalist, with the folder locked.
 
     Args:
         tuner: of a search that is over.
-        rule: see `autoai4eo.runs.front.choose`.
+        rule: ``"one-se"``, or see `autoai4eo.runs.front.choose`.
         limits: of costs, by ``max_COST``.
+        validation: the data that candidates were judged on.
+        batch_size: patches per batch.
 
     Raises:
         UserError: a limit is unknown, or no trial of the front is within the limits.
@@ -179,7 +185,12 @@ def chosen(
         if not name.startswith("max_"):
             raise UserError(f"select: expected max_COST=LIMIT, got {name}")
     within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
-    trial = front.choose(tuner.study, rule, within)
+    if rule == ONE_SE:
+        by = (validation, batch_size, cost_of(tuner.settings), within)
+        number = select_cheapest(tuner.run, tuner.study, *by).chosen
+        trial = tuner.study.get_trials(deepcopy=False)[number]
+    else:
+        trial = front.choose(tuner.study, rule, within)
     check_no_links(tuner.run)
     shared = tuner.settings.is_shared
     with locked(tuner.run, "finalist") if shared else alone(tuner.run):

@@ -21,10 +21,15 @@ from autoai4eo.learning.registry import TASKS
 from autoai4eo.learning.training import Proxy
 from autoai4eo.runs import databases
 from autoai4eo.runs.database_urls import without_password
+from autoai4eo.runs.front import KNEE
+from autoai4eo.runs.selection import ONE_SE
 from autoai4eo.runtimes import runtime_of
 from autoai4eo.runtimes.base import FLOAT32
 from autoai4eo.search import strategies
 
+#: Number of finalists that are trained again, unless the user gives one.
+REPEATED = 3
+RULES = (ONE_SE, KNEE)
 #: In run.json these are part of the constraints, of the data, and of the objective.
 _NOT_RECORDED = ("max_model_size", "kind", "objectives")
 
@@ -53,8 +58,16 @@ class SearchSettings:
             best) by 0.1 %; None: never.
         proxy: a cheaper training to judge candidates by: ``{"epochs": 5, "fraction":
             0.25}``, of which either may be missing.
-        finalists: with a `proxy`: number of trials on the front that are trained in
-            full in the end.
+        finalists: number of trials on the front that are trained in full after a
+            `proxy`, and again with `folds` or `seeds`.
+        folds: the finalists are judged by a cross-validation of so many folds of whole
+            groups, over training and validation data together; the selected one is then
+            trained on all of them. None: no cross-validation.
+        seeds: the finalists are trained so many times, with other seeds; 1: once.
+        rule: that selects the finalist: None: the best by the first objective;
+            ``"one-se"``: the cheapest that is not worse by more than one standard
+            error, over the folds or seeds, otherwise over resamples of the validation
+            data; ``"knee"``: where the front bends most.
         prune: ends a training that cannot reach the front: even if it improved from
             this epoch on as much as the best of five or more whole trainings did, it
             would be dominated. Not in the first third of the epochs.
@@ -99,7 +112,10 @@ class SearchSettings:
     workers: int = 1
     patience: int | None = None
     proxy: Any = None
-    finalists: int = 1
+    finalists: int | None = None
+    folds: int | None = None
+    seeds: int = 1
+    rule: str | None = None
     prune: bool = False
     storage: str | None = None
     runtime: str | None = None
@@ -114,7 +130,7 @@ class SearchSettings:
 
     def __post_init__(self) -> None:
         for name in (
-            *("max_trials", "workers", "patience", "map_step", "finalists"),
+            *("max_trials", "workers", "patience", "map_step", "finalists", "seeds"),
             *("threads", "fine_tune_quantized"),
         ):
             number = getattr(self, name)
@@ -161,7 +177,16 @@ class SearchSettings:
             )
         if self.runtime is not None:
             runtime_of(self.runtime, self.precision or FLOAT32)
+        _check_selection(self.folds, self.seeds, self.rule)
+        again = self.folds is not None or self.seeds > 1
+        if self.judge_quantized and (again or self.rule == ONE_SE):
+            raise UserError(
+                "judge_quantized: expected a search without folds, seeds and the rule "
+                f"{ONE_SE}, which score networks in float32, found one with them; "
+                "leave them or --judge-quantized out"
+            )
         self._keep(
+            finalists=self.finalists or (REPEATED if again else 1),
             seed=0 if self.seed is None else int(self.seed),
             proxy=_proxy(self.proxy),
             storage=self.storage and databases.name(self.storage),
@@ -197,6 +222,26 @@ class SearchSettings:
             "proxy": self.proxy and asdict(self.proxy),
             "storage": self.storage and without_password(self.storage),
         }
+
+
+def _check_selection(folds: int | None, seeds: int, rule: str | None) -> None:
+    """Checks how the finalist is selected.
+
+    Raises:
+        UserError: there are fewer than 2 folds, the rule is not known, or it needs no
+            repeated trainings.
+    """
+    if folds is not None and folds < 2:
+        raise UserError(
+            f"folds: expected 2 or more, got {folds}; leave it out for no folds"
+        )
+    if rule not in (None, *RULES):
+        raise UserError(f"rule: expected {' or '.join(RULES)}, got {rule!r}")
+    if rule == KNEE and (folds is not None or seeds > 1):
+        raise UserError(
+            f"rule: expected {ONE_SE} or none with folds or seeds, got {rule}, which "
+            "does not use them; leave one of them out"
+        )
 
 
 def _check_profiled(costs: Sequence[str], device: str | None) -> None:

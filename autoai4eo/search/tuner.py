@@ -24,8 +24,6 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.figures import THROUGHPUT
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
-from autoai4eo.runs import front
-from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import locked
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.seeds import candidate, derived_seed
@@ -53,6 +51,7 @@ from autoai4eo.search.trials.retries import (
     sign_new_trials,
 )
 from autoai4eo.search.trials.runner import TrialRunner
+from autoai4eo.search.trials.selecting import select_finalist
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress, tell_front
 
@@ -224,9 +223,12 @@ class Tuner:
             tell_front(self.study, self.settings.constraints, progress)
             tried += 1
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
+        with self._lock.training():
+            work = (self.graph, self.settings, training, progress, self._lock)
+            select_finalist(self.run, self.study, *work)
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
-            known = trained_finalist(self.run) == finalist.of(self.study)
+            known = finalist.is_trained(self.run, self.study, refit_on is not None)
             if known and not fine_tuning.is_other(self.run, self.settings):
                 self._fine_tune(training, progress)
             else:
@@ -248,11 +250,9 @@ class Tuner:
         batch_size = trial.user_attrs.get("batch_size", training.batch_size)
         training = whole = replace(training, end=inf, batch_size=batch_size)
         if refit_on is not None:
-            cheap = training.proxy is not None and not in_full
-            best = trial.user_attrs["best_epoch"] + 1
-            # the best epoch of a cheaper training does not apply to a full one
-            epochs = training.max_epochs if cheap else best
-            whole = training.on_everything(refit_on, epochs)
+            whole = training.on_everything(
+                refit_on, finalist.epochs_alone(training, trial)
+            )
         if in_full and refit_on is None:
             finalist.keep(self.run, trial)
         else:
@@ -296,7 +296,10 @@ class Tuner:
             if not over and (queued or stopping.has_budget(trials, most)):
                 return True
             if not any(t.state == TrialState.RUNNING for t in trials):
-                if training.proxy is None or not self._queue_finalists():
+                number = self.settings.finalists or 0
+                if training.proxy is None or not finalist.queue_full_trainings(
+                    self.run, self.study, number
+                ):
                     return False
                 continue
             progress.line("waiting for other workers")
@@ -306,24 +309,6 @@ class Tuner:
             before, ended = ended, sum(t.state.is_finished() for t in trials)
             if before not in (-1, ended):
                 self._sampler.ask_again()
-
-    def _queue_finalists(self) -> bool:
-        """Queues trials on the front that were not trained in full; whether any."""
-        with locked(self.run, "finalist"):
-            known = {
-                t.user_attrs.get(FULL_TRAINING_OF)
-                for t in self.study.get_trials(deepcopy=False)
-            }
-            new = [
-                t
-                for t in front.finalists(self.study, self.settings.finalists)
-                if t.number not in known
-            ]
-            for trial in new:
-                kept = {"values": trial.user_attrs["hyperparameters"]}
-                attributes = {FULL_TRAINING_OF: trial.number, "proposed": kept}
-                self.study.enqueue_trial(trial.params, user_attrs=attributes)
-        return bool(new)
 
     def _try_next(self, training: Training, progress: Progress) -> None:
         context = TrialContext(

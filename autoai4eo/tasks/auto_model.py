@@ -127,6 +127,7 @@ class AutoModel(SearchResults):
         max_hours: float | None = None,
         data_parallel: bool = False,
         references: bool = True,
+        group: str | None = None,
         **kwargs: Any,
     ) -> None:
         """Searches, then trains the finalist; resumes the search in the run's folder.
@@ -155,6 +156,8 @@ class AutoModel(SearchResults):
             max_hours: ends the search after this many hours.
             data_parallel: trains each network on all GPUs of this machine (JAX).
             references: whether to train `autoai4eo.learning.references` first.
+            group: name of the groups of samples, such as ``"city"``, that stay together
+                in `validation_split` and in ``folds``; None: the data's own.
             **kwargs: passed to `keras.Model.fit`.
 
         Raises:
@@ -165,7 +168,8 @@ class AutoModel(SearchResults):
         check_utf8(self.run)
         tell = log(bool(verbose))
         how = (validation_data, validation_split, self.settings, tell)
-        train, validation, whole = open_both(self._open, self.kind, x, y, *how)
+        data = open_both(self._open, self.kind, x, y, *how, group)
+        train, validation = data.train, data.validation
         task = task_of(train.target)
         check_training(task, epochs, loss)
         if data_parallel:
@@ -201,6 +205,7 @@ class AutoModel(SearchResults):
             end=clock_after(max_hours),
             fit=kwargs,
             proxy=self.settings.proxy,
+            splits=data.splits,
             data_parallel=data_parallel,
         )
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
@@ -211,7 +216,7 @@ class AutoModel(SearchResults):
             pool.search(
                 self.tuner,
                 training,
-                whole,
+                data.whole,
                 workers=self.settings.workers,
                 verbose=verbose,
             )
@@ -278,8 +283,9 @@ class AutoModel(SearchResults):
         `fit` takes a moment.
 
         Args:
-            rule: ``"knee"``: where the front bends most; None: the best by the first
-                objective.
+            rule: ``"knee"``: where the front bends most; ``"one-se"``: the cheapest
+                that is not surely worse, see `SearchSettings`; None: the best by the
+                first objective.
             ensemble: the number of an ensemble, see `ensemble`; no trial is selected.
             refit: trains it again on training and validation data together.
             **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
@@ -299,7 +305,8 @@ class AutoModel(SearchResults):
                 "the same arguments first, it resumes the search in the folder"
             )
         training, validation = self._training, self._training.validation
-        with chosen(self.tuner, rule, limits) as trial:
+        how = (validation, training.batch_size)
+        with chosen(self.tuner, rule, limits, *how) as trial:
             pool.search(
                 self.tuner,
                 replace(training, end=math.inf),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from autoai4eo.data.between_parts import check_apart, told_overlap
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
-from autoai4eo.data.splits import split
+from autoai4eo.data.readers.joined import joined
+from autoai4eo.data.splits import folds, split
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
@@ -21,7 +23,24 @@ from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.trials.fine_tuning import check_judged
+from autoai4eo.search.trials.selecting import check_repeatable
 from autoai4eo.text import line
+
+
+@dataclass(frozen=True)
+class FitData:
+    """The data of a search.
+
+    Attributes:
+        train, validation: the data that candidates are trained and judged on.
+        whole: both together, if the finalist is trained on all of them; else None.
+        splits: see `Training`.
+    """
+
+    train: Dataset
+    validation: Dataset
+    whole: Dataset | None
+    splits: list[tuple[Dataset, Dataset]]
 
 
 def open_both(
@@ -33,7 +52,8 @@ def open_both(
     validation_split: float,
     settings: SearchSettings,
     tell: Callable[[str], None],
-) -> tuple[Dataset, Dataset, Dataset | None]:
+    group: str | None = None,
+) -> FitData:
     """Opens the data of a search and checks them.
 
     Args:
@@ -45,9 +65,7 @@ def open_both(
         validation_split: the share to split off.
         settings: of the search, for the seed of the split.
         tell: is called with a line for each data set that is opened.
-
-    Returns:
-        Training data, validation data, and both together if they were split, else None.
+        group: that stays together in a split; None: the first of the data.
 
     Raises:
         UserError: the data cannot be used.
@@ -58,8 +76,8 @@ def open_both(
     task_of(whole.target).check(whole)
     if validation_data is None:
         check_judged(settings, whole)
-        parts = split_off_validation(whole, validation_split, settings.seed)
-        return *parts, whole
+        parts = split_off_validation(whole, validation_split, settings.seed, group)
+        return FitData(*parts, whole, _splits(settings, *parts, whole, group))
     if not isinstance(validation_data, tuple):
         validation_data = (validation_data, None)
     data, labels = validation_data
@@ -67,13 +85,55 @@ def open_both(
         tell(f"opening {data}")
     validation = of_kind(opened(data, labels, like=whole), kind)
     check_alike(whole, validation)
-    return whole, validation, None
+    together = None if settings.folds is None else joined(whole, validation)
+    splits = _splits(settings, whole, validation, together, group)
+    return FitData(whole, validation, together, splits)
+
+
+def _splits(
+    settings: SearchSettings,
+    train: Dataset,
+    validation: Dataset,
+    whole: Dataset | None,
+    group: str | None,
+) -> list[tuple[Dataset, Dataset]]:
+    """Returns the training and held-out parts that finalists are trained on again.
+
+    Those of a cross-validation; for several seeds only the given parts; none if nothing
+    is trained again.
+
+    Args:
+        settings: the options of the search.
+        train, validation: its data.
+        whole: both together.
+        group: that stays together in a fold; None: the coarsest of the data.
+
+    Raises:
+        UserError: there are fewer groups than folds, patches overlap and have no
+            groups, or finalists cannot be compared by the metric of the search.
+    """
+    if settings.folds is None and settings.seeds == 1:
+        return []
+    check_repeatable(settings.monitor, task_of(train.target).metrics)
+    if settings.folds is None or whole is None:
+        return [(train, validation)]
+    everything = np.arange(len(whole))
+    parts = [
+        (whole.subset(np.setdiff1d(everything, rows)), whole.subset(rows))
+        for rows in folds(whole, settings.folds, group, seed=settings.seed)
+    ]
+    if group is None and not whole.groups:
+        (some, held_out), *_ = parts
+        check_apart(some, [held_out], "give data with groups, or leave folds out")
+    return parts
 
 
 def split_off_validation(
-    dataset: Dataset, share: float, seed: int
+    dataset: Dataset, share: float, seed: int, group: str | None = None
 ) -> tuple[Dataset, Dataset]:
     """Divides a data set into training and validation data, by whole groups.
+
+    Without the name of a `group` the first one of the data is taken.
 
     Raises:
         UserError: the share is not between 0 and 1, or patches overlap and have no
@@ -84,7 +144,7 @@ def split_off_validation(
             f"validation_split: expected a share between 0 and 1, got {share}; "
             "or give validation_data"
         )
-    group = next(iter(dataset.groups), None)
+    group = group or next(iter(dataset.groups), None)
     train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
     if group is None:
         check_apart(

@@ -18,31 +18,35 @@ from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
-from autoai4eo.runs import ensembles
-from autoai4eo.runs.belonging import digest, file_of
-from autoai4eo.runs.folder import Run
+from autoai4eo.runs import ensembles, front
+from autoai4eo.runs.belonging import digest, file_of, trained_finalist
+from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import NETWORK, own_folder
 from autoai4eo.runs.network_id import TRIAL, NetworkId, network_id
 from autoai4eo.runs.networks import network_path
-from autoai4eo.runs.study import best_trial
+from autoai4eo.runs.study import FULL_TRAINING_OF, best_trial
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
 from autoai4eo.search.workers.yielding import YieldToMeasurements
 
-_CHOSEN = "finalist"
+#: Attributes of the study: the network that the user chose, and the selected one.
+_CHOSEN, _SELECTED = "finalist", "selected"
+_TRAINING = "training"  # what a network was trained on
 
 Tuning = Callable[[Path], Mapping[str, Any]]
 
 
 def of(study: optuna.Study) -> NetworkId:
-    """Returns the chosen network; if none was chosen, the best trial's.
+    """Returns the network that the user chose, else the selected one, else the best.
 
-    The best is that by the first objective.
+    The selected one is that of `autoai4eo.search.trials.selecting`, the best one that
+    of the best trial by the first objective.
 
     Raises:
         UserError: no trial is complete.
     """
-    chosen = study.user_attrs.get(_CHOSEN)
+    kept = study.user_attrs
+    chosen = kept.get(_CHOSEN) or kept.get(_SELECTED)
     if chosen is None:
         return NetworkId(TRIAL, best_trial(study).number)
     return network_id(chosen)
@@ -56,6 +60,57 @@ def trial(study: optuna.Study) -> FrozenTrial:
 def set_to(study: optuna.Study, network: NetworkId) -> None:
     """Makes a network the finalist."""
     study.set_user_attr(_CHOSEN, network.key)
+
+
+def select(study: optuna.Study, network: NetworkId | None) -> None:
+    """Makes a network the finalist unless the user chose one; None: the best trial."""
+    study.set_user_attr(_SELECTED, network and network.key)
+
+
+def is_trained(run: Path, study: optuna.Study, on_everything: bool) -> bool:
+    """Returns whether the finalist's network is in ``RUN/best``.
+
+    Args:
+        run: the folder.
+        study: of the search.
+        on_everything: whether it must be trained on the validation data, too.
+    """
+    if trained_finalist(run) != of(study):
+        return False
+    known = Run(run).read_evaluation()
+    return not on_everything or known["trained_on"] != _TRAINING or "ensemble" in known
+
+
+def queue_full_trainings(run: Path, study: optuna.Study, number: int) -> bool:
+    """Queues the best trials that were not trained in full; returns whether any.
+
+    Args:
+        run: the folder.
+        study: of a search with cheaper trainings.
+        number: of trials that are to be trained in full.
+    """
+    with locked(run, "finalist"):
+        everything = study.get_trials(deepcopy=False)
+        known = {t.user_attrs.get(FULL_TRAINING_OF) for t in everything}
+        best = front.finalists(study, number)
+        new = [t for t in best if t.number not in known]
+        for trial in new:
+            kept = {"values": trial.user_attrs["hyperparameters"]}
+            attributes = {FULL_TRAINING_OF: trial.number, "proposed": kept}
+            study.enqueue_trial(trial.params, user_attrs=attributes)
+    return bool(new)
+
+
+def epochs_alone(training: Training, trial: FrozenTrial) -> int:
+    """Returns the epochs of a training without validation data.
+
+    They are those that the trial was trained for; the decay of the learning rate ends
+    with them. Without a number of epochs, training ends when it has stagnated, and the
+    best epoch counts.
+    """
+    if training.epochs is not None:
+        return training.epochs
+    return int(trial.user_attrs["best_epoch"]) + 1
 
 
 def keep(run: Path, trial: FrozenTrial) -> None:
@@ -79,7 +134,7 @@ def _keep(run: Path, of: NetworkId, epochs: int, found: Mapping[str, Any]) -> No
     network = keras.models.load_model(network_path(run, of))
     with _replaced(run) as path:
         save_model(network, path)
-    _tell(run, of, "training", epochs, found)
+    _tell(run, of, _TRAINING, epochs, found)
 
 
 def tune(run: Path, tuning: Tuning) -> None:
@@ -157,7 +212,7 @@ def train(
         else f"   {monitor.name} {find(monitor.name).text(reached)}"
     )
     progress.done(f"finalist   trained{figure}")
-    on = "training and validation" if on_everything else "training"
+    on = "training and validation" if on_everything else _TRAINING
     of_trial = NetworkId(TRIAL, trial.number)
     _tell(run, of_trial, on, keeper.epochs, {"metrics": keeper.logs})
 

@@ -1,0 +1,64 @@
+"""Repeated trainings of a trial's network, ``RUN/repeats/TRIAL-FOLD-SEED.json``.
+
+A search trains each candidate once and judges it on one validation part. How much of a
+score is luck is seen when the network is trained again: on the folds of a
+cross-validation, with other seeds, or both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from autoai4eo.files import read_json, write_json
+from autoai4eo.runs import cures, schemas
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.layout import own_folder
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One of the trainings that repeat a trial.
+
+    Attributes:
+        trial: the number of the trial.
+        fold: the number of the fold that it is scored on; 0 for the validation data.
+        seed: the number of its seed, from 0.
+        epochs: of the training.
+        held_out: the fingerprint of the samples that it is scored on.
+    """
+
+    trial: int
+    fold: int
+    seed: int
+    epochs: int
+    held_out: str
+
+    @property
+    def name(self) -> str:
+        """The name of its file, without suffix."""
+        return f"{self.trial}-{self.fold}-{self.seed}"
+
+    def metrics(self, run: Path) -> dict[str, float] | None:
+        """Returns its metrics, such as ``val_cohen_kappa``; None if it is not done.
+
+        Raises:
+            DamagedError: its file is damaged.
+        """
+        path = self._path(run)
+        if not path.is_file():
+            return None
+        known = read_json(path, cures.REPEAT, schemas.REPEAT)
+        if any(known[name] != value for name, value in asdict(self).items()):
+            return None  # of other folds or epochs
+        return dict(known["metrics"])
+
+    def keep(self, run: Path, metrics: Mapping[str, float]) -> None:
+        """Writes its metrics."""
+        own_folder(Run(run).repeats)
+        about = {"schema": schemas.VERSION, "run": Run(run).mark()}
+        write_json(self._path(run), {**about, **asdict(self), "metrics": dict(metrics)})
+
+    def _path(self, run: Path) -> Path:
+        return Run(run).repeats / f"{self.name}.json"

@@ -1,0 +1,159 @@
+"""Trains the networks of some trials again, on folds and with several seeds.
+
+Workers divide the trainings among them: each takes the next one that nobody has begun.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import inf, nan
+from pathlib import Path
+
+import keras
+import keras_tuner
+import numpy as np
+import optuna
+from optuna.trial import FrozenTrial
+
+from autoai4eo import locks
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.learning.evaluation import outputs, score
+from autoai4eo.learning.figures import VALIDATION
+from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.training import Training
+from autoai4eo.runs.repeats import Repeat
+from autoai4eo.runs.seeds import candidate, derived_seed
+from autoai4eo.search.settings import SearchSettings
+from autoai4eo.search.space.graph import Graph, build
+from autoai4eo.search.trials.finalist import epochs_alone
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
+from autoai4eo.search.workers.progress import Progress
+from autoai4eo.search.workers.yielding import YieldToMeasurements
+
+_POLL_S = 1.0
+#: Distinguishes the seeds of repeated trainings from those of the search.
+_SEEDS = 2
+
+
+@dataclass(frozen=True)
+class Repeating:
+    """The repeated trainings of some trials.
+
+    Attributes:
+        run: the folder.
+        graph: of blocks.
+        study: of the search.
+        settings: its options.
+        training: data and options of a full training, with its ``splits``.
+        trials: to repeat.
+    """
+
+    run: Path
+    graph: Graph
+    study: optuna.Study
+    settings: SearchSettings
+    training: Training
+    trials: Sequence[FrozenTrial]
+
+    def figures(self, metric: str) -> np.ndarray:
+        """Returns a metric of each trial (trials, n); NaN where it is not known.
+
+        Column by column a fold, the mean over its seeds; without folds a seed.
+        """
+        found = np.full((len(self.trials), len(self.training.splits), self._seeds), nan)
+        for i, trial in enumerate(self.trials):
+            for repeat in self._repeats(trial):
+                known = repeat.metrics(self.run) or {}
+                found[i, repeat.fold, repeat.seed] = known.get(metric, nan)
+        by_seed = len(self.training.splits) == 1
+        return found[:, 0] if by_seed else found.mean(axis=2)
+
+    @property
+    def _seeds(self) -> int:
+        return self.settings.seeds
+
+    def work(self, progress: Progress, lock: MeasurementLock) -> None:
+        """Trains until all are done, by this worker or others."""
+        while left := list(self._left()):
+            worked = False
+            for trial, repeat in left:
+                with self._taken(repeat) as mine:
+                    if mine and repeat.metrics(self.run) is None:
+                        self._train(trial, repeat, progress, lock)
+                        worked = True
+            if not worked:
+                progress.line("waiting for other workers")
+                time.sleep(_POLL_S)
+
+    def _left(self) -> Iterator[tuple[FrozenTrial, Repeat]]:
+        for trial in self.trials:
+            for repeat in self._repeats(trial):
+                if repeat.metrics(self.run) is None:
+                    yield trial, repeat
+
+    def _repeats(self, trial: FrozenTrial) -> Iterator[Repeat]:
+        epochs = epochs_alone(self.training, trial)
+        for fold, (_, held_out) in enumerate(self.training.splits):
+            of = held_out.fingerprint()
+            for seed in range(self._seeds):
+                yield Repeat(trial.number, fold, seed, epochs, of)
+
+    @contextmanager
+    def _taken(self, repeat: Repeat) -> Iterator[bool]:
+        """Yields whether no other worker is at this training."""
+        path = self.run / f".repeat-{repeat.name}.lock"
+        try:
+            with locks.locked(path):
+                try:
+                    yield True
+                finally:
+                    path.unlink(missing_ok=True)
+        except BlockingIOError:
+            yield False
+
+    def _train(
+        self,
+        trial: FrozenTrial,
+        repeat: Repeat,
+        progress: Progress,
+        lock: MeasurementLock,
+    ) -> None:
+        name = self._name(repeat)
+        train, held_out = self.training.splits[repeat.fold]
+        batch_size = trial.user_attrs.get("batch_size", self.training.batch_size)
+        whole = self.training.on_everything(train, repeat.epochs)
+        whole = replace(whole, end=inf, batch_size=batch_size)
+        number = candidate(self.study, trial)
+        of = (self.settings.seed, number, _SEEDS, repeat.fold, repeat.seed)
+        seed = derived_seed(*of)
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(trial.user_attrs["hyperparameters"])
+        model = build(self.graph, hp, seed, whole.steps)
+        progress.line(name)
+        callbacks: list[keras.callbacks.Callback] = [YieldToMeasurements(lock)]
+        callbacks.append(progress.callback(name, repeat.epochs))
+        whole.run(model, seed, callbacks)
+        metrics = _metrics(model, held_out, whole.batch_size)
+        repeat.keep(self.run, metrics)
+        shown = progress.objective
+        progress.done(f"{name}   {shown.name} {metrics[shown.name]:.4g}")
+
+    def _name(self, repeat: Repeat) -> str:
+        parts = [f"trial {repeat.trial} again"]
+        if (folds := len(self.training.splits)) > 1:
+            parts.append(f"fold {repeat.fold + 1} of {folds}")
+        if self._seeds > 1:
+            parts.append(f"seed {repeat.seed + 1} of {self._seeds}")
+        return "   ".join(parts)
+
+
+def _metrics(
+    model: keras.Model, held_out: Dataset, batch_size: int
+) -> dict[str, float]:
+    """Returns the metrics that a trial has, such as ``val_cohen_kappa``."""
+    found = score(held_out, outputs(model, held_out, batch_size))
+    names = task_of(held_out.target).metrics
+    return {f"{VALIDATION}{n}": float(found[n]) for n in names if n in found}

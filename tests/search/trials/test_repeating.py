@@ -1,0 +1,127 @@
+"""Finalists are trained again on folds and seeds, and the finalist is selected."""
+
+import json
+
+import numpy as np
+import pytest
+import small
+
+from autoai4eo.errors import UserError
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.selection import read_selection
+
+
+def with_groups(samples, seed, first):
+    data = small.dataset(samples, seed)
+    data.groups["parent"] = first + np.arange(samples) // 6
+    return data
+
+
+def fit(folder, **settings):
+    model = small.model(folder, finalists=2, **settings)
+    train, validation = with_groups(36, 0, 0), with_groups(24, 1, 6)
+    with small.in_this_process():
+        model.fit(train, validation_data=validation, epochs=2, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="module")
+def cross_validated(tmp_path_factory):
+    return fit(tmp_path_factory.mktemp("folds"), folds=2, seeds=2, rule="one-se")
+
+
+def test_the_finalists_are_trained_on_each_fold_with_each_seed(cross_validated):
+    run = Run(cross_validated.run)
+    names = {path.stem for path in run.repeats.iterdir()}
+    assert names == {f"{t}-{f}-{s}" for t in (0, 1) for f in (0, 1) for s in (0, 1)}
+    known = [json.loads(path.read_text()) for path in run.repeats.iterdir()]
+    assert {len({k["held_out"] for k in known if k["fold"] == f}) for f in (0, 1)} == {
+        1
+    }
+    assert all(0 <= k["metrics"]["val_accuracy"] <= 1 for k in known)
+    found = read_selection(cross_validated.run)
+    assert found is not None
+    assert found.over == "2 folds by parent, each with 2 seeds"
+    (first, *_) = found.candidates
+    mine = [k for k in known if k["trial"] == first.trial]
+    of_fold = [
+        np.mean([k["metrics"]["val_cohen_kappa"] for k in mine if k["fold"] == f])
+        for f in (0, 1)
+    ]
+    assert first.figures == pytest.approx(of_fold)
+    assert not list(cross_validated.run.glob(".repeat*"))
+
+
+def test_the_selected_trial_is_trained_on_everything(cross_validated):
+    evaluation = Run(cross_validated.run).read_evaluation()
+    found = read_selection(cross_validated.run)
+    assert evaluation["trial"] == found.chosen
+    assert evaluation["trained_on"] == "training and validation"
+    assert evaluation["epochs"] == 2
+
+
+def test_the_report_shows_the_selection(cross_validated):
+    page = cross_validated.report().read_text()
+    assert "Selection of the finalist" in page
+    assert "2 folds by parent" in page
+
+
+def test_only_what_is_missing_is_trained_again_and_gives_the_same(cross_validated):
+    run = Run(cross_validated.run)
+    lost, kept = run.repeats / "1-0-1.json", run.repeats / "0-0-0.json"
+    before, at = lost.read_text(), kept.stat().st_mtime_ns
+    lost.unlink()
+    fit(cross_validated.directory, folds=2, seeds=2, rule="one-se")
+    again = json.loads(lost.read_text())["metrics"]
+    assert again == pytest.approx(json.loads(before)["metrics"], abs=1e-6)
+    assert kept.stat().st_mtime_ns == at
+
+
+def test_seeds_alone_are_judged_on_the_validation_data(tmp_path):
+    model = fit(tmp_path, seeds=2, max_trials=1)
+    found = read_selection(model.run)
+    assert found.over == "2 seeds" and len(found.candidates[0].figures) == 2
+    assert Run(model.run).read_evaluation()["trained_on"] == "training"
+    with small.in_this_process():
+        assert model.select("one-se") == 0
+
+
+def test_the_rule_alone_resamples_the_validation_data(tmp_path):
+    model = fit(tmp_path, rule="one-se")
+    found = read_selection(model.run)
+    assert found.over == "resamples of the validation data by parent, 4"
+    assert Run(model.run).read_evaluation()["trial"] == found.chosen
+    macs = model.trials().set_index("trial")["macs"]
+    assert found.chosen == macs[found.tied].idxmin()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"folds": 1}, "folds: expected 2 or more, got 1"),
+        ({"rule": "best"}, "rule: expected one-se or knee, got 'best'"),
+        ({"rule": "knee", "seeds": 3}, "expected one-se or none with folds or seeds"),
+        (
+            {"folds": 2, "judge_quantized": True, "precision": "int8"},
+            "expected a search without folds",
+        ),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(tmp_path, settings, expected):
+    with pytest.raises(UserError, match=expected):
+        small.model(tmp_path, **settings)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"folds": 11}, "11"),
+        ({"folds": 2, "objective": "val_loss"}, "objective among val_accuracy"),
+    ],
+)
+def test_a_cross_validation_that_cannot_be_is_refused_before_the_search(
+    tmp_path, settings, expected
+):
+    with pytest.raises(UserError, match=expected):
+        fit(tmp_path, **settings)
+    assert not (tmp_path / "run").exists()
