@@ -29,6 +29,7 @@ SMALLER = {
     "--max-trials": "1",
     "--epochs": "1",
     "--seeds": "1",
+    "--folds": "2",
     "--budget": "5",
     "--subset": "48",
     "--workers": "1",
