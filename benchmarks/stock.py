@@ -57,10 +57,33 @@ def _read_folders(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(images).astype("float32"), one_hot
 
 
-def search(
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def search_files(
     training: Path, validation: Path, out: Path, tuner: str | None, seed: int
 ) -> None:
-    """AutoKeras's image search without end; its best model so far is out/best.keras."""
+    """`search` on files."""
+    search(read(training), read(validation), out, tuner, seed)
+
+
+def search(
+    training: Arrays,
+    validation: Arrays,
+    out: Path,
+    tuner: str | None,
+    seed: int,
+    max_trials: int = 100,
+) -> None:
+    """AutoKeras's image search; its best model so far is out/best.keras.
+
+    Args:
+        training, validation: pixels and one-hot labels, see `read`.
+        out: a folder.
+        tuner: of AutoKeras; None: its own for images.
+        seed: of the search.
+        max_trials: networks to train; 100 take longer than anyone waits.
+    """
     import autokeras as ak
     import keras
     from autokeras.graph import Graph
@@ -92,16 +115,17 @@ def search(
         directory=out,
         project_name="search",
         tuner=tuner,
+        max_trials=max_trials,
         overwrite=True,
         seed=seed,
     )
-    x, y = read(training)
+    x, y = training
     with (
         open(out / "search.log", "w", buffering=1) as log,
         contextlib.redirect_stdout(log),
     ):
         classifier.fit(
-            x, y, validation_data=read(validation), callbacks=[KeepBest()], verbose=2
+            x, y, validation_data=validation, callbacks=[KeepBest()], verbose=2
         )
 
 
@@ -154,7 +178,7 @@ def main() -> None:
 
     start = time.monotonic()
     process = multiprocessing.get_context("spawn").Process(
-        target=search,
+        target=search_files,
         args=(args.training, args.validation, args.out, args.tuner, args.seed),
     )
     process.start()

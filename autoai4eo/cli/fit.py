@@ -209,6 +209,10 @@ def fit(
             "their cost is map_ms_per_km2.",
         ),
     ] = None,
+    refit: Annotated[
+        bool,
+        typer.Option("--refit", help="Train the finalist on the validation data, too."),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     overwrite: Annotated[
         bool,
@@ -319,6 +323,7 @@ def fit(
         data_parallel=data_parallel,
         references=references,
         group=group,
+        refit=refit,
         verbose=0 if quiet else 1,
     )
     scores = None

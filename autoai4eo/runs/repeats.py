@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from autoai4eo.errors import DamagedError
 from autoai4eo.files import read_json, write_json
 from autoai4eo.runs import cures, schemas
 from autoai4eo.runs.folder import Run
@@ -49,7 +51,7 @@ class Repeat:
         path = self._path(run)
         if not path.is_file():
             return None
-        known = read_json(path, cures.REPEAT, schemas.REPEAT)
+        known = check(run, path)
         if any(known[name] != value for name, value in asdict(self).items()):
             return None  # of other folds or epochs
         return dict(known["metrics"])
@@ -62,3 +64,19 @@ class Repeat:
 
     def _path(self, run: Path) -> Path:
         return Run(run).repeats / f"{self.name}.json"
+
+
+def check(run: Path, path: Path) -> dict[str, Any]:
+    """Returns the content of a file of a repeated training.
+
+    Raises:
+        DamagedError: it is damaged, or of another run.
+    """
+    known: dict[str, Any] = read_json(path, cures.REPEAT, schemas.REPEAT)
+    own = Run(run).mark()
+    if own is not None and known.get("run", own) != own:
+        raise DamagedError(
+            f"{path}: expected a training of this run, found that of another; "
+            f"{cures.REPEAT}"
+        )
+    return known

@@ -15,6 +15,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.learned_from import warn_if_learned
 
 
 def evaluate(
@@ -32,13 +33,16 @@ def evaluate(
         model: the network.
         dataset: samples with known targets.
         batch_size: patches per batch.
-        fitted: the result of `Task.fit` for the network.
+        fitted: the content of ``best/evaluation.json`` if it is the finalist; else {}.
         by: name of groups that are scored each.
 
     Returns:
         The result of `score_beside`, for a class that of
         `autoai4eo.learning.classification.ClassScorer` at the least; with groups
         ``by_group``, the result of `autoai4eo.learning.by_group.by_group`.
+
+    Warns:
+        AutoAI4EOWarning: it is the finalist, and learned from these data.
 
     Raises:
         UserError: the target of a sample is unknown, there are no such groups, or the
@@ -47,6 +51,8 @@ def evaluate(
     evaluation.check_labelled(dataset)
     if by is not None:
         members(dataset, by)
+    if run is not None:
+        warn_if_learned(run, dataset, fitted)
     output = evaluation.outputs(model, dataset, batch_size)
     scores = score_beside(run, dataset, output, fitted)
     if by is not None:

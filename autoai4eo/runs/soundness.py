@@ -17,7 +17,7 @@ from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
 from autoai4eo.learning import checkpoint, history
 from autoai4eo.learning.kept_trees import read_trees
-from autoai4eo.runs import ensembles
+from autoai4eo.runs import ensembles, repeats
 from autoai4eo.runs.belonging import (
     FILES,
     file_of,
@@ -27,6 +27,7 @@ from autoai4eo.runs.belonging import (
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import ENSEMBLE, Run
 from autoai4eo.runs.layout import check_no_links, made
+from autoai4eo.runs.selection import read_selection
 from autoai4eo.runs.study import open_study, status, trials_of
 from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
 
@@ -108,7 +109,7 @@ def mend(
     folder = Run(run)
     if not shared:
         kept = (*folder.trials.glob("*"), folder.ensembles)
-        for written in (run, folder.best, *kept):
+        for written in (run, folder.best, folder.repeats, *kept):
             remove_leftovers(written)
     if not folder.exists:
         return
@@ -132,6 +133,7 @@ def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
         *_of_best(run),
         *_of_statistics(run),
         *_of_references(run),
+        *_of_selection(run),
     ]
 
 
@@ -242,6 +244,13 @@ def _of_references(run: Run) -> Iterator[Finding]:
         problem = f"{record}: expected it beside the trees, found no file"
         damaged = [Finding(record, problem, _ANEW)]
     yield from damaged or _look(trees, _ANEW, read_trees)
+
+
+def _of_selection(run: Run) -> Iterator[Finding]:
+    if run.selection.exists():
+        yield from _look(run.selection, _ANEW, lambda _: read_selection(run.path))
+    for path in sorted(run.repeats.glob("*.json")):
+        yield from _look(path, "trains it again", partial(repeats.check, run.path))
 
 
 def _look(path: Path, remedy: str, read: Callable[[Path], Any]) -> Iterator[Finding]:

@@ -128,6 +128,7 @@ class AutoModel(SearchResults):
         data_parallel: bool = False,
         references: bool = True,
         group: str | None = None,
+        refit: bool = False,
         **kwargs: Any,
     ) -> None:
         """Searches, then trains the finalist; resumes the search in the run's folder.
@@ -158,6 +159,7 @@ class AutoModel(SearchResults):
             references: whether to train `autoai4eo.learning.references` first.
             group: name of the groups of samples, such as ``"city"``, that stay together
                 in `validation_split` and in ``folds``; None: the data's own.
+            refit: whether to train the finalist on the given `validation_data`, too.
             **kwargs: passed to `keras.Model.fit`.
 
         Raises:
@@ -168,7 +170,7 @@ class AutoModel(SearchResults):
         check_utf8(self.run)
         tell = log(bool(verbose))
         how = (validation_data, validation_split, self.settings, tell)
-        data = open_both(self._open, self.kind, x, y, *how, group)
+        data = open_both(self._open, self.kind, x, y, *how, group, refit)
         train, validation = data.train, data.validation
         task = task_of(train.target)
         check_training(task, epochs, loss)

@@ -53,6 +53,7 @@ def open_both(
     settings: SearchSettings,
     tell: Callable[[str], None],
     group: str | None = None,
+    refit: bool = False,
 ) -> FitData:
     """Opens the data of a search and checks them.
 
@@ -66,6 +67,7 @@ def open_both(
         settings: of the search, for the seed of the split.
         tell: is called with a line for each data set that is opened.
         group: that stays together in a split; None: the first of the data.
+        refit: whether the finalist is trained on given validation data, too.
 
     Raises:
         UserError: the data cannot be used.
@@ -85,7 +87,9 @@ def open_both(
         tell(f"opening {data}")
     validation = of_kind(opened(data, labels, like=whole), kind)
     check_alike(whole, validation)
-    together = None if settings.folds is None else joined(whole, validation)
+    everything = refit or settings.folds is not None
+    together = joined(whole, validation) if everything else None
+    check_judged(settings, together)
     splits = _splits(settings, whole, validation, together, group)
     return FitData(whole, validation, together, splits)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import small
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.selection import read_selection
 
@@ -125,3 +125,25 @@ def test_a_cross_validation_that_cannot_be_is_refused_before_the_search(
     with pytest.raises(UserError, match=expected):
         fit(tmp_path, **settings)
     assert not (tmp_path / "run").exists()
+
+
+def test_evaluate_warns_of_data_that_the_finalist_learned_from(cross_validated):
+    for seed, first, role in ((0, 0, "training"), (1, 6, "validation")):
+        data = with_groups(36 if role == "training" else 24, seed, first)
+        with pytest.warns(AutoAI4EOWarning, match=f"these are the {role} data"):
+            cross_validated.evaluate(data)
+    scores = cross_validated.evaluate(with_groups(24, 2, 10))  # without a warning
+    assert 0 <= scores["accuracy"] <= 1
+
+
+def test_refit_trains_the_finalist_on_the_validation_data_too(tmp_path):
+    model = small.model(tmp_path, max_trials=1)
+    train, validation = with_groups(36, 0, 0), with_groups(24, 1, 6)
+    given = {"validation_data": validation, "epochs": 2, "verbose": 0}
+    with small.in_this_process():
+        model.fit(train, **given)
+        assert Run(model.run).read_evaluation()["trained_on"] == "training"
+        model.fit(train, refit=True, **given)  # the search is over
+    evaluation = Run(model.run).read_evaluation()
+    assert evaluation["trained_on"] == "training and validation"
+    assert evaluation["evaluated_network"] == "trial"

@@ -1,0 +1,34 @@
+"""Tells whether a run's finalist learned from the data that it is scored on."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import AutoAI4EOWarning
+from autoai4eo.runs.folder import Run
+
+
+def warn_if_learned(run: Path, dataset: Dataset, evaluation: Mapping[str, Any]) -> None:
+    """Warns if a finalist is scored on data that it was trained on.
+
+    Args:
+        run: the folder.
+        dataset: that it is scored on.
+        evaluation: the content of ``best/evaluation.json``; {} for another network.
+    """
+    if "trained_on" not in evaluation or not Run(run).exists:
+        return
+    mark = dataset.fingerprint()
+    for role, known in Run(run).read()["data"].items():
+        if role in evaluation["trained_on"] and known["fingerprint"] == mark:
+            warnings.warn(
+                f"{dataset.path}: these are the {role} data of {run}, which the "
+                "finalist learned from: its scores on them say nothing about other "
+                "data; evaluate it on data that it has not seen",
+                AutoAI4EOWarning,
+                stacklevel=3,
+            )
