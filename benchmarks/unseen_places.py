@@ -55,6 +55,15 @@ def opened(data: Path, name: str) -> Any:
     return joined(joined(files[0], files[1]), files[2])
 
 
+def held_out(whole: Any) -> list[np.ndarray]:
+    """Returns the samples of each fold: whole groups, classes in proportion."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    group = next(iter(whole.groups.values()), np.arange(len(whole)))
+    divide = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    return [rows for _, rows in divide.split(whole.labels, whole.labels, group)]
+
+
 def in_two(train: Any, seed: int) -> tuple[Any, Any]:
     """Divides the data of a method into training and validation data."""
     from autoai4eo.data.splits import split
@@ -214,11 +223,8 @@ METHODS: dict[str, Any] = {
 
 def job(data: Path, name: str, method: str, fold: int, out: Path) -> str:
     """Does a method on a fold; writes its predictions and what they cost."""
-    from autoai4eo.data.splits import folds
-
     whole = opened(data, name)
-    (group, *_) = (*whole.groups, None)
-    rows = folds(whole, FOLDS, group)[fold]
+    rows = held_out(whole)[fold]
     rest = np.setdiff1d(np.arange(len(whole)), rows)
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

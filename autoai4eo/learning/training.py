@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -65,6 +65,8 @@ class Training:
         data_parallel: divides each batch among all devices of this machine. Up to one
             sample less than there are devices is left out of each epoch and of its
             validation, so that the last batch can be divided, too.
+        label_smoothing: share of each label that is spread evenly over all classes in
+            training, not in validation.
     """
 
     train: Dataset
@@ -79,6 +81,7 @@ class Training:
     proxy: Proxy | None = None
     splits: Sequence[tuple[Dataset, Dataset]] = ()
     data_parallel: bool = False
+    label_smoothing: float = 0.0
 
     @property
     def steps(self) -> int | None:
@@ -109,6 +112,10 @@ class Training:
             proxy=None,
         )
 
+    def by_recipe(self, values: Mapping[str, Any]) -> Training:
+        """Returns the training by the hyperparameters of a candidate."""
+        return replace(self, label_smoothing=values.get("label_smoothing", 0.0))
+
     def on_everything(self, whole: Dataset, epochs: int) -> Training:
         """Returns the training on all data, without validation, for `epochs`."""
         return replace(self, train=whole, validation=None, epochs=epochs)
@@ -126,6 +133,10 @@ class Training:
         if self.epochs is None and self.validation is not None:
             early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
         encode = task_of(self.train.target).encode
+
+        def smoothed(targets: np.ndarray) -> np.ndarray:
+            return smooth(encode(targets), self.label_smoothing)
+
         devices = device_count() if self.data_parallel else 1
         batches = Batches(
             self.train,
@@ -133,7 +144,7 @@ class Training:
             shuffle=True,
             seed=seed,
             augmentation=self.augmentation,
-            encode=encode,
+            encode=smoothed,
             multiple=devices,
         )
         batches.go_to(initial_epoch)
@@ -161,3 +172,16 @@ class Training:
                 ],
                 **{"verbose": 0, **self.fit},
             )
+
+
+def smooth(encoded: np.ndarray, share: float) -> np.ndarray:
+    """Spreads a share of each sample's label evenly over all classes, (n, classes).
+
+    Rows of unknown labels, all zero, stay zero (Szegedy et al., 2016,
+    arXiv:1512.00567).
+    """
+    if not share:
+        return encoded
+    total = encoded.sum(axis=-1, keepdims=True)
+    spread: np.ndarray = (1 - share) * encoded + share * total / encoded.shape[-1]
+    return spread

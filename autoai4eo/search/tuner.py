@@ -248,7 +248,8 @@ class Tuner:
         hp.values = dict(trial.user_attrs["hyperparameters"])
         # the time limit of the search does not apply to the finalist
         batch_size = trial.user_attrs.get("batch_size", training.batch_size)
-        training = whole = replace(training, end=inf, batch_size=batch_size)
+        training = replace(training, end=inf, batch_size=batch_size)
+        training = whole = training.by_recipe(hp.values)
         if refit_on is not None:
             whole = training.on_everything(
                 refit_on, finalist.epochs_alone(training, trial)

@@ -17,6 +17,7 @@ _OF_TRAINING = (
     "learning_rate",
     "learning_rate_factor",
     "weight_decay",
+    "label_smoothing",
     "optimizer",
     "pretrained",
     "epochs",

@@ -25,7 +25,9 @@ class Graph(UncompiledGraph):
 
     AutoKeras searches three optimisers and learning rates over six orders of magnitude,
     most of which fail. This class uses AdamW (Loshchilov and Hutter, 2019), and
-    searches ``learning_rate`` (3e-3, 1e-3, 1e-2) and ``weight_decay`` (1e-4, 1e-2). The
+    searches ``learning_rate`` (3e-3, 1e-3, 1e-2), ``weight_decay`` (1e-4, 1e-2) and,
+    for one class per sample, ``label_smoothing`` (0.1, 0; Szegedy et al., 2016), of
+    which the first, the second and the first value is the default. The
     rate warms up linearly over the first 5 % of the steps and decays to zero as a
     cosine (Loshchilov and Hutter, 2017); if the number of steps is unknown it is
     constant. Pretrained layers get the learning rate factor of their block.
@@ -33,12 +35,14 @@ class Graph(UncompiledGraph):
     Attributes:
         loss: Keras loss on one-hot labels.
         metrics: Keras metrics or their names.
+        smooths_labels: whether labels may be smoothed in training.
     """
 
     def __init__(self, inputs: Any = None, outputs: Any = None, **kwargs: Any) -> None:
         super().__init__(inputs=inputs, outputs=outputs, **kwargs)
         self.loss: Any = None
         self.metrics: list[Any] = []
+        self.smooths_labels = False
         self._number_blocks()
 
     def _number_blocks(self) -> None:
@@ -67,6 +71,9 @@ class Graph(UncompiledGraph):
             model = super().build(hp)
         rate = hp.Choice("learning_rate", [3e-3, 1e-3, 1e-2], default=3e-3)
         decay = hp.Choice("weight_decay", [1e-4, 1e-2], default=1e-2)
+        if self.smooths_labels:
+            # the training does it, so that the validation loss is of true labels
+            hp.Choice("label_smoothing", [0.1, 0.0], default=0.1)
         model.compile(
             optimizer=layerwise_adamw(
                 model,

@@ -109,7 +109,7 @@ def of(
     }
     hp.values = dict(trial.user_attrs["hyperparameters"])
     batch_size = trial.user_attrs.get("batch_size", training.batch_size)
-    training = replace(training, batch_size=batch_size)
+    training = replace(training.by_recipe(hp.values), batch_size=batch_size)
 
     def tune(path: Path) -> dict[str, Any]:
         validation = training.validation

@@ -126,6 +126,7 @@ class Repeating:
         batch_size = trial.user_attrs.get("batch_size", self.training.batch_size)
         whole = self.training.on_everything(train, repeat.epochs)
         whole = replace(whole, end=inf, batch_size=batch_size)
+        whole = whole.by_recipe(trial.user_attrs["hyperparameters"])
         number = candidate(self.study, trial)
         of = (self.settings.seed, number, _SEEDS, repeat.fold, repeat.seed)
         seed = derived_seed(*of)

@@ -147,6 +147,7 @@ class TrialRunner:
         if new := sampler.learn(hp):
             trial.set_user_attr("space", new)
         trial.set_user_attr("hyperparameters", hp.values)
+        training = training.by_recipe(hp.values)
         self._context.budget.remember(trials_of(self._study))
         fingerprint, inference, cost, reason = self._context.budget.assess(model)
         for name in COSTS:  # by name, for optuna-dashboard
