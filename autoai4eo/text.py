@@ -52,6 +52,18 @@ def markdown(text: str) -> str:
     return _ITEM.sub(r"\1\\\2", marked)
 
 
+def counted(number: int, noun: str) -> str:
+    """Returns a number of things, such as ``"24 cities"``."""
+    return f"{number:,} {noun if number == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Returns the plural of a regular English noun."""
+    if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy", "uy")):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
 def cell(text: str) -> str:
     """Returns text for a cell of CSV that no spreadsheet reads as a formula.
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.text import cell, line, markdown
+from autoai4eo.text import cell, counted, line, markdown
 
 #: What is not seen, and turns the writing around or hides.
 UNSEEN = "\u202e\u2066\u200b\u200f\ufeff\u00ad\u3164\U000e0041\x9b\x1b\x07\x7f\ud800"
@@ -111,3 +111,17 @@ def test_an_error_is_one_line(kind):
         "class\\n\\x1b[31mred\\u202e: expected"
     )
     assert pickle.loads(pickle.dumps(kind("plain"))).args == ("plain",)
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        (1, "city", "1 city"),
+        (24, "city", "24 cities"),
+        (0, "day", "0 days"),
+        (2, "class", "2 classes"),
+        (1000, "spatial_block", "1,000 spatial_blocks"),
+    ],
+)
+def test_things_are_counted_in_english(number, noun, text):
+    assert counted(number, noun) == text

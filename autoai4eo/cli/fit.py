@@ -247,7 +247,7 @@ def fit(
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.data.between_parts import check_apart
+        from autoai4eo.data.between_parts import check_apart, told_parts
         from autoai4eo.data.dataset import Dataset
         from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.data.splits import sample
@@ -302,12 +302,11 @@ def fit(
         training, validation, *rest = split_dataset(
             training, shares, group=group, seed=seed
         )
+        tell(told_parts([training, validation, *rest], group))
         test = rest[0] if rest else None
         if group is None and not allow_overlap:
             check_apart(
-                training,
-                [validation, *rest],
-                "split by --group, give --val, or pass --allow-overlap",
+                training, [validation, *rest], "give --val, or pass --allow-overlap"
             )
     else:
         with told_while(tell, f"opening {val}"):

@@ -21,7 +21,14 @@ from autoai4eo.cli.options import (
     parse_bands,
 )
 from autoai4eo.learning.figures import FIGURES, METRICS
-from autoai4eo.learning.verdict import in_words, title, verdict
+from autoai4eo.learning.verdict import (
+    in_words,
+    resampled,
+    title,
+    told_unseen,
+    verdict,
+)
+from autoai4eo.text import plural
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -108,7 +115,7 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
         low, high = map(FIGURES[name].text, interval)
         texts[name] += f" ({low} to {high})"
     console.print("   ".join(texts.values()))
-    console.print(f"in brackets: 95 % intervals, resampled by {scores['resampled_by']}")
+    console.print(f"in brackets: 95 % intervals {resampled(scores)}")
     for name, found in scores.get("references", {}).items():
         console.print(f"reference {name} ({title(name)}): {in_words(found)}")
     if "against_reference" in scores:
@@ -120,35 +127,51 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
         )
     parts = scores.get("per_class") or scores.get("per_value") or {}
     columns = list(dict.fromkeys(n for figures in parts.values() for n in figures))
-    rows = [[name, *(figures[c] for c in columns)] for name, figures in parts.items()]
+    unseen = scores.get("unseen_classes", ())
+    rows = [
+        [name, *(figures[c] for c in columns)]
+        for name, figures in parts.items()
+        if name not in unseen
+    ]
     kind = "value" if "per_value" in scores else "class"
     print_table("", [kind, *columns], rows)
+    if told := told_unseen(scores):
+        console.print(told)
     if "by_group" in scores:
         _print_groups(scores["by_group"])
 
 
 def _print_groups(found: dict[str, Any]) -> None:
     """Prints the scores of each group, worst first, and the worst and the median."""
-    metric = FIGURES[found["metric"]]
-    name, sign = metric.name, -1 if metric.direction == "min" else 1
+    metric, group = FIGURES[found["metric"]], found["group"]
+    by, sign = metric.name, -1 if metric.direction == "min" else 1
+    defined = [n for n, one in found["groups"].items() if one[by] is not None]
+    if not defined:  # kappa, in groups of one class
+        by, sign = "accuracy", 1
     groups = sorted(
         found["groups"].items(),
-        key=lambda one: (one[1][name] is None, sign * (one[1][name] or 0.0)),
+        key=lambda one: (one[1][by] is None, sign * (one[1][by] or 0.0)),
     )
     columns = list(dict.fromkeys(n for _, figures in groups for n in figures))
     rows = [[name, *(figures[c] for c in columns)] for name, figures in groups]
-    print_table("", [found["group"], *columns], rows)
-    if found["worst_group"] is None:
+    print_table("", [group, *columns], rows)
+    if not defined:
         console.print(
-            f"no {found['group']} has {found['least']} samples or more and a defined "
+            f"{metric.label} is not defined in any {group}: each has samples of one "
+            f"class only; compare {plural(group)} by the accuracy in the table, or "
+            "take larger groups"
+        )
+    elif found["worst_group"] is None:
+        console.print(
+            f"no {group} has {found['least']} samples or more and a defined "
             f"{metric.label}"
         )
-        return
-    console.print(
-        f"{metric.label} by {found['group']}: worst {metric.text(found['worst'])} "
-        f"({found['worst_group']}), median {metric.text(found['median'])}; groups of "
-        f"fewer than {found['least']} samples, or of one class, do not count"
-    )
+    else:
+        console.print(
+            f"{metric.label} by {group}: worst {metric.text(found['worst'])} "
+            f"({found['worst_group']}), median {metric.text(found['median'])}; groups "
+            f"of fewer than {found['least']} samples, or of one class, do not count"
+        )
 
 
 def profile(

@@ -58,7 +58,7 @@ def pareto(
     if csv is not None:
         check_can_write(csv)
     study = open_study(run)
-    made = ensembles.ensembles_of(run)
+    made = ensembles.ensembles_of(run, study)
     _show(front.front_table(study), f"the front of {run}", csv, json)
     if csv is None and not json:
         if made:

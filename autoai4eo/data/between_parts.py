@@ -11,7 +11,9 @@ from autoai4eo.data.overlap import Overlap, overlap
 from autoai4eo.data.patch_checks import look
 from autoai4eo.data.problem import Problem, times
 from autoai4eo.data.readers.labels import unnamed
+from autoai4eo.data.splits import SPATIAL_BLOCK, shared_groups
 from autoai4eo.errors import UnknownClassError, UserError
+from autoai4eo.text import counted
 
 #: Share of the patches up to which a random split may cut overlapping windows asunder.
 _FEW = 0.01
@@ -83,13 +85,32 @@ def told_overlap(name: str, found: Overlap, known: np.ndarray) -> list[str]:
     return told
 
 
+def told_parts(parts: Sequence[Dataset], group: str | None) -> str:
+    """Describes the parts of a split in a line: their samples, and their groups.
+
+    Args:
+        parts: for training, validation and, if there is a third one, testing.
+        group: that they were split by; None: at random.
+    """
+    # blocks of coordinates depend on the whole data set, and are not counted
+    is_counted = group not in (None, SPATIAL_BLOCK)
+    each = []
+    for part, name in zip(parts, ("training", "validation", "test"), strict=False):
+        of = ""
+        if is_counted:
+            of = f" of {counted(len(np.unique(part.groups[str(group)])), str(group))}"
+        each.append(f"{name} {counted(len(part), 'sample')}{of}")
+    return f"split {f'by {group}' if group else 'at random'}: {', '.join(each)}"
+
+
 def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None:
     """Checks that parts of a random split do not cut windows that overlap asunder.
 
     Args:
         training: one part.
         others: the other parts.
-        cure: what the user does about it.
+        cure: what the user does about it, other than to split by groups, which is
+            said if the data have some.
 
     Raises:
         UserError: more than a hundredth of the patches of another part share ground
@@ -99,11 +120,12 @@ def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None
         found = overlap(other, training)
         shared = len(found.shifted) + len(found.copies)
         if len(found.shifted) and shared > _FEW * found.looked_at:
+            groups = " or ".join(shared_groups(training))
             raise UserError(
                 f"{training.path}: expected parts without common ground, found "
                 f"{shared:,} of {found.looked_at:,} patches that share "
                 "pixels with training patches, as windows of one scene do; "
-                f"{cure}"
+                f"{f'split by --group {groups}, ' if groups else ''}{cure}"
             )
 
 

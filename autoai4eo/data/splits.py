@@ -20,6 +20,7 @@ from autoai4eo.data.stratification import balanced_rows, iterative_parts
 from autoai4eo.data.target import strata
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_regular
+from autoai4eo.text import counted
 
 SPATIAL_BLOCK = "spatial_block"
 BLOCKS_ACROSS = 10
@@ -64,15 +65,12 @@ def split(
     """
     shares = _shares(fractions)
     if group is None and groups is None:
-        # A column with a different value for each sample is not a group.
-        shared = [
-            n for n, g in dataset.groups.items() if len(np.unique(g)) < len(dataset)
-        ]
-        if shared:
+        if shared := shared_groups(dataset):
             warnings.warn(
                 f"{dataset.path}: a random split of data that have groups "
                 f"({', '.join(shared)}) leaks: samples of one group may lie in "
-                f"several parts; split by group={shared[0]!r}",
+                f"several parts; split by --group {shared[0]} (in Python "
+                f"group={shared[0]!r})",
                 LeakWarning,
                 stacklevel=2,
             )
@@ -82,7 +80,8 @@ def split(
             else iterative_parts(_strata(dataset), shares, seed)
         )
     else:
-        part = _by_group(dataset, _groups(dataset, group, groups), shares, seed)
+        members_of = _groups(dataset, group, groups)
+        part = _by_group(dataset, group, members_of, shares, seed)
     for i in range(len(shares)):
         if not (part == i).any():
             raise UserError(
@@ -90,6 +89,15 @@ def split(
                 f"{'/'.join(f'{s:g}' for s in shares)}; part {i + 1} would be empty"
             )
     return [dataset.subset(np.flatnonzero(part == i)) for i in range(len(shares))]
+
+
+def shared_groups(dataset: Dataset) -> list[str]:
+    """Returns the names of the groups that a dataset can be split by.
+
+    There are several, and some have several samples.
+    """
+    number = {name: len(np.unique(g)) for name, g in dataset.groups.items()}
+    return [name for name, groups in number.items() if 1 < groups < len(dataset)]
 
 
 def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
@@ -181,7 +189,11 @@ def _at_random(labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
 
 
 def _by_group(
-    dataset: Dataset, groups: np.ndarray, shares: np.ndarray, seed: int
+    dataset: Dataset,
+    group: str | None,
+    groups: np.ndarray,
+    shares: np.ndarray,
+    seed: int,
 ) -> np.ndarray:
     """Returns the part of each sample; places large groups first.
 
@@ -189,9 +201,13 @@ def _by_group(
     """
     names, member = np.unique(groups, return_inverse=True)
     if len(names) < len(shares):
+        others = [n for n in shared_groups(dataset) if n != group]
+        if group != SPATIAL_BLOCK and dataset.coordinates() is not None:
+            others.append(SPATIAL_BLOCK)
+        by = f"by {' or '.join(others)}, or at random" if others else "at random"
         raise UserError(
-            f"{dataset.path}: expected {len(shares)} groups or more, one per part, "
-            f"found {len(names)}; split by another group or at random"
+            f"{dataset.path}: expected {counted(len(shares), group or 'group')} or "
+            f"more, one per part, found {len(names)}; split {by}"
         )
     if _has_classes(dataset):
         classes = np.maximum(dataset.labels, 0)

@@ -185,8 +185,9 @@ def scores(
         classes in `y_true`), ``cohen_kappa`` (unweighted, zero if undefined),
         ``macro_f1`` (mean F1 of the classes in `y_true` or `y_pred`, as in
         scikit-learn), ``per_class`` (name -> ``precision, recall, f1, support``; zero
-        if undefined), ``confusion_matrix`` (rows: truth) and ``absent_classes``, the
-        names of the classes that are not in `y_true`.
+        if undefined), ``confusion_matrix`` (rows: truth), ``absent_classes``, the
+        names of the classes that are not in `y_true`, and ``unseen_classes``, of those
+        that are not in `y_pred` either.
 
     Raises:
         UserError: there are no samples, the numbers of samples differ, or an index
@@ -213,6 +214,7 @@ def _scores(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
     )
     confusion = counts.reshape(len(labels), len(labels))
     present = confusion.sum(axis=1) > 0
+    seen = present | (confusion.sum(axis=0) > 0)
     one_class_only = len(np.union1d(y_true, y_pred)) == 1
     return {
         "accuracy": float(metrics.accuracy_score(y_true, y_pred, sample_weight=weight)),
@@ -220,7 +222,7 @@ def _scores(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
         "cohen_kappa": 0.0
         if one_class_only
         else float(metrics.cohen_kappa_score(y_true, y_pred, sample_weight=weight)),
-        "macro_f1": float(f1[present | (confusion.sum(axis=0) > 0)].mean()),
+        "macro_f1": float(f1[seen].mean()),
         "per_class": {
             name: {
                 "precision": float(precision[i]),
@@ -233,6 +235,9 @@ def _scores(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
         "confusion_matrix": confusion.tolist(),
         "absent_classes": [
             name for name, here in zip(class_names, present, strict=True) if not here
+        ],
+        "unseen_classes": [
+            name for name, here in zip(class_names, seen, strict=True) if not here
         ],
     }
 

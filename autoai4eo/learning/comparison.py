@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.learning.evaluation import groups_of, scored
+from autoai4eo.learning.evaluation import groups_of, resampled_by, scored
 from autoai4eo.learning.figures import FIGURES, VALIDATION
 from autoai4eo.learning.intervals import blocks, interval
 from autoai4eo.learning.references import reference_outputs
@@ -40,9 +40,11 @@ def beside_references(
         ``references``: the scores of each by name. ``against_reference``: of the
         reference that the network surpasses least, its name ``other``; ``metric``;
         ``difference``: how much better the network is, in units of the metric;
-        ``interval``: [lower, upper] (95 %) of that; and ``resampled_by``.
+        ``interval``: [lower, upper] (95 %) of that. Both with the result of
+        `autoai4eo.learning.evaluation.resampled_by`.
     """
-    by, groups = groups_of(dataset)
+    _, groups = groups_of(dataset)
+    drawn = resampled_by(dataset)
     if groups is None:
         groups = blocks(len(dataset))
     network = scored(dataset, output, groups, fitted)
@@ -54,7 +56,7 @@ def beside_references(
     for name, found in reference_outputs(record, trees, dataset).items():
         known = record["fitted"].get(name) if fitted else None
         reference = scored(dataset, found, groups, known)
-        scores[name] = {**reference.result(), "resampled_by": by}
+        scores[name] = {**reference.result(), **drawn}
         gains = sign * (my_draws[metric] - reference.resampled()[metric])
         against.append(
             {
@@ -62,7 +64,7 @@ def beside_references(
                 "metric": metric,
                 "difference": sign * (mine[metric] - scores[name][metric]),
                 "interval": interval(gains),
-                "resampled_by": by,
+                **drawn,
             }
         )
     least = min(against, key=lambda found: found["difference"])

@@ -184,13 +184,12 @@ def score(
 
     Returns:
         The result of the task's scorer, see `classification.ClassScorer`,
-        `multilabel.LabelScorer` and `regression.ValueScorer`, and ``resampled_by``: the
-        name of the groups that were resampled for the intervals, such as ``"parent"``,
-        or ``"sample"``.
+        `multilabel.LabelScorer` and `regression.ValueScorer`, and that of
+        `resampled_by`.
     """
-    by, groups = groups_of(dataset)
+    _, groups = groups_of(dataset)
     scorer = scored(dataset, output, groups, fitted)
-    return {**scorer.result(), "resampled_by": by}
+    return {**scorer.result(), **resampled_by(dataset)}
 
 
 def scored(
@@ -224,6 +223,18 @@ def groups_of(dataset: Dataset) -> tuple[str, np.ndarray | None]:
         if 1 < len(names) < len(dataset):
             return name, numbers
     return "sample", None
+
+
+def resampled_by(dataset: Dataset) -> dict[str, Any]:
+    """Returns what was resampled for intervals, for JSON.
+
+    Returns:
+        ``resampled_by``: the name of the groups, such as ``"parent"``, or ``"sample"``;
+        and ``resampled_groups``, how many there are.
+    """
+    by, groups = groups_of(dataset)
+    number = len(dataset) if groups is None else len(np.unique(groups))
+    return {"resampled_by": by, "resampled_groups": number}
 
 
 def _size(shape: Sequence[int]) -> str:

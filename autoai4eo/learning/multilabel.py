@@ -130,7 +130,7 @@ class LabelScorer(SumsScorer):
     truth or prediction; ``f1_samples``: the mean over the samples, 1 if a sample has no
     label and none is predicted), ``subset_accuracy`` (all labels of a sample right),
     their ``intervals``, ``mean_average_precision`` over the classes in the truth, which
-    has no interval, ``per_class`` and ``absent_classes``.
+    has no interval, ``per_class``, ``absent_classes`` and ``unseen_classes``.
 
     Args:
         classes: their names.
@@ -180,6 +180,11 @@ class LabelScorer(SumsScorer):
                 name
                 for name, samples in zip(self._classes, support, strict=True)
                 if not samples
+            ],
+            "unseen_classes": [
+                name
+                for name, labels in zip(self._classes, support + wrong, strict=True)
+                if not labels
             ],
         }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.text import counted
 
 #: What each reference is, for tables and sentences.
 TITLES = {
@@ -42,8 +43,38 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
     on = f" on the {data} data" if data else ""
     return (
         f"The network {sure} than {title(against['other'])}: {of} "
-        f"{figure.label} {gain}{on} (95 % interval {low} to {high}, resampled by "
-        f"{against['resampled_by']})."
+        f"{figure.label} {gain}{on} (95 % interval {low} to {high} "
+        f"{resampled(against)})."
+    )
+
+
+def resampled(found: Mapping[str, Any]) -> str:
+    """Returns what intervals of scores are over, such as ``"over 24 parents"``.
+
+    Of scores of earlier versions, which do not tell the number, it is
+    ``"resampled by parent"``.
+
+    Args:
+        found: with the result of `autoai4eo.learning.evaluation.resampled_by`.
+    """
+    by, number = found["resampled_by"], found.get("resampled_groups")
+    return f"resampled by {by}" if number is None else f"over {counted(number, by)}"
+
+
+def told_unseen(scores: Mapping[str, Any]) -> str:
+    """Returns a sentence on classes that tables leave out; empty if there is none.
+
+    Args:
+        scores: of an evaluation; their ``unseen_classes`` neither occur nor were
+            predicted.
+    """
+    number = len(scores.get("unseen_classes", ()))
+    if not number:
+        return ""
+    do = "does not occur and was" if number == 1 else "do not occur and were"
+    return (
+        f"{counted(number, 'class')} that {do} never predicted "
+        f"{'is' if number == 1 else 'are'} left out of the tables."
     )
 
 

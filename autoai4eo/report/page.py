@@ -11,7 +11,7 @@ from typing import Any
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, rounded
-from autoai4eo.learning.verdict import title, verdict
+from autoai4eo.learning.verdict import resampled, title, verdict
 from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.charts import short
@@ -283,7 +283,7 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
             for name in METRICS
             if name in scores
         ],
-        "resampled_by": scores.get("resampled_by"),
+        "resampled": resampled(scores) if "resampled_by" in scores else "",
         "details": SECTIONS[run.kind](scores, run.classes),
     }
 

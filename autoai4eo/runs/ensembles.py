@@ -6,12 +6,14 @@ has the network, ``model.keras``, and ``ensemble.json``, and is written in one s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pandas as pd
+from optuna.trial import TrialState
 
 from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import folder_in_one_step, read_json, write_json
@@ -22,6 +24,7 @@ from autoai4eo.runs.folder import ENSEMBLE as RECORD
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links, own_folder
 from autoai4eo.runs.network_id import ENSEMBLE, NetworkId
+from autoai4eo.runs.study import open_study
 from autoai4eo.runs.trial_folder import NETWORK
 
 _CURE = "remove its folder, and make it again with `autoai4eo ensemble RUN`"
@@ -54,6 +57,9 @@ class Ensemble:
         size: the largest number of selections.
         chosen_by: the metric that chose the members.
         epochs: that its members were trained for, in total.
+        scores: of the whole on the validation data, with intervals and the references
+            beside, the result of `autoai4eo.runs.scoring.score_beside`; {} if an
+            earlier version made it.
     """
 
     number: int
@@ -65,6 +71,7 @@ class Ensemble:
     size: int
     chosen_by: str
     epochs: int
+    scores: dict[str, Any] = field(default_factory=dict)
 
     @property
     def id(self) -> NetworkId:
@@ -107,26 +114,39 @@ def numbers(run: Path) -> list[int]:
     return sorted(int(p.parent.name) for p in found if p.parent.name.isdecimal())
 
 
-def read(run: Path, number: int) -> Ensemble:
+def read(run: Path, number: int, study: optuna.Study | None = None) -> Ensemble:
     """Returns an ensemble of a run.
+
+    Args:
+        run: the folder.
+        number: of the ensemble.
+        study: of the run; None: it is opened.
 
     Raises:
         MissingError: the run has no such ensemble.
-        DamagedError: its record is damaged, or of another run.
+        DamagedError: its record is damaged, of another run, or has members that are no
+            trained trials of the run.
     """
     known = _read(run, number)
     members = {int(trial): count for trial, count in known["members"].items()}
+    _check_members(run, number, members, study or open_study(run))
     names = Ensemble.__dataclass_fields__.keys() - {"number", "members"}
-    return Ensemble(number, members, **{name: known[name] for name in names})
+    return Ensemble(
+        number, members, **{name: known[name] for name in names if name in known}
+    )
 
 
-def ensembles_of(run: Path) -> list[Ensemble]:
+def ensembles_of(run: Path, study: optuna.Study | None = None) -> list[Ensemble]:
     """Returns the ensembles of a run, oldest first.
 
+    Args:
+        run: the folder.
+        study: of the run; None: it is opened.
+
     Raises:
-        DamagedError: the record of one is damaged, or of another run.
+        DamagedError: see `read`.
     """
-    return [read(run, number) for number in numbers(run)]
+    return [read(run, number, study) for number in numbers(run)]
 
 
 def network_of(run: Path, number: int) -> Path:
@@ -134,9 +154,11 @@ def network_of(run: Path, number: int) -> Path:
 
     Raises:
         MissingError: the run has no such ensemble, or its network is missing.
-        DamagedError: network or record are damaged, or do not belong together.
+        DamagedError: network or record are damaged, or do not belong together; see
+            `read`.
     """
     known = _read(run, number)
+    _check_members(run, number, map(int, known["members"]), open_study(run))
     path = _folder(run, number) / NETWORK
     check_file(path, known["network"], f"the network of ensemble {number}", _CURE)
     return path
@@ -195,6 +217,21 @@ def table(ensembles: list[Ensemble], optimal: set[NetworkId]) -> pd.DataFrame:
         for e in ensembles
     ]
     return pd.DataFrame(rows, columns=[*columns, *(f"summed_{n}" for n in summed)])
+
+
+def _check_members(
+    run: Path, number: int, members: Iterable[int], study: optuna.Study
+) -> None:
+    trained = [
+        trial.number
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    ]
+    if lost := sorted(set(members) - set(trained)):
+        raise DamagedError(
+            f"{_folder(run, number) / RECORD}: expected trained trials of this run as "
+            f"members ({', '.join(map(str, trained)) or 'it has none'}), found "
+            f"{', '.join(map(str, lost))}; {_CURE}"
+        )
 
 
 def _folder(run: Path, number: int) -> Path:

@@ -28,6 +28,7 @@ class KnownNetwork:
         hyperparameters: of a trial.
         epochs: that it was trained for; of an ensemble those of all members.
         weights: of an ensemble: the weight of each trial, by its number.
+        scores: of an ensemble: see `Ensemble`.
     """
 
     id: NetworkId
@@ -36,6 +37,7 @@ class KnownNetwork:
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     epochs: int | None = None
     weights: Mapping[int, float] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
 
 
 def known_network(run: Path, study: optuna.Study, of: NetworkId) -> KnownNetwork:
@@ -45,9 +47,14 @@ def known_network(run: Path, study: optuna.Study, of: NetworkId) -> KnownNetwork
         UserError: the run has no such network, or its record is damaged.
     """
     if of.is_ensemble:
-        found = ensembles.read(run, of.number)
+        found = ensembles.read(run, of.number, study)
         return KnownNetwork(
-            of, found.metrics, found.cost, epochs=found.epochs, weights=found.weights
+            of,
+            found.metrics,
+            found.cost,
+            epochs=found.epochs,
+            weights=found.weights,
+            scores=found.scores,
         )
     kept = trial_of(study, run, of.number).user_attrs
     return KnownNetwork(

@@ -224,7 +224,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
 def _ensembles(
     run: Path, study: optuna.Study, chosen: NetworkId | None
 ) -> list[ShownEnsemble]:
-    found = ensembles_of(run)
+    found = ensembles_of(run, study)
     best = front.optimal(study, found)
     return [
         ShownEnsemble(

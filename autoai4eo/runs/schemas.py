@@ -68,7 +68,10 @@ _SCORES = {
     **{f"{name}?": int | float for name in METRICS},
     "expected_calibration_error?": _NUMBER,
     "intervals?": {ANY: [int | float]},
+    "resampled_by?": str,
+    "resampled_groups?": int,
     "absent_classes?": [str],
+    "unseen_classes?": [str],
     "per_class?": {ANY: {ANY: _NUMBER}},
     "per_value?": {ANY: {ANY: _NUMBER}},
     "thresholds?": [int | float],
@@ -83,6 +86,7 @@ _SCORES = {
         "difference": int | float,
         "interval": [int | float],
         "resampled_by": str,
+        "resampled_groups?": int,
     },
 }
 REFERENCES = {
@@ -129,6 +133,7 @@ ENSEMBLE = {
     "size": int,
     "chosen_by": str,
     "epochs": int,
+    "scores?": _SCORES,
 }
 REPEAT = {
     "schema?": int,

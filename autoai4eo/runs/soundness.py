@@ -129,7 +129,7 @@ def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
     # each part at once: what is set aside in one of them must not change another
     yield from [
         *_of_trials(run, study),
-        *_of_ensembles(run),
+        *_of_ensembles(run, study),
         *_of_best(run),
         *_of_statistics(run),
         *_of_references(run),
@@ -137,17 +137,19 @@ def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
     ]
 
 
-def _of_ensembles(run: Run) -> Iterator[Finding]:
+def _of_ensembles(run: Run, study: optuna.Study) -> Iterator[Finding]:
     for number in ensembles.numbers(run.path):
         folder = run.ensembles / str(number)
-        read = partial(_ensemble, run.path, number)
+        read = partial(_ensemble, run.path, number, study)
         damaged = [*_look(folder / ENSEMBLE, _WITHOUT_ENSEMBLE, read)]
-        read = partial(_ensemble, run.path, number, network=True)
+        read = partial(_ensemble, run.path, number, study, network=True)
         yield from damaged or _look(folder / NETWORK, _WITHOUT_ENSEMBLE, read)
 
 
-def _ensemble(run: Path, number: int, _: Path, network: bool = False) -> None:
-    ensembles.read(run, number)
+def _ensemble(
+    run: Path, number: int, study: optuna.Study, _: Path, network: bool = False
+) -> None:
+    ensembles.read(run, number, study)
     if network:
         ensembles.network_of(run, number)
 

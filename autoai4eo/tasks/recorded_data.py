@@ -8,7 +8,7 @@ from typing import Any
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.splits import LeakWarning, sample, split
+from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind
@@ -92,5 +92,5 @@ def _splits(
     """How the data may have been split off: as asked, else not at all or by default."""
     if shares is not None:
         return [(shares, group)]
-    groups = [None, *dataset.groups] if group is None else [group]
+    groups = [None, *shared_groups(dataset)] if group is None else [group]
     return [(None, None), *((_DEFAULT, one) for one in groups)]

@@ -115,8 +115,9 @@ class SearchResults:
         its members' costs. ``on_front``: no trial and no other ensemble is at least as
         good in every objective and better in one.
         """
-        found = ensembles.ensembles_of(self.run)
-        return ensembles.table(found, front.optimal(open_study(self.run), found))
+        study = open_study(self.run)
+        found = ensembles.ensembles_of(self.run, study)
+        return ensembles.table(found, front.optimal(study, found))
 
     def ensemble(
         self,

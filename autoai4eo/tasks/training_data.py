@@ -15,7 +15,7 @@ from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.readers.joined import joined
-from autoai4eo.data.splits import folds, split
+from autoai4eo.data.splits import folds, shared_groups, split
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
@@ -148,7 +148,7 @@ def split_off_validation(
             f"validation_split: expected a share between 0 and 1, got {share}; "
             "or give validation_data"
         )
-    group = group or next(iter(dataset.groups), None)
+    group = group or next(iter(shared_groups(dataset)), None)
     train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
     if group is None:
         check_apart(

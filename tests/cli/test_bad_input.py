@@ -203,4 +203,10 @@ def test_windows_that_overlap_are_not_divided_at_random(refused, tmp_path):
     label = np.eye(3, dtype="float32")[np.arange(len(windows)) % 3]
     path = write(tmp_path / "windows.h5", sen1=None, sen2=windows, label=label)
     refused(path, message="patches that share pixels with training patches")
+    refused(path, message="windows of one scene do; give --val, or pass --allow")
+    place = np.arange(len(windows)) // 6
+    named = write(tmp_path / "n.h5", sen1=None, sen2=windows, label=label, place=place)
+    refused(
+        named, message="windows of one scene do; split by --group place, give --val"
+    )
     refused(path, "--allow-overlap", "--epochs", "0", message="epochs: expected 1")

@@ -137,6 +137,44 @@ def test_scores_of_classes_with_brackets(capsys):
         assert line(text) in out
 
 
+def test_classes_that_are_nowhere_leave_the_table(capsys):
+    """Of LCZ's 17 classes a place has few; the others' rows would all be 0."""
+    told = {**scores(["water", "wood", "rock"]), "unseen_classes": ["rock"]}
+    print_scores({**told, "resampled_by": "city", "resampled_groups": 24}, "run")
+    out = capsys.readouterr().out
+    assert "water" in out and "wood" in out and "rock" not in out
+    assert "1 class that does not occur" in out
+    assert "95 % intervals over 24 cities" in out
+    print_scores(scores(["water", "wood", "rock"]), "run")  # of an earlier version
+    assert "rock" in capsys.readouterr().out
+
+
+def by_city(**groups):
+    """As `by_group` gives it: of each city the kappa and the accuracy."""
+    figures = {
+        city: {"samples": 20, "cohen_kappa": kappa, "accuracy": accuracy}
+        for city, (kappa, accuracy) in groups.items()
+    }
+    return {
+        **{"group": "city", "metric": "cohen_kappa", "least": 10, "groups": figures},
+        **{"worst_group": None, "worst": None, "median": None},
+    }
+
+
+def test_a_kappa_that_no_group_has_is_said(capsys):
+    """Each polygon has one class, so that kappa by polygon says nothing."""
+    found = by_city(nara=(None, 0.9), lagos=(None, 0.25))
+    print_scores({**scores(ODD), "by_group": found}, "run")
+    out = capsys.readouterr().out
+    assert "Cohen's kappa is not defined in any city: each has samples of one" in out
+    assert "compare cities by the accuracy" in out
+    assert out.index("lagos") < out.index("nara")  # the worst first
+    found = by_city(nara=(0.5, 0.9), lagos=(None, 0.25))
+    print_scores({**scores(ODD), "by_group": found}, "run")
+    out = capsys.readouterr().out
+    assert "not defined" not in out and out.index("nara") < out.index("lagos")
+
+
 def named(seed):
     """Small data, the name of one class beyond ASCII."""
     plain = small.dataset(seed=seed)

@@ -62,6 +62,12 @@ def test_it_is_made_shown_and_used_as_the_readme_says(place, run, tmp_path):
     out = tmp_path / "m.keras"
     done = run("export", folder, out, "--format", "keras", *name)
     assert done.status == 0, done.err
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    kept = ensembles.read(folder, 0)
+    low, high = kept.scores["intervals"]["cohen_kappa"]
+    kappa = kept.metrics["val_cohen_kappa"]
+    row = f"| Cohen's kappa | {kappa:.3f} | {low:.3f} to {high:.3f} |"
+    assert row in card and "Intervals are by bootstrap over 49 samples." in card
     pixels = scenes.digits(24, 24, 4)
     scene = scenes.write_scene(tmp_path / "s.tif", pixels, BANDS.split(","))
     done = run("map", folder, scene, tmp_path / "map.tif", "--stride", 8, *name)

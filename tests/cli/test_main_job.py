@@ -133,7 +133,11 @@ def test_pareto_shows_the_front_and_its_hypervolume(finished, run):
 def test_evaluate_prints_scores_intervals_and_calibration(finished, so2sat, run):
     data = so2sat / "testing.h5"
     told = run("evaluate", finished, data).out
-    for words in ("Cohen's kappa", "resampled by", "expected calibration error"):
+    for words in (
+        "Cohen's kappa",
+        "95 % intervals over ",
+        "expected calibration error",
+    ):
         assert words in told
     scores = json.loads(run("evaluate", finished, data, "--json").out)
     assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17

@@ -115,7 +115,11 @@ def test_errors_are_one_line(run, folder, tmp_path):
         ((net, tmp_path / "unnamed.tif", out), "--bands"),
         ((net, scene, out, "--bands", "B02,B03"), "one name for each of its 3 bands"),
         ((net, scene, out, "--stride", 0), "stride"),
-        ((net, scene, out, "--scale", "tag"), "expected a number, or tags"),
+        ((net, scene, out, "--scale", "tag"), "expected a number above 0, or tags"),
+        ((net, scene, out, "--scale", "0"), "expected a number above 0, or tags"),
+        ((net, scene, out, "--scale=-1"), "expected a number above 0, or tags"),
+        ((net, scene, out, "--scale", "inf"), "expected a number above 0, or tags"),
+        ((net, scene, out, "--offset", "nan"), "offset: expected a number"),
         ((net, scene, out, "--scale", "tags"), "expected tags of scale or offset"),
         ((net, scene, out, "--mask-clouds"), "SCL or QA60"),
         (

@@ -82,6 +82,9 @@ def test_wrong_input_is_one_line(run, folder):
         ((scene, "--labels", labels), "--out"),
         (("--labels", labels, *how), "SCENE"),
         ((scene, "--labels", labels, *how, "--size", 0), "--size"),
+        ((scene, "--labels", labels, *how, "--scale", 0), "above 0, or tags"),
+        ((scene, "--labels", labels, *how, "--scale", "nan"), "above 0, or tags"),
+        ((scene, scene, "--labels", labels, *how), "expected each scene once"),
     ):
         done = run("patches", *given)
         errors = [t for t in done.err.splitlines() if not t.startswith("warning: ")]

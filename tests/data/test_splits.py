@@ -8,8 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoai4eo.data.between_parts import told_parts
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.splits import LeakWarning, class_weights, sample, split
+from autoai4eo.data.splits import (
+    LeakWarning,
+    class_weights,
+    sample,
+    shared_groups,
+    split,
+)
 from autoai4eo.errors import UserError
 
 
@@ -101,6 +108,43 @@ def test_random_split_of_groups_warns(build, tmp_path):
         split(d, (0.5, 0.5), group="tile")
     with pytest.raises(UserError, match="expected coordinates to split by spatial_blo"):
         split(d, (0.5, 0.5), group="spatial_block")
+
+
+def test_groups_that_data_cannot_be_split_by_are_not_advised(build, tmp_path):
+    """One scene in all is no group, nor is a number for each sample."""
+    d = open_dataset(
+        build.write_h5(
+            tmp_path / "a.h5",
+            scene=np.zeros(60, int),
+            polygon=np.arange(60) // 6,
+            number=np.arange(60),
+        )
+    )
+    assert shared_groups(d) == ["polygon"]
+    with pytest.warns(LeakWarning, match=r"\(polygon\) leaks.* --group polygon "):
+        split(d, (0.5, 0.5))
+    with pytest.raises(
+        UserError, match=r"2 scenes or more, .* found 1; split by polygon, or at random"
+    ):
+        split(d, (0.5, 0.5), group="scene")
+    alone = open_dataset(build.write_h5(tmp_path / "b.h5", scene=np.zeros(60, int)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        split(alone, (0.5, 0.5))
+
+
+def test_parts_are_told_with_their_samples_and_groups(build, tmp_path):
+    cities = np.repeat(["a", "b", "c", "d"], [30, 10, 10, 10])
+    d = open_dataset(build.write_h5(tmp_path / "a.h5", city=cities.astype("S1")))
+    parts = split(d, (0.5, 0.3, 0.2), group="city")
+    assert told_parts(parts, "city") == (
+        "split by city: training 30 samples of 1 city, validation 20 samples of 2 "
+        "cities, test 10 samples of 1 city"
+    )
+    two = [d.subset(np.arange(59)), d.subset(np.array([59]))]
+    assert told_parts(two, None) == (
+        "split at random: training 59 samples, validation 1 sample"
+    )
 
 
 def test_spatial_blocks_of_geotiffs(build, tmp_path):

@@ -70,6 +70,7 @@ def test_the_interval_of_kappa_is_that_of_the_obvious_bootstrap(of_classes, citi
     against = told["against_reference"]
     assert against["other"] == "trees" and against["metric"] == "cohen_kappa"
     assert against["resampled_by"] == ("city" if cities else "sample")
+    assert against["resampled_groups"] == (15 if cities else N)
     mine, its = output.argmax(axis=1), found["trees"].argmax(axis=1)
 
     def gain(rows):

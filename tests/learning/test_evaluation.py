@@ -111,12 +111,15 @@ def test_the_groups_that_the_data_have_are_named(so2sat):
     dataset = open_dataset(so2sat / "testing.h5", inputs=["sen2"])
     found = np.eye(dataset.num_classes)[dataset.labels]
     told = score(dataset, found)
-    assert told["resampled_by"] in ("city", "parent")
+    by = told["resampled_by"]
+    assert by in ("city", "parent")
+    assert told["resampled_groups"] == len(set(dataset.groups[by])) > 1
     assert told["intervals"]["accuracy"] == [1.0, 1.0]
     assert told["expected_calibration_error"] == 0
     alone = small.dataset()
     told = score(alone, np.eye(small.CLASSES)[alone.labels])
     assert told["resampled_by"] == "sample"
+    assert told["resampled_groups"] == len(alone)
     json.dumps(told)  # floats and lists, none of NumPy's
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoai4eo.learning.verdict import in_words, verdict
+from autoai4eo.learning.verdict import in_words, resampled, told_unseen, verdict
 
 AGAINST = {
     "other": "trees",
@@ -18,8 +18,27 @@ AGAINST = {
 def test_a_network_whose_gain_may_be_chance_is_not_surely_better():
     assert verdict(AGAINST, "test") == (
         "The network is not surely better than boosted trees on band statistics: gain "
-        "in Cohen's kappa +0.051 on the test data (95 % interval -0.020 to +0.100, "
+        "in Cohen's kappa +0.051 on the test data (95 % interval -0.020 to +0.100 "
         "resampled by city)."
+    )
+
+
+def test_intervals_tell_how_many_groups_they_are_over():
+    """Few groups make an interval that says little: the reader must know."""
+    told = verdict({**AGAINST, "resampled_groups": 24})
+    assert "(95 % interval -0.020 to +0.100 over 24 cities)." in told
+    assert resampled({"resampled_by": "parent", "resampled_groups": 1}) == (
+        "over 1 parent"
+    )
+    assert resampled({"resampled_by": "parent"}) == "resampled by parent"
+
+
+def test_classes_that_tables_leave_out_are_counted():
+    assert told_unseen({}) == told_unseen({"unseen_classes": []}) == ""
+    assert told_unseen({"unseen_classes": ["a"]}).startswith("1 class that does not")
+    assert told_unseen({"unseen_classes": ["a"] * 13}) == (
+        "13 classes that do not occur and were never predicted are left out of the "
+        "tables."
     )
 
 

@@ -160,6 +160,23 @@ def test_a_run_from_before_has_no_calibration_and_is_shown(run):
     assert "What it gets wrong" not in page
 
 
+def test_classes_that_are_nowhere_have_no_row(run):
+    path = run / "best" / "evaluation.json"
+    kept = json.loads(path.read_text())
+    assert kept["unseen_classes"] == []
+    before = page_of(run)
+    assert "left out of the tables" not in before
+    assert f"intervals over {kept['resampled_groups']} samples" in before
+    path.write_text(json.dumps({**kept, "unseen_classes": ["forest & field"]}))
+    after = page_of(run)
+    assert "1 class that does not occur and was never predicted is left out" in after
+    row = '<th class="text">{}&ensp;'
+    assert [row.format(i) in before for i in (1, 2, 3)] == [True] * 3
+    assert [row.format(i) in after for i in (1, 2, 3)] == [True, False, True]
+    assert '<td class="text">forest &amp; field</td>' in before
+    assert '<td class="text">forest &amp; field</td>' not in after
+
+
 def test_test_scores_and_maps_are_shown(run, searched):
     data = searched._open_for(searched.export_model(), *_arrays())
     found = score(data, searched.predict_proba(_arrays()[0]))
@@ -169,7 +186,7 @@ def test_test_scores_and_maps_are_shown(run, searched):
     content = base64.b64decode(url.partition(",")[2])
     (run / "maps" / "spain & more.png").write_bytes(content)
     page = page_of(run)
-    assert "Test: 48 samples" in page and "resamples by\nsample" in page
+    assert "Test: 48 samples" in page and "intervals over 48 samples" in page
     assert "spain &amp; more" in page and url in page
 
 

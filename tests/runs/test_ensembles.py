@@ -2,8 +2,10 @@
 
 import json
 
+import optuna
 import pytest
 import runs
+from optuna.trial import TrialState
 
 from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.runs import ensembles, front, soundness
@@ -35,7 +37,15 @@ FOUND = {
 
 @pytest.fixture
 def run(tmp_path):
-    return runs.run_folder(tmp_path / "run")
+    """A run of four trained trials; the first has a kappa of 0.5, the others 0.1."""
+    folder = runs.run_folder(tmp_path / "run")
+    study = open_study(folder, runs.OBJECTIVES)
+    trained = {"metrics": {"val_cohen_kappa": 0.1}, "cost": {}}
+    for _ in range(3):
+        study.add_trial(optuna.trial.create_trial(value=0.1, user_attrs=trained))
+    study.add_trial(optuna.trial.create_trial(state=TrialState.FAIL))
+    runs.close(study)
+    return folder
 
 
 def add(run, text="network", **changes):
@@ -105,6 +115,31 @@ def test_a_damaged_record_is_told_and_check_finds_it(run, change):
     assert "continues without it" in found.remedy
 
 
+@pytest.mark.parametrize("lost", [7, 4])
+def test_members_that_are_no_trained_trials_are_told(run, lost):
+    """Trial 7 does not exist, trial 4 failed."""
+    add(run, members={0: 3, lost: 1})
+    for read in (ensembles.read, ensembles.network_of):
+        with pytest.raises(DamagedError, match="members") as told:
+            read(run, 0)
+        assert f"(0, 1, 2, 3), found {lost}; remove" in str(told.value)
+        assert "\n" not in str(told.value)
+    with pytest.raises(DamagedError, match="members"):
+        ensembles.ensembles_of(run, open_study(run))
+    path = run / "ensembles" / "0" / "ensemble.json"
+    assert [f.path for f in soundness.findings(run) if f.path == path]
+
+
+def test_a_record_of_an_earlier_version_has_no_scores(run):
+    add(run, scores={"intervals": {"accuracy": [0.1, 0.2]}})
+    assert ensembles.read(run, 0).scores["intervals"] == {"accuracy": [0.1, 0.2]}
+    path = run / "ensembles" / "0" / "ensemble.json"
+    told = json.loads(path.read_text())
+    del told["scores"]
+    path.write_text(json.dumps(told))
+    assert ensembles.read(run, 0).scores == {}
+
+
 def test_an_ensemble_of_another_run_is_not_used(run):
     told = json.loads(Run(run).json.read_text())
     Run(run).json.write_text(json.dumps({**told, "id": "this"}))
@@ -137,7 +172,7 @@ def test_costs_that_have_no_sum_are_refused(limits, message):
 
 
 def test_ensembles_are_on_the_front_with_trials(run):
-    """The one trial has a kappa of 0.5."""
+    """The best trial has a kappa of 0.5."""
     better, worse = add(run), add(run, metrics={"val_cohen_kappa": 0.4})
     unknown = add(run, metrics={})
     study = open_study(run)

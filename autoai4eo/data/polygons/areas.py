@@ -105,6 +105,7 @@ def read_areas(
 
 
 def _crs(features: Features, given: str | None) -> Any:
+    import rasterio
     from rasterio.crs import CRS
     from rasterio.warp import transform
 
@@ -116,10 +117,11 @@ def _crs(features: Features, given: str | None) -> Any:
             "EPSG:4326"
         )
     try:
-        crs = CRS.from_user_input(told)
-        on_earth = crs.is_geographic or crs.is_projected
-        # one of another body, such as Mars, cannot be converted
-        transform(CRS.from_epsg(4326), crs, [0.0], [0.0])
+        with rasterio.Env():  # else PROJ writes its errors to the terminal
+            crs = CRS.from_user_input(told)
+            on_earth = crs.is_geographic or crs.is_projected
+            # one of another body, such as Mars, cannot be converted
+            transform(CRS.from_epsg(4326), crs, [0.0], [0.0])
     except Exception as cause:  # PROJ's errors have no common class
         raise UserError(
             f"{features.path}: expected a coordinate reference system that PROJ knows, "

@@ -1,8 +1,13 @@
-"""Polygons of different classes that overlap: the smaller wins, or neither."""
+"""Areas of different classes at one place: one of them counts, or none.
+
+Of polygons that overlap it is the smaller, of points on one pixel the first.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+
+_POINT = 0  # shapely's number of this type
 
 
 def without_overlaps(
@@ -38,6 +43,36 @@ def without_overlaps(
             shared = shapely.union_all(geometries[others])
             found[row] = shapely.difference(geometries[row], shared)
     return found, pairs
+
+
+def without_contradictions(
+    geometries: np.ndarray, classes: np.ndarray, drop: bool
+) -> tuple[np.ndarray, int]:
+    """Empties points that lie on one pixel with a point of another class.
+
+    Their windows would be the same. The first point keeps the pixel.
+
+    Args:
+        geometries: polygons and points, in pixels, object (N,).
+        classes: of each, (N,).
+        drop: whether no point keeps the pixel.
+
+    Returns:
+        The geometries, and the number of pixels with points of different classes.
+    """
+    import shapely
+
+    points = np.flatnonzero(shapely.get_type_id(geometries) == _POINT)
+    places = np.floor(shapely.get_coordinates(geometries[points])).astype(np.int64)
+    _, first, pixel = np.unique(places, axis=0, return_index=True, return_inverse=True)
+    other = classes[points] != classes[points][first[pixel]]
+    contradicted = np.unique(pixel[other])
+    if not len(contradicted):
+        return geometries, 0
+    found = geometries.copy()
+    lost = np.isin(pixel, contradicted) if drop else other
+    found[points[lost]] = shapely.Point()
+    return found, len(contradicted)
 
 
 def by_size(geometries: np.ndarray) -> np.ndarray:

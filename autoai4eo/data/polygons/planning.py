@@ -11,8 +11,14 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.polygons.areas import Areas
-from autoai4eo.data.polygons.overlaps import without_overlaps
+from autoai4eo.data.polygons.overlaps import without_contradictions, without_overlaps
 from autoai4eo.data.polygons.placing import extent, place
+from autoai4eo.data.polygons.scene_checks import (
+    advice_on_units,
+    check_given_once,
+    files_of,
+    told_units,
+)
 from autoai4eo.data.polygons.scene_inputs import check_inputs, inputs_of, level_of
 from autoai4eo.data.polygons.windows import (
     WindowRule,
@@ -23,6 +29,7 @@ from autoai4eo.data.polygons.windows import (
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_not_input
+from autoai4eo.text import counted
 
 ScenePaths = str | Path | Sequence[str | Path]
 
@@ -62,9 +69,13 @@ def plans_of(
     places: list[str] = []
     due: list[bool] = []
     told: list[str] = []
+    advised: dict[str, str] = {}
+    seen: list[tuple[str, frozenset[object]]] = []
     for paths, name in zip(scenes, _names(scenes), strict=True):
         with Scene(paths, **how) as scene:
             check_not_input(out, [*scene.files, areas.path])
+            check_given_once(scene, seen)
+            seen.append((str(scene), files_of(scene)))
             if inputs is None:
                 inputs = inputs_of(scene)
             check_inputs(scene, inputs, rule.size)
@@ -72,6 +83,9 @@ def plans_of(
             names = [band for some in inputs.values() for band in some]
             for note in scene.notes(names):
                 _warn(note)
+            advice = advice_on_units(scene, list(dict.fromkeys(names)))
+            if advice and not scene.offset_is_due:
+                advised[str(scene)] = advice
             placed = place(areas, scene.grid)
             if not len(placed.rows):
                 places.append(f"{scene}: {extent(areas, scene.grid)}")
@@ -81,13 +95,23 @@ def plans_of(
             if len(pairs):
                 whose = "neither class" if drop else "the smaller polygon"
                 _warn(
-                    f"{areas.path}: {_counted(len(pairs), 'pair')} of polygons of "
+                    f"{areas.path}: {counted(len(pairs), 'pair')} of polygons of "
                     f"different classes overlap on {scene}; what they share has {whose}"
                     + ("" if drop else " (--drop-overlap leaves it out)")
                 )
+            geometries, pixels = without_contradictions(geometries, classes, drop)
+            if pixels:
+                whose = "none counts" if drop else "the first in the file counts"
+                _warn(
+                    f"{areas.path}: {counted(pixels, 'pixel')} of {scene} "
+                    f"{'has' if pixels == 1 else 'have'} points of different classes; "
+                    f"{whose}" + ("" if drop else " (--drop-overlap leaves them out)")
+                )
             shape = (scene.grid.height, scene.grid.width)
             windows = choose(geometries, shape, rule)
-            told += _about(windows, placed.rows, areas, scene, rule)
+            drawn = placed.rows[[g.geom_type != "Point" for g in geometries]]
+            told += _without_windows(windows, placed.rows, drawn, areas, scene, rule)
+            told += _sharing(windows, placed.rows, areas, scene, rule, len(scenes))
             plans.append(
                 Plan(
                     paths,
@@ -109,6 +133,8 @@ def plans_of(
     _check_plans(plans, areas, rule)
     for sentence in told:
         _warn(sentence)
+    if advised:
+        _warn(told_units(advised, len(scenes)))
     if any(due):
         some = "all" if all(due) else f"{sum(due)} of {len(due)}"
         _warn(
@@ -136,31 +162,55 @@ def _names(scenes: Sequence[ScenePaths]) -> list[str]:
     return found
 
 
-def _about(
-    windows: Windows, rows: np.ndarray, areas: Areas, scene: Scene, rule: WindowRule
+def _without_windows(
+    windows: Windows,
+    rows: np.ndarray,
+    drawn: np.ndarray,
+    areas: Areas,
+    scene: Scene,
+    rule: WindowRule,
 ) -> list[str]:
-    """Returns sentences on polygons without windows, or whose windows share pixels."""
-    told = []
-    few = len(set(areas.names[rows])) - len(set(areas.names[rows[windows.owners]]))
-    if few:
-        what = "whose centre they hold"
-        if rule.min_share is not None:
-            what = f"that they cover to {rule.min_share:g}"
-        told.append(
-            f"{areas.path}: {_counted(few, 'polygon')} without windows {what}, on "
-            f"{scene}; a smaller --stride finds more"
-        )
+    """Returns a sentence on polygons without windows; points always have one.
+
+    Args:
+        windows: of the scene.
+        rows: see `Plan`.
+        drawn: those of them that are polygons.
+        areas, scene, rule: see `plans_of`.
+    """
+    few = len(set(areas.names[drawn]) - set(areas.names[rows[windows.owners]]))
+    if not few:
+        return []
+    what = "whose centre they hold"
+    if rule.min_share is not None:
+        what = f"that they cover to {rule.min_share:g}"
+    return [
+        f"{areas.path}: {counted(few, 'polygon')} without windows {what}, on {scene}; "
+        "a smaller --stride finds more"
+    ]
+
+
+def _sharing(
+    windows: Windows,
+    rows: np.ndarray,
+    areas: Areas,
+    scene: Scene,
+    rule: WindowRule,
+    scenes: int,
+) -> list[str]:
+    """Returns a sentence on polygons whose windows share pixels with another's."""
     owners = Windows(windows.places, rows[windows.owners])
     shared = sharing_pixels(owners, rule.size)
-    if len(shared):
-        told.append(
-            f"{areas.path}: windows of {len(shared)} of {len(set(owners.owners))} "
-            f"polygons on {scene} share pixels with those of another polygon, so that "
-            "a split by polygon is not independent for them; draw polygons "
-            f"{rule.size} pixels apart, take a smaller --size, or split by scene if "
-            "there are several"
-        )
-    return told
+    if not len(shared):
+        return []
+    apart = f"draw polygons {rule.size} pixels apart, or take a smaller --size"
+    if scenes > 1:
+        apart = f"{apart}, or split by --group scene if they show other places"
+    return [
+        f"{areas.path}: windows of {len(shared)} of {len(set(owners.owners))} polygons "
+        f"on {scene} share pixels with those of another polygon, so that a split by "
+        f"polygon is not independent for them; {apart}"
+    ]
 
 
 def _check_plans(plans: Sequence[Plan], areas: Areas, rule: WindowRule) -> None:
@@ -189,10 +239,6 @@ def levels_of(plans: Sequence[Plan]) -> dict[str, str]:
         elif (level := levels.pop()) is not None:
             found[name] = level
     return found
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def _warn(sentence: str) -> None:

@@ -21,6 +21,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from autoai4eo.data.polygons.geojson_crs import crs_of_geojson
 from autoai4eo.data.readers.image_files import ZIP_ERRORS
 from autoai4eo.errors import AutoAI4EOWarning, MissingError, UserError
 from autoai4eo.files import check_regular, check_size
@@ -118,12 +119,15 @@ def read_features(path: Path, layer: str | None = None) -> Features:
         for name in names
     }
     wkb = np.concatenate([wkb for wkb, _, _ in parts])
+    crs = parts[0][2]
+    if form == "GeoJSON" and b'"crs"' in source:
+        crs = crs_of_geojson(json.loads(source.decode("utf-8-sig")), crs)
     if not len(wkb):
         raise UserError(
             f"{path}: expected polygons or points, found no features; draw some, or "
             "name another file"
         )
-    return Features(path, wkb, fields, parts[0][2], form == "KML")
+    return Features(path, wkb, fields, crs, form == "KML")
 
 
 def _library(path: Path) -> Any:

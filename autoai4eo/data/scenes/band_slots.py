@@ -15,6 +15,7 @@ from autoai4eo.data.units import RADAR
 from autoai4eo.errors import UserError
 
 TAGS = "tags"
+_LARGEST = 1e30  # a scale or offset; pixels are float32
 
 
 def named_slots(
@@ -132,7 +133,8 @@ def units_of(
         scale, offset: see `Scene`.
 
     Raises:
-        UserError: the scale is none, or there are no tags where they are wanted.
+        UserError: the scale is no number above 0, or the offset none; there are no tags
+            where they are wanted, or such that no scale can be.
     """
     if scale == TAGS:
         if offset:
@@ -145,8 +147,19 @@ def units_of(
                 f"{scene}: expected tags of scale or offset, found none; give "
                 "--scale and --offset as numbers"
             )
+        for name, (told, _) in tags.items():
+            if told == 0 or not math.isfinite(told):
+                raise UserError(
+                    f"{scene}: expected tags with a scale other than 0, found {told:g} "
+                    f"of {name}; give --scale and --offset as numbers"
+                )
         return {name: tags.get(name, (1.0, 0.0)) for name in bands}
     number = _number(scale)
+    if not abs(offset) <= _LARGEST:
+        raise UserError(
+            f"offset: expected a number, got {offset:g}; reflectance of Sentinel-2's "
+            "processing baseline 04.00 and later: -0.1"
+        )
     return {
         name: (1.0, 0.0)
         if name in QUALITY or band(name).quantity in RADAR
@@ -158,11 +171,11 @@ def units_of(
 def _number(scale: float | str) -> float:
     try:
         number = float(scale)
-    except ValueError:
+    except (TypeError, ValueError):
         number = math.nan
-    if not math.isfinite(number):
+    if not 1 / _LARGEST <= number <= _LARGEST:
         raise UserError(
-            f"scale: expected a number, or {TAGS} for those of the files, got "
-            f"{scale!r}; digital numbers to reflectance: 0.0001"
+            f"scale: expected a number above 0, or {TAGS} for those of the files, got "
+            f"{str(scale)[:20]!r}; digital numbers to reflectance: 0.0001"
         )
     return number

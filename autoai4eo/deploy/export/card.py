@@ -14,6 +14,7 @@ from markupsafe import Markup
 from autoai4eo.deploy.export.formats import FORMATS
 from autoai4eo.deploy.predictors.description import TARGET
 from autoai4eo.learning.figures import FIGURES
+from autoai4eo.learning.verdict import resampled
 from autoai4eo.text import line, markdown
 
 CARD = "MODEL_CARD.md"
@@ -110,7 +111,8 @@ What costs next to nothing reaches on the same data:
 {{ m.verdict }}
 {% endif -%}
 {% if m.resampled_by is defined %}
-Intervals are by bootstrap; each {{ m.resampled_by }} is drawn as a whole.
+Intervals are by bootstrap {{ resampled(m) }}{% if m.resampled_by != "sample" -%}
+; each {{ m.resampled_by }} is drawn as a whole{% endif %}.
 {% endif -%}
 {% if m.expected_calibration_error is defined %}
 Expected calibration error: {{ m.expected_calibration_error | figure }}.
@@ -232,6 +234,7 @@ def render(item: Mapping[str, Any]) -> str:
         output="values" if target["kind"] == "value" else "probabilities",
         assets=item["assets"],
         figures=FIGURES,
+        resampled=resampled,
         formats=FORMATS,
     )
 

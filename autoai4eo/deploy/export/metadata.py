@@ -83,9 +83,9 @@ def item(
     which += " calibrated" if calibrated else ""
     name = re.sub(r"[^a-zA-Z0-9_.\-]", "-", run.resolve().name)
     levels = {spec.get("level") for spec in training["inputs"]} - {None}
-    told = evaluation if trial is None else {}
+    told = evaluation if trial is None else found.scores
     named = chosen.record() if chosen.is_ensemble else {}
-    story = two_figures(told or named, found.metrics, objectives_of(study))
+    story = two_figures({**named, **told}, found.metrics, objectives_of(study))
     if calibrated:
         error = told["calibrated_expected_calibration_error"]
         told = {**told, "expected_calibration_error": error}
@@ -302,6 +302,7 @@ def _metrics(
             told[name] = {"value": value, "interval_95": intervals.get(name)}
     for name in (
         "resampled_by",
+        "resampled_groups",
         "absent_classes",
         "expected_calibration_error",
         "temperature",

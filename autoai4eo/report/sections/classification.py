@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from autoai4eo.learning.verdict import told_unseen
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections.reliability import reliability_chart
 
@@ -14,13 +15,18 @@ from autoai4eo.report.sections.reliability import reliability_chart
 def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
     """See `autoai4eo.report.sections`."""
     table = scores.get("reliability")
+    unseen = scores.get("unseen_classes", ())
+    shown = [i for i, name in enumerate(classes) if name not in unseen]
     return Markup(
         render(
             "sections/classification.html",
-            classes=classes,
+            classes=[(i + 1, classes[i]) for i in shown],
             absent=scores.get("absent_classes"),
-            confusion=_confusion(classes, scores["confusion_matrix"]),
-            per_class=list(scores["per_class"].items()),
+            left_out=told_unseen(scores),
+            confusion=_confusion(classes, scores["confusion_matrix"], shown),
+            per_class=[
+                (n, f) for n, f in scores["per_class"].items() if n not in unseen
+            ],
             reliability=reliability_chart(table) if table else None,
             calibration=_calibration(scores),
         )
@@ -37,20 +43,24 @@ def _calibration(scores: dict[str, Any]) -> str:
     )
 
 
-def _confusion(classes: Sequence[str], matrix: list[list[int]]) -> list[dict[str, Any]]:
+def _confusion(
+    classes: Sequence[str], matrix: list[list[int]], shown: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Returns the rows and cells of the classes that are shown."""
     rows = []
-    for i, (name, row) in enumerate(zip(classes, matrix, strict=True)):
+    for i in shown:
         cells = []
-        for j, (other, count) in enumerate(zip(classes, row, strict=True)):
-            share = count / sum(row) if sum(row) else 0.0
+        for j in shown:
+            count = matrix[i][j]
+            share = count / sum(matrix[i]) if count else 0.0
             colour = "31,111,235" if i == j else "217,72,15"
             cells.append(
                 {
-                    "name": other,
+                    "name": classes[j],
                     "count": count,
                     "background": f"rgba({colour},{share:.2f})" if count else "#f6f8fa",
                     "ink": "#fff" if share > 0.55 else "#1c2733",
                 }
             )
-        rows.append({"name": name, "cells": cells})
+        rows.append({"number": i + 1, "name": classes[i], "cells": cells})
     return rows

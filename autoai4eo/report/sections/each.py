@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from autoai4eo.learning.figures import find
+from autoai4eo.learning.verdict import told_unseen
 from autoai4eo.report.rendering import render
 
 
@@ -19,10 +20,13 @@ def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
         render(
             "sections/each.html",
             absent=scores.get("absent_classes"),
+            left_out=told_unseen(scores),
             noun="value" if "per_value" in scores else "class",
             columns=[find(name).short for name in columns],
             rows=[
-                (name, [part.get(c) for c in columns]) for name, part in parts.items()
+                (name, [part.get(c) for c in columns])
+                for name, part in parts.items()
+                if name not in scores.get("unseen_classes", ())
             ],
         )
     )

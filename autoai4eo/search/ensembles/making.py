@@ -26,6 +26,7 @@ from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.layout import check_no_links
 from autoai4eo.runs.network_id import ENSEMBLE, NetworkId
+from autoai4eo.runs.scoring import score_beside
 from autoai4eo.runs.storage import database_of
 from autoai4eo.runs.study import objectives_of, open_study
 from autoai4eo.runtimes.checking import NotConvertible
@@ -95,6 +96,7 @@ def make(
     found, outputs = validation_outputs(study, found, validation, batch_size, tell)
     costs = {name: [c.cost(name) for c in found] for name in budget.limits}
     selection = select(outputs, judge.score, costs, budget.limits, budget.size)
+    output = mean_of(outputs, selection.counts)
     members = [found[row] for row in selection.counts]
     counts = [*selection.counts.values()]
     network = weighted_mean(
@@ -108,7 +110,8 @@ def make(
         run,
         lambda path: save_model(network, path),
         members=dict(zip((c.trial.number for c in members), counts, strict=True)),
-        metrics=judge.metrics(mean_of(outputs, selection.counts)),
+        metrics=judge.metrics(output),
+        scores=score_beside(run, validation, output, {}),
         cost=_measured(run, study, network, validation),
         summed=_summed(members),
         limits=dict(budget.limits),

@@ -15,6 +15,9 @@ import autoai4eo as ae
 from autoai4eo.data.splits import split
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 
+# whose pixels are compared with those that were written
+pytestmark = pytest.mark.filterwarnings("ignore:.*digital numbers are cut as they are")
+
 HOW = {"size": 8, "stride": 4, "verbose": 0}
 #: See test_windows.py: windows begin at -2, 2, 6, …; their centres are at 2, 6, 10, ….
 TOWN, WOOD = polygons.square(9, 9, 6), polygons.square(29, 9, 6)
@@ -230,7 +233,57 @@ def test_windows_that_share_pixels_across_polygons_are_told(tmp_path, scene, lab
         ae.data.cut_patches(scene, path, tmp_path / "p.h5", field="use", **HOW)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ae.data.cut_patches(scene, labels, tmp_path / "q.h5", field="use", **HOW)
+        how = {"field": "use", "scale": 0.0001, **HOW}
+        ae.data.cut_patches(scene, labels, tmp_path / "q.h5", **how)
+
+
+def test_a_split_by_scene_is_advised_only_where_there_are_several(tmp_path, scene):
+    near = [
+        polygons.polygon(TOWN, use="town"),
+        polygons.polygon(polygons.square(17, 9, 6), use="wood"),
+    ]
+    path = polygons.write_geojson(tmp_path / "near.geojson", near)
+    pixels = scenes.digits(40, 60)
+    other = scenes.write_scene(tmp_path / "other.tif", pixels)
+    for scenes_, advised in (([scene], False), ([scene, other], True)):
+        with pytest.warns(AutoAI4EOWarning) as told:
+            out = tmp_path / f"{len(scenes_)}.h5"
+            ae.data.cut_patches(scenes_, path, out, field="use", **HOW)
+        texts = [str(t.message) for t in told if "share pixels" in str(t.message)]
+        assert len(texts) == len(scenes_)
+        assert all(("--group scene" in text) == advised for text in texts)
+
+
+def test_points_that_contradict_each_other_are_counted(tmp_path, scene):
+    """Users rely on: one patch does not get two classes without a word."""
+    made = [
+        polygons.point(20.2, 12.2, use="town"),
+        polygons.point(20.8, 12.8, use="wood"),  # the same pixel
+        polygons.point(40.5, 30.5, use="wood"),
+        polygons.point(30.5, 30.5, use="town"),
+        polygons.point(30.1, 30.1, use="town"),  # the same, and the same class
+    ]
+    path = polygons.write_geojson(tmp_path / "points.geojson", made)
+
+    def cut(name, message, **how):
+        with pytest.warns(AutoAI4EOWarning) as told:
+            out = tmp_path / name
+            ae.data.cut_patches(scene, path, out, field="use", **HOW, **how)
+        texts = [str(t.message) for t in told]
+        (text,) = (text for text in texts if "points of different classes" in text)
+        assert message in text and "1 pixel of" in text
+        assert not any("without windows" in text for text in texts)
+        found, _ = content(out)
+        return {
+            (tuple(place), int(label.argmax()))
+            for place, label in zip(
+                found["window"].tolist(), found["label"], strict=True
+            )
+        }
+
+    clear = {((26, 36), 1), ((26, 26), 0)}
+    assert cut("a.h5", "the first in the file counts") == {((8, 16), 0), *clear}
+    assert cut("b.h5", "none counts", drop_overlap=True) == clear
 
 
 def test_masks_have_a_class_for_each_pixel(tmp_path, scene):

@@ -4,7 +4,7 @@ import numpy as np
 import polygons
 import shapely
 
-from autoai4eo.data.polygons.overlaps import without_overlaps
+from autoai4eo.data.polygons.overlaps import without_contradictions, without_overlaps
 
 
 def areas(*shapes):
@@ -44,3 +44,29 @@ def test_three_that_lie_in_each_other():
     assert len(pairs) == 3
     assert [shape.area for shape in found] == [81 - 36, 36 - 9, 9]
     assert [shape.area for shape in given] == [81, 36, 9]
+
+
+def marks(*places):
+    found = np.empty(len(places), object)
+    found[:] = [shapely.Point(place) for place in places]
+    return found
+
+
+def test_points_of_one_pixel_and_several_classes():
+    """By hand: three points on pixel (0, 0), one beside it, one far away."""
+    given = marks((0.1, 0.1), (0.9, 0.9), (0.5, 0.5), (1.0, 0.5), (9.5, 9.5))
+    classes = np.array([0, 1, 0, 1, 0])
+    found, pixels = without_contradictions(given, classes, drop=False)
+    assert pixels == 1
+    assert [p.is_empty for p in found] == [False, True, False, False, False]
+    found, pixels = without_contradictions(given, classes, drop=True)
+    assert pixels == 1
+    assert [p.is_empty for p in found] == [True, True, True, False, False]
+    assert not any(p.is_empty for p in given)
+
+
+def test_points_that_agree_and_polygons_are_left_as_they_are():
+    given = np.concatenate([marks((0.1, 0.1), (0.9, 0.9)), areas(LARGE, SMALL)])
+    found, pixels = without_contradictions(given, np.array([0, 0, 1, 2]), drop=True)
+    assert pixels == 0 and (found == given).all()
+    assert without_contradictions(areas(LARGE), np.array([0]), drop=False)[1] == 0

@@ -516,6 +516,18 @@ def test_the_grid_does_not_depend_on_the_order_of_the_files(tmp_path):
             assert scene.grid.crs == "EPSG:4326"
 
 
+NO_SCALES = ("abc", "nan", "inf", "-inf", "0", 0.0, -0.0001, "1e-400", 1e300, None)
+
+
+def test_tags_that_no_scale_can_be_are_refused(tmp_path, pixels):
+    """A scale of 0 would make every pixel the same."""
+    path = scenes.write_scene(tmp_path / "s.tif", pixels)
+    with rasterio.open(path, "r+") as file:
+        file.scales = (0.0001, 0.0, 0.0001)
+    with pytest.raises(UserError, match="a scale other than 0, found 0 of B03"):
+        Scene(path, scale="tags")
+
+
 def test_tags_are_of_each_band(tmp_path):
     bands = {"B02": np.full((9, 9), 1000, np.int16), "SCL": np.full((9, 9), 4, "i2")}
     path = written(tmp_path / "s.tif", {**bands, "B03": bands["B02"]})
@@ -526,11 +538,12 @@ def test_tags_are_of_each_band(tmp_path):
     assert found["a"][0, 0] == pytest.approx([0.5, 2.0, 4.0])
     for scale, offset, told in [
         ("tags", 1.0, "leave it out"),
-        ("abc", 0.0, "expected a number, or tags"),
-        ("nan", 0.0, "expected a number, or tags"),
+        *((s, 0.0, "expected a number above 0, or tags") for s in NO_SCALES),
+        *((0.5, o, "offset: expected a number") for o in (np.nan, np.inf, -1e39)),
     ]:
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=told) as error:
             Scene(path, scale=scale, offset=offset)
+        assert "\n" not in str(error.value)
     with Scene(path, scale="0.5") as scene:
         assert scene.units == {"B02": (0.5, 0), "SCL": (1, 0), "B03": (0.5, 0)}
 

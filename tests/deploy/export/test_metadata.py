@@ -11,7 +11,8 @@ from small import EXPORTS, FOLDERS
 from stac_model.schema import MLModelExtension, MLModelProperties
 
 from autoai4eo import deploy
-from autoai4eo.learning.verdict import verdict
+from autoai4eo.learning.verdict import resampled, verdict
+from autoai4eo.runs import ensembles
 
 
 @pytest.fixture
@@ -120,6 +121,45 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
     assert row in card and verdict(kept["against_reference"]) in card
     told = json.loads((tmp_path / "model.json").read_text())["properties"]
     assert (told["autoai4eo:level"], told["autoai4eo:map_step"]) == ("L2A", 10)
+
+
+def test_the_card_of_an_ensemble_has_the_same_scores_as_that_of_a_finalist(
+    run, tmp_path
+):
+    copy = shutil.copytree(run, tmp_path / "run")
+    kept = json.loads((copy / "best" / "evaluation.json").read_text())
+    names = ("intervals", "references", "against_reference", "resampled_by")
+    names += ("resampled_groups", "expected_calibration_error")
+    ensembles.add(
+        copy,
+        lambda path: shutil.copy(copy / "best" / "model.keras", path),
+        members={kept["trial"]: 1},
+        metrics=kept["metrics"],
+        cost=json.loads(
+            (copy / "trials" / str(kept["trial"]) / "cost.json").read_text()
+        ),
+        summed={},
+        limits={},
+        size=1,
+        chosen_by="val_cohen_kappa",
+        epochs=kept["epochs"],
+        scores={name: kept[name] for name in names},
+    )
+    deploy.export(copy, tmp_path / "m.onnx", "onnx", trial="ensemble-0")
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    low, high = kept["intervals"]["cohen_kappa"]
+    trees = kept["references"]["trees"]["cohen_kappa"]
+    over = resampled(kept)
+    assert over.startswith("over ")
+    for words in (
+        f"| {low:.3f} to {high:.3f} |",
+        f"| boosted trees on band statistics | Cohen's kappa | {trees:.3f} |",
+        f"Intervals are by bootstrap {over}",
+        "its members were chosen by the validation data",
+        verdict(kept["against_reference"]),
+    ):
+        assert words in card
+    assert "not measured |" not in card
 
 
 def test_of_a_finalist_trained_on_everything_the_scores_are_its_trials(run, tmp_path):
