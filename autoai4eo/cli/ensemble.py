@@ -11,6 +11,7 @@ import typer
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.cli.options import (
     AllowRemote,
+    BlockKm,
     ClassLevel,
     MaxGib,
     Storage,
@@ -52,6 +53,7 @@ def ensemble(
         str | None, typer.Option(help="As for fit, where it split its training data.")
     ] = None,
     group: Annotated[str | None, typer.Option(help="As for fit.")] = None,
+    block_km: BlockKm = None,
     subset: Annotated[int | None, typer.Option(min=2, help="As for fit.")] = None,
     class_level: ClassLevel = None,
     allow_remote: AllowRemote = False,
@@ -80,6 +82,7 @@ def ensemble(
             val,
             shares=None if split is None else parse_shares(split),
             group=group,
+            block_km=block_km,
             subset=subset,
             class_level=class_level,
             allow_remote=allow_remote,

@@ -15,6 +15,7 @@ from autoai4eo.cli.model import finalist_story, print_scores
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
+    BlockKm,
     ClassLevel,
     Device,
     DeviceProfile,
@@ -32,10 +33,7 @@ from autoai4eo.cli.options import (
 )
 from autoai4eo.cli.trials import print_trials
 from autoai4eo.errors import UserError
-from autoai4eo.files import (
-    check_can_write_into,
-    check_not_input,
-)
+from autoai4eo.files import check_can_write_into, check_not_input
 from autoai4eo.learning.verdict import verdict
 from autoai4eo.log import log, told_while
 
@@ -73,6 +71,7 @@ def fit(
             help="Let --split divide windows of one scene that overlap at random.",
         ),
     ] = False,
+    block_km: BlockKm = None,
     subset: Annotated[
         int | None,
         typer.Option(
@@ -247,11 +246,10 @@ def fit(
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.data.between_parts import check_apart, told_parts
-        from autoai4eo.data.dataset import Dataset
+        from autoai4eo.cli.dividing import divided
         from autoai4eo.data.readers.opening import open_dataset
+        from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.data.splits import sample
-        from autoai4eo.data.splits import split as split_dataset
         from autoai4eo.runs.folder import Run
         from autoai4eo.runs.selection import read_selection
         from autoai4eo.tasks import model_of
@@ -263,6 +261,7 @@ def fit(
         "class_level": class_level,
         "allow_remote": allow_remote,
     }
+    check_block_km(group, block_km)
     with told_while(tell, f"opening {train}"):
         training = open_dataset(train, bands=parse_bands(bands), **how)
     model = model_of(training.target.kind)(
@@ -296,18 +295,17 @@ def fit(
     )
     if subset is not None:
         training = sample(training, subset, seed=seed)
-    test: Dataset | None = None
-    validation: Dataset
+    test = None
     if val is None:
-        training, validation, *rest = split_dataset(
-            training, shares, group=group, seed=seed
+        training, validation, test = divided(
+            training,
+            shares,
+            group=group,
+            block_km=block_km,
+            allow_overlap=allow_overlap,
+            seed=seed,
+            tell=tell,
         )
-        tell(told_parts([training, validation, *rest], group))
-        test = rest[0] if rest else None
-        if group is None and not allow_overlap:
-            check_apart(
-                training, [validation, *rest], "give --val, or pass --allow-overlap"
-            )
     else:
         with told_while(tell, f"opening {val}"):
             validation = open_dataset(val, **names_of(training), **how)

@@ -11,6 +11,7 @@ from autoai4eo.cli.console import console, hushed, print_json, print_table
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
+    BlockKm,
     ClassLevel,
     MaxGib,
     Precision,
@@ -45,6 +46,7 @@ def evaluate(
             "spatial_block."
         ),
     ] = None,
+    block_km: BlockKm = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     bands: Bands = None,
     class_level: ClassLevel = None,
@@ -57,11 +59,13 @@ def evaluate(
     Example: autoai4eo evaluate RUN testing.h5
     """
     with hushed():
+        from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.data.units import typical_of
         from autoai4eo.deploy import load_network
         from autoai4eo.learning import evaluation
         from autoai4eo.runs import scoring
         from autoai4eo.runs.folder import Run
+    check_block_km(by, block_km)
     network = load_network(model, trial)
     trained = Run(model).read()["data"]["training"] if model.is_dir() else None
     statistics = Run(model).read_statistics() if model.is_dir() else {}
@@ -80,7 +84,7 @@ def evaluate(
     # thresholds of labels were tuned on the outputs of the finalist
     known = Run(model).read_evaluation() if model.is_dir() and trial is None else {}
     run = model if model.is_dir() else None
-    scores = scoring.evaluate(run, network, dataset, batch_size, known, by)
+    scores = scoring.evaluate(run, network, dataset, batch_size, known, by, block_km)
     if json:
         print_json(scores)
     else:
@@ -116,6 +120,11 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
         texts[name] += f" ({low} to {high})"
     console.print("   ".join(texts.values()))
     console.print(f"in brackets: 95 % intervals {resampled(scores)}")
+    if (worst := scores.get("worst_group")) is not None:
+        console.print(
+            f"worst group: the {worst['groups']} {worst['name']}, of {worst['count']} "
+            f"that have {worst['least']} samples or more and several classes"
+        )
     for name, found in scores.get("references", {}).items():
         console.print(f"reference {name} ({title(name)}): {in_words(found)}")
     if "against_reference" in scores:

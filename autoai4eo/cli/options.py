@@ -42,6 +42,13 @@ ClassLevel = Annotated[
         "level with several folders."
     ),
 ]
+BlockKm = Annotated[
+    float | None,
+    typer.Option(
+        help="Side of the squares of the group spatial_block, in kilometres. By "
+        "default a tenth of the longer side of the samples' area."
+    ),
+]
 AllowRemote = Annotated[
     bool,
     typer.Option(

@@ -11,7 +11,8 @@ from autoai4eo.data.overlap import Overlap, overlap
 from autoai4eo.data.patch_checks import look
 from autoai4eo.data.problem import Problem, times
 from autoai4eo.data.readers.labels import unnamed
-from autoai4eo.data.splits import SPATIAL_BLOCK, shared_groups
+from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK
+from autoai4eo.data.splits import shared_groups
 from autoai4eo.errors import UnknownClassError, UserError
 from autoai4eo.text import counted
 

@@ -7,7 +7,6 @@ dataset has groups, split by them.
 
 from __future__ import annotations
 
-import csv
 import math
 import warnings
 from collections.abc import Sequence
@@ -16,14 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.groups import coarsest, from_csv, members
+from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK, check_block_km
 from autoai4eo.data.stratification import balanced_rows, iterative_parts
 from autoai4eo.data.target import strata
 from autoai4eo.errors import AutoAI4EOWarning, UserError
-from autoai4eo.files import check_regular
 from autoai4eo.text import counted
-
-SPATIAL_BLOCK = "spatial_block"
-BLOCKS_ACROSS = 10
 
 
 class LeakWarning(AutoAI4EOWarning):
@@ -36,6 +33,7 @@ def split(
     *,
     group: str | None = None,
     groups: np.ndarray | str | Path | None = None,
+    block_km: float | None = None,
     seed: int = 0,
 ) -> list[Dataset]:
     """Returns disjoint parts of about these shares; every sample is in one of them.
@@ -49,11 +47,12 @@ def split(
         dataset: the dataset to split.
         fractions: share of each part, each above 0; their sum is 1.
         group: name of a group of the dataset (``"city"``), a column of the CSV file,
-            or ``"spatial_block"``: squares of a grid over the longitudes and latitudes
-            of the samples, ten across the longer side.
+            or ``"spatial_block"``: squares of the ground, ten across the longer side of
+            the area of the samples.
         groups: the group of each sample (N,), or a CSV file with a header and one row
             per sample in their order; with a column ``file``, the rows are matched to
             the names of the images instead.
+        block_km: side of the squares of ``"spatial_block"`` in kilometres.
         seed: random seed.
 
     Warns:
@@ -61,9 +60,11 @@ def split(
 
     Raises:
         UserError: the fractions are invalid, a group is unknown, coordinates are
-            missing, or there are fewer groups or samples than parts.
+            missing, `block_km` is not above 0 or is given without ``"spatial_block"``,
+            or there are fewer groups or samples than parts.
     """
     shares = _shares(fractions)
+    check_block_km(group if groups is None else "groups=…", block_km)
     if group is None and groups is None:
         if shared := shared_groups(dataset):
             warnings.warn(
@@ -74,13 +75,9 @@ def split(
                 LeakWarning,
                 stacklevel=2,
             )
-        part = (
-            _at_random(dataset.labels, shares, seed)
-            if _has_classes(dataset)
-            else iterative_parts(_strata(dataset), shares, seed)
-        )
+        part = _ungrouped(dataset, shares, seed)
     else:
-        members_of = _groups(dataset, group, groups)
+        members_of = _groups(dataset, group, groups, block_km)
         part = _by_group(dataset, group, members_of, shares, seed)
     for i in range(len(shares)):
         if not (part == i).any():
@@ -98,6 +95,57 @@ def shared_groups(dataset: Dataset) -> list[str]:
     """
     number = {name: len(np.unique(g)) for name, g in dataset.groups.items()}
     return [name for name, groups in number.items() if 1 < groups < len(dataset)]
+
+
+def folds(
+    dataset: Dataset,
+    k: int,
+    group: str | None = None,
+    block_km: float | None = None,
+    seed: int = 0,
+) -> list[np.ndarray]:
+    """Returns the rows of each of `k` disjoint folds; every sample is in one of them.
+
+    No group is in two folds. Sizes and classes (labels, tenths of values) of the folds
+    are as equal as whole groups allow. Data without groups are shared out at random
+    within each class, as by `split`.
+
+    Args:
+        dataset: the dataset to divide.
+        k: number of folds, 2 or more.
+        group: see `split`; None: the coarsest groups of the data, see
+            `autoai4eo.data.groups.coarsest`.
+        block_km: see `split`.
+        seed: random seed.
+
+    Returns:
+        For each fold the sorted rows of its samples, int64.
+
+    Raises:
+        UserError: `k` is below 2, there are fewer groups or samples than folds, or the
+            groups are unknown, see `split`.
+    """
+    if k < 2:
+        raise UserError(f"expected 2 folds or more, found {k}; 5 is usual")
+    check_block_km(group, block_km)
+    by = coarsest(dataset) if group is None else group
+    shares = np.full(k, 1 / k)
+    if by is None:
+        what, number = "samples", len(dataset)
+    else:
+        groups = members(dataset, by, block_km)
+        what, number = f"groups of {by}", len(np.unique(groups))
+    if number < k:
+        raise UserError(
+            f"{dataset.path}: expected {k} {what} or more, one per fold, found "
+            f"{number}; take {number} folds or fewer, or other groups"
+        )
+    fold = (
+        _ungrouped(dataset, shares, seed)
+        if by is None
+        else _by_group(dataset, by, groups, shares, seed)
+    )
+    return [np.flatnonzero(fold == i) for i in range(k)]
 
 
 def sample(dataset: Dataset, samples: int, seed: int = 0) -> Dataset:
@@ -164,6 +212,13 @@ def _place_in_class(labels: np.ndarray, seed: int) -> np.ndarray:
         mine = np.flatnonzero(labels == label)
         place[mine] = rng.permutation(len(mine)) / len(mine)
     return place
+
+
+def _ungrouped(dataset: Dataset, shares: np.ndarray, seed: int) -> np.ndarray:
+    """Returns the part of each sample; shares out each class, label or tenth."""
+    if _has_classes(dataset):
+        return _at_random(dataset.labels, shares, seed)
+    return iterative_parts(_strata(dataset), shares, seed)
 
 
 def _at_random(labels: np.ndarray, shares: np.ndarray, seed: int) -> np.ndarray:
@@ -236,10 +291,13 @@ def _by_group(
 
 
 def _groups(
-    dataset: Dataset, group: str | None, groups: np.ndarray | str | Path | None
+    dataset: Dataset,
+    group: str | None,
+    groups: np.ndarray | str | Path | None,
+    block_km: float | None,
 ) -> np.ndarray:
     if isinstance(groups, str | Path):
-        return _from_csv(dataset, Path(groups), group)
+        return from_csv(dataset, Path(groups), group)
     if groups is not None:
         found = np.asarray(groups)
         if found.shape != (len(dataset),):
@@ -248,74 +306,4 @@ def _groups(
                 f"{found.shape}"
             )
         return found
-    return members(dataset, str(group))
-
-
-def members(dataset: Dataset, group: str) -> np.ndarray:
-    """Returns the group of each sample (N,).
-
-    Args:
-        dataset: N samples.
-        group: name of a group of the dataset, or ``"spatial_block"``, see `split`.
-
-    Raises:
-        UserError: the dataset has no such groups, or no coordinates.
-    """
-    if group in dataset.groups:
-        return dataset.groups[group]
-    if group == SPATIAL_BLOCK:
-        return _spatial_blocks(dataset)
-    raise UserError(
-        f"{dataset.path}: expected a group called {group}, found "
-        f"{', '.join(dataset.groups) or 'none'}; name one of these or {SPATIAL_BLOCK}, "
-        "or give a CSV file to split by"
-    )
-
-
-def _spatial_blocks(dataset: Dataset) -> np.ndarray:
-    found = dataset.coordinates()
-    if found is None:
-        raise UserError(
-            f"{dataset.path}: expected coordinates to split by {SPATIAL_BLOCK}, found "
-            "none (GeoTIFFs with a place, or data sets lon and lat); take a group of "
-            "the data"
-        )
-    # A degree of longitude is shorter away from the equator.
-    east = found[:, 0] * np.cos(np.radians(found[:, 1].mean()))
-    place = np.stack([east, found[:, 1]], axis=1)
-    place -= place.min(axis=0)
-    side = max(place.max() / BLOCKS_ACROSS, 1e-12)
-    cell = np.minimum(place // side, BLOCKS_ACROSS - 1).astype(np.int64)
-    return cell[:, 0] * BLOCKS_ACROSS + cell[:, 1]
-
-
-def _from_csv(dataset: Dataset, path: Path, group: str | None) -> np.ndarray:
-    check_regular(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or [])
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as cause:
-        raise UserError(f"{path}: cannot be read as CSV ({cause})") from cause
-    others = [c for c in columns if c != "file"]
-    column = group if group is not None else (others[0] if len(others) == 1 else None)
-    if column not in others:
-        raise UserError(
-            f"{path}: expected a column called {column or '(name it with group=)'}, "
-            f"found {', '.join(columns) or 'none'}"
-        )
-    if "file" in columns and dataset.names is not None:
-        by_file = {row["file"]: row[column] for row in rows}
-        missing = [name for name in dataset.names if name not in by_file]
-        if missing:
-            raise UserError(
-                f"{path}: expected a row for each image, found none for "
-                f"{len(missing)} of {len(dataset)}, the first {missing[0]}"
-            )
-        return np.array([by_file[name] for name in dataset.names])
-    if len(rows) != len(dataset):
-        raise UserError(
-            f"{path}: expected {len(dataset)} rows, one per sample, found {len(rows)}"
-        )
-    return np.array([row[column] for row in rows])
+    return members(dataset, str(group), block_km)

@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.splits import members
+from autoai4eo.data.groups import members
 from autoai4eo.learning.evaluation import scored
 from autoai4eo.learning.figures import VALIDATION
 from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.worst_group import LEAST
 
-#: Fewer samples tell too little of a group to call it the worst.
-LEAST = 10
 _KAPPA = "cohen_kappa"
 
 
@@ -23,28 +22,30 @@ def by_group(
     output: np.ndarray,
     group: str,
     fitted: Mapping[str, Any] | None = None,
+    block_km: float | None = None,
 ) -> dict[str, Any]:
     """Returns the scores of each group of samples, for JSON.
 
     Args:
         dataset: N samples with known targets.
         output: of the network for these samples, (N, …).
-        group: name of the groups, see `autoai4eo.data.splits.members`.
+        group: name of the groups, see `autoai4eo.data.groups.members`.
         fitted: the result of `Task.fit`.
+        block_km: side of the squares of the group ``"spatial_block"`` in kilometres.
 
     Returns:
-        ``group``; ``metric``, the score of the task's default objective; ``groups``, by
-        name the number of ``samples`` and the scores that a training reports, where
-        kappa is None if the group has one class only; ``worst`` and ``median`` of the
-        metric, with the ``worst_group``, over the groups of ``least`` samples or more;
-        None if there is none.
+        ``group`` and ``block_km``; ``metric``, the score of the task's default
+        objective; ``groups``, by name the number of ``samples`` and the scores that a
+        training reports, where kappa is None if the group has one class only; ``worst``
+        and ``median`` of the metric, with the ``worst_group``, over the groups of
+        ``least`` samples or more; None if there is none.
 
     Raises:
         UserError: no such groups.
     """
     task = task_of(dataset.target)
     metric = task.objective.name.removeprefix(VALIDATION)
-    names, member = np.unique(members(dataset, group), return_inverse=True)
+    names, member = np.unique(members(dataset, group, block_km), return_inverse=True)
     groups: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(names):
         rows = np.flatnonzero(member == i)
@@ -62,6 +63,7 @@ def by_group(
     worst = pick(large, key=lambda name: large[name]) if large else None
     return {
         "group": group,
+        "block_km": block_km,
         "metric": metric,
         "least": LEAST,
         "worst_group": worst,

@@ -9,8 +9,11 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning import history
+from autoai4eo.learning.evaluation import outputs
 from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.worst_group import OBJECTIVE, CountedGroups
 from autoai4eo.networks.saving import save_model
 
 
@@ -90,6 +93,31 @@ class BestEpoch(keras.callbacks.Callback):
         if self.weights:
             self.model.set_weights(self.weights)
             save_model(self.model, self._path)
+
+
+class WorstGroup(keras.callbacks.Callback):
+    """Adds the kappa of the worst group to the figures of each epoch.
+
+    Stands before the callbacks that use it. Predicts the validation data once more.
+
+    Args:
+        validation: the data that have the groups.
+        groups: of them.
+        batch_size: samples per batch.
+    """
+
+    def __init__(
+        self, validation: Dataset, groups: CountedGroups, batch_size: int
+    ) -> None:
+        super().__init__()
+        self._validation, self._groups = validation, groups
+        self._batch_size = batch_size
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Adds ``val_worst_group_kappa``."""
+        if logs is not None:
+            output = outputs(self.model, self._validation, self._batch_size)
+            logs[OBJECTIVE] = self._groups.worst(output)
 
 
 class Deadline(keras.callbacks.Callback):

@@ -142,6 +142,10 @@ class ClassScorer:
             else of_counts(total, self._figures),
         }
 
+    def of_each_group(self) -> dict[str, np.ndarray]:
+        """Returns OA, AA and kappa of each group, (groups,); each has samples."""
+        return self._figures(self._sums.table)
+
     def resampled(self) -> dict[str, np.ndarray]:
         """See `Scorer.resampled`."""
         return resampled(self._sums.table, self._figures)

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.groups import coarsest
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
@@ -17,10 +18,9 @@ from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.task import Scorer
+from autoai4eo.learning.worst_group import CountedGroups
 from autoai4eo.text import line
 
-#: Preferred groups, if data have several.
-_COARSEST_FIRST = ("city", "parent")
 _AT_ONCE = 4096  # samples whose scores are computed at once
 
 
@@ -184,12 +184,14 @@ def score(
 
     Returns:
         The result of the task's scorer, see `classification.ClassScorer`,
-        `multilabel.LabelScorer` and `regression.ValueScorer`, and that of
-        `resampled_by`.
+        `multilabel.LabelScorer` and `regression.ValueScorer`; of classes in groups that
+        of `worst_group.CountedGroups.scores`; and that of `resampled_by`.
     """
     _, groups = groups_of(dataset)
     scorer = scored(dataset, output, groups, fitted)
-    return {**scorer.result(), **resampled_by(dataset)}
+    counted = CountedGroups.of(dataset)
+    of_groups = {} if counted is None else counted.scores(output)
+    return {**scorer.result(), **of_groups, **resampled_by(dataset)}
 
 
 def scored(
@@ -217,12 +219,10 @@ def groups_of(dataset: Dataset) -> tuple[str, np.ndarray | None]:
 
     Returns ``"sample"`` and None if the dataset has no groups of several samples.
     """
-    for name in (*_COARSEST_FIRST, *dataset.groups):
-        groups = dataset.groups.get(name, np.empty(0))
-        names, numbers = np.unique(groups, return_inverse=True)
-        if 1 < len(names) < len(dataset):
-            return name, numbers
-    return "sample", None
+    name = coarsest(dataset)
+    if name is None:
+        return "sample", None
+    return name, np.unique(dataset.groups[name], return_inverse=True)[1]
 
 
 def resampled_by(dataset: Dataset) -> dict[str, Any]:

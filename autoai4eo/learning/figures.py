@@ -111,6 +111,14 @@ _CATALOGUE = (
     _score("average_accuracy", "average accuracy", "AA", "class", "mask", main=True),
     _score("accuracy", "overall accuracy", "OA", "class", "mask", main=True),
     _score("macro_f1", "macro F1", "macro F1", "class", "mask", each_epoch=False),
+    _score("worst_group_kappa", "kappa of the worst group", "worst kappa", "class"),
+    _score(
+        "median_group_kappa",
+        "kappa of the median group",
+        "median kappa",
+        "class",
+        each_epoch=False,
+    ),
     # several labels for a sample
     _score("f1_macro", "F1, mean of the labels", "F1 macro", "labels", main=True),
     _score("f1_micro", "F1 of all labels together", "F1 micro", "labels", main=True),

@@ -12,6 +12,7 @@ from autoai4eo.learning.figures import (
     MEASURED,
     THROUGHPUT,
     VALIDATION,
+    find,
     objectives_for,
     rounded,
 )
@@ -72,10 +73,15 @@ def _parse(asked: Any, kind: str) -> Objective:
         known = objectives_for(kind)
         if asked in known:
             return Objective(asked, known[asked])
+        of_others = find(asked).kinds
         raise UserError(
-            f"objective: expected one of {', '.join(known)}, got "
-            f"{asked!r}; a metric of your own needs "
-            f'keras_tuner.Objective("val_…", "max")'
+            f"objective: expected one of {', '.join(known)}, got {asked!r}"
+            + (
+                f", which is of targets of the kind {' or '.join(of_others)}"
+                if of_others and kind not in of_others
+                else "; a metric of your own needs "
+                'keras_tuner.Objective("val_…", "max")'
+            )
         )
     if hasattr(asked, "name") and hasattr(asked, "direction"):
         return Objective(asked.name, asked.direction)

@@ -17,9 +17,12 @@ from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import sample
 from autoai4eo.data.stream import Batches
-from autoai4eo.learning.callbacks import Deadline
+from autoai4eo.errors import UserError
+from autoai4eo.learning.callbacks import Deadline, WorstGroup
 from autoai4eo.learning.data_parallel import data_parallel, device_count
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.worst_group import OBJECTIVE, CountedGroups, is_asked_for
 
 #: Most epochs if the user gives none; training usually stops earlier.
 UNNAMED_EPOCHS = 1000
@@ -54,6 +57,8 @@ class Training:
             ten epochs, as AutoKeras does.
         batch_size: samples per step.
         callbacks: the user's Keras callbacks, copied for each training.
+        objectives: of the search; the kappa of the worst group is computed after each
+            epoch if it is one.
         class_weight: weight of the loss by class number.
         augmentation: of the training patches.
         end: of the time limit, on the clock `time.monotonic`; the epoch that runs then
@@ -74,6 +79,7 @@ class Training:
     epochs: int | None = None
     batch_size: int = 32
     callbacks: Sequence[keras.callbacks.Callback] = ()
+    objectives: Sequence[Objective] = ()
     class_weight: dict[int, float] | None = None
     augmentation: Augmentation | None = None
     end: float = math.inf
@@ -82,6 +88,20 @@ class Training:
     splits: Sequence[tuple[Dataset, Dataset]] = ()
     data_parallel: bool = False
     label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.data_parallel and is_asked_for(self.objectives):
+            raise UserError(
+                f"data_parallel: expected objectives of one device, found {OBJECTIVE}, "
+                "which is not computed on several; leave one of them out"
+            )
+
+    @property
+    def groups(self) -> CountedGroups | None:
+        """Groups of the validation data of which the worst kappa is an objective."""
+        if self.validation is None or not is_asked_for(self.objectives):
+            return None
+        return CountedGroups.of(self.validation)
 
     @property
     def steps(self) -> int | None:
@@ -129,7 +149,10 @@ class Training:
         epochs: int | None = None,
     ) -> None:
         """Trains a compiled network in place."""
-        early = []
+        early: list[keras.callbacks.Callback] = []
+        worst = []
+        if self.validation is not None and (groups := self.groups) is not None:
+            worst = [WorstGroup(self.validation, groups, self.batch_size)]
         if self.epochs is None and self.validation is not None:
             early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
         encode = task_of(self.train.target).encode
@@ -165,6 +188,7 @@ class Training:
                 initial_epoch=initial_epoch,
                 class_weight=self.class_weight,
                 callbacks=[
+                    *worst,  # first: the others may use its figure
                     *copy.deepcopy(list(self.callbacks)),
                     *early,
                     Deadline(self.end),

@@ -70,6 +70,7 @@ _SCORES = {
     "intervals?": {ANY: [int | float]},
     "resampled_by?": str,
     "resampled_groups?": int,
+    "worst_group?": {"name": str, "groups": str, "count": int, "least": int},
     "absent_classes?": [str],
     "unseen_classes?": [str],
     "per_class?": {ANY: {ANY: _NUMBER}},

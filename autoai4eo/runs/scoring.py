@@ -10,7 +10,8 @@ import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.splits import members
+from autoai4eo.data.groups import members
+from autoai4eo.data.spatial_blocks import check_block_km
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
@@ -25,6 +26,7 @@ def evaluate(
     batch_size: int,
     fitted: Mapping[str, Any],
     by: str | None = None,
+    block_km: float | None = None,
 ) -> dict[str, Any]:
     """Scores a network, and the references of its run beside it.
 
@@ -35,6 +37,7 @@ def evaluate(
         batch_size: patches per batch.
         fitted: the content of ``best/evaluation.json`` if it is the finalist; else {}.
         by: name of groups that are scored each.
+        block_km: side of the squares of the group ``"spatial_block"`` in kilometres.
 
     Returns:
         The result of `score_beside`, for a class that of
@@ -49,14 +52,15 @@ def evaluate(
             references are damaged.
     """
     evaluation.check_labelled(dataset)
+    check_block_km(by, block_km)
     if by is not None:
-        members(dataset, by)
+        members(dataset, by, block_km)
     if run is not None:
         warn_if_learned(run, dataset, fitted)
     output = evaluation.outputs(model, dataset, batch_size)
     scores = score_beside(run, dataset, output, fitted)
     if by is not None:
-        scores["by_group"] = by_group(dataset, output, by, fitted)
+        scores["by_group"] = by_group(dataset, output, by, fitted, block_km)
     return scores
 
 

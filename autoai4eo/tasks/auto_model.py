@@ -173,7 +173,7 @@ class AutoModel(SearchResults):
         data = open_both(self._open, self.kind, x, y, *how, group, refit)
         train, validation = data.train, data.validation
         task = task_of(train.target)
-        check_training(task, epochs, loss)
+        check_training(task, epochs, loss, self.objectives, validation)
         if data_parallel:
             check_data_parallel(batch_size)
         weights = task.class_weight(class_weight, train)
@@ -202,6 +202,7 @@ class AutoModel(SearchResults):
             epochs=epochs,
             batch_size=batch_size,
             callbacks=tuple(callbacks),
+            objectives=self.objectives,
             class_weight=weights,
             augmentation=augmentation,
             end=clock_after(max_hours),
@@ -307,8 +308,7 @@ class AutoModel(SearchResults):
                 "the same arguments first, it resumes the search in the folder"
             )
         training, validation = self._training, self._training.validation
-        how = (validation, training.batch_size)
-        with chosen(self.tuner, rule, limits, *how) as trial:
+        with chosen(self.tuner, rule, limits, validation, training.batch_size) as trial:
             pool.search(
                 self.tuner,
                 replace(training, end=math.inf),

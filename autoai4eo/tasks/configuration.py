@@ -12,8 +12,10 @@ from autoai4eo.blocks import ImageInput
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.errors import UserError
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.task import Task
+from autoai4eo.learning.worst_group import check_groups
 from autoai4eo.search.space.graph import Graph
 
 _HEADS = (ak.ClassificationHead, ak.RegressionHead)
@@ -21,16 +23,24 @@ _HEADS = (ak.ClassificationHead, ak.RegressionHead)
 _METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
 
 
-def check_training(task: Task, epochs: int | None, loss: str | None) -> None:
-    """Checks arguments of `AutoModel.fit`.
+def check_training(
+    task: Task,
+    epochs: int | None,
+    loss: str | None,
+    objectives: Sequence[Objective],
+    validation: Dataset,
+) -> None:
+    """Checks arguments of `AutoModel.fit`, and the objectives against the data.
 
     Raises:
-        UserError: there are no epochs, or the task has no such loss.
+        UserError: there are no epochs, the task has no such loss, or the validation
+            data lack the groups of an objective.
     """
     if epochs is not None and epochs < 1:
         raise UserError(f"epochs: expected 1 or more, got {epochs}")
     if loss is not None and loss not in task.losses:
         raise UserError(f"loss: expected one of {', '.join(task.losses)}, got {loss!r}")
+    check_groups(objectives, validation)
 
 
 def configure(

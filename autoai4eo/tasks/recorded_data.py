@@ -8,6 +8,7 @@ from typing import Any
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.spatial_blocks import check_block_km
 from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
@@ -25,6 +26,7 @@ def validation_data(
     *,
     shares: tuple[float, ...] | None = None,
     group: str | None = None,
+    block_km: float | None = None,
     subset: int | None = None,
     **how: Any,
 ) -> Dataset:
@@ -34,14 +36,15 @@ def validation_data(
         run: the folder.
         source: a path, a `Dataset` or a tuple (x, y) of arrays; None: the path in
             ``run.json``.
-        shares, group, subset: if `fit` split them off from its training data: how, see
-            `autoai4eo.data.splits.split` and `sample`; without shares its default split
-            is tried, too.
+        shares, group, block_km, subset: if `fit` split them off from its training data:
+            how, see `autoai4eo.data.splits.split` and `sample`; without shares its
+            default split is tried, too.
         **how: further arguments of `open_dataset`.
 
     Raises:
         UserError: they cannot be read, or are other data than those of the run.
     """
+    check_block_km(group, block_km)
     asked = Run(run).read()
     role = "training" if shares else "validation"
     known, kind = asked["data"]["validation"], target_kind(asked)
@@ -75,7 +78,7 @@ def validation_data(
         if parts is not None:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", LeakWarning)  # fit has told it
-                found = split(dataset, parts, group=by, seed=seed)[1]
+                found = split(dataset, parts, group=by, block_km=block_km, seed=seed)[1]
         if found.fingerprint() == known["fingerprint"]:
             return found
     raise UserError(

@@ -66,7 +66,13 @@ class SearchResults:
         return self._finalist
 
     def evaluate(
-        self, x: Any, y: Any = None, batch_size: int = 32, *, by: str | None = None
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int = 32,
+        *,
+        by: str | None = None,
+        block_km: float | None = None,
     ) -> dict[str, Any]:
         """Scores the finalist, and the references beside it, on labelled data.
 
@@ -74,6 +80,7 @@ class SearchResults:
             x, y, batch_size: data, labels of arrays, and patches per batch.
             by: groups that are scored each, such as ``"city"``, as ``by_group``, see
                 `autoai4eo.learning.by_group`.
+            block_km: side in kilometres of the squares of ``by="spatial_block"``.
 
         Returns:
             The result of `autoai4eo.runs.scoring.evaluate`, such as ``cohen_kappa``.
@@ -81,7 +88,9 @@ class SearchResults:
         model = self.export_model()
         dataset = self._open_for(model, x, y)
         fitted = Run(self.run).read_evaluation()
-        return scoring.evaluate(self.run, model, dataset, batch_size, fitted, by)
+        return scoring.evaluate(
+            self.run, model, dataset, batch_size, fitted, by, block_km
+        )
 
     def predict_scene(self, scene: Any, out: str | Path, **how: Any) -> Path:
         """Maps a scene with the finalist, see `autoai4eo.deploy.map_scene`.

@@ -195,6 +195,7 @@ _USUAL = {
     "--input": ["sen2", "sen1", "image"],
     "--split": ["0.5/0.5", "0.4/0.3/0.3", "0.9/0.1", "nan/0.5"],
     "--group": ["city", "parent", "spatial_block", "file"],
+    "--block-km": ["5", "0", "-1", "nan", "1e9", "x"],
     "--objective": ["val_accuracy", "latency_ms", "params", "val_cohen_kappa", "x"],
     "--constraint": ["params=1e6", "latency_ms=2", "macs=nan", "params=-1", "x=1"],
     "--tuner": ["random", "tpe", "nsga2", "gp", "greedy", "hyperband", "cost-aware"],

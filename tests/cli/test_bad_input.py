@@ -210,3 +210,36 @@ def test_windows_that_overlap_are_not_divided_at_random(refused, tmp_path):
         named, message="windows of one scene do; split by --group place, give --val"
     )
     refused(path, "--allow-overlap", "--epochs", "0", message="epochs: expected 1")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--block-km", "5"), "expected the group spatial_block, found no group"),
+        (
+            ("--block-km", "5", "--group", "city"),
+            "expected the group spatial_block, found city",
+        ),
+        (
+            ("--block-km", "0", "--group", "spatial_block"),
+            "expected 0.001 kilometres or more, found 0",
+        ),
+        (
+            ("--block-km", "5", "--group", "spatial_block"),
+            "expected coordinates to split by spatial_block, found none",
+        ),
+        (
+            ("--objective", "val_worst_group_kappa"),
+            "needs validation data with two groups or more (city, parent, …), found",
+        ),
+    ],
+)
+def test_groups_that_cannot_be_made(refused, tmp_path, options, message):
+    refused(write(tmp_path / "a.h5"), *options, message=message)
+
+
+def test_the_worst_group_of_values(refused, tmp_path):
+    values = np.linspace(0, 1, N).astype("float32")
+    path = write(tmp_path / "a.h5", label=None, value=values)
+    asked = ("--objective", "val_worst_group_kappa")
+    refused(path, *asked, message="which is of targets of the kind class")

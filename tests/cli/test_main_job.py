@@ -2,11 +2,16 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
+import h5py
+import numpy as np
 import pandas as pd
 import pytest
+
+from autoai4eo.data.spatial_blocks import squares
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +157,23 @@ def test_evaluate_tells_the_worst_city(finished, so2sat, run):
     assert re.search(r"^Cohen's kappa by city: worst .* \(.*\), median", told, re.M)
     refused = run("evaluate", finished, data, "--by", "town")
     assert refused.status == 2 and "expected a group called town, found" in refused.err
+
+
+def test_evaluate_tells_the_worst_square_of_the_ground(finished, so2sat, run, tmp_path):
+    data = shutil.copy(so2sat / "testing.h5", tmp_path)
+    with h5py.File(data, "a") as file:
+        samples = len(file["label"])
+        file["lon"] = 11 + 0.1 * (np.arange(samples) // (samples // 2))
+        file["lat"] = np.full(samples, 48.0)
+        places = np.stack([file["lon"], file["lat"]], axis=1)
+    told = run("evaluate", finished, data, "--by", "spatial_block", "--block-km", "5")
+    for square in set(squares(places, 5)):
+        assert square in told.out
+    assert re.search(
+        r"^worst group: the city \w+, of \d+ that have 10 samples", told.out, re.M
+    )
+    refused = run("evaluate", finished, data, "--block-km", "5")
+    assert refused.status == 2 and "found no group" in refused.err
 
 
 def test_evaluate_scores_the_references_and_says_whether_it_is_better(

@@ -37,3 +37,5 @@ def test_another_split_is_refused(run):
         validation_data(run, DATA, shares=(0.5, 0.5))
     with pytest.raises(UserError, match="found others"):
         validation_data(run, small.dataset(seed=7))
+    with pytest.raises(UserError, match="the group spatial_block, found no group"):
+        validation_data(run, DATA, shares=(0.8, 0.2), block_km=5)

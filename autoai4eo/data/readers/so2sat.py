@@ -2,7 +2,8 @@
 
 Zhu et al. 2020, doi:10.1109/MGRS.2020.2964708. One of the two inputs may be missing;
 any numbers of bands and classes are possible. The file's attribute ``inputs`` names
-other inputs.
+other inputs. Cities and places are read from the file itself or from that of the fourth
+version beside it, see `so2sat_places`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 
 from autoai4eo.data.input_names import input_names
 from autoai4eo.data.lcz42 import LCZ42_SEN1_BANDS, LCZ42_SEN2_BANDS
-from autoai4eo.data.readers import hdf5
+from autoai4eo.data.readers import hdf5, so2sat_places
 from autoai4eo.data.readers.base import (
     DEFAULTS,
     InputSpec,
@@ -108,6 +109,11 @@ class So2SatReader(TargetsInMemory):
                     f"{spec.name}; write the file anew"
                 )
         self.groups: Mapping[str, np.ndarray] = self._groups(file, found)
+        self._places = so2sat_places.file_of(self.path)
+        if self._places is not None and "city" not in self.groups:
+            cities = so2sat_places.cities(self._places, samples, self._folders)
+            if cities is not None:
+                self.groups = {"city": cities, **self.groups}
         self.chunk_rows = max(chunk_rows(found[s.name]) for s in self.inputs)
 
     def _open(self) -> h5py.File:
@@ -225,7 +231,10 @@ class So2SatReader(TargetsInMemory):
             return {n: read_rows(found[n], rows, self._nodata[n]) for n in names}
 
     def coordinates(self) -> np.ndarray | None:
-        """See `Reader.coordinates`; from data sets ``lon`` and ``lat``."""
+        """See `Reader.coordinates`; from data sets ``lon`` and ``lat``.
+
+        Without these, from the file of places beside this one.
+        """
         with hdf5.whole(self.path):
             file = self._open()
             for pair in COORDINATES:
@@ -237,7 +246,11 @@ class So2SatReader(TargetsInMemory):
                 ):
                     values = [content_of(self.path, d, self._folders) for d in found]
                     return np.stack(values, axis=1).astype(np.float64)
-        return None
+        if self._places is None:
+            return None
+        size = (self.inputs[0].height, self.inputs[0].width)
+        count = len(self.targets)
+        return so2sat_places.coordinates(self._places, count, size, self._folders)
 
 
 def _inputs_told(file: h5py.File) -> Sequence[str]:

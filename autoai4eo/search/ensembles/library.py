@@ -27,6 +27,7 @@ from autoai4eo.learning.figures import VALIDATION, find, rounded
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.task import Task
+from autoai4eo.learning.worst_group import OBJECTIVE, CountedGroups, is_asked_for
 from autoai4eo.networks.outputs import without_spread
 from autoai4eo.runs.belonging import file_of
 from autoai4eo.runs.front import check_comparable
@@ -46,11 +47,13 @@ class Judge:
         task: of the search.
         objective: the metric that ensembles are selected by.
         targets: of the validation data, see `Target`.
+        groups: of the validation data, if the kappa of the worst one is an objective.
     """
 
     task: Task
     objective: Objective
     targets: np.ndarray
+    groups: CountedGroups | None = None
 
     @classmethod
     def of(cls, study: optuna.Study, validation: Dataset) -> Judge:
@@ -65,6 +68,9 @@ class Judge:
         task = task_of(validation.target)
         known = {f"{VALIDATION}{name}" for name in task.metrics}
         metrics = [o for o in objectives_of(study) if not o.is_cost]
+        groups = CountedGroups.of(validation) if is_asked_for(metrics) else None
+        if groups is not None:
+            known.add(OBJECTIVE)
         found = next((o for o in metrics if o.name in known), task.objective)
         if metrics and metrics[0] != found:
             warnings.warn(
@@ -73,14 +79,19 @@ class Judge:
                 AutoAI4EOWarning,
                 stacklevel=2,
             )
-        return cls(task, found, validation.targets)
+        return cls(task, found, validation.targets, groups)
 
     def metrics(self, output: np.ndarray) -> dict[str, float]:
         """Returns all metrics of a training, such as ``val_cohen_kappa``."""
-        return self._computed(output, self.task.keras_metrics(self.targets))
+        found = self._computed(output, self.task.keras_metrics(self.targets))
+        if self.groups is not None:
+            found[OBJECTIVE] = self.groups.worst(output)
+        return found
 
     def score(self, output: np.ndarray) -> float:
         """Returns the value of the objective; larger is better."""
+        if self.groups is not None and self.objective.name == OBJECTIVE:
+            return self.groups.worst(output)
         (value,) = self._computed(output, [self._metric]).values()
         return value if self.objective.direction == "max" else -value
 

@@ -20,11 +20,13 @@ from optuna.trial import FrozenTrial
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.stream import Batches
 from autoai4eo.errors import UserError
+from autoai4eo.learning.evaluation import outputs
 from autoai4eo.learning.figures import VALIDATION, find
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.optimizer import LayerwiseAdamW
 from autoai4eo.learning.registry import TASKS, task_of
 from autoai4eo.learning.training import Training
+from autoai4eo.learning.worst_group import OBJECTIVE
 from autoai4eo.networks.fake_quantized import fake_quantized
 from autoai4eo.networks.saving import save_model
 from autoai4eo.runs.folder import Run
@@ -249,7 +251,11 @@ def float32_metrics(network: keras.Model, training: Training) -> Metrics:
     encode = task_of(training.train.target).encode
     batches = Batches(training.validation, training.batch_size, encode=encode)
     found = network.evaluate(batches, return_dict=True, verbose=0)
-    return {f"{VALIDATION}{name}": float(value) for name, value in found.items()}
+    told = {f"{VALIDATION}{name}": float(value) for name, value in found.items()}
+    if (groups := training.groups) is not None:
+        output = outputs(network, training.validation, training.batch_size)
+        told[OBJECTIVE] = groups.worst(output)
+    return told
 
 
 def _optimizer(
