@@ -30,22 +30,42 @@ _ADVICE = {
 }
 
 
-def told(error: BaseException) -> tuple[int, str]:
+#: What to do after Ctrl-C, by command; any other command begins anew.
+_AFTER_INTERRUPT = {
+    "fit": "rerun fit, without --overwrite, to resume",
+    "map": "rerun map to resume",
+    "simulate": "rerun simulate to resume",
+    "slurm": "rerun slurm, unless squeue lists its job",
+}
+
+
+def told(error: BaseException, command: str = "") -> tuple[int, str]:
     """Returns the exit status and the error line for an exception.
 
     Any other exception is an internal error: its traceback is saved in a file, and
     the line names the file.
+
+    Args:
+        error: that ended the command.
+        command: its name; empty: none was called.
     """
     if isinstance(error, UserError):
         return WRONG, f"error: {error}"
     if isinstance(error, SearchError):
         return FAILED, f"error: {error}"
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return FAILED, "interrupted; rerun fit, map or simulate to resume"
+        return FAILED, _interrupted(command)
     # Typer contains a copy of click, whose exceptions have no public name
     if hasattr(error, "format_message"):
         return WRONG, f"error: {error.format_message()}"
     return FAILED, _known(error) or _unknown(error)
+
+
+def _interrupted(command: str) -> str:
+    """The line that says what becomes of a command after Ctrl-C."""
+    anew = f"rerun {command} to begin anew" if command else ""
+    after = _AFTER_INTERRUPT.get(command, anew)
+    return f"interrupted; {after}" if after else "interrupted"
 
 
 def _known(error: BaseException) -> str | None:

@@ -92,7 +92,7 @@ def main() -> None:
         ):
             status = 128 + signal.SIGPIPE
         else:
-            status, reason = failures.told(error)
+            status, reason = failures.told(error, _command(sys.argv[1:]))
             _tell(reason)
     _leave(sys.stdout)
     _leave(sys.stderr)
@@ -107,6 +107,14 @@ def _renamed(argument: str) -> str:
     new = RENAMED_OPTIONS[name]
     _tell(f"warning: {name} is called {new} now; the next release drops {name}")
     return new + equals + value
+
+
+def _command(arguments: list[str]) -> str:
+    """Returns the name of the command in some arguments; empty if there is none."""
+    name = " ".join(arguments[: 2 if arguments[:1] == ["device"] else 1])
+    known = {str(command.name) for command in app.registered_commands}
+    known |= {f"device {command.name}" for command in device.app.registered_commands}
+    return name if name in known else ""
 
 
 def _called(arguments: list[str]) -> int:

@@ -193,6 +193,13 @@ def profile(
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,
+    throughput: Annotated[
+        bool,
+        typer.Option(
+            "--throughput",
+            help="Measure samples_per_second, too, at the best of five batch sizes.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Measure what a network costs: parameters, MACs, FLOPs, size, latency here.
@@ -213,6 +220,7 @@ def profile(
         runtime=instrument.runtime,
         precision=instrument.precision,
         threads=instrument.threads,
+        throughput=throughput,
     ).to_dict()
     if json:
         print_json(cost)

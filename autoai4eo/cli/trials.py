@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,10 @@ from autoai4eo.learning.figures import (
     in_order,
     rounded,
 )
+from autoai4eo.runs.network_id import TRIAL, NetworkId
+
+if TYPE_CHECKING:
+    from autoai4eo.runs.comparable import MeasuredWith
 
 
 def trials(
@@ -35,13 +39,15 @@ def trials(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the trials of a run, one per row."""
+    from autoai4eo.runs.belonging import trained_finalist
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import open_study, trials_table
 
     if csv is not None:
         check_can_write(csv)
     table = trials_table(open_study(run))
-    _show(table, str(run), csv, json, Run(run).read_references().get("scores"))
+    references = Run(run).read_references().get("scores")
+    _show(table, str(run), csv, json, references, trained_finalist(run))
 
 
 def pareto(
@@ -52,6 +58,8 @@ def pareto(
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""
     from autoai4eo.runs import ensembles, front
+    from autoai4eo.runs.belonging import trained_finalist
+    from autoai4eo.runs.comparable import measured_with, told_apart
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import estimate_errors, open_study
 
@@ -59,10 +67,22 @@ def pareto(
         check_can_write(csv)
     study = open_study(run)
     made = ensembles.ensembles_of(run, study)
-    _show(front.front_table(study), f"the front of {run}", csv, json)
+    finalist = trained_finalist(run)
+    best = front.front_table(study)
+    _show(best, f"the front of {run}", csv, json, finalist=finalist)
     if csv is None and not json:
+        if finalist is not None and finalist.is_ensemble:
+            console.print(f"the finalist is {finalist}")
+        elif finalist is not None and finalist.number not in set(best["trial"]):
+            console.print(
+                f"the finalist, {finalist}, is not on the front; `autoai4eo trials "
+                f"{run}` shows its figures"
+            )
         if made:
             print_ensembles(ensembles.table(made, front.optimal(study, made)), run)
+            of_ensembles = {one.id: measured_with(one.cost) for one in made}
+            if apart := told_apart(_measured(best) | of_ensembles):
+                console.print(apart)
         limits = Run(run).read()["arguments"].get("constraints", {})
         point = front.reference(study, limits)
         at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
@@ -82,6 +102,7 @@ def _show(
     csv: Path | None,
     json: bool,
     references: Mapping[str, Mapping[str, float]] | None = None,
+    finalist: NetworkId | None = None,
 ) -> None:
     """Writes a table of trials as CSV, or prints it as JSON or as text."""
     if csv is not None:
@@ -92,7 +113,7 @@ def _show(
         known = found.notna() & ~found.isin([math.inf, -math.inf])
         print_json(found.astype(object).where(known, None).to_dict("records"))
     else:
-        print_trials(found, title, references)
+        print_trials(found, title, references, finalist)
         console.print(
             "scores: of each trial's best epoch in the search, on the validation data"
         )
@@ -107,17 +128,24 @@ def _write_csv(path: Path, text: str) -> None:
 
 
 def print_trials(
-    trials: Any, title: str, references: Mapping[str, Mapping[str, float]] | None = None
+    trials: Any,
+    title: str,
+    references: Mapping[str, Mapping[str, float]] | None = None,
+    finalist: NetworkId | None = None,
 ) -> None:
     """Prints the main columns, and a row for each reference; --csv and --json have all.
 
-    Of the metrics it prints those on the validation data.
+    Of the metrics it prints those on the validation data. Says so if latencies cannot
+    be compared.
 
     Args:
         trials: the table.
         title: of the table.
         references: scores of each reference by name.
+        finalist: of the run; a trial that is it is marked.
     """
+    from autoai4eo.runs.comparable import told_apart
+
     main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
     names = [
         n
@@ -126,16 +154,31 @@ def print_trials(
     ]
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
+    for row in rows:
+        row[1] += ", finalist" if (TRIAL, row[0]) == finalist else ""
     for reference, scores in (references or {}).items():
         values = [scores.get(n.removeprefix(VALIDATION)) for n in names]
         rows.append([reference, "reference", *values])
     headers = [find(n).short for n in names]
-    if PREDICTED in trials:
+    measured = _measured(trials)
+    if PREDICTED in trials and all(how.profile for how in measured.values() if how):
         headers = [
             f"{header} (predicted)" if name.startswith("latency_") else header
             for name, header in zip(names, headers, strict=True)
         ]
     print_table(title, ["trial", "status", *headers], rows)
+    if apart := told_apart(measured):
+        console.print(apart)
+
+
+def _measured(trials: Any) -> dict[NetworkId, MeasuredWith | None]:
+    """Returns what measured the latency of each trial of a table."""
+    from autoai4eo.runs.comparable import measured_with
+
+    return {
+        NetworkId(TRIAL, int(row["trial"])): measured_with(row)
+        for row in trials.to_dict("records")
+    }
 
 
 def print_ensembles(found: Any, run: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from autoai4eo.cost.counting import count
-from autoai4eo.cost.instrument import Instrument, measure_latency
+from autoai4eo.cost.instrument import Instrument
 from autoai4eo.cost.latency import Latency
 from autoai4eo.cost.size import weight_bytes
 from autoai4eo.networks.device import device_name
@@ -82,6 +82,7 @@ def profile(
     runtime: str | None = None,
     precision: str = "float32",
     threads: int | None = None,
+    throughput: bool = False,
 ) -> Cost:
     """Counts a Keras model and measures its latency here.
 
@@ -97,9 +98,11 @@ def profile(
             backend on a GPU.
         precision: of the runtime's computations.
         threads: of the runtime; None: a thread for each core.
+        throughput: whether to measure ``samples_per_second``, too, at the best of
+            `autoai4eo.cost.latency.BATCHES`, within as many seconds again.
 
     Raises:
-        UserError: see `count` and `measure_latency`.
+        UserError: see `count` and `autoai4eo.cost.measure_latency`.
     """
     counted = Cost(
         **asdict(count(model, input_shapes)),
@@ -110,16 +113,12 @@ def profile(
     if not latency:
         return counted
     instrument = Instrument(runtime, precision, threads)
-    return with_latency(
-        counted,
-        measure_latency(
-            model,
-            batch_size,
-            budget_s,
-            input_shapes=input_shapes,
-            instrument=instrument,
-        ),
-    )
+    with instrument.prepared(model, input_shapes) as network:
+        cost = with_latency(counted, network.latency(batch_size, budget_s))
+        if throughput:
+            found = network.samples_per_second(budget_s)
+            cost = replace(cost, samples_per_second=found)
+    return cost
 
 
 def with_latency(counted: Cost, measured: Latency) -> Cost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autoai4eo.report.comparable import left_out
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import axes_of, cost_chart, named
 from autoai4eo.runs.folder import Run
@@ -35,6 +36,7 @@ def notebook_view(path: Path) -> str:
         rows=run.complete[:_ROWS],
         left=len(run.complete[_ROWS:]),
         chart=cost_chart(run, metric, costs[0], tooltips=True) if costs else None,
+        left_out=left_out(run, costs[0]) if costs else "",
     )
 
 

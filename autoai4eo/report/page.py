@@ -15,6 +15,7 @@ from autoai4eo.learning.verdict import resampled, title, verdict
 from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.charts import short
+from autoai4eo.report.comparable import left_out
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
 from autoai4eo.report.trials import (
@@ -212,6 +213,7 @@ def _chart(run: Snapshot, metric: str, cost: str) -> dict[str, Any]:
     return {
         "svg": cost_chart(run, metric, cost),
         "missing": words + ", ".join(told) if told else "",
+        "left_out": left_out(run, cost),
     }
 
 
@@ -229,7 +231,8 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
     elif metric in shown.figures:
         label = f"{named(metric)} of {shown.id}"
         cards.append((_large(shown.figures[metric]), label))
-    of_cost = {"measured": ", predicted,"} if predicted(run) else {}
+    is_predicted = shown.measured is not None and shown.measured.profile is not None
+    of_cost = {"measured": ", predicted,"} if is_predicted else {}
     cards += [
         (
             _large(shown.figures[n]),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from autoai4eo.learning.figures import FIGURES, VALIDATION, find, rounded
+from autoai4eo.learning.figures import VALIDATION, find, rounded
 from autoai4eo.report import charts
+from autoai4eo.report.comparable import comparable, drawn_with
 from autoai4eo.runs.pareto import on_front
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
 from autoai4eo.runs.two_figures import shown_metric
@@ -33,11 +34,12 @@ def named(name: str) -> str:
 
 def _measured_in(run: Snapshot, cost: str) -> str:
     """Returns the name of a cost, with the runtime of a latency, if predicted."""
-    about = run.asked.get("instrument")
-    if not about or cost not in FIGURES or FIGURES[cost].cost != "measured":
+    about = drawn_with(run, cost)
+    known = "instrument" in run.asked  # not in runs of earlier versions
+    if not known or about is None:
         return named(cost)
-    how = ", predicted" if about.get("prediction") else ""
-    return f"{named(cost)}, {about['runtime']} {about['precision']}{how}"
+    how = ", predicted" if about.profile else ""
+    return f"{named(cost)}, {about.runtime} {about.precision}{how}"
 
 
 def axes_of(run: Snapshot) -> tuple[str, list[str]]:
@@ -56,16 +58,19 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     joins those that are Pareto-optimal in the metric and the cost. Infeasible and
     failed trials are crosses below. Dashed lines are the references.
 
-    Ensembles are diamonds beside them.
+    Ensembles are diamonds beside them. A chart of a measured cost leaves out what was
+    measured in another way than most trials, see `autoai4eo.report.comparable`.
 
     Args:
         run: the run.
         metric, cost: names of figures.
         tooltips: whether marks have tooltips, for pages without the script.
     """
-    placed = [t for t in run.trials if cost in t.figures]
+    measured = drawn_with(run, cost)
+    placed = comparable(run.trials, cost, measured)
     scored = [t for t in placed if metric in t.figures]
-    beside = [e for e in run.ensembles if {cost, metric} <= e.figures.keys()]
+    beside = comparable(run.ensembles, cost, measured)
+    beside = [e for e in beside if metric in e.figures]
     axes = charts.chart(_measured_in(run, cost), named(metric))
     more = [e.figures for e in beside]
     charts.fit(axes, "x", [f[cost] for f in (*(t.figures for t in placed), *more)])

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import COSTS, MEASURED, find, rounded
 from autoai4eo.learning.objectives import Objective
+from autoai4eo.runs.comparable import MeasuredWith, measured_with
 from autoai4eo.runs.ensembles import Ensemble
 from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.pareto import hypervolume, knee, minimised, on_front
@@ -77,14 +78,19 @@ def optimal(study: optuna.Study, ensembles: Sequence[Ensemble]) -> set[NetworkId
     """Returns the Pareto-optimal networks among the trials and the ensembles.
 
     An ensemble counts with its metrics on the validation data and with its cost as a
-    whole; one without the value of an objective is not Pareto-optimal.
+    whole; one without the value of an objective is not Pareto-optimal, nor is one that
+    was measured in another way than the trials, if an objective is a measured cost.
     """
     objectives = objectives_of(study)
+    depends = any(o.name in MEASURED for o in objectives)
     found = [
         (NetworkId(TRIAL, t.number), t.values, t.user_attrs.get("cost", {}))
         for t in judged(study)
     ]
+    of_trials = _ways([cost for *_, cost in found])
     for one in ensembles:
+        if depends and of_trials and not _ways([one.cost]) <= of_trials:
+            continue
         reached = {**one.metrics, **one.cost}
         values = [reached.get(o.name) for o in objectives]
         if None not in values:
@@ -216,12 +222,11 @@ def check_comparable(
     """
     if not any(name in MEASURED for name in limits):
         return
-    costs = (t.user_attrs.get("cost") for t in trials)
-    devices = {_words(cost) for cost in costs if cost}
-    if len(devices) > 1:
+    ways = _ways([t.user_attrs.get("cost") or {} for t in trials])
+    if len(ways) > 1:
         raise UserError(
             f"{command}: expected latencies of one device and runtime, found "
-            f"{' and '.join(sorted(devices))}; "
+            f"{' and '.join(sorted(map(str, ways)))}; "
             "limit a counted cost, such as max_macs"
         )
 
@@ -259,8 +264,6 @@ def _named(figures: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {rounded(value)}" for name, value in figures.items())
 
 
-def _words(cost: Mapping[str, Any]) -> str:
-    """Names device and runtime of a latency; earlier versions recorded no runtime."""
-    runtime = [cost[name] for name in ("runtime", "precision") if cost.get(name)]
-    how = ["predicted"] if cost.get("prediction") else []
-    return ", ".join([cost["device"], *runtime, *how])
+def _ways(costs: Sequence[Mapping[str, Any]]) -> set[MeasuredWith]:
+    """Returns what measured the latencies of some costs."""
+    return {how for cost in costs if (how := measured_with(cost))}

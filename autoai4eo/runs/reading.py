@@ -18,6 +18,7 @@ from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
+from autoai4eo.runs.comparable import MeasuredWith, measured_with, told_apart
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.ensembles import ensembles_of
 from autoai4eo.runs.folder import Run
@@ -48,6 +49,7 @@ class Trial:
         curve: metrics after each epoch, with ``epoch``.
         on_front: whether it is Pareto-optimal.
         is_finalist: whether its network is in ``RUN/best``.
+        measured: what measured its latency; None: it has none.
     """
 
     number: int
@@ -58,6 +60,7 @@ class Trial:
     curve: list[dict[str, float]]
     on_front: bool
     is_finalist: bool
+    measured: MeasuredWith | None = None
 
     @property
     def id(self) -> NetworkId:
@@ -76,6 +79,7 @@ class ShownEnsemble:
         summed: the sums of its members' costs, by name.
         on_front: whether it is Pareto-optimal among the trials and ensembles.
         is_finalist: whether its network is in ``RUN/best``.
+        measured: what measured its latency; None: it has none.
     """
 
     id: NetworkId
@@ -84,6 +88,7 @@ class ShownEnsemble:
     summed: dict[str, float]
     on_front: bool
     is_finalist: bool
+    measured: MeasuredWith | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +152,12 @@ class Snapshot:
         return next((one for one in shown if one.is_finalist), None)
 
     @property
+    def told_apart(self) -> str:
+        """A sentence if latencies cannot be compared, see `comparable.told_apart`."""
+        of_trials = {t.id: t.measured for t in self.trials}
+        return told_apart(of_trials | {e.id: e.measured for e in self.ensembles})
+
+    @property
     def two_figures(self) -> str:
         """A sentence about the figures of the finalist and of its trial."""
         of_trial = self.finalist.figures if self.finalist else {}
@@ -202,6 +213,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
                 curve,
                 number in best,
                 NetworkId(TRIAL, number) == chosen,
+                measured_with(row),
             )
         )
     ensembles: list[ShownEnsemble] = _part(
@@ -234,6 +246,7 @@ def _ensembles(
             one.summed,
             one.id in best,
             one.id == chosen,
+            measured_with(one.cost),
         )
         for one in found
     ]

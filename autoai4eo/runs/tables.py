@@ -42,7 +42,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     for name in _IF_ANY:
         if name in objectives or any(row["cost"].get(name) for row in rows):
             costs.append(name)
-    costs += ["device", "runtime", "precision"]
+    costs += ["device", "runtime", "precision", "threads"]
     costs += [PREDICTED] if any(PREDICTED in row["cost"] for row in rows) else []
     shown = [name for name in shown if name not in costs]
     hyperparameters = dict.fromkeys(n for row in rows for n in row["hyperparameters"])

@@ -125,7 +125,7 @@ class Session:
             tuner = Tuner(graph, self.settings, run)
             tuner.connect()
             about = tuner.instrument(say=self.tell).about()
-            record_instrument(tuner.study, run, self.settings, graph, about)
+            record_instrument(tuner.study, run, self.settings, graph, about, self.tell)
             begun_with = {
                 **{role: part.fingerprint() for role, part in self.data.items()},
                 "map_step": self.settings.map_step,

@@ -104,7 +104,7 @@ def test_fit_resumes_in_an_existing_folder(finished, so2sat, run):
 
 
 def test_trials_are_a_table_csv_and_json(finished, run, tmp_path):
-    assert "complete" in run("trials", finished).out
+    assert "complete, finalist" in run("trials", finished).out
     csv = tmp_path / "trials.csv"
     assert run("trials", finished, "--csv", csv).status == 0
     table = pd.read_csv(csv)
@@ -112,7 +112,7 @@ def test_trials_are_a_table_csv_and_json(finished, run, tmp_path):
     assert columns[:2] == ["trial", "status"]
     fixed = ["params", "macs", "flops", "size_bytes", "latency_ms", "latency_p95_ms"]
     fixed += ["latency_spread_ms", "latency_batch_size", "device", "runtime"]
-    fixed += ["precision", "train_seconds", "epochs", "message"]
+    fixed += ["precision", "threads", "train_seconds", "epochs", "message"]
     start = columns.index("params")
     assert columns[start : start + len(fixed)] == fixed
     rows = json.loads(run("trials", finished, "--json").out)
@@ -131,6 +131,7 @@ def test_trials_end_with_the_references_which_are_no_trials(finished, run):
 def test_pareto_shows_the_front_and_its_hypervolume(finished, run):
     told = run("pareto", finished)
     assert told.status == 0 and "hypervolume" in told.out and "reference" in told.out
+    assert "complete, finalist" in told.out
     rows = json.loads(run("pareto", finished, "--json").out)
     assert [row["status"] for row in rows] == ["complete"]
 
@@ -222,7 +223,9 @@ def test_profile_prints_costs(finished, run):
         k: trial[k] for k in ("params", "macs", "flops")
     }
     assert cost["latency_ms"] > 0
-    assert "params" in run("profile", finished).out
+    assert cost["samples_per_second"] is None
+    told = run("profile", finished, "--throughput").out
+    assert "params" in told and "samples_per_second" in told
 
 
 @pytest.mark.slow

@@ -116,7 +116,7 @@ def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_pa
     os.killpg(simulation.process.pid, signal.SIGINT)
     interrupted = (
         1,
-        "interrupted; rerun fit, map or simulate to resume\n",
+        "interrupted; rerun simulate to resume\n",
     )
     assert simulation.end() == interrupted
 

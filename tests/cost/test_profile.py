@@ -74,6 +74,13 @@ def test_a_record_of_everything(small):
     assert Cost(**json.loads(json.dumps(cost.to_dict()))) == cost
 
 
+def test_the_throughput_is_measured_where_it_is_asked_for(small):
+    one = profile(small, budget_s=0.2)
+    assert one.samples_per_second is None
+    cost = profile(small, budget_s=0.2, throughput=True)
+    assert cost.samples_per_second > 0 and cost.latency_batch_size == 1
+
+
 def test_counting_alone_runs_nothing(small, monkeypatch):
     monkeypatch.setattr(timing, "timed", lambda *_: pytest.fail("timed"))
     cost = profile(small, latency=False)

@@ -85,6 +85,15 @@ def test_measurements_of_a_device_are_not_mixed_with_those_of_here(tmp_path, her
         alone.fit(DATA, **GIVEN)
 
 
+def test_energy_is_not_asked_of_a_device(tmp_path, here):
+    with in_thread() as running:
+        both = ["val_cohen_kappa", "energy_mj"]
+        model = small.model(tmp_path, device=url_of(running), objective=both)
+        with pytest.raises(UserError, match=r"energy_mj: .* found --device, .* leave"):
+            model.fit(DATA, **GIVEN)
+    assert not (model.run / "run.json").exists()
+
+
 def test_a_token_that_is_refused_on_the_way_ends_the_search(
     tmp_path, here, monkeypatch
 ):

@@ -4,7 +4,12 @@ import optuna
 import pytest
 
 from autoai4eo.errors import UserError
-from autoai4eo.runs.instrument import check_instrument, instrument_of, keep_instrument
+from autoai4eo.runs.instrument import (
+    check_instrument,
+    instrument_of,
+    keep_instrument,
+    other_version,
+)
 
 ABOUT = {
     "device": "CPU Xeon (2 cores)",
@@ -12,6 +17,7 @@ ABOUT = {
     "runtime_version": "1.32.0",
     "precision": "float32",
     "threads": 2,
+    "batch_size": 1,
 }
 #: As earlier versions recorded a cost: in the backend of Keras, here TensorFlow.
 OF_BEFORE = {"device": ABOUT["device"], "latency_ms": 1.0, "latency_batch_size": 1}
@@ -29,11 +35,10 @@ def study():
         ("runtime", "litert"),
         ("precision", "int8"),
         ("threads", 1),
+        ("batch_size", 64),
     ],
 )
-def test_another_device_runtime_precision_or_thread_count_is_refused(
-    study, tmp_path, name, value
-):
+def test_another_way_to_measure_is_refused(study, tmp_path, name, value):
     check_instrument(study, tmp_path, ABOUT)
     check_instrument(study, tmp_path, {**ABOUT, "runtime_version": "1.33.0"})
     expected = r"onnx in float32 with 2 threads on CPU Xeon .* found .*resume"
@@ -65,3 +70,15 @@ def test_a_search_of_an_earlier_version_resumes_in_the_backend_of_keras(
     check_instrument(study, tmp_path, {**ABOUT, "runtime": "tensorflow"})
     with pytest.raises(UserError, match=r"began \(tensorflow in float32.*found onnx"):
         check_instrument(study, tmp_path, ABOUT)
+
+
+def test_another_version_of_the_runtime_is_named(study):
+    """Users rely on: an update of the runtime during a search does not go unseen."""
+    assert other_version(study, ABOUT) is None
+    for version, latency in (("1.32.0", 1.0), ("1.31.0", None)):
+        cost = {**ABOUT, "runtime_version": version, "latency_ms": latency}
+        study.add_trial(optuna.trial.create_trial(value=1.0, user_attrs={"cost": cost}))
+    assert other_version(study, ABOUT) is None  # 1.31.0 measured no latency
+    line = other_version(study, {**ABOUT, "runtime_version": "1.33.0"})
+    assert "expected onnx 1.32.0, " in line and "found 1.33.0; " in line
+    assert other_version(study, {**ABOUT, "runtime": "litert"}) is None

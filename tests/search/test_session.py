@@ -6,15 +6,16 @@ import pytest
 import small
 
 from autoai4eo.errors import UserError
+from autoai4eo.runtimes.litert import LiteRT
 
 DATA = small.dataset()
 FRONT = ["val_cohen_kappa", "latency_ms"]
 pytestmark = pytest.mark.usefixtures("in_process")
 
 
-def fit(folder, **arguments):
+def fit(folder, verbose=0, **arguments):
     model = small.model(folder, max_trials=1, **arguments)
-    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=verbose)
     return model
 
 
@@ -28,12 +29,21 @@ def test_another_runtime_is_refused_and_changes_nothing(tmp_path):
     assert (run / "run.json").read_bytes() == before
 
 
-def test_a_search_resumes_in_its_runtime_without_the_option(tmp_path):
-    fit(tmp_path, objective=FRONT, runtime="litert", threads=1)
-    again = fit(tmp_path, objective=FRONT)
+def test_a_search_resumes_in_its_runtime_without_the_option(
+    tmp_path, monkeypatch, capsys
+):
+    """Users rely on: an update of the runtime between two halves does not go unseen."""
+    run = fit(tmp_path, objective=FRONT, runtime="litert", threads=1).run
+    before = json.loads((run / "run.json").read_text())["instrument"]
+    monkeypatch.setattr(LiteRT, "version", "99.0")
+    again = fit(tmp_path, objective=FRONT, verbose=1)
     assert set(again.trials()["runtime"]) == {"litert"}
     about = json.loads((again.run / "run.json").read_text())["instrument"]
+    assert about == {**before, "runtime_version": "99.0"}
     assert (about["runtime"], about["threads"]) == ("litert", 1)
+    (line,) = (s for s in capsys.readouterr().out.splitlines() if "99.0" in s)
+    assert f"expected litert {before['runtime_version']}, " in line
+    assert "warning: " in line and "found 99.0; " in line
 
 
 def test_energy_is_refused_where_nothing_reports_it(tmp_path, monkeypatch):

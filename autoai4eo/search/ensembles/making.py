@@ -16,11 +16,19 @@ from autoai4eo.cost import measure_map_ms_per_km2, profile
 from autoai4eo.cost.profiling import with_latency
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
-from autoai4eo.learning.figures import COUNTED, MAP_COST, THROUGHPUT, find, rounded
+from autoai4eo.learning.figures import (
+    COUNTED,
+    MAP_COST,
+    MEASURED,
+    THROUGHPUT,
+    find,
+    rounded,
+)
 from autoai4eo.networks.ensemble import weighted_mean
 from autoai4eo.networks.outputs import without_spread
 from autoai4eo.networks.saving import save_model
 from autoai4eo.runs import ensembles
+from autoai4eo.runs.comparable import measured_with
 from autoai4eo.runs.ensembles import SUMMED, Ensemble
 from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.instrument import instrument_of
@@ -185,8 +193,13 @@ def told(run: Path, ensemble: Ensemble) -> list[str]:
 
 
 def _summed(members: list[Candidate]) -> dict[str, float]:
-    """Returns the sums of costs that are known of all members."""
-    sums = {name: sum(c.cost(name) for c in members) for name in SUMMED}
+    """Returns the sums of costs that are known of all members.
+
+    Costs that were measured in several ways have no sum.
+    """
+    ways = {measured_with(c.trial.user_attrs.get("cost", {})) for c in members}
+    names = SUMMED if len(ways) == 1 else (n for n in SUMMED if n not in MEASURED)
+    sums = {name: sum(c.cost(name) for c in members) for name in names}
     known = {name: value for name, value in sums.items() if value < float("inf")}
     return {n: int(v) if n in COUNTED else v for n, v in known.items()}
 

@@ -17,7 +17,7 @@ from autoai4eo.devices.predicted import PredictedDevice
 from autoai4eo.devices.remote import RemoteDevice
 from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import ENERGY, MEASURED
-from autoai4eo.runs.instrument import check_instrument, keep_instrument
+from autoai4eo.runs.instrument import check_instrument, keep_instrument, other_version
 from autoai4eo.runs.layout import DEVICE
 from autoai4eo.runtimes.base import FLOAT32, Pixels
 from autoai4eo.runtimes.energy import POWERCAP, read_energy
@@ -99,8 +99,17 @@ def record_instrument(
     settings: SearchSettings,
     graph: Graph,
     about: Mapping[str, Any],
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Records what measures latency; see `check_instrument`.
+
+    Args:
+        study: of the search.
+        run: its folder.
+        settings: its options.
+        graph: its blocks.
+        about: what measures latency, see `MeasuringInstrument`.
+        tell: is told if the runtime has another version than before.
 
     Raises:
         UserError: the search depends on latency, and measured it otherwise before; or
@@ -108,13 +117,22 @@ def record_instrument(
     """
     names = {*(o.name for o in settings.objectives), *settings.constraints}
     on_gpu = not about["device"].startswith("CPU ")
-    if ENERGY in names and (settings.device or not read_energy(on_gpu)):
+    if ENERGY in names and settings.device is not None:
+        raise UserError(
+            f"{ENERGY}: expected a search that measures on this machine, found "
+            "--device, and autoai4eo device serve sends no energy; use latency_ms, or "
+            "leave --device out"
+        )
+    if ENERGY in names and not read_energy(on_gpu):
         raise UserError(
             f"{ENERGY}: expected a machine that reports its energy (RAPL of a CPU in "
             f"{POWERCAP}, readable by this user, or NVML of a GPU with nvidia-ml-py), "
             f"found none on {about['device']}; use latency_ms"
         )
+    measured = {**about, "batch_size": settings.latency_batch_size}
     if names & {*MEASURED} or heads_of(graph):
-        check_instrument(study, run, about)
+        check_instrument(study, run, measured)
+        if tell is not None and (line := other_version(study, about)):
+            tell(f"warning: {line}")
     else:
-        keep_instrument(study, about)
+        keep_instrument(study, measured)
