@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
+from optuna.trial import FrozenTrial
 
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.statistics import cached_statistics, statistics
-from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning import evaluation
@@ -26,6 +25,7 @@ from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run, locked
+from autoai4eo.search.ensembles.refitting import refitting
 from autoai4eo.search.session import Session, chosen
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
@@ -240,35 +240,6 @@ class AutoModel(SearchResults):
         configure(graph, train, statistics(train), None)
         return graph, train
 
-    def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """Returns what the finalist predicts for each patch.
-
-        Class numbers, int64 (N,); for several labels whether a patch has each class,
-        uint8 (N, classes), by thresholds that were tuned on the validation data; or
-        values, float32 (N, values).
-        """
-        output = self._outputs(x, batch_size)
-        target = Target(self.kind, tuple(self._told()["classes"]))
-        return task_of(target).decide(output, Run(self.run).read_evaluation())
-
-    def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
-        """Returns the probability of each class for each patch, float32 (N, classes).
-
-        Raises:
-            UserError: the finalist predicts values.
-        """
-        if self.kind == "value":
-            raise UserError(
-                "predict_proba: expected a network that predicts classes, found one "
-                "that predicts values; use predict"
-            )
-        return self._outputs(x, batch_size)
-
-    def _outputs(self, x: Any, batch_size: int) -> np.ndarray:
-        model = self.export_model()
-        dataset = self._open_for(model, x, unlabelled=True)
-        return evaluation.outputs(model, dataset, batch_size)
-
     def select(
         self,
         rule: str | None = None,
@@ -320,16 +291,20 @@ class AutoModel(SearchResults):
         self._finalist = None
         return trial.number
 
+    def _refitting(
+        self, validation: Dataset, tell: Callable[[str], None]
+    ) -> Callable[[FrozenTrial], keras.Model]:
+        if self._training is None:
+            return super()._refitting(validation, tell)
+        whole = joined(self._training.train, validation)
+        return refitting(self.tuner, self._training, whole, tell)
+
     def _known_data(self) -> Mapping[str, Dataset]:
         if self._training is None:
             return {}
         train, validation = self._training.train, self._training.validation
         of_validation = {} if validation is None else {"validation": validation}
         return {"training": train, **of_validation}
-
-    def _told(self) -> dict[str, Any]:
-        """The entry of ``run.json`` on the training data."""
-        return dict(Run(self.run).read()["data"]["training"])
 
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         """Opens data for `fit`, with the bands and classes of another data set."""

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pandas as pd
+from optuna.trial import FrozenTrial
 
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.registry import task_of
 from autoai4eo.log import log
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
 from autoai4eo.runs import ensembles, front, scoring
+from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which
 from autoai4eo.runs.study import open_study, trials_table
@@ -92,6 +97,40 @@ class SearchResults:
             self.run, model, dataset, batch_size, fitted, by, block_km
         )
 
+    def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
+        """Returns what the finalist predicts for each patch.
+
+        Class numbers, int64 (N,); for several labels whether a patch has each class,
+        uint8 (N, classes), by thresholds that were tuned on the validation data; or
+        values, float32 (N, values).
+        """
+        output = self._outputs(x, batch_size)
+        data = Run(self.run).read()["data"]["training"]
+        target = Target(self._kind, tuple(data["classes"]))
+        return task_of(target).decide(output, Run(self.run).read_evaluation())
+
+    def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
+        """Returns the probability of each class for each patch, float32 (N, classes).
+
+        Raises:
+            UserError: the finalist predicts values.
+        """
+        if self._kind == "value":
+            raise UserError(
+                "predict_proba: expected a network that predicts classes, found one "
+                "that predicts values; use predict"
+            )
+        return self._outputs(x, batch_size)
+
+    def _outputs(self, x: Any, batch_size: int) -> np.ndarray:
+        model = self.export_model()
+        dataset = self._open_for(model, x, unlabelled=True)
+        return evaluation.outputs(model, dataset, batch_size)
+
+    @property
+    def _kind(self) -> str:
+        return target_kind(Run(self.run).read())
+
     def predict_scene(self, scene: Any, out: str | Path, **how: Any) -> Path:
         """Maps a scene with the finalist, see `autoai4eo.deploy.map_scene`.
 
@@ -134,6 +173,7 @@ class SearchResults:
         size: int = SIZE,
         validation_data: Any = None,
         batch_size: int = 64,
+        refit: bool = False,
         verbose: int = 1,
         **limits: float,
     ) -> int:
@@ -141,8 +181,8 @@ class SearchResults:
 
         Selects trials one after another, some more than once, so that the weighted mean
         of their outputs has the best first objective on the validation data (Caruana et
-        al., 2004). Nothing is trained. The ensemble is one network, and is kept in the
-        run: ``export(trial="ensemble-0")`` exports it, ``select(ensemble=0)`` makes it
+        al., 2004). The ensemble is one network, and is kept in the run:
+        ``export(trial="ensemble-0")`` exports it, ``select(ensemble=0)`` makes it
         the finalist. Its score on the validation data, which chose its members, is
         optimistic; judge it on other data.
 
@@ -152,6 +192,10 @@ class SearchResults:
                 ``run.json`` has their path: a path, data set, or tuple (x, y) of
                 arrays.
             batch_size: patches per batch.
+            refit: whether the selected networks are trained anew, on training and
+                validation data together; otherwise nothing is trained. Call `fit` on
+                this object first; the ensemble's recorded scores on the validation data
+                are those of the networks before.
             verbose: 0 prints nothing.
             **limits: upper limits of the sum of its members' costs, such as
                 ``max_latency_ms=4.0`` or ``max_params=1e6``.
@@ -169,8 +213,9 @@ class SearchResults:
         within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
         budget, tell = Budget(within, size), log(bool(verbose))
         validation = self._validation(validation_data)
+        again = self._refitting(validation, tell) if refit else None
         with at_rest(self.run):
-            made = make(self.run, budget, validation, tell, batch_size)
+            made = make(self.run, budget, validation, tell, batch_size, again)
         for text in told(self.run, made):
             tell(text)
         return made.number
@@ -183,6 +228,15 @@ class SearchResults:
             validate(self.run, validation, batch_size)
         self._finalist = None
         return number
+
+    def _refitting(
+        self, validation: Dataset, tell: Callable[[str], None]
+    ) -> Callable[[FrozenTrial], keras.Model]:
+        """Returns what trains a member of an ensemble on all data."""
+        raise UserError(
+            "ensemble: expected a search of this object to refit, found none; call fit "
+            "with the same arguments first, it resumes the search in the folder"
+        )
 
     def _validation(self, given: Any) -> Dataset:
         known = self._known_data().get("validation")

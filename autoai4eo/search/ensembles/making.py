@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 import optuna
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.cost import measure_map_ms_per_km2, profile
 from autoai4eo.cost.profiling import with_latency
@@ -81,12 +81,17 @@ class Budget:
 
 
 def make(
-    run: Path, budget: Budget, validation: Dataset, tell: Tell, batch_size: int = 64
+    run: Path,
+    budget: Budget,
+    validation: Dataset,
+    tell: Tell,
+    batch_size: int = 64,
+    refit: Callable[[FrozenTrial], keras.Model] | None = None,
 ) -> Ensemble:
     """Selects an ensemble of the trained networks of a run, and keeps it there.
 
-    See `autoai4eo.search.ensembles.selection.select`. Nothing is trained. The cost of
-    the ensemble is measured as a whole, with what measured the trials.
+    See `autoai4eo.search.ensembles.selection.select`. The cost of the ensemble is
+    measured as a whole, with what measured the trials.
 
     Args:
         run: the folder, locked by `at_rest`.
@@ -94,6 +99,7 @@ def make(
         validation: the data that the trials were judged on.
         tell: takes a line about each event.
         batch_size: patches per batch.
+        refit: trains the network of a selected trial anew; None: nothing is trained.
 
     Raises:
         UserError: there is no trained network, or none within the budget.
@@ -109,7 +115,9 @@ def make(
     counts = [*selection.counts.values()]
     network = weighted_mean(
         {
-            f"trial_{c.trial.number}": without_spread(c.load(), validation.target)
+            f"trial_{c.trial.number}": without_spread(
+                c.load() if refit is None else refit(c.trial), validation.target
+            )
             for c in members
         },
         counts,
