@@ -30,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import ingredients
 import numpy as np
 
 FOLDS, SAMPLES = 5, 5000
@@ -255,7 +256,7 @@ def job(data: Path, name: str, method: str, fold: int, out: Path) -> str:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         work = (whole.subset(rest), whole.subset(rows), Path(folder))
-        found = METHODS[method](*work)
+        found = (METHODS | ingredients.METHODS)[method](*work)
     used = [
         resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]

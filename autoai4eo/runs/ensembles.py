@@ -23,7 +23,7 @@ from autoai4eo.runs.belonging import check_file, digest
 from autoai4eo.runs.folder import ENSEMBLE as RECORD
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links, own_folder
-from autoai4eo.runs.network_id import ENSEMBLE, NetworkId
+from autoai4eo.runs.network_id import ENSEMBLE, TRAINING, NetworkId
 from autoai4eo.runs.study import open_study
 from autoai4eo.runs.trial_folder import NETWORK
 
@@ -60,6 +60,8 @@ class Ensemble:
         scores: of the whole on the validation data, with intervals and the references
             beside, the result of `autoai4eo.runs.scoring.score_beside`; {} if an
             earlier version made it.
+        trained_on: ``"training"``, or ``"training and validation"`` if its members were
+            trained anew after they were selected; metrics and scores are of before.
     """
 
     number: int
@@ -72,6 +74,7 @@ class Ensemble:
     chosen_by: str
     epochs: int
     scores: dict[str, Any] = field(default_factory=dict)
+    trained_on: str = TRAINING
 
     @property
     def id(self) -> NetworkId:

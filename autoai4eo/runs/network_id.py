@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 from autoai4eo.errors import UserError
 
 TRIAL, ENSEMBLE = "trial", "ensemble"
+#: What a network was trained on.
+TRAINING, EVERYTHING = "training", "training and validation"
 _KEY = re.compile(rf"(?:{TRIAL}-)?(\d+)|{ENSEMBLE}-(\d+)")
 
 #: A network of a run, as a user names it: the number of a trial (``3``, ``"3"``), an

@@ -135,6 +135,7 @@ ENSEMBLE = {
     "chosen_by": str,
     "epochs": int,
     "scores?": _SCORES,
+    "trained_on?": str,
 }
 REPEAT = {
     "schema?": int,

@@ -15,9 +15,11 @@ from autoai4eo.data.pictures import pictures
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import task_of
+from autoai4eo.networks.outputs import without_spread
+from autoai4eo.runs import ensembles
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import own_folder
-from autoai4eo.runs.network_id import finalist_in
+from autoai4eo.runs.network_id import TRAINING, finalist_in
 from autoai4eo.runs.scoring import score_beside
 
 _SHOWN = 12
@@ -51,9 +53,13 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     done = {"evaluated_on", *task.fitted, *compared} <= kept.keys()
     if done and (folder.mistakes.is_file() or not classes):
         return
-    apart = kept["trained_on"] == "training"
+    apart = kept["trained_on"] == TRAINING
     try:
-        network = deploy.load_network(run, None if apart else finalist.key)
+        if apart or not finalist.is_ensemble:
+            network = deploy.load_network(run, None if apart else finalist.key)
+            found = evaluation.outputs(network, validation, batch_size)
+        else:
+            found = _before_refit(run, finalist.number, validation, batch_size)
     except UserError as error:
         warnings.warn(
             f"{error}; the finalist has no scores without it",
@@ -61,7 +67,6 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
             stacklevel=2,
         )
         return
-    found = evaluation.outputs(network, validation, batch_size)
     fitted = task.fit(validation.targets, found)
     if classes:
         _keep_mistakes(folder, validation, found, kept.get("network"))
@@ -74,6 +79,22 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
             **fitted,
         }
     )
+
+
+def _before_refit(
+    run: Path, number: int, validation: Dataset, batch_size: int
+) -> np.ndarray:
+    """Returns the output of an ensemble of the trials' networks, as it was selected."""
+    weights = ensembles.read(run, number).weights
+    members = [
+        without_spread(deploy.load_network(run, trial), validation.target)
+        for trial in weights
+    ]
+    some = [
+        weight * evaluation.outputs(member, validation, batch_size)
+        for member, weight in zip(members, weights.values(), strict=True)
+    ]
+    return np.asarray(sum(some))
 
 
 def keep_test(run: Path, network: str | None, scores: Mapping[str, Any]) -> None:

@@ -25,11 +25,9 @@ def test_an_unknown_label_stays_unknown():
 
 
 def test_only_the_training_loss_is_of_smoothed_labels():
-    network = keras.Sequential(
-        [keras.Input((8, 8, 4), name="sen2"), keras.layers.GlobalAveragePooling2D()]
-    )
+    pixels = keras.Input((8, 8, 4), name="sen2")
     head = keras.layers.Dense(3, activation="softmax", kernel_initializer="zeros")
-    network.add(head)
+    network = keras.Model([pixels], head(keras.layers.GlobalAveragePooling2D()(pixels)))
     network.compile(keras.optimizers.SGD(0.0), "categorical_crossentropy")
     head.bias.assign([2.0, 0.0, 0.0])  # sure of the first class, so smoothing matters
     rows = [0, 3, 6, 9, 1, 2]  # four of the first class

@@ -10,12 +10,14 @@ import small
 
 import autoai4eo as ae
 from autoai4eo import deploy
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.locks import locked
 from autoai4eo.networks.ensemble import weighted_mean
 from autoai4eo.runs import ensembles, soundness
+from autoai4eo.runs.folder import Run
 from autoai4eo.search.ensembles import library
+from autoai4eo.search.tuner import Tuner
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA, VALIDATION = small.dataset(), small.dataset(samples=60, seed=1)
@@ -295,6 +297,32 @@ def test_of_values_the_mean_of_values_is_taken_without_their_spread(tmp_path):
         assert kept.metrics[f"val_{name}"] == pytest.approx(scores[name], rel=1e-4)
     model.select(ensemble=0)
     assert model.predict(pixels).shape == (48, 2)
+
+
+def test_members_can_be_trained_anew_on_all_data(model, fitted):
+    model.tuner = Tuner(fitted.tuner.graph, model.settings, model.run)
+    model.tuner.connect()
+    assert model.ensemble(size=6, refit=True, verbose=0) == 0
+    kept = ensembles.read(model.run, 0)
+    assert kept.trained_on == "training and validation"
+    before = sum(
+        weight * predicted(deploy.load_network(model.run, trial), VALIDATION)
+        for trial, weight in kept.weights.items()
+    )
+    after = predicted(deploy.load_network(model.run, "ensemble-0"), VALIDATION)
+    assert np.abs(after - before).max() > 1e-3
+    scores = evaluation.score(VALIDATION, before)
+    assert kept.metrics["val_cohen_kappa"] == pytest.approx(scores["cohen_kappa"])
+    model.select(ensemble=0)
+    evaluated = Run(model.run).read_evaluation()
+    assert evaluated["cohen_kappa"] == pytest.approx(scores["cohen_kappa"])
+    with pytest.warns(AutoAI4EOWarning, match="validation data .* learned from"):
+        model.evaluate(VALIDATION)
+
+
+def test_refitting_needs_the_data_of_the_search(tmp_path):
+    with pytest.raises(UserError, match="call fit with the same arguments first"):
+        search(tmp_path)._refitting(VALIDATION, print)
 
 
 def test_the_network_of_an_ensemble_is_that_of_its_members(made):

@@ -33,7 +33,12 @@ from autoai4eo.runs.ensembles import SUMMED, Ensemble
 from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.layout import check_no_links
-from autoai4eo.runs.network_id import ENSEMBLE, NetworkId
+from autoai4eo.runs.network_id import (
+    ENSEMBLE,
+    EVERYTHING,
+    TRAINING,
+    NetworkId,
+)
 from autoai4eo.runs.scoring import score_beside
 from autoai4eo.runs.storage import database_of
 from autoai4eo.runs.study import objectives_of, open_study
@@ -133,6 +138,7 @@ def make(
         limits=dict(budget.limits),
         size=budget.size,
         chosen_by=judge.objective.name,
+        trained_on=TRAINING if refit is None else EVERYTHING,
         epochs=sum(int(c.trial.user_attrs.get("epochs", 0)) for c in members),
     )
 

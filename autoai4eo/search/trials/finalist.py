@@ -22,7 +22,7 @@ from autoai4eo.runs import ensembles, front
 from autoai4eo.runs.belonging import digest, file_of, trained_finalist
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import NETWORK, own_folder
-from autoai4eo.runs.network_id import TRIAL, NetworkId, network_id
+from autoai4eo.runs.network_id import EVERYTHING, TRAINING, TRIAL, NetworkId, network_id
 from autoai4eo.runs.networks import network_path
 from autoai4eo.runs.study import FULL_TRAINING_OF, best_trial
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
@@ -31,7 +31,6 @@ from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 #: Attributes of the study: the network that the user chose, and the selected one.
 _CHOSEN, _SELECTED = "finalist", "selected"
-_TRAINING = "training"  # what a network was trained on
 
 Tuning = Callable[[Path], Mapping[str, Any]]
 
@@ -78,7 +77,7 @@ def is_trained(run: Path, study: optuna.Study, on_everything: bool) -> bool:
     if trained_finalist(run) != of(study):
         return False
     known = Run(run).read_evaluation()
-    return not on_everything or known["trained_on"] != _TRAINING or "ensemble" in known
+    return not on_everything or known["trained_on"] != TRAINING or "ensemble" in known
 
 
 def queue_full_trainings(run: Path, study: optuna.Study, number: int) -> bool:
@@ -127,14 +126,21 @@ def keep_ensemble(run: Path, number: int) -> None:
         UserError: the run has no such ensemble, or it is damaged.
     """
     ensemble = ensembles.read(run, number)
-    _keep(run, ensemble.id, ensemble.epochs, {"metrics": ensemble.metrics})
+    found = {"metrics": ensemble.metrics}
+    _keep(run, ensemble.id, ensemble.epochs, found, ensemble.trained_on)
 
 
-def _keep(run: Path, of: NetworkId, epochs: int, found: Mapping[str, Any]) -> None:
+def _keep(
+    run: Path,
+    of: NetworkId,
+    epochs: int,
+    found: Mapping[str, Any],
+    trained_on: str = TRAINING,
+) -> None:
     network = keras.models.load_model(network_path(run, of))
     with _replaced(run) as path:
         save_model(network, path)
-    _tell(run, of, _TRAINING, epochs, found)
+    _tell(run, of, trained_on, epochs, found)
 
 
 def tune(run: Path, tuning: Tuning) -> None:
@@ -212,7 +218,7 @@ def train(
         else f"   {monitor.name} {find(monitor.name).text(reached)}"
     )
     progress.done(f"finalist   trained{figure}")
-    on = "training and validation" if on_everything else _TRAINING
+    on = EVERYTHING if on_everything else TRAINING
     of_trial = NetworkId(TRIAL, trial.number)
     _tell(run, of_trial, on, keeper.epochs, {"metrics": keeper.logs})
 
