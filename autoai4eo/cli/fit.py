@@ -320,6 +320,7 @@ def fit(
         data_parallel=data_parallel,
         references=references,
         group=group,
+        block_km=block_km,
         refit=refit,
         verbose=0 if quiet else 1,
     )

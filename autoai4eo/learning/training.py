@@ -67,6 +67,7 @@ class Training:
         proxy: the cheaper training to judge candidates by, if any.
         splits: training and held-out parts that finalists are trained on again, and
             scored on; empty: they are not trained again.
+        split_by: the name of the groups that stay together in a held-out part.
         data_parallel: divides each batch among all devices of this machine. Up to one
             sample less than there are devices is left out of each epoch and of its
             validation, so that the last batch can be divided, too.
@@ -86,6 +87,7 @@ class Training:
     fit: dict[str, Any] = field(default_factory=dict)
     proxy: Proxy | None = None
     splits: Sequence[tuple[Dataset, Dataset]] = ()
+    split_by: str = ""
     data_parallel: bool = False
     label_smoothing: float = 0.0
 

@@ -128,6 +128,7 @@ class AutoModel(SearchResults):
         data_parallel: bool = False,
         references: bool = True,
         group: str | None = None,
+        block_km: float | None = None,
         refit: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -159,6 +160,7 @@ class AutoModel(SearchResults):
             references: whether to train `autoai4eo.learning.references` first.
             group: name of the groups of samples, such as ``"city"``, that stay together
                 in `validation_split` and in ``folds``; None: the data's own.
+            block_km: side in kilometres of the squares of ``group="spatial_block"``.
             refit: whether to train the finalist on the given `validation_data`, too.
             **kwargs: passed to `keras.Model.fit`.
 
@@ -170,7 +172,7 @@ class AutoModel(SearchResults):
         check_utf8(self.run)
         tell = log(bool(verbose))
         how = (validation_data, validation_split, self.settings, tell)
-        data = open_both(self._open, self.kind, x, y, *how, group, refit)
+        data = open_both(self._open, self.kind, x, y, *how, group, block_km, refit)
         train, validation = data.train, data.validation
         task = task_of(train.target)
         check_training(task, epochs, loss, self.objectives, validation)
@@ -209,6 +211,7 @@ class AutoModel(SearchResults):
             fit=kwargs,
             proxy=self.settings.proxy,
             splits=data.splits,
+            split_by=data.split_by,
             data_parallel=data_parallel,
         )
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}

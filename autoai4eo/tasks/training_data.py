@@ -12,6 +12,7 @@ import numpy as np
 
 from autoai4eo.data.between_parts import check_apart, told_overlap
 from autoai4eo.data.dataset import Dataset, InputSpec
+from autoai4eo.data.groups import coarsest
 from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.readers.joined import joined
@@ -21,6 +22,7 @@ from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of
+from autoai4eo.learning.worst_group import check_groups
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.trials.fine_tuning import check_judged
 from autoai4eo.search.trials.selecting import check_repeatable
@@ -34,13 +36,14 @@ class FitData:
     Attributes:
         train, validation: the data that candidates are trained and judged on.
         whole: both together, if the finalist is trained on all of them; else None.
-        splits: see `Training`.
+        splits, split_by: see `Training`.
     """
 
     train: Dataset
     validation: Dataset
     whole: Dataset | None
     splits: list[tuple[Dataset, Dataset]]
+    split_by: str
 
 
 def open_both(
@@ -53,6 +56,7 @@ def open_both(
     settings: SearchSettings,
     tell: Callable[[str], None],
     group: str | None = None,
+    block_km: float | None = None,
     refit: bool = False,
 ) -> FitData:
     """Opens the data of a search and checks them.
@@ -66,7 +70,8 @@ def open_both(
         validation_split: the share to split off.
         settings: of the search, for the seed of the split.
         tell: is called with a line for each data set that is opened.
-        group: that stays together in a split; None: the first of the data.
+        group, block_km: what stays together in a split, see `split`; None: the first
+            group of the data.
         refit: whether the finalist is trained on given validation data, too.
 
     Raises:
@@ -78,8 +83,10 @@ def open_both(
     task_of(whole.target).check(whole)
     if validation_data is None:
         check_judged(settings, whole)
-        parts = split_off_validation(whole, validation_split, settings.seed, group)
-        return FitData(*parts, whole, _splits(settings, *parts, whole, group))
+        by = (group, block_km)
+        parts = split_off_validation(whole, validation_split, settings.seed, *by)
+        splits = _splits(settings, *parts, whole, *by)
+        return FitData(*parts, whole, splits, _told(whole, *by))
     if not isinstance(validation_data, tuple):
         validation_data = (validation_data, None)
     data, labels = validation_data
@@ -90,8 +97,15 @@ def open_both(
     everything = refit or settings.folds is not None
     together = joined(whole, validation) if everything else None
     check_judged(settings, together)
-    splits = _splits(settings, whole, validation, together, group)
-    return FitData(whole, validation, together, splits)
+    splits = _splits(settings, whole, validation, together, group, block_km)
+    split_by = _told(together or whole, group, block_km)
+    return FitData(whole, validation, together, splits, split_by)
+
+
+def _told(dataset: Dataset, group: str | None, block_km: float | None) -> str:
+    """Names what stays together in a fold."""
+    by = group or coarsest(dataset) or "sample"
+    return by if block_km is None else f"{by} of {block_km:g} km"
 
 
 def _splits(
@@ -100,6 +114,7 @@ def _splits(
     validation: Dataset,
     whole: Dataset | None,
     group: str | None,
+    block_km: float | None,
 ) -> list[tuple[Dataset, Dataset]]:
     """Returns the training and held-out parts that finalists are trained on again.
 
@@ -110,7 +125,7 @@ def _splits(
         settings: the options of the search.
         train, validation: its data.
         whole: both together.
-        group: that stays together in a fold; None: the coarsest of the data.
+        group, block_km: what stays together in a fold, see `folds`.
 
     Raises:
         UserError: there are fewer groups than folds, patches overlap and have no
@@ -124,8 +139,10 @@ def _splits(
     everything = np.arange(len(whole))
     parts = [
         (whole.subset(np.setdiff1d(everything, rows)), whole.subset(rows))
-        for rows in folds(whole, settings.folds, group, seed=settings.seed)
+        for rows in folds(whole, settings.folds, group, block_km, settings.seed)
     ]
+    for _, held_out in parts:
+        check_groups(settings.objectives, held_out)
     if group is None and not whole.groups:
         (some, held_out), *_ = parts
         check_apart(some, [held_out], "give data with groups, or leave folds out")
@@ -133,7 +150,11 @@ def _splits(
 
 
 def split_off_validation(
-    dataset: Dataset, share: float, seed: int, group: str | None = None
+    dataset: Dataset,
+    share: float,
+    seed: int,
+    group: str | None = None,
+    block_km: float | None = None,
 ) -> tuple[Dataset, Dataset]:
     """Divides a data set into training and validation data, by whole groups.
 
@@ -149,7 +170,10 @@ def split_off_validation(
             "or give validation_data"
         )
     group = group or next(iter(shared_groups(dataset)), None)
-    train, validation = split(dataset, (1 - share, share), group=group, seed=seed)
+    shares = (1 - share, share)
+    train, validation = split(
+        dataset, shares, group=group, block_km=block_km, seed=seed
+    )
     if group is None:
         check_apart(
             train,

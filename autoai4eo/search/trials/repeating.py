@@ -24,6 +24,7 @@ from autoai4eo.learning.evaluation import outputs, score
 from autoai4eo.learning.figures import VALIDATION
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training
+from autoai4eo.learning.worst_group import WORST
 from autoai4eo.runs.repeats import Repeat
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.settings import SearchSettings
@@ -156,5 +157,5 @@ def _metrics(
 ) -> dict[str, float]:
     """Returns the metrics that a trial has, such as ``val_cohen_kappa``."""
     found = score(held_out, outputs(model, held_out, batch_size))
-    names = task_of(held_out.target).metrics
+    names = (*task_of(held_out.target).metrics, WORST)
     return {f"{VALIDATION}{n}": float(found[n]) for n in names if n in found}

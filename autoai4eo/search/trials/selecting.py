@@ -18,6 +18,7 @@ from autoai4eo.learning.figures import VALIDATION
 from autoai4eo.learning.intervals import blocks
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
+from autoai4eo.learning.worst_group import WORST
 from autoai4eo.runs import front
 from autoai4eo.runs.belonging import file_of
 from autoai4eo.runs.folder import Run, locked
@@ -110,8 +111,7 @@ def _select_repeated(
     splits = len(training.splits)
     over = f"{settings.seeds} seeds"
     if splits > 1:
-        by, _ = groups_of(training.splits[0][1])
-        over = f"{splits} folds by {by}"
+        over = f"{splits} folds by {training.split_by}"
         over += f", each with {settings.seeds} seeds" if settings.seeds > 1 else ""
     metric = settings.monitor.name
     cost = cost_of(settings)
@@ -202,7 +202,7 @@ def check_repeatable(monitor: Objective, metrics: tuple[str, ...]) -> None:
     Raises:
         UserError: it is not a metric of the task.
     """
-    if monitor.name.removeprefix(VALIDATION) not in metrics:
+    if monitor.name.removeprefix(VALIDATION) not in (*metrics, WORST):
         raise UserError(
             "folds, seeds: expected an objective among "
             f"{', '.join(f'{VALIDATION}{name}' for name in metrics)} to compare "

@@ -11,9 +11,9 @@ from autoai4eo.runs.folder import Run
 from autoai4eo.runs.selection import read_selection
 
 
-def with_groups(samples, seed, first):
+def with_groups(samples, seed, first, each=6):
     data = small.dataset(samples, seed)
-    data.groups["parent"] = first + np.arange(samples) // 6
+    data.groups["parent"] = first + np.arange(samples) // each
     return data
 
 
@@ -147,3 +147,18 @@ def test_refit_trains_the_finalist_on_the_validation_data_too(tmp_path):
     evaluation = Run(model.run).read_evaluation()
     assert evaluation["trained_on"] == "training and validation"
     assert evaluation["evaluated_network"] == "trial"
+
+
+def test_the_worst_group_of_a_fold_can_decide(tmp_path):
+    model = small.model(
+        tmp_path,
+        finalists=2,
+        folds=2,
+        objective="val_worst_group_kappa",
+    )
+    train, validation = with_groups(48, 0, 0, 12), with_groups(48, 1, 4, 12)
+    with small.in_this_process():
+        model.fit(train, validation_data=validation, epochs=1, verbose=0)
+    found = read_selection(model.run)
+    assert found.metric == "worst_group_kappa"
+    assert np.isfinite([c.figures for c in found.candidates]).all()
