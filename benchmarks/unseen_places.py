@@ -1,7 +1,7 @@
 """Accuracy in places never seen: networks, searches and what costs next to nothing.
 
     python benchmarks/unseen_places.py run ../shared/data OUT [--data so2sat|eurosat]
-    python benchmarks/unseen_places.py show OUT
+    python benchmarks/unseen_places.py show ../shared/data OUT [--against after]
 
 All patches of `so2sat_layout` together (2,085 of 96 parents), in five folds of whole
 parents; or 5,000 images of EuroSAT, in five folds at random. Each method learns from
@@ -265,9 +265,9 @@ def job(data: Path, name: str, method: str, fold: int, out: Path) -> str:
         "cpu_s": round(sum(u.ru_utime + u.ru_stime for u in used), 1),
     }
     # a method may give several predictors, such as ensembles, by a suffix
-    for suffix, (output, costs) in (
-        found if isinstance(found, dict) else {"": found}
-    ).items():
+    several = found if isinstance(found, dict) else {"": found}
+    # the file without a suffix, which tells that the job is done, is the last one
+    for suffix, (output, costs) in sorted(several.items(), reverse=True):
         path = out / f"{method}{suffix}-{fold}.npz"
         temporary = path.with_suffix(".tmp.npz")
         np.savez(

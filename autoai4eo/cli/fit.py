@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
-from autoai4eo.cli.console import console, hushed
-from autoai4eo.cli.model import finalist_story, print_scores
+from autoai4eo.cli.console import hushed
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
@@ -31,10 +29,9 @@ from autoai4eo.cli.options import (
     parse_proxy,
     parse_shares,
 )
-from autoai4eo.cli.trials import print_trials
+from autoai4eo.cli.outcome import print_outcome
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input
-from autoai4eo.learning.verdict import verdict
 from autoai4eo.log import log, told_while
 
 
@@ -251,7 +248,6 @@ def fit(
         from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.data.splits import sample
         from autoai4eo.runs.folder import Run
-        from autoai4eo.runs.selection import read_selection
         from autoai4eo.tasks import model_of
         from autoai4eo.tasks.training_data import names_of
         from autoai4eo.tasks.validating import keep_test
@@ -321,6 +317,7 @@ def fit(
         references=references,
         group=group,
         block_km=block_km,
+        allow_overlap=allow_overlap,
         refit=refit,
         verbose=0 if quiet else 1,
     )
@@ -330,21 +327,7 @@ def fit(
             network = Run(folder).read_evaluation().get("network")
             scores = model.evaluate(test)
             keep_test(folder, network, scores)
-    if quiet:
-        return
-    references_kept = Run(folder).read_references()
-    print_trials(model.trials(), str(out), references_kept.get("scores"))
-    if (selection := read_selection(folder)) is not None:
-        console.print(selection.told)
-    console.print(finalist_story(folder))
-    evaluation = Run(folder).read_evaluation()
-    if "against_reference" in evaluation:
-        console.print(verdict(evaluation["against_reference"], "validation"))
-    if scores is not None and test is not None:
-        print_scores(scores, f"finalist on the test part ({len(test):,} samples)")
-    console.print(
-        f"finalist: {Run(out).network}   "
-        f"({time.monotonic() - begin:,.0f} s)\n"
-        f"next: autoai4eo evaluate {quote(str(out))} DATA, "
-        f"autoai4eo export {quote(str(out))} MODEL"
-    )
+    if not quiet:
+        seconds = time.monotonic() - begin
+        tested = None if test is None else (scores, len(test))
+        print_outcome(out, folder, model.trials(), seconds, tested)

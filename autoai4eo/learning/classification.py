@@ -38,6 +38,7 @@ class Classification(Task):
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "average_accuracy", "cohen_kappa")
     objective: ClassVar[Objective] = DEFAULTS["class"]
+    resampled: ClassVar[tuple[str, ...]] = metrics
     fitted: ClassVar[tuple[str, ...]] = (
         "temperature",
         "calibrated_expected_calibration_error",

@@ -40,6 +40,7 @@ class MultiLabel(Task):
         "subset_accuracy",
     )
     objective: ClassVar[Objective] = DEFAULTS["labels"]
+    resampled: ClassVar[tuple[str, ...]] = metrics[1:]
     fitted: ClassVar[tuple[str, ...]] = ("thresholds",)
 
     def check(self, dataset: Dataset) -> None:

@@ -40,6 +40,7 @@ class Regression(Task):
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
     metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2")
     objective: ClassVar[Objective] = DEFAULTS["value"]
+    resampled: ClassVar[tuple[str, ...]] = metrics
 
     @property
     def widths(self) -> tuple[int, ...]:

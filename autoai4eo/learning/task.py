@@ -56,6 +56,7 @@ class Task:
         metrics: names of the metrics that a training reports after each epoch, see
             `autoai4eo.learning.figures`.
         objective: the default objective of a search.
+        resampled: names of the scores that have intervals, by `Scorer.resampled`.
         fitted: names of the results of `fit`.
     """
 
@@ -63,6 +64,7 @@ class Task:
     losses: ClassVar[tuple[str, ...]]
     metrics: ClassVar[tuple[str, ...]]
     objective: ClassVar[Objective]
+    resampled: ClassVar[tuple[str, ...]]
     fitted: ClassVar[tuple[str, ...]] = ()
 
     @property

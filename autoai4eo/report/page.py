@@ -31,7 +31,7 @@ from autoai4eo.runs.belonging import finalist_file
 from autoai4eo.runs.ensembles import CAVEAT
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
-from autoai4eo.runs.network_id import finalist_in
+from autoai4eo.runs.network_id import TRIAL, NetworkId, finalist_in
 from autoai4eo.runs.reading import Snapshot, Trial, read
 from autoai4eo.runs.selection import read_selection
 
@@ -149,6 +149,7 @@ def _selection(run: Snapshot) -> dict[str, Any]:
     found = run.part(lambda: read_selection(run.path), None)
     if found is None:
         return {"rows": []}
+    finalist = None if run.finalist is None else run.finalist.id
     metric, cost = find(found.metric), find(found.cost)
     repeats = max(len(one.figures) for one in found.candidates)
     return {
@@ -165,7 +166,7 @@ def _selection(run: Snapshot) -> dict[str, Any]:
             {
                 "name": f"trial {one.trial}",
                 "kind": "finalist"
-                if one.trial == found.chosen
+                if NetworkId(TRIAL, one.trial) == finalist
                 else "front"
                 if one.is_tied
                 else "",

@@ -201,7 +201,7 @@ def within(
     if not found:
         least = {n: min((_cost(t, n) for t in trials), default=np.nan) for n in limits}
         raise UserError(
-            f"select: expected a trial on the front within {_named(limits)}, found "
+            f"select: expected a trial within {_named(limits)}, found "
             f"none of {len(trials)}; the smallest found: {_named(least)}"
         )
     return found

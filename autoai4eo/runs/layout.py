@@ -59,7 +59,7 @@ _NAMES = {
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),
     ENSEMBLES: r"\d+",
     "ensemble": _any_of(NETWORK, ENSEMBLE),
-    REPEATS: r"\d+-\d+-\d+\.json",
+    REPEATS: r"\d+-\d+-\d+-[0-9a-f]{8}\.json",
     BEST: _any_of(NETWORK, EVALUATION, MISTAKES, TEST),
     WORKERS: r"\d+\.log",
     MAPS: r".+\.png",

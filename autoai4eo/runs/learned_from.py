@@ -24,9 +24,14 @@ def warn_if_learned(run: Path, dataset: Dataset, evaluation: Mapping[str, Any]) 
         return
     mark = dataset.fingerprint()
     for role, known in Run(run).read()["data"].items():
-        if role in evaluation["trained_on"] and known["fingerprint"] == mark:
+        if role not in evaluation["trained_on"]:
+            continue
+        same_file = known["path"] == dataset.path and Path(dataset.path).exists()
+        inside = same_file and known["samples"] < len(dataset)
+        if inside or known["fingerprint"] == mark:
+            what = "they include" if inside else "these are"
             warnings.warn(
-                f"{dataset.path}: these are the {role} data of {run}, which the "
+                f"{dataset.path}: {what} the {role} data of {run}, which the "
                 "finalist learned from: its scores on them say nothing about other "
                 "data; evaluate it on data that it has not seen",
                 AutoAI4EOWarning,

@@ -1,4 +1,4 @@
-"""Repeated trainings of a trial's network, ``RUN/repeats/TRIAL-FOLD-SEED.json``.
+"""Repeated trainings of a trial's network, ``RUN/repeats/*.json``.
 
 A search trains each candidate once and judges it on one validation part. How much of a
 score is luck is seen when the network is trained again: on the folds of a
@@ -28,19 +28,19 @@ class Repeat:
         fold: the number of the fold that it is scored on; 0 for the validation data.
         seed: the number of its seed, from 0.
         epochs: of the training.
-        held_out: the fingerprint of the samples that it is scored on.
+        recipe: a digest of its data and options: another one is another training.
     """
 
     trial: int
     fold: int
     seed: int
     epochs: int
-    held_out: str
+    recipe: str
 
     @property
     def name(self) -> str:
         """The name of its file, without suffix."""
-        return f"{self.trial}-{self.fold}-{self.seed}"
+        return f"{self.trial}-{self.fold}-{self.seed}-{self.recipe[:8]}"
 
     def metrics(self, run: Path) -> dict[str, float] | None:
         """Returns its metrics, such as ``val_cohen_kappa``; None if it is not done.
@@ -53,7 +53,7 @@ class Repeat:
             return None
         known = check(run, path)
         if any(known[name] != value for name, value in asdict(self).items()):
-            return None  # of other folds or epochs
+            return None
         return dict(known["metrics"])
 
     def keep(self, run: Path, metrics: Mapping[str, float]) -> None:

@@ -141,7 +141,7 @@ REPEAT = {
     "schema?": int,
     "run?": str | None,
     **dict.fromkeys(("trial", "fold", "seed", "epochs"), int),
-    "held_out": str,
+    "recipe": str,
     "metrics": {ANY: int | float},
 }
 SELECTION = {
@@ -155,9 +155,10 @@ SELECTION = {
         {
             "trial": int,
             **dict.fromkeys(
-                ("mean", "standard_error", "behind", "behind_error", "cost"),
+                ("mean", "standard_error", "behind", "behind_error"),
                 int | float,
             ),
+            "cost": _NUMBER,
             "figures": [int | float],
         }
     ],

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.errors import DamagedError
 from autoai4eo.files import read_json, write_json
 from autoai4eo.learning.figures import find, rounded
 from autoai4eo.runs import cures, schemas
@@ -27,7 +28,7 @@ class Candidate:
         figures: of each fold or seed; empty if samples were resampled.
         behind: how much worse than the best its mean is, 0 or more.
         behind_error: the standard error of that, from paired differences.
-        cost: of its network.
+        cost: of its network; None: not known.
     """
 
     trial: int
@@ -36,7 +37,7 @@ class Candidate:
     figures: list[float]
     behind: float
     behind_error: float
-    cost: float
+    cost: float | None
 
     @property
     def is_tied(self) -> bool:
@@ -66,7 +67,7 @@ class Selection:
 
     @property
     def tied(self) -> list[int]:
-        """The trials that are not surely worse than the best, which is the first."""
+        """The trials within one standard error of the best, which is the first."""
         return [c.trial for c in self.candidates if c.is_tied]
 
     @property
@@ -77,7 +78,7 @@ class Selection:
         head = (
             f"Trial {self.chosen} was selected: {figure.label} "
             f"{figure.text(mine.mean)} ± {figure.text(mine.standard_error)} "
-            f"(mean and standard error over {self.over})."
+            f"(standard error; {self.over})."
         )
         if len(self.candidates) == 1:
             return head
@@ -86,12 +87,12 @@ class Selection:
             return f"{head} The others are worse by more than a standard error."
         words = "trial" if len(others) == 1 else "trials"
         tie = f"{words} {', '.join(map(str, others))}"
-        if self.rule != ONE_SE:
-            return f"{head} Not surely different: {tie}."
-        label = find(self.cost).label
+        if self.rule != ONE_SE or mine.cost is None:
+            return f"{head} Within one standard error of the best: {tie}, too."
         return (
-            f"{head} Not surely different (within one standard error): {tie}; of these "
-            f"trial {self.chosen} costs least ({label} {rounded(mine.cost)})."
+            f"{head} Within one standard error of the best: {tie}, too; trial "
+            f"{self.chosen} costs least of them ({find(self.cost).label} "
+            f"{rounded(mine.cost)})."
         )
 
 
@@ -100,7 +101,7 @@ def select(
     over: str,
     figures: np.ndarray,
     trials: list[int],
-    costs: list[float],
+    costs: list[float | None],
     cost: str,
     rule: str | None,
 ) -> Selection:
@@ -143,7 +144,7 @@ def select_resampled(
     values: np.ndarray,
     draws: np.ndarray,
     trials: list[int],
-    costs: list[float],
+    costs: list[float | None],
     cost: str,
     rule: str | None,
 ) -> Selection:
@@ -192,7 +193,13 @@ def read_selection(run: Path) -> Selection | None:
         Candidate(**{name: one[name] for name in Candidate.__dataclass_fields__})
         for one in known["candidates"]
     ]
-    return Selection(**fields)
+    found = Selection(**fields)
+    if found.chosen not in [one.trial for one in found.candidates]:
+        raise DamagedError(
+            f"{path}: expected the selected trial among those compared, found "
+            f"{found.chosen}; {cures.SELECTION}"
+        )
+    return found
 
 
 def _selected(
@@ -200,7 +207,7 @@ def _selected(
 ) -> Selection:
     found = sorted(found, key=lambda one: (one.behind, one.trial))
     among = [one for one in found if one.is_tied] if rule == ONE_SE else found[:1]
-    chosen = min(among, key=lambda one: one.cost)
+    chosen = min(among, key=lambda one: np.inf if one.cost is None else one.cost)
     return Selection(metric, over, rule, cost, found, chosen.trial)
 
 

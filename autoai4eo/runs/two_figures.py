@@ -12,7 +12,7 @@ from typing import Any
 from autoai4eo.learning.figures import find, rounded
 from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs.ensembles import CAVEAT
-from autoai4eo.runs.network_id import finalist_in
+from autoai4eo.runs.network_id import TRAINING, finalist_in
 
 
 def shown_metric(objectives: Sequence[Objective], known: Collection[str]) -> str:
@@ -50,10 +50,13 @@ def two_figures(
         return ""
     begin = f"{find(name).label} on the validation data: "
     if finalist.is_ensemble:
-        return f"{begin}{rounded(before)} is that of {finalist}; {CAVEAT}."
+        when = ""
+        if evaluation["trained_on"] != TRAINING:
+            when = " before its networks were trained on all the data"
+        return f"{begin}{rounded(before)} is that of {finalist}{when}; {CAVEAT}."
     trial = f"{finalist}"
     in_search = f"{rounded(before)} is that of {trial} in the search"
-    if evaluation["trained_on"] != "training":
+    if evaluation["trained_on"] != TRAINING:
         return (
             f"{begin}{in_search}; the finalist has the same architecture, trained anew "
             "on training and validation data together: validation data cannot judge it."

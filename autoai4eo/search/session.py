@@ -40,7 +40,7 @@ from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.instruments import predicted_device, record_instrument
 from autoai4eo.search.trials.retries import fail_and_retry_all
-from autoai4eo.search.trials.selecting import cost_of, select_cheapest
+from autoai4eo.search.trials.selecting import select_cheapest
 from autoai4eo.search.tuner import Tuner
 
 
@@ -173,7 +173,8 @@ def chosen(
 
     Args:
         tuner: of a search that is over.
-        rule: ``"one-se"``, or see `autoai4eo.runs.front.choose`.
+        rule: ``"one-se"``, or see `autoai4eo.runs.front.choose`; None without limits
+            takes an earlier choice back.
         limits: of costs, by ``max_COST``.
         validation: the data that candidates were judged on.
         batch_size: patches per batch.
@@ -186,15 +187,24 @@ def chosen(
             raise UserError(f"select: expected max_COST=LIMIT, got {name}")
     within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
     if rule == ONE_SE:
-        by = (validation, batch_size, cost_of(tuner.settings), within)
-        number = select_cheapest(tuner.run, tuner.study, *by).chosen
-        trial = tuner.study.get_trials(deepcopy=False)[number]
+        if tuner.settings.judge_quantized:
+            raise UserError(
+                f"select: {ONE_SE} expected a search that scores in float32, found one "
+                "with judge_quantized; select by limits or knee"
+            )
+        by = (tuner.settings, validation, batch_size, within)
+        selection = select_cheapest(tuner.run, tuner.study, *by)
+        trial = tuner.study.get_trials(deepcopy=False)[selection.chosen]
     else:
         trial = front.choose(tuner.study, rule, within)
     check_no_links(tuner.run)
     shared = tuner.settings.is_shared
     with locked(tuner.run, "finalist") if shared else alone(tuner.run):
-        finalist.set_to(tuner.study, NetworkId(TRIAL, trial.number))
+        if rule is None and not within:
+            finalist.set_to(tuner.study, None)
+            trial = finalist.trial(tuner.study)
+        else:
+            finalist.set_to(tuner.study, NetworkId(TRIAL, trial.number))
         yield trial
 
 

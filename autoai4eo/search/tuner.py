@@ -223,9 +223,11 @@ class Tuner:
             tell_front(self.study, self.settings.constraints, progress)
             tried += 1
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
-        with self._lock.training():
-            work = (self.graph, self.settings, training, progress, self._lock)
-            select_finalist(self.run, self.study, *work)
+        work = (self.graph, self.settings, training, progress, self._lock)
+        if not select_finalist(self.run, self.study, *work, candidates):
+            return False
+        if refit_on is not None and finalist.of(self.study).is_ensemble:
+            progress.done("an ensemble is the finalist, which is not trained again")
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
             known = finalist.is_trained(self.run, self.study, refit_on is not None)
@@ -297,9 +299,8 @@ class Tuner:
             if not over and (queued or stopping.has_budget(trials, most)):
                 return True
             if not any(t.state == TrialState.RUNNING for t in trials):
-                number = self.settings.finalists or 0
                 if training.proxy is None or not finalist.queue_full_trainings(
-                    self.run, self.study, number
+                    self.run, self.study, self.settings.finalists or 1
                 ):
                     return False
                 continue

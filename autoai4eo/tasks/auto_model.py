@@ -129,6 +129,7 @@ class AutoModel(SearchResults):
         references: bool = True,
         group: str | None = None,
         block_km: float | None = None,
+        allow_overlap: bool = False,
         refit: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -161,6 +162,8 @@ class AutoModel(SearchResults):
             group: name of the groups of samples, such as ``"city"``, that stay together
                 in `validation_split` and in ``folds``; None: the data's own.
             block_km: side in kilometres of the squares of ``group="spatial_block"``.
+            allow_overlap: lets `validation_split` and folds divide windows of one scene
+                that overlap at random.
             refit: whether to train the finalist on the given `validation_data`, too.
             **kwargs: passed to `keras.Model.fit`.
 
@@ -172,7 +175,8 @@ class AutoModel(SearchResults):
         check_utf8(self.run)
         tell = log(bool(verbose))
         how = (validation_data, validation_split, self.settings, tell)
-        data = open_both(self._open, self.kind, x, y, *how, group, block_km, refit)
+        by = (group, block_km, allow_overlap)
+        data = open_both(self._open, self.kind, x, y, *how, *by, refit)
         train, validation = data.train, data.validation
         task = task_of(train.target)
         check_training(task, epochs, loss, self.objectives, validation)
@@ -251,9 +255,10 @@ class AutoModel(SearchResults):
         refit: bool = False,
         **limits: float,
     ) -> int:
-        """Makes another trial of the front, or an ensemble, the finalist.
+        """Makes another trial, or an ensemble, the finalist.
 
-        A trial is trained in full; an ensemble is taken as it is.
+        Without arguments it takes an earlier choice back. A trial is trained in full;
+        an ensemble is taken as it is.
 
         `predict`, `evaluate` and `export` use the new finalist from then on. Call `fit`
         on this object first, since `select` needs its data; if the search is finished,

@@ -23,9 +23,10 @@ from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.worst_group import check_groups
+from autoai4eo.runs.selection import ONE_SE
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.trials.fine_tuning import check_judged
-from autoai4eo.search.trials.selecting import check_repeatable
+from autoai4eo.search.trials.selecting import check_repeatable, check_resampled
 from autoai4eo.text import line
 
 
@@ -57,6 +58,7 @@ def open_both(
     tell: Callable[[str], None],
     group: str | None = None,
     block_km: float | None = None,
+    allow_overlap: bool = False,
     refit: bool = False,
 ) -> FitData:
     """Opens the data of a search and checks them.
@@ -72,6 +74,7 @@ def open_both(
         tell: is called with a line for each data set that is opened.
         group, block_km: what stays together in a split, see `split`; None: the first
             group of the data.
+        allow_overlap: whether windows that overlap may lie in several parts.
         refit: whether the finalist is trained on given validation data, too.
 
     Raises:
@@ -83,10 +86,10 @@ def open_both(
     task_of(whole.target).check(whole)
     if validation_data is None:
         check_judged(settings, whole)
-        by = (group, block_km)
-        parts = split_off_validation(whole, validation_split, settings.seed, *by)
-        splits = _splits(settings, *parts, whole, *by)
-        return FitData(*parts, whole, splits, _told(whole, *by))
+        by = (group, block_km, allow_overlap)
+        train, part = split_off_validation(whole, validation_split, settings.seed, *by)
+        splits = _splits(settings, train, part, whole, *by)
+        return FitData(train, part, whole, splits, _told(whole, group, block_km))
     if not isinstance(validation_data, tuple):
         validation_data = (validation_data, None)
     data, labels = validation_data
@@ -97,7 +100,8 @@ def open_both(
     everything = refit or settings.folds is not None
     together = joined(whole, validation) if everything else None
     check_judged(settings, together)
-    splits = _splits(settings, whole, validation, together, group, block_km)
+    by = (group, block_km, allow_overlap)
+    splits = _splits(settings, whole, validation, together, *by)
     split_by = _told(together or whole, group, block_km)
     return FitData(whole, validation, together, splits, split_by)
 
@@ -115,6 +119,7 @@ def _splits(
     whole: Dataset | None,
     group: str | None,
     block_km: float | None,
+    allow_overlap: bool,
 ) -> list[tuple[Dataset, Dataset]]:
     """Returns the training and held-out parts that finalists are trained on again.
 
@@ -126,12 +131,15 @@ def _splits(
         train, validation: its data.
         whole: both together.
         group, block_km: what stays together in a fold, see `folds`.
+        allow_overlap: see `open_both`.
 
     Raises:
         UserError: there are fewer groups than folds, patches overlap and have no
             groups, or finalists cannot be compared by the metric of the search.
     """
     if settings.folds is None and settings.seeds == 1:
+        if settings.rule == ONE_SE:
+            check_resampled(settings)
         return []
     check_repeatable(settings.monitor, task_of(train.target).metrics)
     if settings.folds is None or whole is None:
@@ -143,9 +151,9 @@ def _splits(
     ]
     for _, held_out in parts:
         check_groups(settings.objectives, held_out)
-    if group is None and not whole.groups:
+    if group is None and coarsest(whole) is None and not allow_overlap:
         (some, held_out), *_ = parts
-        check_apart(some, [held_out], "give data with groups, or leave folds out")
+        check_apart(some, [held_out], "leave folds out, or pass allow_overlap")
     return parts
 
 
@@ -155,6 +163,7 @@ def split_off_validation(
     seed: int,
     group: str | None = None,
     block_km: float | None = None,
+    allow_overlap: bool = False,
 ) -> tuple[Dataset, Dataset]:
     """Divides a data set into training and validation data, by whole groups.
 
@@ -174,12 +183,11 @@ def split_off_validation(
     train, validation = split(
         dataset, shares, group=group, block_km=block_km, seed=seed
     )
-    if group is None:
+    if group is None and not allow_overlap:
         check_apart(
             train,
             [validation],
-            "pass validation_data of another place, or parts of "
-            "autoai4eo.data.splits.split if you want it so",
+            "pass validation_data of another place, or allow_overlap",
         )
     return train, validation
 

@@ -12,7 +12,7 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.target import KINDS
 from autoai4eo.errors import UserError
 from autoai4eo.learning import registry
-from autoai4eo.learning.evaluation import score
+from autoai4eo.learning.evaluation import score, scored
 from autoai4eo.learning.figures import FIGURES
 from autoai4eo.learning.regression import Regression
 from autoai4eo.report.sections import SECTIONS
@@ -165,3 +165,10 @@ def test_batches_in_training_agree_with_the_scorer(task, dataset):
 def test_a_target_of_another_kind_is_refused(task):
     with pytest.raises(UserError, match="found mask"):
         registry.task_of(replace(task.target, kind="mask"))
+
+
+def test_the_scores_with_intervals_are_those_it_names(kind, dataset):
+    task = registry.task_of(dataset.target)
+    output = RNG.random((N, task.widths[0]))
+    drawn = scored(dataset, output, np.arange(N) % 4).resampled()
+    assert set(task.resampled) <= set(drawn)

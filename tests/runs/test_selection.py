@@ -34,14 +34,16 @@ def test_a_cheaper_network_within_one_standard_error_is_selected():
     # trial 2 is cheaper still, but behind by .10, .09 and .12
     assert third.behind == pytest.approx(0.31 / 3) and not third.is_tied
     assert (found.chosen, found.tied) == (1, [0, 1])
-    assert "Not surely different (within one standard error): trial 0" in found.told
-    assert "trial 1 costs least (MACs 20)" in found.told
+    assert found.told.endswith(
+        "Within one standard error of the best: trial 0, too; trial 1 costs least of "
+        "them (MACs 20)."
+    )
 
 
 def test_without_the_rule_the_best_mean_is_selected_and_the_tie_is_told():
     found = selected(rule=None)
     assert found.chosen == 0
-    assert found.told.endswith("Not surely different: trial 1.")
+    assert found.told.endswith("Within one standard error of the best: trial 1, too.")
 
 
 def test_an_error_is_better_if_it_is_small():
@@ -82,6 +84,7 @@ def test_a_selection_is_read_as_it_was_written(tmp_path):
     assert read_selection(tmp_path) == selected()
     path = tmp_path / "selection.json"
     known = json.loads(path.read_text())
-    path.write_text(json.dumps({**known, "chosen": "first"}))
-    with pytest.raises(DamagedError, match=r"selection.json.*remove it"):
-        read_selection(tmp_path)
+    for wrong in ("first", 9):
+        path.write_text(json.dumps({**known, "chosen": wrong}))
+        with pytest.raises(DamagedError, match=r"selection.json.*remove it"):
+            read_selection(tmp_path)

@@ -191,6 +191,8 @@ def told(run: Path, ensemble: Ensemble) -> list[str]:
         f"ensemble {ensemble.number}: {ensemble.told}",
         f"on the validation data: {score}; {ensembles.CAVEAT}",
     ]
+    if ensemble.trained_on != TRAINING:
+        lines.append("this is the score before they were trained on all the data")
     for cost, limit in {"latency_ms": None, "params": None, **ensemble.limits}.items():
         whole, summed = ensemble.cost.get(cost), ensemble.summed.get(cost)
         if whole is None or summed is None:

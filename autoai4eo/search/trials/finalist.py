@@ -45,10 +45,16 @@ def of(study: optuna.Study) -> NetworkId:
         UserError: no trial is complete.
     """
     kept = study.user_attrs
-    chosen = kept.get(_CHOSEN) or kept.get(_SELECTED)
-    if chosen is None:
-        return NetworkId(TRIAL, best_trial(study).number)
-    return network_id(chosen)
+    for name in (_CHOSEN, _SELECTED):
+        if kept.get(name) is not None:  # trial 0 is 0
+            return network_id(kept[name])
+    return NetworkId(TRIAL, best_trial(study).number)
+
+
+def chosen(study: optuna.Study) -> NetworkId | None:
+    """Returns the network that the user chose, if any."""
+    key = study.user_attrs.get(_CHOSEN)
+    return None if key is None else network_id(key)
 
 
 def trial(study: optuna.Study) -> FrozenTrial:
@@ -56,14 +62,14 @@ def trial(study: optuna.Study) -> FrozenTrial:
     return study.get_trials(deepcopy=False)[of(study).number]
 
 
-def set_to(study: optuna.Study, network: NetworkId) -> None:
-    """Makes a network the finalist."""
-    study.set_user_attr(_CHOSEN, network.key)
+def set_to(study: optuna.Study, network: NetworkId | None) -> None:
+    """Makes a network the finalist; None: takes a choice of the user back."""
+    study.set_user_attr(_CHOSEN, None if network is None else network.key)
 
 
 def select(study: optuna.Study, network: NetworkId | None) -> None:
     """Makes a network the finalist unless the user chose one; None: the best trial."""
-    study.set_user_attr(_SELECTED, network and network.key)
+    study.set_user_attr(_SELECTED, None if network is None else network.key)
 
 
 def is_trained(run: Path, study: optuna.Study, on_everything: bool) -> bool:
@@ -94,7 +100,9 @@ def queue_full_trainings(run: Path, study: optuna.Study, number: int) -> bool:
         best = front.finalists(study, number)
         new = [t for t in best if t.number not in known]
         for trial in new:
-            kept = {"values": trial.user_attrs["hyperparameters"]}
+            # earlier versions did not smooth labels
+            values = {"label_smoothing": 0.0, **trial.user_attrs["hyperparameters"]}
+            kept = {"values": values}
             attributes = {FULL_TRAINING_OF: trial.number, "proposed": kept}
             study.enqueue_trial(trial.params, user_attrs=attributes)
     return bool(new)

@@ -55,7 +55,7 @@ def check_judged(settings: SearchSettings, refit_on: Dataset | None) -> None:
         raise UserError(
             "fine_tune_quantized: expected a finalist that the validation data can "
             "judge, found one that is trained on them, too; give validation_data, and "
-            "leave refit out"
+            "leave refit and folds out"
         )
 
 

@@ -5,10 +5,12 @@ Workers divide the trainings among them: each takes the next one that nobody has
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import inf, nan
 from pathlib import Path
 
@@ -76,18 +78,34 @@ class Repeating:
     def _seeds(self) -> int:
         return self.settings.seeds
 
-    def work(self, progress: Progress, lock: MeasurementLock) -> None:
-        """Trains until all are done, by this worker or others."""
+    def work(
+        self, progress: Progress, lock: MeasurementLock, most: int | None = None
+    ) -> bool:
+        """Trains until all are done, by this worker or others.
+
+        Args:
+            progress: reports events.
+            lock: pauses the trainings during measurements.
+            most: trainings of this worker; None: no limit.
+
+        Returns:
+            Whether all are done.
+        """
+        trained = 0
         while left := list(self._left()):
-            worked = False
+            before = trained
             for trial, repeat in left:
+                if trained == most:
+                    return False
                 with self._taken(repeat) as mine:
                     if mine and repeat.metrics(self.run) is None:
-                        self._train(trial, repeat, progress, lock)
-                        worked = True
-            if not worked:
+                        with lock.training():
+                            self._train(trial, repeat, progress, lock)
+                        trained += 1
+            if trained == before:
                 progress.line("waiting for other workers")
                 time.sleep(_POLL_S)
+        return True
 
     def _left(self) -> Iterator[tuple[FrozenTrial, Repeat]]:
         for trial in self.trials:
@@ -97,10 +115,22 @@ class Repeating:
 
     def _repeats(self, trial: FrozenTrial) -> Iterator[Repeat]:
         epochs = epochs_alone(self.training, trial)
-        for fold, (_, held_out) in enumerate(self.training.splits):
-            of = held_out.fingerprint()
+        for fold, mark in enumerate(self._marks):
+            recipe = hashlib.sha256(f"{mark} {epochs}".encode()).hexdigest()
             for seed in range(self._seeds):
-                yield Repeat(trial.number, fold, seed, epochs, of)
+                yield Repeat(trial.number, fold, seed, epochs, recipe)
+
+    @cached_property
+    def _marks(self) -> list[str]:
+        """What distinguishes the trainings of each fold from those of other options."""
+        how = self.training
+        options = (how.batch_size, how.class_weight, how.augmentation, how.fit)
+        loss = getattr(self.graph.loss, "name", self.graph.loss)
+        known = f"{options} {loss} {self.settings.seed}"
+        return [
+            f"{train.fingerprint()} {held_out.fingerprint()} {known}"
+            for train, held_out in how.splits
+        ]
 
     @contextmanager
     def _taken(self, repeat: Repeat) -> Iterator[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -12,11 +13,12 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import DamagedError, UserError
+from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
 from autoai4eo.learning.evaluation import groups_of, outputs, scored
 from autoai4eo.learning.figures import VALIDATION
 from autoai4eo.learning.intervals import blocks
 from autoai4eo.learning.objectives import Objective
+from autoai4eo.learning.registry import TASKS
 from autoai4eo.learning.training import Training
 from autoai4eo.learning.worst_group import WORST
 from autoai4eo.runs import front
@@ -31,7 +33,7 @@ from autoai4eo.runs.selection import (
     select,
     select_resampled,
 )
-from autoai4eo.runs.study import judged, objectives_of
+from autoai4eo.runs.study import best_trial, judged
 from autoai4eo.runs.trial_folder import NETWORK
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
@@ -39,6 +41,7 @@ from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.repeating import Repeating
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
+from autoai4eo.text import counted
 
 
 def select_finalist(
@@ -49,11 +52,13 @@ def select_finalist(
     training: Training,
     progress: Progress,
     lock: MeasurementLock,
-) -> None:
+    most: int | None = None,
+) -> bool:
     """Selects the finalist by the rule of the settings, and records how.
 
-    Without a rule and repeated trainings the best trial becomes the finalist. Several
-    workers may call it at the same time.
+    Without a rule and repeated trainings the best trial becomes the finalist. A network
+    that the user chose stays the finalist. Several workers may call it at the same
+    time.
 
     Args:
         run: the folder.
@@ -63,28 +68,48 @@ def select_finalist(
         training: data and options, with its ``splits``.
         progress: reports events.
         lock: pauses trainings during measurements.
+        most: trainings of this worker; None: no limit.
+
+    Returns:
+        Whether it is selected; otherwise trainings are left.
+
+    Raises:
+        UserError: no trial is complete.
     """
-    selection, chosen = None, None
+    best_trial(study)
+    if (own := finalist.chosen(study)) is not None:
+        if training.splits or settings.rule is not None:
+            progress.done(
+                f"{own}, which you selected, stays the finalist, without folds, seeds "
+                "and rule; clf.select() takes your choice back"
+            )
+        return True
+    selection, number = None, None
     if training.splits:
-        work = (graph, settings, training, progress, lock)
-        selection = _select_repeated(run, study, *work)
+        trials = front.finalists(study, settings.finalists or 1, judged(study))
+        repeating = Repeating(run, graph, study, settings, training, trials)
+        if not repeating.work(progress, lock, most):
+            return False
+        selection = _select_repeated(repeating)
     with locked(run, "finalist", progress.line):
         if selection is None and settings.rule == ONE_SE:
             assert training.validation is not None, "a search has validation data"
             progress.line("scoring the trials on resamples of the validation data")
-            how = (training.batch_size, cost_of(settings))
-            selection = select_cheapest(run, study, training.validation, *how)
+            with lock.training():
+                selection = select_cheapest(
+                    run, study, settings, training.validation, training.batch_size
+                )
         if selection is not None:
-            chosen = selection.chosen
+            number = selection.chosen
         elif settings.rule is not None:
-            chosen = front.choose(study, settings.rule).number
-        known = None if chosen is None else NetworkId(TRIAL, chosen)
-        finalist.select(study, known)
+            number = front.choose(study, settings.rule).number
+        finalist.select(study, None if number is None else NetworkId(TRIAL, number))
         if selection is None:
             Run(run).selection.unlink(missing_ok=True)
         elif selection != _recorded(run):
             keep(run, selection)
             progress.done(selection.told)
+    return True
 
 
 def _recorded(run: Path) -> Selection | None:
@@ -94,33 +119,20 @@ def _recorded(run: Path) -> Selection | None:
         return None  # it is written anew
 
 
-def _select_repeated(
-    run: Path,
-    study: optuna.Study,
-    graph: Graph,
-    settings: SearchSettings,
-    training: Training,
-    progress: Progress,
-    lock: MeasurementLock,
-) -> Selection:
-    """Trains the best trials again, see `Repeating`, and selects one of them."""
-    among = judged(study)
-    trials = front.finalists(study, settings.finalists or 1, among)
-    repeating = Repeating(run, graph, study, settings, training, trials)
-    repeating.work(progress, lock)
-    splits = len(training.splits)
+def _select_repeated(of: Repeating) -> Selection:
+    """Selects one of the trials that were trained again."""
+    settings, splits = of.settings, len(of.training.splits)
     over = f"{settings.seeds} seeds"
     if splits > 1:
-        over = f"{splits} folds by {training.split_by}"
+        over = f"{splits} folds by {of.training.split_by}"
         over += f", each with {settings.seeds} seeds" if settings.seeds > 1 else ""
-    metric = settings.monitor.name
-    cost = cost_of(settings)
+    metric, cost = settings.monitor.name, cost_of(settings)
     return select(
         metric.removeprefix(VALIDATION),
         over,
-        repeating.figures(metric),
-        [t.number for t in trials],
-        [_cost(t, cost) for t in trials],
+        of.figures(metric),
+        [t.number for t in of.trials],
+        [_cost(t, cost) for t in of.trials],
         cost,
         settings.rule,
     )
@@ -129,62 +141,90 @@ def _select_repeated(
 def select_cheapest(
     run: Path,
     study: optuna.Study,
+    settings: SearchSettings,
     validation: Dataset,
     batch_size: int,
-    cost: str,
     limits: Mapping[str, float] = MappingProxyType({}),
 ) -> Selection:
     """Selects by the one-standard-error rule on the validation data.
 
     The error is that of a bootstrap of whole groups; all trials are scored on the same
-    resamples.
+    resamples. The trials are all of one objective, or those on the front of several.
 
     Args:
         run: the folder.
         study: of the search.
+        settings: its options.
         validation: the data that candidates were judged on.
         batch_size: patches per batch.
-        cost: that decides.
         limits: upper limits of costs, by name.
 
+    Warns:
+        AutoAI4EOWarning: a trial is left out, as its network is damaged or missing.
+
     Raises:
-        UserError: no trial is within the limits, or the first objective that is a
-            metric has no resamples.
+        UserError: no trial is within the limits, or has a network; or see
+            `check_resampled`.
     """
-    objectives = objectives_of(study)
-    trials = judged(study) if len(objectives) == 1 else front.front(study)
-    trials = front.within(trials, limits)
-    monitor = next((o for o in objectives if not o.is_cost), None)
-    metric = "" if monitor is None else monitor.name.removeprefix(VALIDATION)
+    check_resampled(settings)
+    one = len(settings.objectives) == 1
+    trials = front.within(judged(study) if one else front.front(study), limits)
+    metric = settings.monitor.name.removeprefix(VALIDATION)
+    cost = cost_of(settings)
     by, groups = groups_of(validation)
     number = len(validation) if groups is None else len(np.unique(groups))
+    over = f"{counted(number, by)} of the validation data, resampled"
+    known = _recorded(run)
+    about = (metric, over, ONE_SE, cost, sorted(t.number for t in trials))
+    if known is not None and about == (
+        *(known.metric, known.over, known.rule, known.cost),
+        sorted(one.trial for one in known.candidates),
+    ):
+        return known
     if groups is None:
         groups = blocks(len(validation))
-    values, draws = [], []
+    found, values, draws = [], [], []
     for trial in trials:
-        network = keras.models.load_model(file_of(run, trial, NETWORK))
+        try:
+            network = keras.models.load_model(file_of(run, trial, NETWORK))
+        except UserError as error:
+            warnings.warn(f"{error}; left out", AutoAI4EOWarning, stacklevel=2)
+            continue
         output = outputs(network, validation, batch_size)
         scorer = scored(validation, output, groups)
-        resampled = scorer.resampled()
-        if metric not in resampled:
-            raise UserError(
-                f"rule: {ONE_SE} expected an objective whose noise is known "
-                f"({', '.join(f'{VALIDATION}{name}' for name in resampled)}), found "
-                f"{', '.join(o.name for o in objectives)}; train again with --folds 5 "
-                "or --seeds 3 (folds=5 or seeds=3)"
-            )
+        found.append(trial)
         values.append(scorer.result()[metric])
-        draws.append(resampled[metric])
+        draws.append(scorer.resampled()[metric])
+    if not found:
+        raise UserError(
+            f"{run}: expected trials with networks to select from, found none; leave "
+            "the rule out"
+        )
     return select_resampled(
         metric,
-        f"resamples of the validation data by {by}, {number}",
+        over,
         np.array(values),
         np.array(draws),
-        [t.number for t in trials],
-        [_cost(t, cost) for t in trials],
+        [t.number for t in found],
+        [_cost(t, cost) for t in found],
         cost,
         ONE_SE,
     )
+
+
+def check_resampled(settings: SearchSettings) -> None:
+    """Checks that the noise of the search's metric is known from resamples.
+
+    Raises:
+        UserError: it is not.
+    """
+    known = TASKS[settings.kind].resampled
+    if settings.monitor.name.removeprefix(VALIDATION) not in known:
+        raise UserError(
+            f"rule: {ONE_SE} without folds and seeds expected an objective among "
+            f"{', '.join(f'{VALIDATION}{name}' for name in known)}, found "
+            f"{settings.monitor.name}; leave the rule out, or take one of these"
+        )
 
 
 def cost_of(settings: SearchSettings) -> str:
@@ -202,13 +242,15 @@ def check_repeatable(monitor: Objective, metrics: tuple[str, ...]) -> None:
     Raises:
         UserError: it is not a metric of the task.
     """
-    if monitor.name.removeprefix(VALIDATION) not in (*metrics, WORST):
+    known = (*metrics, WORST)
+    if monitor.name.removeprefix(VALIDATION) not in known:
         raise UserError(
             "folds, seeds: expected an objective among "
-            f"{', '.join(f'{VALIDATION}{name}' for name in metrics)} to compare "
+            f"{', '.join(f'{VALIDATION}{name}' for name in known)} to compare "
             f"finalists by, found {monitor.name}; leave folds and seeds out"
         )
 
 
-def _cost(trial: FrozenTrial, name: str) -> float:
-    return float(trial.user_attrs["cost"].get(name) or np.inf)
+def _cost(trial: FrozenTrial, name: str) -> float | None:
+    value: float | None = trial.user_attrs["cost"].get(name)
+    return value

@@ -414,7 +414,7 @@ def test_units_that_differ_from_training_are_reported(tmp_path, model, scene):
     assert "fits the values: --scale 0.0001" in note
     decibels = {"image": (Typical(-15, 5, -25, -5),) * 3}
     radar = replace(classifier, typical=decibels)
-    assert told(radar, scene, tmp_path / "d.tif", scale=0, offset=-11) == []
+    assert told(radar, scene, tmp_path / "d.tif", scale=5e-3, offset=-23) == []
 
 
 def test_fill_that_the_scene_does_not_declare_is_told(tmp_path, model, pixels):

@@ -1,6 +1,7 @@
 """Finalists are trained again on folds and seeds, and the finalist is selected."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import small
 
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.selection import read_selection
+from autoai4eo.search.trials import finalist
 
 
 def with_groups(samples, seed, first, each=6):
@@ -17,11 +20,12 @@ def with_groups(samples, seed, first, each=6):
     return data
 
 
-def fit(folder, **settings):
-    model = small.model(folder, finalists=2, **settings)
+def fit(folder, batch_size=32, **settings):
+    model = small.model(folder, **{"finalists": 2, **settings})
     train, validation = with_groups(36, 0, 0), with_groups(24, 1, 6)
     with small.in_this_process():
-        model.fit(train, validation_data=validation, epochs=2, verbose=0)
+        given = {"epochs": 2, "verbose": 0, "batch_size": batch_size}
+        model.fit(train, validation_data=validation, **given)
     return model
 
 
@@ -32,12 +36,10 @@ def cross_validated(tmp_path_factory):
 
 def test_the_finalists_are_trained_on_each_fold_with_each_seed(cross_validated):
     run = Run(cross_validated.run)
-    names = {path.stem for path in run.repeats.iterdir()}
+    names = {path.stem.rpartition("-")[0] for path in run.repeats.iterdir()}
     assert names == {f"{t}-{f}-{s}" for t in (0, 1) for f in (0, 1) for s in (0, 1)}
     known = [json.loads(path.read_text()) for path in run.repeats.iterdir()]
-    assert {len({k["held_out"] for k in known if k["fold"] == f}) for f in (0, 1)} == {
-        1
-    }
+    assert len({k["recipe"] for k in known}) == 2
     assert all(0 <= k["metrics"]["val_accuracy"] <= 1 for k in known)
     found = read_selection(cross_validated.run)
     assert found is not None
@@ -68,7 +70,8 @@ def test_the_report_shows_the_selection(cross_validated):
 
 def test_only_what_is_missing_is_trained_again_and_gives_the_same(cross_validated):
     run = Run(cross_validated.run)
-    lost, kept = run.repeats / "1-0-1.json", run.repeats / "0-0-0.json"
+    (lost,) = run.repeats.glob("1-0-1-*.json")
+    (kept,) = run.repeats.glob("0-0-0-*.json")
     before, at = lost.read_text(), kept.stat().st_mtime_ns
     lost.unlink()
     fit(cross_validated.directory, folds=2, seeds=2, rule="one-se")
@@ -86,10 +89,31 @@ def test_seeds_alone_are_judged_on_the_validation_data(tmp_path):
         assert model.select("one-se") == 0
 
 
+def test_a_trial_that_the_user_chose_stays_the_finalist(cross_validated, tmp_path):
+    shutil.copytree(cross_validated.run, tmp_path / "run")
+    settings = {"folds": 2, "seeds": 2, "rule": "one-se"}
+    model = fit(tmp_path, **settings)
+    other = 1 - read_selection(model.run).chosen
+    finalist.set_to(model.tuner.study, NetworkId(TRIAL, other))
+    again = fit(tmp_path, **settings)
+    assert Run(again.run).read_evaluation()["trial"] == other
+    with small.in_this_process():
+        assert again.select() == read_selection(model.run).chosen
+    assert Run(again.run).read_evaluation()["trial"] != other
+
+
+def test_other_options_are_other_trainings(cross_validated, tmp_path):
+    shutil.copytree(cross_validated.run, tmp_path / "run")
+    before = set((tmp_path / "run" / "repeats").iterdir())
+    fit(tmp_path, folds=2, finalists=1, batch_size=16)
+    after = set((tmp_path / "run" / "repeats").iterdir())
+    assert before < after and len(after) == len(before) + 2
+
+
 def test_the_rule_alone_resamples_the_validation_data(tmp_path):
     model = fit(tmp_path, rule="one-se")
     found = read_selection(model.run)
-    assert found.over == "resamples of the validation data by parent, 4"
+    assert found.over == "4 parents of the validation data, resampled"
     assert Run(model.run).read_evaluation()["trial"] == found.chosen
     macs = model.trials().set_index("trial")["macs"]
     assert found.chosen == macs[found.tied].idxmin()
@@ -117,6 +141,7 @@ def test_settings_that_do_not_go_together_are_refused(tmp_path, settings, expect
     [
         ({"folds": 11}, "11"),
         ({"folds": 2, "objective": "val_loss"}, "objective among val_accuracy"),
+        ({"rule": "one-se", "objective": "val_loss"}, "one-se without folds and seeds"),
     ],
 )
 def test_a_cross_validation_that_cannot_be_is_refused_before_the_search(
