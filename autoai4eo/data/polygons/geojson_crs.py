@@ -34,6 +34,8 @@ def crs_of_geojson(content: Mapping[str, Any], read: str | None) -> str | None:
     if told is None or read is None:
         return read
     name = _name(told)
+    if name is None:
+        return json.dumps(told)
     if name.upper().endswith(_LONLAT):
         return read
     with rasterio.Env():  # else PROJ writes its errors to the terminal
@@ -44,8 +46,11 @@ def crs_of_geojson(content: Mapping[str, Any], read: str | None) -> str | None:
         return read if named == CRS.from_user_input(read) else name
 
 
-def _name(member: Any) -> str:
-    """Returns the name in a member ``crs``: of a name, a code, or a bare text."""
+def _name(member: Any) -> str | None:
+    """Returns the name in a member ``crs``: of a name, a code, or a bare text.
+
+    None if it has another form, such as a link, which is not followed.
+    """
     if isinstance(member, str):
         return member
     about = member.get("properties") if isinstance(member, dict) else None
@@ -54,4 +59,4 @@ def _name(member: Any) -> str:
             return str(about["name"])
         if "code" in about:
             return f"EPSG:{about['code']}"
-    return json.dumps(member)
+    return None
