@@ -28,6 +28,8 @@ class Limits:
         self._candidates = candidates
         self._upper = upper
         self.screened: list[dict[str, Any]] = []
+        # features of networks that were built and exceed a limit, however trained
+        self._exceeding: set[tuple[float, ...]] = set()
 
     def begin(self) -> None:
         """Begins a proposal: no network was built for it yet."""
@@ -57,20 +59,23 @@ class Limits:
         """
         if not self._upper:
             return next(iter(drawn), None)
-        nearest, least = None, np.inf
+        nearest, least = None, (True, np.inf)
         for values in drawn:
             over = self._over(values)
             if over <= 0:
                 return values
-            if nearest is None or over < least:
-                nearest, least = values, over
+            rank = (self._exceeds(values), over)
+            if nearest is None or rank < least:
+                nearest, least = values, rank
         for _ in range(_STEPS if nearest is not None else 0):
             assert nearest is not None
             varied = self._candidates.vary([nearest], _VARIED, rng)
             for i in np.flatnonzero(self.excess(varied) <= 0)[:_BUILDS]:
                 if self._over(varied[i]) <= 0:
                     return varied[i]
-            nearest = varied[self.excess(varied).argmin()]
+            # a network that is known to exceed a limit teaches nothing
+            pool = [values for values in varied if not self._exceeds(values)] or varied
+            nearest = pool[self.excess(pool).argmin()]
             if self._over(nearest, always=True) <= 0:
                 return nearest
         return nearest
@@ -89,7 +94,16 @@ class Limits:
         if (always or over <= 0) and len(self.screened) < _BUILDS:
             self.build_and_count([values])
             over = float(self.excess([values])[0])
+            if over > 0:
+                self._exceeding.add(self._network(values))
         return over
+
+    def _exceeds(self, values: Values) -> bool:
+        """Returns whether the network was built and exceeds a limit."""
+        return self._network(values) in self._exceeding
+
+    def _network(self, values: Values) -> tuple[float, ...]:
+        return tuple(self._candidates.features([values])[0].tolist())
 
 
 def excess(
