@@ -13,6 +13,7 @@ from autoai4eo.runs import front
 from autoai4eo.runs.folder import alone
 from autoai4eo.runs.study import open_study, trials_table
 from autoai4eo.search import stopping
+from autoai4eo.search.strategies import limits
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()
@@ -84,9 +85,14 @@ def test_the_seed_makes_a_search_repeatable(tmp_path):
     assert scores[0].equals(scores[1])
 
 
-def test_a_candidate_over_a_limit_is_infeasible_and_not_trained(tmp_path):
+def test_a_candidate_over_a_limit_is_infeasible_and_not_trained(tmp_path, monkeypatch):
+    def unchecked(self, drawn, rng):
+        return next(iter(drawn))
+
+    monkeypatch.setattr(limits.Limits, "first", unchecked)
     model = small.model(tmp_path, constraints={"params": 500}, max_trials=2)
-    model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
+    with small.in_this_process():
+        model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
     trials = model.trials()
     over = trials[trials["status"] == "infeasible"]
     assert len(over) and (over["params"] > 500).all()
