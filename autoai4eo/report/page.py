@@ -150,15 +150,18 @@ def _selection(run: Snapshot) -> dict[str, Any]:
     if found is None:
         return {"rows": []}
     finalist = None if run.finalist is None else run.finalist.id
+    chosen = ""
+    if finalist not in (None, NetworkId(TRIAL, found.chosen)):
+        chosen = f" Since then {finalist} was chosen as the finalist."
     metric, cost = find(found.metric), find(found.cost)
     repeats = max(len(one.figures) for one in found.candidates)
     return {
-        "told": found.told,
+        "told": found.told + chosen,
         "columns": [
             metric.label,
             "standard error",
             "behind the best",
-            "standard error of that",
+            "standard error of the gap",
             cost.title,
             *(f"{i + 1}" for i in range(repeats)),
         ],

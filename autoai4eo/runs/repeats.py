@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autoai4eo.errors import DamagedError
 from autoai4eo.files import read_json, write_json
 from autoai4eo.runs import cures, schemas
@@ -45,6 +47,8 @@ class Repeat:
     def metrics(self, run: Path) -> dict[str, float] | None:
         """Returns its metrics, such as ``val_cohen_kappa``; None if it is not done.
 
+        They are {} if the training diverged.
+
         Raises:
             DamagedError: its file is damaged.
         """
@@ -73,6 +77,10 @@ def check(run: Path, path: Path) -> dict[str, Any]:
         DamagedError: it is damaged, or of another run.
     """
     known: dict[str, Any] = read_json(path, cures.REPEAT, schemas.REPEAT)
+    if not np.isfinite([*known["metrics"].values()]).all():
+        raise DamagedError(
+            f"{path}: expected finite metrics, found {known['metrics']}; {cures.REPEAT}"
+        )
     own = Run(run).mark()
     if own is not None and known.get("run", own) != own:
         raise DamagedError(

@@ -84,7 +84,8 @@ class Selection:
             return head
         others = [trial for trial in self.tied if trial != self.chosen]
         if not others:
-            return f"{head} The others are worse by more than a standard error."
+            which = "The other is" if len(self.candidates) == 2 else "The others are"
+            return f"{head} {which} worse by more than one standard error."
         words = "trial" if len(others) == 1 else "trials"
         tie = f"{words} {', '.join(map(str, others))}"
         if self.rule != ONE_SE or mine.cost is None:
@@ -188,6 +189,12 @@ def read_selection(run: Path) -> Selection | None:
     if not path.is_file():
         return None
     known: dict[str, Any] = read_json(path, cures.SELECTION, schemas.SELECTION)
+    own = Run(run).mark()
+    if own is not None and known.get("run", own) != own:
+        raise DamagedError(
+            f"{path}: expected the selection of this run, found that of another; "
+            f"{cures.SELECTION}"
+        )
     fields = {name: known[name] for name in Selection.__dataclass_fields__}
     fields["candidates"] = [
         Candidate(**{name: one[name] for name in Candidate.__dataclass_fields__})

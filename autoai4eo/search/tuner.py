@@ -231,6 +231,11 @@ class Tuner:
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
             known = finalist.is_trained(self.run, self.study, refit_on is not None)
+            if known and refit_on is None and finalist.is_of_everything(self.run):
+                progress.done(
+                    "the finalist was trained on the validation data, too, and is "
+                    "kept; clf.select() trains it on the training data alone"
+                )
             if known and not fine_tuning.is_other(self.run, self.settings):
                 self._fine_tune(training, progress)
             else:

@@ -22,7 +22,7 @@ from autoai4eo.data.units import typical_of, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of
-from autoai4eo.learning.worst_group import check_groups
+from autoai4eo.learning.worst_group import OBJECTIVE, CountedGroups, is_asked_for
 from autoai4eo.runs.selection import ONE_SE
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.trials.fine_tuning import check_judged
@@ -150,7 +150,12 @@ def _splits(
         for rows in folds(whole, settings.folds, group, block_km, settings.seed)
     ]
     for _, held_out in parts:
-        check_groups(settings.objectives, held_out)
+        if is_asked_for(settings.objectives) and CountedGroups.of(held_out) is None:
+            raise UserError(
+                f"folds: {OBJECTIVE} expected two groups or more with several classes "
+                f"in each of {settings.folds} folds, found a fold without; take fewer "
+                "folds, or finer groups"
+            )
     if group is None and coarsest(whole) is None and not allow_overlap:
         (some, held_out), *_ = parts
         check_apart(some, [held_out], "leave folds out, or pass allow_overlap")

@@ -86,6 +86,11 @@ def is_trained(run: Path, study: optuna.Study, on_everything: bool) -> bool:
     return not on_everything or known["trained_on"] != TRAINING or "ensemble" in known
 
 
+def is_of_everything(run: Path) -> bool:
+    """Returns whether the finalist was trained on the validation data, too."""
+    return Run(run).read_evaluation().get("trained_on") == EVERYTHING
+
+
 def queue_full_trainings(run: Path, study: optuna.Study, number: int) -> bool:
     """Queues the best trials that were not trained in full; returns whether any.
 

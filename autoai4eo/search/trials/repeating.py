@@ -171,7 +171,8 @@ class Repeating:
         metrics = _metrics(model, held_out, whole.batch_size)
         repeat.keep(self.run, metrics)
         shown = progress.objective
-        progress.done(f"{name}   {shown.name} {metrics[shown.name]:.4g}")
+        figure = f"{metrics[shown.name]:.4g}" if metrics else "diverged"
+        progress.done(f"{name}   {shown.name} {figure}")
 
     def _name(self, repeat: Repeat) -> str:
         parts = [f"trial {repeat.trial} again"]
@@ -185,7 +186,10 @@ class Repeating:
 def _metrics(
     model: keras.Model, held_out: Dataset, batch_size: int
 ) -> dict[str, float]:
-    """Returns the metrics that a trial has, such as ``val_cohen_kappa``."""
-    found = score(held_out, outputs(model, held_out, batch_size))
+    """Returns the metrics that a trial has; {} if the training diverged."""
+    output = outputs(model, held_out, batch_size)
+    if not np.isfinite(output).all():
+        return {}  # it diverged
+    found = score(held_out, output)
     names = (*task_of(held_out.target).metrics, WORST)
     return {f"{VALIDATION}{n}": float(found[n]) for n in names if n in found}

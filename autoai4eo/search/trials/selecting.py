@@ -90,7 +90,7 @@ def select_finalist(
         repeating = Repeating(run, graph, study, settings, training, trials)
         if not repeating.work(progress, lock, most):
             return False
-        selection = _select_repeated(repeating)
+        selection = _select_repeated(repeating, progress)
     with locked(run, "finalist", progress.line):
         if selection is None and settings.rule == ONE_SE:
             assert training.validation is not None, "a search has validation data"
@@ -119,20 +119,38 @@ def _recorded(run: Path) -> Selection | None:
         return None  # it is written anew
 
 
-def _select_repeated(of: Repeating) -> Selection:
-    """Selects one of the trials that were trained again."""
+def _select_repeated(of: Repeating, progress: Progress) -> Selection:
+    """Selects one of the trials that were trained again.
+
+    Raises:
+        UserError: a training of each of them diverged.
+    """
     settings, splits = of.settings, len(of.training.splits)
     over = f"{settings.seeds} seeds"
     if splits > 1:
         over = f"{splits} folds by {of.training.split_by}"
         over += f", each with {settings.seeds} seeds" if settings.seeds > 1 else ""
     metric, cost = settings.monitor.name, cost_of(settings)
+    figures = of.figures(metric)
+    good = np.isfinite(figures).all(axis=1)
+    trials = [t for t, is_good in zip(of.trials, good, strict=True) if is_good]
+    for trial, is_good in zip(of.trials, good, strict=True):
+        if not is_good:
+            progress.done(
+                f"trial {trial.number}   diverged when trained again; left out"
+            )
+    if not trials:
+        raise UserError(
+            f"{of.run}: expected a finalist that can be trained again, found that a "
+            "training of each diverged; try other finalists (--finalists), or leave "
+            "--folds and --seeds out"
+        )
     return select(
         metric.removeprefix(VALIDATION),
         over,
-        of.figures(metric),
-        [t.number for t in of.trials],
-        [_cost(t, cost) for t in of.trials],
+        figures[good],
+        [t.number for t in trials],
+        [_cost(t, cost) for t in trials],
         cost,
         settings.rule,
     )

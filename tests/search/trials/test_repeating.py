@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import small
 
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import TRIAL, NetworkId
+from autoai4eo.runs.repeats import check
 from autoai4eo.runs.selection import read_selection
 from autoai4eo.search.trials import finalist
 
@@ -108,6 +109,30 @@ def test_other_options_are_other_trainings(cross_validated, tmp_path):
     fit(tmp_path, folds=2, finalists=1, batch_size=16)
     after = set((tmp_path / "run" / "repeats").iterdir())
     assert before < after and len(after) == len(before) + 2
+
+
+def test_a_trial_that_diverges_when_trained_again_is_left_out(
+    cross_validated, tmp_path
+):
+    shutil.copytree(cross_validated.run, tmp_path / "run")
+    best = read_selection(tmp_path / "run").candidates[0].trial
+    (lost, *_) = (tmp_path / "run" / "repeats").glob(f"{best}-0-0-*.json")
+    known = json.loads(lost.read_text())
+    for wrong in (float("nan"), "high"):
+        lost.write_text(json.dumps({**known, "metrics": {"val_accuracy": wrong}}))
+        with pytest.raises(DamagedError, match="remove it"):
+            check(tmp_path / "run", lost)
+    lost.write_text(json.dumps({**known, "metrics": {}}))
+    fit(tmp_path, folds=2, seeds=2)
+    found = read_selection(tmp_path / "run")
+    assert [c.trial for c in found.candidates] == [1 - best]
+
+
+def test_a_selection_of_another_run_is_damaged(cross_validated, tmp_path):
+    model = fit(tmp_path, max_trials=1)
+    shutil.copy(Run(cross_validated.run).selection, Run(model.run).selection)
+    with pytest.raises(DamagedError, match="of another"):
+        read_selection(model.run)
 
 
 def test_the_rule_alone_resamples_the_validation_data(tmp_path):
