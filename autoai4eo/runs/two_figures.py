@@ -51,7 +51,7 @@ def two_figures(
     begin = f"{find(name).label} on the validation data: "
     if finalist.is_ensemble:
         when = ""
-        if evaluation["trained_on"] != TRAINING:
+        if evaluation.get("trained_on", TRAINING) != TRAINING:
             when = " before its networks were trained on all the data"
         return f"{begin}{rounded(before)} is that of {finalist}{when}; {CAVEAT}."
     trial = f"{finalist}"

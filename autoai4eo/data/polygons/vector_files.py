@@ -192,8 +192,10 @@ def _plain_kml(path: Path, content: bytes) -> bytes:
 
 
 def _plain_json(path: Path, content: bytes) -> bytes:
+    """Returns GeoJSON without a link to its coordinate system: GDAL would follow it."""
     try:
-        kind = json.loads(content.decode("utf-8-sig")).get("type")
+        known = json.loads(content.decode("utf-8-sig"))
+        kind = known.get("type")
     except (ValueError, RecursionError) as cause:
         raise UserError(
             f"{path}: expected GeoJSON, found damaged JSON ({cause}); copy it again"
@@ -203,6 +205,11 @@ def _plain_json(path: Path, content: bytes) -> bytes:
             f"{path}: expected GeoJSON (type FeatureCollection), found JSON of the "
             f"type {str(kind)[:40]}; convert it (ogr2ogr)"
         )
+    system = known.get("crs")
+    if isinstance(system, dict) and system.get("type") == "link":
+        name = f"the link {json.dumps(system.get('properties'))}"
+        known["crs"] = {"type": "name", "properties": {"name": name}}
+        return json.dumps(known).encode()
     return content
 
 

@@ -1,6 +1,8 @@
 """GeoJSON of 2008 names its coordinate reference system in a member ``crs``."""
 
 import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import polygons
 import pytest
@@ -50,6 +52,24 @@ def test_a_system_that_does_not_exist_is_refused(areas, crs, capfd):
     assert "--labels-crs" in str(told.value) and "\n" not in str(told.value)
     assert "PROJ:" not in capfd.readouterr().err  # it writes nothing either
     assert areas(crs, crs="EPSG:4326").crs.to_epsg() == 4326
+
+
+def test_a_link_to_a_system_is_not_followed(areas):
+    """GDAL asks the server that a file names."""
+    asked = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_error(404)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Server) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        href = f"http://127.0.0.1:{server.server_port}/crs"
+        with pytest.raises(UserError, match="the link"):
+            areas({"type": "link", "properties": {"href": href, "type": "proj4"}})
+        server.shutdown()
+    assert asked == []
 
 
 @pytest.mark.parametrize(
