@@ -64,7 +64,7 @@ class Limits:
             over = self._over(values)
             if over <= 0:
                 return values
-            rank = (self._exceeds(values), over)
+            rank = (not self._not_exceeding([values]), over)
             if nearest is None or rank < least:
                 nearest, least = values, rank
         for _ in range(_STEPS if nearest is not None else 0):
@@ -74,7 +74,7 @@ class Limits:
                 if self._over(varied[i]) <= 0:
                     return varied[i]
             # a network that is known to exceed a limit teaches nothing
-            pool = [values for values in varied if not self._exceeds(values)] or varied
+            pool = self._not_exceeding(varied) or varied
             nearest = pool[self.excess(pool).argmin()]
             if self._over(nearest, always=True) <= 0:
                 return nearest
@@ -95,15 +95,22 @@ class Limits:
             self.build_and_count([values])
             over = float(self.excess([values])[0])
             if over > 0:
-                self._exceeding.add(self._network(values))
+                self._exceeding |= set(self._networks([values]))
         return over
 
-    def _exceeds(self, values: Values) -> bool:
-        """Returns whether the network was built and exceeds a limit."""
-        return self._network(values) in self._exceeding
+    def _not_exceeding(self, several: list[Values]) -> list[Values]:
+        """Returns the candidates whose networks are not known to exceed a limit."""
+        if not self._exceeding:
+            return several
+        networks = self._networks(several)
+        return [
+            values
+            for values, network in zip(several, networks, strict=True)
+            if network not in self._exceeding
+        ]
 
-    def _network(self, values: Values) -> tuple[float, ...]:
-        return tuple(self._candidates.features([values])[0].tolist())
+    def _networks(self, several: Sequence[Values]) -> list[tuple[float, ...]]:
+        return [tuple(row) for row in self._candidates.features(several).tolist()]
 
 
 def excess(

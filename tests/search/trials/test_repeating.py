@@ -81,6 +81,7 @@ def test_only_what_is_missing_is_trained_again_and_gives_the_same(cross_validate
     assert kept.stat().st_mtime_ns == at
 
 
+@pytest.mark.slow
 def test_seeds_alone_are_judged_on_the_validation_data(tmp_path):
     model = fit(tmp_path, seeds=2, max_trials=1)
     found = read_selection(model.run)
@@ -103,6 +104,7 @@ def test_a_trial_that_the_user_chose_stays_the_finalist(cross_validated, tmp_pat
     assert Run(again.run).read_evaluation()["trial"] != other
 
 
+@pytest.mark.slow
 def test_other_options_are_other_trainings(cross_validated, tmp_path):
     shutil.copytree(cross_validated.run, tmp_path / "run")
     before = set((tmp_path / "run" / "repeats").iterdir())
@@ -199,6 +201,7 @@ def test_refit_trains_the_finalist_on_the_validation_data_too(tmp_path):
     assert evaluation["evaluated_network"] == "trial"
 
 
+@pytest.mark.slow
 def test_the_worst_group_of_a_fold_can_decide(tmp_path):
     model = small.model(
         tmp_path,
