@@ -215,3 +215,14 @@ def test_the_worst_group_of_a_fold_can_decide(tmp_path):
     found = read_selection(model.run)
     assert found.metric == "worst_group_kappa"
     assert np.isfinite([c.figures for c in found.candidates]).all()
+
+
+def test_the_report_shows_a_trial_whose_cost_is_not_known(cross_validated, tmp_path):
+    shutil.copytree(cross_validated.run, tmp_path / "run")
+    path = Run(tmp_path / "run").selection
+    known = json.loads(path.read_text())
+    for one in known["candidates"]:
+        one["cost"] = None
+    path.write_text(json.dumps(known))
+    page = small.model(tmp_path).report().read_text()
+    assert "Selection of the finalist" in page
