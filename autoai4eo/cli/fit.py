@@ -137,8 +137,8 @@ def fit(
     rule: Annotated[
         str | None,
         typer.Option(
-            help="Select as the finalist: one-se, the cheapest candidate that is not "
-            "surely worse than the best; knee, where the front bends most. By default "
+            help="Select as the finalist: one-se, the cheapest candidate within one "
+            "standard error of the best; knee, where the front bends most. By default "
             "the best by the first objective."
         ),
     ] = None,

@@ -228,8 +228,8 @@ def _check_selection(folds: int | None, seeds: int, rule: str | None) -> None:
     """Checks how the finalist is selected.
 
     Raises:
-        UserError: there are fewer than 2 folds, the rule is not known, or it needs no
-            repeated trainings.
+        UserError: there are fewer than 2 folds, the rule is not known, or it does not
+            use folds and seeds, which are given.
     """
     if folds is not None and folds < 2:
         raise UserError(

@@ -266,8 +266,8 @@ class AutoModel(SearchResults):
 
         Args:
             rule: ``"knee"``: where the front bends most; ``"one-se"``: the cheapest
-                that is not surely worse, see `SearchSettings`; None: the best by the
-                first objective.
+                within one standard error of the best, see `SearchSettings`; None: the
+                best by the first objective.
             ensemble: the number of an ensemble, see `ensemble`; no trial is selected.
             refit: trains it again on training and validation data together.
             **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
