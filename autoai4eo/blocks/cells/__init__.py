@@ -1,0 +1,1 @@
+"""Cells of small operations, as differentiable searches find them."""

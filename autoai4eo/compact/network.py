@@ -1,0 +1,93 @@
+"""The network of an architecture that a compact search found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from keras import layers
+
+from autoai4eo.blocks.cells.genotype import Architecture
+from autoai4eo.blocks.cells.trunk import trunk
+from autoai4eo.data.statistics import BandStatistics
+from autoai4eo.errors import UserError
+
+#: Shapes (height, width, bands) of inputs by name.
+Shapes = Mapping[str, tuple[int, int, int]]
+
+
+def build(
+    architecture: Architecture,
+    inputs: Shapes,
+    classes: int,
+    statistics: Mapping[str, BandStatistics] | None = None,
+    drop_path: float = 0.0,
+    auxiliary: bool = False,
+) -> keras.Model:
+    """Builds a classifier: standardised inputs, trunk of cells, mean, linear layer.
+
+    Args:
+        architecture: genotype, depths and channels.
+        inputs: shapes (height, width, bands) by name; they have the same size.
+        classes: number of classes.
+        statistics: of the bands by input; None: pixels are taken as they are.
+        drop_path: probability of leaving an operation out for a sample, in training.
+        auxiliary: whether a second output ``auxiliary`` predicts the classes after two
+            thirds of the blocks (Szegedy et al. 2015, arXiv:1409.4842); to be trained
+            with a smaller weight, and not used after.
+
+    Returns:
+        An untrained `keras.Model` from a dict of pixels to probabilities (N, classes).
+
+    Raises:
+        UserError: inputs have several sizes, there is one class, or a probability is
+            not in [0, 1).
+    """
+    if classes < 2:
+        raise UserError(f"classes: expected 2 or more, got {classes}")
+    if not 0 <= drop_path < 1:
+        raise UserError(f"drop_path: expected a number in [0, 1), got {drop_path}")
+    check_sizes(inputs)
+    nodes = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
+    scaled = standardised(nodes, statistics)
+    ends = trunk(scaled, architecture, "compact", drop_path)
+    last = _classifier(ends[-1], classes, "classes")
+    if not auxiliary:
+        return keras.Model([*nodes.values()], last, name="compact")
+    earlier = ends[max(0, round(len(ends) * 2 / 3) - 1)]
+    outputs = {"classes": last, "auxiliary": _classifier(earlier, classes, "auxiliary")}
+    return keras.Model([*nodes.values()], outputs, name="compact")
+
+
+def check_sizes(inputs: Shapes) -> None:
+    """Raises UserError unless all inputs have the same height and width."""
+    sizes = {tuple(shape[:2]) for shape in inputs.values()}
+    if len(sizes) != 1:
+        found = ", ".join(f"{n} {s[0]}×{s[1]}" for n, s in inputs.items())
+        raise UserError(
+            f"inputs: expected one size for cells, found {found or 'none'}; resample "
+            "the data, or choose inputs of one size"
+        )
+
+
+def standardised(
+    nodes: Mapping[str, Any], statistics: Mapping[str, BandStatistics] | None
+) -> Any:
+    """Standardises the bands of inputs and concatenates them, (N, h, w, bands)."""
+    scaled = []
+    for name, node in nodes.items():
+        if statistics is not None:
+            scale = 1 / np.asarray(statistics[name].std, "float64")
+            offset = -scale * np.asarray(statistics[name].mean, "float64")
+            node = layers.Rescaling(
+                scale.tolist(), offset.tolist(), name=f"{name}_standardise"
+            )(node)
+        scaled.append(node)
+    return scaled[0] if len(scaled) == 1 else layers.Concatenate(name="bands")(scaled)
+
+
+def _classifier(features: Any, classes: int, name: str) -> Any:
+    pooled = layers.GlobalAveragePooling2D(name=f"{name}_pool")(features)
+    return layers.Dense(classes, activation="softmax", name=name)(pooled)
