@@ -12,6 +12,7 @@ from autoai4eo.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from autoai4eo import blocks as blocks
+    from autoai4eo import compact as compact
     from autoai4eo import cost as cost
     from autoai4eo import data as data
     from autoai4eo import deploy as deploy
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from autoai4eo.tasks import So2SatClassifier as So2SatClassifier
     from autoai4eo.tasks.profiling import profile_device as profile_device
 
-_FOLDERS = ("blocks", "cost", "data", "deploy", "search", "tasks")
+_FOLDERS = ("blocks", "compact", "cost", "data", "deploy", "search", "tasks")
 _NAMES = {
     "Augmentation": "autoai4eo.data.augmentation",
     "AutoModel": "autoai4eo.tasks",

@@ -17,6 +17,7 @@ import typer
 
 from autoai4eo.cli import (
     check,
+    compact,
     demo,
     device,
     ensemble,
@@ -59,6 +60,7 @@ app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
 app.command("slurm")(slurm.slurm)
 app.command("demo")(demo.demo)
+app.add_typer(compact.app, name="compact")
 app.add_typer(device.app, name="device")
 
 

@@ -5,6 +5,16 @@ local climate zones classification*, ESANN.
 """
 
 from autoai4eo.blocks.cells.genotype import Architecture, Genotype
+from autoai4eo.compact.classifier import classifier_of
 from autoai4eo.compact.network import build
+from autoai4eo.compact.search import search
+from autoai4eo.compact.settings import CompactSettings
 
-__all__ = ["Architecture", "Genotype", "build"]
+__all__ = [
+    "Architecture",
+    "CompactSettings",
+    "Genotype",
+    "build",
+    "classifier_of",
+    "search",
+]

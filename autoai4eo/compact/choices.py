@@ -58,7 +58,7 @@ class EdgeChoice(keras.layers.Layer):
 
 
 class DepthChoice(keras.layers.Layer):
-    """The mean of the cells' outputs of a block, weighted by how probable each depth is.
+    """The mean of the outputs of the cells of a block, weighted by their depth.
 
     Attributes:
         logits: of the depths from 1, trained.

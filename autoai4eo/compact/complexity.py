@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,18 +10,26 @@ import keras
 import numpy as np
 from keras import ops
 
-from autoai4eo.blocks.cells.genotype import NONE, OPERATIONS, Architecture, Genotype
-from autoai4eo.blocks.cells.operations import batch_normalisation, chained, operation
+from autoai4eo.blocks.cells.genotype import (
+    INPUTS,
+    NONE,
+    OPERATIONS,
+    Architecture,
+    Genotype,
+)
+from autoai4eo.blocks.cells.operations import chained, operation
 from autoai4eo.blocks.cells.trunk import normal_cell
 from autoai4eo.compact.mixed_cell import EDGES, NODES
 from autoai4eo.compact.network import Shapes, build
 from autoai4eo.cost import profile
 
-#: The costs that may be searched for: what is counted or measured of a network.
+#: The costs that a search may keep low: counted, or measured on this machine.
 COSTS = ("flops", "latency_ms")
 #: The constant of the loss is meant for FLOPs, in millions, of so many pixels.
 PIXELS = 32 * 32
 _SECONDS = 0.2  # for the latency of an operation
+
+Measure = Callable[[keras.Model], float]
 
 
 @dataclass(frozen=True)
@@ -47,9 +55,9 @@ class Complexity:
             edges: of the operations of each edge, (edges, operations).
             depths: of the depths from 1 of each block, (blocks, deepest).
         """
-        there = np.cumsum(depths[:, ::-1], axis=1)[:, ::-1]  # that cell j is there
+        present = np.cumsum(depths[:, ::-1], axis=1)[:, ::-1]  # of each cell
         cells = self.cells + (self.operations @ edges.sum(axis=0))[:, None]
-        return float(self.rest + (there * cells).sum())
+        return float(self.rest + (present * cells).sum())
 
     def loss(self, edges: Any, depths: Any) -> Any:
         """Returns the loss: sum over blocks of depth times mean cost of operations.
@@ -83,47 +91,47 @@ def complexity(
         cost: ``"flops"`` or ``"latency_ms"``.
     """
     height, width, _ = next(iter(inputs.values()))
-    sizes = [(-(-height // 2**i), -(-width // 2**i)) for i in range(blocks)]
-    filters = [channels * 2**i for i in range(blocks)]
-
-    def table(of: Callable[[keras.Model], float]) -> np.ndarray:
-        empty = [of(_edge("skip_connect", *s, f)) for s, f in zip(sizes, filters)]
-        return np.array(
-            [
-                [
-                    max(0.0, of(_edge(kind, *size, wide)) - none)
-                    if kind != NONE
-                    else 0.0
-                    for kind in OPERATIONS
-                ]
-                for size, wide, none in zip(sizes, filters, empty, strict=True)
-            ]
-        )
-
+    places = [
+        (-(-height // 2**i), -(-width // 2**i), channels * 2**i) for i in range(blocks)
+    ]
     measure = _flops if cost == "flops" else _latency_ms
-    flops = table(_flops)
-    operations = flops if cost == "flops" else table(measure)
+    flops = _of_operations(places, _flops)
+    operations = flops if cost == "flops" else _of_operations(places, measure)
     scale = 1e-6 * PIXELS / (height * width)
     if cost != "flops":
         scale *= flops.mean() / operations.mean()
     bare = Genotype(
         tuple(
             tuple(("skip_connect", j) for node, j in EDGES if node == i)
-            for i in range(2, 2 + NODES)
+            for i in range(INPUTS, INPUTS + NODES)
         )
     )
-    before = [channels, *(4 * f for f in filters[1:])]  # of a block's input
     cells = np.empty((blocks, deepest))
-    for i, (size, wide) in enumerate(zip(sizes, filters, strict=True)):
-        # the cell before a block has its own channels
-        other = channels if i == 0 else NODES * filters[i - 1]
-        inner = NODES * wide
-        kinds = [(other, before[i]), (before[i], inner), (inner, inner)]
-        costs = [measure(_cell(bare, *size, *kind, wide)) for kind in kinds]
+    for i, (rows, columns, filters) in enumerate(places):
+        inner = NODES * filters
+        # the input of a block, and the features one cell before it
+        start = channels if i == 0 else inner
+        earlier = channels if i == 0 else NODES * places[i - 1][2]
+        kinds = [(earlier, start), (start, inner), (inner, inner)]
+        costs = [
+            measure(_cell(bare, rows, columns, *kind, filters))
+            for kind in kinds[:deepest]
+        ]
         cells[i] = [costs[min(j, 2)] for j in range(deepest)]
     whole = Architecture(bare, (1,) * blocks, channels)
     rest = measure(build(whole, inputs, classes)) - cells[:, 0].sum()
     return Complexity(operations, cells, max(0.0, float(rest)), float(scale))
+
+
+def _of_operations(places: list[tuple[int, int, int]], measure: Measure) -> np.ndarray:
+    """Returns the costs of operations by block, (blocks, operations)."""
+    found = np.zeros((len(places), len(OPERATIONS)))
+    for i, place in enumerate(places):
+        empty = measure(_edge("skip_connect", *place))
+        for j, kind in enumerate(OPERATIONS):
+            if kind not in (NONE, "skip_connect"):
+                found[i, j] = max(0.0, measure(_edge(kind, *place)) - empty)
+    return found
 
 
 def _flops(model: keras.Model) -> float:
@@ -138,14 +146,16 @@ def _latency_ms(model: keras.Model) -> float:
 
 def _edge(kind: str, height: int, width: int, filters: int) -> keras.Model:
     features = keras.Input((height, width, filters))
-    parts = operation(kind, filters, "edge", batch_normalisation)
-    # a network needs a layer; the same one is subtracted from every operation
-    end = keras.layers.ReLU(name="end")(chained(parts, features))
-    return keras.Model(features, end)
+    # a network needs a layer; it is subtracted from every operation
+    end = keras.layers.ReLU(name="end")
+    return keras.Model(
+        features, end(chained(operation(kind, filters, "edge"), features))
+    )
 
 
 def _cell(
     genotype: Genotype, height: int, width: int, first: int, second: int, filters: int
 ) -> keras.Model:
-    inputs: Sequence[Any] = [keras.Input((height, width, c)) for c in (first, second)]
-    return keras.Model(inputs, normal_cell(*inputs, filters, genotype, "cell"))
+    before, last = (keras.Input((height, width, count)) for count in (first, second))
+    cell = normal_cell(before, last, filters, genotype, "cell")
+    return keras.Model([before, last], cell)

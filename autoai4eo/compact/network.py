@@ -53,11 +53,11 @@ def build(
     nodes = {name: keras.Input(shape, name=name) for name, shape in inputs.items()}
     scaled = standardised(nodes, statistics)
     ends = trunk(scaled, architecture, "compact", drop_path)
-    last = _classifier(ends[-1], classes, "classes")
+    last = classifier(ends[-1], classes, "classes")
     if not auxiliary:
         return keras.Model([*nodes.values()], last, name="compact")
     earlier = ends[max(0, round(len(ends) * 2 / 3) - 1)]
-    outputs = {"classes": last, "auxiliary": _classifier(earlier, classes, "auxiliary")}
+    outputs = {"classes": last, "auxiliary": classifier(earlier, classes, "auxiliary")}
     return keras.Model([*nodes.values()], outputs, name="compact")
 
 
@@ -88,6 +88,7 @@ def standardised(
     return scaled[0] if len(scaled) == 1 else layers.Concatenate(name="bands")(scaled)
 
 
-def _classifier(features: Any, classes: int, name: str) -> Any:
+def classifier(features: Any, classes: int, name: str) -> Any:
+    """Returns probabilities (N, classes): the mean of features, a linear layer."""
     pooled = layers.GlobalAveragePooling2D(name=f"{name}_pool")(features)
     return layers.Dense(classes, activation="softmax", name=name)(pooled)

@@ -106,7 +106,7 @@ class Supernet(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """Returns the loss of the classes, with complexity and penalty of the logits."""
+        """Returns the loss of classes, the complexity and a penalty of the logits."""
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         squares = [ops.sum(ops.square(v)) for v in self.logits]
         loss = loss + _DECAY / 2 * sum(squares[1:], start=squares[0])

@@ -20,19 +20,23 @@ _CURE = "the training begins anew"
 class Checkpoint(keras.callbacks.Callback):
     """Writes the state of a training after every epoch, in one step.
 
-    The state consists of weights, optimiser, random generators of layers, the best
-    epoch so far and the history, as plain arrays, since Keras takes seconds to write
-    its own file. The file is removed when the training ends.
+    The state consists of weights, optimiser, random generators of layers and, where
+    they are kept, the best epoch so far and the history, as plain arrays, since Keras
+    takes seconds to write its own file. The file is removed when the training ends.
 
     Args:
         path: of the file.
-        best: the callback of the best epoch; it must come before this one.
-        history: the callback of the learning curve; it must come before this one.
+        best: the callback of the best epoch, if any; it must come before this one.
+        history: the callback of the learning curve, if any; it must come before.
         of: identifies the training.
     """
 
     def __init__(
-        self, path: Path, best: BestEpoch, history: History, of: Mapping[str, Any]
+        self,
+        path: Path,
+        best: BestEpoch | None,
+        history: History | None,
+        of: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self._path = path
@@ -42,20 +46,20 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes the file after an epoch."""
-        story = {
-            "of": self._of,
-            "epochs": epoch + 1,
-            "best_epoch": self._best.epoch,
-            "logs": self._best.logs,
-            "curve": self._best.curve,
-            "history": self._history.rows,
-        }
+        story: dict[str, Any] = {"of": self._of, "epochs": epoch + 1}
+        weights: list[np.ndarray] = []
+        if self._best is not None:
+            best = self._best
+            story |= {"best_epoch": best.epoch, "logs": best.logs, "curve": best.curve}
+            weights = best.weights
+        if self._history is not None:
+            story["history"] = self._history.rows
         with in_one_step(self._path) as temporary:
             np.savez(
                 temporary,
                 story=np.array(json.dumps(story)),
                 **_named("state", [_array(v) for v in _variables(self.model)]),
-                **_named("best", self._best.weights),
+                **_named("best", weights),
             )
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
@@ -94,8 +98,8 @@ def check(path: Path, of: Mapping[str, Any]) -> None:
 def restore(
     path: Path,
     model: keras.Model,
-    best: BestEpoch,
-    history: History,
+    best: BestEpoch | None,
+    history: History | None,
     of: Mapping[str, Any],
 ) -> int:
     """Restores the state of a training from a file.
@@ -103,8 +107,8 @@ def restore(
     Args:
         path: of a file that `Checkpoint` wrote; it may be missing.
         model: the same network, newly built and compiled.
-        best: gets the best epoch so far.
-        history: gets the learning curve so far.
+        best: gets the best epoch so far, if it was kept.
+        history: gets the learning curve so far, if it was kept.
         of: identifies the training.
 
     Returns:
@@ -125,11 +129,15 @@ def restore(
             raise _damaged(path, "it is that of another network")
     for variable, state in zip(variables, states, strict=True):
         variable.assign(state)
-    names = [name for name in kept if name.startswith("best_")]
-    weights = [kept[f"best_{i}"] for i in range(len(names))]
     finished = int(story["epochs"])
-    best.go_on(story["logs"], story["best_epoch"], weights, finished, story["curve"])
-    history.rows = story.get("history", [])
+    if best is not None:
+        names = [name for name in kept if name.startswith("best_")]
+        weights = [kept[f"best_{i}"] for i in range(len(names))]
+        best.go_on(
+            story["logs"], story["best_epoch"], weights, finished, story["curve"]
+        )
+    if history is not None:
+        history.rows = story.get("history", [])
     return finished
 
 

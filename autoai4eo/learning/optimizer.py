@@ -13,6 +13,8 @@ import keras
 
 from autoai4eo.errors import UserError
 
+_WARM_UP = 0.05
+
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
 class LayerwiseAdamW(keras.optimizers.Adam):
@@ -103,4 +105,24 @@ def layerwise_adamw(
         by_variable.update({id(v): factor for v in layer.trainable_variables})
     return LayerwiseAdamW(
         [by_variable.get(id(v), 1.0) for v in model.trainable_variables], **kwargs
+    )
+
+
+def warm_cosine(
+    rate: float, steps: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns a rate that rises linearly for 5 % of the steps, and falls to 0.
+
+    It falls as a cosine (Loshchilov and Hutter 2017, arXiv:1608.03983).
+
+    Args:
+        rate: the highest one.
+        steps: number of training batches.
+    """
+    warm_up = max(1, round(_WARM_UP * steps))
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=rate / warm_up,
+        decay_steps=max(1, steps - warm_up),
+        warmup_target=rate,
+        warmup_steps=warm_up,
     )

@@ -14,10 +14,8 @@ import keras_tuner
 
 from autoai4eo.blocks.heads.classification import BudgetNotEnforced
 from autoai4eo.blocks.pretrained_weights.catalogue import Weights
-from autoai4eo.learning.optimizer import layerwise_adamw
+from autoai4eo.learning.optimizer import layerwise_adamw, warm_cosine
 from autoai4eo.search.compat.autokeras import UncompiledGraph, to_snake_case
-
-_WARM_UP = 0.05
 
 
 class Graph(UncompiledGraph):
@@ -78,7 +76,7 @@ class Graph(UncompiledGraph):
             optimizer=layerwise_adamw(
                 model,
                 self._learning_rate_factors(),
-                learning_rate=rate if steps is None else _warm_cosine(rate, steps),
+                learning_rate=rate if steps is None else warm_cosine(rate, steps),
                 weight_decay=decay,
             ),
             loss=self.loss,
@@ -117,18 +115,6 @@ def build(
     gc.collect()
     keras.utils.set_random_seed(seed)
     return graph.build(hp, steps)
-
-
-def _warm_cosine(
-    rate: float, steps: int
-) -> keras.optimizers.schedules.LearningRateSchedule:
-    warm_up = max(1, round(_WARM_UP * steps))
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=rate / warm_up,
-        decay_steps=max(1, steps - warm_up),
-        warmup_target=rate,
-        warmup_steps=warm_up,
-    )
 
 
 def _fresh(metric: Any) -> Any:

@@ -1,0 +1,204 @@
+"""One training of a table: a search, if any, the training from scratch and the test."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo import locks
+from autoai4eo.compact.settings import METHODS as COMPACT
+from autoai4eo.compact.settings import CompactSettings
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step, read_json, write_json
+
+BASELINES = ("resnet-8", "resnet-20", "resnet-32", "resnet-110")
+#: The rows of the table.
+METHODS = (*BASELINES, *COMPACT)
+SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
+_RESULT, OUTPUTS, _LOCK = "result.json", "outputs.npz", ".job.lock"
+_FORM = {"method": str, "seed": int, "asked": object}
+_RATE, _DECAY, _SMOOTHING = 3e-3, 1e-2, 0.1
+
+
+@dataclass(frozen=True)
+class TableSettings:
+    """The options of a table.
+
+    Attributes:
+        methods: rows, see `METHODS`.
+        seeds: trainings of each row, with the seeds 0, 1, ….
+        epochs: of each training from scratch.
+        batch_size: of these trainings.
+        search: options of the searches; method and seed are those of the row.
+
+    Raises:
+        UserError: a method is unknown, or a number is below 1.
+    """
+
+    methods: tuple[str, ...] = METHODS
+    seeds: int = 4
+    epochs: int = 100
+    batch_size: int = 32
+    search: CompactSettings = field(default_factory=CompactSettings)
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.methods if name not in METHODS]
+        if unknown or not self.methods:
+            raise UserError(
+                f"methods: expected some of {', '.join(METHODS)}, got "
+                f"{', '.join(unknown) or 'none'}"
+            )
+        for name in ("seeds", "epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise UserError(
+                    f"{name}: expected 1 or more, got {getattr(self, name)}"
+                )
+
+    @property
+    def jobs(self) -> list[tuple[str, int]]:
+        """The trainings: every method with one seed, then with the next."""
+        return [(name, seed) for seed in range(self.seeds) for name in self.methods]
+
+
+def asked_of(train: Dataset, test: Dataset, settings: TableSettings) -> dict[str, Any]:
+    """Returns what two results of one table have in common."""
+    search = replace(settings.search, method=COMPACT[0], seed=0).record()
+    del search["method"], search["seed"]
+    return {
+        "train": train.fingerprint(),
+        "test": test.fingerprint(),
+        "epochs": settings.epochs,
+        "batch_size": settings.batch_size,
+        "search": search,
+    }
+
+
+def result_of(
+    out: Path, method: str, seed: int, asked: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Returns the result of a training; None if it is not done."""
+    path = out / f"{method}-{seed}" / _RESULT
+    if not path.is_file():
+        return None
+    known = read_json(path, "remove it to train again", _FORM)
+    for name, value in asked.items():
+        if known["asked"].get(name) != value:
+            raise UserError(
+                f"{out}: expected trainings of this table, found {path.parent.name} "
+                f"with {name} {known['asked'].get(name)} in place of {value}; choose "
+                "another --out"
+            )
+    return known
+
+
+def results(
+    out: Path, settings: TableSettings, asked: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Returns the results that are done."""
+    every = [result_of(out, *job, asked) for job in settings.jobs]
+    return [found for found in every if found is not None]
+
+
+def do_job(
+    train: Dataset,
+    test: Dataset,
+    out: Path,
+    settings: TableSettings,
+    method: str,
+    seed: int,
+) -> str | None:
+    """Does one training and writes its result; returns it in words.
+
+    Returns None if another command does it.
+    """
+    folder = out / f"{method}-{seed}"
+    folder.mkdir(exist_ok=True)
+    try:
+        with locks.locked(folder / _LOCK):
+            return _done(train, test, folder, settings, method, seed)
+    except BlockingIOError:
+        return None
+
+
+def _done(
+    train: Dataset,
+    test: Dataset,
+    folder: Path,
+    settings: TableSettings,
+    method: str,
+    seed: int,
+) -> str:
+    import keras
+
+    from autoai4eo.compact.baselines import RESNETS, resnet
+    from autoai4eo.compact.network import build
+    from autoai4eo.compact.search import search
+    from autoai4eo.cost import profile
+    from autoai4eo.data.augmentation import Augmentation
+    from autoai4eo.data.statistics import statistics
+    from autoai4eo.learning import evaluation
+    from autoai4eo.learning.optimizer import layerwise_adamw, warm_cosine
+    from autoai4eo.learning.registry import task_of
+    from autoai4eo.learning.training import Training
+
+    train = train.subset(np.flatnonzero(train.known))
+    shapes = {spec.name: spec.shape for spec in train.inputs}
+    classes = len(train.target.classes)
+    search_seconds, found = None, None
+    if method in COMPACT:
+        of_search = replace(settings.search, method=method, seed=seed)
+        found = search(train, folder, of_search)
+        record = read_json(folder / "compact.json", "remove it", {"seconds": float})
+        search_seconds = record["seconds"]
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    known = statistics(train)
+    model = (
+        resnet(RESNETS[method], shapes, classes, known)
+        if found is None
+        else build(found, shapes, classes, known)
+    )
+    training = Training(
+        train,
+        None,
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        augmentation=Augmentation(),
+        label_smoothing=_SMOOTHING,
+    )
+    task = task_of(train.target)
+    rate = warm_cosine(_RATE, training.steps or 1)
+    model.compile(
+        layerwise_adamw(model, {}, learning_rate=rate, weight_decay=_DECAY),
+        task.loss(task.losses[0], train.targets),
+    )
+    begun = time.perf_counter()
+    training.run(model, seed, [])
+    seconds = time.perf_counter() - begun
+    output = evaluation.outputs(model, test, 64)
+    scores = evaluation.score(test, output)
+    cost = profile(model, latency=False)
+    with in_one_step(folder / OUTPUTS) as temporary, open(temporary, "wb") as file:
+        np.savez_compressed(file, output=output)
+    write_json(
+        folder / _RESULT,
+        {
+            "method": method,
+            "seed": seed,
+            "asked": asked_of(train, test, settings),
+            **{name: scores[name] for name in SCORES},
+            "confusion_matrix": scores["confusion_matrix"],
+            "params": cost.params,
+            "macs": cost.macs,
+            "depths": None if found is None else list(found.depths),
+            "architecture": None if found is None else found.record(),
+            "search_seconds": search_seconds,
+            "train_seconds": round(seconds, 3),
+        },
+    )
+    return f"kappa {scores['cohen_kappa']:.3f}   {cost.macs / 1e6:.2f} M MACs"

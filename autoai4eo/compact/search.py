@@ -1,0 +1,267 @@
+"""Searches a cell and the depths of its blocks; resumes after the last epoch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from autoai4eo.blocks.cells.genotype import Architecture
+from autoai4eo.compact.complexity import complexity
+from autoai4eo.compact.halves import Halves
+from autoai4eo.compact.settings import CompactSettings
+from autoai4eo.compact.supernet import Supernet, supernet
+from autoai4eo.data.augmentation import Augmentation
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.statistics import statistics
+from autoai4eo.errors import UserError
+from autoai4eo.learning import checkpoint
+from autoai4eo.learning.callbacks import NonFiniteLossError
+from autoai4eo.learning.registry import of_kind, task_of
+from autoai4eo.learning.two_optimizers import TwoOptimizers
+from autoai4eo.log import told_while
+from autoai4eo.runs.folder import Run, locked
+
+Tell = Callable[[str], None]
+#: That of `fit`.
+AUGMENTATION = Augmentation()
+_RATES, _MOMENTUM, _DECAY, _CLIP = (0.025, 0.001), 0.9, 3e-4, 5.0
+_LOGITS_BETA = 0.5
+
+
+def search(
+    train: Dataset,
+    out: str | Path,
+    settings: CompactSettings | None = None,
+    *,
+    augmentation: Augmentation | None = AUGMENTATION,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    tell: Tell = lambda text: None,
+    run_all: bool = False,
+) -> Architecture:
+    """Searches an architecture for a data set, and records the search in a folder.
+
+    The weights of a supernet and the probabilities of its operations and depths are
+    trained alternately, on two halves of the data. A search that was interrupted
+    resumes; one that is over is not repeated.
+
+    Args:
+        train: labelled samples, one class each.
+        out: the run's folder, which is made.
+        settings: the options; None: those of the paper.
+        augmentation: of the patches.
+        callbacks: further Keras callbacks.
+        tell: takes a line after each epoch.
+        run_all: whether all operations of an edge run (DARTS), for comparison.
+
+    Returns:
+        The most probable architecture after the last epoch.
+
+    Raises:
+        UserError: the data or options cannot be used, or the folder has the search of
+            other data or options.
+    """
+    settings = settings or CompactSettings()
+    train = of_kind(train, "class")
+    train = train.subset(np.flatnonzero(train.known))
+    present = int((train.label_counts() > 0).sum())
+    if present < 2:
+        raise UserError(
+            f"{train.path}: expected samples of two classes or more, found {present}"
+        )
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder, "compact"):
+        return _searched(
+            Run(folder), train, settings, augmentation, callbacks, tell, run_all
+        )
+
+
+def _searched(
+    run: Run,
+    train: Dataset,
+    settings: CompactSettings,
+    augmentation: Augmentation | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+    tell: Tell,
+    run_all: bool,
+) -> Architecture:
+    asked = {
+        "settings": settings.record(),
+        "data": {"path": train.path, "fingerprint": train.fingerprint()},
+    }
+    record = _recorded(run, asked)
+    if "architecture" in record:
+        found = Architecture.of(record["architecture"])
+        tell(f"compact search: over already   {_told(found)}")
+        return found
+    data = Halves(train, settings.batch_size, settings.seed, augmentation)
+    with told_while(tell, "compact search: building the supernet"):
+        model = _compiled(train, settings, len(data), run_all)
+    path, of = run.compact_checkpoint, {"compact": asked}
+    try:
+        finished = checkpoint.restore(path, model, None, None, of)
+    except UserError as error:
+        tell(str(error))
+        finished = 0
+    record["epochs"] = record["epochs"][:finished]
+    if len(record["epochs"]) < finished:
+        finished = 0  # the record was lost; its figures cannot be made again
+    data.go_to(finished)
+    epochs = _Epochs(run, record, settings, tell)
+    if finished < settings.epochs and not epochs.is_settled:
+        model.fit(
+            data,
+            epochs=settings.epochs,
+            initial_epoch=finished,
+            verbose=0,
+            callbacks=[
+                *callbacks,
+                epochs,
+                checkpoint.Checkpoint(path, None, None, of),
+            ],
+        )
+    found = model.found()
+    seconds = sum(epoch["seconds"] for epoch in record["epochs"])
+    record |= {"architecture": found.record(), "seconds": round(seconds, 3)}
+    run.write_compact(record)
+    tell(f"compact search: over   {_told(found)}")
+    return found
+
+
+def _recorded(run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the record of the search in a folder, begun if there is none."""
+    record = run.read_compact()
+    if not record:
+        return {**asked, "epochs": []}
+    for name, value in asked["settings"].items():
+        if (known := record["settings"].get(name)) != value:
+            raise UserError(
+                f"{run.path}: expected the options of the compact search that was "
+                f"begun there, found {name} {value} in place of {known}; choose "
+                "another folder, or remove compact.json"
+            )
+    if record["data"].get("fingerprint") != asked["data"]["fingerprint"]:
+        raise UserError(
+            f"{run.path}: expected the data that the compact search was begun with "
+            f"({record['data'].get('path')}), found other data "
+            f"({asked['data']['path']}); choose another folder, or remove compact.json"
+        )
+    return record
+
+
+def _compiled(
+    train: Dataset, settings: CompactSettings, steps: int, run_all: bool
+) -> Supernet:
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(settings.seed)
+    task = task_of(train.target)
+    classes, space = len(train.target.classes), settings.space
+    shapes = {spec.name: spec.shape for spec in train.inputs}
+    costs = complexity(
+        shapes, classes, space.channels, space.blocks, space.cells, settings.cost
+    )
+    model = supernet(
+        space,
+        shapes,
+        classes,
+        costs,
+        settings.weight,
+        settings.seed,
+        statistics(train),
+        run_all,
+    )
+    first, last = _RATES
+    rate = keras.optimizers.schedules.CosineDecay(
+        first, steps * settings.epochs, alpha=last / first
+    )
+    of_weights = keras.optimizers.SGD(
+        rate, _MOMENTUM, weight_decay=_DECAY, global_clipnorm=_CLIP
+    )
+    of_logits = keras.optimizers.Adam(
+        settings.logits_rate_of(steps * settings.epochs), _LOGITS_BETA
+    )
+    logits = [variable.path for variable in model.logits]
+    # XLA would compile every branch of every edge on TensorFlow
+    model.compile(
+        TwoOptimizers(of_weights, of_logits, logits),
+        task.loss(task.losses[0], train.targets),
+        metrics=task.keras_metrics(train.targets),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    # otherwise Keras builds them on a batch, and its batches are pairs
+    nothing = np.zeros((1, classes), "float32")
+    model.compute_loss(None, nothing, nothing)
+    model.compute_metrics(None, nothing, nothing)
+    model.reset_metrics()
+    return model
+
+
+class _Epochs(keras.callbacks.Callback):
+    """Sets the temperature of each epoch, records it, and ends a settled search."""
+
+    def __init__(
+        self, run: Run, record: dict[str, Any], settings: CompactSettings, tell: Tell
+    ) -> None:
+        super().__init__()
+        self._run, self._record = run, record
+        self._settings, self._tell = settings, tell
+        self._begun = 0.0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the architecture has not changed for as long as the options say."""
+        after, epochs = self._settings.stop_after, self._record["epochs"]
+        if after is None or len(epochs) <= after:
+            return False
+        last = [(e["genotype"], e["depths"]) for e in epochs[-after - 1 :]]
+        return all(one == last[0] for one in last)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Sets the temperature."""
+        self._begun = time.perf_counter()
+        self.model.edges.temperature.assign(self._settings.temperature_at(epoch))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Records the epoch.
+
+        Raises:
+            NonFiniteLossError: the loss is NaN or infinite.
+        """
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        if not np.isfinite(figures["loss"]):
+            raise NonFiniteLossError(
+                f"the loss is {figures['loss']} after epoch {epoch + 1}"
+            )
+        found = self.model.found()
+        row = {
+            "epoch": epoch + 1,
+            "seconds": round(time.perf_counter() - self._begun, 3),
+            **figures,
+            **self.model.figures(),
+            "genotype": found.genotype.to_list(),
+            "depths": list(found.depths),
+        }
+        self._record["epochs"].append(row)
+        self._run.write_compact(self._record)
+        cost = self._settings.cost
+        value = row["expected_cost"]
+        expected = (
+            f"{value:.2f} ms" if cost != "flops" else f"{value / 1e6:.1f} M FLOPs"
+        )
+        self._tell(
+            f"compact search: epoch {epoch + 1} of {self._settings.epochs}   loss "
+            f"{figures['loss']:.3f}   entropy {row['entropy']:.3f}   expected "
+            f"{expected}   {_told(found)}"
+        )
+        if self.is_settled:
+            self.model.stop_training = True
+
+
+def _told(found: Architecture) -> str:
+    depths = ", ".join(map(str, found.depths))
+    return f"depths {depths}   {found.genotype}"
