@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from autoai4eo.files import in_one_step
 
 Tell = Callable[[str], None]
 TABLE, MARKDOWN, CONFUSION = "table.csv", "table.md", "confusion.png"
+LOG = "jobs.log"
 
 
 def make_table(
@@ -67,8 +68,9 @@ def make_table(
     spawn = multiprocessing.get_context("spawn")
     busy = 0
     with ProcessPoolExecutor(
-        workers, spawn, os.environ.update, (threads,), max_tasks_per_child=1
+        workers, spawn, _begin, (threads, out / LOG), max_tasks_per_child=1
     ) as pool:
+        name, seed = "", 0
         try:
             running = {
                 pool.submit(do_job, train, test, out, settings, *job): job
@@ -98,6 +100,13 @@ def make_table(
     table = summary(found)
     _write(out, table, test, found)
     return table
+
+
+def _begin(environment: Mapping[str, str], log: Path) -> None:
+    """Prepares a process: its threads, and where libraries print."""
+    os.environ.update(environment)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(file, 2)
 
 
 def summary(found: Sequence[dict[str, Any]]) -> pd.DataFrame:
