@@ -13,9 +13,7 @@ CLASSES = 3
 
 
 def costs(space: Space, cost: str = "flops") -> Complexity:
-    return complexity(
-        SHAPES, CLASSES, space.channels, space.blocks, space.cells, cost
-    )
+    return complexity(SHAPES, CLASSES, space.channels, space.blocks, space.cells, cost)
 
 
 def built(space: Space | None = None, constant: float = 0.0, **how) -> Supernet:

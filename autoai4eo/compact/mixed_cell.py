@@ -158,7 +158,10 @@ class MixedCell(keras.layers.Layer):
         ]
         gates = ops.unstack(ops.cast(gates, self.compute_dtype), len(EDGES))
         drawn = ops.unstack(drawn, len(EDGES))
-        by_edge = zip(*(ops.unstack(w, len(EDGES)) for w in self.stacked), strict=True)
+        by_edge = zip(
+            *(ops.unstack(ops.convert_to_tensor(w), len(EDGES)) for w in self.stacked),
+            strict=True,
+        )
         results = iter(zip(drawn, gates, by_edge, strict=True))
         for i in range(INPUTS, INPUTS + NODES):
             terms = []

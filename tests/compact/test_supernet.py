@@ -75,7 +75,9 @@ def test_gradient_of_the_logits_equals_finite_differences():
     for edge, operation in ((0, 1), (3, 5), (7, int(drawn[7])), (13, int(drawn[13]))):
         step = np.zeros_like(logits)
         step[edge, operation] = 1e-2
-        wanted = (straight_through(logits + step) - straight_through(logits - step)) / 2e-2
+        wanted = (
+            straight_through(logits + step) - straight_through(logits - step)
+        ) / 2e-2
         assert gradient[edge, operation] == pytest.approx(wanted, rel=0.05, abs=2e-5)
 
 
@@ -203,9 +205,7 @@ def test_the_found_cell_has_two_predecessors_for_each_node_and_no_zero():
                 for at, (node, j) in enumerate(EDGES)
                 if node == i and j not in [b for _, b in pairs]
             ]
-            kept = [
-                probabilities[EDGES.index((i, b)), 1:].max() for _, b in pairs
-            ]
+            kept = [probabilities[EDGES.index((i, b)), 1:].max() for _, b in pairs]
             assert max(left, default=0) <= min(kept)
 
 
