@@ -1,4 +1,4 @@
-"""A whole search of tiny supernets: resume, constants, a task that needs one operation."""
+"""Whole searches of tiny supernets: resume, constants, needed operations."""
 
 import json
 from dataclasses import replace
