@@ -2,6 +2,7 @@
 
 from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.backbones.trunk import EOImageBlock
+from autoai4eo.blocks.cells.block import CompactCellBlock
 from autoai4eo.blocks.fusion import SensorFusion
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead, PooledHead
 from autoai4eo.blocks.heads.regression import PooledRegressionHead
@@ -12,6 +13,7 @@ from autoai4eo.blocks.stem import MultispectralStem
 repair()
 
 __all__ = [
+    "CompactCellBlock",
     "EOImageBlock",
     "ImageInput",
     "LatencyConstrainedHead",

@@ -80,7 +80,7 @@ def test_mistakes_are_told_in_a_line(run, data, tmp_path):
         ((*search, "--val", "v", "--split", "0.8/0.2"), "--val or --split, got both"),
         (
             (*table, data, *out, "--methods", "vgg"),
-            "methods: expected some of resnet-8",
+            "methods: expected some of",
         ),
         ((*table, data / "training.h5", *out), "--test: expected the test data"),
         ((*table, data, *out, "--distribution", "d3"), "expected d1 or d2"),

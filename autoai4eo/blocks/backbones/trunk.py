@@ -22,6 +22,7 @@ from autoai4eo.blocks.backbones.units import (
     chain_macs,
     normalised,
 )
+from autoai4eo.blocks.cells.block import CompactCellBlock
 from autoai4eo.blocks.choices import (
     band_names,
     choose,
@@ -35,6 +36,7 @@ from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
 
 FAMILIES = ("residual", "inverted")
+CELLS = "compact"
 STAGES = 3
 
 
@@ -53,12 +55,14 @@ class EOImageBlock(ak.Block):
       ResNet-8, -20, -32, -110 of the literature.
     - ``inverted``: inverted residuals with depthwise convolutions (MobileNetV2,
       arXiv:1801.04381), closed by a 1×1 convolution.
+    - ``compact``: `CompactCellBlock`, cells that differentiable searches found; not
+      with `map_step`, since cells pad.
     - ``transfer``: `PretrainedResNetBlock` with `weights`; only if these are given.
 
     An argument left None is searched:
 
     ===========  ==============================  =========  =====================
-    family       residual, inverted (transfer)   residual
+    family       residual, inverted, compact     residual   (transfer, with weights)
     width        8, 12, 16, 24, 32               16         filters of stage 1; stages
                                                             2 and 3 have 2 and 4 times
     depth        1, 2, 3                         1          units per stage
@@ -68,8 +72,8 @@ class EOImageBlock(ak.Block):
     expansion    2, 4, 6                         4          inverted
     ===========  ==============================  =========  =====================
 
-    The third column is the default. ``transfer`` has the space of
-    `PretrainedResNetBlock` instead.
+    The third column is the default. ``compact`` has the space of `CompactCellBlock`
+    instead, ``transfer`` that of `PretrainedResNetBlock`.
 
     A trunk needs at most `max_macs` multiply-adds for one sample: if a choice needs
     more, its input is averaged 2×2 until it does not. So the choices are the same for
@@ -85,7 +89,8 @@ class EOImageBlock(ak.Block):
     earlier blocks must not pad either.
 
     Args:
-        family: ``"residual"``, ``"inverted"`` or, with `weights`, ``"transfer"``.
+        family: ``"residual"``, ``"inverted"``, ``"compact"`` or, with `weights`,
+            ``"transfer"``.
         width: filters of the first stage.
         depth: units in each stage.
         kernel_size: of all but the 1×1 convolutions.
@@ -120,7 +125,9 @@ class EOImageBlock(ak.Block):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.families = FAMILIES if weights is None else (*FAMILIES, "transfer")
+        cells = () if map_step is not None else (CELLS,)
+        transfer = () if weights is None else ("transfer",)
+        self.families = (*FAMILIES, *cells, *transfer)
         require("family", family, self.families)
         require_number("width", width)
         require_number("depth", depth)
@@ -144,6 +151,9 @@ class EOImageBlock(ak.Block):
         self.bands = bands
         self.map_step = map_step
         self.learning_rate_factors: dict[str, float] = {}
+        self.cells = CompactCellBlock(
+            max_macs=max_macs, bands=bands, name=f"{self.name}_compact"
+        )
         self.transfer = None
         if weights is not None:
             self.transfer = PretrainedResNetBlock(
@@ -186,6 +196,9 @@ class EOImageBlock(ak.Block):
             tensor = self.transfer.build(hp, tensor)
             self.learning_rate_factors = self.transfer.learning_rate_factors
             return tensor
+        if family == CELLS:
+            self.cells.inputs = self.inputs
+            return self.cells.build(hp, tensor)
         units = self._units(hp, family)
         tensor = pixels.standardise(self, 0, tensor)
         return self._chained(units, self._affordable(units, tensor))
