@@ -29,16 +29,18 @@ def test_every_corner_builds_on_every_input(kit):
         for values, model in kit.corners(graph):
             features = model.get_layer(pool).input
             assert features.shape[1] == features.shape[2] >= 1
-            width = values.get("trunk/width", 16)
-            inverted = values.get("trunk/family") == "inverted"
-            assert features.shape[3] == width * (8 if inverted else 4)
+            family = values.get("trunk/family")
+            of_cells = family == "compact"
+            width = values.get("trunk/channels" if of_cells else "trunk/width", 16)
+            inverted = family == "inverted"
+            assert features.shape[3] == width * (4, 8, 16)[inverted + 2 * of_cells]
             assert weighed_positions(model) <= 50_000_000 + 17 * features.shape[3]
         kit.finite_probabilities(model)
 
 
 def test_the_space_is_the_documented_one(kit):
     space = {
-        "trunk/family": ["residual", "inverted"],
+        "trunk/family": ["residual", "inverted", "compact"],
         "trunk/width": [8, 12, 16, 24, 32],
         "trunk/depth": [1, 2, 3],
         "trunk/kernel_size": [3, 5],
@@ -127,7 +129,7 @@ def test_transfer_is_a_choice_only_with_weights(kit, shared):
     with pytest.raises(UserError, match="family: expected one of"):
         EOImageBlock(family="transfer")
     trunk = EOImageBlock(weights=find_weights("lcz42-resnet20-s2", file))
-    assert trunk.families == ("residual", "inverted", "transfer")
+    assert trunk.families == ("residual", "inverted", "compact", "transfer")
     bands = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
     graph = kit.graph(trunk, [(32, 32, 10)], bands)
     model, hp = kit.build(graph, {f"{trunk.name}/family": "transfer"})
