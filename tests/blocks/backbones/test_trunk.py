@@ -31,7 +31,9 @@ def test_every_corner_builds_on_every_input(kit):
             assert features.shape[1] == features.shape[2] >= 1
             family = values.get("trunk/family")
             of_cells = family == "compact"
-            width = values.get("trunk/channels" if of_cells else "trunk/width", 16)
+            width = values.get(
+                "trunk/trunk_compact/channels" if of_cells else "trunk/width", 16
+            )
             inverted = family == "inverted"
             assert features.shape[3] == width * (4, 8, 16)[inverted + 2 * of_cells]
             assert weighed_positions(model) <= 50_000_000 + 17 * features.shape[3]

@@ -28,10 +28,11 @@ def test_the_space_is_the_documented_one(kit):
 def test_it_is_a_family_of_the_image_block(kit):
     graph = kit.graph(EOImageBlock(name="trunk"), [(32, 32, 10)])
     alone = kit.graph(CompactCellBlock(name="trunk"), [(32, 32, 10)])
-    model, hp = kit.build(graph, {"trunk/family": "compact", "trunk/channels": 8})
+    own = "trunk/trunk_compact"
+    model, hp = kit.build(graph, {"trunk/family": "compact", f"{own}/channels": 8})
     other, _ = kit.build(alone, {"trunk/channels": 8})
     assert {p.name for p in hp.space} == {
-        *("trunk/family", "trunk/genotype", "trunk/depths", "trunk/channels")
+        *("trunk/family", f"{own}/genotype", f"{own}/depths", f"{own}/channels")
     }
     assert profile(model, latency=False).macs == profile(other, latency=False).macs
 
