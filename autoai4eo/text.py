@@ -61,7 +61,8 @@ def plural(noun: str) -> str:
     """Returns the plural of a regular English noun."""
     if noun.endswith("y") and not noun.endswith(("ay", "ey", "oy", "uy")):
         return f"{noun[:-1]}ies"
-    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+    hisses = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("och")
+    return f"{noun}es" if hisses else f"{noun}s"
 
 
 def cell(text: str) -> str:

@@ -120,6 +120,8 @@ def test_an_error_is_one_line(kind):
         (24, "city", "24 cities"),
         (0, "day", "0 days"),
         (2, "class", "2 classes"),
+        (2, "epoch", "2 epochs"),
+        (2, "branch", "2 branches"),
         (1000, "spatial_block", "1,000 spatial_blocks"),
     ],
 )

@@ -4,7 +4,7 @@ The method of Traoré, Camero and Zhu (2021), *Compact neural architecture searc
 local climate zones classification*, ESANN.
 """
 
-from autoai4eo.blocks.cells.genotype import Architecture, Genotype
+from autoai4eo.networks.genotype import Architecture, Genotype
 from autoai4eo.compact.classifier import classifier_of
 from autoai4eo.compact.network import build
 from autoai4eo.compact.search import search

@@ -8,9 +8,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from autoai4eo.blocks.cells.genotype import INPUTS, NONE, OPERATIONS, Genotype
 from autoai4eo.compact.mixed_cell import EDGES, NODES
 from autoai4eo.compact.sampling import gumbel, hard_sample
+from autoai4eo.networks.genotype import INPUTS, NONE, OPERATIONS, Genotype
 
 _PAIRS = 2  # of operation and predecessor, for each node of a found cell
 _SPREAD = (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from autoai4eo import blocks
-from autoai4eo.blocks.cells.genotype import Architecture
+from autoai4eo.networks.genotype import Architecture
 from autoai4eo.tasks.auto_model import AutoModel
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from autoai4eo.blocks.cells.genotype import INPUTS, NONE, OPERATIONS
 from autoai4eo.blocks.cells.operations import chained, operation, pointwise
 from autoai4eo.compact.traced import traced_once
+from autoai4eo.networks.genotype import INPUTS, NONE, OPERATIONS
 
 #: The nodes of a cell besides its two inputs.
 NODES = 4

@@ -9,10 +9,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from autoai4eo.blocks.cells.genotype import Architecture
 from autoai4eo.blocks.cells.trunk import trunk
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.errors import UserError
+from autoai4eo.networks.genotype import Architecture
 
 #: Shapes (height, width, bands) of inputs by name.
 Shapes = Mapping[str, tuple[int, int, int]]

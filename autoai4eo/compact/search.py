@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.blocks.cells.genotype import Architecture
 from autoai4eo.compact.complexity import complexity
 from autoai4eo.compact.halves import Halves
 from autoai4eo.compact.settings import CompactSettings
@@ -24,6 +23,7 @@ from autoai4eo.learning.callbacks import NonFiniteLossError
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.two_optimizers import TwoOptimizers
 from autoai4eo.log import told_while
+from autoai4eo.networks.genotype import Architecture
 from autoai4eo.runs.folder import Run, locked
 
 Tell = Callable[[str], None]

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from autoai4eo.blocks.cells.genotype import Architecture
 from autoai4eo.blocks.cells.operations import chained
 from autoai4eo.blocks.cells.trunk import halved, reduction_cell, stem
 from autoai4eo.compact.choices import DepthChoice, EdgeChoice, entropy, strongest
@@ -20,6 +19,7 @@ from autoai4eo.compact.network import Shapes, check_sizes, standardised
 from autoai4eo.compact.steps import step
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.errors import UserError
+from autoai4eo.networks.genotype import Architecture
 
 #: L2 penalty of the logits.
 _DECAY = 1e-3

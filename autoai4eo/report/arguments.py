@@ -7,7 +7,7 @@ from typing import Any
 
 from autoai4eo.devices.reference import drifts
 from autoai4eo.learning.figures import rounded
-from autoai4eo.runs.folder import DEVICE
+from autoai4eo.runs.paths import DEVICE
 from autoai4eo.runs.reading import Snapshot
 
 

@@ -121,14 +121,17 @@ def scale(axes: Axes, which: str, low: float, high: float, log: bool = False) ->
     axes.set(**{f"{which}lim": (low, high)})
 
 
-def svg(axes: Axes, title: str, told: Mapping[int | str, str] = {}) -> Markup:
+def svg(
+    axes: Axes, title: str, told: Mapping[int | str, str] = {}, style: str = "chart"
+) -> Markup:
     """Returns a chart as an element of a page.
 
     Args:
-        axes: from `chart`.
+        axes: from `chart`, or of another figure with 72 dots per inch.
         title: for screen readers.
         told: by trial number (or the key of an ensemble), the tooltip of its mark, for
             pages without the script.
+        style: its class in the style sheet.
     """
     file = io.StringIO()
     nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -140,9 +143,10 @@ def svg(axes: Axes, title: str, told: Mapping[int | str, str] = {}) -> Markup:
     _stand_alone(root)
     for group in root.iter("g"):
         _make_mark(group, told)
+    width, height = figure.get_size_inches() * 72
     root.attrib = {
-        "class": "chart",
-        "viewBox": f"0 0 {WIDTH} {HEIGHT}",
+        "class": style,
+        "viewBox": f"0 0 {width:g} {height:g}",
         "role": "img",
         "aria-label": line(title),
         "font-family": "system-ui, sans-serif",

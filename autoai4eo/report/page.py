@@ -8,14 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
-from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order, rounded
+from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order
 from autoai4eo.learning.verdict import resampled, title, verdict
 from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
-from autoai4eo.report.charts import short
+from autoai4eo.report.compact import compact_search
 from autoai4eo.report.comparable import left_out
+from autoai4eo.report.numbers import duration, large
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
 from autoai4eo.report.trials import (
@@ -83,6 +86,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "charts": [(named(c), _chart(run, metric, c)) for c in costs],
         "predicted": predicted(run),
         "references": _references(run),
+        "compact": run.part(partial(compact_search, run), Markup()),
         "curves": [curve for curve in curves if curve],
         "columns": columns,
         "metric": find(metric).label,
@@ -231,22 +235,22 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
     after = run.evaluation.get("metrics", {}) if shown.is_finalist else {}
     if metric in after:
         label = f"{find(metric).label} {who} (validation)"
-        cards.append((_large(after[metric]), label))
+        cards.append((large(after[metric]), label))
     elif metric in shown.figures:
         label = f"{named(metric)} of {shown.id}"
-        cards.append((_large(shown.figures[metric]), label))
+        cards.append((large(shown.figures[metric]), label))
     is_predicted = shown.measured is not None and shown.measured.profile is not None
     of_cost = {"measured": ", predicted,"} if is_predicted else {}
     cards += [
         (
-            _large(shown.figures[n]),
+            large(shown.figures[n]),
             f"{named(n)}{of_cost.get(FIGURES[n].cost or '', '')} {who}",
         )
         for n in COSTS
         if FIGURES[n].main and n in shown.figures and n != metric
     ]
     seconds = sum(t.figures.get("train_seconds", 0) for t in run.trials)
-    return [*cards, (_duration(seconds), "of training in all trials")]
+    return [*cards, (duration(seconds), "of training in all trials")]
 
 
 def _ranked(run: Snapshot) -> list[Trial]:
@@ -329,14 +333,3 @@ def _network(run: Path) -> list[dict[str, Any]]:
         {"blocks": row, "links": between}
         for row, between in zip(rows, [None, *network.links(rows)], strict=True)
     ]
-
-
-def _large(value: float) -> str:
-    return short(value) if abs(value) >= 1e5 else rounded(value)
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -13,3 +13,7 @@ REFERENCES = "remove it: `autoai4eo fit` with the same arguments makes it again"
 REPORT = "restore it from a copy, or remove it: the report is written without it"
 REPEAT = "remove it: `autoai4eo fit` with the same arguments trains it again"
 SELECTION = "remove it: `autoai4eo fit` with the same arguments makes it again"
+COMPACT = (
+    "restore it from a copy, or remove it: `autoai4eo compact search` with the same "
+    "arguments makes it again"
+)

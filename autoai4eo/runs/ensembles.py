@@ -20,10 +20,10 @@ from autoai4eo.files import folder_in_one_step, read_json, write_json
 from autoai4eo.learning.figures import COSTS, FIGURES
 from autoai4eo.runs import schemas
 from autoai4eo.runs.belonging import check_file, digest
-from autoai4eo.runs.folder import ENSEMBLE as RECORD
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links, own_folder
 from autoai4eo.runs.network_id import ENSEMBLE, TRAINING, NetworkId
+from autoai4eo.runs.paths import ENSEMBLE as RECORD
 from autoai4eo.runs.study import open_study
 from autoai4eo.runs.trial_folder import NETWORK
 

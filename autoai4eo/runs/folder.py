@@ -1,4 +1,4 @@
-"""A run's folder: the names and the content of its files, defined in one place."""
+"""A run's folder: the content of its files, read and written in one place."""
 
 from __future__ import annotations
 
@@ -22,148 +22,35 @@ from autoai4eo.files import (
     read_npz,
     write_json,
 )
+from autoai4eo.networks.genotype import Architecture
 from autoai4eo.runs import cures, schemas
 from autoai4eo.runs.data_record import describe, target_kind
 from autoai4eo.runs.locking import alone as alone
 from autoai4eo.runs.locking import is_locked
 from autoai4eo.runs.locking import locked as locked
 from autoai4eo.runs.network_id import finalist_in
-from autoai4eo.runs.trial_folder import NETWORK, TrialFolder
+from autoai4eo.runs.paths import RUN, RunPaths
 from autoai4eo.version import __version__
-
-RUN, STUDY = "run.json", "study.db"
-STATISTICS, REPORT = "statistics.json", "report.html"
-REFERENCES, TREES = "references.json", "references.skops"
-TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "device"
-ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
-EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
-REPEATS, SELECTION = "repeats", "selection.json"
 
 _PACKAGES = ("autokeras", "keras", "keras-tuner", "optuna", "numpy")
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(RunPaths):
     """A run's folder. Only its methods read and write files."""
-
-    path: Path
-
-    @property
-    def json(self) -> Path:
-        """The arguments, data and versions of the search."""
-        return self.path / RUN
-
-    @property
-    def study(self) -> Path:
-        """The record of every trial, unless the run has a ``storage`` elsewhere."""
-        return self.path / STUDY
-
-    @property
-    def statistics(self) -> Path:
-        """The statistics of the bands of the training data."""
-        return self.path / STATISTICS
-
-    @property
-    def report(self) -> Path:
-        """The HTML report."""
-        return self.path / REPORT
-
-    @property
-    def trials(self) -> Path:
-        """The folder of the trials' folders."""
-        return self.path / TRIALS
-
-    @property
-    def ensembles(self) -> Path:
-        """The folder of the ensembles' folders."""
-        return self.path / ENSEMBLES
-
-    @property
-    def repeats(self) -> Path:
-        """The folder of the scores of repeated trainings."""
-        return self.path / REPEATS
-
-    @property
-    def selection(self) -> Path:
-        """How the finalist was selected."""
-        return self.path / SELECTION
-
-    @property
-    def best(self) -> Path:
-        """The finalist's folder."""
-        return self.path / BEST
-
-    @property
-    def network(self) -> Path:
-        """The finalist's network."""
-        return self.best / NETWORK
-
-    @property
-    def evaluation(self) -> Path:
-        """The scores of the finalist on the validation data."""
-        return self.best / EVALUATION
-
-    @property
-    def test(self) -> Path:
-        """The scores of the finalist on the test data."""
-        return self.best / TEST
-
-    @property
-    def mistakes(self) -> Path:
-        """Patches that the finalist predicted wrongly."""
-        return self.best / MISTAKES
-
-    @property
-    def references(self) -> Path:
-        """The record of the references, see `autoai4eo.learning.references`."""
-        return self.path / REFERENCES
-
-    @property
-    def trees(self) -> Path:
-        """The boosted trees, one of the references."""
-        return self.path / TREES
-
-    @property
-    def maps(self) -> Path:
-        """The folder of the maps' pictures, ``NAME.png``."""
-        return self.path / MAPS
-
-    @property
-    def exists(self) -> bool:
-        """Whether the folder holds a run, that is, a run.json."""
-        return self.json.is_file()
-
-    def trial(self, number: int) -> TrialFolder:
-        """Returns the folder of a trial."""
-        return TrialFolder(self.trials / str(number))
-
-    def trained(self) -> list[int]:
-        """Returns the sorted numbers of the trials that have a network."""
-        return sorted(int(p.parent.name) for p in self.trials.glob(f"*/{NETWORK}"))
-
-    def worker_log(self, number: int) -> Path:
-        """Returns the path of a worker process's output."""
-        return self.path / WORKERS / f"{number}.log"
-
-    def map_picture(self, name: str) -> Path:
-        """Returns the path of a map's picture."""
-        return self.maps / f"{name}.png"
 
     def read(self) -> dict[str, Any]:
         """Returns the content of ``run.json``.
 
         Raises:
-            MissingError: the folder holds no run.
+            MissingError: the folder holds no run, see `missing`.
             DamagedError: its run.json cannot be read.
             UserError: it is of a later version of autoai4eo.
         """
         check_regular(self.path)
         here = self.path if self.path.is_dir() else "."
         if not os.path.lexists(self.json) and os.access(here, os.X_OK):
-            raise MissingError(
-                f"{self.path}: expected a run folder with {RUN} in it, found none; "
-                "`autoai4eo fit … --out` makes one"
-            )
+            raise self.missing(RUN)
         known = read_json(self.json, cures.RUN, schemas.RUN)
         if known.get("schema", schemas.VERSION) > schemas.VERSION:
             raise UserError(
@@ -171,6 +58,32 @@ class Run:
                 "earlier one, found one of a later version; `pip install -U autoai4eo`"
             )
         return known
+
+    def missing(self, name: str) -> MissingError:
+        """Returns the error for a folder without a file that every run has.
+
+        A compact search comes before the run: its folder has no run.json yet.
+
+        Args:
+            name: of the file.
+
+        Raises:
+            DamagedError: the record of a compact search in the folder is damaged.
+        """
+        expected = f"{self.path}: expected a run folder with {name} in it, found"
+        known = {} if self.exists else self.read_compact()
+        if not known:
+            return MissingError(f"{expected} none; `autoai4eo fit … --out` makes one")
+        if "architecture" in known:
+            return MissingError(
+                f"{expected} a compact search whose network is not trained yet; rerun "
+                "its command to train it"
+            )
+        epochs = f"{len(known['epochs'])} of {known['settings']['epochs']} epochs"
+        return MissingError(
+            f"{expected} a compact search that is not over ({epochs}); rerun its "
+            "command to resume it"
+        )
 
     def damage(self) -> UserError | None:
         """Returns the error of reading ``run.json``; None if it is sound or missing."""
@@ -253,6 +166,33 @@ class Run:
     def write_references(self, content: Mapping[str, Any]) -> None:
         """Writes ``references.json``, with the version and the run's mark."""
         self._write_own(self.references, content)
+
+    def read_compact(self) -> dict[str, Any]:
+        """Returns the content of ``compact.json``; {} if it is missing.
+
+        Raises:
+            DamagedError: it is damaged, or of another run.
+        """
+        if not self.compact.is_file():
+            return {}
+        known = read_json(self.compact, cures.COMPACT, schemas.COMPACT)
+        channels = known["settings"]["channels"]
+        found = known.get("architecture")
+        try:
+            for epoch in known["epochs"]:
+                Architecture.of({**epoch, "channels": channels})
+            if found is not None:
+                Architecture.of(found)
+        except UserError as error:
+            raise DamagedError(f"{self.compact}: {error}; {cures.COMPACT}") from None
+        # the search writes it before there is a run.json with a mark
+        if known.get("run") is not None:
+            self._check_own(self.compact, known, cures.COMPACT)
+        return known
+
+    def write_compact(self, content: Mapping[str, Any]) -> None:
+        """Writes ``compact.json``, with the version and the run's mark, if any."""
+        self._write_own(self.compact, content)
 
     def read_test(self) -> dict[str, Any]:
         """Returns the content of ``best/test.json``; {} if it is missing.

@@ -13,8 +13,10 @@ from pathlib import Path
 from autoai4eo.devices import reference
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_not_input
-from autoai4eo.runs.folder import (
+from autoai4eo.runs.paths import (
     BEST,
+    COMPACT,
+    COMPACT_CHECKPOINT,
     DEVICE,
     ENSEMBLE,
     ENSEMBLES,
@@ -53,7 +55,7 @@ _NAMES = {
     "": _any_of(
         *(RUN, STATISTICS, REPORT, TRIALS, ENSEMBLES, BEST, WORKERS, MAPS, DEVICE)
     )
-    + f"|{_any_of(REFERENCES, TREES, REPEATS, SELECTION)}"
+    + f"|{_any_of(REFERENCES, TREES, REPEATS, SELECTION, COMPACT, COMPACT_CHECKPOINT)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),

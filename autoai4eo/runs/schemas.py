@@ -164,6 +164,33 @@ SELECTION = {
     ],
     "chosen": int,
 }
+_ARCHITECTURE = {"genotype": [list], "depths": [int]}
+COMPACT = {
+    "schema?": int,
+    "run?": str | None,
+    "settings": {
+        "method": str,
+        **dict.fromkeys(("epochs", "batch_size", "channels", "blocks", "depth"), int),
+        "max_depth": int | None,
+        "constant": int | float,
+        "cost": str,
+        "temperature": [int | float],
+        "stop_after": int | None,
+        "seed": int,
+    },
+    "data": {"path": str, "fingerprint": str},
+    "epochs": [
+        {
+            **_ARCHITECTURE,
+            "epoch": int,
+            **dict.fromkeys(
+                ("seconds", "entropy", "depth_entropy?", "expected_cost"), int | float
+            ),
+        }
+    ],
+    "architecture?": {**_ARCHITECTURE, "channels": int},
+    "seconds?": int | float,
+}
 TEST = _SCORES
 TEST_OF_CLASSES = {**TEST, "confusion_matrix": [[int]]}
 

@@ -25,8 +25,9 @@ from autoai4eo.runs.belonging import (
     trained_finalist,
 )
 from autoai4eo.runs.data_record import target_kind
-from autoai4eo.runs.folder import ENSEMBLE, Run
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links, made
+from autoai4eo.runs.paths import ENSEMBLE
 from autoai4eo.runs.selection import read_selection
 from autoai4eo.runs.study import open_study, status, trials_of
 from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
@@ -134,6 +135,7 @@ def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
         *_of_statistics(run),
         *_of_references(run),
         *_of_selection(run),
+        *_look(run.compact, _NOTHING, lambda _: run.read_compact()),
     ]
 
 

@@ -18,12 +18,13 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from autoai4eo.causes import cause
-from autoai4eo.errors import MissingError, UserError
+from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs.database_urls import without_password
-from autoai4eo.runs.folder import BEST, Run
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import made
+from autoai4eo.runs.paths import BEST
 from autoai4eo.runs.sqlite_files import (
     check_sqlite,
     check_sqlite_is_own,
@@ -109,10 +110,7 @@ def open_study(
             storage = database_of(run, str(recorded))
     if storage is None:
         if objectives is None and not path.is_file():
-            raise MissingError(
-                f"{run}: expected a run folder with {path.name} in it, found none; "
-                "`autoai4eo fit … --out` makes one"
-            )
+            raise Run(run).missing(path.name)
         check_sqlite_is_own(path)
         if objectives is not None and _holds_networks(run):
             check_sqlite(path)  # SQLite would fill an empty file with empty tables

@@ -9,10 +9,10 @@ import pytest
 import small
 
 import autoai4eo as ae
-from autoai4eo.blocks.cells.genotype import OPERATIONS
 from autoai4eo.compact.search import search
 from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.errors import UserError
+from autoai4eo.networks.genotype import OPERATIONS
 
 TINY = {"channels": 4, "blocks": 1, "depth": 1, "batch_size": 8, "epochs": 3}
 SETTLED = CompactSettings(

@@ -7,12 +7,12 @@ import tensorflow as tf
 import toy_supernet
 from keras import ops
 
-from autoai4eo.blocks.cells.genotype import OPERATIONS, Architecture, Genotype
 from autoai4eo.compact.choices import entropy, strongest
 from autoai4eo.compact.mixed_cell import EDGES
 from autoai4eo.compact.network import build
 from autoai4eo.compact.supernet import Space
 from autoai4eo.cost import profile
+from autoai4eo.networks.genotype import OPERATIONS, Architecture, Genotype
 
 DEEP = Space(channels=4, blocks=2, depth=1, deepest=2)
 

@@ -19,7 +19,7 @@ PACKAGE = Path(autoai4eo.__file__).parent
 #: To be emptied: these are re-cut at the same time.
 OF_OLD = {"search/tuner.py", "tasks/auto_model.py"}
 _FILE = re.compile(
-    r"(^|/)(run|evaluation|statistics|test|cost)\.json|study\.db|model\.keras$"
+    r"(^|/)(run|evaluation|statistics|test|cost|compact)\.json|study\.db|model\.keras$"
     r"|history\.csv|mistakes\.npz|report\.html|state\.npz|error\.txt"
     r"|events\.out\.tfevents"
 )
@@ -60,6 +60,7 @@ def test_only_the_named_files_may_be_deleted(run):
     trial = run.trial(3)
     files = [run.json, run.study, run.statistics, run.report, run.network, run.test]
     files += [run.evaluation, run.mistakes, run.worker_log(0), run.map_picture("spain")]
+    files += [run.compact, run.compact_checkpoint]
     files += [trial.network, trial.cost, trial.history, trial.state, trial.error]
     files += [trial.events]
     for path in [*files, run.path / "notes.txt", run.best / "notes.txt"]:

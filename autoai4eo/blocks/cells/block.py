@@ -11,7 +11,6 @@ from keras import layers
 
 from autoai4eo.blocks import pixels
 from autoai4eo.blocks.cells import found
-from autoai4eo.blocks.cells.genotype import Architecture, Genotype
 from autoai4eo.blocks.cells.trunk import trunk
 from autoai4eo.blocks.choices import (
     band_names,
@@ -22,6 +21,7 @@ from autoai4eo.blocks.choices import (
 from autoai4eo.cost import count
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
+from autoai4eo.networks.genotype import Architecture, Genotype
 
 BLOCKS = 3
 

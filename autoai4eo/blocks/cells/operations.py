@@ -8,7 +8,7 @@ from typing import Any
 from keras import layers
 
 from autoai4eo.blocks.backbones.units import MOMENTUM
-from autoai4eo.blocks.cells.genotype import NONE
+from autoai4eo.networks.genotype import NONE
 
 Layers = list[Any]
 #: Makes a normalisation layer of a name.

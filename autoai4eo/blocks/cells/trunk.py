@@ -13,7 +13,6 @@ from typing import Any
 from keras import layers
 
 from autoai4eo.blocks.backbones.units import convolution
-from autoai4eo.blocks.cells.genotype import INPUTS, NONE, Architecture, Genotype
 from autoai4eo.blocks.cells.operations import (
     Normalise,
     batch_normalisation,
@@ -22,6 +21,7 @@ from autoai4eo.blocks.cells.operations import (
     operation,
     pointwise,
 )
+from autoai4eo.networks.genotype import INPUTS, NONE, Architecture, Genotype
 
 
 def trunk(

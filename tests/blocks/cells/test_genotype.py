@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoai4eo.blocks.cells import found
-from autoai4eo.blocks.cells.genotype import OPERATIONS, Architecture, Genotype
 from autoai4eo.errors import UserError
+from autoai4eo.networks.genotype import OPERATIONS, Architecture, Genotype
 
 PAIR = ("skip_connect", 0)
 

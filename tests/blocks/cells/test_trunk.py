@@ -6,10 +6,10 @@ import keras
 import pytest
 
 from autoai4eo.blocks.cells import found
-from autoai4eo.blocks.cells.genotype import NONE, OPERATIONS, Architecture, Genotype
 from autoai4eo.blocks.cells.operations import chained, operation
 from autoai4eo.blocks.cells.trunk import trunk
 from autoai4eo.cost import profile
+from autoai4eo.networks.genotype import NONE, OPERATIONS, Architecture, Genotype
 
 CELL = found.genotype("darts-v2")
 
@@ -45,7 +45,7 @@ def test_operations_have_the_weights_and_multiply_adds_of_darts(kind, params, ma
 def test_each_block_after_the_first_halves_the_size(size):
     inputs = keras.Input((size, size, 3))
     ends = trunk(inputs, Architecture(CELL, (1, 2, 1), 4), "t")
-    wanted = [size, -(-size // 2), -(-(-(-size // 2)) // 2)]
+    wanted = [size, (size + 1) // 2, (size + 3) // 4]
     assert [end.shape[1:] for end in ends] == [
         (n, n, 4 * 4 * 2**i) for i, n in enumerate(wanted)
     ]

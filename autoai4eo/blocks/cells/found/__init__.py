@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from autoai4eo.blocks.cells.genotype import Architecture, Genotype
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_json
+from autoai4eo.networks.genotype import Architecture, Genotype
 
 #: The records, the first of which is the default.
 NAMES = ("darts-v2",)

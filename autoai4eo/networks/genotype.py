@@ -63,7 +63,7 @@ class Genotype:
                 if operation not in OPERATIONS:
                     raise UserError(
                         f"genotype: expected one of the operations "
-                        f"{', '.join(OPERATIONS)}, found {operation!r} in node {i}"
+                        f"{', '.join(OPERATIONS)}, found {operation!r:.60} in node {i}"
                     )
                 if not 0 <= before < i:
                     raise UserError(
@@ -189,6 +189,6 @@ def _number(name: str, value: Any) -> int:
 
 
 def _whole(value: Any) -> int:
-    if isinstance(value, bool) or int(value) != value:
+    if isinstance(value, bool) or value % 1 != 0:  # NaN and infinity, too
         raise ValueError(value)
     return int(value)
