@@ -4,11 +4,11 @@ The method of Traoré, Camero and Zhu (2021), *Compact neural architecture searc
 local climate zones classification*, ESANN.
 """
 
-from autoai4eo.networks.genotype import Architecture, Genotype
 from autoai4eo.compact.classifier import classifier_of
 from autoai4eo.compact.network import build
 from autoai4eo.compact.search import search
 from autoai4eo.compact.settings import CompactSettings
+from autoai4eo.networks.genotype import Architecture, Genotype
 
 __all__ = [
     "Architecture",

@@ -10,6 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from autoai4eo.blocks.cells.operations import chained, operation
+from autoai4eo.blocks.cells.trunk import normal_cell
+from autoai4eo.compact.mixed_cell import EDGES, NODES
+from autoai4eo.compact.network import Shapes, build
+from autoai4eo.cost import profile
 from autoai4eo.networks.genotype import (
     INPUTS,
     NONE,
@@ -17,12 +22,6 @@ from autoai4eo.networks.genotype import (
     Architecture,
     Genotype,
 )
-from autoai4eo.blocks.cells.operations import chained, operation
-from autoai4eo.blocks.cells.trunk import normal_cell
-from autoai4eo.compact.mixed_cell import EDGES, NODES
-from autoai4eo.compact.network import Shapes, build
-from autoai4eo.cost import profile
-from autoai4eo.networks.genotype import NONE, OPERATIONS, Architecture, Genotype
 
 #: The costs that a search may keep low: counted, or measured on this machine.
 COSTS = ("flops", "latency_ms")

@@ -145,6 +145,7 @@ def _done(
     from autoai4eo.learning.optimizer import layerwise_adamw, warm_cosine
     from autoai4eo.learning.registry import task_of
     from autoai4eo.learning.training import Training
+    from autoai4eo.runs.folder import Run
 
     train = train.subset(np.flatnonzero(train.known))
     shapes = {spec.name: spec.shape for spec in train.inputs}
@@ -153,8 +154,7 @@ def _done(
     if method in COMPACT:
         of_search = replace(settings.search, method=method, seed=seed)
         found = search(train, folder, of_search)
-        record = read_json(folder / "compact.json", "remove it", {"seconds": float})
-        search_seconds = record["seconds"]
+        search_seconds = Run(folder).read_compact()["seconds"]
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
     known = statistics(train)

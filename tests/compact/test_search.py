@@ -40,9 +40,12 @@ def record(folder):
     return json.loads((folder / "compact.json").read_text())
 
 
-def test_a_killed_search_ends_as_an_unbroken_one(tmp_path):
+@pytest.mark.parametrize(
+    "method", ["s+c", pytest.param("s+c+d", marks=pytest.mark.slow)]
+)
+def test_a_killed_search_ends_as_an_unbroken_one(tmp_path, method):
     data = small.dataset(48)
-    settings = CompactSettings(method="s+c+d", max_depth=2, **TINY)
+    settings = CompactSettings(method=method, max_depth=2, **TINY)
     whole = search(data, tmp_path / "whole", settings)
     with pytest.raises(KeyboardInterrupt):
         search(data, tmp_path / "broken", settings, callbacks=[Stop(2)])
