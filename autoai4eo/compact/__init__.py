@@ -9,6 +9,7 @@ from autoai4eo.compact.network import build
 from autoai4eo.compact.search import search
 from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.networks.genotype import Architecture, Genotype
+from autoai4eo.report.cell import draw_cell
 
 __all__ = [
     "Architecture",
@@ -16,5 +17,6 @@ __all__ = [
     "Genotype",
     "build",
     "classifier_of",
+    "draw_cell",
     "search",
 ]

@@ -37,7 +37,8 @@ class Complexity:
     """The costs of the parts of a supernet, for one sample.
 
     Attributes:
-        operations: of one edge, by block and operation, float (blocks, operations).
+        operations: of one edge with its sum, by block and operation, float (blocks,
+            operations).
         cells: of the rest of each cell, (blocks, deepest).
         rest: of everything else: stem, reduction cells, head.
         scale: of the loss, see `loss`.
@@ -58,6 +59,16 @@ class Complexity:
         present = np.cumsum(depths[:, ::-1], axis=1)[:, ::-1]  # of each cell
         cells = self.cells + (self.operations @ edges.sum(axis=0))[:, None]
         return float(self.rest + (present * cells).sum())
+
+    def cost_of(self, architecture: Architecture) -> float:
+        """Returns the cost of a network of such cells."""
+        edges = np.zeros((1, len(OPERATIONS)))
+        for pairs in architecture.genotype.nodes:
+            for kind, _ in pairs:
+                edges[0, OPERATIONS.index(kind)] += 1
+        deepest = self.cells.shape[1]
+        depths = np.eye(deepest)[[depth - 1 for depth in architecture.depths]]
+        return self.expected(edges, depths)
 
     def loss(self, edges: Any, depths: Any) -> Any:
         """Returns the loss: sum over blocks of depth times mean cost of operations.
@@ -113,13 +124,16 @@ def complexity(
         start = channels if i == 0 else inner
         earlier = channels if i == 0 else NODES * places[i - 1][2]
         kinds = [(earlier, start), (start, inner), (inner, inner)]
+        # a node of n edges has n - 1 sums; each edge counts its own
+        sums = len(EDGES) * operations[i, OPERATIONS.index("skip_connect")]
         costs = [
-            measure(_cell(bare, rows, columns, *kind, filters))
+            measure(_cell(bare, rows, columns, *kind, filters)) - sums
             for kind in kinds[:deepest]
         ]
         cells[i] = [costs[min(j, 2)] for j in range(deepest)]
     whole = Architecture(bare, (1,) * blocks, channels)
-    rest = measure(build(whole, inputs, classes)) - cells[:, 0].sum()
+    of_edges = len(EDGES) * operations[:, OPERATIONS.index("skip_connect")]
+    rest = measure(build(whole, inputs, classes)) - (cells[:, 0] + of_edges).sum()
     return Complexity(operations, cells, max(0.0, float(rest)), float(scale))
 
 
@@ -127,9 +141,9 @@ def _of_operations(places: list[tuple[int, int, int]], measure: Measure) -> np.n
     """Returns the costs of operations by block, (blocks, operations)."""
     found = np.zeros((len(places), len(OPERATIONS)))
     for i, place in enumerate(places):
-        empty = measure(_edge("skip_connect", *place))
+        empty = measure(_edge(NONE, *place))
         for j, kind in enumerate(OPERATIONS):
-            if kind not in (NONE, "skip_connect"):
+            if kind != NONE:
                 found[i, j] = max(0.0, measure(_edge(kind, *place)) - empty)
     return found
 
@@ -145,12 +159,13 @@ def _latency_ms(model: keras.Model) -> float:
 
 
 def _edge(kind: str, height: int, width: int, filters: int) -> keras.Model:
+    """Returns a network of an operation and its sum, after a layer that all have."""
     features = keras.Input((height, width, filters))
-    # a network needs a layer; it is subtracted from every operation
-    end = keras.layers.ReLU(name="end")
-    return keras.Model(
-        features, end(chained(operation(kind, filters, "edge"), features))
-    )
+    first = keras.layers.ReLU(name="first")(features)
+    if kind == NONE:
+        return keras.Model(features, first)
+    end = chained(operation(kind, filters, "edge"), first)
+    return keras.Model(features, keras.layers.Add(name="sum")([end, first]))
 
 
 def _cell(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autoai4eo.errors import UserError
+from autoai4eo.files import in_one_step
 from autoai4eo.networks.genotype import INPUTS, NONE, Genotype
 from autoai4eo.report import charts
 
@@ -42,7 +45,29 @@ class _Edge:
 
 
 def cell_svg(genotype: Genotype) -> str:
-    """Draws a cell as an SVG element, without references or names.
+    """Draws a cell as an SVG element, without references or names."""
+    return charts.svg(_drawn(genotype), f"cell: {genotype}", style="cell")
+
+
+def draw_cell(genotype: Genotype, path: str | Path) -> Path:
+    """Draws a cell into a PNG or SVG file, by its suffix, in one step.
+
+    Raises:
+        UserError: the file has another suffix.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise UserError(f"{path}: expected a name that ends in .png or .svg")
+    figure = _drawn(genotype).get_figure(root=True)
+    assert figure is not None
+    with in_one_step(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=144)
+    return path
+
+
+def _drawn(genotype: Genotype) -> Axes:
+    """Draws a cell.
 
     Each edge has a lane above the nodes, and its label before the node that it leads
     to. Lines below lead to the output, which is the concatenation of all nodes but the
@@ -64,7 +89,7 @@ def cell_svg(genotype: Genotype) -> str:
     for i, told in enumerate(("cell before last", "last cell")):
         _write(axes, _x(i), middle + _NODE / 2 + 13, told)
     _write(axes, _x(nodes), middle - _NODE / 2 - 11, "concatenation")
-    return charts.svg(axes, f"cell: {genotype}", style="cell")
+    return axes
 
 
 def words(genotype: Genotype) -> str:

@@ -146,6 +146,19 @@ def test_expected_flops_are_those_of_drawn_networks():
         assert found == pytest.approx(wanted, rel=0.02)
 
 
+def test_the_cost_of_a_found_network_is_predicted_to_one_per_cent():
+    from autoai4eo.blocks.cells import found
+
+    costs = toy_supernet.costs(DEEP)
+    rng = np.random.default_rng(0)
+    cells = [strongest(rng.dirichlet(np.ones(8), len(EDGES))) for _ in range(3)]
+    for genotype in (found.genotype("darts-v2"), *cells):
+        one = Architecture(genotype, (1, 2), DEEP.channels)
+        network = build(one, toy_supernet.SHAPES, toy_supernet.CLASSES)
+        wanted = profile(network, latency=False).flops
+        assert costs.cost_of(one) == pytest.approx(wanted, rel=0.01)
+
+
 def test_expected_flops_are_the_mean_over_draws():
     costs = toy_supernet.costs(DEEP)
     rng = np.random.default_rng(0)

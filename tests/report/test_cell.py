@@ -3,12 +3,14 @@
 from itertools import combinations
 from xml.etree import ElementTree
 
+import pytest
 from compact_records import GENOTYPE
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from autoai4eo.errors import UserError
 from autoai4eo.networks.genotype import INPUTS, OPERATIONS, Genotype
-from autoai4eo.report.cell import WORDS, cell_svg
+from autoai4eo.report.cell import WORDS, cell_svg, draw_cell
 
 #: Of a letter of 12 pixels, more than any font has on average.
 WIDE = 7.5
@@ -68,3 +70,16 @@ def test_it_stands_alone_and_is_told_to_screen_readers():
         assert element.tag not in ("use", "defs", "style", "metadata")
         assert not {"id", "clip-path"} & element.attrib.keys()
         assert not any("href" in name for name in element.attrib)
+
+
+@pytest.mark.parametrize(
+    ("name", "begins"), [("cell.png", b"\x89PNG"), ("cell.svg", b"<?xml")]
+)
+def test_a_cell_is_drawn_into_a_file(tmp_path, name, begins):
+    path = draw_cell(GENOTYPE, tmp_path / name)
+    assert path.read_bytes().startswith(begins)
+
+
+def test_other_kinds_of_file_are_refused(tmp_path):
+    with pytest.raises(UserError, match=r"ends in \.png or \.svg"):
+        draw_cell(GENOTYPE, tmp_path / "cell.gif")
