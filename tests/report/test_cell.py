@@ -76,10 +76,10 @@ def test_it_stands_alone_and_is_told_to_screen_readers():
     ("name", "begins"), [("cell.png", b"\x89PNG"), ("cell.svg", b"<?xml")]
 )
 def test_a_cell_is_drawn_into_a_file(tmp_path, name, begins):
-    path = draw_cell(GENOTYPE, tmp_path / name)
+    path = draw_cell(Genotype.of(GENOTYPE), tmp_path / name)
     assert path.read_bytes().startswith(begins)
 
 
 def test_other_kinds_of_file_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"ends in \.png or \.svg"):
-        draw_cell(GENOTYPE, tmp_path / "cell.gif")
+        draw_cell(Genotype.of(GENOTYPE), tmp_path / "cell.gif")
