@@ -129,7 +129,8 @@ def _searched(
     seconds = sum(epoch["seconds"] for epoch in record["epochs"])
     record |= {"architecture": found.record(), "seconds": round(seconds, 3)}
     run.write_compact(record)
-    tell(f"compact search: over   {_told(found)}")
+    predicted = _told_cost(model.complexity.cost_of(found), settings)
+    tell(f"compact search: over   predicted {predicted}   {_told(found)}")
     return found
 
 
@@ -248,11 +249,7 @@ class _Epochs(keras.callbacks.Callback):
         }
         self._record["epochs"].append(row)
         self._run.write_compact(self._record)
-        cost = self._settings.cost
-        value = row["expected_cost"]
-        expected = (
-            f"{value:.2f} ms" if cost != "flops" else f"{value / 1e6:.1f} M FLOPs"
-        )
+        expected = _told_cost(row["expected_cost"], self._settings)
         self._tell(
             f"compact search: epoch {epoch + 1} of {self._settings.epochs}   loss "
             f"{figures['loss']:.3f}   entropy {row['entropy']:.3f}   expected "
@@ -260,6 +257,12 @@ class _Epochs(keras.callbacks.Callback):
         )
         if self.is_settled:
             self.model.stop_training = True
+
+
+def _told_cost(value: float, settings: CompactSettings) -> str:
+    if settings.cost == "flops":
+        return f"{value / 1e6:.1f} M FLOPs"
+    return f"{value:.2f} ms"
 
 
 def _told(found: Architecture) -> str:
