@@ -77,7 +77,7 @@ def test_its_configuration_is_json():
 @pytest.mark.parametrize(
     ("argument", "value", "expected"),
     [
-        ("genotype", "nasnet", "expected one of darts-v2"),
+        ("genotype", "nasnet", "expected one of sentinel2"),
         ("genotype", [[["x", 0]]], "found 'x'"),
         ("depths", [1, 0], "a number from 1 for each block"),
         ("depths", 0, "a number from 1 for each block"),
