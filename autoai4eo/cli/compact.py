@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,7 +23,7 @@ from autoai4eo.cli.options import (
 from autoai4eo.cli.outcome import print_outcome
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input
-from autoai4eo.log import log, told_while
+from autoai4eo.log import say, told_while
 
 app = typer.Typer(
     help="Search compact networks: one cell, its depth in each block, a cost loss.",
@@ -147,7 +148,7 @@ def search(
         stop_after=stop_after,
         seed=seed,
     )
-    tell = log(not quiet)
+    tell = _teller(quiet)
     how: dict[str, Any] = {
         "inputs": input,
         "class_level": class_level,
@@ -289,7 +290,7 @@ def table(
             stop_after=stop_after,
         ),
     )
-    tell = log(not quiet) if quiet else console.print
+    tell = _teller(quiet)
     how: dict[str, Any] = {
         "inputs": input,
         "class_level": class_level,
@@ -316,6 +317,11 @@ def table(
     if not quiet:
         console.print(markdown(found), soft_wrap=True)
         console.print(f"table: {out / TABLE}", soft_wrap=True)
+
+
+def _teller(quiet: bool) -> Callable[[str], None]:
+    """Returns what takes a line: also in a terminal, where `fit` shows a live view."""
+    return (lambda text: None) if quiet else say
 
 
 def parse_temperatures(text: str) -> tuple[float, float]:
