@@ -121,6 +121,8 @@ def search(
     """
     if val is not None and split is not None:
         raise UserError("expected --val or --split, got both; leave one out")
+    if epochs < 1:
+        raise UserError(f"--epochs: expected 1 or more, got {epochs}")
     folder = out.expanduser().absolute()
     check_can_write_into(out)
     check_not_input(folder, filter(None, (train, val)))
@@ -133,7 +135,8 @@ def search(
         from autoai4eo.compact.settings import CompactSettings
         from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.data.splits import sample
-        from autoai4eo.tasks.training_data import names_of
+        from autoai4eo.runs.folder import Run
+        from autoai4eo.tasks.training_data import check_alike, names_of
     settings = CompactSettings(
         method=method,
         epochs=search_epochs,
@@ -172,6 +175,12 @@ def search(
     else:
         with told_while(tell, f"opening {val}"):
             validation = open_dataset(val, **names_of(training), **how)
+    check_alike(training, validation)
+    if Run(folder).exists and not Run(folder).compact.exists():
+        raise UserError(
+            f"{out}: expected a folder without a run, or with one of compact search, "
+            "found another run; choose another --out"
+        )
     found = search_compact(training, folder, settings, tell=tell)
     classifier = classifier_of(
         found,
@@ -251,6 +260,8 @@ def table(
     """
     if distribution not in ("d1", "d2"):
         raise UserError(f"--distribution: expected d1 or d2, got {distribution!r}")
+    if distribution == "d2" and test is not None:
+        raise UserError("expected --test or --distribution d2, got both; leave one out")
     train_path = data / "training.h5" if data.is_dir() else data
     if data.is_dir() and not train_path.is_file():
         train_path = data  # a folder of images
@@ -315,8 +326,8 @@ def table(
         )
     found = make_table(training, testing, out, settings, workers, tell)
     if not quiet:
-        console.print(markdown(found), soft_wrap=True)
-        console.print(f"table: {out / TABLE}", soft_wrap=True)
+        console.print(markdown(found), soft_wrap=True, markup=False)
+        console.print(f"table: {out / TABLE}", soft_wrap=True, markup=False)
 
 
 def _teller(quiet: bool) -> Callable[[str], None]:

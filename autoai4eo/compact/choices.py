@@ -28,11 +28,11 @@ class EdgeChoice(keras.layers.Layer):
         temperature: of the draw, set for each epoch.
     """
 
-    def __init__(self, seed: int, operations: int = len(OPERATIONS), **kwargs: Any):
+    def __init__(self, seed: int, **kwargs: Any) -> None:
         # logits and draws keep their precision where the network computes in less
         super().__init__(dtype="float32", **kwargs)
         self.logits = self.add_weight(
-            shape=(len(EDGES), operations),
+            shape=(len(EDGES), len(OPERATIONS)),
             initializer=keras.initializers.RandomNormal(stddev=_SPREAD, seed=seed),
             name="logits",
         )

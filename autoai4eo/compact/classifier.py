@@ -25,6 +25,7 @@ def classifier_of(
         genotype=architecture.genotype,
         depths=architecture.depths,
         channels=architecture.channels,
+        max_macs=None,  # the network is the one that was found
     )(nodes)[0]
     head = blocks.PooledHead(pooling="average", hidden=0, dropout=0.25)
     return AutoModel(nodes, head(features), max_trials=1, **kwargs)

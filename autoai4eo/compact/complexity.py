@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +49,25 @@ class Complexity:
     rest: float
     scale: float
 
+    def record(self) -> dict[str, Any]:
+        """Returns the costs for JSON."""
+        return {
+            "operations": self.operations.tolist(),
+            "cells": self.cells.tolist(),
+            "rest": self.rest,
+            "scale": self.scale,
+        }
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Complexity:
+        """Returns the costs of a record."""
+        return cls(
+            np.array(record["operations"], float),
+            np.array(record["cells"], float),
+            float(record["rest"]),
+            float(record["scale"]),
+        )
+
     def expected(self, edges: np.ndarray, depths: np.ndarray) -> float:
         """Returns the mean cost of networks drawn with these probabilities.
 
@@ -71,12 +90,14 @@ class Complexity:
         return self.expected(edges, depths)
 
     def loss(self, edges: Any, depths: Any) -> Any:
-        """Returns the loss: sum over blocks of depth times mean cost of operations.
+        """Returns the loss, without its constant.
 
-        With FLOPs it is that of Traoré, Camero and Zhu (2021), in millions of FLOPs
-        for a patch of 32×32 pixels: FLOPs of other patches are divided by their pixels,
-        times 1,024. So the constant before it means the same for every size. Latencies
-        are scaled so that their mean over blocks and operations is that of the FLOPs.
+        It is that of Traoré, Camero and Zhu (2021): for each block the expected depth
+        times the cost of all edges, divided by the number of operations. It counts two
+        FLOPs as one, in millions, as the paper does (a multiply-add), for a patch of
+        32×32 pixels: FLOPs of other patches are divided by their pixels, times 1,024.
+        So the constant before it means the same for every size. Latencies are scaled so
+        that their mean over blocks and operations is that of the FLOPs.
 
         Args:
             edges, depths: tensors of probabilities, see `expected`.
@@ -108,7 +129,7 @@ def complexity(
     measure = _flops if cost == "flops" else _latency_ms
     flops = _of_operations(places, _flops)
     operations = flops if cost == "flops" else _of_operations(places, measure)
-    scale = 1e-6 * PIXELS / (height * width)
+    scale = 0.5e-6 * PIXELS / (height * width)
     if cost != "flops":
         scale *= flops.mean() / operations.mean()
     bare = Genotype(

@@ -8,7 +8,8 @@ import keras
 
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.splits import shared_groups, split
+from autoai4eo.data.groups import coarsest
+from autoai4eo.data.splits import split
 from autoai4eo.data.stream import Batches
 from autoai4eo.errors import UserError
 from autoai4eo.learning.registry import task_of
@@ -40,8 +41,7 @@ class Halves(keras.utils.PyDataset):
         augmentation: Augmentation | None,
     ) -> None:
         super().__init__()
-        group = next(iter(shared_groups(dataset)), None)
-        halves = split(dataset, (0.5, 0.5), group=group, seed=seed)
+        halves = split(dataset, (0.5, 0.5), group=coarsest(dataset), seed=seed)
         least = min(len(half) for half in halves)
         if least < _FEWEST * batch_size:
             raise UserError(

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 
 from autoai4eo import locks
+from autoai4eo.compact.baselines import RESNETS
 from autoai4eo.compact.settings import METHODS as COMPACT
 from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step, read_json, write_json
+from autoai4eo.files import in_one_step, read_json, read_npz, write_json
 
-BASELINES = ("resnet-8", "resnet-20", "resnet-32", "resnet-110")
 #: The rows of the table.
-METHODS = (*BASELINES, *COMPACT)
+METHODS = (*RESNETS, *COMPACT)
 SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
-_RESULT, OUTPUTS, _LOCK = "result.json", "outputs.npz", ".job.lock"
+_RESULT, _OUTPUTS, _LOCK = "result.json", "outputs.npz", ".job.lock"
 _FORM = {"method": str, "seed": int, "asked": object}
 _RATE, _DECAY, _SMOOTHING = 3e-3, 1e-2, 0.1
 
@@ -47,6 +47,7 @@ class TableSettings:
     search: CompactSettings = field(default_factory=CompactSettings)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "methods", tuple(dict.fromkeys(self.methods)))
         unknown = [name for name in self.methods if name not in METHODS]
         if unknown or not self.methods:
             raise UserError(
@@ -96,6 +97,12 @@ def result_of(
     return known
 
 
+def outputs_of(out: Path, method: str, seed: int) -> np.ndarray:
+    """Returns the output for the test data of a training that is done, (N, classes)."""
+    path = out / f"{method}-{seed}" / _OUTPUTS
+    return read_npz(path, f"remove {path.parent} to train again", ("output",))["output"]
+
+
 def results(
     out: Path, settings: TableSettings, asked: dict[str, Any]
 ) -> list[dict[str, Any]]:
@@ -120,22 +127,28 @@ def do_job(
     folder.mkdir(exist_ok=True)
     try:
         with locks.locked(folder / _LOCK):
-            return _done(train, test, folder, settings, method, seed)
+            asked = asked_of(train, test, settings)
+            known = result_of(out, method, seed, asked)  # of another command
+            if known is None:
+                known = _trained(train, test, folder, settings, method, seed)
+                write_json(folder / _RESULT, {**known, "asked": asked})
+            kappa, macs = known["cohen_kappa"], known["macs"] / 1e6
+            return f"kappa {kappa:.3f}   {macs:.2f} M MACs"
     except BlockingIOError:
         return None
 
 
-def _done(
+def _trained(
     train: Dataset,
     test: Dataset,
     folder: Path,
     settings: TableSettings,
     method: str,
     seed: int,
-) -> str:
+) -> dict[str, Any]:
     import keras
 
-    from autoai4eo.compact.baselines import RESNETS, resnet
+    from autoai4eo.compact.baselines import resnet
     from autoai4eo.compact.network import build
     from autoai4eo.compact.search import search
     from autoai4eo.cost import profile
@@ -147,7 +160,6 @@ def _done(
     from autoai4eo.learning.training import Training
     from autoai4eo.runs.folder import Run
 
-    train = train.subset(np.flatnonzero(train.known))
     shapes = {spec.name: spec.shape for spec in train.inputs}
     classes = len(train.target.classes)
     search_seconds, found = None, None
@@ -183,22 +195,17 @@ def _done(
     output = evaluation.outputs(model, test, 64)
     scores = evaluation.score(test, output)
     cost = profile(model, latency=False)
-    with in_one_step(folder / OUTPUTS) as temporary, open(temporary, "wb") as file:
+    with in_one_step(folder / _OUTPUTS) as temporary, open(temporary, "wb") as file:
         np.savez_compressed(file, output=output)
-    write_json(
-        folder / _RESULT,
-        {
-            "method": method,
-            "seed": seed,
-            "asked": asked_of(train, test, settings),
-            **{name: scores[name] for name in SCORES},
-            "confusion_matrix": scores["confusion_matrix"],
-            "params": cost.params,
-            "macs": cost.macs,
-            "depths": None if found is None else list(found.depths),
-            "architecture": None if found is None else found.record(),
-            "search_seconds": search_seconds,
-            "train_seconds": round(seconds, 3),
-        },
-    )
-    return f"kappa {scores['cohen_kappa']:.3f}   {cost.macs / 1e6:.2f} M MACs"
+    return {
+        "method": method,
+        "seed": seed,
+        **{name: scores[name] for name in SCORES},
+        "confusion_matrix": scores["confusion_matrix"],
+        "params": cost.params,
+        "macs": cost.macs,
+        "depths": None if found is None else list(found.depths),
+        "architecture": None if found is None else found.record(),
+        "search_seconds": search_seconds,
+        "train_seconds": round(seconds, 3),
+    }

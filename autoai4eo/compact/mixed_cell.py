@@ -50,7 +50,6 @@ class Edge:
 
     Args:
         shape: of the features, (None, height, width, filters).
-        operations: by name.
         run_all: whether every operation runs, and all but the drawn one are multiplied
             by 0, as in DARTS.
     """
@@ -58,7 +57,6 @@ class Edge:
     def __init__(
         self,
         shape: Sequence[int | None],
-        operations: Sequence[str] = OPERATIONS,
         run_all: bool = False,
     ) -> None:
         self.filters = int(shape[-1] or 0)
@@ -66,9 +64,9 @@ class Edge:
             []
             if kind == NONE
             else operation(kind, self.filters, kind, batch_statistics)
-            for kind in operations
+            for kind in OPERATIONS
         ]
-        self._is_none = [kind == NONE for kind in operations]
+        self._is_none = [kind == NONE for kind in OPERATIONS]
         for parts in self._layers:
             for layer in parts:
                 layer.build(shape)
@@ -180,5 +178,7 @@ class MixedCell(keras.layers.Layer):
 
 def _each(shape: Any, dtype: Any = None) -> Any:
     """Draws the weights of each edge as if it were alone."""
-    draw = keras.initializers.HeNormal()
-    return ops.stack([draw(shape[1:], dtype) for _ in range(shape[0])])
+    # an initializer returns the same weights whenever it is called
+    return ops.stack(
+        [keras.initializers.HeNormal()(shape[1:], dtype) for _ in range(shape[0])]
+    )

@@ -10,14 +10,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.compact.complexity import complexity
+from autoai4eo.compact.complexity import Complexity, complexity
 from autoai4eo.compact.halves import Halves
 from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.compact.supernet import Supernet, supernet
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import statistics
-from autoai4eo.errors import UserError
+from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning import checkpoint
 from autoai4eo.learning.callbacks import NonFiniteLossError
 from autoai4eo.learning.registry import of_kind, task_of
@@ -25,6 +25,7 @@ from autoai4eo.learning.two_optimizers import TwoOptimizers
 from autoai4eo.log import told_while
 from autoai4eo.networks.genotype import Architecture
 from autoai4eo.runs.folder import Run, locked
+from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 Tell = Callable[[str], None]
 #: That of `fit`.
@@ -41,7 +42,6 @@ def search(
     augmentation: Augmentation | None = AUGMENTATION,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     tell: Tell = lambda text: None,
-    run_all: bool = False,
 ) -> Architecture:
     """Searches an architecture for a data set, and records the search in a folder.
 
@@ -56,12 +56,12 @@ def search(
         augmentation: of the patches.
         callbacks: further Keras callbacks.
         tell: takes a line after each epoch.
-        run_all: whether all operations of an edge run (DARTS), for comparison.
 
     Returns:
         The most probable architecture after the last epoch.
 
     Raises:
+        SearchError: the loss became NaN or infinite.
         UserError: the data or options cannot be used, or the folder has the search of
             other data or options.
     """
@@ -76,9 +76,15 @@ def search(
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, "compact"):
-        return _searched(
-            Run(folder), train, settings, augmentation, callbacks, tell, run_all
-        )
+        try:
+            return _searched(
+                Run(folder), train, settings, augmentation, callbacks, tell
+            )
+        except NonFiniteLossError as error:
+            raise SearchError(
+                f"{folder}: {error}; remove its compact.json, and search with another "
+                "seed or a smaller constant"
+            ) from error
 
 
 def _searched(
@@ -88,7 +94,6 @@ def _searched(
     augmentation: Augmentation | None,
     callbacks: Sequence[keras.callbacks.Callback],
     tell: Tell,
-    run_all: bool,
 ) -> Architecture:
     asked = {
         "settings": settings.record(),
@@ -101,16 +106,17 @@ def _searched(
         return found
     data = Halves(train, settings.batch_size, settings.seed, augmentation)
     with told_while(tell, "compact search: building the supernet"):
-        model = _compiled(train, settings, len(data), run_all)
+        costs = _costs(record, train, settings)
+        model = _compiled(train, settings, costs, len(data))
     path, of = run.compact_checkpoint, {"compact": asked}
-    try:
-        finished = checkpoint.restore(path, model, None, None, of)
-    except UserError as error:
-        tell(str(error))
-        finished = 0
+    finished = 0
+    # without the figures of its epochs the state of a search is of no use
+    if checkpoint.epochs(path) <= len(record["epochs"]):
+        try:
+            finished = checkpoint.restore(path, model, None, None, of)
+        except UserError as error:
+            tell(str(error))
     record["epochs"] = record["epochs"][:finished]
-    if len(record["epochs"]) < finished:
-        finished = 0  # the record was lost; its figures cannot be made again
     data.go_to(finished)
     epochs = _Epochs(run, record, settings, tell)
     if finished < settings.epochs and not epochs.is_settled:
@@ -118,6 +124,7 @@ def _searched(
             data,
             epochs=settings.epochs,
             initial_epoch=finished,
+            shuffle=False,  # the halves are; a resumed search has the same order
             verbose=0,
             callbacks=[
                 *callbacks,
@@ -125,10 +132,8 @@ def _searched(
                 checkpoint.Checkpoint(path, None, None, of),
             ],
         )
-    found = model.found()
-    seconds = sum(epoch["seconds"] for epoch in record["epochs"])
-    record |= {"architecture": found.record(), "seconds": round(seconds, 3)}
-    run.write_compact(record)
+    found = epochs.keep_found(model)
+    path.unlink(missing_ok=True)
     predicted = _told_cost(model.complexity.cost_of(found), settings)
     tell(f"compact search: over   predicted {predicted}   {_told(found)}")
     return found
@@ -155,17 +160,33 @@ def _recorded(run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
     return record
 
 
+def _costs(
+    record: dict[str, Any], train: Dataset, settings: CompactSettings
+) -> Complexity:
+    """Returns the costs of the parts; a resumed search has those that it began with."""
+    if "costs" not in record:
+        space = settings.space
+        with MeasurementLock().exclusive():
+            found = complexity(
+                {spec.name: spec.shape for spec in train.inputs},
+                len(train.target.classes),
+                space.channels,
+                space.blocks,
+                space.cells,
+                settings.cost,
+            )
+        record["costs"] = found.record()
+    return Complexity.of(record["costs"])
+
+
 def _compiled(
-    train: Dataset, settings: CompactSettings, steps: int, run_all: bool
+    train: Dataset, settings: CompactSettings, costs: Complexity, steps: int
 ) -> Supernet:
     keras.backend.clear_session()
     keras.utils.set_random_seed(settings.seed)
     task = task_of(train.target)
     classes, space = len(train.target.classes), settings.space
     shapes = {spec.name: spec.shape for spec in train.inputs}
-    costs = complexity(
-        shapes, classes, space.channels, space.blocks, space.cells, settings.cost
-    )
     model = supernet(
         space,
         shapes,
@@ -174,7 +195,6 @@ def _compiled(
         settings.weight,
         settings.seed,
         statistics(train),
-        run_all,
     )
     first, last = _RATES
     rate = keras.optimizers.schedules.CosineDecay(
@@ -193,6 +213,7 @@ def _compiled(
         task.loss(task.losses[0], train.targets),
         metrics=task.keras_metrics(train.targets),
         jit_compile=keras.backend.backend() == "jax",
+        auto_scale_loss=False,  # the step takes its own gradients
     )
     # otherwise Keras builds them on a batch, and its batches are pairs
     nothing = np.zeros((1, classes), "float32")
@@ -221,6 +242,19 @@ class _Epochs(keras.callbacks.Callback):
             return False
         last = [(e["genotype"], e["depths"]) for e in epochs[-after - 1 :]]
         return all(one == last[0] for one in last)
+
+    def keep_found(self, model: Supernet) -> Architecture:
+        """Records and returns the architecture that was found."""
+        found = model.found()
+        seconds = sum(epoch["seconds"] for epoch in self._record["epochs"])
+        self._record["architecture"] = found.record()
+        self._record["seconds"] = round(seconds, 3)
+        self._run.write_compact(self._record)
+        return found
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Records what was found, before the state of the search is removed."""
+        self.keep_found(self.model)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Sets the temperature."""

@@ -32,11 +32,12 @@ class Space:
     Attributes:
         channels: filters of the first block; each further block has twice as many.
         blocks: number of blocks.
-        depth: cells of a block; a search of depths begins with it.
+        depth: cells of a block; a search of depths begins with it, or with the deepest
+            if that is less.
         deepest: most cells of a block; None: depths are not searched.
 
     Raises:
-        UserError: a number is below 1, or the depth is above the deepest.
+        UserError: a number is below 1.
     """
 
     channels: int = 16

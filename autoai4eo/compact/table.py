@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from autoai4eo.compact.baselines import RESNETS
 from autoai4eo.compact.job import (
     SCORES,
     TableSettings,
     asked_of,
-    do_job,
+    outputs_of,
     result_of,
     results,
 )
+from autoai4eo.compact.processes import run_jobs
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import SearchError, UserError
 from autoai4eo.files import in_one_step
+from autoai4eo.learning.evaluation import check_labelled, groups_of, scored
+from autoai4eo.learning.intervals import blocks, interval
 
 Tell = Callable[[str], None]
 TABLE, MARKDOWN, CONFUSION = "table.csv", "table.md", "confusion.png"
-LOG = "jobs.log"
+DIFFERENCES = "differences.csv"
 
 
 def make_table(
@@ -59,54 +59,26 @@ def make_table(
         SearchError: a training failed.
     """
     out.mkdir(parents=True, exist_ok=True)
+    train = train.subset(np.flatnonzero(train.known))
+    check_labelled(test)
     asked = asked_of(train, test, settings)
-    missing = [job for job in settings.jobs if result_of(out, *job, asked) is None]
-    done = len(settings.jobs) - len(missing)
-    tell(f"{done} of {len(settings.jobs)} trainings are done")
-    cores = max(1, (os.cpu_count() or 1) // workers)
-    threads = {f"TF_NUM_{of}_THREADS": str(cores) for of in ("INTRAOP", "INTEROP")}
-    spawn = multiprocessing.get_context("spawn")
+    jobs = settings.jobs
+    missing = [job for job in jobs if result_of(out, *job, asked) is None]
+    done = len(jobs) - len(missing)
+    tell(f"{done} of {len(jobs)} trainings are done")
     busy = 0
-    with ProcessPoolExecutor(
-        workers, spawn, _begin, (threads, out / LOG), max_tasks_per_child=1
-    ) as pool:
-        name, seed = "", 0
-        try:
-            running = {
-                pool.submit(do_job, train, test, out, settings, *job): job
-                for job in missing
-            }
-            for future in as_completed(running):
-                name, seed = running[future]
-                if (told := future.result()) is None:
-                    busy += 1
-                    continue
-                done += 1
-                tell(f"{name} seed {seed}   {told}   {done} of {len(settings.jobs)}")
-                if found := results(out, settings, asked):
-                    _write(out, summary(found), test, found)
-        except UserError:
-            pool.shutdown(cancel_futures=True)
-            raise
-        except Exception as error:
-            pool.shutdown(cancel_futures=True)
-            raise SearchError(
-                f"{out}: the training of {name} with seed {seed} failed ({error}); "
-                "rerun the command to resume"
-            ) from error
+    for (name, seed), told in run_jobs(train, test, out, settings, missing, workers):
+        if told is None:
+            busy += 1
+            continue
+        done += 1
+        tell(f"{name} seed {seed}   {told}   {done} of {len(jobs)}")
+        _write(out, test, results(out, settings, asked))
     if busy:
         tell(f"{busy} trainings are being done by another command in {out}")
     found = results(out, settings, asked)
-    table = summary(found)
-    _write(out, table, test, found)
-    return table
-
-
-def _begin(environment: Mapping[str, str], log: Path) -> None:
-    """Prepares a process: its threads, and where libraries print."""
-    os.environ.update(environment)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(file, 2)
+    _write(out, test, found)
+    return summary(found)
 
 
 def summary(found: Sequence[dict[str, Any]]) -> pd.DataFrame:
@@ -133,6 +105,43 @@ def summary(found: Sequence[dict[str, Any]]) -> pd.DataFrame:
             row[name] = round(float(np.mean(seconds)), 1) if seconds else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def differences(
+    out: Path, test: Dataset, found: Sequence[dict[str, Any]]
+) -> pd.DataFrame:
+    """Compares the kappa of each method with that of the largest ResNet in the table.
+
+    A paired bootstrap of whole groups of the test data; kappa is the mean over seeds.
+
+    Returns:
+        Columns: method, against, difference, lower, upper (95 %), macs_share (of the
+        other's multiply-adds). No row without a ResNet.
+    """
+    columns = ["method", "against", "difference", "lower", "upper", "macs_share"]
+    methods = list(dict.fromkeys(one["method"] for one in found))
+    resnets = [name for name in RESNETS if name in methods]
+    if not resnets:
+        return pd.DataFrame(columns=columns)
+    _, groups = groups_of(test)
+    groups = blocks(len(test)) if groups is None else groups
+    kappa, draws, macs = {}, {}, {}
+    for method in methods:
+        of = [one for one in found if one["method"] == method]
+        scorers = [
+            scored(test, outputs_of(out, method, one["seed"]), groups) for one in of
+        ]
+        kappa[method] = np.mean([s.result()["cohen_kappa"] for s in scorers])
+        draws[method] = np.mean([s.resampled()["cohen_kappa"] for s in scorers], axis=0)
+        macs[method] = np.mean([one["macs"] for one in of])
+    other = resnets[-1]
+    rows = []
+    for method in methods:
+        lower, upper = interval(draws[method] - draws[other])
+        difference = kappa[method] - kappa[other]
+        share = macs[method] / macs[other]
+        rows.append((method, other, difference, lower, upper, share))
+    return pd.DataFrame(rows, columns=columns)
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -162,13 +171,16 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _write(
-    out: Path, table: pd.DataFrame, test: Dataset, found: Sequence[dict[str, Any]]
-) -> None:
+def _write(out: Path, test: Dataset, found: Sequence[dict[str, Any]]) -> None:
+    if not found:
+        return
+    table = summary(found)
     with in_one_step(out / TABLE) as temporary:
         table.to_csv(temporary, index=False)
     with in_one_step(out / MARKDOWN) as temporary:
         temporary.write_text(markdown(table))
+    with in_one_step(out / DIFFERENCES) as temporary:
+        differences(out, test, found).to_csv(temporary, index=False)
     _draw(out / CONFUSION, test.class_names, found)
 
 

@@ -19,7 +19,7 @@ class TwoOptimizers(keras.optimizers.Optimizer):
 
     Args:
         first: of all other variables.
-        second: of the variables that `is_seconds` names.
+        second: of the variables in `of_second`.
         of_second: paths of the variables of the second optimizer.
 
     Raises:

@@ -188,7 +188,7 @@ def test_the_complexity_loss_means_the_same_at_every_size():
 
 
 def test_the_complexity_loss_is_that_of_the_paper():
-    """Sum over blocks of depth · 1/8 · Σ FLOPs · p, in millions, by hand."""
+    """Σ over blocks of depth · 1/8 · Σ p · FLOPs / 2, in millions, by hand."""
     costs = toy_supernet.costs(DEEP)
     rng = np.random.default_rng(0)
     edges = rng.dirichlet(np.ones(8), len(EDGES)).astype("float32")
@@ -197,7 +197,7 @@ def test_the_complexity_loss_is_that_of_the_paper():
     for block in range(2):
         depth = depths[block] @ [1, 2]
         wanted += depth / 8 * sum(costs.operations[block] @ p for p in edges)
-    wanted *= 1e-6 * 32 * 32 / 64
+    wanted *= 0.5e-6 * 32 * 32 / 64
     found = costs.loss(ops.convert_to_tensor(edges), ops.convert_to_tensor(depths))
     assert float(found) == pytest.approx(wanted, rel=1e-4)
 
@@ -240,3 +240,30 @@ def test_depths_are_the_weighted_mean_of_the_cells():
 def test_the_first_depth_is_the_one_that_was_given():
     model = toy_supernet.built(Space(4, 2, 2, 3))
     assert model.found().depths == (2, 2)
+
+
+def test_edges_begin_with_weights_of_their_own():
+    for stacked in cell_of(toy_supernet.built()).stacked:
+        each = numpy(stacked).reshape(len(EDGES), -1)
+        assert len({row.tobytes() for row in each}) == len(EDGES)
+
+
+def test_the_first_batch_trains_the_weights_and_the_second_the_choices():
+    from autoai4eo.learning.two_optimizers import TwoOptimizers
+
+    pixels, labels = toy_supernet.batch()
+    for rates, changed in (((0.1, 0.0), 0), ((0.0, 0.1), 1)):
+        model = toy_supernet.built(constant=1.0)
+        optimizers = [keras.optimizers.SGD(rate) for rate in rates]
+        paths = [variable.path for variable in model.logits]
+        model.compile(TwoOptimizers(*optimizers, paths), "categorical_crossentropy")
+        before = [[numpy(v) for v in group] for group in model.groups]
+        # without labels, a batch has no gradient but that of the complexity
+        none = np.zeros_like(labels)
+        given = [(labels, none), (none, labels)][changed]
+        model.train_step((({"sen2": pixels}, {"sen2": pixels}), given))
+        for which, (group, old) in enumerate(zip(model.groups, before, strict=True)):
+            moved = [
+                not np.array_equal(numpy(v), o) for v, o in zip(group, old, strict=True)
+            ]
+            assert any(moved) == (which == changed)

@@ -50,7 +50,7 @@ class CompactCellBlock(ak.Block):
         genotype: the cell: a `Genotype`, its lists or their JSON, or a record's name.
         depths: cells of each block, or one number for three blocks.
         channels: filters of a node in the first block; they double with each block.
-        max_macs: most multiply-adds for one sample.
+        max_macs: most multiply-adds for one sample; None: as many as it needs.
         bands: band names in the order of the last axis; by default those of the input.
 
     Raises:
@@ -63,7 +63,7 @@ class CompactCellBlock(ak.Block):
         genotype: Genotype | Sequence[Any] | str | None = None,
         depths: Sequence[int] | int | None = None,
         channels: int | None = None,
-        max_macs: int = 50_000_000,
+        max_macs: int | None = 50_000_000,
         bands: Sequence[str | Band] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -120,10 +120,11 @@ class CompactCellBlock(ak.Block):
         tensor = scaled[0]
         if len(scaled) > 1:
             tensor = layers.Concatenate(name=f"{self.name}_inputs")(scaled)
-        tensor = self._affordable(architecture, tensor)
+        if self.max_macs is not None:
+            tensor = self._affordable(architecture, tensor, self.max_macs)
         return trunk(tensor, architecture, self.name)[-1]
 
-    def _affordable(self, architecture: Architecture, tensor: Any) -> Any:
+    def _affordable(self, architecture: Architecture, tensor: Any, most: int) -> Any:
         """Averages the input until the trunk needs no more than allowed."""
         height, width, bands = (int(n) for n in tensor.shape[1:])
         factor = 1
@@ -133,11 +134,11 @@ class CompactCellBlock(ak.Block):
             macs = count(
                 keras.Model(features, trunk(features, architecture, "counted")[-1])
             ).macs
-            if macs <= self.max_macs:
+            if macs <= most:
                 break
             if size == (1, 1):
                 raise UserError(
-                    f"{self.name}: expected a network of at most {self.max_macs:,} "
+                    f"{self.name}: expected a network of at most {most:,} "
                     f"MACs, found {macs:,} even on a single pixel; "
                     "raise max_macs or give fewer channels"
                 )
