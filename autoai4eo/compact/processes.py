@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import traceback
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
@@ -53,7 +54,8 @@ def run_jobs(
                 mine, theirs = spawn.Pipe(duplex=False)
                 given = (theirs, cores, train, test, out, settings, *job)
                 process = spawn.Process(target=_work, args=given, daemon=True)
-                process.start()
+                with _printing_into(out / LOG):
+                    process.start()
                 theirs.close()
                 running[mine] = (job, process)
             for ended in wait(list(running)):
@@ -82,6 +84,22 @@ def run_jobs(
             process.join()
 
 
+@contextmanager
+def _printing_into(path: Path) -> Iterator[None]:
+    """Lets a process that is started meanwhile print into a file, from its start."""
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    own = [os.dup(number) for number in (1, 2)]
+    try:
+        for number in (1, 2):
+            os.dup2(log, number)
+        yield
+    finally:
+        for number, kept in zip((1, 2), own, strict=True):
+            os.dup2(kept, number)
+            os.close(kept)
+        os.close(log)
+
+
 def _work(
     told: Connection,
     cores: int,
@@ -94,9 +112,6 @@ def _work(
 ) -> None:
     for of in ("INTRAOP", "INTEROP"):
         os.environ[f"TF_NUM_{of}_THREADS"] = str(cores)
-    log = os.open(out / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
     try:
         told.send(("done", do_job(train, test, out, settings, method, seed)))
     except UserError as error:
