@@ -32,6 +32,8 @@ _ADVICE = {
 
 #: What to do after Ctrl-C, by command; any other command begins anew.
 _AFTER_INTERRUPT = {
+    "compact search": "rerun compact search to resume",
+    "compact table": "rerun compact table to resume",
     "fit": "rerun fit, without --overwrite, to resume",
     "map": "rerun map to resume",
     "simulate": "rerun simulate to resume",

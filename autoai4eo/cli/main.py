@@ -113,9 +113,11 @@ def _renamed(argument: str) -> str:
 
 def _command(arguments: list[str]) -> str:
     """Returns the name of the command in some arguments; empty if there is none."""
-    name = " ".join(arguments[: 2 if arguments[:1] == ["device"] else 1])
+    groups = {"compact": compact.app, "device": device.app}
     known = {str(command.name) for command in app.registered_commands}
-    known |= {f"device {command.name}" for command in device.app.registered_commands}
+    for group, its in groups.items():
+        known |= {f"{group} {command.name}" for command in its.registered_commands}
+    name = " ".join(arguments[: 2 if arguments[:1] and arguments[0] in groups else 1])
     return name if name in known else ""
 
 

@@ -21,7 +21,17 @@ from autoai4eo.files import in_one_step, read_json, read_npz, write_json
 METHODS = (*RESNETS, *COMPACT)
 SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
 _RESULT, _OUTPUTS, _LOCK = "result.json", "outputs.npz", ".job.lock"
-_FORM = {"method": str, "seed": int, "asked": object}
+_FORM = {
+    "method": str,
+    "seed": int,
+    "asked": dict,
+    **dict.fromkeys(SCORES, float),
+    "depths": list | None,
+    "confusion_matrix": [[int]],
+    "params": int,
+    "macs": int,
+    "train_seconds": float,
+}
 _RATE, _DECAY, _SMOOTHING = 3e-3, 1e-2, 0.1
 
 
@@ -86,7 +96,13 @@ def result_of(
     path = out / f"{method}-{seed}" / _RESULT
     if not path.is_file():
         return None
-    known = read_json(path, "remove it to train again", _FORM)
+    cure = "remove it to train again"
+    known = read_json(path, cure, _FORM)
+    if (known["method"], known["seed"]) != (method, seed):
+        raise UserError(
+            f"{path}: expected the result of {method} with seed {seed}, found that of "
+            f"{known['method']} with seed {known['seed']}; {cure}"
+        )
     for name, value in asked.items():
         if known["asked"].get(name) != value:
             raise UserError(

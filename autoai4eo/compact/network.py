@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 from autoai4eo.blocks.cells.trunk import trunk
 from autoai4eo.data.statistics import BandStatistics
@@ -61,8 +62,16 @@ def build(
     return keras.Model([*nodes.values()], outputs, name="compact")
 
 
-def check_sizes(inputs: Shapes) -> None:
-    """Raises UserError unless all inputs have the same height and width."""
+def check_sizes(inputs: Shapes, blocks: int = 1) -> None:
+    """Checks that inputs suit a network of cells.
+
+    Args:
+        inputs: shapes (height, width, bands) by name.
+        blocks: number of blocks, each of which but the first halves the size.
+
+    Raises:
+        UserError: they have several sizes, or no pixels are left for a block.
+    """
     sizes = {tuple(shape[:2]) for shape in inputs.values()}
     if len(sizes) != 1:
         found = ", ".join(f"{n} {s[0]}×{s[1]}" for n, s in inputs.items())
@@ -70,17 +79,28 @@ def check_sizes(inputs: Shapes) -> None:
             f"inputs: expected one size for cells, found {found or 'none'}; resample "
             "the data, or choose inputs of one size"
         )
+    ((height, width),) = sizes
+    if 2 ** (blocks - 1) >= 2 * max(height, width):
+        most = 1 + math.ceil(math.log2(max(height, width)))
+        raise UserError(
+            f"blocks: expected at most {most} for {height}×{width} pixels, got {blocks}"
+        )
 
 
 def standardised(
     nodes: Mapping[str, Any], statistics: Mapping[str, BandStatistics] | None
 ) -> Any:
-    """Standardises the bands of inputs and concatenates them, (N, h, w, bands)."""
+    """Standardises the bands of inputs and concatenates them, (N, h, w, bands).
+
+    Missing pixels (NaN, infinite) become the mean of their band, as in `ImageInput`.
+    """
     scaled = []
     for name, node in nodes.items():
         if statistics is not None:
+            mean = np.asarray(statistics[name].mean, "float64")
+            node = ops.where(ops.isfinite(node), node, mean.astype("float32"))
             scale = 1 / np.asarray(statistics[name].std, "float64")
-            offset = -scale * np.asarray(statistics[name].mean, "float64")
+            offset = -scale * mean
             node = layers.Rescaling(
                 scale.tolist(), offset.tolist(), name=f"{name}_standardise"
             )(node)

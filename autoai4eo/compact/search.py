@@ -12,6 +12,7 @@ import numpy as np
 
 from autoai4eo.compact.complexity import Complexity, complexity
 from autoai4eo.compact.halves import Halves
+from autoai4eo.compact.network import check_sizes
 from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.compact.supernet import Supernet, supernet
 from autoai4eo.data.augmentation import Augmentation
@@ -73,13 +74,13 @@ def search(
         raise UserError(
             f"{train.path}: expected samples of two classes or more, found {present}"
         )
+    check_sizes({spec.name: spec.shape for spec in train.inputs}, settings.blocks)
+    data = Halves(train, settings.batch_size, settings.seed, augmentation)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder, "compact"):
         try:
-            return _searched(
-                Run(folder), train, settings, augmentation, callbacks, tell
-            )
+            return _searched(Run(folder), train, data, settings, callbacks, tell)
         except NonFiniteLossError as error:
             raise SearchError(
                 f"{folder}: {error}; remove its compact.json, and search with another "
@@ -90,8 +91,8 @@ def search(
 def _searched(
     run: Run,
     train: Dataset,
+    data: Halves,
     settings: CompactSettings,
-    augmentation: Augmentation | None,
     callbacks: Sequence[keras.callbacks.Callback],
     tell: Tell,
 ) -> Architecture:
@@ -104,7 +105,6 @@ def _searched(
         found = Architecture.of(record["architecture"])
         tell(f"compact search: over already   {_told(found)}")
         return found
-    data = Halves(train, settings.batch_size, settings.seed, augmentation)
     with told_while(tell, "compact search: building the supernet"):
         costs = _costs(record, train, settings)
         model = _compiled(train, settings, costs, len(data))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -71,9 +72,13 @@ class CompactSettings:
             raise UserError(
                 f"logits_rate: expected a number above 0, got {self.logits_rate}"
             )
-        if not self.constant >= 0:
+        if not 0 <= self.constant < math.inf:
             raise UserError(f"constant: expected 0 or more, got {self.constant}")
-        if len(self.temperature) != 2 or not min(self.temperature) > 0:
+        if not 0 <= self.seed < 2**32:
+            raise UserError(f"seed: expected 0 to 2**32 - 1, got {self.seed}")
+        if len(self.temperature) != 2 or not all(
+            0 < value < math.inf for value in self.temperature
+        ):
             raise UserError(
                 "temperature: expected two numbers above 0, for the first and the last "
                 f"epoch, got {self.temperature}"

@@ -23,6 +23,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.files import in_one_step
 from autoai4eo.learning.evaluation import check_labelled, groups_of, scored
 from autoai4eo.learning.intervals import blocks, interval
+from autoai4eo.tasks.training_data import check_alike
 
 Tell = Callable[[str], None]
 TABLE, MARKDOWN, CONFUSION = "table.csv", "table.md", "confusion.png"
@@ -61,6 +62,7 @@ def make_table(
     out.mkdir(parents=True, exist_ok=True)
     train = train.subset(np.flatnonzero(train.known))
     check_labelled(test)
+    check_alike(train, test)
     asked = asked_of(train, test, settings)
     jobs = settings.jobs
     missing = [job for job in jobs if result_of(out, *job, asked) is None]

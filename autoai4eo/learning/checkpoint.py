@@ -127,6 +127,8 @@ def restore(
     for variable, state in zip(variables, states, strict=True):
         if state is None or tuple(state.shape) != tuple(variable.shape):
             raise _damaged(path, "it is that of another network")
+        if state.dtype.kind not in "biufV":
+            raise _damaged(path, "values that are no numbers")
     for variable, state in zip(variables, states, strict=True):
         variable.assign(state)
     finished = int(story["epochs"])
@@ -145,7 +147,8 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     kept = read_npz(path, _CURE, ("story",))
     try:
         story = json.loads(str(kept["story"]))
-        int(story["epochs"])
+        if int(story["epochs"]) < 0:
+            raise ValueError(f"{story['epochs']} epochs")
     except (ValueError, KeyError, TypeError) as error:
         raise _damaged(path, str(error)) from None
     return story, kept

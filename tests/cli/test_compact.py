@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import small
@@ -90,3 +91,84 @@ def test_mistakes_are_told_in_a_line(run, data, tmp_path):
         assert done.status == 2, (given, done)
         assert expected in done.err
         assert len(done.err.strip().splitlines()) == 1, done.err
+
+
+@pytest.fixture
+def known(data, tmp_path):
+    """A table whose one training is done, without a training."""
+    from autoai4eo.compact.job import TableSettings, asked_of
+    from autoai4eo.compact.settings import CompactSettings
+    from autoai4eo.data.readers.opening import open_dataset
+
+    training, testing = (
+        open_dataset(data / f"{name}.h5") for name in ("training", "testing")
+    )
+    settings = TableSettings(("resnet-8",), 1, 1, search=CompactSettings(epochs=1))
+    classes = len(testing.target.classes)
+    folder = tmp_path / "TABLE" / "resnet-8-0"
+    folder.mkdir(parents=True)
+    np.savez(folder / "outputs.npz", output=np.eye(classes)[testing.labels])
+    result = {
+        "method": "resnet-8",
+        "seed": 0,
+        "asked": asked_of(training, testing, settings),
+        **dict.fromkeys(("accuracy", "average_accuracy", "cohen_kappa"), 1.0),
+        "confusion_matrix": np.eye(classes, dtype=int).tolist(),
+        **{"params": 1000, "macs": 5000, "depths": None},
+        **{"search_seconds": None, "train_seconds": 1.5},
+    }
+    (folder / "result.json").write_text(json.dumps(result))
+    given = ("compact", "table", data, "--out", tmp_path / "TABLE", "--seeds", 1)
+    return (
+        *given,
+        "--methods",
+        "resnet-8",
+        "--epochs",
+        1,
+        "--search-epochs",
+        1,
+    ), result
+
+
+def test_a_table_that_is_done_trains_nothing(run, known, tmp_path):
+    given, _ = known
+    done = run(*given)
+    assert done.status == 0, done.err
+    assert "1 of 1 trainings are done" in done.out
+    differences = pd.read_csv(tmp_path / "TABLE" / "differences.csv")
+    assert differences.to_dict("records") == [
+        {
+            **{"method": "resnet-8", "against": "resnet-8", "difference": 0.0},
+            **{"lower": 0.0, "upper": 0.0, "macs_share": 1.0},
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"accuracy": None},
+        {"accuracy": "x"},
+        {"asked": []},
+        {"depths": 5},
+        {"method": "s", "seed": 7},
+    ],
+)
+def test_a_damaged_result_is_told_in_a_line(run, known, tmp_path, change):
+    given, result = known
+    path = tmp_path / "TABLE" / "resnet-8-0" / "result.json"
+    path.write_text(json.dumps(result | change))
+    done = run(*given)
+    assert done.status == 2, done
+    assert "remove it to train again" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_the_run_of_another_search_is_not_touched(run, data, tmp_path):
+    folder = tmp_path / "RUN"
+    folder.mkdir()
+    (folder / "run.json").write_text(json.dumps({"arguments": {}, "data": {}}))
+    given = ("--val", data / "validation.h5", "--out", folder, *TINY)
+    done = run("compact", "search", data / "training.h5", *given)
+    assert done.status == 2 and "found another run" in done.err
+    assert not (folder / "compact.json").exists()

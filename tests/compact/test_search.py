@@ -140,6 +140,38 @@ def test_operations_that_a_task_needs_are_found(tmp_path):
     assert sum("conv" in kind for kind in kinds) >= 6  # of 8; at random 4.6
 
 
+def test_a_search_without_its_record_begins_anew(tmp_path):
+    data, settings = small.dataset(48), CompactSettings(method="s", **TINY)
+    with pytest.raises(KeyboardInterrupt):
+        search(data, tmp_path / "a", settings, callbacks=[Stop(2)])
+    (tmp_path / "a" / "compact.json").unlink()
+    with pytest.raises(KeyboardInterrupt):
+        search(data, tmp_path / "a", settings, callbacks=[Stop(1)])
+    (first,) = record(tmp_path / "a")["epochs"]
+    with pytest.raises(KeyboardInterrupt):
+        search(data, tmp_path / "b", settings, callbacks=[Stop(1)])
+    (wanted,) = record(tmp_path / "b")["epochs"]
+    assert first["loss"] == pytest.approx(wanted["loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_missing_pixels_become_the_mean(tmp_path):
+    data = small.dataset(48)
+    pixels = data.read(np.arange(48))["sen2"].copy()
+    pixels[::3, :, :, 1] = np.nan
+    holes = ae.open_dataset({"sen2": pixels}, labels=data.labels)
+    search(holes, tmp_path, CompactSettings(method="s", **{**TINY, "epochs": 1}))
+    (epoch,) = record(tmp_path)["epochs"]
+    assert np.isfinite(epoch["loss"])
+
+
+def test_more_blocks_than_pixels_are_refused(tmp_path):
+    settings = CompactSettings(**{**TINY, "blocks": 5})
+    with pytest.raises(UserError, match="at most 4 for 8×8 pixels, got 5"):
+        search(small.dataset(48), tmp_path / "x", settings)
+    assert not (tmp_path / "x").exists()
+
+
 def test_one_class_is_refused(tmp_path):
     data = small.dataset(48)
     one = data.subset(np.flatnonzero(data.labels == 0))
@@ -161,6 +193,10 @@ def test_fewer_than_two_batches_are_refused(tmp_path):
         ("epochs", 0, "epochs: expected 1 or more"),
         ("constant", -1.0, "constant: expected 0 or more"),
         ("constant", float("nan"), "constant: expected 0 or more"),
+        ("constant", float("inf"), "constant: expected 0 or more"),
+        ("temperature", (10.0, float("nan")), "temperature: expected two numbers"),
+        ("temperature", (float("inf"), 1.0), "temperature: expected two numbers"),
+        ("seed", 2**32, "seed: expected 0 to"),
         ("temperature", (1.0, 0.0), "temperature: expected two numbers above 0"),
         ("channels", 0, "channels: expected 1 or more"),
         ("logits_rate", 0.0, "logits_rate: expected a number above 0"),
