@@ -120,7 +120,7 @@ def test_the_wheel_holds_the_package_and_nothing_beside_it(
     assert beside == {f"autoai4eo-{PROJECT['version']}.dist-info"}
     folder = ROOT / "autoai4eo"
     sources = {p for p in folder.rglob("*.py*") if p.suffix == ".py"}
-    texts = (".css", ".html", ".js", ".sh")
+    texts = (".css", ".html", ".js", ".json", ".sh")
     templates = {p for p in folder.rglob("*") if p.suffix in texts}
     expected = {p.relative_to(ROOT).as_posix() for p in sources | templates}
     assert package == expected | {"autoai4eo/py.typed"}
