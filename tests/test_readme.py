@@ -25,9 +25,19 @@ PAGES = ["README.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.M | re.S)
 #: Not ours, or run by whoever runs this test.
 FOREIGN = ("make", "pip", "tensorboard", "optuna-dashboard")
+#: Options that make a command small, by its first words.
+TINY = [
+    *("--channels", "4", "--blocks", "1", "--depth", "1", "--max-depth", "2"),
+    *("--search-batch-size", "8"),
+]
+MORE = {
+    ("compact", "search"): TINY,
+    ("compact", "table"): [*TINY, "--methods", "resnet-8,s"],
+}
 SMALLER = {
     "--max-trials": "1",
     "--epochs": "1",
+    "--search-epochs": "1",
     "--seeds": "1",
     "--folds": "2",
     "--budget": "5",
@@ -56,7 +66,7 @@ def smaller(words: list[str]) -> list[str]:
     return [
         SMALLER.get(before, word)
         for before, word in zip(["", *words], words, strict=False)
-    ]
+    ] + MORE.get(tuple(words[:2]), [])
 
 
 def split_by_sensor(scene: Path, s2: Path, s1: Path | None) -> None:
@@ -106,6 +116,9 @@ def place(so2sat, tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     for part in ("training", "validation", "testing"):
         (folder / f"{part}.h5").symlink_to(so2sat / f"{part}.h5")
+    (folder / "so2sat").mkdir()
+    for part in ("training", "testing"):
+        (folder / "so2sat" / f"{part}.h5").symlink_to(so2sat / f"{part}.h5")
     (folder / "benchmarks").symlink_to(ROOT / "benchmarks")
     write_scene_like(folder / "made.tif", 2, seed=0)
     split_by_sensor(folder / "made.tif", folder / "SCENE.tif", None)
