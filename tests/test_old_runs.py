@@ -5,7 +5,10 @@ import runpy
 import shutil
 import warnings
 from pathlib import Path
+from typing import ClassVar
 
+import autokeras as ak
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +16,7 @@ import scenes
 from commands import run  # noqa: F401
 from small import dataset, in_this_process
 
+import autoai4eo as ae
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.study import open_study
 
@@ -83,3 +87,42 @@ def test_old_search_goes_on(old):
     # latency as the old trials have it
     assert instrument_of(open_study(old))["runtime"] == "tensorflow"
     assert model.trials()["runtime"].iloc[-1] == "tensorflow"
+
+
+class Growing(ak.Block):
+    """A block of which a later version offers more."""
+
+    kinds: ClassVar[list[str]] = ["same", "valid"]
+
+    def build(self, hp, inputs=None):
+        (tensor,) = keras.tree.flatten(inputs)
+        kind = hp.Choice("kind", self.kinds)
+        padding = "same" if kind == "new" else kind
+        return keras.layers.Conv2D(4, 3, padding=padding, activation="relu")(tensor)
+
+
+def test_a_search_goes_on_where_a_block_has_more_choices(tmp_path, monkeypatch):
+    """Users rely on: a search keeps the choices that it began with."""
+
+    def search(max_trials):
+        node = ae.ImageInput("sen2")
+        head = ae.blocks.PooledHead(pooling="average", hidden=0, dropout=0.0)
+        model = ae.AutoModel(
+            node,
+            head(Growing()(node)),
+            directory=tmp_path,
+            max_trials=max_trials,
+            tuner="cost-aware",
+            seed=3,
+        )
+        with warnings.catch_warnings(), in_this_process():
+            training, validation = dataset(24), dataset(12, 1)
+            how = {"epochs": 1, "verbose": 0, "references": False}
+            model.fit(training, validation_data=validation, **how)
+        return model.trials()
+
+    search(1)
+    monkeypatch.setattr(Growing, "kinds", ["new", *Growing.kinds])
+    trials = search(2)
+    assert list(trials["status"]) == ["complete"] * 2
+    assert set(trials["growing_1/kind"]) <= {"same", "valid"}

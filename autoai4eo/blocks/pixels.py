@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import autokeras as ak
@@ -59,3 +60,11 @@ def standardise(block: Any, i: int, tensor: Any) -> Any:
     return keras.layers.Rescaling(
         scale=scale.tolist(), offset=(-scale * node.mean).tolist(), name=name
     )(tensor)
+
+
+def concatenated(block: Any, tensors: Sequence[Any]) -> Any:
+    """Standardises the inputs of a block, and concatenates them along the last axis."""
+    scaled = [standardise(block, i, tensor) for i, tensor in enumerate(tensors)]
+    if len(scaled) == 1:
+        return scaled[0]
+    return keras.layers.Concatenate(name=f"{block.name}_inputs")(scaled)

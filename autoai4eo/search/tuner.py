@@ -34,6 +34,7 @@ from autoai4eo.search.compat.optuna import read_once
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.building import candidates_of
 from autoai4eo.search.space.graph import Graph, build
+from autoai4eo.search.space.suggestions import recorded_choices
 from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.trials import finalist, fine_tuning
 from autoai4eo.search.trials.context import TrialContext
@@ -168,6 +169,7 @@ class Tuner:
                 about=instrument.about(),
                 batch_size=settings.latency_batch_size,
             ),
+            recorded_choices(self.study),
         )
         context = strategies.SearchContext(
             settings.objectives,

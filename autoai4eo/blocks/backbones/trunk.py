@@ -11,6 +11,7 @@ import keras
 from keras import layers
 
 from autoai4eo.blocks import pixels
+from autoai4eo.blocks.affordable import affordable
 from autoai4eo.blocks.backbones import unpadded
 from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.backbones.units import (
@@ -151,16 +152,11 @@ class EOImageBlock(ak.Block):
         self.bands = bands
         self.map_step = map_step
         self.learning_rate_factors: dict[str, float] = {}
-        self.cells = CompactCellBlock(
-            max_macs=max_macs, bands=bands, name=f"{self.name}_compact"
-        )
+        self.cells = CompactCellBlock(max_macs=max_macs, bands=bands)
         self.transfer = None
         if weights is not None:
             self.transfer = PretrainedResNetBlock(
-                weights=weights,
-                max_macs=max_macs,
-                bands=bands,
-                name=f"{self.name}_transfer",
+                weights=weights, max_macs=max_macs, bands=bands
             )
 
     def get_config(self) -> dict[str, Any]:
@@ -192,25 +188,34 @@ class EOImageBlock(ak.Block):
         family = choose(hp, "family", self.family, self.families, "residual")
         if family == "transfer":
             assert self.transfer is not None, "otherwise it is no family"
-            self.transfer.inputs = self.inputs
-            tensor = self.transfer.build(hp, tensor)
+            tensor = self._built_by(self.transfer, family, hp, tensor)
             self.learning_rate_factors = self.transfer.learning_rate_factors
             return tensor
         if family == CELLS:
-            self.cells.inputs = self.inputs
-            return self.cells.build(hp, tensor)
+            return self._built_by(self.cells, family, hp, tensor)
         units = self._units(hp, family)
-        tensor = pixels.standardise(self, 0, tensor)
-        return self._chained(units, self._affordable(units, tensor))
+        tensor = affordable(
+            self,
+            pixels.standardise(self, 0, tensor),
+            lambda *shape: chain_macs(units, *shape),
+            "give a smaller width",
+        )
+        return self._chained(units, tensor)
+
+    def _built_by(self, block: ak.Block, family: str, hp: Any, tensor: Any) -> Any:
+        """Returns the features of the block of a family, with the inputs of this one.
+
+        It gets its name here, since a graph names its blocks after they are made.
+        """
+        block.name = f"{self.name}_{family}"
+        block.inputs = self.inputs
+        return block.build(hp, tensor)
 
     def _build_for_maps(self, hp: Any, tensors: list[Any], map_step: int) -> Any:
         for tensor in tensors:
             require_image(self, tensor)
         size = unpadded.common_size(self.name, [t.shape[1:3] for t in tensors])
-        tensors = [pixels.standardise(self, i, t) for i, t in enumerate(tensors)]
-        tensor = tensors[0]
-        if len(tensors) > 1:
-            tensor = layers.Concatenate(name=f"{self.name}_inputs")(tensors)
+        tensor = pixels.concatenated(self, tensors)
         possible = unpadded.total_strides(map_step, min(size))
         if self.strides not in (None, *possible):
             raise UserError(
@@ -294,24 +299,3 @@ class EOImageBlock(ak.Block):
             for stage in range(STAGES)
             for unit in range(depth)
         ]
-
-    def _affordable(self, units: Sequence[Unit], tensor: Any) -> Any:
-        height, width, channels = (int(n) for n in tensor.shape[1:])
-        factor = 1
-        while True:
-            size = (-(-height // factor), -(-width // factor))
-            macs = chain_macs(units, *size, channels)
-            if macs <= self.max_macs:
-                break
-            if size == (1, 1):
-                raise UserError(
-                    f"{self.name}: expected a network of at most {self.max_macs:,} "
-                    f"MACs, found {macs:,} even on a single pixel; "
-                    "raise max_macs or give a smaller width"
-                )
-            factor *= 2
-        if factor == 1:
-            return tensor
-        return layers.AveragePooling2D(
-            factor, padding="same", name=f"{self.name}_affordable"
-        )(tensor)

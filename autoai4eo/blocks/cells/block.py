@@ -7,10 +7,11 @@ from typing import Any
 
 import autokeras as ak
 import keras
-from keras import layers
 
 from autoai4eo.blocks import pixels
+from autoai4eo.blocks.affordable import affordable
 from autoai4eo.blocks.cells import found
+from autoai4eo.blocks.cells.macs import trunk_macs
 from autoai4eo.blocks.cells.trunk import trunk
 from autoai4eo.blocks.choices import (
     band_names,
@@ -18,7 +19,6 @@ from autoai4eo.blocks.choices import (
     require_image,
     require_number,
 )
-from autoai4eo.cost import count
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
 from autoai4eo.networks.genotype import Architecture, Genotype
@@ -116,35 +116,10 @@ class CompactCellBlock(ak.Block):
             depths = (hp.Choice("depths", [1, 2, 3], default=1),) * BLOCKS
         channels = choose(hp, "channels", self.channels, (8, 12, 16, 24), 16)
         architecture = Architecture(genotype, tuple(depths), channels)
-        scaled = [pixels.standardise(self, i, t) for i, t in enumerate(tensors)]
-        tensor = scaled[0]
-        if len(scaled) > 1:
-            tensor = layers.Concatenate(name=f"{self.name}_inputs")(scaled)
-        if self.max_macs is not None:
-            tensor = self._affordable(architecture, tensor, self.max_macs)
+        tensor = affordable(
+            self,
+            pixels.concatenated(self, tensors),
+            lambda *shape: trunk_macs(architecture, *shape),
+            "give fewer channels",
+        )
         return trunk(tensor, architecture, self.name)[-1]
-
-    def _affordable(self, architecture: Architecture, tensor: Any, most: int) -> Any:
-        """Averages the input until the trunk needs no more than allowed."""
-        height, width, bands = (int(n) for n in tensor.shape[1:])
-        factor = 1
-        while True:
-            size = (-(-height // factor), -(-width // factor))
-            features = keras.Input((*size, bands))
-            macs = count(
-                keras.Model(features, trunk(features, architecture, "counted")[-1])
-            ).macs
-            if macs <= most:
-                break
-            if size == (1, 1):
-                raise UserError(
-                    f"{self.name}: expected a network of at most {most:,} "
-                    f"MACs, found {macs:,} even on a single pixel; "
-                    "raise max_macs or give fewer channels"
-                )
-            factor *= 2
-        if factor == 1:
-            return tensor
-        return layers.AveragePooling2D(
-            factor, padding="same", name=f"{self.name}_affordable"
-        )(tensor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras_tuner
@@ -11,11 +12,40 @@ from autoai4eo.search.compat import private
 private("keras-tuner", "keras_tuner:Oracle._record_values")
 private("keras-tuner", "keras_tuner:Oracle._save_trial")
 private("keras-tuner", "keras_tuner:HyperParameters._register")
+private("keras-tuner", "keras_tuner:HyperParameters._get_name")
 _LOCKS = private("keras-tuner", "keras_tuner.src.engine.oracle:LOCKS")
 _THREADS = private("keras-tuner", "keras_tuner.src.engine.oracle:THREADS")
 
 
-class AskingHyperParameters(keras_tuner.HyperParameters):
+class RecordedHyperParameters(keras_tuner.HyperParameters):
+    """A container in which a choice offers the values that a search began with.
+
+    Args:
+        recorded: values of choices by name, see `recorded_choices`. Those of a choice
+            that no longer offers all of them are not used.
+    """
+
+    def __init__(self, recorded: Mapping[str, Sequence[Any]]) -> None:
+        super().__init__()
+        self._recorded = recorded
+
+    def Choice(
+        self,
+        name: str,
+        values: Sequence[Any],
+        ordered: bool | None = None,
+        default: Any = None,
+        **condition: Any,
+    ) -> Any:
+        """Returns the value of the hyperparameter; None: it is not active."""
+        began = self._recorded.get(self._get_name(name), values)
+        if set(began) <= set(values):
+            values = list(began)
+            default = default if default in values else None
+        return super().Choice(name, values, ordered, default, **condition)
+
+
+class AskingHyperParameters(RecordedHyperParameters):
     """A container that calls `ask` before it looks up a hyperparameter's value."""
 
     def ask(self, hyperparameter: Any) -> None:

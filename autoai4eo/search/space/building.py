@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ import keras_tuner
 from autoai4eo.cost import profile
 from autoai4eo.cost.registry import has_rule
 from autoai4eo.networks.fingerprint import fingerprint
+from autoai4eo.search.compat.keras_tuner import RecordedHyperParameters
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.graph import Graph, build
@@ -22,6 +23,7 @@ def candidates_of(
     settings: SearchSettings,
     steps: int | None,
     comparable: Callable[[Mapping[str, Any]], bool],
+    recorded: Mapping[str, Sequence[Any]] = {},
 ) -> tuple[keras_tuner.HyperParameters, GraphCandidates]:
     """Returns the hyperparameters of the default network, and the candidates.
 
@@ -30,20 +32,25 @@ def candidates_of(
         settings: the options of the search.
         steps: number of batches that a candidate is trained on; None: unknown.
         comparable: whether a recorded cost was measured as it would be here.
+        recorded: the choices of the search, see `recorded_choices`.
     """
-    space = keras_tuner.HyperParameters()
+    space = RecordedHyperParameters(recorded)
     graph.build(space, steps)
     costs = [o.name for o in settings.objectives if o.is_cost]
     names = dict.fromkeys([*costs, *settings.constraints, "macs", "params"])
-    count = partial(_count, graph, settings.seed, steps)
+    count = partial(_count, graph, settings.seed, steps, recorded)
     return space, GraphCandidates(count, space, list(names), comparable)
 
 
 def _count(
-    graph: Graph, seed: int, steps: int | None, values: Values
+    graph: Graph,
+    seed: int,
+    steps: int | None,
+    recorded: Mapping[str, Sequence[Any]],
+    values: Values,
 ) -> tuple[keras_tuner.HyperParameters, str, dict[str, Any]]:
     """Builds a network; returns its hyperparameters, fingerprint and costs."""
-    hp = keras_tuner.HyperParameters()
+    hp = RecordedHyperParameters(recorded)
     hp.values = dict(values)
     model = build(graph, hp, seed, steps)
     found = fingerprint(model, has_rule)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import optuna
 from keras_tuner.engine import hyperparameters as hp_types
+from optuna.distributions import CategoricalDistribution
 
 from autoai4eo.search.compat.keras_tuner import AskingHyperParameters
 
@@ -19,10 +22,16 @@ class SuggestedHyperParameters(AskingHyperParameters):
         trial: the Optuna trial, which suggests and records values.
         proposed: values chosen beforehand, which the trial's sampler returns; a missing
             name gets the hyperparameter's default, as in KerasTuner.
+        recorded: the choices of the search, see `recorded_choices`.
     """
 
-    def __init__(self, trial: Any, proposed: dict[str, Any] | None = None) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        trial: Any,
+        proposed: dict[str, Any] | None = None,
+        recorded: Mapping[str, Sequence[Any]] = {},
+    ) -> None:
+        super().__init__(recorded)
         self._trial = trial
         self._proposed = proposed
 
@@ -53,3 +62,16 @@ def suggest(trial: Any, hp: Any) -> Any:
     return trial.suggest_float(
         hp.name, hp.min_value, hp.max_value, step=hp.step, log=log
     )
+
+
+def recorded_choices(study: optuna.Study) -> dict[str, tuple[Any, ...]]:
+    """Returns the values of the choices that a search began with, by name.
+
+    A later version of a block may offer more; the storage refuses a change.
+    """
+    found: dict[str, tuple[Any, ...]] = {}
+    for trial in study.get_trials(deepcopy=False):
+        for name, of in trial.distributions.items():
+            if isinstance(of, CategoricalDistribution):
+                found.setdefault(name, of.choices)
+    return found

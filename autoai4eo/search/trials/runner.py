@@ -35,7 +35,10 @@ from autoai4eo.runs.trial_folder import TrialFolder
 from autoai4eo.search import stopping
 from autoai4eo.search.compat.optuna import stored
 from autoai4eo.search.space.base import Values, recipe
-from autoai4eo.search.space.suggestions import SuggestedHyperParameters
+from autoai4eo.search.space.suggestions import (
+    SuggestedHyperParameters,
+    recorded_choices,
+)
 from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.instruments import some
 from autoai4eo.search.trials.pruning import PrunedByCurve
@@ -142,7 +145,8 @@ class TrialRunner:
         in_full = FULL_TRAINING_OF in frozen.user_attrs
         training = self._training if in_full else self._training.cheaper(seed)
         sampler = self._context.sampler
-        hp = SuggestedHyperParameters(trial, sampler.proposed)
+        recorded = recorded_choices(self._study)
+        hp = SuggestedHyperParameters(trial, sampler.proposed, recorded)
         model = self._context.build(hp, seed, training.steps)
         if new := sampler.learn(hp):
             trial.set_user_attr("space", new)

@@ -1,8 +1,11 @@
 import json
 
+import autokeras as ak
 import keras
 import keras_tuner
+import numpy as np
 import pytest
+from autokeras.graph import Graph
 
 from autoai4eo.blocks import CompactCellBlock, EOImageBlock, ImageInput
 from autoai4eo.blocks.cells import found
@@ -63,6 +66,18 @@ def test_no_choice_needs_more_than_allowed(kit):
     graph = kit.graph(CompactCellBlock(max_macs=10), [(8, 8, 3)])
     with pytest.raises(UserError, match="at most 10 MACs"):
         kit.build(graph, {})
+
+
+def test_a_graph_of_stock_autokeras_builds_it():
+    node = ak.ImageInput()
+    node.dtype = "float32"
+    features = CompactCellBlock(channels=8)(node)
+    graph = Graph(node, ak.ClassificationHead(num_classes=3)(features))
+    graph.set_io_shapes(([np.array((4, 9, 9, 2))], [np.array((4, 3))]))
+    model = graph.build(keras_tuner.HyperParameters())
+    assert model.output_shape == (None, 3)
+    kinds = {type(layer) for layer in model.layers}
+    assert keras.layers.Normalization in kinds  # which AutoKeras adapts
 
 
 def test_its_configuration_is_json():

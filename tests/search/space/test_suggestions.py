@@ -2,7 +2,11 @@ import keras_tuner
 import optuna
 import pytest
 
-from autoai4eo.search.space.suggestions import SuggestedHyperParameters
+from autoai4eo.search.compat.keras_tuner import RecordedHyperParameters
+from autoai4eo.search.space.suggestions import (
+    SuggestedHyperParameters,
+    recorded_choices,
+)
 
 
 def space(hp):
@@ -65,3 +69,29 @@ def test_a_name_that_was_not_proposed_gets_its_default(seed):
     trial = study.ask()
     SuggestedHyperParameters(trial, proposed).Choice("size", [3, 5, 7], default=5)
     assert proposed == {"kind": "b", "size": 5}
+
+
+def test_a_search_keeps_the_choices_that_it_began_with():
+    """Users rely on: a search is continued by a version whose blocks offer more."""
+    study, _ = run()
+    recorded = recorded_choices(study)
+    assert recorded["kind"] == ("a", "b")
+    for _ in range(5):
+        hp = SuggestedHyperParameters(study.ask(), None, recorded)
+        assert hp.Choice("kind", ["c", "b", "a"], default="c") in ("a", "b")
+        assert hp.Choice("new", [1, 2]) in (1, 2)
+    hp = SuggestedHyperParameters(study.ask())
+    with pytest.raises(ValueError, match="dynamic value space"):
+        hp.Choice("kind", ["c", "b", "a"])
+
+
+def test_choices_are_known_by_their_scope_and_their_default_stays():
+    hp = RecordedHyperParameters({"block/kind": ("a", "b"), "size": (1, 9)})
+    with hp.name_scope("block"):
+        assert hp.Choice("kind", ["c", "b", "a"], default="b") == "b"
+    assert hp.Choice("kind", ["c", "b", "a"]) == "c"
+    # a version that took a choice away: nothing is kept
+    assert hp.Choice("size", [1, 2], default=2) == 2
+    assert [list(one.values) for one in hp.space] == [
+        *(["a", "b"], ["c", "b", "a"], [1, 2])
+    ]
