@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step
+from autoai4eo.files import in_one_step, written
 from autoai4eo.networks.genotype import INPUTS, NONE, Genotype
 from autoai4eo.report import charts
 
@@ -53,15 +53,18 @@ def draw_cell(genotype: Genotype, path: str | Path) -> Path:
     """Draws a cell into a PNG or SVG file, by its suffix, in one step.
 
     Raises:
-        UserError: the file has another suffix.
+        UserError: the file has another suffix, or cannot be written.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
     if kind not in ("png", "svg"):
-        raise UserError(f"{path}: expected a name that ends in .png or .svg")
+        raise UserError(
+            f"{path}: expected a name that ends in .png or .svg, found "
+            f"{path.suffix or 'none'}; choose one of them"
+        )
     figure = _drawn(genotype).get_figure(root=True)
     assert figure is not None
-    with in_one_step(path) as temporary:
+    with written(path), in_one_step(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=144)
     return path
 
