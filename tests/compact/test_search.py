@@ -140,6 +140,7 @@ def test_operations_that_a_task_needs_are_found(tmp_path):
     assert sum("conv" in kind for kind in kinds) >= 6  # of 8; at random 4.6
 
 
+@pytest.mark.slow
 def test_a_search_without_its_record_begins_anew(tmp_path):
     data, settings = small.dataset(48), CompactSettings(method="s", **TINY)
     with pytest.raises(KeyboardInterrupt):
