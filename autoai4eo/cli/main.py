@@ -125,6 +125,8 @@ def _called(arguments: list[str]) -> int:
     """Runs a command and returns its exit status."""
     # calling the app itself would treat EOFError as Ctrl-C
     command = typer.main.get_command(app)
+    if arguments in (["compact"], ["device"]):
+        arguments = [*arguments, "--help"]  # otherwise the help would be an error
     try:
         with command.make_context("autoai4eo", arguments or ["--help"]) as context:
             command.invoke(context)

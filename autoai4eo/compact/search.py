@@ -118,6 +118,8 @@ def _searched(
             tell(str(error))
     record["epochs"] = record["epochs"][:finished]
     data.go_to(finished)
+    if finished:
+        tell(f"compact search: resumes after epoch {finished}")
     epochs = _Epochs(run, record, settings, tell)
     if finished < settings.epochs and not epochs.is_settled:
         model.fit(

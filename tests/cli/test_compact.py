@@ -172,3 +172,10 @@ def test_the_run_of_another_search_is_not_touched(run, data, tmp_path):
     done = run("compact", "search", data / "training.h5", *given)
     assert done.status == 2 and "found another run" in done.err
     assert not (folder / "compact.json").exists()
+
+
+@pytest.mark.parametrize("group", ["compact", "device"])
+def test_a_group_of_commands_shows_its_help(run, group):
+    done = run(group)
+    assert done.status == 0 and not done.err
+    assert "Commands:" in done.out
