@@ -154,6 +154,13 @@ def short(monkeypatch, in_process):
     def one_trial(self, *arguments, **named):
         init(self, *arguments, **{**named, "max_trials": 1})
 
+    settings = ae.compact.CompactSettings
+
+    def tiny(**named):
+        few = {"epochs": 1, "batch_size": 8, "channels": 4, "blocks": 1, "depth": 1}
+        return settings(**{**named, **few, "max_depth": 2})
+
+    monkeypatch.setattr(ae.compact, "CompactSettings", tiny)
     monkeypatch.setattr(ae.AutoModel, "fit", one_epoch)
     monkeypatch.setattr(ae.AutoModel, "__init__", one_trial)
 

@@ -160,13 +160,13 @@ class Architecture:
             _number("channels", record["channels"]),
         )
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Writes the JSON file, in one step."""
-        with in_one_step(path) as temporary:
+        with in_one_step(Path(path)) as temporary:
             temporary.write_text(json.dumps(self.record(), indent=1) + "\n")
 
     @classmethod
-    def read(cls, path: Path) -> Architecture:
+    def read(cls, path: str | Path) -> Architecture:
         """Reads a JSON file.
 
         Raises:
@@ -174,7 +174,7 @@ class Architecture:
         """
         form = {"genotype": list, "depths": list, "channels": int}
         try:
-            return cls.of(read_json(path, _CURE, form))
+            return cls.of(read_json(Path(path), _CURE, form))
         except UserError as error:
             if str(path) in str(error):
                 raise
