@@ -121,6 +121,7 @@ def search(
         from autoai4eo.data.splits import sample
         from autoai4eo.runs.folder import Run
         from autoai4eo.tasks.training_data import check_alike, names_of
+        from autoai4eo.tasks.validating import keep_test
     settings = CompactSettings(
         method=method,
         epochs=search_epochs,
@@ -182,9 +183,15 @@ def search(
         references=references,
         verbose=0 if quiet else 1,
     )
+    scores = None
+    if test is not None:
+        with told_while(tell, "evaluating the finalist on the test part"):
+            network = Run(folder).read_evaluation().get("network")
+            scores = classifier.evaluate(test)
+            keep_test(folder, network, scores)
     if not quiet:
         seconds = time.monotonic() - begin
-        tested = None if test is None else (classifier.evaluate(test), len(test))
+        tested = None if test is None else (scores, len(test))
         print_outcome(out, folder, classifier.trials(), seconds, tested)
 
 

@@ -13,9 +13,7 @@ from autoai4eo.compact.sampling import gumbel, hard_sample
 from autoai4eo.networks.genotype import INPUTS, NONE, OPERATIONS, Genotype
 
 _PAIRS = 2  # of operation and predecessor, for each node of a found cell
-_SPREAD = (
-    1e-3  # of the first logits, so that no operation is the strongest by its place
-)
+_SPREAD = 1e-3  # of the first logits: otherwise the first operation is the strongest
 
 
 class EdgeChoice(keras.layers.Layer):

@@ -43,6 +43,16 @@ def test_a_search_is_a_run(run, data, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
+def test_the_scores_of_a_test_part_are_kept(run, data, tmp_path):
+    given = ("--split", "0.6/0.2/0.2", "--allow-overlap", "--out", tmp_path / "RUN")
+    source = data / "training.h5"
+    done = run("compact", "search", source, *given, *TINY, "--no-references")
+    assert done.status == 0, done.err
+    assert (tmp_path / "RUN" / "best" / "test.json").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
 def test_a_table_has_a_row_for_each_method(run, data, tmp_path):
     out = tmp_path / "TABLE"
     methods = ("--methods", "resnet-8,s+c+d", "--seeds", 2)
