@@ -95,14 +95,6 @@ def _drawn(genotype: Genotype) -> Axes:
     return axes
 
 
-def words(genotype: Genotype) -> str:
-    """Returns a cell in words, such as ``2: identity of 0 + dilated 3×3 of 1; …``."""
-    return "; ".join(
-        f"{i}: " + " + ".join(f"{WORDS[kind]} of {before}" for kind, before in pairs)
-        for i, pairs in enumerate(genotype.nodes, INPUTS)
-    )
-
-
 def _placed(genotype: Genotype) -> list[_Edge]:
     """Gives each edge the lowest lane that is free there, to short edges first."""
     edges = [
