@@ -34,9 +34,11 @@ import ingredients
 import numpy as np
 
 FOLDS, SAMPLES = 5, 5000
-TRIALS, EPOCHS = 4, 10
-MACS = 5e6  # at most, in both searches; the default network has 4.5 M
-CNN_EPOCHS = 14  # as much CPU time as a search
+TRIALS, EPOCHS = 4, {"so2sat": 10, "eurosat": 5}
+#: Multiply-adds at most, in both searches; the default network has 4.5 M and 12.5 M.
+MACS = {"so2sat": 5e6, "eurosat": 13e6}
+CNN_EPOCHS = {"so2sat": 14, "eurosat": 10}
+TRANSFER_EPOCHS = 10
 ONE_THREAD = {f"TF_NUM_{of}_THREADS": "1" for of in ("INTRAOP", "INTEROP")}
 QUIET: dict[str, Any] = {"references": False, "verbose": 0}
 
@@ -124,8 +126,10 @@ def cnn(train: Any, test: Any, folder: Path, epochs: int) -> Found:
         for node in inputs
     ]
     x = scaled[0] if len(scaled) == 1 else layers.Concatenate()(scaled)
+    large = train.inputs[0].shape[0] > 32
     for i, width in enumerate((16, 32, 64)):
-        x = layers.Conv2D(width, 3, 1 if i == 0 else 2, "same", use_bias=False)(x)
+        strides = 2 if i or large else 1
+        x = layers.Conv2D(width, 3, strides, "same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
         y = x = layers.Activation("relu")(x)
         for _ in range(2):
@@ -171,20 +175,70 @@ def autokeras(train: Any, test: Any, folder: Path) -> Found:
     return output, {"macs": cost.macs, "params": cost.params}
 
 
+def transfer(train: Any, test: Any, folder: Path, weights: Path, epochs: int) -> Found:
+    """A ResNet-20 with the So2Sat project's weights, beside a small trunk for radar.
+
+    It learns from all four folds; its pretrained layers at a tenth of the rate.
+    """
+    import dataclasses
+
+    import autokeras as ak
+    import keras
+    import keras_tuner
+
+    from autoai4eo import blocks
+    from autoai4eo.blocks.pretrained_weights.catalogue import CATALOGUE
+    from autoai4eo.cost import profile
+    from autoai4eo.data.statistics import statistics
+    from autoai4eo.learning import evaluation
+    from autoai4eo.learning.training import Training
+    from autoai4eo.search.space.graph import build
+    from autoai4eo.tasks.auto_model import AUGMENTATION
+    from autoai4eo.tasks.configuration import configure, graph_of
+
+    file = next(weights.glob("S2_RESNET20*.h5"))
+    record = dataclasses.replace(CATALOGUE["lcz42-resnet20-s2"], file=str(file))
+    radar, optical = (blocks.ImageInput(spec.name) for spec in train.inputs)
+    pretrained = blocks.PretrainedResNetBlock(
+        weights=record,
+        upscaling=1,
+        freeze="nothing",
+        learning_rate_factor=0.1,
+        adaptation="by_band",
+    )
+    small = blocks.EOImageBlock(family="residual", width=8, strides=2, depth=1)
+    trunks = [pretrained(optical)[0], small(radar)[0]]
+    pooled = [ak.SpatialReduction(reduction_type="global_avg")(x) for x in trunks]
+    merged = ak.Merge(merge_type="concatenate")(pooled)
+    head = blocks.PooledHead(pooling="average", hidden=0, dropout=0.25)(merged)
+    graph = graph_of([radar, optical], keras.tree.flatten(head))
+    configure(graph, train, statistics(train), None)
+    how = Training(
+        train, None, epochs=epochs, augmentation=AUGMENTATION, label_smoothing=0.1
+    )
+    model = build(graph, keras_tuner.HyperParameters(), 0, how.steps or 1)
+    how.run(model, 0, [])
+    cost = profile(model, latency=False)
+    output = evaluation.outputs(model, test, 64)
+    return output, {"macs": cost.macs, "params": cost.params}
+
+
 def _classifier(folder: Path, name: str, **settings: Any) -> Any:
     import autoai4eo as ae
 
     return ae.ImageClassifier(directory=folder, project_name=name, **settings)
 
 
-def _cost(run: Path, of: Any) -> dict[str, Any]:
+def _cost(of: Any) -> dict[str, Any]:
     from autoai4eo.cost import profile
 
     cost = profile(of.export_model(), latency=False)
     return {"macs": cost.macs, "params": cost.params}
 
 
-def default_seeds(train: Any, test: Any, folder: Path, trials: int) -> Found:
+def default_seeds(
+    train: Any, test: Any, folder: Path, trials: int, epochs: int
+) -> Found:
     """The default network with as many seeds as a search has time for; the best.
 
     Each is trained twice as long as a trial, as every finalist is.
@@ -193,59 +247,83 @@ def default_seeds(train: Any, test: Any, folder: Path, trials: int) -> Found:
     best: tuple[float, Any] = (-1.0, None)
     for seed in range(trials):
         clf = _classifier(folder, str(seed), max_trials=1, seed=seed)
-        clf.fit(first, validation_data=second, epochs=EPOCHS, **QUIET)
+        clf.fit(first, validation_data=second, epochs=epochs, **QUIET)
         reached = float(clf.trials()["val_cohen_kappa"].max())
         best = max(best, (reached, clf), key=lambda pair: pair[0])
-    return best[1].predict_proba(test), _cost(folder, best[1])
+    return best[1].predict_proba(test), _cost(best[1])
 
 
-def default_longer(train: Any, test: Any, folder: Path, times: int) -> Found:
+def default_longer(train: Any, test: Any, folder: Path, epochs: int) -> Found:
     """The default network, trained as long as the whole search."""
     first, second = in_two(train, 0)
     clf = _classifier(folder, "long", max_trials=1)
-    clf.fit(first, validation_data=second, epochs=times * EPOCHS, **QUIET)
-    return clf.predict_proba(test), _cost(folder, clf)
+    clf.fit(first, validation_data=second, epochs=epochs, **QUIET)
+    return clf.predict_proba(test), _cost(clf)
 
 
-def search_before(train: Any, test: Any, folder: Path, trials: int) -> Found:
+def search_before(
+    train: Any, test: Any, folder: Path, trials: int, epochs: int, macs: float
+) -> Found:
     """A search whose finalist never learns from the validation data.
 
     The table's row is that of the version before issue 13: `PYTHONPATH` names it.
     """
     first, second = in_two(train, 0)
-    clf = _classifier(folder, "run", max_trials=trials, constraints={"macs": MACS})
-    clf.fit(first, validation_data=second, epochs=EPOCHS, **QUIET)
-    return clf.predict_proba(test), _cost(folder, clf)
+    clf = _classifier(folder, "run", max_trials=trials, constraints={"macs": macs})
+    clf.fit(first, validation_data=second, epochs=epochs, **QUIET)
+    return clf.predict_proba(test), _cost(clf)
 
 
-def search_after(train: Any, test: Any, folder: Path, trials: int) -> dict[str, Found]:
+def search_after(
+    train: Any, test: Any, folder: Path, trials: int, epochs: int, macs: float
+) -> dict[str, Found]:
     """A search whose finalist is trained on all data, and ensembles of such networks.
 
-    Ensembles may need two and four times the MACs of the finalist.
+    Ensembles may need once, twice and four times the MACs of the finalist.
     """
     first, second = in_two(train, 0)
-    clf = _classifier(folder, "run", max_trials=trials, constraints={"macs": MACS})
-    how = {"validation_data": second, "epochs": EPOCHS, "refit": True, **QUIET}
+    clf = _classifier(folder, "run", max_trials=trials, constraints={"macs": macs})
+    how = {"validation_data": second, "epochs": epochs, "refit": True, **QUIET}
     clf.fit(first, **how)
-    single = _cost(folder, clf)
+    single = _cost(clf)
     found = {"": (clf.predict_proba(test), single)}
-    for times in (2, 4):
+    for times in (1, 2, 4):
         number = clf.ensemble(max_macs=times * single["macs"], refit=True, verbose=0)
         clf.select(ensemble=number)
-        found[f"_ensemble_{times}x"] = (clf.predict_proba(test), _cost(folder, clf))
+        found[f"_ensemble_{times}x"] = (clf.predict_proba(test), _cost(clf))
     return found
 
 
-METHODS: dict[str, Any] = {
-    "trees": trees,
-    "forest": forest,
-    "autokeras": autokeras,
-    "cnn": partial(cnn, epochs=CNN_EPOCHS),
-    "default_seeds": partial(default_seeds, trials=TRIALS // 2),
-    "default_longer": partial(default_longer, times=TRIALS // 2),
-    "before": partial(search_before, trials=TRIALS),
-    "after": partial(search_after, trials=TRIALS),
-}
+METHODS = [
+    "trees",
+    "forest",
+    "autokeras",
+    "cnn",
+    "default_seeds",
+    "default_longer",
+    "before",
+    "after",
+    "transfer",
+]
+
+
+def methods(data: Path, name: str) -> dict[str, Any]:
+    """Returns what does each method, by its name, for a data set."""
+    epochs = EPOCHS[name]
+    search: dict[str, Any] = {"trials": TRIALS, "epochs": epochs, "macs": MACS[name]}
+    return {
+        "trees": trees,
+        "forest": forest,
+        "autokeras": autokeras,
+        "cnn": partial(cnn, epochs=CNN_EPOCHS[name]),
+        "default_seeds": partial(default_seeds, trials=TRIALS // 2, epochs=epochs),
+        "default_longer": partial(default_longer, epochs=TRIALS // 2 * epochs),
+        "before": partial(search_before, **search),
+        "after": partial(search_after, **search),
+        "transfer": partial(
+            transfer, weights=data / "lcz_weights", epochs=TRANSFER_EPOCHS
+        ),
+    } | ingredients.METHODS
 
 
 def job(data: Path, name: str, method: str, fold: int, out: Path) -> str:
@@ -256,7 +334,7 @@ def job(data: Path, name: str, method: str, fold: int, out: Path) -> str:
     begun = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         work = (whole.subset(rest), whole.subset(rows), Path(folder))
-        found = (METHODS | ingredients.METHODS)[method](*work)
+        found = methods(data, name)[method](*work)
     used = [
         resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -22,6 +22,7 @@ from autoai4eo.cli.compact_options import (
     StopAfter,
     Temperatures,
     parse_temperatures,
+    settings_of,
     teller,
 )
 from autoai4eo.cli.console import hushed
@@ -32,7 +33,6 @@ from autoai4eo.cli.options import (
     ClassLevel,
     Inputs,
     MaxGib,
-    parse_bands,
     parse_shares,
 )
 from autoai4eo.cli.outcome import print_outcome
@@ -113,16 +113,13 @@ def search(
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.cli.dividing import divided
+        from autoai4eo.cli.parts import Opening, open_parts
         from autoai4eo.compact.classifier import classifier_of
         from autoai4eo.compact.search import search as search_compact
-        from autoai4eo.compact.settings import CompactSettings
-        from autoai4eo.data.readers.opening import open_dataset
-        from autoai4eo.data.splits import sample
         from autoai4eo.runs.folder import Run
-        from autoai4eo.tasks.training_data import check_alike, names_of
+        from autoai4eo.tasks.training_data import check_alike
         from autoai4eo.tasks.validating import keep_test
-    settings = CompactSettings(
+    settings = settings_of(
         method=method,
         epochs=search_epochs,
         batch_size=search_batch_size,
@@ -137,29 +134,23 @@ def search(
         seed=seed,
     )
     tell = teller(quiet)
-    how: dict[str, Any] = {
-        "inputs": input,
-        "class_level": class_level,
-        "allow_remote": allow_remote,
-    }
-    with told_while(tell, f"opening {train}"):
-        training = open_dataset(train, bands=parse_bands(bands), **how)
-    if subset is not None:
-        training = sample(training, subset, seed=seed)
-    test = None
-    if val is None:
-        training, validation, test = divided(
-            training,
+    training, validation, *rest = open_parts(
+        train,
+        val,
+        Opening(
             shares,
+            input=input,
+            bands=bands,
+            class_level=class_level,
+            allow_remote=allow_remote,
+            subset=subset,
             group=group,
             block_km=block_km,
-            allow_overlap=allow_overlap,
             seed=seed,
-            tell=tell,
-        )
-    else:
-        with told_while(tell, f"opening {val}"):
-            validation = open_dataset(val, **names_of(training), **how)
+            allow_overlap=allow_overlap,
+        ),
+        tell,
+    )
     check_alike(training, validation)
     if Run(folder).exists and not Run(folder).compact.exists():
         raise UserError(
@@ -183,7 +174,7 @@ def search(
         references=references,
         verbose=0 if quiet else 1,
     )
-    scores = None
+    scores, test = None, rest[0] if rest else None
     if test is not None:
         with told_while(tell, "evaluating the finalist on the test part"):
             network = Run(folder).read_evaluation().get("network")

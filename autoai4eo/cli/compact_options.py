@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from autoai4eo.errors import UserError
 from autoai4eo.log import say
+
+if TYPE_CHECKING:
+    from autoai4eo.compact.settings import CompactSettings
 
 Method = Annotated[
     str,
@@ -61,3 +64,23 @@ def parse_temperatures(text: str) -> tuple[float, float]:
             f"such as 10,1, got {text!r}"
         ) from None
     return first, last
+
+
+def settings_of(**options: Any) -> CompactSettings:
+    """Returns the options of a search; what is wrong is told by the command's option.
+
+    Raises:
+        UserError: see `CompactSettings`.
+    """
+    from autoai4eo.compact.settings import CompactSettings
+
+    try:
+        return CompactSettings(**options)
+    except UserError as error:
+        name, separator, told = str(error).partition(": ")
+        # --epochs and --batch-size are those of the training after the search
+        option = {"epochs": "search-epochs", "batch_size": "search-batch-size"}
+        if not separator or name not in options:
+            raise
+        spelled = option.get(name, name.replace("_", "-"))
+        raise UserError(f"--{spelled}: {told}") from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -19,6 +19,7 @@ from autoai4eo.cli.compact_options import (
     StopAfter,
     Temperatures,
     parse_temperatures,
+    settings_of,
     teller,
 )
 from autoai4eo.cli.console import console, hushed
@@ -28,7 +29,6 @@ from autoai4eo.cli.options import (
     ClassLevel,
     Inputs,
     MaxGib,
-    parse_bands,
 )
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input
@@ -104,20 +104,16 @@ def table(
     check_can_write_into(out)
     check_not_input(out, filter(None, (train_path, test)))
     with hushed():
-        from autoai4eo.cli.dividing import divided
+        from autoai4eo.cli.parts import Opening, open_parts
         from autoai4eo.compact.job import METHODS, TableSettings
-        from autoai4eo.compact.settings import CompactSettings
         from autoai4eo.compact.table import TABLE, make_table, markdown
-        from autoai4eo.data.readers.opening import open_dataset
-        from autoai4eo.data.splits import sample
-        from autoai4eo.tasks.training_data import names_of
     rows = METHODS if methods is None else tuple(methods.split(","))
     settings = TableSettings(
         rows,
         seeds,
         epochs,
         batch_size,
-        CompactSettings(
+        settings_of(
             epochs=search_epochs,
             batch_size=search_batch_size,
             channels=channels,
@@ -131,28 +127,21 @@ def table(
         ),
     )
     tell = teller(quiet)
-    how: dict[str, Any] = {
-        "inputs": input,
-        "class_level": class_level,
-        "allow_remote": allow_remote,
-    }
-    training = open_dataset(train_path, bands=parse_bands(bands), **how)
-    if subset is not None:
-        training = sample(training, subset)
-    if distribution == "d1":
-        assert test is not None
-        testing = open_dataset(test, **names_of(training), **how)
-    else:
-        # at random, as in the paper: windows of one place may lie in both
-        training, testing, _ = divided(
-            training,
+    training, testing = open_parts(
+        train_path,
+        test,
+        Opening(
             (0.8, 0.2),
-            group=None,
-            block_km=None,
-            allow_overlap=True,
-            seed=0,
-            tell=tell,
-        )
+            names=("training", "test"),
+            input=input,
+            bands=bands,
+            class_level=class_level,
+            allow_remote=allow_remote,
+            subset=subset,
+            at_random=True,  # d2, as in the paper
+        ),
+        tell,
+    )
     found = make_table(training, testing, out, settings, workers, tell)
     if not quiet:
         console.print(markdown(found), soft_wrap=True, markup=False)

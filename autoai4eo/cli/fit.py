@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,7 +24,6 @@ from autoai4eo.cli.options import (
     Precision,
     Runtime,
     Threads,
-    parse_bands,
     parse_limit,
     parse_proxy,
     parse_shares,
@@ -243,23 +242,30 @@ def fit(
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.cli.dividing import divided
-        from autoai4eo.data.readers.opening import open_dataset
+        from autoai4eo.cli.parts import Opening, open_parts
         from autoai4eo.data.spatial_blocks import check_block_km
-        from autoai4eo.data.splits import sample
         from autoai4eo.runs.folder import Run
         from autoai4eo.tasks import model_of
-        from autoai4eo.tasks.training_data import names_of
         from autoai4eo.tasks.validating import keep_test
     tell = log(not quiet)
-    how: dict[str, Any] = {
-        "inputs": input,
-        "class_level": class_level,
-        "allow_remote": allow_remote,
-    }
     check_block_km(group, block_km)
-    with told_while(tell, f"opening {train}"):
-        training = open_dataset(train, bands=parse_bands(bands), **how)
+    training, validation, *rest = open_parts(
+        train,
+        val,
+        Opening(
+            shares,
+            input=input,
+            bands=bands,
+            class_level=class_level,
+            allow_remote=allow_remote,
+            subset=subset,
+            group=group,
+            block_km=block_km,
+            seed=seed,
+            allow_overlap=allow_overlap,
+        ),
+        tell,
+    )
     model = model_of(training.target.kind)(
         inputs=input,
         directory=folder.parent,
@@ -289,22 +295,6 @@ def fit(
         judge_quantized=judge_quantized,
         fine_tune_quantized=fine_tune_quantized,
     )
-    if subset is not None:
-        training = sample(training, subset, seed=seed)
-    test = None
-    if val is None:
-        training, validation, test = divided(
-            training,
-            shares,
-            group=group,
-            block_km=block_km,
-            allow_overlap=allow_overlap,
-            seed=seed,
-            tell=tell,
-        )
-    else:
-        with told_while(tell, f"opening {val}"):
-            validation = open_dataset(val, **names_of(training), **how)
     model.fit(
         training,
         validation_data=validation,
@@ -321,7 +311,7 @@ def fit(
         refit=refit,
         verbose=0 if quiet else 1,
     )
-    scores = None
+    scores, test = None, rest[0] if rest else None
     if test is not None:
         with told_while(tell, "evaluating the finalist on the test part"):
             network = Run(folder).read_evaluation().get("network")

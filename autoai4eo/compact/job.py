@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, read_json, read_npz, write_json
+from autoai4eo.text import counted
 
+Tell = Callable[[str], None]
 #: The rows of the table.
 METHODS = (*RESNETS, *COMPACT)
 SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
@@ -134,10 +137,12 @@ def do_job(
     settings: TableSettings,
     method: str,
     seed: int,
+    tell: Tell = lambda text: None,
 ) -> str | None:
     """Does one training and writes its result; returns it in words.
 
-    Returns None if another command does it.
+    Returns None if another command does it. `tell` takes a line about each epoch of a
+    search, and one when the training begins.
     """
     folder = out / f"{method}-{seed}"
     folder.mkdir(exist_ok=True)
@@ -146,7 +151,7 @@ def do_job(
             asked = asked_of(train, test, settings)
             known = result_of(out, method, seed, asked)  # of another command
             if known is None:
-                known = _trained(train, test, folder, settings, method, seed)
+                known = _trained(train, test, folder, settings, method, seed, tell)
                 write_json(folder / _RESULT, {**known, "asked": asked})
             kappa, macs = known["cohen_kappa"], known["macs"] / 1e6
             return f"kappa {kappa:.3f}   {macs:.2f} M MACs"
@@ -161,6 +166,7 @@ def _trained(
     settings: TableSettings,
     method: str,
     seed: int,
+    tell: Tell,
 ) -> dict[str, Any]:
     import keras
 
@@ -181,7 +187,7 @@ def _trained(
     search_seconds, found = None, None
     if method in COMPACT:
         of_search = replace(settings.search, method=method, seed=seed)
-        found = search(train, folder, of_search)
+        found = search(train, folder, of_search, tell=tell)
         search_seconds = Run(folder).read_compact()["seconds"]
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
@@ -205,6 +211,7 @@ def _trained(
         layerwise_adamw(model, {}, learning_rate=rate, weight_decay=_DECAY),
         task.loss(task.losses[0], train.targets),
     )
+    tell(f"trains {counted(settings.epochs, 'epoch')}")
     begun = time.perf_counter()
     training.run(model, seed, [])
     seconds = time.perf_counter() - begun

@@ -12,7 +12,7 @@ from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 from autoai4eo.causes import cause
-from autoai4eo.compact.job import TableSettings, do_job
+from autoai4eo.compact.job import TableSettings, Tell, do_job
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import SearchError, UserError
 
@@ -28,6 +28,7 @@ def run_jobs(
     settings: TableSettings,
     jobs: Sequence[Job],
     workers: int,
+    tell: Tell,
 ) -> Iterator[tuple[Job, str | None]]:
     """Yields each training when it is done, with its result in words.
 
@@ -38,6 +39,7 @@ def run_jobs(
         train, test, out, settings: see `do_job`.
         jobs: methods with seeds.
         workers: trainings at the same time; they share the cores.
+        tell: takes lines about the trainings, see `do_job`.
 
     Raises:
         UserError: see `do_job`.
@@ -66,6 +68,9 @@ def run_jobs(
                 except EOFError:
                     process.join()
                     kind, told = "failed", f"exit status {process.exitcode}"
+                if kind == "line":
+                    tell(f"{job[0]} seed {job[1]}   {told}")
+                    continue
                 if kind == "wrong":
                     raise UserError(told)
                 if kind == "failed":
@@ -113,9 +118,22 @@ def _work(
     for of in ("INTRAOP", "INTEROP"):
         os.environ[f"TF_NUM_{of}_THREADS"] = str(cores)
     try:
-        told.send(("done", do_job(train, test, out, settings, method, seed)))
+        done = do_job(
+            train,
+            test,
+            out,
+            settings,
+            method,
+            seed,
+            lambda text: told.send(("line", text)),
+        )
+        told.send(("done", done))
     except UserError as error:
         told.send(("wrong", str(error)))
     except Exception as error:
         traceback.print_exc()
         told.send(("failed", cause(error)))
+
+
+def _send_line(told: Connection, text: str) -> None:
+    told.send(("line", text))

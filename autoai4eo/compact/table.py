@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from autoai4eo.compact.baselines import RESNETS
 from autoai4eo.compact.job import (
     SCORES,
     TableSettings,
+    Tell,
     asked_of,
     outputs_of,
     result_of,
@@ -25,7 +26,6 @@ from autoai4eo.learning.evaluation import check_labelled, groups_of, scored
 from autoai4eo.learning.intervals import blocks, interval
 from autoai4eo.tasks.training_data import check_alike
 
-Tell = Callable[[str], None]
 TABLE, MARKDOWN, CONFUSION = "table.csv", "table.md", "confusion.png"
 DIFFERENCES = "differences.csv"
 
@@ -50,7 +50,7 @@ def make_table(
         out: the folder, which is made.
         settings: the options.
         workers: trainings at the same time; they share the cores.
-        tell: takes a line about each training.
+        tell: takes lines about the trainings.
 
     Returns:
         The table, see `summary`; also written as ``OUT/table.csv`` and ``table.md``.
@@ -69,7 +69,9 @@ def make_table(
     done = len(jobs) - len(missing)
     tell(f"{done} of {len(jobs)} trainings are done")
     busy = 0
-    for (name, seed), told in run_jobs(train, test, out, settings, missing, workers):
+    for (name, seed), told in run_jobs(
+        train, test, out, settings, missing, workers, tell
+    ):
         if told is None:
             busy += 1
             continue

@@ -86,17 +86,22 @@ def told_overlap(name: str, found: Overlap, known: np.ndarray) -> list[str]:
     return told
 
 
-def told_parts(parts: Sequence[Dataset], group: str | None) -> str:
+def told_parts(
+    parts: Sequence[Dataset],
+    group: str | None,
+    names: Sequence[str] = ("training", "validation", "test"),
+) -> str:
     """Describes the parts of a split in a line: their samples, and their groups.
 
     Args:
         parts: for training, validation and, if there is a third one, testing.
         group: that they were split by; None: at random.
+        names: of the parts.
     """
     # blocks of coordinates depend on the whole data set, and are not counted
     is_counted = group not in (None, SPATIAL_BLOCK)
     each = []
-    for part, name in zip(parts, ("training", "validation", "test"), strict=False):
+    for part, name in zip(parts, names, strict=False):
         of = ""
         if is_counted:
             of = f" of {counted(len(np.unique(part.groups[str(group)])), str(group))}"

@@ -44,7 +44,7 @@ def test_a_search_is_a_run(run, data, tmp_path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_scores_of_a_test_part_are_kept(run, data, tmp_path):
-    given = ("--split", "0.6/0.2/0.2", "--allow-overlap", "--out", tmp_path / "RUN")
+    given = ("--split", "0.7/0.2/0.1", "--allow-overlap", "--out", tmp_path / "RUN")
     source = data / "training.h5"
     done = run("compact", "search", source, *given, *TINY, "--no-references")
     assert done.status == 0, done.err
@@ -68,6 +68,8 @@ def test_a_table_has_a_row_for_each_method(run, data, tmp_path):
     assert list(table["seeds"]) == [2, 2]
     assert "| resnet-8 | 2 |" in (out / "table.md").read_text()
     assert (out / "confusion.png").stat().st_size > 5000
+    assert "s+c+d seed 0   compact search: epoch 1 of 1" in done.out
+    assert "resnet-8 seed 1   trains 1 epoch" in done.out
     (out / "s+c+d-1" / "result.json").unlink()
     again = run("compact", "table", data, "--out", out, *methods, *TINY)
     assert "3 of 4 trainings are done" in again.out
@@ -84,8 +86,9 @@ def test_mistakes_are_told_in_a_line(run, data, tmp_path):
     search = ("compact", "search", data / "training.h5", *out)
     table = ("compact", "table")
     for given, expected in (
-        ((*search, *TINY, "--max-depth", 0), "max_depth: expected 1 or more, got 0"),
-        ((*search, *TINY, "--method", "c"), "method: expected one of s, s+c"),
+        ((*search, *TINY, "--max-depth", 0), "--max-depth: expected 1 or more, got 0"),
+        ((*search, *TINY, "--method", "c"), "--method: expected one of s, s+c"),
+        ((*search, "--search-epochs", 0), "--search-epochs: expected 1 or more"),
         ((*search, *TINY, "--temperature", "1"), "--temperature: expected two numbers"),
         ((*search, "--method", "s"), "2 batches of 64 samples or more in each half"),
         ((*search, "--val", "v", "--split", "0.8/0.2"), "--val or --split, got both"),
@@ -145,6 +148,7 @@ def test_a_table_that_is_done_trains_nothing(run, known, tmp_path):
     done = run(*given)
     assert done.status == 0, done.err
     assert "1 of 1 trainings are done" in done.out
+    assert "validation" not in run(*given, "--distribution", "d2").out
     differences = pd.read_csv(tmp_path / "TABLE" / "differences.csv")
     assert differences.to_dict("records") == [
         {

@@ -1,0 +1,91 @@
+"""Opens the data of a command that trains: what trains, what judges, what tests."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.cli.options import parse_bands
+from autoai4eo.data.between_parts import check_apart, told_parts
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.splits import LeakWarning, sample, split
+from autoai4eo.log import told_while
+from autoai4eo.tasks.training_data import names_of
+
+
+@dataclass(frozen=True)
+class Opening:
+    """How data are opened and divided.
+
+    Attributes:
+        shares: of the parts, if no other data are given.
+        names: of the parts, for the line about them.
+        input, bands, class_level, allow_remote: options of the commands.
+        subset: number of samples to draw from the training data; None: all.
+        group, block_km, seed: see `autoai4eo.data.splits.split`.
+        allow_overlap: whether windows that overlap may lie in several parts.
+        at_random: whether samples of one group may lie in several parts, unwarned.
+    """
+
+    shares: Sequence[float]
+    names: Sequence[str] = ("training", "validation", "test")
+    input: list[str] | None = None
+    bands: list[str] | None = None
+    class_level: int | None = None
+    allow_remote: bool = False
+    subset: int | None = None
+    group: str | None = None
+    block_km: float | None = None
+    seed: int = 0
+    allow_overlap: bool = False
+    at_random: bool = False
+
+
+def open_parts(
+    train: Path, other: Path | None, how: Opening, tell: Callable[[str], None]
+) -> list[Dataset]:
+    """Opens training data, and other data or further parts of the training data.
+
+    Args:
+        train: the training data.
+        other: the data beside them; None: the training data are divided.
+        how: see `Opening`.
+        tell: takes a line about each file, and about the parts.
+
+    Returns:
+        The two data sets, or a part for each share.
+
+    Raises:
+        UserError: they cannot be opened or divided so.
+    """
+    options: dict[str, Any] = {
+        "inputs": how.input,
+        "class_level": how.class_level,
+        "allow_remote": how.allow_remote,
+    }
+    with told_while(tell, f"opening {train}"):
+        training = open_dataset(train, bands=parse_bands(how.bands), **options)
+    if how.subset is not None:
+        training = sample(training, how.subset, seed=how.seed)
+    if other is not None:
+        with told_while(tell, f"opening {other}"):
+            second = open_dataset(other, **names_of(training), **options)
+        return [training, second]
+    with warnings.catch_warnings():
+        if how.at_random:
+            warnings.simplefilter("ignore", LeakWarning)
+        parts = split(
+            training,
+            how.shares,
+            group=how.group,
+            block_km=how.block_km,
+            seed=how.seed,
+        )
+    tell(told_parts(parts, how.group, how.names))
+    if how.group is None and not (how.allow_overlap or how.at_random):
+        check_apart(parts[0], parts[1:], "give --val, or pass --allow-overlap")
+    return parts
