@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from autoai4eo.compact.baselines import RESNETS
 from autoai4eo.compact.settings import METHODS as COMPACT
 from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import in_one_step, read_json, read_npz, write_json
 from autoai4eo.text import counted
 
@@ -24,6 +23,7 @@ Tell = Callable[[str], None]
 METHODS = (*RESNETS, *COMPACT)
 SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
 _RESULT, _OUTPUTS, _LOCK = "result.json", "outputs.npz", ".job.lock"
+_STATE, _HISTORY = "training.npz", "history.csv"
 _FORM = {
     "method": str,
     "seed": int,
@@ -151,7 +151,9 @@ def do_job(
             asked = asked_of(train, test, settings)
             known = result_of(out, method, seed, asked)  # of another command
             if known is None:
-                known = _trained(train, test, folder, settings, method, seed, tell)
+                known = _trained(
+                    train, test, folder, settings, method, seed, asked, tell
+                )
                 write_json(folder / _RESULT, {**known, "asked": asked})
             kappa, macs = known["cohen_kappa"], known["macs"] / 1e6
             return f"kappa {kappa:.3f}   {macs:.2f} M MACs"
@@ -166,6 +168,7 @@ def _trained(
     settings: TableSettings,
     method: str,
     seed: int,
+    asked: dict[str, Any],
     tell: Tell,
 ) -> dict[str, Any]:
     import keras
@@ -176,7 +179,8 @@ def _trained(
     from autoai4eo.cost import profile
     from autoai4eo.data.augmentation import Augmentation
     from autoai4eo.data.statistics import statistics
-    from autoai4eo.learning import evaluation
+    from autoai4eo.learning import checkpoint, evaluation
+    from autoai4eo.learning.callbacks import History
     from autoai4eo.learning.optimizer import layerwise_adamw, warm_cosine
     from autoai4eo.learning.registry import task_of
     from autoai4eo.learning.training import Training
@@ -211,10 +215,17 @@ def _trained(
         layerwise_adamw(model, {}, learning_rate=rate, weight_decay=_DECAY),
         task.loss(task.losses[0], train.targets),
     )
-    tell(f"trains {counted(settings.epochs, 'epoch')}")
-    begun = time.perf_counter()
-    training.run(model, seed, [])
-    seconds = time.perf_counter() - begun
+    history = History(folder / _HISTORY, seed)
+    state, of = folder / _STATE, {"job": [method, seed], "asked": asked}
+    finished = 0
+    try:
+        finished = checkpoint.restore(state, model, None, history, of)
+    except DamagedError as error:
+        tell(str(error))
+    after = f" after epoch {finished}" if finished else ""
+    tell(f"trains {counted(settings.epochs, 'epoch')}{after}")
+    keep = checkpoint.Checkpoint(state, None, history, of)
+    training.run(model, seed, [history, keep], initial_epoch=finished)
     output = evaluation.outputs(model, test, 64)
     scores = evaluation.score(test, output)
     cost = profile(model, latency=False)
@@ -230,5 +241,5 @@ def _trained(
         "depths": None if found is None else list(found.depths),
         "architecture": None if found is None else found.record(),
         "search_seconds": search_seconds,
-        "train_seconds": round(seconds, 3),
+        "train_seconds": history.rows[-1]["seconds"],
     }

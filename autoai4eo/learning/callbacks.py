@@ -136,7 +136,8 @@ class Deadline(keras.callbacks.Callback):
 class History(keras.callbacks.Callback):
     """Writes a CSV file after every epoch, in one step.
 
-    Its columns: epoch (from 1), seconds, figures, and the number of the trial.
+    Its columns: epoch (from 1), seconds of training so far, figures, and the number
+    of the trial.
 
     Attributes:
         rows: of the file; a resumed training begins with the earlier rows.
@@ -152,6 +153,12 @@ class History(keras.callbacks.Callback):
         self._trial = trial
         self._start = time.monotonic()
         self.rows: list[dict[str, float]] = []
+
+    def go_on(self, rows: list[dict[str, float]]) -> None:
+        """Continues the rows of an interrupted training, and its seconds."""
+        self.rows = rows
+        if rows:
+            self._start = time.monotonic() - rows[-1]["seconds"]
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Adds the row of an epoch."""

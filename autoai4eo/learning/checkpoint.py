@@ -139,7 +139,7 @@ def restore(
             story["logs"], story["best_epoch"], weights, finished, story["curve"]
         )
     if history is not None:
-        history.rows = story.get("history", [])
+        history.go_on(story.get("history", []))
     return finished
 
 

@@ -188,6 +188,7 @@ class Training:
                 validation_data=validation,
                 epochs=epochs or self.max_epochs,
                 initial_epoch=initial_epoch,
+                shuffle=False,  # the stream does; a resumed training has its order
                 class_weight=self.class_weight,
                 callbacks=[
                     *worst,  # first: the others may use its figure
