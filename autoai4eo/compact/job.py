@@ -106,7 +106,7 @@ def result_of(
             f"{path}: expected the result of {method} with seed {seed}, found that of "
             f"{known['method']} with seed {known['seed']}; {cure}"
         )
-    for name, value in asked.items():
+    for name, value in _of_method(asked, method).items():
         if known["asked"].get(name) != value:
             raise UserError(
                 f"{out}: expected trainings of this table, found {path.parent.name} "
@@ -114,6 +114,13 @@ def result_of(
                 "another --out"
             )
     return known
+
+
+def _of_method(asked: dict[str, Any], method: str) -> dict[str, Any]:
+    """Leaves the options of the searches out for a network that is not searched."""
+    if method in COMPACT:
+        return asked
+    return {name: value for name, value in asked.items() if name != "search"}
 
 
 def outputs_of(out: Path, method: str, seed: int) -> np.ndarray:
@@ -154,7 +161,8 @@ def do_job(
                 known = _trained(
                     train, test, folder, settings, method, seed, asked, tell
                 )
-                write_json(folder / _RESULT, {**known, "asked": asked})
+                known["asked"] = _of_method(asked, method)
+                write_json(folder / _RESULT, known)
             kappa, macs = known["cohen_kappa"], known["macs"] / 1e6
             return f"kappa {kappa:.3f}   {macs:.2f} M MACs"
     except BlockingIOError:
@@ -216,7 +224,10 @@ def _trained(
         task.loss(task.losses[0], train.targets),
     )
     history = History(folder / _HISTORY, seed)
-    state, of = folder / _STATE, {"job": [method, seed], "asked": asked}
+    state, of = (
+        folder / _STATE,
+        {"job": [method, seed], "asked": _of_method(asked, method)},
+    )
     finished = 0
     try:
         finished = checkpoint.restore(state, model, None, history, of)

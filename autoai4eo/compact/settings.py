@@ -13,7 +13,7 @@ from autoai4eo.errors import UserError
 #: What is searched: a single cell (s), with the complexity loss (c), depths (d).
 METHODS = ("s", "s+c", "s+d", "s+c+d")
 
-_LOGITS_RATE, _MOVE = 3e-4, 3.0
+_LOGITS_RATE, _MOVE = 3e-4, 10.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CompactSettings:
             measured on this machine for each operation.
         temperature: of the draws in the first and in the last epoch.
         logits_rate: learning rate of the logits; None: 3e-4, or more for a search of
-            few steps, so that a logit can move by 3.
+            few steps, so that a logit can move by 10.
         stop_after: ends the search when the found architecture has not changed for so
             many epochs; None: never.
         seed: of weights, halves, order and draws.

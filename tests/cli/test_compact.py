@@ -148,6 +148,9 @@ def test_a_table_that_is_done_trains_nothing(run, known, tmp_path):
     done = run(*given)
     assert done.status == 0, done.err
     assert "1 of 1 trainings are done" in done.out
+    # a residual network does not depend on the search
+    other = run(*given, "--search-epochs", 2)
+    assert "1 of 1 trainings are done" in other.out
     assert "validation" not in run(*given, "--distribution", "d2").out
     differences = pd.read_csv(tmp_path / "TABLE" / "differences.csv")
     assert differences.to_dict("records") == [
