@@ -76,7 +76,7 @@ def search(
     method: Method = "s+c+d",
     channels: Channels = 16,
     blocks: Blocks = 3,
-    depth: Depth = 3,
+    depth: Depth = None,
     max_depth: MaxDepth = 5,
     constant: Constant = 0.01,
     cost: Cost = "flops",

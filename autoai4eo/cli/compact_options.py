@@ -24,7 +24,12 @@ Channels = Annotated[
 ]
 Blocks = Annotated[int, typer.Option(min=1, help="Number of blocks.")]
 Depth = Annotated[
-    int, typer.Option(min=1, help="Cells of a block; a search of depths begins so.")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Cells of a block; a search of depths begins so. By default 3, or the "
+        "most of a block.",
+    ),
 ]
 MaxDepth = Annotated[int, typer.Option(help="Most cells of a block.")]
 Constant = Annotated[float, typer.Option(help="Factor of the complexity loss.")]

@@ -66,7 +66,7 @@ def table(
     max_gib: MaxGib = None,
     channels: Channels = 16,
     blocks: Blocks = 3,
-    depth: Depth = 3,
+    depth: Depth = None,
     max_depth: MaxDepth = 5,
     constant: Constant = 0.01,
     cost: Cost = "flops",

@@ -63,8 +63,8 @@ def search(
 
     Raises:
         SearchError: the loss became NaN or infinite.
-        UserError: the data or options cannot be used, or the folder has the search of
-            other data or options.
+        UserError: the data, options or dtype policy cannot be used, or the folder has
+            the search of other data or options.
     """
     settings = settings or CompactSettings()
     train = of_kind(train, "class")
@@ -73,6 +73,11 @@ def search(
     if present < 2:
         raise UserError(
             f"{train.path}: expected samples of two classes or more, found {present}"
+        )
+    if (policy := keras.config.dtype_policy().name) == "mixed_float16":
+        raise UserError(
+            "expected the dtype policy float32 or mixed_bfloat16, found "
+            f"{policy}, whose small gradients vanish without loss scaling; set another"
         )
     check_sizes({spec.name: spec.shape for spec in train.inputs}, settings.blocks)
     data = Halves(train, settings.batch_size, settings.seed, augmentation)

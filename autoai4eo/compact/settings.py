@@ -14,6 +14,7 @@ from autoai4eo.errors import UserError
 METHODS = ("s", "s+c", "s+d", "s+c+d")
 
 _LOGITS_RATE, _MOVE = 3e-4, 10.0
+_DEPTH = 3
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class CompactSettings:
         batch_size: samples in each of the two batches of a step.
         channels: filters of the first block; each further block has twice as many.
         blocks: number of blocks.
-        depth: cells of each block; a search of depths begins with it.
+        depth: cells of each block; a search of depths begins with it. None: 3, or
+            `max_depth` if that is less.
         max_depth: most cells of a block, with ``+d``.
         constant: of the complexity loss, with ``+c``.
         cost: what the complexity loss keeps low: ``"flops"``, or ``"latency_ms"`` as
@@ -48,7 +50,7 @@ class CompactSettings:
     batch_size: int = 64
     channels: int = 16
     blocks: int = 3
-    depth: int = 3
+    depth: int | None = None
     max_depth: int = 5
     constant: float = 0.01
     cost: str = "flops"
@@ -68,6 +70,13 @@ class CompactSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UserError(f"{name}: expected 1 or more, got {value}")
+        deepest = self.max_depth if self.searches_depths else None
+        if self.depth is None:
+            object.__setattr__(self, "depth", min(_DEPTH, deepest or _DEPTH))
+        elif deepest is not None and self.depth > deepest:
+            raise UserError(
+                f"depth: expected at most max_depth, {deepest}, got {self.depth}"
+            )
         if self.logits_rate is not None and not self.logits_rate > 0:
             raise UserError(
                 f"logits_rate: expected a number above 0, got {self.logits_rate}"
@@ -94,6 +103,7 @@ class CompactSettings:
     def space(self) -> Space:
         """What is chosen from."""
         deepest = self.max_depth if self.searches_depths else None
+        assert self.depth is not None, "it is set in the beginning"
         return Space(self.channels, self.blocks, self.depth, deepest)
 
     @property

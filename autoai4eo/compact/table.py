@@ -207,7 +207,7 @@ def _draw(path: Path, classes: Sequence[str], found: Sequence[dict[str, Any]]) -
         )
         shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         axis.set_visible(True)
-        axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        image = axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         axis.set_title(method, fontsize=10)
         axis.set_xticks(range(len(classes)), numbers, fontsize=6)
         axis.set_yticks(
@@ -218,5 +218,7 @@ def _draw(path: Path, classes: Sequence[str], found: Sequence[dict[str, Any]]) -
     figure.supxlabel("predicted class", fontsize=9)
     figure.supylabel("class", fontsize=9)
     figure.tight_layout()
+    bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
+    bar.set_label("share of the class", fontsize=9)
     with in_one_step(path) as temporary:
         figure.savefig(temporary, format="png")

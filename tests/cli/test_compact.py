@@ -88,6 +88,7 @@ def test_mistakes_are_told_in_a_line(run, data, tmp_path):
     for given, expected in (
         ((*search, *TINY, "--max-depth", 0), "--max-depth: expected 1 or more, got 0"),
         ((*search, *TINY, "--method", "c"), "--method: expected one of s, s+c"),
+        ((*search, "--depth", 4, "--max-depth", 3), "--depth: expected at most"),
         ((*search, "--search-epochs", 0), "--search-epochs: expected 1 or more"),
         ((*search, *TINY, "--temperature", "1"), "--temperature: expected two numbers"),
         ((*search, "--method", "s"), "2 batches of 64 samples or more in each half"),

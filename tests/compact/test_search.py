@@ -221,3 +221,25 @@ def test_latencies_take_the_place_of_flops(tmp_path):
     (epoch,) = record(tmp_path)["epochs"]
     assert 0 < epoch["expected_cost"] < 50  # ms
     assert set(OPERATIONS) >= {k for pairs in epoch["genotype"] for k, _ in pairs}
+
+
+@pytest.fixture
+def policy():
+    before = keras.config.dtype_policy()
+    yield keras.config.set_dtype_policy
+    keras.config.set_dtype_policy(before)
+
+
+def test_half_precision_without_scaling_is_refused(tmp_path, policy):
+    policy("mixed_float16")
+    with pytest.raises(UserError, match="mixed_bfloat16, found mixed_float16"):
+        search(small.dataset(48), tmp_path, CompactSettings(**TINY))
+
+
+@pytest.mark.slow
+def test_a_search_runs_in_mixed_precision(tmp_path, policy):
+    policy("mixed_bfloat16")
+    search(small.dataset(48), tmp_path, CompactSettings(max_depth=2, **TINY))
+    first, *_, last = record(tmp_path)["epochs"]
+    assert last["loss"] < first["loss"] * 1.2
+    assert last["entropy"] < first["entropy"]

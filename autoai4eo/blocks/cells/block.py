@@ -75,10 +75,12 @@ class CompactCellBlock(ak.Block):
         if isinstance(depths, int):
             depths = (depths,) * BLOCKS
         self.depths = None if depths is None else tuple(depths)
-        if self.depths is not None and not (self.depths and min(self.depths) >= 1):
+        if self.depths is not None and not (
+            self.depths and all(isinstance(d, int) and d >= 1 for d in self.depths)
+        ):
             raise UserError(
-                f"depths: expected a number from 1 for each block, got {depths}; leave "
-                "it out to search it"
+                f"depths: expected a whole number from 1 for each block, got {depths}; "
+                "leave it out to search it"
             )
         self.channels = channels
         self.max_macs = max_macs

@@ -94,8 +94,9 @@ def test_its_configuration_is_json():
     [
         ("genotype", "nasnet", "expected one of sentinel2"),
         ("genotype", [[["x", 0]]], "found 'x'"),
-        ("depths", [1, 0], "a number from 1 for each block"),
-        ("depths", 0, "a number from 1 for each block"),
+        ("depths", [1, 0], "a whole number from 1 for each block"),
+        ("depths", [1.5], "a whole number from 1 for each block"),
+        ("depths", 0, "a whole number from 1 for each block"),
         ("channels", 0, "channels: expected a number from 1"),
     ],
 )
