@@ -3,6 +3,7 @@
 from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.backbones.trunk import EOImageBlock
 from autoai4eo.blocks.cells.block import CompactCellBlock
+from autoai4eo.blocks.cells.nasbench_block import NASBenchCellBlock
 from autoai4eo.blocks.fusion import SensorFusion
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead, PooledHead
 from autoai4eo.blocks.heads.regression import PooledRegressionHead
@@ -18,6 +19,7 @@ __all__ = [
     "ImageInput",
     "LatencyConstrainedHead",
     "MultispectralStem",
+    "NASBenchCellBlock",
     "PooledHead",
     "PooledRegressionHead",
     "PretrainedResNetBlock",

@@ -1,0 +1,87 @@
+"""One number for all ways to number the vertices of a graph of operations.
+
+It holds the number of vertices, the operations and the edges: of all numberings in
+which edges go from lower to higher vertices, the smallest such number. At most 5!
+numberings of 7 vertices are compared, for many graphs at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+import numpy as np
+
+_KINDS = 3
+_BITS, _CODES = 21, 8  # of the edges of 7 vertices, of the operations of 5
+_AT_ONCE = 4096
+#: In place of the number of a graph that has a cycle.
+NO_GRAPH = np.iinfo(np.int64).max
+
+
+@cache
+def _numberings(vertices: int) -> np.ndarray:
+    """Returns the orders that keep input and output, (n, vertices)."""
+    last = vertices - 1
+    inner = itertools.permutations(range(1, last))
+    return np.array([(0, *order, last) for order in inner])
+
+
+def canonical_codes(matrices: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """Returns the numbers of graphs, int64 (n,); `NO_GRAPH` for one with a cycle.
+
+    Args:
+        matrices: 1 for an edge from row to column, (n, v, v); 2 to 7 vertices.
+        kinds: operations of the vertices between the first and the last, from 0 to 2,
+            (n, v - 2).
+    """
+    orders = _numberings(matrices.shape[1])
+    found = [
+        _codes(matrices[i : i + _AT_ONCE], kinds[i : i + _AT_ONCE], orders)
+        for i in range(0, len(matrices), _AT_ONCE)
+    ]
+    return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+
+def own_codes(matrices: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+    """Returns the numbers of graphs as they are numbered; see `canonical_codes`."""
+    order = np.arange(matrices.shape[1])[None]
+    return _codes(matrices, kinds, order)
+
+
+def _codes(matrices: np.ndarray, kinds: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """Returns the smallest number over some orders of the vertices."""
+    vertices = matrices.shape[1]
+    rows, columns = np.triu_indices(vertices, 1)
+    upper = matrices[:, orders[:, rows], orders[:, columns]].astype(np.int64)
+    lower = matrices[:, orders[:, columns], orders[:, rows]]
+    edges = upper @ (1 << np.arange(len(rows), dtype=np.int64))
+    operations = kinds[:, orders[:, 1:-1] - 1] @ _KINDS ** np.arange(
+        vertices - 2, dtype=np.int64
+    )
+    codes = ((vertices << _CODES) + operations << _BITS) + edges
+    backwards = lower.any(axis=-1)
+    codes[backwards] = NO_GRAPH
+    return codes.min(axis=1)
+
+
+def decoded(code: int) -> tuple[np.ndarray, list[int]]:
+    """Returns the matrix (v, v) and the operations (v - 2) of a number.
+
+    Raises:
+        ValueError: no graph has this number.
+    """
+    vertices = code >> _BITS + _CODES
+    if not 2 <= vertices <= 7:
+        raise ValueError(f"a graph of {vertices} vertices")
+    matrix = np.zeros((vertices, vertices), int)
+    rows, columns = np.triu_indices(vertices, 1)
+    matrix[rows, columns] = code >> np.arange(len(rows)) & 1
+    rest, kinds = code >> _BITS & (1 << _CODES) - 1, []
+    for _ in range(vertices - 2):
+        rest, kind = divmod(rest, _KINDS)
+        kinds.append(kind)
+    inner = np.array([kinds], int).reshape(1, -1)
+    if int(canonical_codes(matrix[None], inner)[0]) != code:
+        raise ValueError(f"{code} is not the number of a graph")
+    return matrix, kinds
