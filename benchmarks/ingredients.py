@@ -80,6 +80,15 @@ def style(pixels: Pixels, std: Pixels, rng: np.random.Generator) -> Pixels:
     return found
 
 
+def standardised(pixels: Pixels, std: Pixels) -> Pixels:
+    """Each band of each patch gets mean 0, and the deviation of the training data."""
+    found = {}
+    for name, x in pixels.items():
+        mean, sd = x.mean((1, 2), keepdims=True), x.std((1, 2), keepdims=True) + 1e-6
+        found[name] = ((x - mean) / sd * std[name]).astype("float32")
+    return found
+
+
 def mix_up(
     pixels: Pixels, targets: np.ndarray, rng: np.random.Generator
 ) -> tuple[Pixels, np.ndarray]:
@@ -125,6 +134,8 @@ def only(
     balanced: bool = False,
     groups: int | None = None,
     dihedral: bool = False,
+    prepare: Callable[[Pixels, Pixels], Pixels] | None = None,
+    values: dict[str, Any] | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Trains the default network with one ingredient; returns its predictions.
 
@@ -140,6 +151,8 @@ def only(
         balanced: weights of the classes by their frequency.
         groups: of group normalisation, in place of batch normalisation.
         dihedral: whether predictions are means over the eight flips and turns.
+        prepare: of the pixels of all data, also of the test data.
+        values: of hyperparameters, in place of the defaults.
     """
     import keras
     import keras_tuner
@@ -166,7 +179,9 @@ def only(
     graph, found = ae.ImageClassifier()._graph(train), statistics(train)
     configure(graph, train, found, "focal" if focal else None)
     steps = EPOCHS * -(-len(train) // BATCH)
-    model = build(graph, keras_tuner.HyperParameters(), seed, steps)
+    hp = keras_tuner.HyperParameters()
+    hp.values.update(values or {})
+    model = build(graph, hp, seed, steps)
     optimizer = model.optimizer
     if average is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, average
@@ -192,6 +207,8 @@ def only(
         def __getitem__(self, index: int) -> tuple[Pixels, np.ndarray]:
             pixels, targets = batches[index]
             rng = np.random.default_rng((seed, 1, batches.epoch, index))
+            if prepare is not None:
+                pixels = prepare(pixels, std)
             if change is not None:
                 pixels = change(pixels, std, rng)
             return (pixels, targets) if mix is None else mix(pixels, targets, rng)
@@ -202,6 +219,8 @@ def only(
         optimizer.finalize_variable_values(model.trainable_variables)
     cost = profile(model, latency=False)
     pixels = test.read(np.arange(len(test)))
+    if prepare is not None:
+        pixels = prepare(pixels, std)
     turns = [(flip, turn) for flip in (1, -1) for turn in range(4)]
     outputs = [
         model.predict(
@@ -231,6 +250,8 @@ _ALONE: dict[str, dict[str, Any]] = {
     "balanced": {"balanced": True},
     "group_norm": {"groups": 4},
     "dihedral": {"dihedral": True},
+    "standardised": {"prepare": standardised},
+    "compact": {"smoothing": 0.1, "values": {"eo_image_block_1/family": "compact"}},
 }
 #: By name of the method: what does it.
 METHODS: dict[str, Any] = {
