@@ -26,6 +26,7 @@ from autoai4eo.cli import (
     inspect,
     map,
     model,
+    nasbench,
     patches,
     report,
     simulate,
@@ -62,6 +63,7 @@ app.command("slurm")(slurm.slurm)
 app.command("demo")(demo.demo)
 app.add_typer(compact.app, name="compact")
 app.add_typer(device.app, name="device")
+app.add_typer(nasbench.app, name="nasbench")
 
 
 def main() -> None:

@@ -17,7 +17,11 @@ from autoai4eo.version import __version__
 
 def simulate(
     recorded: Annotated[
-        Path, typer.Argument(metavar="TABLE.csv", help="One network per row.")
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            help="A CSV file with one network per row, or a data base of networks.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The folder for the results.")],
     choices: Annotated[

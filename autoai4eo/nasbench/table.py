@@ -24,6 +24,8 @@ from autoai4eo.nasbench.cells import (
     parse_adjacency,
     parse_operations,
 )
+from autoai4eo.nasbench.database import NASBENCH101, Database, is_database
+from autoai4eo.networks.cell import Cell
 from autoai4eo.search.space.base import Values, is_of_training
 
 #: Objectives that are on a logarithmic scale by default.
@@ -145,12 +147,13 @@ def read_table(
     known: Sequence[str] = (),
     log: Sequence[str] | None = None,
 ) -> Table:
-    """Reads a CSV file of one network per row.
+    """Reads a CSV file of one network per row, or a data base of networks.
 
     Args:
-        path: of the file, with a header.
+        path: of the file, with a header; of a data base the figures after its last
+            epoch are read.
         maximize, minimize: objectives.
-        choices: columns that identify a network.
+        choices: columns that identify a network; a data base knows its own.
         adjacency: in place of `choices`: the column of the cell's adjacency matrix and
             optionally that of its operations.
         known: columns that are known before training.
@@ -161,6 +164,9 @@ def read_table(
         UserError: the file or a column does not exist, a figure is missing or no
             number, a logarithm is of 0 or less, or there are fewer than two networks.
     """
+    recorded = None
+    if is_database(path):
+        recorded, choices, adjacency = _recorded(path, choices, adjacency)
     if bool(choices) == bool(adjacency):
         raise UserError("expected either --choices or --adjacency, got both or neither")
     objectives = (
@@ -173,7 +179,11 @@ def read_table(
             "expected one or more different columns in --maximize and --minimize, got "
             f"{', '.join(names) or 'none'}"
         )
-    frame = _frame(path, [*choices, *adjacency, *names, *known])
+    columns = [*choices, *adjacency, *names, *known]
+    if recorded is None:
+        frame = read_frame(path, columns)
+    else:
+        frame = _complete(path, recorded, columns)
     figures, costs = _numbers(path, frame, names), _numbers(path, frame, list(known))
     logarithmic = [n for n in names if n in LOGARITHMIC] if log is None else list(log)
     for name in logarithmic:
@@ -223,7 +233,12 @@ def read_table(
     )
 
 
-def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
+def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Reads a CSV file with these columns, which have a value in every row.
+
+    Raises:
+        UserError: it is no such file.
+    """
     check_regular(path)
     try:
         frame = pd.read_csv(path)
@@ -232,6 +247,28 @@ def _frame(path: Path, columns: list[str]) -> pd.DataFrame:
     except (ValueError, OSError) as error:
         line = str(error).strip().splitlines()[0]
         raise UserError(f"{path}: expected a CSV file, found {line}") from error
+    return _complete(path, frame, columns)
+
+
+def _recorded(
+    path: Path, choices: Sequence[str], adjacency: Sequence[str]
+) -> tuple[pd.DataFrame, Sequence[str], Sequence[str]]:
+    """Returns the networks of a data base, and the columns that identify them."""
+    if choices or adjacency:
+        raise UserError(
+            f"{path}: expected neither --choices nor --adjacency, since a data base "
+            "knows them, got one; leave it out"
+        )
+    with Database(path) as database:
+        frame = database.frame()
+        if database.space == NASBENCH101:
+            return frame, (), ("matrix", "operations")
+        first = next(database.architectures(), {})
+        assert not isinstance(first, Cell), "it is of another space"
+        return frame, list(first), ()
+
+
+def _complete(path: Path, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     missing = [column for column in columns if column not in frame]
     if missing:
         raise UserError(

@@ -1,0 +1,133 @@
+"""``nasbench``: data bases of trained networks: sample, import, understand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from autoai4eo.cli.console import console, hushed
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_can_write, check_not_input
+
+app = typer.Typer(
+    help="Data bases of trained networks: sample cells, import tables.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+
+@app.callback()
+def nasbench() -> None:
+    """Data bases of trained networks."""
+
+
+@app.command("sample")
+def sample(
+    out: Annotated[Path, typer.Option(help="The JSON file of the sample.")],
+    walks: Annotated[
+        int | None, typer.Option(min=1, help="Number of random walks.")
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Cells of each walk.")] = 15,
+    uniform: Annotated[
+        int | None, typer.Option(min=1, help="In place of walks: so many at random.")
+    ] = None,
+    spread: Annotated[
+        int | None,
+        typer.Option(min=1, help="In place of walks: so many, spread evenly."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Sample cells of NAS-Bench-101, all of them distinct.
+
+    Example: autoai4eo nasbench sample --walks 30 --steps 15 --out sample.json
+    """
+    given = [n for n in (walks, uniform, spread) if n is not None]
+    if len(given) != 1:
+        raise UserError(
+            "expected one of --walks, --uniform and --spread, got "
+            f"{'several' if given else 'none'}"
+        )
+    check_can_write(out)
+    with hushed():
+        import numpy as np
+
+        from autoai4eo.nasbench import sample as samples
+        from autoai4eo.nasbench.space import random_cells
+    rng = np.random.default_rng(seed)
+    if walks is not None:
+        found = samples.walks_of(walks, steps, rng)
+    elif uniform is not None:
+        found = [[cell] for cell in random_cells(uniform, rng)]
+    else:
+        found = [[cell] for cell in samples.spread_cells(given[0], rng)]
+    samples.write_sample(out, found)
+    told = sum(map(len, found))
+    console.print(f"sample: {told:,} cells   {out}", markup=False, soft_wrap=True)
+
+
+@app.command("import")
+def import_(
+    source: Annotated[
+        Path,
+        typer.Argument(help="The folder of EO HW-NAS's records, or a CSV file."),
+    ],
+    out: Annotated[Path, typer.Option(help="The data base, such as cells.sqlite.")],
+    choices: Annotated[
+        str, typer.Option(help="Columns that identify a network: a,b,c")
+    ] = "",
+    adjacency: Annotated[
+        str,
+        typer.Option(help="Columns of a cell's matrix and of its operations: a,b"),
+    ] = "",
+    architecture: Annotated[
+        str | None,
+        typer.Option(help="Column of strings of NAS-Bench-201: |nor_conv_3x3~0|+|…"),
+    ] = None,
+    known: Annotated[
+        str, typer.Option(help="Columns that are known before training.")
+    ] = "",
+    epochs: Annotated[
+        int,
+        typer.Option(min=1, help="Epochs of the trainings, without a column epoch."),
+    ] = 1,
+) -> None:
+    """Import recorded networks into a data base.
+
+    Example: autoai4eo nasbench import eo_hw_nas --out eo_hw_nas.sqlite
+    """
+    check_not_input(out, [source])
+    with hushed():
+        from autoai4eo.nasbench import importing
+    if source.is_dir():
+        if choices or adjacency or architecture or known:
+            raise UserError(
+                f"{source}: expected no columns for the records of EO HW-NAS, got some;"
+                " leave them out, or name a CSV file"
+            )
+        database, wrong = importing.import_eo_hw_nas(source, out)
+    else:
+        wrong = []
+        database = importing.import_csv(
+            source,
+            out,
+            choices=_names(choices),
+            adjacency=_names(adjacency),
+            architecture=architecture,
+            known=_names(known),
+            epochs=epochs,
+        )
+    with database:
+        for told in wrong:
+            console.print(told, markup=False, soft_wrap=True)
+        epochs_known = ", ".join(map(str, database.epochs)) or "none"
+        console.print(
+            f"data base: {len(database):,} networks, epochs {epochs_known}   {out}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]

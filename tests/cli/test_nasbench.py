@@ -1,0 +1,51 @@
+"""``autoai4eo nasbench``, as the documentation says."""
+
+import json
+
+import pytest
+
+
+def test_a_sample_is_drawn(run, tmp_path):
+    out = tmp_path / "sample.json"
+    done = run("nasbench", "sample", "--walks", 2, "--steps", 3, "--out", out)
+    assert done.status == 0, done.err
+    assert "sample: 6 cells" in done.out
+    assert [len(one) for one in json.loads(out.read_text())["walks"]] == [3, 3]
+    done = run("nasbench", "sample", "--uniform", 4, "--out", out)
+    assert "sample: 4 cells" in done.out
+
+
+def test_published_records_become_a_data_base(run, shared, tmp_path):
+    out = tmp_path / "eo.sqlite"
+    done = run("nasbench", "import", shared / "eo_hw_nas", "--out", out)
+    assert done.status == 0, done.err
+    assert "MACs: 450 of 450 records hold the number of parameters" in done.out
+    assert "data base: 450 networks, epochs 108" in done.out
+    again = run("nasbench", "import", shared / "eo_hw_nas", "--out", out)
+    assert again.status == 2 and "expected no file, found one" in again.err
+
+
+def test_a_table_becomes_a_data_base(run, tmp_path):
+    source = tmp_path / "t.csv"
+    source.write_text("a,score\n1,0.5\n2,0.6\n")
+    given = ("nasbench", "import", source, "--out", tmp_path / "t.sqlite")
+    done = run(*given, "--choices", "a", "--epochs", 20)
+    assert done.status == 0, done.err
+    assert "data base: 2 networks, epochs 20" in done.out
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("sample",), "expected one of --walks, --uniform and --spread, got none"),
+        (("sample", "--walks", 1, "--spread", 2), "got several"),
+        (("import", "nothing.csv"), "expected --choices"),
+        (("import", "nothing.csv", "--choices", "a"), "expected a CSV file, found no"),
+        (("import", ".", "--choices", "a"), "leave them out, or name a CSV file"),
+    ],
+)
+def test_mistakes_are_told_in_a_line(run, tmp_path, given, expected):
+    done = run("nasbench", *given, "--out", tmp_path / "out")
+    assert done.status == 2, done
+    assert expected in done.err
+    assert len(done.err.strip().splitlines()) == 1, done.err

@@ -1,0 +1,50 @@
+"""Samples of cells: distinct, repeatable, and read as written."""
+
+import numpy as np
+import pytest
+from scipy.stats import kstest
+
+from autoai4eo.errors import UserError
+from autoai4eo.nasbench.sample import (
+    read_sample,
+    spread_cells,
+    walks_of,
+    write_sample,
+)
+from autoai4eo.nasbench.space import neighbours, random_cells
+
+
+def test_walks_are_distinct_and_read_as_written(tmp_path):
+    walks = walks_of(3, 4, np.random.default_rng(0))
+    assert [len(one) for one in walks] == [4, 4, 4]
+    assert len({cell for one in walks for cell in one}) == 12
+    assert walks[1][1] in neighbours(walks[1][0])
+    path = tmp_path / "sample.json"
+    write_sample(path, walks)
+    assert read_sample(path) == walks
+    assert walks_of(3, 4, np.random.default_rng(0)) == walks
+
+
+def test_spread_cells_cover_the_space_more_evenly_than_random_ones():
+    rng = np.random.default_rng(0)
+    edges = np.sort([cell.edges for cell in random_cells(2000, rng)])
+
+    def unevenness(cells):
+        ranks = np.searchsorted(edges, [c.edges for c in cells]) / len(edges)
+        return kstest(ranks, "uniform").statistic
+
+    spread = spread_cells(40, rng)
+    assert len(set(spread)) == 40
+    random = [unevenness(random_cells(40, rng)) for _ in range(9)]
+    assert unevenness(spread) <= np.median(random)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"walks": [[{"matrix": [[0]], "operations": []}]]}', '{"walks": 3}'],
+)
+def test_something_else_is_told(tmp_path, content):
+    path = tmp_path / "sample.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match="nasbench sample"):
+        read_sample(path)
