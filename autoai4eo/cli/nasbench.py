@@ -131,3 +131,92 @@ def import_(
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+@app.command("landscape")
+def landscape(
+    recorded: Annotated[
+        Path,
+        typer.Argument(
+            metavar="TABLE",
+            help="A data base of networks, or a CSV file with one network per row.",
+        ),
+    ],
+    fitness: Annotated[
+        str, typer.Option(help="The column that a search would improve.")
+    ],
+    choices: Annotated[
+        str, typer.Option(help="Columns that identify a network: a,b,c")
+    ] = "",
+    adjacency: Annotated[
+        str,
+        typer.Option(help="Columns of a cell's matrix and of its operations: a,b"),
+    ] = "",
+    minimize: Annotated[
+        bool, typer.Option("--minimize", help="Less of the fitness is better.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="A second table, shown beside the first one."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page: report.html")] = None,
+    figures_path: Annotated[
+        Path | None, typer.Option("--json", help="The figures: figures.json")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Describe the fitness landscape of recorded networks.
+
+    Example: autoai4eo nasbench landscape eo_hw_nas.sqlite --fitness
+    val_average_accuracy --out report.html --json figures.json
+    """
+    if out is None and figures_path is None:
+        raise UserError("expected --out, --json or both, got neither")
+    sources = [recorded] if against is None else [recorded, against]
+    for path in filter(None, (out, figures_path)):
+        check_can_write(path)
+        check_not_input(path, sources)
+    with hushed():
+        from autoai4eo.files import in_one_step, write_json
+        from autoai4eo.nasbench.landscape import landscape_figures, read_landscape
+        from autoai4eo.nasbench.landscape.figures import cost_names, distances
+        from autoai4eo.report.landscape import Shown, landscape_page
+    shown = []
+    for path in sources:
+        networks = read_landscape(
+            path,
+            fitness,
+            choices=_names(choices),
+            adjacency=_names(adjacency),
+            minimize=minimize,
+        )
+        costs = {name: networks.figures[name] for name in cost_names(networks)}
+        found = landscape_figures(networks, seed)
+        shown.append(Shown(found, networks.fitness, distances(networks), costs))
+    if figures_path is not None:
+        found = dict(shown[0].figures)
+        if against is not None:
+            found["against"] = shown[1].figures
+        write_json(figures_path, found)
+    if out is not None:
+        with in_one_step(out) as temporary:
+            temporary.write_text(landscape_page(shown), encoding="utf-8")
+    for one in shown:
+        told = {
+            name: one.figures[name]
+            for name in (
+                "fitness_distance_correlation",
+                "first_autocorrelation",
+                "correlation_length",
+            )
+        }
+        numbers = "   ".join(
+            f"{name} {'–' if value is None else f'{value:.3f}'}"
+            for name, value in told.items()
+        )
+        console.print(
+            f"{one.figures['name']}: {one.figures['networks']:,} networks   "
+            f"local_optima {one.figures['local_optima']:,}   {numbers}",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -23,7 +23,7 @@ from autoai4eo.nasbench.database import (
     Entry,
     check_new,
 )
-from autoai4eo.nasbench.table import read_frame
+from autoai4eo.nasbench.frame import read_frame
 from autoai4eo.networks.cell import Cell
 
 #: The files of EO HW-NAS.

@@ -16,7 +16,6 @@ from keras_tuner.engine import hyperparameters as hp_types
 from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import AutoAI4EOWarning, UserError
-from autoai4eo.files import check_regular
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.cells import (
     cell_choices,
@@ -25,6 +24,7 @@ from autoai4eo.nasbench.cells import (
     parse_operations,
 )
 from autoai4eo.nasbench.database import NASBENCH101, Database, is_database
+from autoai4eo.nasbench.frame import complete, numbers, read_frame
 from autoai4eo.networks.cell import Cell
 from autoai4eo.search.space.base import Values, is_of_training
 
@@ -183,8 +183,8 @@ def read_table(
     if recorded is None:
         frame = read_frame(path, columns)
     else:
-        frame = _complete(path, recorded, columns)
-    figures, costs = _numbers(path, frame, names), _numbers(path, frame, list(known))
+        frame = complete(path, recorded, columns)
+    figures, costs = numbers(path, frame, names), numbers(path, frame, list(known))
     logarithmic = [n for n in names if n in LOGARITHMIC] if log is None else list(log)
     for name in logarithmic:
         if name not in names:
@@ -233,23 +233,6 @@ def read_table(
     )
 
 
-def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
-    """Reads a CSV file with these columns, which have a value in every row.
-
-    Raises:
-        UserError: it is no such file.
-    """
-    check_regular(path)
-    try:
-        frame = pd.read_csv(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: expected a CSV file, found none") from None
-    except (ValueError, OSError) as error:
-        line = str(error).strip().splitlines()[0]
-        raise UserError(f"{path}: expected a CSV file, found {line}") from error
-    return _complete(path, frame, columns)
-
-
 def _recorded(
     path: Path, choices: Sequence[str], adjacency: Sequence[str]
 ) -> tuple[pd.DataFrame, Sequence[str], Sequence[str]]:
@@ -266,37 +249,6 @@ def _recorded(
         first = next(database.architectures(), {})
         assert not isinstance(first, Cell), "it is of another space"
         return frame, list(first), ()
-
-
-def _complete(path: Path, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    missing = [column for column in columns if column not in frame]
-    if missing:
-        raise UserError(
-            f"{path}: expected the columns {', '.join(missing)}, found "
-            f"{', '.join(map(str, frame.columns))}"
-        )
-    empty = frame[columns].isna()
-    if empty.any(axis=None):
-        column = empty.any().idxmax()
-        raise UserError(
-            f"{path}: expected a value in every row of {column}, found "
-            f"{int(empty[column].sum())} without, the first in row "
-            f"{int(empty[column].idxmax())}; fill them or leave these rows out"
-        )
-    return frame
-
-
-def _numbers(path: Path, frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
-    for column in columns:
-        if not pd.api.types.is_numeric_dtype(frame[column]):
-            raise UserError(
-                f"{path}: expected numbers in {column}, found {frame[column].iloc[0]!r}"
-            )
-    figures = frame[columns].to_numpy(float)
-    if not np.isfinite(figures).all():
-        column = columns[int(np.argmin(np.isfinite(figures).all(axis=0)))]
-        raise UserError(f"{path}: expected finite numbers in {column}, found infinity")
-    return figures
 
 
 def _order(value: Any) -> tuple[bool, Any]:

@@ -57,7 +57,7 @@ class Cell:
         checked = _matrix_of(matrix)
         kinds = _operations_of(operations, len(checked))
         order = _ordered(checked)
-        alive = [i for i in order if i in _between(checked)]
+        alive = [i for i in order if i in between(checked)]
         if not alive:
             raise UserError(
                 "cell: expected a path from its input to its output, found none"
@@ -172,8 +172,8 @@ def _ordered(matrix: np.ndarray) -> list[int]:
     return order
 
 
-def _between(matrix: np.ndarray) -> set[int]:
-    """Returns the vertices on a path from the first to the last; empty if none."""
+def between(matrix: np.ndarray) -> set[int]:
+    """Returns the vertices on a path from the first to the last; none without one."""
     last = len(matrix) - 1
     forwards = _reached(matrix, 0)
     return forwards & _reached(matrix.T, last) if last in forwards else set()

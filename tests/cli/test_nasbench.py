@@ -1,6 +1,7 @@
 """``autoai4eo nasbench``, as the documentation says."""
 
 import json
+import math
 
 import pytest
 
@@ -49,3 +50,29 @@ def test_mistakes_are_told_in_a_line(run, tmp_path, given, expected):
     assert done.status == 2, done
     assert expected in done.err
     assert len(done.err.strip().splitlines()) == 1, done.err
+
+
+def test_a_landscape_is_described(run, tmp_path):
+    source = tmp_path / "t.csv"
+    rows = [f"{a},{b},{a + b},{1 + a * b}" for a in range(3) for b in range(3)]
+    source.write_text("\n".join(["a,b,score,macs", *rows]))
+    page, figures = tmp_path / "report.html", tmp_path / "figures.json"
+    given = ("nasbench", "landscape", source, "--fitness", "score", "--choices", "a,b")
+    done = run(*given, "--out", page, "--json", figures, "--against", source)
+    assert done.status == 0, done.err
+    found = json.loads(figures.read_text())
+    assert found["local_optima"] == 1 and found["closed"]
+    # ρ(1) = 1/4: of four neighbours two differ in this choice, by 0 on average
+    assert found["first_autocorrelation"] == pytest.approx(0.25)
+    # scores 4; 2, 3, 2, 3; 0, 1, 1, 2 at distances 0; 1; 2
+    expected = pytest.approx(-math.sqrt(3) / 2)
+    assert found["against"]["fitness_distance_correlation"] == expected
+    assert "t: 9 networks   local_optima 1" in done.out
+    text = page.read_text()
+    assert "correlation length" in text and "data:image/png" in text
+    assert "http" not in text.replace("http://www.w3.org", "")
+
+
+def test_a_landscape_needs_somewhere_to_go(run, tmp_path):
+    done = run("nasbench", "landscape", tmp_path / "t.csv", "--fitness", "f")
+    assert done.status == 2 and "expected --out, --json or both" in done.err

@@ -20,7 +20,7 @@ from autoai4eo.blocks.choices import (
 )
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
-from autoai4eo.networks.cell import MOST_EDGES, MOST_VERTICES, OPERATIONS, Cell
+from autoai4eo.networks.cell import MOST_EDGES, MOST_VERTICES, OPERATIONS, Cell, between
 
 #: Two 3×3 convolutions beside an edge from input to output, as in a ResNet.
 _DEFAULT_EDGES = {(0, 1), (1, 2), (2, MOST_VERTICES - 1), (0, MOST_VERTICES - 1)}
@@ -133,9 +133,6 @@ def _drawn(hp: Any) -> Cell:
     operations = [hp.Choice(f"operation_{i}", list(OPERATIONS)) for i in range(1, last)]
     rows, columns = np.nonzero(matrix)
     matrix[rows[MOST_EDGES:], columns[MOST_EDGES:]] = 0
-    try:
-        return Cell.of(matrix, operations)
-    except UserError:  # no path is left
-        matrix[:] = 0
+    if not between(matrix):
         matrix[0, last] = 1
-        return Cell.of(matrix, operations)
+    return Cell.of(matrix, operations)

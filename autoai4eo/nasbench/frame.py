@@ -1,0 +1,69 @@
+"""Reads tables of networks, and checks their columns."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular
+
+
+def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+    """Reads a CSV file with these columns, which have a value in every row.
+
+    Raises:
+        UserError: it is no such file.
+    """
+    check_regular(path)
+    try:
+        frame = pd.read_csv(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: expected a CSV file, found none") from None
+    except (ValueError, OSError) as error:
+        line = str(error).strip().splitlines()[0]
+        raise UserError(f"{path}: expected a CSV file, found {line}") from error
+    return complete(path, frame, columns)
+
+
+def complete(path: Path, frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """Checks that columns are there, with a value in every row; returns the frame.
+
+    Raises:
+        UserError: one is not.
+    """
+    missing = [column for column in columns if column not in frame]
+    if missing:
+        raise UserError(
+            f"{path}: expected the columns {', '.join(missing)}, found "
+            f"{', '.join(map(str, frame.columns))}"
+        )
+    empty = frame[columns].isna()
+    if empty.any(axis=None):
+        column = empty.any().idxmax()
+        raise UserError(
+            f"{path}: expected a value in every row of {column}, found "
+            f"{int(empty[column].sum())} without, the first in row "
+            f"{int(empty[column].idxmax())}; fill them or leave these rows out"
+        )
+    return frame
+
+
+def numbers(path: Path, frame: pd.DataFrame, columns: list[str]) -> np.ndarray:
+    """Returns the values of columns, (rows, columns).
+
+    Raises:
+        UserError: one is no finite number.
+    """
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise UserError(
+                f"{path}: expected numbers in {column}, found {frame[column].iloc[0]!r}"
+            )
+    figures = frame[columns].to_numpy(float)
+    if not np.isfinite(figures).all():
+        column = columns[int(np.argmin(np.isfinite(figures).all(axis=0)))]
+        raise UserError(f"{path}: expected finite numbers in {column}, found infinity")
+    return figures

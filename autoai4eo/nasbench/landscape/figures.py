@@ -1,0 +1,280 @@
+"""Figures of a fitness landscape, with their sources.
+
+On a closed table, which holds every neighbour of every network, all of them are exact.
+Otherwise neighbours that are not recorded are unknown: local optima are those among the
+recorded neighbours, and autocorrelations are estimated from recorded random walks.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from autoai4eo.nasbench.landscape.networks import Landscape
+
+LAGS = 10
+SHARES = (0.05, 0.1, 0.25)  # of the best and worst, for their persistence
+_DRAWS = 2000  # of the bootstrap, and of starts of the birthday estimate
+_DISTRIBUTIONS = ("norm", "skewnorm", "gumbel_l", "gumbel_r", "logistic")
+
+
+def landscape_figures(landscape: Landscape, seed: int = 0) -> dict[str, Any]:
+    """Returns the figures of a landscape by name, for JSON.
+
+    ``fitness_distance_correlation``
+        Pearson's correlation of fitness and distance to the nearest best network (Jones
+        and Forrest 1995, *Fitness distance correlation as a measure of problem
+        difficulty for genetic algorithms*).
+    ``first_autocorrelation``, ``autocorrelation``
+        of the fitness along a random walk, at distance 1 and at 1, 2, … (Weinberger
+        1990, *Correlated and uncorrelated fitness landscapes and how to tell the
+        difference*).
+    ``correlation_length``
+        -1 / ln |first autocorrelation| (Stadler 1996).
+    ``ruggedness``
+        1 / first autocorrelation, the mean over walks, as the authors of EO HW-NAS
+        compute it.
+    ``local_optima``
+        networks without a better neighbour; ``basins``: from how many networks the
+        steepest ascent leads to each.
+    ``local_optima_estimate``
+        of the space, where not all neighbours are recorded: from how often two ascents
+        end in one optimum, as in the birthday problem (Caruana and Mullin 1999).
+    ``persistence``
+        the share of the best (worst) networks after an epoch that are among the best
+        (worst) after the last one.
+
+    Args:
+        landscape: the recorded networks.
+        seed: of the bootstrap and of the ascents.
+    """
+    rng = np.random.default_rng(seed)
+    fitness = landscape.fitness
+    return {
+        "name": landscape.name,
+        "fitness": landscape.fitness_name,
+        "networks": len(landscape),
+        "closed": landscape.is_closed,
+        "mean": float(fitness.mean()),
+        "std": float(fitness.std(ddof=1)),
+        "best": float(fitness.max()),
+        "worst": float(fitness.min()),
+        "distributions": _distributions(fitness),
+        "fitness_distance_correlation": _distance_correlation(landscape),
+        **_autocorrelations(landscape, rng),
+        **_local_optima(landscape, rng),
+        "persistence": _persistence(landscape),
+        "correlations": _correlations(landscape),
+        "fronts": _fronts(landscape),
+    }
+
+
+def distances(landscape: Landscape) -> np.ndarray:
+    """Returns the distance of each network to the nearest best one, (n,)."""
+    best = np.flatnonzero(landscape.fitness == landscape.fitness.max())
+    return np.min([landscape.distances_to(int(place)) for place in best], axis=0)
+
+
+def _distance_correlation(landscape: Landscape) -> float | None:
+    far = distances(landscape)
+    if far.std() == 0 or landscape.fitness.std() == 0:
+        return None
+    return float(np.corrcoef(landscape.fitness, far)[0, 1])
+
+
+def _distributions(fitness: np.ndarray) -> list[dict[str, Any]]:
+    """Returns fitted distributions, the most probable first, by Akaike's criterion."""
+    found: list[dict[str, Any]] = []
+    if fitness.std() == 0:
+        return found
+    for name in _DISTRIBUTIONS:
+        of = getattr(stats, name)
+        with np.errstate(all="ignore"):  # on the way; the end is checked
+            parameters = of.fit(fitness)
+            density = of.logpdf(fitness, *parameters).sum()
+        if not np.isfinite(density):
+            continue
+        found.append(
+            {
+                "name": name,
+                "parameters": [float(value) for value in parameters],
+                "aic": float(2 * len(parameters) - 2 * density),
+                "ks": float(stats.kstest(fitness, name, parameters).statistic),
+            }
+        )
+    return sorted(found, key=lambda one: float(one["aic"]))
+
+
+def _autocorrelations(landscape: Landscape, rng: np.random.Generator) -> dict[str, Any]:
+    if landscape.is_closed:
+        found = _exact(landscape)
+        first = found[0] if found else None
+        return {
+            "autocorrelation": found,
+            "first_autocorrelation": first,
+            "correlation_length": _length(first),
+            "ruggedness": None if not first else 1 / first,
+        }
+    walks = [landscape.fitness[rows] for rows in landscape.walks]
+    walks = [values for values in walks if values.std() > 0]
+    if not walks:
+        nothing = ("first_autocorrelation", "correlation_length", "ruggedness")
+        return {"autocorrelation": [], **dict.fromkeys(nothing)}
+    most = min(LAGS, min(map(len, walks)) - 1)
+    lags = range(1, most + 1)
+    each = np.array([[_lagged(values, lag) for lag in lags] for values in walks])
+    pooled = [_pooled(walks, lag) for lag in lags]
+    drawn = rng.integers(0, len(walks), (_DRAWS, len(walks)))
+    spread = np.quantile(each[drawn].mean(axis=1), (0.025, 0.975), axis=0)
+    first, length = float(each[:, 0].mean()), float(np.mean([len(w) for w in walks]))
+    return {
+        "autocorrelation": each.mean(axis=0).tolist(),
+        "autocorrelation_interval": spread.T.tolist(),
+        "autocorrelation_pooled": pooled,
+        "first_autocorrelation": first,
+        "first_autocorrelation_by_walk": each[:, 0].tolist(),
+        # of the estimate on a walk of n steps, whose mean is estimated too (Marriott
+        # and Pope 1954), for a first-order process
+        "first_autocorrelation_bias": -(1 + 4 * pooled[0]) / length,
+        "correlation_length": _length(first),
+        "correlation_length_pooled": _length(pooled[0]),
+        "ruggedness": 1 / first if first else None,
+        "walks": len(walks),
+        "steps": length,
+    }
+
+
+def _exact(landscape: Landscape) -> list[float]:
+    """Returns the autocorrelations of an endless random walk on a closed table."""
+    adjacency, fitness = landscape.adjacency, landscape.fitness
+    degree = adjacency.sum(axis=1)
+    if not degree.all():
+        return []
+    weight = degree / degree.sum()  # how often the walk is at each network
+    centred = fitness - (weight * fitness).sum()
+    variance = (weight * centred**2).sum()
+    if variance == 0:
+        return []
+    found, after = [], centred
+    for _ in range(LAGS):
+        after = (adjacency @ after) / degree
+        found.append(float((weight * centred * after).sum() / variance))
+    return found
+
+
+def _lagged(values: np.ndarray, lag: int) -> float:
+    centred = values - values.mean()
+    return float((centred[lag:] * centred[:-lag]).sum() / (centred**2).sum())
+
+
+def _pooled(walks: list[np.ndarray], lag: int) -> float:
+    """Returns the autocorrelation around the mean of all walks."""
+    every = np.concatenate(walks)
+    mean, variance = every.mean(), every.var()
+    products = [(one[lag:] - mean) * (one[:-lag] - mean) for one in walks]
+    return float(np.concatenate(products).mean() / variance)
+
+
+def _length(first: float | None) -> float | None:
+    if not first or abs(first) >= 1:
+        return None
+    return float(-1 / math.log(abs(first)))
+
+
+def _local_optima(landscape: Landscape, rng: np.random.Generator) -> dict[str, Any]:
+    fitness, ends = landscape.fitness, _ascents(landscape)
+    optima, sizes = np.unique(ends, return_counts=True)
+    order = np.argsort(-fitness[optima], kind="stable")
+    found = {
+        "local_optima": len(optima),
+        "basins": sizes[order].tolist(),
+        "local_optima_fitness": fitness[optima][order].tolist(),
+    }
+    if not landscape.is_closed:
+        starts = ends[rng.choice(len(ends), min(len(ends), _DRAWS), replace=False)]
+        _, counts = np.unique(starts, return_counts=True)
+        pairs = int((counts * (counts - 1) // 2).sum())
+        every = len(starts) * (len(starts) - 1) // 2
+        found["local_optima_estimate"] = every / pairs if pairs else None
+    return found
+
+
+def _ascents(landscape: Landscape) -> np.ndarray:
+    """Returns the local optimum that the steepest ascent from each network reaches."""
+    adjacency, fitness = landscape.adjacency, landscape.fitness
+    after = np.arange(len(landscape))
+    for i in range(len(landscape)):
+        near = adjacency.indices[adjacency.indptr[i] : adjacency.indptr[i + 1]]
+        if len(near) and fitness[near].max() > fitness[i]:
+            after[i] = near[np.argmax(fitness[near])]
+    while (after[after] != after).any():
+        after = after[after]
+    return after
+
+
+def _persistence(landscape: Landscape) -> list[dict[str, Any]]:
+    epochs = sorted(landscape.by_epoch)
+    if len(epochs) < 2:
+        return []
+    last = landscape.by_epoch[epochs[-1]]
+    found = []
+    for epoch in epochs[:-1]:
+        values = landscape.by_epoch[epoch]
+        row: dict[str, Any] = {
+            "epoch": epoch,
+            "kendall_tau": float(stats.kendalltau(values, last).statistic),
+        }
+        for share in SHARES:
+            count = max(1, round(share * len(values)))
+            for name, sign in (("best", -1), ("worst", 1)):
+                some = [
+                    set(np.argsort(sign * one, kind="stable")[:count].tolist())
+                    for one in (values, last)
+                ]
+                row[f"{name}_{share:g}"] = len(some[0] & some[1]) / count
+        found.append(row)
+    return found
+
+
+def _correlations(landscape: Landscape) -> dict[str, dict[str, float]]:
+    """Returns Spearman's correlation of each two columns."""
+    columns = {landscape.fitness_name: landscape.fitness, **landscape.figures}
+    ranks = {name: stats.rankdata(values) for name, values in columns.items()}
+    if len(ranks) < 2 or landscape.fitness.std() == 0:
+        return {}
+    table = np.corrcoef(list(ranks.values()))
+    return {
+        name: dict(zip(ranks, map(float, row), strict=True))
+        for name, row in zip(ranks, table, strict=True)
+    }
+
+
+def _fronts(landscape: Landscape) -> dict[str, dict[str, Any]]:
+    """Returns the Pareto front of fitness and each cost: less of it is better."""
+    found = {}
+    for name in cost_names(landscape):
+        places = front(landscape.fitness, landscape.figures[name])
+        found[name] = {
+            "size": len(places),
+            "networks": places.tolist(),
+            name: landscape.figures[name][places].tolist(),
+            landscape.fitness_name: landscape.fitness[places].tolist(),
+        }
+    return found
+
+
+def cost_names(landscape: Landscape) -> list[str]:
+    """Returns the columns that are costs, by name."""
+    costs = ("params", "macs", "flops", "size_bytes", "latency_ms", "train_seconds")
+    return [name for name in costs if name in landscape.figures]
+
+
+def front(fitness: np.ndarray, cost: np.ndarray) -> np.ndarray:
+    """Returns the networks that none surpasses in both, the cheapest first."""
+    order = np.lexsort((-fitness, cost))
+    best = np.maximum.accumulate(fitness[order])
+    first = np.r_[True, best[1:] > best[:-1]]
+    return order[first]

@@ -1,0 +1,137 @@
+"""Reads the landscape of a data base or a CSV file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from autoai4eo.errors import UserError
+from autoai4eo.nasbench.cells import parse_adjacency, parse_operations
+from autoai4eo.nasbench.database import Architecture, Database, is_database
+from autoai4eo.nasbench.frame import read_frame
+from autoai4eo.nasbench.landscape.networks import Landscape
+from autoai4eo.networks.cell import Cell
+
+_PLACES = ("id", "walk", "step")
+
+
+def read_landscape(
+    path: Path,
+    fitness: str,
+    *,
+    choices: Sequence[str] = (),
+    adjacency: Sequence[str] = (),
+    minimize: bool = False,
+) -> Landscape:
+    """Reads recorded networks.
+
+    Args:
+        path: of a data base, whose last epoch is read, or of a CSV file with one
+            network per row; its columns ``walk`` and ``step`` tell of random walks.
+        fitness: the column that a search would improve.
+        choices: columns that identify a network; a data base knows its own.
+        adjacency: in place of them, the columns of a NAS-Bench-101 cell's matrix and
+            operations.
+        minimize: whether less is better.
+
+    Raises:
+        UserError: the file or a column does not exist, a figure is missing or no
+            number, a network is there twice, or there are fewer than three.
+    """
+    architectures: list[Architecture]
+    by_epoch: dict[int, np.ndarray] = {}
+    sign = -1.0 if minimize else 1.0
+    if is_database(path):
+        if choices or adjacency:
+            raise UserError(
+                f"{path}: expected neither --choices nor --adjacency, since a data "
+                "base knows them, got one; leave it out"
+            )
+        with Database(path) as database:
+            frame = database.frame()
+            architectures = list(database.architectures())
+            named = ["matrix", "operations"]
+            if architectures and not isinstance(architectures[0], Cell):
+                named = list(architectures[0])
+            for epoch in database.epochs:
+                known = database.frame(epoch)
+                if fitness in known and known[fitness].notna().all():
+                    by_epoch[epoch] = sign * known[fitness].to_numpy(float)
+    else:
+        if bool(choices) == bool(adjacency):
+            raise UserError(
+                "expected either --choices or --adjacency, got both or neither"
+            )
+        if adjacency and len(adjacency) != 2:
+            raise UserError(
+                "--adjacency: expected two columns, of the matrix and of the "
+                f"operations, got {len(adjacency)}"
+            )
+        named = [*choices, *adjacency]
+        frame = read_frame(path, [*named, fitness])
+        architectures = _architectures(frame, choices, adjacency)
+    if fitness not in frame or not pd.api.types.is_numeric_dtype(frame[fitness]):
+        numbers = frame.select_dtypes("number").columns.difference([*named, *_PLACES])
+        raise UserError(
+            f"{path}: expected a column of numbers as --fitness "
+            f"({', '.join(numbers)}), got {fitness!r}"
+        )
+    values = frame[fitness].to_numpy(float)
+    if not np.isfinite(values).all():
+        raise UserError(
+            f"{path}: expected finite numbers in {fitness}, found "
+            f"{int((~np.isfinite(values)).sum())} others"
+        )
+    _check_networks(path, architectures)
+    figures = {
+        str(name): frame[name].to_numpy(float)
+        for name in frame.columns
+        if name not in (*named, *_PLACES, fitness)
+        and pd.api.types.is_numeric_dtype(frame[name])
+        and frame[name].notna().all()
+        and frame[name].nunique() > 1
+    }
+    return Landscape(
+        path.stem,
+        fitness,
+        architectures,
+        sign * values,
+        figures,
+        _walks(frame),
+        by_epoch,
+    )
+
+
+def _architectures(
+    frame: pd.DataFrame, choices: Sequence[str], adjacency: Sequence[str]
+) -> list[Architecture]:
+    if choices:
+        return list(frame[list(choices)].astype(object).to_dict("records"))
+    found: list[Architecture] = []
+    for text, names in frame[list(adjacency)].itertuples(index=False):
+        matrix = parse_adjacency(text)
+        found.append(Cell.of(matrix, parse_operations(names, len(matrix))))
+    return found
+
+
+def _check_networks(path: Path, architectures: Sequence[Architecture]) -> None:
+    keys = [one.id if isinstance(one, Cell) else str(one) for one in architectures]
+    if len(keys) < 3:
+        raise UserError(f"{path}: expected three networks or more, found {len(keys)}")
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise UserError(
+            f"{path}: expected each network once, found one twice ({twice}); name "
+            "further columns, or leave rows out"
+        )
+
+
+def _walks(frame: pd.DataFrame) -> list[np.ndarray]:
+    if not {"walk", "step"} <= set(frame.columns) or frame["walk"].isna().any():
+        return []
+    ordered = frame.reset_index(drop=True).sort_values("step", kind="stable")
+    walks = ordered.groupby("walk", sort=True).groups.values()
+    return [np.asarray(rows) for rows in walks if len(rows) > 2]
