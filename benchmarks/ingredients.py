@@ -80,12 +80,12 @@ def style(pixels: Pixels, std: Pixels, rng: np.random.Generator) -> Pixels:
     return found
 
 
-def standardised(pixels: Pixels, std: Pixels) -> Pixels:
-    """Each band of each patch gets mean 0, and the deviation of the training data."""
+def standardised(pixels: Pixels, mean: Pixels, std: Pixels) -> Pixels:
+    """Each band of each patch gets the mean and the deviation of the training data."""
     found = {}
     for name, x in pixels.items():
-        mean, sd = x.mean((1, 2), keepdims=True), x.std((1, 2), keepdims=True) + 1e-6
-        found[name] = ((x - mean) / sd * std[name]).astype("float32")
+        own, sd = x.mean((1, 2), keepdims=True), x.std((1, 2), keepdims=True) + 1e-6
+        found[name] = ((x - own) / sd * std[name] + mean[name]).astype("float32")
     return found
 
 
@@ -134,7 +134,7 @@ def only(
     balanced: bool = False,
     groups: int | None = None,
     dihedral: bool = False,
-    prepare: Callable[[Pixels, Pixels], Pixels] | None = None,
+    prepare: Callable[[Pixels, Pixels, Pixels], Pixels] | None = None,
     values: dict[str, Any] | None = None,
 ) -> tuple[np.ndarray, dict[str, Any]]:
     """Trains the default network with one ingredient; returns its predictions.
@@ -186,7 +186,9 @@ def only(
     if average is not None:
         optimizer.use_ema, optimizer.ema_momentum = True, average
         optimizer.ema_overwrite_frequency = None
+    assert not set(values or {}) - set(hp.values), "the names of its choices"
     std = {name: np.asarray(one.std, "float32") for name, one in found.items()}
+    mean = {name: np.asarray(one.mean, "float32") for name, one in found.items()}
     task = task_of(train.target)
     batches = Batches(
         train,
@@ -208,7 +210,7 @@ def only(
             pixels, targets = batches[index]
             rng = np.random.default_rng((seed, 1, batches.epoch, index))
             if prepare is not None:
-                pixels = prepare(pixels, std)
+                pixels = prepare(pixels, mean, std)
             if change is not None:
                 pixels = change(pixels, std, rng)
             return (pixels, targets) if mix is None else mix(pixels, targets, rng)
@@ -220,7 +222,7 @@ def only(
     cost = profile(model, latency=False)
     pixels = test.read(np.arange(len(test)))
     if prepare is not None:
-        pixels = prepare(pixels, std)
+        pixels = prepare(pixels, mean, std)
     turns = [(flip, turn) for flip in (1, -1) for turn in range(4)]
     outputs = [
         model.predict(
@@ -251,7 +253,8 @@ _ALONE: dict[str, dict[str, Any]] = {
     "group_norm": {"groups": 4},
     "dihedral": {"dihedral": True},
     "standardised": {"prepare": standardised},
-    "compact": {"smoothing": 0.1, "values": {"eo_image_block_1/family": "compact"}},
+    # its cell was found on a part of the same data, with their labels
+    "compact": {"values": {"eo_image_block_1/family": "compact"}},
 }
 #: By name of the method: what does it.
 METHODS: dict[str, Any] = {

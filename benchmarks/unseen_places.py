@@ -10,10 +10,11 @@ itself: a fifth of them, whole parents again, is validation data. Networks have 
 thread each, two of them run at the same time.
 
 `run` does the jobs (method, fold) that OUT lacks, so that the same command resumes;
-`--methods a,b` does only these. `show` prints a table: kappa, overall and average
-accuracy and calibration error (mean over the folds, and standard error), the difference
-of kappa to `--against` with its 95 % interval (paired bootstrap of whole parents over
-the predictions of all folds), the worst parent, MACs, and CPU seconds.
+`--methods a,b` does only these; `before` and `transfer` only so. `show` prints a table:
+kappa, overall and average accuracy and calibration error (mean over the folds, and
+standard error), the difference of kappa to `--against` with its 95 % interval (paired
+bootstrap of whole parents over the predictions of all folds), the worst parent, MACs,
+and CPU seconds: those of a search and of its ensembles together.
 """
 
 from __future__ import annotations
@@ -37,8 +38,9 @@ FOLDS, SAMPLES = 5, 5000
 TRIALS, EPOCHS = 4, {"so2sat": 10, "eurosat": 5}
 #: Multiply-adds at most, in both searches; the default network has 4.5 M and 12.5 M.
 MACS = {"so2sat": 5e6, "eurosat": 13e6}
+#: About as many patches as a search trains its finalist with.
 CNN_EPOCHS = {"so2sat": 14, "eurosat": 10}
-TRANSFER_EPOCHS = 10
+TRANSFER_EPOCHS = 10  # chosen between 10 and 15 on the first fold
 ONE_THREAD = {f"TF_NUM_{of}_THREADS": "1" for of in ("INTRAOP", "INTEROP")}
 QUIET: dict[str, Any] = {"references": False, "verbose": 0}
 
@@ -294,6 +296,7 @@ def search_after(
     return found
 
 
+#: Those of `run` without --methods.
 METHODS = [
     "trees",
     "forest",
@@ -301,9 +304,7 @@ METHODS = [
     "cnn",
     "default_seeds",
     "default_longer",
-    "before",
     "after",
-    "transfer",
 ]
 
 

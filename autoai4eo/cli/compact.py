@@ -85,7 +85,11 @@ def search(
     search_batch_size: SearchBatchSize = 64,
     temperature: Temperatures = "10,1",
     epochs: Annotated[
-        int, typer.Option(help="Epochs of the training of the found network.")
+        int,
+        typer.Option(
+            help="Epochs of the found network's training; as the finalist it trains as "
+            "many more."
+        ),
     ] = 50,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     refit: Annotated[
@@ -113,7 +117,7 @@ def search(
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.cli.parts import Opening, open_parts
+        from autoai4eo.cli.parts import Opening, open_training, with_others
         from autoai4eo.compact.classifier import classifier_of
         from autoai4eo.compact.search import search as search_compact
         from autoai4eo.runs.folder import Run
@@ -134,23 +138,20 @@ def search(
         seed=seed,
     )
     tell = teller(quiet)
-    training, validation, *rest = open_parts(
-        train,
-        val,
-        Opening(
-            shares,
-            input=input,
-            bands=bands,
-            class_level=class_level,
-            allow_remote=allow_remote,
-            subset=subset,
-            group=group,
-            block_km=block_km,
-            seed=seed,
-            allow_overlap=allow_overlap,
-        ),
-        tell,
+    how = Opening(
+        shares,
+        input=input,
+        bands=bands,
+        class_level=class_level,
+        allow_remote=allow_remote,
+        subset=subset,
+        group=group,
+        block_km=block_km,
+        seed=seed,
+        allow_overlap=allow_overlap,
     )
+    training = open_training(train, how, tell)
+    training, validation, *rest = with_others(training, val, how, tell)
     check_alike(training, validation)
     if Run(folder).exists and not Run(folder).compact.exists():
         raise UserError(

@@ -104,10 +104,14 @@ def table(
     check_can_write_into(out)
     check_not_input(out, filter(None, (train_path, test)))
     with hushed():
-        from autoai4eo.cli.parts import Opening, open_parts
+        from autoai4eo.cli.parts import Opening, open_training, with_others
         from autoai4eo.compact.job import METHODS, TableSettings
         from autoai4eo.compact.table import TABLE, make_table, markdown
-    rows = METHODS if methods is None else tuple(methods.split(","))
+    rows = (
+        METHODS
+        if methods is None
+        else tuple(name.strip() for name in methods.split(","))
+    )
     settings = TableSettings(
         rows,
         seeds,
@@ -127,21 +131,18 @@ def table(
         ),
     )
     tell = teller(quiet)
-    training, testing = open_parts(
-        train_path,
-        test,
-        Opening(
-            (0.8, 0.2),
-            names=("training", "test"),
-            input=input,
-            bands=bands,
-            class_level=class_level,
-            allow_remote=allow_remote,
-            subset=subset,
-            at_random=True,  # d2, as in the paper
-        ),
-        tell,
+    how = Opening(
+        (0.8, 0.2),
+        names=("training", "test"),
+        input=input,
+        bands=bands,
+        class_level=class_level,
+        allow_remote=allow_remote,
+        subset=subset,
+        at_random=True,  # d2, as in the paper
     )
+    training = open_training(train_path, how, tell)
+    training, testing = with_others(training, test, how, tell)
     found = make_table(training, testing, out, settings, workers, tell)
     if not quiet:
         console.print(markdown(found), soft_wrap=True, markup=False)

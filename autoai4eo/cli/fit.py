@@ -242,30 +242,26 @@ def fit(
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.cli.parts import Opening, open_parts
+        from autoai4eo.cli.parts import Opening, open_training, with_others
         from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.runs.folder import Run
         from autoai4eo.tasks import model_of
         from autoai4eo.tasks.validating import keep_test
     tell = log(not quiet)
     check_block_km(group, block_km)
-    training, validation, *rest = open_parts(
-        train,
-        val,
-        Opening(
-            shares,
-            input=input,
-            bands=bands,
-            class_level=class_level,
-            allow_remote=allow_remote,
-            subset=subset,
-            group=group,
-            block_km=block_km,
-            seed=seed,
-            allow_overlap=allow_overlap,
-        ),
-        tell,
+    how = Opening(
+        shares,
+        input=input,
+        bands=bands,
+        class_level=class_level,
+        allow_remote=allow_remote,
+        subset=subset,
+        group=group,
+        block_km=block_km,
+        seed=seed,
+        allow_overlap=allow_overlap,
     )
+    training = open_training(train, how, tell)
     model = model_of(training.target.kind)(
         inputs=input,
         directory=folder.parent,
@@ -295,6 +291,7 @@ def fit(
         judge_quantized=judge_quantized,
         fine_tune_quantized=fine_tune_quantized,
     )
+    training, validation, *rest = with_others(training, val, how, tell)
     model.fit(
         training,
         validation_data=validation,

@@ -1,4 +1,4 @@
-"""``nasbench``: data bases of trained networks: sample, import, understand."""
+"""``nasbench``: databases of trained networks: sample, import, understand."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input
 
 app = typer.Typer(
-    help="Data bases of trained networks: sample cells, import tables.",
+    help="Databases of trained networks: sample cells, import tables.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.callback()
 def nasbench() -> None:
-    """Data bases of trained networks."""
+    """Databases of trained networks."""
 
 
 @app.command("sample")
@@ -73,7 +73,7 @@ def import_(
         Path,
         typer.Argument(help="The folder of EO HW-NAS's records, or a CSV file."),
     ],
-    out: Annotated[Path, typer.Option(help="The data base, such as cells.sqlite.")],
+    out: Annotated[Path, typer.Option(help="The database, such as cells.sqlite.")],
     choices: Annotated[
         str, typer.Option(help="Columns that identify a network: a,b,c")
     ] = "",
@@ -93,7 +93,7 @@ def import_(
         typer.Option(min=1, help="Epochs of the trainings, without a column epoch."),
     ] = 1,
 ) -> None:
-    """Import recorded networks into a data base.
+    """Import recorded networks into a database.
 
     Example: autoai4eo nasbench import eo_hw_nas --out eo_hw_nas.sqlite
     """
@@ -123,7 +123,7 @@ def import_(
             console.print(told, markup=False, soft_wrap=True)
         epochs_known = ", ".join(map(str, database.epochs)) or "none"
         console.print(
-            f"data base: {len(database):,} networks, epochs {epochs_known}   {out}",
+            f"database: {len(database):,} networks, epochs {epochs_known}   {out}",
             markup=False,
             soft_wrap=True,
         )
@@ -139,7 +139,7 @@ def landscape(
         Path,
         typer.Argument(
             metavar="TABLE",
-            help="A data base of networks, or a CSV file with one network per row.",
+            help="A database of networks, or a CSV file with one network per row.",
         ),
     ],
     fitness: Annotated[

@@ -1,4 +1,4 @@
-"""Opens the data of a command that trains: what trains, what judges, what tests."""
+"""Opens and divides the data of a command that trains."""
 
 from __future__ import annotations
 
@@ -44,17 +44,39 @@ class Opening:
     allow_overlap: bool = False
     at_random: bool = False
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `open_dataset` that training and other data share."""
+        return {
+            "inputs": self.input,
+            "class_level": self.class_level,
+            "allow_remote": self.allow_remote,
+        }
 
-def open_parts(
-    train: Path, other: Path | None, how: Opening, tell: Callable[[str], None]
+
+def open_training(train: Path, how: Opening, tell: Callable[[str], None]) -> Dataset:
+    """Opens the training data, before they are divided.
+
+    Raises:
+        UserError: they cannot be opened.
+    """
+    with told_while(tell, f"opening {train}"):
+        training = open_dataset(train, bands=parse_bands(how.bands), **how.options)
+    if how.subset is not None:
+        training = sample(training, how.subset, seed=how.seed)
+    return training
+
+
+def with_others(
+    training: Dataset, other: Path | None, how: Opening, tell: Callable[[str], None]
 ) -> list[Dataset]:
-    """Opens training data, and other data or further parts of the training data.
+    """Opens other data beside the training data, or divides the training data.
 
     Args:
-        train: the training data.
+        training: the training data.
         other: the data beside them; None: the training data are divided.
         how: see `Opening`.
-        tell: takes a line about each file, and about the parts.
+        tell: takes a line about a file that is opened, or about the parts.
 
     Returns:
         The two data sets, or a part for each share.
@@ -62,19 +84,9 @@ def open_parts(
     Raises:
         UserError: they cannot be opened or divided so.
     """
-    options: dict[str, Any] = {
-        "inputs": how.input,
-        "class_level": how.class_level,
-        "allow_remote": how.allow_remote,
-    }
-    with told_while(tell, f"opening {train}"):
-        training = open_dataset(train, bands=parse_bands(how.bands), **options)
-    if how.subset is not None:
-        training = sample(training, how.subset, seed=how.seed)
     if other is not None:
         with told_while(tell, f"opening {other}"):
-            second = open_dataset(other, **names_of(training), **options)
-        return [training, second]
+            return [training, open_dataset(other, **names_of(training), **how.options)]
     with warnings.catch_warnings():
         if how.at_random:
             warnings.simplefilter("ignore", LeakWarning)

@@ -20,7 +20,7 @@ def simulate(
         Path,
         typer.Argument(
             metavar="TABLE",
-            help="A CSV file with one network per row, or a data base of networks.",
+            help="A CSV file with one network per row, or a database of networks.",
         ),
     ],
     out: Annotated[Path, typer.Option(help="The folder for the results.")],

@@ -163,6 +163,7 @@ def do_job(
                 )
                 known["asked"] = _of_method(asked, method)
                 write_json(folder / _RESULT, known)
+                (folder / _STATE).unlink(missing_ok=True)
             kappa, macs = known["cohen_kappa"], known["macs"] / 1e6
             return f"kappa {kappa:.3f}   {macs:.2f} M MACs"
     except BlockingIOError:
@@ -235,8 +236,9 @@ def _trained(
         tell(str(error))
     after = f" after epoch {finished}" if finished else ""
     tell(f"trains {counted(settings.epochs, 'epoch')}{after}")
-    keep = checkpoint.Checkpoint(state, None, history, of)
-    training.run(model, seed, [history, keep], initial_epoch=finished)
+    keep = checkpoint.Checkpoint(state, None, history, of, until_end=False)
+    if finished < settings.epochs:
+        training.run(model, seed, [history, keep], initial_epoch=finished)
     output = evaluation.outputs(model, test, 64)
     scores = evaluation.score(test, output)
     cost = profile(model, latency=False)

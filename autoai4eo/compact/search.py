@@ -53,7 +53,7 @@ def search(
     Args:
         train: labelled samples, one class each.
         out: the run's folder, which is made.
-        settings: the options; None: those of the paper.
+        settings: the options; None: the defaults.
         augmentation: of the patches.
         callbacks: further Keras callbacks.
         tell: takes a line after each epoch.
@@ -101,8 +101,12 @@ def _searched(
     callbacks: Sequence[keras.callbacks.Callback],
     tell: Tell,
 ) -> Architecture:
+    steps = settings.epochs * len(data)
     asked = {
-        "settings": settings.record(),
+        "settings": {
+            **settings.record(),
+            "logits_rate": settings.logits_rate_of(steps),
+        },
         "data": {"path": train.path, "fingerprint": train.fingerprint()},
     }
     record = _recorded(run, asked)

@@ -19,7 +19,9 @@ _DEPTH = 3
 
 @dataclass(frozen=True)
 class CompactSettings:
-    """The options of a compact search; the defaults are those of the paper.
+    """The options of a compact search.
+
+    The defaults are those of the paper, but for the rate of the logits.
 
     Attributes:
         method: ``"s"`` searches a single cell; ``+c`` adds the complexity loss, ``+d``
@@ -71,9 +73,7 @@ class CompactSettings:
             if value is not None and value < 1:
                 raise UserError(f"{name}: expected 1 or more, got {value}")
         deepest = self.max_depth if self.searches_depths else None
-        if self.depth is None:
-            object.__setattr__(self, "depth", min(_DEPTH, deepest or _DEPTH))
-        elif deepest is not None and self.depth > deepest:
+        if self.depth is not None and deepest is not None and self.depth > deepest:
             raise UserError(
                 f"depth: expected at most max_depth, {deepest}, got {self.depth}"
             )
@@ -103,8 +103,8 @@ class CompactSettings:
     def space(self) -> Space:
         """What is chosen from."""
         deepest = self.max_depth if self.searches_depths else None
-        assert self.depth is not None, "it is set in the beginning"
-        return Space(self.channels, self.blocks, self.depth, deepest)
+        depth = self.depth or min(_DEPTH, deepest or _DEPTH)
+        return Space(self.channels, self.blocks, depth, deepest)
 
     @property
     def weight(self) -> float:
@@ -122,5 +122,6 @@ class CompactSettings:
         return first + (last - first) * epoch / max(1, self.epochs - 1)
 
     def record(self) -> dict[str, Any]:
-        """Returns the options for JSON."""
-        return {**asdict(self), "temperature": list(self.temperature)}
+        """Returns the options for JSON; the depth is that of the space."""
+        depth = self.space.depth
+        return {**asdict(self), "depth": depth, "temperature": list(self.temperature)}

@@ -20,7 +20,9 @@ from autoai4eo.compact.job import (
     results,
 )
 from autoai4eo.compact.processes import run_jobs
+from autoai4eo.data.between_parts import told_overlap
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.overlap import overlap
 from autoai4eo.files import in_one_step
 from autoai4eo.learning.evaluation import check_labelled, groups_of, scored
 from autoai4eo.learning.intervals import blocks, interval
@@ -62,7 +64,9 @@ def make_table(
     out.mkdir(parents=True, exist_ok=True)
     train = train.subset(np.flatnonzero(train.known))
     check_labelled(test)
-    check_alike(train, test)
+    check_alike(train, test, "test data")
+    for note in told_overlap("test data", overlap(test, train), np.empty(0, int)):
+        tell(note)
     asked = asked_of(train, test, settings)
     jobs = settings.jobs
     missing = [job for job in jobs if result_of(out, *job, asked) is None]

@@ -22,13 +22,15 @@ class Checkpoint(keras.callbacks.Callback):
 
     The state consists of weights, optimiser, random generators of layers and, where
     they are kept, the best epoch so far and the history, as plain arrays, since Keras
-    takes seconds to write its own file. The file is removed when the training ends.
+    takes seconds to write its own file.
 
     Args:
         path: of the file.
         best: the callback of the best epoch, if any; it must come before this one.
         history: the callback of the learning curve, if any; it must come before.
         of: identifies the training.
+        until_end: whether the file is removed when the training ends; otherwise by the
+            caller, once its result is kept.
     """
 
     def __init__(
@@ -37,12 +39,14 @@ class Checkpoint(keras.callbacks.Callback):
         best: BestEpoch | None,
         history: History | None,
         of: Mapping[str, Any],
+        until_end: bool = True,
     ) -> None:
         super().__init__()
         self._path = path
         self._best = best
         self._history = history
         self._of = dict(of)
+        self._until_end = until_end
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes the file after an epoch."""
@@ -64,7 +68,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict[str, float] | None = None) -> None:
         """Removes the file after the training."""
-        self._path.unlink(missing_ok=True)
+        if self._until_end:
+            self._path.unlink(missing_ok=True)
 
 
 def epochs(path: Path) -> int:

@@ -1,4 +1,4 @@
-"""A data base of trained networks: one SQLite file.
+"""A database of trained networks: one SQLite file.
 
 Its tables (version 1):
 
@@ -23,6 +23,7 @@ import contextlib
 import hashlib
 import json
 import sqlite3
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,9 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from autoai4eo.errors import DamagedError, UserError
-from autoai4eo.files import check_can_write, check_regular, in_one_step
+from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.files import check_regular, in_one_step
+from autoai4eo.nasbench.database_file import check_new, using
 from autoai4eo.networks.cell import Cell
 
 VERSION = 1
@@ -45,7 +47,6 @@ Architecture = Cell | Mapping[str, Any]
 #: By epoch: figures by name.
 Figures = Mapping[int, Mapping[str, float]]
 
-_BEGINS = b"SQLite format 3\0"
 _ORDER = "ORDER BY walk, step, id"
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -76,7 +77,7 @@ class Entry:
 
 
 class Database:
-    """An open data base; use it in a ``with`` statement, or call `close`.
+    """An open database; use it in a ``with`` statement, or call `close`.
 
     All figures are read into memory when they are first needed, so that a query takes
     microseconds.
@@ -90,35 +91,35 @@ class Database:
         """Opens a file.
 
         Raises:
-            UserError: there is none, it is no such data base, or one of another
+            UserError: there is none, it is no such database, or one of another
                 version.
         """
         self.path = Path(path)
         check_regular(self.path)
         if not self.path.is_file():
             raise UserError(
-                f"{path}: expected a data base of networks, found none; make one with "
+                f"{path}: expected a database of networks, found none; make one with "
                 "`autoai4eo nasbench import`"
             )
         uri = f"file:{quote(str(self.path.absolute()))}?mode=rw"
-        with _reading(self.path):
+        with using(self.path):
             self._file = sqlite3.connect(uri, uri=True, timeout=60)
             about = dict(self._file.execute("SELECT name, value FROM about"))
         version, self.space = about.pop("version", "none"), about.pop("space", "")
         if version != str(VERSION) or self.space not in SPACES:
             self.close()
             raise UserError(
-                f"{path}: expected a data base of version {VERSION}, of the spaces "
+                f"{path}: expected a database of version {VERSION}, of the spaces "
                 f"{', '.join(SPACES)}, found version {version}, space "
                 f"{self.space or 'none'}; use the autoai4eo that made it"
             )
-        with _reading(self.path):
+        with using(self.path):
             self._about = {name: json.loads(value) for name, value in about.items()}
         self._known: dict[int, dict[int, dict[str, float]]] | None = None
 
     @classmethod
     def create(cls, path: str | Path, space: str, about: Mapping[str, Any]) -> Database:
-        """Makes an empty data base.
+        """Makes an empty database.
 
         Args:
             path: of the file, which does not exist.
@@ -165,7 +166,7 @@ class Database:
         return len(self._figures)
 
     def __contains__(self, architecture: Architecture) -> bool:
-        return self._id_of(architecture) in self._figures
+        return self.id_of(architecture) in self._figures
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Adds networks and all their figures, in one step.
@@ -175,7 +176,7 @@ class Database:
         """
         new: dict[int, Entry] = {}
         for entry in entries:
-            number = self._id_of(entry.architecture)
+            number = self.id_of(entry.architecture)
             if number in self._figures or number in new:
                 raise UserError(
                     f"{self.path}: expected new networks, found one twice: "
@@ -188,7 +189,7 @@ class Database:
             for epoch, some in entry.figures.items()
             for name, value in some.items()
         ]
-        with _reading(self.path), self._file:
+        with using(self.path), self._file:
             self._file.executemany(
                 "INSERT INTO networks VALUES (?, ?, ?, ?)",
                 [(n, _text(e.architecture), e.walk, e.step) for n, e in new.items()],
@@ -209,14 +210,14 @@ class Database:
         Raises:
             UserError: the network or the epoch is not there.
         """
-        number = self._id_of(architecture)
+        number = self.id_of(architecture)
         known = self._figures.get(number)
         if known is None:
             raise UserError(
-                f"{self.path}: expected a network of this data base, found {number} "
-                f"of none of its {len(self):,}"
+                f"{self.path}: expected one of its {len(self):,} networks, got another "
+                f"({_text(architecture):.80})"
             )
-        epoch = max(known) if epoch is None else epoch
+        epoch = max(known, default=0) if epoch is None else epoch
         if epoch not in known:
             raise UserError(
                 f"{self.path}: expected an epoch of this network "
@@ -237,37 +238,41 @@ class Database:
         figures known before training and those of an epoch.
 
         Args:
-            epoch: None: the last one of each network.
+            epoch: None: the last one of the database.
 
-        Raises:
-            UserError: a network has no figures of this epoch.
+        Warns:
+            AutoAI4EOWarning: networks without figures of this epoch are left out.
         """
         order = f"SELECT id, architecture, walk, step FROM networks {_ORDER}"
-        rows = []
-        with _reading(self.path):
+        with using(self.path):
             found = list(self._file.execute(order))
+        if epoch is None:
+            epoch = max(self.epochs, default=0)
+        rows = []
         for number, text, walk, step in found:
+            known = self._figures.get(number, {})
+            if epoch not in known:
+                continue
             architecture = json.loads(text)
-            shown = (
-                {name: json.dumps(part) for name, part in architecture.items()}
-                if self.space == NASBENCH101
-                else architecture
+            if self.space == NASBENCH101:
+                parts = architecture.items()
+                architecture = {name: json.dumps(part) for name, part in parts}
+            place = {"walk": walk, "step": step}
+            figures = {**known.get(0, {}), **known[epoch]}
+            rows.append({"id": number, **architecture, **place, **figures})
+        if missing := len(found) - len(rows):
+            warnings.warn(
+                f"{self.path}: {missing:,} of {len(found):,} networks have no figures "
+                f"of epoch {epoch} and are left out",
+                AutoAI4EOWarning,
+                stacklevel=2,
             )
-            known = self._figures[number]
-            last = max(known) if epoch is None else epoch
-            if last not in known:
-                raise UserError(
-                    f"{self.path}: expected figures of epoch {epoch} for every network,"
-                    f" found none of {number}"
-                )
-            figures = {**known.get(0, {}), **known[last]}
-            rows.append({"id": number, **shown, "walk": walk, "step": step, **figures})
         return pd.DataFrame(rows)
 
     def architectures(self) -> Iterator[Architecture]:
-        """Yields the architecture of each network, in the order of `frame`."""
+        """Yields the architecture of each network, also without figures."""
         order = f"SELECT architecture FROM networks {_ORDER}"
-        with _reading(self.path):
+        with using(self.path):
             texts = [text for (text,) in self._file.execute(order)]
         for text in texts:
             record = json.loads(text)
@@ -276,7 +281,7 @@ class Database:
     @property
     def _figures(self) -> dict[int, dict[int, dict[str, float]]]:
         if self._known is None:
-            with _reading(self.path):
+            with using(self.path):
                 numbers = self._file.execute("SELECT id FROM networks")
                 known: dict[int, dict[int, dict[str, float]]]
                 known = {number: {} for (number,) in numbers}
@@ -286,7 +291,16 @@ class Database:
             self._known = known
         return self._known
 
-    def _id_of(self, architecture: Architecture) -> int:
+    def known(self, architecture: Architecture, epoch: int) -> dict[str, float]:
+        """Returns the figures of a network after an epoch; {} without any."""
+        return dict(self._figures.get(self.id_of(architecture), {}).get(epoch, {}))
+
+    def id_of(self, architecture: Architecture) -> int:
+        """Returns the id that a network has in this database.
+
+        Raises:
+            UserError: it is of another space.
+        """
         if isinstance(architecture, Cell) != (self.space == NASBENCH101):
             raise UserError(
                 f"{self.path}: expected networks of the space {self.space}, got "
@@ -295,28 +309,6 @@ class Database:
         if isinstance(architecture, Cell):
             return architecture.id
         return _number_of(architecture)
-
-
-def is_database(path: Path) -> bool:
-    """Whether a file is an SQLite file."""
-    if not path.is_file():  # a pipe would be waited for
-        return False
-    with contextlib.suppress(OSError), open(path, "rb") as file:
-        return file.read(len(_BEGINS)) == _BEGINS
-    return False
-
-
-def check_new(path: Path) -> None:
-    """Checks that a data base can be made.
-
-    Raises:
-        UserError: there is a file, or it cannot be written.
-    """
-    check_can_write(path)
-    if path.exists():
-        raise UserError(
-            f"{path}: expected no file, found one; choose another name, or remove it"
-        )
 
 
 def _text(architecture: Architecture) -> str:
@@ -329,14 +321,3 @@ def _number_of(choices: Mapping[str, Any]) -> int:
     """Returns a number of choices, the same whatever their order, below 2**63."""
     text = json.dumps(dict(choices), sort_keys=True)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) >> 1
-
-
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, json.JSONDecodeError) as error:
-        raise DamagedError(
-            f"{path}: expected a data base of networks, found a file that cannot be "
-            f"used ({error}); restore it from a copy, or make it again"
-        ) from None

@@ -1,4 +1,4 @@
-"""Imports published and own tables of trained networks into a data base."""
+"""Imports published and own tables of trained networks into a database."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from autoai4eo.nasbench.database import (
     Architecture,
     Database,
     Entry,
-    check_new,
 )
+from autoai4eo.nasbench.database_file import check_new
 from autoai4eo.nasbench.frame import read_frame
 from autoai4eo.networks.cell import Cell
 
@@ -31,7 +31,7 @@ MEASURED = "test_results_sampled_all_paths.json"
 WALKS, ACCURACIES = "path_logs.json", "accuracies_epoch108.csv"
 _EPOCHS, _SIZE, _BANDS, _CLASSES = 108, 32, 10, 17
 _MEANS = {"micro": "accuracy", "macro": "average_accuracy"}
-_STRING = re.compile(r"^\|[^+]+\|(\+\|[^+]+\|)*$")
+_EDGE = re.compile(r"(?P<operation>[^~|+]+)~(?P<before>\d+)")
 _PLACES = ("walk", "step", "epoch")
 
 
@@ -43,10 +43,10 @@ def import_eo_hw_nas(folder: Path, out: Path) -> tuple[Database, list[str]]:
 
     Args:
         folder: with its three files.
-        out: the data base, which does not exist.
+        out: the database, which does not exist.
 
     Returns:
-        The data base, and what is wrong in the records, a line each.
+        The database, and what is wrong in the records, a line each.
 
     Raises:
         UserError: a file is missing or damaged.
@@ -100,10 +100,12 @@ def import_eo_hw_nas(folder: Path, out: Path) -> tuple[Database, list[str]]:
                         f"{folder}: expected {before['params']:,} parameters of arch_"
                         f"{step['id']}, found {record['num_params']:,}; {cure}"
                     )
-    except (KeyError, TypeError, AttributeError) as error:
+    except UserError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(
-            f"{folder}: expected the records of EO HW-NAS, found none of {error}; "
-            f"{cure}"
+            f"{folder}: expected the records of EO HW-NAS, found something else "
+            f"({type(error).__name__}: {error}); {cure}"
         ) from None
     told = []
     if wrong:
@@ -135,7 +137,7 @@ def import_csv(
     Args:
         path: of the file, with a header. Its columns ``walk``, ``step`` and ``epoch``
             have this meaning; all other columns of numbers are figures.
-        out: the data base, which does not exist.
+        out: the database, which does not exist.
         choices: columns that identify a network; or
         adjacency: the columns of a NAS-Bench-101 cell's matrix and operations; or
         architecture: the column of strings as those of NAS-Bench-201 and NATS-Bench,
@@ -166,18 +168,25 @@ def import_csv(
         if name not in (*named, *_PLACES, "id")
         and pd.api.types.is_numeric_dtype(frame[name])
     ]
+    if not figures:
+        raise UserError(
+            f"{path}: expected further columns of numbers, found none; figures of the "
+            "networks are what a database is for"
+        )
     if unknown := [name for name in known if name not in figures]:
         raise UserError(f"{path}: expected numbers in {', '.join(unknown)}")
     found: dict[str, Any] = {}
     for row in frame.to_dict("records"):
         one = _architecture(row, choices, adjacency, architecture)
         key = str(one.id if isinstance(one, Cell) else one)
-        epoch = int(row.get("epoch", epochs))
-        place = [
-            None if name not in row or pd.isna(row[name]) else int(row[name])
-            for name in ("walk", "step")
-        ]
-        _, known_figures, *_ = found.setdefault(key, (one, {}, *place))
+        walk, step, given = (_whole(path, row, name) for name in _PLACES)
+        epoch = epochs if given is None else given
+        if epoch < 1:
+            raise UserError(
+                f"{path}: expected epochs from 1, found {epoch}; figures before "
+                "training are named by --known"
+            )
+        _, known_figures, *_ = found.setdefault(key, (one, {}, walk, step))
         if epoch in known_figures:
             raise UserError(
                 f"{path}: expected each network once, found {one} twice for epoch "
@@ -205,17 +214,28 @@ def _architecture(
     if architecture is None:
         return {name: row[name] for name in choices}
     text = str(row[architecture])
-    if not _STRING.match(text):
-        raise UserError(
-            "--architecture: expected a string such as |nor_conv_3x3~0|+|…, found "
-            f"{text[:60]!r}"
-        )
-    found = {}
+    found: dict[str, Any] = {}
     for node, edges in enumerate(text.split("+"), 1):
-        for edge in edges.strip("|").split("|"):
-            operation, _, before = edge.partition("~")
-            found[f"edge_{before}_{node}"] = operation
+        parts = [_EDGE.fullmatch(edge) for edge in edges.strip("|").split("|")]
+        earlier = [int(part["before"]) for part in parts if part is not None]
+        if earlier != list(range(node)):
+            raise UserError(
+                "--architecture: expected a string such as |nor_conv_3x3~0|+|none~0|"
+                f"nor_conv_1x1~1|, an operation for each earlier node, found {text:.60}"
+            )
+        for part in filter(None, parts):
+            found[f"edge_{part['before']}_{node}"] = part["operation"]
     return found
+
+
+def _whole(path: Path, row: Mapping[str, Any], name: str) -> int | None:
+    """Returns the whole number in a column; None without one."""
+    value = row.get(name)
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return None
+    if not isinstance(value, int | float) or value != int(value):
+        raise UserError(f"{path}: expected whole numbers in {name}, found {value!r}")
+    return int(value)
 
 
 def _filled(

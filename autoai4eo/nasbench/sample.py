@@ -12,7 +12,7 @@ from scipy.stats import qmc, rankdata
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_json, write_json
 from autoai4eo.nasbench.cells import cell_features
-from autoai4eo.nasbench.space import random_cells, walk
+from autoai4eo.nasbench.space import CELLS, random_cells, walk
 from autoai4eo.networks.cell import OPERATIONS, Cell
 
 _CURE = "make one with `autoai4eo nasbench sample`"
@@ -41,7 +41,7 @@ def spread_cells(number: int, rng: np.random.Generator) -> list[Cell]:
     operations); for each point of the hypercube (McKay et al. 1979) the nearest cell
     that is left is taken.
     """
-    pool = random_cells(_MORE * number, rng)
+    pool = random_cells(max(number, min(_MORE * number, CELLS)), rng)
     features = np.array(
         [cell_features(np.array(c.matrix), _named(c), OPERATIONS)[:10] for c in pool]
     )

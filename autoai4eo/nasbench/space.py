@@ -11,7 +11,9 @@ from autoai4eo.errors import UserError
 from autoai4eo.networks.canonical import NO_GRAPH, canonical_codes, own_codes
 from autoai4eo.networks.cell import MOST_EDGES, MOST_VERTICES, OPERATIONS, Cell
 
-_AT_ONCE = 2**17
+#: As many as there are, see `all_ids`.
+CELLS = 423_624
+_AT_ONCE = 2**15
 
 
 def neighbours(cell: Cell) -> list[Cell]:
@@ -75,9 +77,16 @@ def all_ids(vertices: int = MOST_VERTICES) -> np.ndarray:
 def random_cells(number: int, rng: np.random.Generator) -> list[Cell]:
     """Draws distinct cells; every cell is as probable as any other.
 
+    Raises:
+        UserError: there are not so many.
+
     Of all numberings of a cell's vertices one is that of its `id`. A graph drawn at
     random is kept if it has this numbering, so each cell has one way to be drawn.
     """
+    if number > CELLS:
+        raise UserError(
+            f"expected at most {CELLS:,} cells, as many as there are, got {number:,}"
+        )
     sizes = np.arange(2, MOST_VERTICES + 1)
     ways = 2.0 ** (sizes * (sizes - 1) / 2) * len(OPERATIONS) ** (sizes - 2.0)
     found: dict[int, None] = {}
@@ -110,19 +119,26 @@ def walk(
         taken: cells that the walk must not meet.
 
     Raises:
-        UserError: a cell has no further neighbour.
+        UserError: a cell has no further neighbour, or all cells are taken.
     """
     met = {cell.id for cell in taken}
-    first = next(c for c in random_cells(len(met) + 1, rng) if c.id not in met)
-    found = [first]
+    if len(met) + steps > CELLS:
+        raise UserError(
+            f"expected walks of at most {CELLS:,} cells together, got more; ask for "
+            "fewer or shorter ones"
+        )
+    drawn: list[Cell] = []
+    while not (free := [cell for cell in drawn if cell.id not in met]):
+        drawn = random_cells(1, rng)
+    found = free
     while len(found) < steps:
         met.add(found[-1].id)
         free = [cell for cell in neighbours(found[-1]) if cell.id not in met]
         if not free:
             raise UserError(
-                f"expected walks of {steps} cells, found no further neighbour after "
-                f"{len(found)} of {found[-1].vertices} vertices; ask for fewer steps, "
-                "or other seeds"
+                f"expected walks of {steps} cells, found a cell of "
+                f"{found[-1].vertices} vertices without a further neighbour after "
+                f"{len(found)}; ask for fewer steps, or choose another seed"
             )
         found.append(free[rng.integers(len(free))])
     return found

@@ -23,7 +23,8 @@ from autoai4eo.nasbench.cells import (
     parse_adjacency,
     parse_operations,
 )
-from autoai4eo.nasbench.database import NASBENCH101, Database, is_database
+from autoai4eo.nasbench.database import NASBENCH101, Database
+from autoai4eo.nasbench.database_file import is_database
 from autoai4eo.nasbench.frame import complete, numbers, read_frame
 from autoai4eo.networks.cell import Cell
 from autoai4eo.search.space.base import Values, is_of_training
@@ -147,13 +148,13 @@ def read_table(
     known: Sequence[str] = (),
     log: Sequence[str] | None = None,
 ) -> Table:
-    """Reads a CSV file of one network per row, or a data base of networks.
+    """Reads a CSV file of one network per row, or a database of networks.
 
     Args:
-        path: of the file, with a header; of a data base the figures after its last
+        path: of the file, with a header; of a database the figures after its last
             epoch are read.
         maximize, minimize: objectives.
-        choices: columns that identify a network; a data base knows its own.
+        choices: columns that identify a network; a database knows its own.
         adjacency: in place of `choices`: the column of the cell's adjacency matrix and
             optionally that of its operations.
         known: columns that are known before training.
@@ -236,10 +237,10 @@ def read_table(
 def _recorded(
     path: Path, choices: Sequence[str], adjacency: Sequence[str]
 ) -> tuple[pd.DataFrame, Sequence[str], Sequence[str]]:
-    """Returns the networks of a data base, and the columns that identify them."""
+    """Returns the networks of a database, and the columns that identify them."""
     if choices or adjacency:
         raise UserError(
-            f"{path}: expected neither --choices nor --adjacency, since a data base "
+            f"{path}: expected neither --choices nor --adjacency, since a database "
             "knows them, got one; leave it out"
         )
     with Database(path) as database:

@@ -76,11 +76,11 @@ class Cell:
         """
         try:
             matrix, kinds = decoded(number)
-            cell = cls(_rows(matrix), tuple(OPERATIONS[kind] for kind in kinds))
-        except (ValueError, IndexError):
-            raise UserError(
-                f"cell: expected the number of a cell, found {number}"
-            ) from None
+            cell = cls.of(matrix, [OPERATIONS[kind] for kind in kinds])
+        except (ValueError, IndexError):  # a UserError is a ValueError, too
+            raise _no_id(number) from None
+        if cell.id != number:
+            raise _no_id(number)
         return cell
 
     @cached_property
@@ -112,6 +112,10 @@ class Cell:
             "matrix": [list(row) for row in self.matrix],
             "operations": list(self.operations),
         }
+
+
+def _no_id(number: int) -> UserError:
+    return UserError(f"cell: expected the id of a cell, found {number}")
 
 
 def _rows(matrix: np.ndarray) -> Matrix:

@@ -209,8 +209,10 @@ def names_of(like: Dataset | None) -> dict[str, Any]:
     }
 
 
-def check_alike(train: Dataset, validation: Dataset) -> None:
-    """Checks that validation data fit the training data.
+def check_alike(
+    train: Dataset, validation: Dataset, name: str = "validation data"
+) -> None:
+    """Checks that validation data, or others of this name, fit the training data.
 
     Raises:
         UserError: they have other inputs, or samples without a label.
@@ -218,7 +220,7 @@ def check_alike(train: Dataset, validation: Dataset) -> None:
     missing = {s.name for s in train.inputs} - {s.name for s in validation.inputs}
     if missing or len(train.inputs) != len(validation.inputs):
         raise UserError(
-            "validation data: expected the inputs of the training data "
+            f"{name}: expected the inputs of the training data "
             f"({', '.join(s.name for s in train.inputs)}), found "
             f"{', '.join(s.name for s in validation.inputs)}; choose them by name"
         )
@@ -229,7 +231,7 @@ def check_alike(train: Dataset, validation: Dataset) -> None:
             found.level,
         ):
             raise UserError(
-                "validation data: expected the inputs of the training data "
+                f"{name}: expected the inputs of the training data "
                 f"({_brief_input(told)}), found {_brief_input(found)}; bring both to "
                 "one form"
             )

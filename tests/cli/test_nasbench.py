@@ -21,7 +21,7 @@ def test_published_records_become_a_data_base(run, shared, tmp_path):
     done = run("nasbench", "import", shared / "eo_hw_nas", "--out", out)
     assert done.status == 0, done.err
     assert "MACs: 450 of 450 records hold the number of parameters" in done.out
-    assert "data base: 450 networks, epochs 108" in done.out
+    assert "database: 450 networks, epochs 108" in done.out
     again = run("nasbench", "import", shared / "eo_hw_nas", "--out", out)
     assert again.status == 2 and "expected no file, found one" in again.err
 
@@ -32,7 +32,7 @@ def test_a_table_becomes_a_data_base(run, tmp_path):
     given = ("nasbench", "import", source, "--out", tmp_path / "t.sqlite")
     done = run(*given, "--choices", "a", "--epochs", 20)
     assert done.status == 0, done.err
-    assert "data base: 2 networks, epochs 20" in done.out
+    assert "database: 2 networks, epochs 20" in done.out
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Published and own tables as data bases."""
+"""Published and own tables as databases."""
 
 import json
 
@@ -44,7 +44,7 @@ def test_damaged_records_are_told(shared, tmp_path):
     walks = json.loads((folder / "path_logs.json").read_text())
     walks[0][0]["id"] = 1
     (folder / "path_logs.json").write_text(json.dumps(walks))
-    with pytest.raises(UserError, match="found none of 'arch_1'"):
+    with pytest.raises(UserError, match=r"something else .KeyError: 'arch_1'"):
         import_eo_hw_nas(folder, tmp_path / "a.sqlite")
     (folder / "path_logs.json").write_text("{}")
     with pytest.raises(UserError, match="where a list should be"):
@@ -110,6 +110,8 @@ def test_a_csv_of_nasbench_201_strings(tmp_path):
         ({"choices": ["a", "b"], "known": ["c"]}, "expected numbers in c"),
         ({"adjacency": ["a"]}, "expected two columns"),
         ({"architecture": "c"}, r"a string such as \|nor_conv"),
+        ({"choices": ["a", "b"], "epochs": 0}, "expected epochs from 1, found 0"),
+        ({"choices": ["a", "b", "score"]}, "expected further columns of numbers"),
     ],
 )
 def test_wrong_columns_are_told(tmp_path, columns, expected):

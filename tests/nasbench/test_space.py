@@ -76,7 +76,7 @@ def test_a_walk_that_cannot_go_on_is_told(monkeypatch):
     monkeypatch.setattr(
         "autoai4eo.nasbench.space.random_cells", lambda number, rng: two
     )
-    with pytest.raises(UserError, match="no further neighbour after 1 of 2 vertices"):
+    with pytest.raises(UserError, match="of 2 vertices without a further neighbour"):
         walk(3, np.random.default_rng(0))
 
 

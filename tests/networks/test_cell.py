@@ -126,5 +126,5 @@ def test_what_is_no_cell_is_refused(matrix, kinds, expected):
 
 @pytest.mark.parametrize("number", [0, -1, 1 << 40, (7 << 29) + 5])
 def test_what_is_no_id_is_refused(number):
-    with pytest.raises(UserError, match="expected the number of a cell"):
+    with pytest.raises(UserError, match="expected the id of a cell"):
         Cell.from_id(number)

@@ -44,17 +44,18 @@ class NASBenchCellBlock(ak.Block):
     ============  =========================  =========================================
 
     The first value is the default; the default cell has two 3×3 convolutions beside an
-    edge from input to output. A drawn graph of more than 9 edges has its first 9; one
-    without a path from input to output has the edge between them. Vertices on no path
-    are left out, so that different choices may be the same network, which is not
-    trained twice.
+    edge from input to output. Vertices on no path from input to output are left out, so
+    that different choices may be the same network, which is not trained twice. Without
+    a path the two ends are joined; of more than 9 edges, 9 are drawn, always the same
+    ones for the same choices.
 
     The trunk needs at most `max_macs` multiply-adds for one sample: if a choice needs
     more, its input is averaged 2×2 until it does not.
 
     Args:
         cell: a `Cell`, its record, or its `id`.
-        channels: they double with each stack.
+        channels: they double with each stack; 5 or more, as the vertices before the
+            output share them.
         stacks: number of stacks; height and width are halved between them.
         cells: of each stack.
         max_macs: most multiply-adds for one sample; None: as many as it needs.
@@ -76,9 +77,9 @@ class NASBenchCellBlock(ak.Block):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("channels", channels), ("stacks", stacks)):
+        require_number("channels", channels, least=MOST_VERTICES - 2)
+        for name, value in (("stacks", stacks), ("cells", cells)):
             require_number(name, value)
-        require_number("cells", cells)
         if isinstance(cell, dict):
             cell = Cell.of(cell.get("matrix"), cell.get("operations", ()))
         self.cell = Cell.from_id(cell) if isinstance(cell, int) else cell
@@ -131,8 +132,14 @@ def _drawn(hp: Any) -> Cell:
             default = (i, j) in _DEFAULT_EDGES
             matrix[i, j] = hp.Boolean(f"edge_{i}_{j}", default=default)
     operations = [hp.Choice(f"operation_{i}", list(OPERATIONS)) for i in range(1, last)]
-    rows, columns = np.nonzero(matrix)
-    matrix[rows[MOST_EDGES:], columns[MOST_EDGES:]] = 0
-    if not between(matrix):
-        matrix[0, last] = 1
-    return Cell.of(matrix, operations)
+    alive = sorted(between(matrix))
+    kept = np.zeros_like(matrix)
+    kept[np.ix_(alive, alive)] = matrix[np.ix_(alive, alive)]
+    rows, columns = np.nonzero(kept)
+    # which edges are too many depends on the choices alone
+    order = np.random.default_rng(np.flatnonzero(matrix)).permutation(len(rows))
+    over = order[MOST_EDGES:]
+    kept[rows[over], columns[over]] = 0
+    if not between(kept):
+        kept[0, last] = 1
+    return Cell.of(kept, operations)

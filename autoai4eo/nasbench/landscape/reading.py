@@ -1,4 +1,4 @@
-"""Reads the landscape of a data base or a CSV file."""
+"""Reads the landscape of a database or a CSV file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ import pandas as pd
 
 from autoai4eo.errors import UserError
 from autoai4eo.nasbench.cells import parse_adjacency, parse_operations
-from autoai4eo.nasbench.database import Architecture, Database, is_database
+from autoai4eo.nasbench.database import Architecture, Database
+from autoai4eo.nasbench.database_file import is_database
 from autoai4eo.nasbench.frame import read_frame
 from autoai4eo.nasbench.landscape.networks import Landscape
 from autoai4eo.networks.cell import Cell
@@ -29,10 +30,10 @@ def read_landscape(
     """Reads recorded networks.
 
     Args:
-        path: of a data base, whose last epoch is read, or of a CSV file with one
+        path: of a database, whose last epoch is read, or of a CSV file with one
             network per row; its columns ``walk`` and ``step`` tell of random walks.
         fitness: the column that a search would improve.
-        choices: columns that identify a network; a data base knows its own.
+        choices: columns that identify a network; a database knows its own.
         adjacency: in place of them, the columns of a NAS-Bench-101 cell's matrix and
             operations.
         minimize: whether less is better.
@@ -52,14 +53,18 @@ def read_landscape(
             )
         with Database(path) as database:
             frame = database.frame()
-            architectures = list(database.architectures())
+            ids = set(frame.get("id", ()))
+            architectures = [
+                one for one in database.architectures() if database.id_of(one) in ids
+            ]
             named = ["matrix", "operations"]
             if architectures and not isinstance(architectures[0], Cell):
                 named = list(architectures[0])
             for epoch in database.epochs:
-                known = database.frame(epoch)
-                if fitness in known and known[fitness].notna().all():
-                    by_epoch[epoch] = sign * known[fitness].to_numpy(float)
+                known = [database.known(one, epoch) for one in architectures]
+                if all(fitness in figures for figures in known):
+                    values = np.array([figures[fitness] for figures in known])
+                    by_epoch[epoch] = sign * values
     else:
         if bool(choices) == bool(adjacency):
             raise UserError(

@@ -122,10 +122,10 @@ def test_the_block_is_json():
 @pytest.mark.parametrize(
     ("argument", "value", "expected"),
     [
-        ("cell", 5, "expected the number of a cell, found 5"),
+        ("cell", 5, "expected the id of a cell, found 5"),
         ("cell", "resnet", "expected a Cell, its record or id, got 'resnet'"),
         ("cell", {"matrix": [[0]]}, "expected a square matrix"),
-        ("channels", 0, "channels: expected a number from 1"),
+        ("channels", 4, "channels: expected a number from 5"),
         ("stacks", 0, "stacks: expected a number from 1"),
     ],
 )
