@@ -13,7 +13,7 @@ from autoai4eo.files import read_json
 from autoai4eo.networks.genotype import Architecture, Genotype
 
 #: The records, the first of which is the default.
-NAMES = ("sentinel2-s+c", "sentinel2-s+c+d", "darts-v2")
+NAMES = ("sentinel2-s+c+d", "sentinel2-s+c", "darts-v2")
 _CURE = "install autoai4eo again"
 
 
