@@ -45,7 +45,7 @@ def neighbours(cell: Cell) -> list[Cell]:
     good = _whole(several)
     inner = np.array(operations, int).reshape(len(operations), -1)
     codes = np.unique(canonical_codes(several[good], inner[good]))
-    return [Cell.from_id(int(c)) for c in codes if c not in (cell.id, NO_GRAPH)]
+    return [Cell.of_code(int(c)) for c in codes if c not in (cell.id, NO_GRAPH)]
 
 
 def all_ids(vertices: int = MOST_VERTICES) -> np.ndarray:
@@ -102,7 +102,7 @@ def random_cells(number: int, rng: np.random.Generator) -> list[Cell]:
             own = own_codes(matrices, kinds)
             drawn.append(codes[codes == own])
         found |= dict.fromkeys(map(int, rng.permutation(np.concatenate(drawn))))
-    return [Cell.from_id(code) for code in list(found)[:number]]
+    return [Cell.of_code(code) for code in list(found)[:number]]
 
 
 def walk(

@@ -75,12 +75,20 @@ class Cell:
             UserError: no cell has this number.
         """
         try:
-            matrix, kinds = decoded(number)
-            cell = cls.of(matrix, [OPERATIONS[kind] for kind in kinds])
+            found = cls.of_code(number)
+            cell = cls.of(found.matrix, found.operations)
         except (ValueError, IndexError):  # a UserError is a ValueError, too
             raise _no_id(number) from None
         if cell.id != number:
             raise _no_id(number)
+        return cell
+
+    @classmethod
+    def of_code(cls, code: int) -> Cell:
+        """Returns the cell of a number that `canonical_codes` gave, unchecked."""
+        matrix, kinds = decoded(code)
+        cell = cls(_rows(matrix), tuple(OPERATIONS[kind] for kind in kinds))
+        cell.__dict__["id"] = code
         return cell
 
     @cached_property
