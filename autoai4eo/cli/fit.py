@@ -110,6 +110,14 @@ def fit(
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(help="Epochs of each candidate.")] = 20,
+    final_epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Train the finalist anew for so many epochs. By default it continues "
+            "its trial's training for as many epochs more.",
+        ),
+    ] = None,
     proxy: Annotated[
         str | None,
         typer.Option(
@@ -306,6 +314,7 @@ def fit(
         block_km=block_km,
         allow_overlap=allow_overlap,
         refit=refit,
+        final_epochs=final_epochs,
         verbose=0 if quiet else 1,
     )
     scores, test = None, rest[0] if rest else None

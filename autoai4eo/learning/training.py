@@ -55,6 +55,8 @@ class Training:
         train, validation: the data; validation is None for a last training on all data.
         epochs: per network; None trains until the validation loss has not improved for
             ten epochs, as AutoKeras does.
+        final_epochs: of the finalist, which is then trained anew; None: it continues
+            for as many epochs more.
         batch_size: samples per step.
         callbacks: the user's Keras callbacks, copied for each training.
         objectives: of the search; the kappa of the worst group is computed after each
@@ -78,6 +80,7 @@ class Training:
     train: Dataset
     validation: Dataset | None
     epochs: int | None = None
+    final_epochs: int | None = None
     batch_size: int = 32
     callbacks: Sequence[keras.callbacks.Callback] = ()
     objectives: Sequence[Objective] = ()
@@ -92,6 +95,10 @@ class Training:
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.final_epochs is not None and self.final_epochs < 1:
+            raise UserError(
+                f"final_epochs: expected 1 or more, got {self.final_epochs}"
+            )
         if self.data_parallel and is_asked_for(self.objectives):
             raise UserError(
                 f"data_parallel: expected objectives of one device, found {OBJECTIVE}, "

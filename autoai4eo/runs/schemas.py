@@ -107,6 +107,7 @@ EVALUATION = {
     "trained_on": str,
     "metrics": {ANY: _NUMBER},
     "epochs": int,
+    "final_epochs?": int,
     "quantized?": {
         "before": {ANY: _NUMBER},
         "after": {ANY: _NUMBER},

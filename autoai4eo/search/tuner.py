@@ -232,7 +232,8 @@ class Tuner:
             progress.done("an ensemble is the finalist, which is not trained again")
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
-            known = finalist.is_trained(self.run, self.study, refit_on is not None)
+            as_asked = (refit_on is not None, training.final_epochs)
+            known = finalist.is_trained(self.run, self.study, *as_asked)
             if known and refit_on is None and finalist.is_of_everything(self.run):
                 progress.done(
                     "the finalist was trained on the validation data, too, and is "
@@ -259,11 +260,13 @@ class Tuner:
         batch_size = trial.user_attrs.get("batch_size", training.batch_size)
         training = replace(training, end=inf, batch_size=batch_size)
         training = whole = training.by_recipe(hp.values)
+        last = training.final_epochs
         if refit_on is not None:
-            whole = training.on_everything(
-                refit_on, finalist.epochs_alone(training, trial)
-            )
-        if in_full and refit_on is None:
+            alone = last or finalist.epochs_alone(training, trial)
+            whole = training.on_everything(refit_on, alone)
+        elif last is not None:
+            whole = replace(training, epochs=last)
+        if in_full and refit_on is None and last is None:
             finalist.keep(self.run, trial)
         else:
             seed = self._seed_of(trial)

@@ -131,6 +131,7 @@ class AutoModel(SearchResults):
         block_km: float | None = None,
         allow_overlap: bool = False,
         refit: bool = False,
+        final_epochs: int | None = None,
         **kwargs: Any,
     ) -> None:
         """Searches, then trains the finalist; resumes the search in the run's folder.
@@ -165,6 +166,8 @@ class AutoModel(SearchResults):
             allow_overlap: lets `validation_split` and folds divide windows of one scene
                 that overlap at random.
             refit: whether to train the finalist on the given `validation_data`, too.
+            final_epochs: trains the finalist anew for so many epochs; None: it
+                continues its trial's training for `epochs` more.
             **kwargs: passed to `keras.Model.fit`.
 
         Raises:
@@ -206,6 +209,7 @@ class AutoModel(SearchResults):
             train,
             validation,
             epochs=epochs,
+            final_epochs=final_epochs,
             batch_size=batch_size,
             callbacks=tuple(callbacks),
             objectives=self.objectives,

@@ -31,6 +31,7 @@ from autoai4eo.search.workers.yielding import YieldToMeasurements
 
 #: Attributes of the study: the network that the user chose, and the selected one.
 _CHOSEN, _SELECTED = "finalist", "selected"
+_FINAL = "final_epochs"
 
 Tuning = Callable[[Path], Mapping[str, Any]]
 
@@ -72,18 +73,28 @@ def select(study: optuna.Study, network: NetworkId | None) -> None:
     study.set_user_attr(_SELECTED, None if network is None else network.key)
 
 
-def is_trained(run: Path, study: optuna.Study, on_everything: bool) -> bool:
+def is_trained(
+    run: Path,
+    study: optuna.Study,
+    on_everything: bool,
+    final_epochs: int | None = None,
+) -> bool:
     """Returns whether the finalist's network is in ``RUN/best``.
 
     Args:
         run: the folder.
         study: of the search.
         on_everything: whether it must be trained on the validation data, too.
+        final_epochs: for which it must be trained anew; None: any training will do.
     """
     if trained_finalist(run) != of(study):
         return False
     known = Run(run).read_evaluation()
-    return not on_everything or known["trained_on"] != TRAINING or "ensemble" in known
+    if "ensemble" in known:
+        return True
+    if final_epochs is not None and known.get(_FINAL) != final_epochs:
+        return False
+    return not on_everything or known["trained_on"] != TRAINING
 
 
 def is_of_everything(run: Path) -> bool:
@@ -168,7 +179,8 @@ def tune(run: Path, tuning: Tuning) -> None:
     network = keras.models.load_model(Run(run).network)
     with _replaced(run) as path:
         save_model(network, path)
-        found = {"metrics": kept["metrics"], **tuning(path)}
+        same = {name: kept[name] for name in ("metrics", _FINAL) if name in kept}
+        found = {**same, **tuning(path)}
     _tell(
         run, NetworkId(TRIAL, kept["trial"]), kept["trained_on"], kept["epochs"], found
     )
@@ -187,7 +199,8 @@ def train(
     """Trains a trial's network further and writes ``RUN/best``.
 
     With validation data, continues from the trial's best epoch and keeps the better
-    network; otherwise, or if the trial's network is lost, trains anew.
+    network; otherwise, or if the trial's network is lost, trains anew. So it does for
+    the final epochs of `training`, and with validation data keeps the better network.
 
     Args:
         run: the folder.
@@ -207,13 +220,13 @@ def train(
         before = keras.models.load_model(file_of(run, trial, NETWORK))
     except UserError as error:
         progress.done(f"finalist   {error}; trained from its beginning")
-    continues = before is not None and not on_everything
-    if before is not None and continues:
+    is_judged = before is not None and not on_everything
+    if before is not None and is_judged and training.final_epochs is None:
         again.set_weights(before.get_weights())
     with _replaced(run) as path:
         if before is not None:
             save_model(before, path)
-        at_least = _of_float32(trial) if continues else None
+        at_least = _of_float32(trial) if is_judged else None
         keeper = BestEpoch(path, monitor, at_least=at_least)
         training.run(
             again,
@@ -233,7 +246,10 @@ def train(
     progress.done(f"finalist   trained{figure}")
     on = EVERYTHING if on_everything else TRAINING
     of_trial = NetworkId(TRIAL, trial.number)
-    _tell(run, of_trial, on, keeper.epochs, {"metrics": keeper.logs})
+    found: dict[str, Any] = {"metrics": keeper.logs}
+    if training.final_epochs is not None:
+        found[_FINAL] = training.final_epochs
+    _tell(run, of_trial, on, keeper.epochs, found)
 
 
 def _of_float32(trial: FrozenTrial) -> dict[str, float]:
