@@ -36,6 +36,7 @@ import numpy as np
 
 FOLDS, SAMPLES = 5, 5000
 TRIALS, EPOCHS = 4, {"so2sat": 10, "eurosat": 5}
+FINAL = 4  # the finalist's epochs, for each of a trial
 #: Multiply-adds at most, in both searches; the default network has 4.5 M and 12.5 M.
 MACS = {"so2sat": 5e6, "eurosat": 13e6}
 #: About as many patches as a search trains its finalist with.
@@ -279,18 +280,20 @@ def search_before(
 def search_after(
     train: Any, test: Any, folder: Path, trials: int, epochs: int, macs: float
 ) -> dict[str, Found]:
-    """A search whose finalist is trained on all data, and ensembles of such networks.
+    """A search whose finalist is trained anew and longer, on all data; and ensembles.
 
-    Ensembles may need once, twice and four times the MACs of the finalist.
+    Ensembles of the trials' networks may need once, twice and four times the MACs of
+    the finalist.
     """
     first, second = in_two(train, 0)
     clf = _classifier(folder, "run", max_trials=trials, constraints={"macs": macs})
-    how = {"validation_data": second, "epochs": epochs, "refit": True, **QUIET}
+    longer = {"refit": True, "final_epochs": FINAL * epochs}
+    how = {"validation_data": second, "epochs": epochs, **longer, **QUIET}
     clf.fit(first, **how)
     single = _cost(clf)
     found = {"": (clf.predict_proba(test), single)}
     for times in (1, 2, 4):
-        number = clf.ensemble(max_macs=times * single["macs"], refit=True, verbose=0)
+        number = clf.ensemble(max_macs=times * single["macs"], verbose=0)
         clf.select(ensemble=number)
         found[f"_ensemble_{times}x"] = (clf.predict_proba(test), _cost(clf))
     return found
