@@ -61,9 +61,10 @@ app.command("report")(report.report)
 app.command("simulate")(simulate.simulate)
 app.command("slurm")(slurm.slurm)
 app.command("demo")(demo.demo)
-app.add_typer(compact.app, name="compact")
-app.add_typer(device.app, name="device")
-app.add_typer(nasbench.app, name="nasbench")
+#: Commands that have commands of their own.
+GROUPS = {"compact": compact.app, "device": device.app, "nasbench": nasbench.app}
+for _name, _group in GROUPS.items():
+    app.add_typer(_group, name=_name)
 
 
 def main() -> None:
@@ -115,11 +116,10 @@ def _renamed(argument: str) -> str:
 
 def _command(arguments: list[str]) -> str:
     """Returns the name of the command in some arguments; empty if there is none."""
-    groups = {"compact": compact.app, "device": device.app}
     known = {str(command.name) for command in app.registered_commands}
-    for group, its in groups.items():
+    for group, its in GROUPS.items():
         known |= {f"{group} {command.name}" for command in its.registered_commands}
-    name = " ".join(arguments[: 2 if arguments[:1] and arguments[0] in groups else 1])
+    name = " ".join(arguments[: 2 if arguments[:1] and arguments[0] in GROUPS else 1])
     return name if name in known else ""
 
 
@@ -127,7 +127,7 @@ def _called(arguments: list[str]) -> int:
     """Runs a command and returns its exit status."""
     # calling the app itself would treat EOFError as Ctrl-C
     command = typer.main.get_command(app)
-    if arguments in (["compact"], ["device"]):
+    if len(arguments) == 1 and arguments[0] in GROUPS:
         arguments = [*arguments, "--help"]  # otherwise the help would be an error
     try:
         with command.make_context("autoai4eo", arguments or ["--help"]) as context:

@@ -10,6 +10,7 @@ import typer
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input
+from autoai4eo.text import counted
 
 app = typer.Typer(
     help="Databases of trained networks: sample cells, import tables.",
@@ -31,11 +32,12 @@ def sample(
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Cells of each walk.")] = 15,
     uniform: Annotated[
-        int | None, typer.Option(min=1, help="In place of walks: so many at random.")
+        int | None,
+        typer.Option(min=1, help="Draw so many cells, each as probable as any other."),
     ] = None,
     spread: Annotated[
         int | None,
-        typer.Option(min=1, help="In place of walks: so many, spread evenly."),
+        typer.Option(min=1, help="Draw so many cells, spread as by a Latin hypercube."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
@@ -89,9 +91,14 @@ def import_(
         str, typer.Option(help="Columns that are known before training.")
     ] = "",
     epochs: Annotated[
-        int,
-        typer.Option(min=1, help="Epochs of the trainings, without a column epoch."),
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=1_000_000,
+            help="Epochs of all trainings, if the file has no column epoch; by default "
+            "1.",
+        ),
+    ] = None,
 ) -> None:
     """Import recorded networks into a database.
 
@@ -122,8 +129,9 @@ def import_(
         for told in wrong:
             console.print(told, markup=False, soft_wrap=True)
         epochs_known = ", ".join(map(str, database.epochs)) or "none"
+        networks = counted(len(database), "network")
         console.print(
-            f"database: {len(database):,} networks, epochs {epochs_known}   {out}",
+            f"database: {networks}, epochs {epochs_known}   {out}",
             markup=False,
             soft_wrap=True,
         )
@@ -172,27 +180,32 @@ def landscape(
     """
     if out is None and figures_path is None:
         raise UserError("expected --out, --json or both, got neither")
+    if out is not None and out == figures_path:
+        raise UserError(f"--json: expected another file than --out, got {out} twice")
     sources = [recorded] if against is None else [recorded, against]
     for path in filter(None, (out, figures_path)):
         check_can_write(path)
         check_not_input(path, sources)
     with hushed():
         from autoai4eo.files import in_one_step, write_json
+        from autoai4eo.nasbench.database_file import is_database
         from autoai4eo.nasbench.landscape import landscape_figures, read_landscape
         from autoai4eo.nasbench.landscape.figures import cost_names, distances
         from autoai4eo.report.landscape import Shown, landscape_page
     shown = []
     for path in sources:
+        # a database beside a CSV file knows its own
+        knows = against is not None and is_database(path)
         networks = read_landscape(
             path,
             fitness,
-            choices=_names(choices),
-            adjacency=_names(adjacency),
+            choices=[] if knows else _names(choices),
+            adjacency=[] if knows else _names(adjacency),
             minimize=minimize,
         )
         costs = {name: networks.figures[name] for name in cost_names(networks)}
         found = landscape_figures(networks, seed)
-        shown.append(Shown(found, networks.fitness, distances(networks), costs))
+        shown.append(Shown(found, networks.values, distances(networks), costs))
     if figures_path is not None:
         found = dict(shown[0].figures)
         if against is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoai4eo.errors import UserError
+from autoai4eo.networks.cell import Cell
 
 NO_VERTEX = "none"
 
@@ -23,13 +25,17 @@ def parse_adjacency(text: Any) -> np.ndarray:
         UserError: it is neither, or not square, or has edges that go backwards.
     """
     try:
-        matrix = np.array(json.loads(text) if "[" in str(text) else list(str(text)))
+        if "[" in str(text):
+            matrix = np.array(json.loads(text))
+        else:
+            matrix = np.array(list(map(int, str(text))))
+        whole = bool(np.isin(matrix, (0, 1)).all())
         matrix = matrix.astype(int)
         if matrix.ndim == 1:
             side = round(len(matrix) ** 0.5)
             matrix = matrix.reshape(side, side)
-        good = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 1
-    except (ValueError, TypeError):
+        good = whole and matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] > 1
+    except (ValueError, TypeError, RecursionError):
         good = False
     if not good or np.tril(matrix).any() or not np.isin(matrix, (0, 1)).all():
         raise UserError(
@@ -52,7 +58,13 @@ def parse_operations(text: Any, vertices: int) -> list[str]:
     """
     text = str(text)
     if text.lstrip().startswith("["):
-        names = [str(name) for name in json.loads(text)]
+        try:
+            names = [str(name) for name in json.loads(text)]
+        except ValueError as error:
+            raise UserError(
+                f"--adjacency: expected operations as a JSON list, found {text[:60]!r} "
+                f"({error})"
+            ) from None
     else:
         for mark in ",|;":
             text = text.replace(mark, " ")
@@ -129,3 +141,16 @@ def cell_features(
         *most[-1][1:-1],
         *joined.ravel(),
     ]
+
+
+def cell_of(path: Path, row: int, matrix: Any, operations: Any) -> Cell:
+    """Returns the cell of a row of a table, counted from 1.
+
+    Raises:
+        UserError: it is no cell; the message names the file and the row.
+    """
+    try:
+        found = parse_adjacency(matrix)
+        return Cell.of(found, parse_operations(operations, len(found)))
+    except UserError as error:
+        raise UserError(f"{path}, row {row}: {error}") from None

@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import sqlite3
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -127,8 +128,12 @@ class Database:
             about: what the networks have in common, for JSON.
 
         Raises:
-            UserError: the file exists.
+            UserError: the file exists, or there is no such space.
         """
+        if space not in SPACES:
+            raise UserError(
+                f"space: expected one of {', '.join(SPACES)}, got {space!r}"
+            )
         path = Path(path)
         check_new(path)
         rows = {"version": str(VERSION), "space": space}
@@ -172,7 +177,7 @@ class Database:
         """Adds networks and all their figures, in one step.
 
         Raises:
-            UserError: a network is there already.
+            UserError: a network is there already, or a figure is no finite number.
         """
         new: dict[int, Entry] = {}
         for entry in entries:
@@ -189,6 +194,13 @@ class Database:
             for epoch, some in entry.figures.items()
             for name, value in some.items()
         ]
+        for _, epoch, name, value in rows:
+            if not (isinstance(epoch, int) and epoch >= 0 and math.isfinite(value)):
+                raise UserError(
+                    f"{self.path}: expected whole epochs from 0 and finite figures, "
+                    f"found {name} {value} after epoch {epoch!r}; leave out what is "
+                    "not known"
+                )
         with using(self.path), self._file:
             self._file.executemany(
                 "INSERT INTO networks VALUES (?, ?, ?, ?)",

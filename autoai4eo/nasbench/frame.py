@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,17 +13,36 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 
 
-def read_frame(path: Path, columns: list[str]) -> pd.DataFrame:
+def read_frame(
+    path: Path, columns: list[str], text: Sequence[str] = ()
+) -> pd.DataFrame:
     """Reads a CSV file with these columns, which have a value in every row.
+
+    Args:
+        path: of the file, with a header.
+        columns: that it must have.
+        text: columns that are no numbers, even if they look so.
 
     Raises:
         UserError: it is no such file.
     """
     check_regular(path)
     try:
-        frame = pd.read_csv(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), index_col=False)
     except FileNotFoundError:
         raise UserError(f"{path}: expected a CSV file, found none") from None
+    except pd.errors.ParserWarning:
+        raise UserError(
+            f"{path}: expected as many values in a row as the header has names, found "
+            "more; remove them, or name them"
+        ) from None
+    except IsADirectoryError:
+        raise UserError(
+            f"{path}: expected a CSV file, found a folder; `autoai4eo nasbench import` "
+            "makes a database of the records of EO HW-NAS"
+        ) from None
     except (ValueError, OSError) as error:
         line = str(error).strip().splitlines()[0]
         raise UserError(f"{path}: expected a CSV file, found {line}") from error

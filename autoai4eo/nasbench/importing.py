@@ -13,8 +13,8 @@ import pandas as pd
 
 from autoai4eo.blocks.cells.nasbench import Stacks, count
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step, read_json, reading
-from autoai4eo.nasbench.cells import parse_adjacency, parse_operations
+from autoai4eo.files import in_one_step, read_json, reading, remove_leftovers
+from autoai4eo.nasbench.cells import cell_of
 from autoai4eo.nasbench.database import (
     CHOICES,
     NASBENCH101,
@@ -55,7 +55,9 @@ def import_eo_hw_nas(folder: Path, out: Path) -> tuple[Database, list[str]]:
     cure = "copy it from the published records again"
     measured = read_json(folder / MEASURED, cure)
     walks = _read_list(folder / WALKS, cure)
-    scores = read_frame(folder / ACCURACIES, ["hash"]).set_index("hash")
+    scores = read_frame(folder / ACCURACIES, ["hash"], ["hash"]).set_index("hash")
+    if not scores.index.is_unique:
+        raise UserError(f"{folder / ACCURACIES}: expected each hash once; {cure}")
     shape = Stacks()
     about = {
         "source": "EO HW-NAS",
@@ -74,7 +76,7 @@ def import_eo_hw_nas(folder: Path, out: Path) -> tuple[Database, list[str]]:
         for number, steps in enumerate(walks):
             for step in steps:
                 record = measured[f"arch_{step['id']}"]
-                cell = Cell.of(step["module_adjacency"], step["module_operations"])
+                cell = _cell_of(folder, step)
                 macs, params = count(cell, shape, _SIZE, _SIZE, _BANDS)
                 inner = shape.channels * 2 ** (shape.stacks - 1) * _CLASSES
                 wrong += _is_params(record["MACs"], record["num_params"])
@@ -102,7 +104,7 @@ def import_eo_hw_nas(folder: Path, out: Path) -> tuple[Database, list[str]]:
                     )
     except UserError:
         raise
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise UserError(
             f"{folder}: expected the records of EO HW-NAS, found something else "
             f"({type(error).__name__}: {error}); {cure}"
@@ -130,7 +132,7 @@ def import_csv(
     adjacency: Sequence[str] = (),
     architecture: str | None = None,
     known: Sequence[str] = (),
-    epochs: int = 1,
+    epochs: int | None = None,
 ) -> Database:
     """Imports a CSV file with a row for each network, or for each of its epochs.
 
@@ -143,13 +145,14 @@ def import_csv(
         architecture: the column of strings as those of NAS-Bench-201 and NATS-Bench,
             ``|nor_conv_3x3~0|+|…``.
         known: columns that are known before training.
-        epochs: after which the other figures were reached, without a column ``epoch``.
+        epochs: after which the other figures were reached, if there is no column
+            ``epoch``; None: 1.
 
     Raises:
         UserError: the file or a column does not exist, or holds something else.
     """
     check_new(out)
-    ways = [bool(choices), bool(adjacency), architecture is not None]
+    ways = [bool(choices), bool(adjacency), bool(architecture)]
     if sum(ways) != 1:
         raise UserError(
             "expected --choices, --adjacency or --architecture, got "
@@ -161,7 +164,19 @@ def import_csv(
             f"got {len(adjacency)}"
         )
     named = [*choices, *adjacency, *([architecture] if architecture else [])]
-    frame = read_frame(path, [*named, *known])
+    if reserved := {"id", *_PLACES} & {*named, *known}:
+        raise UserError(
+            f"{path}: expected other names of choices and figures than id, walk, step "
+            f"and epoch, got {', '.join(sorted(reserved))}; rename the columns"
+        )
+    text = [*adjacency, *([architecture] if architecture else [])]
+    frame = read_frame(path, [*named, *known], text)
+    if epochs is not None and "epoch" in frame:
+        raise UserError(
+            f"{path}: expected --epochs for a file without a column epoch, found the "
+            "column; leave --epochs out"
+        )
+    _check_figures(path, frame.drop(columns=[*named, *_PLACES], errors="ignore"))
     figures = [
         name
         for name in frame.columns
@@ -174,13 +189,16 @@ def import_csv(
             "networks are what a database is for"
         )
     if unknown := [name for name in known if name not in figures]:
-        raise UserError(f"{path}: expected numbers in {', '.join(unknown)}")
+        raise UserError(
+            f"{path}: expected columns of numbers that are no choices as --known "
+            f"({', '.join(figures)}), got {', '.join(unknown)}"
+        )
     found: dict[str, Any] = {}
-    for row in frame.to_dict("records"):
-        one = _architecture(row, choices, adjacency, architecture)
+    for number, row in enumerate(frame.to_dict("records"), 1):
+        one = _architecture(path, number, row, choices, adjacency, architecture)
         key = str(one.id if isinstance(one, Cell) else one)
         walk, step, given = (_whole(path, row, name) for name in _PLACES)
-        epoch = epochs if given is None else given
+        epoch = (1 if epochs is None else epochs) if given is None else given
         if epoch < 1:
             raise UserError(
                 f"{path}: expected epochs from 1, found {epoch}; figures before "
@@ -189,39 +207,68 @@ def import_csv(
         _, known_figures, *_ = found.setdefault(key, (one, {}, walk, step))
         if epoch in known_figures:
             raise UserError(
-                f"{path}: expected each network once, found {one} twice for epoch "
-                f"{epoch}; name further --choices, or leave one out"
+                f"{path}, row {number}: expected each network once, found it twice for "
+                f"epoch {epoch}; name what tells them apart, or leave one out"
             )
         values = {n: float(row[n]) for n in figures if np.isfinite(row[n])}
-        known_figures.setdefault(0, {}).update(
-            {n: v for n, v in values.items() if n in known}
-        )
+        before = {n: v for n, v in values.items() if n in known}
+        if known_figures.setdefault(0, before) != before:
+            raise UserError(
+                f"{path}, row {number}: expected the same {', '.join(known)} for each "
+                "epoch of a network, found others; they are no --known figures"
+            )
         known_figures[epoch] = {n: v for n, v in values.items() if n not in known}
     space = NASBENCH101 if adjacency else CHOICES
     entries = [Entry(*one) for one in found.values()]
     return _filled(out, space, {"source": path.name}, entries)
 
 
+def _cell_of(folder: Path, step: Mapping[str, Any]) -> Cell:
+    try:
+        return Cell.of(step["module_adjacency"], step["module_operations"])
+    except UserError as error:
+        raise UserError(f"{folder / WALKS}, arch_{step['id']}: {error}") from None
+
+
+def _check_figures(path: Path, frame: pd.DataFrame) -> None:
+    """Checks that columns of numbers have only finite ones, or none in a row."""
+    for name in frame.columns:
+        numbers = pd.to_numeric(frame[name], errors="coerce")
+        text = frame[name][numbers.isna() & frame[name].notna()]
+        if len(text) and numbers.notna().mean() > 0.5:
+            raise UserError(
+                f"{path}, row {text.index[0] + 1}: expected a number in {name}, found "
+                f"{str(text.iloc[0])[:30]!r}"
+            )
+        if len(over := numbers[np.isinf(numbers)]):
+            raise UserError(
+                f"{path}, row {over.index[0] + 1}: expected a finite number in {name}, "
+                "found infinity; leave it empty if it is not known"
+            )
+
+
 def _architecture(
+    path: Path,
+    number: int,
     row: Mapping[str, Any],
     choices: Sequence[str],
     adjacency: Sequence[str],
     architecture: str | None,
 ) -> Architecture:
     if adjacency:
-        matrix = parse_adjacency(row[adjacency[0]])
-        return Cell.of(matrix, parse_operations(row[adjacency[1]], len(matrix)))
+        return cell_of(path, number, *(row[name] for name in adjacency))
     if architecture is None:
         return {name: row[name] for name in choices}
     text = str(row[architecture])
     found: dict[str, Any] = {}
     for node, edges in enumerate(text.split("+"), 1):
-        parts = [_EDGE.fullmatch(edge) for edge in edges.strip("|").split("|")]
-        earlier = [int(part["before"]) for part in parts if part is not None]
+        inner = edges.removeprefix("|").removesuffix("|")
+        parts = [_EDGE.fullmatch(edge) for edge in inner.split("|")]
+        earlier = [-1 if part is None else int(part["before"]) for part in parts]
         if earlier != list(range(node)):
             raise UserError(
-                "--architecture: expected a string such as |nor_conv_3x3~0|+|none~0|"
-                f"nor_conv_1x1~1|, an operation for each earlier node, found {text:.60}"
+                f"{path}, row {number}: expected an operation for each earlier node, "
+                f"as in |nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|, found {text:.60}"
             )
         for part in filter(None, parts):
             found[f"edge_{part['before']}_{node}"] = part["operation"]
@@ -233,7 +280,7 @@ def _whole(path: Path, row: Mapping[str, Any], name: str) -> int | None:
     value = row.get(name)
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return None
-    if not isinstance(value, int | float) or value != int(value):
+    if not isinstance(value, int | float) or value % 1 or abs(value) > 2**31:
         raise UserError(f"{path}: expected whole numbers in {name}, found {value!r}")
     return int(value)
 
@@ -241,10 +288,22 @@ def _whole(path: Path, row: Mapping[str, Any], name: str) -> int | None:
 def _filled(
     out: Path, space: str, about: Mapping[str, Any], entries: Iterable[Entry]
 ) -> Database:
+    some = list(entries)
+    shapes = {
+        tuple(e.architecture) for e in some if not isinstance(e.architecture, Cell)
+    }
+    if len(shapes) > 1:
+        first, second, *_ = sorted(shapes, key=len)
+        raise UserError(
+            "expected networks of the same choices, found some with "
+            f"{', '.join(first)} and some with {', '.join(second)}"
+        )
+    remove_leftovers(out.parent, out.name)
     with in_one_step(out) as temporary:
         temporary.unlink(missing_ok=True)
         with Database.create(temporary, space, about) as database:
-            database.add(entries)
+            database.path = out  # for messages
+            database.add(some)
     return Database(out)
 
 

@@ -27,6 +27,11 @@ def walks_of(number: int, steps: int, rng: np.random.Generator) -> Walks:
     Raises:
         UserError: a walk cannot go on.
     """
+    if number * steps > CELLS:
+        raise UserError(
+            f"expected at most {CELLS:,} cells, as many as there are, got {number:,} "
+            f"walks of {steps:,}; ask for fewer or shorter ones"
+        )
     found: Walks = []
     for _ in range(number):
         taken = [cell for one in found for cell in one]

@@ -13,7 +13,10 @@ from autoai4eo.networks.cell import MOST_EDGES, MOST_VERTICES, OPERATIONS, Cell
 
 #: As many as there are, see `all_ids`.
 CELLS = 423_624
-_AT_ONCE = 2**15
+_AT_ONCE = 2**17
+#: One of some 1,300 graphs drawn is kept; above some cells all are counted in no more
+#: time.
+_LEAST, _TRIES, _MANY = 2**12, 1300, 2000
 
 
 def neighbours(cell: Cell) -> list[Cell]:
@@ -87,11 +90,15 @@ def random_cells(number: int, rng: np.random.Generator) -> list[Cell]:
         raise UserError(
             f"expected at most {CELLS:,} cells, as many as there are, got {number:,}"
         )
+    if number > _MANY:
+        chosen = rng.choice(all_ids(), number, replace=False)
+        return [Cell.of_code(int(code)) for code in chosen]
+    at_once = min(_AT_ONCE, max(_LEAST, _TRIES * number))
     sizes = np.arange(2, MOST_VERTICES + 1)
     ways = 2.0 ** (sizes * (sizes - 1) / 2) * len(OPERATIONS) ** (sizes - 2.0)
     found: dict[int, None] = {}
     while len(found) < number:
-        counts = rng.multinomial(_AT_ONCE, ways / ways.sum())
+        counts = rng.multinomial(at_once, ways / ways.sum())
         drawn = []
         for size, count in zip(sizes.tolist(), counts, strict=True):
             matrices = _upper(rng.integers(0, 2, (count, size * (size - 1) // 2)), size)

@@ -168,6 +168,8 @@ def read_table(
     recorded = None
     if is_database(path):
         recorded, choices, adjacency = _recorded(path, choices, adjacency)
+    if not path.exists():
+        raise UserError(f"{path}: expected a CSV file, found none")
     if bool(choices) == bool(adjacency):
         raise UserError("expected either --choices or --adjacency, got both or neither")
     objectives = (
@@ -182,7 +184,7 @@ def read_table(
         )
     columns = [*choices, *adjacency, *names, *known]
     if recorded is None:
-        frame = read_frame(path, columns)
+        frame = read_frame(path, columns, adjacency)
     else:
         frame = complete(path, recorded, columns)
     figures, costs = numbers(path, frame, names), numbers(path, frame, list(known))

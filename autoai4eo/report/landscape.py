@@ -11,7 +11,7 @@ import numpy as np
 from autoai4eo.report import charts
 from autoai4eo.report.pictures import data_url
 from autoai4eo.report.rendering import render
-from autoai4eo.text import line
+from autoai4eo.text import counted, line
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,7 +30,7 @@ _ROWS = {
     "correlation_length_pooled": "correlation length around the mean of all walks",
     "ruggedness": "ruggedness, 1 / autocorrelation",
     "local_optima": "local optima",
-    "local_optima_estimate": "local optima, estimated from ascents",
+    "effective_basins": "basins of equal size that would do the same",
 }
 _BINS = 30
 
@@ -41,7 +41,7 @@ class Shown:
 
     Attributes:
         figures: see `autoai4eo.nasbench.landscape.figures`.
-        fitness: of each network, (n,).
+        fitness: the column of each network as it is recorded, (n,).
         distances: of each network to the nearest best one, (n,).
         costs: of each network, by name, (n,).
     """
@@ -65,6 +65,7 @@ def landscape_page(shown: Sequence[Shown]) -> str:
         title="fitness landscape: " + ", ".join(line(f["name"]) for f in every),
         names=[line(figures["name"]) for figures in every],
         fitness=line(every[0]["fitness"]),
+        minimize=every[0]["minimize"],
         rows=rows,
         image=data_url(_plot(shown)),
         persistence=[
@@ -158,12 +159,12 @@ def _draw_front(axis: Axes, one: Shown, cost: str) -> None:
         axis.set_visible(False)
         return
     axis.plot(one.costs[cost], one.fitness, ".", alpha=0.4, markersize=4)
-    places = one.figures["fronts"][cost]["networks"]
+    places = one.figures["fronts"][cost]["rows"]
     axis.step(
         one.costs[cost][places],
         one.fitness[places],
         where="post",
-        label=f"Pareto front, {len(places)} networks",
+        label=f"Pareto front, {counted(len(places), 'network')}",
     )
     charts.fit(axis, "x", one.costs[cost])
     axis.set_xlabel(line(cost), parse_math=False)

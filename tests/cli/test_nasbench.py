@@ -76,3 +76,22 @@ def test_a_landscape_is_described(run, tmp_path):
 def test_a_landscape_needs_somewhere_to_go(run, tmp_path):
     done = run("nasbench", "landscape", tmp_path / "t.csv", "--fitness", "f")
     assert done.status == 2 and "expected --out, --json or both" in done.err
+
+
+def test_nasbench_alone_shows_its_commands(run):
+    done = run("nasbench")
+    assert done.status == 0, done.err
+    assert all(name in done.out for name in ("sample", "import", "landscape"))
+
+
+def test_a_database_stands_beside_a_table(run, tmp_path):
+    source, page = tmp_path / "t.csv", tmp_path / "p.html"
+    source.write_text("a,f\n1,0.5\n2,0.6\n3,0.9\n")
+    database = tmp_path / "t.sqlite"
+    run("nasbench", "import", source, "--choices", "a", "--out", database)
+    given = ("nasbench", "landscape", database, "--fitness", "f", "--choices", "a")
+    assert run(*given, "--against", source, "--out", page).status == 0
+    same = run(*given, "--against", source, "--out", page, "--json", page)
+    assert same.status == 2 and "expected another file than --out" in same.err
+    missing = run("nasbench", "landscape", "no.csv", "--fitness", "f", "--out", page)
+    assert "no.csv: expected a table of networks, found none" in missing.err

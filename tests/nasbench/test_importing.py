@@ -5,6 +5,7 @@ import json
 import pytest
 
 from autoai4eo.errors import UserError
+from autoai4eo.nasbench.database import CHOICES, Database, Entry
 from autoai4eo.nasbench.importing import import_csv, import_eo_hw_nas
 from autoai4eo.nasbench.table import read_table
 from autoai4eo.networks.cell import OPERATIONS, Cell
@@ -107,9 +108,12 @@ def test_a_csv_of_nasbench_201_strings(tmp_path):
         ({"choices": ["a"], "architecture": "a"}, "got several"),
         ({"choices": ["nothing"]}, "expected the columns nothing"),
         ({"choices": ["a"]}, "expected each network once"),
-        ({"choices": ["a", "b"], "known": ["c"]}, "expected numbers in c"),
+        (
+            {"choices": ["a", "b"], "known": ["c"]},
+            "numbers that are no choices as --known",
+        ),
         ({"adjacency": ["a"]}, "expected two columns"),
-        ({"architecture": "c"}, r"a string such as \|nor_conv"),
+        ({"architecture": "c"}, "an operation for each earlier node"),
         ({"choices": ["a", "b"], "epochs": 0}, "expected epochs from 1, found 0"),
         ({"choices": ["a", "b", "score"]}, "expected further columns of numbers"),
     ],
@@ -120,3 +124,45 @@ def test_wrong_columns_are_told(tmp_path, columns, expected):
     with pytest.raises(UserError, match=expected):
         import_csv(source, tmp_path / "t.sqlite", **columns)
     assert not (tmp_path / "t.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "columns", "expected"),
+    [
+        (
+            "a,f\n1,0.5\n2,0.5x\n3,1\n",
+            {"choices": ["a"]},
+            "row 2: expected a number in f",
+        ),
+        ("a,f\n1,0.5\n2,inf\n", {"choices": ["a"]}, "row 2: expected a finite number"),
+        ("id,f\n1,0.5\n2,1\n", {"choices": ["id"]}, "other names of choices"),
+        ("a,f,epoch\n1,1,1\n", {"choices": ["a"], "epochs": 5}, "leave --epochs out"),
+        ("a,f,epoch\n1,1,inf\n", {"choices": ["a"]}, "whole numbers in epoch"),
+        ("a,f,epoch\n1,1,1e20\n", {"choices": ["a"]}, "whole numbers in epoch"),
+        (
+            "a,m,f,epoch\n1,10,1,1\n1,20,2,2\n",
+            {"choices": ["a"], "known": ["m"]},
+            "row 2: expected the same m for each epoch",
+        ),
+        ("m,o,f\n011000000,x,1\n", {"adjacency": ["m", "o"]}, "row 1: .*found x"),
+        ('m,o,f\n011000000,"[""a"",",1\n', {"adjacency": ["m", "o"]}, "as a JSON list"),
+        ("m,f\n|a~0|,1\n|a~0|+|a~0|b~1|,2\n", {"architecture": "m"}, "same choices"),
+        ("m,f\n|a~0||,1\n", {"architecture": "m"}, "for each earlier node"),
+        ("a,f\n1,2,3\n", {"choices": ["a"]}, "as many values in a row"),
+    ],
+)
+def test_what_is_no_figure_is_told_with_its_row(tmp_path, text, columns, expected):
+    source = tmp_path / "t.csv"
+    source.write_text(text)
+    with pytest.raises(UserError, match=expected):
+        import_csv(source, tmp_path / "t.sqlite", **columns)
+    assert [file.name for file in tmp_path.iterdir()] == ["t.csv"]
+
+
+def test_figures_that_are_no_numbers_are_not_added(tmp_path):
+    path = tmp_path / "x.sqlite"
+    with Database.create(path, CHOICES, {}) as made:
+        for epoch, value in ((1, float("nan")), (1, float("inf")), ("x", 1.0)):
+            with pytest.raises(UserError, match=r"x\.sqlite: expected whole epochs"):
+                made.add([Entry({"a": 1}, {epoch: {"f": value}})])
+        assert len(made) == 0

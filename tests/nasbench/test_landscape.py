@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from autoai4eo.errors import UserError
 from autoai4eo.nasbench.importing import import_eo_hw_nas
 from autoai4eo.nasbench.landscape import landscape_figures, read_landscape
-from autoai4eo.nasbench.landscape.figures import front
+from autoai4eo.nasbench.landscape.figures import _bias, front
 from autoai4eo.nasbench.landscape.networks import Landscape
 from autoai4eo.nasbench.space import neighbours, random_cells
 from autoai4eo.networks.cell import OPERATIONS, Cell
@@ -198,7 +198,7 @@ def test_a_csv_is_read(tmp_path):
             {"choices": ["a"]},
             "a column of numbers as --fit",
         ),
-        ("a,f\n1,inf\n2,1\n3,2\n", {"choices": ["a"]}, "expected finite numbers in f"),
+        ("a,f\n1,inf\n2,1\n3,2\n", {"choices": ["a"]}, "expected finite numbers below"),
         ("a,f\n1,1\n2,2\n3,3\n", {}, "either --choices or --adjacency"),
         ("a,f\n1,1\n2,2\n3,3\n", {"adjacency": ["a"]}, "expected two columns"),
         ("a,g\n1,1\n2,2\n3,3\n", {"choices": ["a"]}, "expected the columns f"),
@@ -209,3 +209,66 @@ def test_wrong_tables_are_told(tmp_path, text, columns, expected):
     path.write_text(text)
     with pytest.raises(UserError, match=expected):
         read_landscape(path, "f", **columns)
+
+
+def test_a_column_to_minimise_keeps_its_sign(tmp_path):
+    path = tmp_path / "t.csv"
+    frame = pd.DataFrame(
+        {"a": [1, 2, 3, 4], "latency": [4.0, 3, 2, 1], "macs": [8, 6, 4, 1]}
+    )
+    frame.to_csv(path, index=False)
+    found = landscape_figures(
+        read_landscape(path, "latency", choices=["a"], minimize=True)
+    )
+    assert (found["mean"], found["best"], found["worst"]) == (2.5, 1, 4)
+    assert found["correlations"]["latency"]["macs"] == pytest.approx(1)
+    assert found["fronts"]["macs"]["latency"] == [1.0]
+    assert found["best_network"] == {"a": 4}
+
+
+def test_the_bias_of_short_walks_is_that_of_simulated_ones():
+    rng = np.random.default_rng(0)
+    real, steps, first = 0.5, 15, []
+    for _ in range(4000):
+        one = [rng.normal()]
+        for _ in range(steps - 1):
+            one.append(real * one[-1] + math.sqrt(1 - real**2) * rng.normal())
+        centred = np.array(one) - np.mean(one)
+        first.append((centred[1:] * centred[:-1]).sum() / (centred**2).sum())
+    found = float(np.mean(first))
+    assert _bias(found, steps) == pytest.approx(found - real, abs=0.03)
+    assert _bias(0.5, 5) is None
+
+
+WALKS = "a,f,walk,step\n" + "".join(
+    f"{i},{math.sin(i)},{i // 12},{i % 12}\n" for i in range(24)
+)
+
+
+def test_a_walk_with_gaps_is_several_walks(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(WALKS)
+    whole = read_landscape(path, "f", choices=["a"]).walks
+    assert [list(rows) for rows in whole] == [list(range(12)), list(range(12, 24))]
+    path.write_text("\n".join(x for x in WALKS.split("\n") if not x.startswith("5,")))
+    parts = read_landscape(path, "f", choices=["a"]).walks
+    assert [len(rows) for rows in parts] == [5, 6, 12]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        (",0,3\n", ",0,x\n", "whole numbers in walk and step"),
+        (",0,3\n", ",0,\n", "whole numbers in walk and step"),
+        (",0,3\n", ",inf,3\n", "whole numbers in walk and step"),
+        (",0,3\n", ",0,2\n", "each step of a walk once"),
+        (",0,3\n", ",0,3,7\n", "as many values in a row as the header has"),
+    ],
+)
+def test_wrong_walks_are_told(tmp_path, old, new, expected):
+    path = tmp_path / "t.csv"
+    path.write_text(WALKS.replace(old, new))
+    if new.count(",") == 3:  # in every row, as pandas reads it then
+        path.write_text(WALKS.replace("\n", ",7\n").replace("step,7", "step"))
+    with pytest.raises(UserError, match=expected):
+        read_landscape(path, "f", choices=["a"])

@@ -14,10 +14,11 @@ import numpy as np
 from scipy import stats
 
 from autoai4eo.nasbench.landscape.networks import Landscape
+from autoai4eo.networks.cell import Cell
 
 LAGS = 10
 SHARES = (0.05, 0.1, 0.25)  # of the best and worst, for their persistence
-_DRAWS = 2000  # of the bootstrap, and of starts of the birthday estimate
+_DRAWS = 2000  # of the bootstrap
 _DISTRIBUTIONS = ("norm", "skewnorm", "gumbel_l", "gumbel_r", "logistic")
 
 
@@ -40,9 +41,10 @@ def landscape_figures(landscape: Landscape, seed: int = 0) -> dict[str, Any]:
     ``local_optima``
         networks without a better neighbour; ``basins``: from how many networks the
         steepest ascent leads to each.
-    ``local_optima_estimate``
-        of the space, where not all neighbours are recorded: from how often two ascents
-        end in one optimum, as in the birthday problem (Caruana and Mullin 1999).
+    ``effective_basins``
+        1 / the probability that the ascents from two networks of the table end in one
+        optimum: so many basins of equal size would do the same (the birthday problem,
+        Caruana and Mullin 1999). It tells nothing of networks that are not recorded.
     ``persistence``
         the share of the best (worst) networks after an epoch that are among the best
         (worst) after the last one.
@@ -52,20 +54,23 @@ def landscape_figures(landscape: Landscape, seed: int = 0) -> dict[str, Any]:
         seed: of the bootstrap and of the ascents.
     """
     rng = np.random.default_rng(seed)
-    fitness = landscape.fitness
+    values = landscape.values
+    best = int(np.argmax(landscape.fitness))
     return {
         "name": landscape.name,
         "fitness": landscape.fitness_name,
         "networks": len(landscape),
         "closed": landscape.is_closed,
-        "mean": float(fitness.mean()),
-        "std": float(fitness.std(ddof=1)),
-        "best": float(fitness.max()),
-        "worst": float(fitness.min()),
-        "distributions": _distributions(fitness),
+        "minimize": landscape.minimize,
+        "mean": float(values.mean()),
+        "std": float(values.std(ddof=1)),
+        "best": float(values[best]),
+        "worst": float(values[np.argmin(landscape.fitness)]),
+        "best_network": _record(landscape, best),
+        "distributions": _distributions(values),
         "fitness_distance_correlation": _distance_correlation(landscape),
         **_autocorrelations(landscape, rng),
-        **_local_optima(landscape, rng),
+        **_local_optima(landscape),
         "persistence": _persistence(landscape),
         "correlations": _correlations(landscape),
         "fronts": _fronts(landscape),
@@ -136,15 +141,26 @@ def _autocorrelations(landscape: Landscape, rng: np.random.Generator) -> dict[st
         "autocorrelation_pooled": pooled,
         "first_autocorrelation": first,
         "first_autocorrelation_by_walk": each[:, 0].tolist(),
-        # of the estimate on a walk of n steps, whose mean is estimated too (Marriott
-        # and Pope 1954), for a first-order process
-        "first_autocorrelation_bias": -(1 + 4 * pooled[0]) / length,
+        "first_autocorrelation_bias": _bias(first, length),
         "correlation_length": _length(first),
         "correlation_length_pooled": _length(pooled[0]),
         "ruggedness": 1 / first if first else None,
         "walks": len(walks),
         "steps": length,
     }
+
+
+def _bias(first: float, length: float) -> float | None:
+    """Returns the mean error of a first autocorrelation on walks of so many steps.
+
+    Where a process of the first order has φ, walks of n steps show φ - (1 + 4 φ) / n,
+    since their mean is estimated, too (Marriott and Pope 1954). None for walks of so
+    few steps that this is of no use.
+    """
+    if length < 10:
+        return None
+    real = (first + 1 / length) / (1 - 4 / length)
+    return -(1 + 4 * real) / length
 
 
 def _exact(landscape: Landscape) -> list[float]:
@@ -184,21 +200,16 @@ def _length(first: float | None) -> float | None:
     return float(-1 / math.log(abs(first)))
 
 
-def _local_optima(landscape: Landscape, rng: np.random.Generator) -> dict[str, Any]:
+def _local_optima(landscape: Landscape) -> dict[str, Any]:
     fitness, ends = landscape.fitness, _ascents(landscape)
     optima, sizes = np.unique(ends, return_counts=True)
     order = np.argsort(-fitness[optima], kind="stable")
     found = {
         "local_optima": len(optima),
+        "effective_basins": float(1 / np.square(sizes / len(ends)).sum()),
         "basins": sizes[order].tolist(),
-        "local_optima_fitness": fitness[optima][order].tolist(),
+        "local_optima_fitness": landscape.values[optima][order].tolist(),
     }
-    if not landscape.is_closed:
-        starts = ends[rng.choice(len(ends), min(len(ends), _DRAWS), replace=False)]
-        _, counts = np.unique(starts, return_counts=True)
-        pairs = int((counts * (counts - 1) // 2).sum())
-        every = len(starts) * (len(starts) - 1) // 2
-        found["local_optima_estimate"] = every / pairs if pairs else None
     return found
 
 
@@ -225,7 +236,7 @@ def _persistence(landscape: Landscape) -> list[dict[str, Any]]:
         values = landscape.by_epoch[epoch]
         row: dict[str, Any] = {
             "epoch": epoch,
-            "kendall_tau": float(stats.kendalltau(values, last).statistic),
+            "kendall_tau": _tau(values, last),
         }
         for share in SHARES:
             count = max(1, round(share * len(values)))
@@ -239,9 +250,23 @@ def _persistence(landscape: Landscape) -> list[dict[str, Any]]:
     return found
 
 
+def _tau(one: np.ndarray, other: np.ndarray) -> float | None:
+    if one.std() == 0 or other.std() == 0:
+        return None
+    return float(stats.kendalltau(one, other).statistic)
+
+
+def _record(landscape: Landscape, place: int) -> dict[str, Any]:
+    """Returns the architecture of a network, for JSON."""
+    one = landscape.architectures[place]
+    if isinstance(one, Cell):
+        return {"id": one.id, **one.record()}
+    return {name: getattr(v, "item", lambda v=v: v)() for name, v in one.items()}
+
+
 def _correlations(landscape: Landscape) -> dict[str, dict[str, float]]:
     """Returns Spearman's correlation of each two columns."""
-    columns = {landscape.fitness_name: landscape.fitness, **landscape.figures}
+    columns = {landscape.fitness_name: landscape.values, **landscape.figures}
     ranks = {name: stats.rankdata(values) for name, values in columns.items()}
     if len(ranks) < 2 or landscape.fitness.std() == 0:
         return {}
@@ -259,9 +284,10 @@ def _fronts(landscape: Landscape) -> dict[str, dict[str, Any]]:
         places = front(landscape.fitness, landscape.figures[name])
         found[name] = {
             "size": len(places),
-            "networks": places.tolist(),
+            "rows": places.tolist(),
+            "networks": [_record(landscape, int(place)) for place in places],
             name: landscape.figures[name][places].tolist(),
-            landscape.fitness_name: landscape.fitness[places].tolist(),
+            landscape.fitness_name: landscape.values[places].tolist(),
         }
     return found
 

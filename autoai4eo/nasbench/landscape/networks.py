@@ -28,6 +28,7 @@ class Landscape:
         figures: further columns by name, each (n,): costs and scores.
         walks: indices of the networks of each random walk, in its order.
         by_epoch: fitness after each epoch, (n,), ascending epochs.
+        minimize: whether less of the column is better: the fitness is its negative.
     """
 
     name: str
@@ -37,9 +38,15 @@ class Landscape:
     figures: Mapping[str, np.ndarray] = field(default_factory=dict)
     walks: Sequence[np.ndarray] = ()
     by_epoch: Mapping[int, np.ndarray] = field(default_factory=dict)
+    minimize: bool = False
 
     def __len__(self) -> int:
         return len(self.fitness)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The column as it is recorded, (n,)."""
+        return -self.fitness if self.minimize else self.fitness
 
     @cached_property
     def _near(self) -> tuple[csr_array, bool]:

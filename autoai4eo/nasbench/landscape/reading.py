@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from autoai4eo.errors import UserError
-from autoai4eo.nasbench.cells import parse_adjacency, parse_operations
+from autoai4eo.nasbench.cells import cell_of
 from autoai4eo.nasbench.database import Architecture, Database
 from autoai4eo.nasbench.database_file import is_database
 from autoai4eo.nasbench.frame import read_frame
@@ -17,6 +17,7 @@ from autoai4eo.nasbench.landscape.networks import Landscape
 from autoai4eo.networks.cell import Cell
 
 _PLACES = ("id", "walk", "step")
+_LARGE = 1e100
 
 
 def read_landscape(
@@ -45,11 +46,13 @@ def read_landscape(
     architectures: list[Architecture]
     by_epoch: dict[int, np.ndarray] = {}
     sign = -1.0 if minimize else 1.0
+    if not path.exists():
+        raise UserError(f"{path}: expected a table of networks, found none")
     if is_database(path):
         if choices or adjacency:
             raise UserError(
-                f"{path}: expected neither --choices nor --adjacency, since a data "
-                "base knows them, got one; leave it out"
+                f"{path}: expected neither --choices nor --adjacency, since a "
+                "database knows them, got one; leave it out"
             )
         with Database(path) as database:
             frame = database.frame()
@@ -76,8 +79,8 @@ def read_landscape(
                 f"operations, got {len(adjacency)}"
             )
         named = [*choices, *adjacency]
-        frame = read_frame(path, [*named, fitness])
-        architectures = _architectures(frame, choices, adjacency)
+        frame = read_frame(path, [*named, fitness], adjacency)
+        architectures = _architectures(path, frame, choices, adjacency)
     if fitness not in frame or not pd.api.types.is_numeric_dtype(frame[fitness]):
         numbers = frame.select_dtypes("number").columns.difference([*named, *_PLACES])
         raise UserError(
@@ -85,10 +88,10 @@ def read_landscape(
             f"({', '.join(numbers)}), got {fitness!r}"
         )
     values = frame[fitness].to_numpy(float)
-    if not np.isfinite(values).all():
+    if not (np.abs(values) < _LARGE).all():
         raise UserError(
-            f"{path}: expected finite numbers in {fitness}, found "
-            f"{int((~np.isfinite(values)).sum())} others"
+            f"{path}: expected finite numbers below {_LARGE:g} in {fitness}, found "
+            f"{int((~(np.abs(values) < _LARGE)).sum())} others"
         )
     _check_networks(path, architectures)
     figures = {
@@ -96,7 +99,7 @@ def read_landscape(
         for name in frame.columns
         if name not in (*named, *_PLACES, fitness)
         and pd.api.types.is_numeric_dtype(frame[name])
-        and frame[name].notna().all()
+        and (frame[name].abs() < _LARGE).all()
         and frame[name].nunique() > 1
     }
     return Landscape(
@@ -105,21 +108,22 @@ def read_landscape(
         architectures,
         sign * values,
         figures,
-        _walks(frame),
+        _walks(path, frame),
         by_epoch,
+        minimize,
     )
 
 
 def _architectures(
-    frame: pd.DataFrame, choices: Sequence[str], adjacency: Sequence[str]
+    path: Path,
+    frame: pd.DataFrame,
+    choices: Sequence[str],
+    adjacency: Sequence[str],
 ) -> list[Architecture]:
     if choices:
         return list(frame[list(choices)].astype(object).to_dict("records"))
-    found: list[Architecture] = []
-    for text, names in frame[list(adjacency)].itertuples(index=False):
-        matrix = parse_adjacency(text)
-        found.append(Cell.of(matrix, parse_operations(names, len(matrix))))
-    return found
+    rows = frame[list(adjacency)].itertuples(index=False)
+    return [cell_of(path, i, *row) for i, row in enumerate(rows, 1)]
 
 
 def _check_networks(path: Path, architectures: Sequence[Architecture]) -> None:
@@ -129,14 +133,31 @@ def _check_networks(path: Path, architectures: Sequence[Architecture]) -> None:
     if len(set(keys)) < len(keys):
         twice = next(key for key in keys if keys.count(key) > 1)
         raise UserError(
-            f"{path}: expected each network once, found one twice ({twice}); name "
-            "further columns, or leave rows out"
+            f"{path}: expected each network once, found one twice ({twice!s:.60}); "
+            "name further columns that tell them apart, or leave rows out"
         )
 
 
-def _walks(frame: pd.DataFrame) -> list[np.ndarray]:
-    if not {"walk", "step"} <= set(frame.columns) or frame["walk"].isna().any():
+def _walks(path: Path, frame: pd.DataFrame) -> list[np.ndarray]:
+    """Returns the rows of each walk; one with gaps is several walks."""
+    if not {"walk", "step"} <= set(frame.columns):
         return []
-    ordered = frame.reset_index(drop=True).sort_values("step", kind="stable")
-    walks = ordered.groupby("walk", sort=True).groups.values()
-    return [np.asarray(rows) for rows in walks if len(rows) > 2]
+    places = frame[["walk", "step"]].apply(pd.to_numeric, errors="coerce")
+    given = frame[["walk", "step"]].notna().any(axis=1)
+    some = places[given]
+    if not (np.isfinite(some) & (some % 1 == 0)).all(axis=None):
+        raise UserError(
+            f"{path}: expected whole numbers in walk and step, found others; mend "
+            "them, or leave both empty for networks on no walk"
+        )
+    if some.duplicated().any():
+        raise UserError(
+            f"{path}: expected each step of a walk once, found one twice; number the "
+            "steps of each walk"
+        )
+    found = []
+    for _, steps in some.groupby("walk")["step"]:
+        steps = steps.sort_values()
+        gaps = np.flatnonzero(np.diff(steps) != 1) + 1
+        found += np.split(frame.index.get_indexer(steps.index), gaps)
+    return [rows for rows in found if len(rows) > 2]
