@@ -167,9 +167,9 @@ def landscape(
         Path | None,
         typer.Option(help="A second table, shown beside the first one."),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="The page: report.html")] = None,
+    out: Annotated[Path | None, typer.Option(help="The page, in HTML.")] = None,
     figures_path: Annotated[
-        Path | None, typer.Option("--json", help="The figures: figures.json")
+        Path | None, typer.Option("--json", help="The figures, in JSON.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:

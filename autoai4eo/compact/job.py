@@ -23,7 +23,7 @@ Tell = Callable[[str], None]
 METHODS = (*RESNETS, *COMPACT)
 SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
 _RESULT, _OUTPUTS, _LOCK = "result.json", "outputs.npz", ".job.lock"
-_STATE, _HISTORY = "training.npz", "history.csv"
+_STATE, _HISTORY = "training.npz", "epochs.csv"
 _FORM = {
     "method": str,
     "seed": int,

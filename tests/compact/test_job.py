@@ -43,7 +43,7 @@ def test_a_killed_training_ends_as_an_unbroken_one(tmp_path, monkeypatch):
     np.testing.assert_allclose(broken, whole, rtol=1e-3, atol=1e-5)
     asked = asked_of(data, test, SETTINGS)
     found = result_of(tmp_path / "broken", *job, asked)
-    rows = (tmp_path / "broken" / "resnet-8-0" / "history.csv").read_text().split()
+    rows = (tmp_path / "broken" / "resnet-8-0" / "epochs.csv").read_text().split()
     seconds = [float(row.split(",")[1]) for row in rows[1:]]
     assert len(seconds) == 3 and sorted(seconds) == seconds
     assert found["train_seconds"] == seconds[-1]
