@@ -90,12 +90,15 @@ def test_what_is_not_there_is_told(path):
 
 def test_a_killed_write_leaves_what_was_there(path):
     """As a kill between two statements: SQLite undoes the rest when it opens."""
+    whole = path.read_bytes()
     file = sqlite3.connect(path)
     file.execute("PRAGMA cache_size = 1")
     file.execute("BEGIN IMMEDIATE")
-    file.execute("INSERT INTO networks VALUES (1, '{}', NULL, NULL)")
+    rows = [(number, "x" * 4000) for number in range(1, 200)]
+    file.executemany("INSERT INTO networks VALUES (?, ?, NULL, NULL)", rows)
     journal = path.with_name(f"{path.name}-journal").read_bytes()
     half = path.read_bytes()
+    assert half != whole
     file.rollback()
     file.close()
     path.write_bytes(half)
@@ -113,7 +116,7 @@ def test_a_killed_write_leaves_what_was_there(path):
         ("UPDATE about SET value = '{' WHERE name = 'data'", "cannot be used"),
     ],
 )
-def test_another_data_base_is_refused(path, statement, expected):
+def test_another_database_is_refused(path, statement, expected):
     with sqlite3.connect(path) as file:
         file.execute(statement)
     file.close()
@@ -121,7 +124,7 @@ def test_another_data_base_is_refused(path, statement, expected):
         Database(path)
 
 
-def test_a_file_that_is_no_data_base_is_refused(tmp_path, path):
+def test_a_file_that_is_no_database_is_refused(tmp_path, path):
     damaged = tmp_path / "damaged.sqlite"
     damaged.write_bytes(path.read_bytes()[:50] + b"x" * 5000)
     text = tmp_path / "text.sqlite"

@@ -111,27 +111,30 @@ def test_cells_of_different_sizes_have_a_distance():
     assert landscape.distances_to(0).tolist() == [0, 4]
 
 
+def first_order(real, steps, rng):
+    """A process whose first autocorrelation is known."""
+    found = [rng.normal()]
+    for _ in range(steps - 1):
+        found.append(real * found[-1] + math.sqrt(1 - real**2) * rng.normal())
+    return found
+
+
 def test_walks_give_autocorrelations_with_an_interval():
     rng = np.random.default_rng(0)
-    walks, values, steps = 40, [], 200
-    for _ in range(walks):  # first-order processes with a known autocorrelation
-        one = [rng.normal()]
-        for _ in range(steps - 1):
-            one.append(0.7 * one[-1] + math.sqrt(1 - 0.49) * rng.normal())
-        values += one
-    rows = [{"a": i} for i in range(walks * steps)]
-    rows[0]["a"] = -1  # of the levels of one choice all are neighbours: closed
+    walks, steps = 40, 40
+    values = [x for _ in range(walks) for x in first_order(0.7, steps, rng)]
+    # two choices, of which not all pairs are there: neighbours are missing
+    rows = [{"a": i, "b": i} for i in range(walks * steps)]
     places = np.arange(walks * steps).reshape(walks, steps)
     landscape = Landscape("w", "f", rows, np.array(values), walks=list(places))
-    landscape.__dict__["_near"] = (np.zeros(0), False)
-    from autoai4eo.nasbench.landscape.figures import _autocorrelations
-
-    found = _autocorrelations(landscape, rng)
+    found = landscape_figures(landscape)
     low, high = found["autocorrelation_interval"][0]
-    assert low < 0.7 < high or abs(found["first_autocorrelation"] - 0.7) < 0.03
-    bias = found["first_autocorrelation_bias"]
+    first, bias = found["first_autocorrelation"], found["first_autocorrelation_bias"]
+    assert low < first < high and high - low < 0.15
     assert bias == pytest.approx(-(1 + 4 * 0.7) / steps, rel=0.1)
-    assert found["correlation_length"] == pytest.approx(-1 / math.log(0.7), rel=0.1)
+    assert first - bias == pytest.approx(0.7, abs=0.05)
+    assert found["correlation_length"] == pytest.approx(-1 / math.log(first))
+    assert not found["closed"] and found["local_optima"] == walks * steps
 
 
 def test_who_stays_among_the_best():
@@ -230,9 +233,7 @@ def test_the_bias_of_short_walks_is_that_of_simulated_ones():
     rng = np.random.default_rng(0)
     real, steps, first = 0.5, 15, []
     for _ in range(4000):
-        one = [rng.normal()]
-        for _ in range(steps - 1):
-            one.append(real * one[-1] + math.sqrt(1 - real**2) * rng.normal())
+        one = first_order(real, steps, rng)
         centred = np.array(one) - np.mean(one)
         first.append((centred[1:] * centred[:-1]).sum() / (centred**2).sum())
     found = float(np.mean(first))
