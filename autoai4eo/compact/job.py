@@ -225,10 +225,8 @@ def _trained(
         task.loss(task.losses[0], train.targets),
     )
     history = History(folder / _HISTORY, seed)
-    state, of = (
-        folder / _STATE,
-        {"job": [method, seed], "asked": _of_method(asked, method)},
-    )
+    state = folder / _STATE
+    of = {"method": method, "seed": seed, **_of_method(asked, method)}
     finished = 0
     try:
         finished = checkpoint.restore(state, model, None, history, of)

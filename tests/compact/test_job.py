@@ -58,5 +58,5 @@ def test_the_state_of_other_options_is_not_used(tmp_path, monkeypatch):
     told = []
     other = replace(SETTINGS, batch_size=16)
     do_job(data, test, tmp_path, other, "resnet-8", 0, told.append)
-    assert "begins anew" in told[0]
+    assert "it is that of batch_size 8); the training begins anew" in told[0]
     assert told[1] == "trains 3 epochs"
