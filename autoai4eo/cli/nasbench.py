@@ -1,4 +1,4 @@
-"""``nasbench``: databases of trained networks: sample, import, understand."""
+"""``nasbench``: samples of cells, databases of trained networks, landscapes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,13 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input
 from autoai4eo.text import counted
 
+Choices = Annotated[str, typer.Option(help="Columns that identify a network: a,b,c")]
+Adjacency = Annotated[
+    str, typer.Option(help="Columns of a cell's matrix and of its operations: a,b")
+]
+
 app = typer.Typer(
-    help="Databases of trained networks: sample cells, import tables.",
+    help="Sample cells, import trained networks, describe fitness landscapes.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -30,7 +35,9 @@ def sample(
     walks: Annotated[
         int | None, typer.Option(min=1, help="Number of random walks.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Cells of each walk.")] = 15,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Cells of each walk; by default 15.")
+    ] = None,
     uniform: Annotated[
         int | None,
         typer.Option(min=1, help="Draw so many cells, each as probable as any other."),
@@ -51,6 +58,8 @@ def sample(
             "expected one of --walks, --uniform and --spread, got "
             f"{'several' if given else 'none'}"
         )
+    if steps is not None and walks is None:
+        raise UserError("--steps: expected --walks beside it, got none; leave it out")
     check_can_write(out)
     with hushed():
         import numpy as np
@@ -59,7 +68,7 @@ def sample(
         from autoai4eo.nasbench.space import random_cells
     rng = np.random.default_rng(seed)
     if walks is not None:
-        found = samples.walks_of(walks, steps, rng)
+        found = samples.walks_of(walks, steps or 15, rng)
     elif uniform is not None:
         found = [[cell] for cell in random_cells(uniform, rng)]
     else:
@@ -76,13 +85,8 @@ def import_(
         typer.Argument(help="The folder of EO HW-NAS's records, or a CSV file."),
     ],
     out: Annotated[Path, typer.Option(help="The database, such as cells.sqlite.")],
-    choices: Annotated[
-        str, typer.Option(help="Columns that identify a network: a,b,c")
-    ] = "",
-    adjacency: Annotated[
-        str,
-        typer.Option(help="Columns of a cell's matrix and of its operations: a,b"),
-    ] = "",
+    choices: Choices = "",
+    adjacency: Adjacency = "",
     architecture: Annotated[
         str | None,
         typer.Option(help="Column of strings of NAS-Bench-201: |nor_conv_3x3~0|+|…"),
@@ -108,10 +112,10 @@ def import_(
     with hushed():
         from autoai4eo.nasbench import importing
     if source.is_dir():
-        if choices or adjacency or architecture or known:
+        if choices or adjacency or architecture or known or epochs:
             raise UserError(
-                f"{source}: expected no columns for the records of EO HW-NAS, got some;"
-                " leave them out, or name a CSV file"
+                f"{source}: expected neither columns nor --epochs for the records of "
+                "EO HW-NAS, got some; leave them out, or name a CSV file"
             )
         database, wrong = importing.import_eo_hw_nas(source, out)
     else:
@@ -153,13 +157,8 @@ def landscape(
     fitness: Annotated[
         str, typer.Option(help="The column that a search would improve.")
     ],
-    choices: Annotated[
-        str, typer.Option(help="Columns that identify a network: a,b,c")
-    ] = "",
-    adjacency: Annotated[
-        str,
-        typer.Option(help="Columns of a cell's matrix and of its operations: a,b"),
-    ] = "",
+    choices: Choices = "",
+    adjacency: Adjacency = "",
     minimize: Annotated[
         bool, typer.Option("--minimize", help="Less of the fitness is better.")
     ] = False,
@@ -190,7 +189,7 @@ def landscape(
         from autoai4eo.files import in_one_step, write_json
         from autoai4eo.nasbench.database_file import is_database
         from autoai4eo.nasbench.landscape import landscape_figures, read_landscape
-        from autoai4eo.nasbench.landscape.figures import cost_names, distances
+        from autoai4eo.nasbench.landscape.figures import cost_names
         from autoai4eo.report.landscape import Shown, landscape_page
     shown = []
     for path in sources:
@@ -205,7 +204,7 @@ def landscape(
         )
         costs = {name: networks.figures[name] for name in cost_names(networks)}
         found = landscape_figures(networks, seed)
-        shown.append(Shown(found, networks.values, distances(networks), costs))
+        shown.append(Shown(found, networks.values, networks.distances, costs))
     if figures_path is not None:
         found = dict(shown[0].figures)
         if against is not None:

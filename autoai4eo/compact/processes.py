@@ -133,7 +133,3 @@ def _work(
     except Exception as error:
         traceback.print_exc()
         told.send(("failed", cause(error)))
-
-
-def _send_line(told: Connection, text: str) -> None:
-    told.send(("line", text))

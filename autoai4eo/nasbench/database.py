@@ -28,7 +28,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -42,7 +41,6 @@ from autoai4eo.networks.cell import Cell
 VERSION = 1
 NASBENCH101, CHOICES = "nasbench101", "choices"
 SPACES = (NASBENCH101, CHOICES)
-SUFFIX = ".sqlite"
 
 Architecture = Cell | Mapping[str, Any]
 #: By epoch: figures by name.
@@ -150,12 +148,7 @@ class Database:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -303,7 +296,7 @@ class Database:
             self._known = known
         return self._known
 
-    def known(self, architecture: Architecture, epoch: int) -> dict[str, float]:
+    def figures_after(self, architecture: Architecture, epoch: int) -> dict[str, float]:
         """Returns the figures of a network after an epoch; {} without any."""
         return dict(self._figures.get(self.id_of(architecture), {}).get(epoch, {}))
 

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial import KDTree
 from scipy.stats import qmc, rankdata
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import read_json, write_json
+from autoai4eo.files import write_json
 from autoai4eo.nasbench.cells import cell_features
 from autoai4eo.nasbench.space import CELLS, random_cells, walk
-from autoai4eo.networks.cell import OPERATIONS, Cell
+from autoai4eo.networks.cell import INPUT, OPERATIONS, OUTPUT, Cell
 
-_CURE = "make one with `autoai4eo nasbench sample`"
+_FEATURES = 10  # sizes, paths, ends, counts of operations; then come pairs of them
 _MORE = 20  # cells to choose from, for each that is chosen
 
 Walks = list[list[Cell]]
@@ -33,9 +32,10 @@ def walks_of(number: int, steps: int, rng: np.random.Generator) -> Walks:
             f"walks of {steps:,}; ask for fewer or shorter ones"
         )
     found: Walks = []
+    taken: list[Cell] = []
     for _ in range(number):
-        taken = [cell for one in found for cell in one]
         found.append(walk(steps, rng, taken))
+        taken += found[-1]
     return found
 
 
@@ -48,40 +48,26 @@ def spread_cells(number: int, rng: np.random.Generator) -> list[Cell]:
     """
     pool = random_cells(max(number, min(_MORE * number, CELLS)), rng)
     features = np.array(
-        [cell_features(np.array(c.matrix), _named(c), OPERATIONS)[:10] for c in pool]
+        [
+            cell_features(np.array(c.matrix), _named(c), OPERATIONS)[:_FEATURES]
+            for c in pool
+        ]
     )
     ranks = (rankdata(features, axis=0) - 0.5) / len(pool)
     points = qmc.LatinHypercube(ranks.shape[1], rng=rng).random(number)
-    left = np.arange(len(pool))
-    found = []
+    left, found = np.ones(len(pool), bool), []
     for point in points:
-        _, place = KDTree(ranks[left]).query(point)
-        found.append(pool[left[place]])
-        left = np.delete(left, place)
+        far = np.square(ranks - point).sum(axis=1)
+        nearest = int(np.argmin(np.where(left, far, np.inf)))
+        left[nearest] = False
+        found.append(pool[nearest])
     return found
 
 
 def _named(cell: Cell) -> list[str]:
-    return ["input", *cell.operations, "output"]
+    return [INPUT, *cell.operations, OUTPUT]
 
 
 def write_sample(path: Path, walks: Sequence[Sequence[Cell]]) -> None:
     """Writes walks of cells, in JSON; single cells are walks of one step."""
     write_json(path, {"walks": [[cell.record() for cell in one] for one in walks]})
-
-
-def read_sample(path: Path) -> Walks:
-    """Reads walks of cells.
-
-    Raises:
-        UserError: the file is missing or holds something else.
-    """
-    content = read_json(
-        path, _CURE, {"walks": [[{"matrix": list, "operations": list}]]}
-    )
-    try:
-        return [[Cell.of(**cell) for cell in one] for one in content["walks"]]
-    except (TypeError, UserError) as error:
-        raise UserError(
-            f"{path}: expected walks of cells, found {error}; {_CURE}"
-        ) from None

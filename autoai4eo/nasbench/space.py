@@ -14,8 +14,8 @@ from autoai4eo.networks.cell import MOST_EDGES, MOST_VERTICES, OPERATIONS, Cell
 #: As many as there are, see `all_ids`.
 CELLS = 423_624
 _AT_ONCE = 2**17
-#: One of some 1,300 graphs drawn is kept; above some cells all are counted in no more
-#: time.
+#: One of some 1,300 drawn graphs is kept. To count all cells takes no longer than to
+#: draw this many.
 _LEAST, _TRIES, _MANY = 2**12, 1300, 2000
 
 
@@ -54,7 +54,7 @@ def neighbours(cell: Cell) -> list[Cell]:
 def all_ids(vertices: int = MOST_VERTICES) -> np.ndarray:
     """Returns the `id` of every cell of at most so many vertices, ascending.
 
-    There are 423,624 of up to 7 vertices, as published; they take about a minute.
+    There are 423,624 of up to 7 vertices, as published; they take some ten seconds.
 
     Raises:
         UserError: the number of vertices is not 2 to 7.
@@ -80,11 +80,11 @@ def all_ids(vertices: int = MOST_VERTICES) -> np.ndarray:
 def random_cells(number: int, rng: np.random.Generator) -> list[Cell]:
     """Draws distinct cells; every cell is as probable as any other.
 
-    Raises:
-        UserError: there are not so many.
-
     Of all numberings of a cell's vertices one is that of its `id`. A graph drawn at
     random is kept if it has this numbering, so each cell has one way to be drawn.
+
+    Raises:
+        UserError: there are not so many.
     """
     if number > CELLS:
         raise UserError(

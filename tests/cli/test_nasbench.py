@@ -40,6 +40,7 @@ def test_a_table_becomes_a_data_base(run, tmp_path):
     [
         (("sample",), "expected one of --walks, --uniform and --spread, got none"),
         (("sample", "--walks", 1, "--spread", 2), "got several"),
+        (("sample", "--uniform", 1, "--steps", 2), "expected --walks beside it"),
         (("import", "nothing.csv"), "expected --choices"),
         (("import", "nothing.csv", "--choices", "a"), "expected a CSV file, found no"),
         (("import", ".", "--choices", "a"), "leave them out, or name a CSV file"),

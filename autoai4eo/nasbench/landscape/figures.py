@@ -51,7 +51,7 @@ def landscape_figures(landscape: Landscape, seed: int = 0) -> dict[str, Any]:
 
     Args:
         landscape: the recorded networks.
-        seed: of the bootstrap and of the ascents.
+        seed: of the bootstrap.
     """
     rng = np.random.default_rng(seed)
     values = landscape.values
@@ -77,14 +77,8 @@ def landscape_figures(landscape: Landscape, seed: int = 0) -> dict[str, Any]:
     }
 
 
-def distances(landscape: Landscape) -> np.ndarray:
-    """Returns the distance of each network to the nearest best one, (n,)."""
-    best = np.flatnonzero(landscape.fitness == landscape.fitness.max())
-    return np.min([landscape.distances_to(int(place)) for place in best], axis=0)
-
-
 def _distance_correlation(landscape: Landscape) -> float | None:
-    far = distances(landscape)
+    far = landscape.distances
     if far.std() == 0 or landscape.fitness.std() == 0:
         return None
     return float(np.corrcoef(landscape.fitness, far)[0, 1])
@@ -261,7 +255,10 @@ def _record(landscape: Landscape, place: int) -> dict[str, Any]:
     one = landscape.architectures[place]
     if isinstance(one, Cell):
         return {"id": one.id, **one.record()}
-    return {name: getattr(v, "item", lambda v=v: v)() for name, v in one.items()}
+    return {
+        name: value.item() if isinstance(value, np.generic) else value
+        for name, value in one.items()
+    }
 
 
 def _correlations(landscape: Landscape) -> dict[str, dict[str, float]]:

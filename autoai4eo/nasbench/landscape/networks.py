@@ -78,6 +78,12 @@ class Landscape:
         """Whether every neighbour of a recorded network is recorded."""
         return self._near[1]
 
+    @cached_property
+    def distances(self) -> np.ndarray:
+        """The distance of each network to the nearest best one, (n,)."""
+        best = np.flatnonzero(self.fitness == self.fitness.max())
+        return np.min([self.distances_to(int(place)) for place in best], axis=0)
+
     def distances_to(self, place: int) -> np.ndarray:
         """Returns the distance of each network to one of them, (n,).
 

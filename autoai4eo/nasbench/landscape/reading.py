@@ -64,7 +64,7 @@ def read_landscape(
             if architectures and not isinstance(architectures[0], Cell):
                 named = list(architectures[0])
             for epoch in database.epochs:
-                known = [database.known(one, epoch) for one in architectures]
+                known = [database.figures_after(one, epoch) for one in architectures]
                 if all(fitness in figures for figures in known):
                     values = np.array([figures[fitness] for figures in known])
                     by_epoch[epoch] = sign * values
