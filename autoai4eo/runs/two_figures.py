@@ -1,7 +1,7 @@
 """Explains in a sentence why a finalist has two figures on the validation data.
 
 The figure of its trial is that of the best epoch; tables and charts of trials show it.
-Then the finalist is trained further and gets its own figure.
+Then the finalist is trained further, or anew, and gets its own figure.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from autoai4eo.learning.figures import find, rounded
 from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs.ensembles import CAVEAT
 from autoai4eo.runs.network_id import TRAINING, finalist_in
+from autoai4eo.text import counted
 
 
 def shown_metric(objectives: Sequence[Objective], known: Collection[str]) -> str:
@@ -63,12 +64,16 @@ def two_figures(
         )
     after = evaluation["metrics"].get(name, before)
     story = f"trained further from {trial}'s best epoch"
+    again = "further training"
+    if (epochs := evaluation.get("final_epochs")) is not None:
+        again = f"training anew for {counted(epochs, 'epoch')}"
+        story = f"trained anew for {counted(epochs, 'epoch')}"
     if evaluation.get("quantized", {}).get("epoch"):
         story += ", in the end with the rounding of int8"
     if rounded(after) == rounded(before):
         return (
             f"{begin}{in_search} and of the finalist: it is the network of this "
-            "trial's best epoch, as further training did not improve it."
+            f"trial's best epoch, as {again} did not improve it."
         )
     return (
         f"{begin}{rounded(after)} is that of the finalist, {in_search}; the finalist "

@@ -17,6 +17,16 @@ def test_the_figures_of_finalist_and_trial_are_explained():
     assert "was trained further from trial 4's best epoch" in told
 
 
+def test_a_finalist_trained_anew_is_not_said_to_be_trained_further():
+    for reached, expected in (
+        (0.7933, "the finalist was trained anew for 40 epochs."),
+        (0.7022, "as training anew for 40 epochs did not improve it."),
+    ):
+        found = {**evaluation(val_cohen_kappa=reached), "final_epochs": 40}
+        told = two_figures(found, OF_TRIAL, KAPPA)
+        assert expected in told and "further" not in told
+
+
 def test_the_finalist_may_be_fine_tuned_for_int8():
     found = evaluation(val_cohen_kappa=0.7933)
     for epoch, is_told in ((0, False), (2, True)):
