@@ -199,7 +199,8 @@ def _draw(path: Path, classes: Sequence[str], found: Sequence[dict[str, Any]]) -
     methods = list(dict.fromkeys(one["method"] for one in found))
     columns = min(4, len(methods))
     lines = -(-len(methods) // columns)
-    figure = Figure(figsize=(3.2 * columns + 1.6, 3.3 * lines + 1), dpi=120)
+    size = (3.2 * columns + 1.6, 3.3 * lines + 1)
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     axes = figure.subplots(lines, columns, squeeze=False, sharex=True, sharey=True)
     numbers = range(1, len(classes) + 1)
     for axis in axes.flat:
@@ -221,7 +222,6 @@ def _draw(path: Path, classes: Sequence[str], found: Sequence[dict[str, Any]]) -
         )
     figure.supxlabel("predicted class", fontsize=9)
     figure.supylabel("class", fontsize=9)
-    figure.tight_layout()
     bar = figure.colorbar(image, ax=axes, shrink=0.6, pad=0.02)
     bar.set_label("share of the class", fontsize=9)
     with in_one_step(path) as temporary:
