@@ -23,6 +23,7 @@ from autoai4eo.cli.options import (
     MaxGib,
     Precision,
     Runtime,
+    SearchStorage,
     Threads,
     parse_limit,
     parse_proxy,
@@ -158,13 +159,7 @@ def fit(
     workers: Annotated[
         int, typer.Option(help="Processes that try candidates at the same time.")
     ] = 1,
-    storage: Annotated[
-        str | None,
-        typer.Option(
-            help="postgresql://USER@HOST/DATABASE, for several machines that share "
-            "OUT. By default a file in OUT."
-        ),
-    ] = None,
+    storage: SearchStorage = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     data_parallel: Annotated[
         bool,

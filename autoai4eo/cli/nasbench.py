@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from autoai4eo.cli import nasbench_train
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input
@@ -18,7 +19,8 @@ Adjacency = Annotated[
 ]
 
 app = typer.Typer(
-    help="Sample cells, import trained networks, describe fitness landscapes.",
+    help="Sample and train cells, import trained networks, describe fitness "
+    "landscapes.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -76,6 +78,9 @@ def sample(
     samples.write_sample(out, found)
     told = sum(map(len, found))
     console.print(f"sample: {told:,} cells   {out}", markup=False, soft_wrap=True)
+
+
+app.command("train")(nasbench_train.train)
 
 
 @app.command("import")

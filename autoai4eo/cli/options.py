@@ -95,6 +95,14 @@ Storage = Annotated[
     ),
 ]
 
+SearchStorage = Annotated[
+    str | None,
+    typer.Option(
+        help="postgresql://USER@HOST/DATABASE, for several machines that share "
+        "OUT. By default a file in OUT."
+    ),
+]
+
 
 Runtime = Annotated[
     str | None,

@@ -25,6 +25,8 @@ def write(path: Path, trial: int, rows: Sequence[Mapping[str, float]]) -> None:
 def read(path: Path, trial: int) -> list[dict[str, float]]:
     """Reads the lines of a trial's history; returns [] without a file.
 
+    A line lacks the figures that were not computed after its epoch.
+
     Raises:
         UserError: it is damaged, or of another trial.
     """
@@ -32,21 +34,17 @@ def read(path: Path, trial: int) -> list[dict[str, float]]:
         return []
     found: list[dict[str, Any]] = [*read_csv(path, _CURE)]
     whole = path.read_bytes().endswith(b"\n")
-    if not whole or not all("epoch" in row for row in found):
+    if not whole or not all(row.get("epoch") for row in found):
         reason = "it is not a table of epochs" if whole else "its end is missing"
         raise _damaged(path, reason)
     try:
-        rows = [{n: float(v) for n, v in row.items()} for row in found if _full(row)]
+        rows = [{n: float(v) for n, v in row.items() if v != ""} for row in found]
     except ValueError as error:
         raise _damaged(path, str(error)) from None
     others = {row.pop("trial", trial) for row in rows} - {trial}
     if others:
         raise _damaged(path, f"it is that of trial {int(others.pop())}")
     return rows
-
-
-def _full(row: dict[str, Any]) -> bool:
-    return "" not in row.values()
 
 
 def _damaged(path: Path, reason: str) -> DamagedError:

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import qmc, rankdata
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import write_json
+from autoai4eo.files import read_json, write_json
 from autoai4eo.nasbench.cells import cell_features
 from autoai4eo.nasbench.space import CELLS, random_cells, walk
 from autoai4eo.networks.cell import INPUT, OPERATIONS, OUTPUT, Cell
@@ -71,3 +71,32 @@ def _named(cell: Cell) -> list[str]:
 def write_sample(path: Path, walks: Sequence[Sequence[Cell]]) -> None:
     """Writes walks of cells, in JSON; single cells are walks of one step."""
     write_json(path, {"walks": [[cell.record() for cell in one] for one in walks]})
+
+
+def read_sample(path: Path) -> Walks:
+    """Reads the walks of cells that `write_sample` wrote.
+
+    Raises:
+        UserError: the file is none, a cell is invalid, or one is met twice.
+    """
+    cure = "draw a sample with `autoai4eo nasbench sample`"
+    record = read_json(path, cure, {"walks": [[{"matrix": [[int]]}]]})
+    found: Walks = []
+    met: set[int] = set()
+    for number, steps in enumerate(record["walks"]):
+        found.append([])
+        for step, one in enumerate(steps):
+            where = f"{path}: walk {number}, step {step}"
+            try:
+                cell = Cell.of(**one)
+            except (UserError, TypeError) as error:
+                raise UserError(f"{where}: {error}") from None
+            if cell.id in met:
+                raise UserError(
+                    f"{where}: expected every cell once, found one again; {cure}"
+                )
+            met.add(cell.id)
+            found[-1].append(cell)
+    if not met:
+        raise UserError(f"{path}: expected cells, found none; {cure}")
+    return found

@@ -23,6 +23,7 @@ from autoai4eo.runs.paths import (
     EVALUATION,
     MAPS,
     MISTAKES,
+    NETWORKS,
     REFERENCES,
     REPEATS,
     REPORT,
@@ -56,6 +57,7 @@ _NAMES = {
         *(RUN, STATISTICS, REPORT, TRIALS, ENSEMBLES, BEST, WORKERS, MAPS, DEVICE)
     )
     + f"|{_any_of(REFERENCES, TREES, REPEATS, SELECTION, COMPACT, COMPACT_CHECKPOINT)}"
+    + f"|{_any_of(NETWORKS)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),

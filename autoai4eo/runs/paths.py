@@ -15,6 +15,7 @@ ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
 EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
 REPEATS, SELECTION = "repeats", "selection.json"
 COMPACT, COMPACT_CHECKPOINT = "compact.json", "compact.npz"
+NETWORKS = "networks.sqlite"
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class RunPaths:
     def compact_checkpoint(self) -> Path:
         """The state of a compact search that is not over."""
         return self.path / COMPACT_CHECKPOINT
+
+    @property
+    def networks(self) -> Path:
+        """The database of the sample of networks that the run trained, if it did."""
+        return self.path / NETWORKS
 
     @property
     def best(self) -> Path:

@@ -183,7 +183,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     folder = Run(path)
     asked = folder.read()
     if not asked["arguments"].get("storage") and not folder.study.is_file():
-        state = _state(path, None, [])
+        state = _state(path, asked, None, [])
         return Snapshot(path, state, asked, _objectives(asked), [], {}, {}, {})
     study = open_study(path)
     table = trials_table(study)
@@ -221,7 +221,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     )
     return Snapshot(
         path,
-        _state(path, working, trials),
+        _state(path, asked, working, trials),
         asked,
         objectives_of(study),
         trials,
@@ -252,10 +252,16 @@ def _ensembles(
     ]
 
 
-def _state(path: Path, working: bool | None, trials: list[Trial]) -> str:
+def _state(
+    path: Path, asked: dict[str, Any], working: bool | None, trials: list[Trial]
+) -> str:
     if working or (working is None and any(t.status == "running" for t in trials)):
         return "running"
-    return "finished" if trained_finalist(path) is not None else "interrupted"
+    over = trained_finalist(path) is not None
+    if asked["arguments"].get("finalists") == 0:  # it ends with its trials
+        ended = sum(t.status in ("complete", "failed") for t in trials)
+        over = ended >= asked["arguments"]["max_trials"]
+    return "finished" if over else "interrupted"
 
 
 def _objectives(asked: dict[str, Any]) -> tuple[Objective, ...]:

@@ -59,7 +59,8 @@ class SearchSettings:
         proxy: a cheaper training to judge candidates by: ``{"epochs": 5, "fraction":
             0.25}``, of which either may be missing.
         finalists: number of trials on the front that are trained in full after a
-            `proxy`, and again with `folds` or `seeds`.
+            `proxy`, and again with `folds` or `seeds`; 0: the search ends with its
+            trials, without a finalist.
         folds: the finalists are judged by a cross-validation of so many folds of whole
             groups, over training and validation data together; the selected one is then
             trained on all of them. None: no cross-validation.
@@ -133,9 +134,9 @@ class SearchSettings:
             *("max_trials", "workers", "patience", "map_step", "finalists", "seeds"),
             *("threads", "fine_tune_quantized"),
         ):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                raise UserError(f"{name}: expected 1 or more, got {number}")
+            number, least = getattr(self, name), int(name != "finalists")
+            if number is not None and number < least:
+                raise UserError(f"{name}: expected {least} or more, got {number}")
         limits = dict(self.constraints or {})
         if self.max_model_size is not None:
             size = limits.get("params", self.max_model_size)
@@ -179,6 +180,11 @@ class SearchSettings:
             runtime_of(self.runtime, self.precision or FLOAT32)
         _check_selection(self.folds, self.seeds, self.rule)
         again = self.folds is not None or self.seeds > 1
+        if self.finalists == 0 and (again or self.rule or self.proxy):
+            raise UserError(
+                "finalists: expected 1 or more with folds, seeds, a rule or a proxy, "
+                "got 0; leave them out for a search without a finalist"
+            )
         if self.judge_quantized and (again or self.rule == ONE_SE):
             raise UserError(
                 "judge_quantized: expected a search without folds, seeds and the rule "
@@ -186,7 +192,9 @@ class SearchSettings:
                 "leave them or --judge-quantized out"
             )
         self._keep(
-            finalists=self.finalists or (REPEATED if again else 1),
+            finalists=(REPEATED if again else 1)
+            if self.finalists is None
+            else self.finalists,
             seed=0 if self.seed is None else int(self.seed),
             proxy=_proxy(self.proxy),
             storage=self.storage and databases.name(self.storage),

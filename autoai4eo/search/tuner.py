@@ -197,7 +197,7 @@ class Tuner:
         refit_on: Dataset | None = None,
         candidates: int | None = None,
     ) -> bool:
-        """Tries candidates until the search is over, then trains the finalist.
+        """Tries candidates until the search is over, then trains the finalist, if any.
 
         Several workers may do so at the same time; one of them trains the finalist.
 
@@ -225,6 +225,8 @@ class Tuner:
             tell_front(self.study, self.settings.constraints, progress)
             tried += 1
         stopping.raise_if_all_failed(trials_of(self.study), self.run)
+        if self.settings.finalists == 0:
+            return True
         work = (self.graph, self.settings, training, progress, self._lock)
         if not select_finalist(self.run, self.study, *work, candidates):
             return False

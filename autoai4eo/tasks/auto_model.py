@@ -234,6 +234,8 @@ class AutoModel(SearchResults):
                 workers=self.settings.workers,
                 verbose=verbose,
             )
+            if self.settings.finalists == 0:
+                return
             with (
                 locked(self.run, "finalist"),
                 told_while(tell, "evaluating the finalist on the validation data"),

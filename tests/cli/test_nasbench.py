@@ -35,6 +35,33 @@ def test_a_table_becomes_a_data_base(run, tmp_path):
     assert "database: 2 networks, epochs 20" in done.out
 
 
+@pytest.mark.slow
+def test_a_sample_is_trained_into_a_data_base(run, so2sat, tmp_path):
+    sample, out = tmp_path / "sample.json", tmp_path / "cells"
+    run("nasbench", "sample", "--walks", 1, "--steps", 3, "--out", sample)
+    given = ("nasbench", "train", sample, so2sat, "--out", out, "--channels", 8)
+    given = (*given, "--stacks", 2, "--cells", 1, "--epochs", 2, "--workers", 2)
+    done = run(*given)
+    assert done.status == 0, done.err
+    assert f"database: 3 networks   {out / 'networks.sqlite'}" in done.out
+    again = run(*given)
+    assert again.status == 0 and "0 of 3" not in again.out
+    page = tmp_path / "page.html"
+    known = ("nasbench", "landscape", out / "networks.sqlite", "--out", page)
+    done = run(*known, "--fitness", "val_cohen_kappa")
+    assert done.status == 0, done.err
+    for other in (("--epochs", 3), ("--channels", 16), ("--seed", 1)):
+        refused = run(*given, *other)
+        assert refused.status == 2 and "choose another --out" in refused.err
+
+
+def test_a_sample_that_is_none_is_not_trained(run, so2sat, tmp_path):
+    out = tmp_path / "cells"
+    done = run("nasbench", "train", so2sat / "training.h5", so2sat, "--out", out)
+    assert done.status == 2 and "draw a sample with" in done.err
+    assert not out.exists()
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
@@ -82,7 +109,7 @@ def test_a_landscape_needs_somewhere_to_go(run, tmp_path):
 def test_nasbench_alone_shows_its_commands(run):
     done = run("nasbench")
     assert done.status == 0, done.err
-    assert all(name in done.out for name in ("sample", "import", "landscape"))
+    assert all(name in done.out for name in ("sample", "train", "import", "landscape"))
 
 
 def test_a_database_stands_beside_a_table(run, tmp_path):

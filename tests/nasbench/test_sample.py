@@ -1,11 +1,15 @@
 """Samples of cells: distinct, repeatable, and written as they are."""
 
 import json
+import re
 
 import numpy as np
+import pytest
 from scipy.stats import kstest
 
+from autoai4eo.errors import UserError
 from autoai4eo.nasbench.sample import (
+    read_sample,
     spread_cells,
     walks_of,
     write_sample,
@@ -38,3 +42,37 @@ def test_spread_cells_cover_the_space_more_evenly_than_random_ones():
     assert len(set(spread)) == 40
     random = [unevenness(random_cells(40, rng)) for _ in range(9)]
     assert unevenness(spread) <= np.median(random)
+
+
+def test_a_sample_is_read_as_it_was_written(tmp_path):
+    walks = walks_of(2, 3, np.random.default_rng(0))
+    path = tmp_path / "sample.json"
+    write_sample(path, walks)
+    assert read_sample(path) == walks
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("[]", "draw a sample with"),
+        ('{"walks": []}', "expected cells, found none"),
+        ('{"walks": [[{"matrix": [[0, 1], [1, 0]]}]]}', "walk 0, step 0: "),
+        ('{"walks": [[{"matrix": [[0,1],[0,0]], "operations": []}] ]', "json"),
+        (
+            '{"walks": [[{"matrix": [[0,1,0],[0,0,1],[0,0,0]], "operations": ["x"]}]]}',
+            "operation",
+        ),
+        (
+            json.dumps(
+                {"walks": [[{"matrix": [[0, 1], [0, 0]], "operations": []}]] * 2}
+            ),
+            "walk 1, step 0: expected every cell once",
+        ),
+    ],
+)
+def test_a_sample_that_is_none_is_told(tmp_path, content, expected):
+    path = tmp_path / "sample.json"
+    path.write_text(content)
+    with pytest.raises(UserError, match=re.escape(expected)) as raised:
+        read_sample(path)
+    assert "\n" not in str(raised.value)

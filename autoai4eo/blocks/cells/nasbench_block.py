@@ -123,6 +123,21 @@ class NASBenchCellBlock(ak.Block):
         return stacked(tensor, cell, shape, self.name)[-1]
 
 
+def choices_of(cell: Cell) -> dict[str, Any]:
+    """Returns the choices, by name in the block, whose network is of this cell."""
+    last = MOST_VERTICES - 1
+    place = [*range(cell.vertices - 1), last]
+    found: dict[str, Any] = {
+        f"edge_{i}_{j}": False for i in range(last) for j in range(i + 1, last + 1)
+    }
+    for i, j in zip(*np.nonzero(np.array(cell.matrix)), strict=True):
+        found[f"edge_{place[i]}_{place[j]}"] = True
+    unused = [OPERATIONS[0]] * (last - 1 - len(cell.operations))
+    for i, operation in enumerate([*cell.operations, *unused], 1):
+        found[f"operation_{i}"] = operation
+    return found
+
+
 def _drawn(hp: Any) -> Cell:
     """Returns the cell of choices; every choice is made, whatever the others are."""
     last = MOST_VERTICES - 1

@@ -95,11 +95,16 @@ def network_file(run: Path, trial: Which = None) -> Path:
         UserError: the folder is no run, or has no finalist or no such network.
     """
     check_no_links(run)
-    Run(run).read()
+    asked = Run(run).read()["arguments"]
     if trial is not None:
         return network_path(run, network_id(trial))
     if not Run(run).network.is_file():
         best_trial(open_study(run))
+        if asked.get("finalists") == 0:
+            raise UserError(
+                f"{run}: expected a search with a finalist, found one that ends with "
+                "its trials; choose one of them with --trial"
+            )
         raise UserError(
             f"{run}: expected a finished search, found an interrupted one; "
             "`autoai4eo fit` with the same folder resumes it, or choose --trial"

@@ -2,6 +2,7 @@
 
 import json
 
+import autokeras as ak
 import keras
 import keras_tuner
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from autoai4eo.blocks import NASBenchCellBlock
 from autoai4eo.blocks.cells.nasbench import Stacks, channels_of, count, stacked
+from autoai4eo.blocks.cells.nasbench_block import choices_of
 from autoai4eo.cost import profile
 from autoai4eo.errors import UserError
 from autoai4eo.nasbench.space import random_cells
@@ -138,3 +140,17 @@ def test_a_patch_of_features_is_refused():
     block = NASBenchCellBlock()
     with pytest.raises(UserError, match=r"shape \(N, height, width, channels\)"):
         block.build(keras_tuner.HyperParameters(), keras.Input((8,)))
+
+
+def test_a_cell_has_choices_whose_network_is_of_it():
+    single = Cell.of([[0, 1], [0, 0]], ())
+    for cell in [*random_cells(3, np.random.default_rng(1)), single]:
+        hp = keras_tuner.HyperParameters()
+        block = NASBenchCellBlock(channels=8, stacks=2, cells=2, name="cell")
+        block(ak.Input((8, 8, 3)))
+        hp.values = {f"cell/{name}": v for name, v in choices_of(cell).items()}
+        pixels = keras.Input((8, 8, 3))
+        model = keras.Model(pixels, block.build(hp, pixels))
+        macs, params = count(cell, SMALL, 8, 8, 3)
+        assert profile(model, latency=False).macs == macs
+        assert trained(model) == params

@@ -1,0 +1,65 @@
+"""Scores a network on several data sets while it is trained."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.learning import evaluation
+from autoai4eo.learning.registry import task_of
+
+#: Column of the seconds that the scores of an epoch took.
+SECONDS = "scoring_seconds"
+
+
+class EpochScores(keras.callbacks.Callback):
+    """Adds scores on data sets to the figures of every so many epochs, and of the last.
+
+    ``NAME_loss``, ``NAME_accuracy``, ``NAME_average_accuracy``, …: the metrics of the
+    task, of the network as it predicts, without augmentation. ``scoring_seconds`` is
+    the time that they took, in every epoch.
+
+    Args:
+        parts: data sets by name.
+        every: number of epochs.
+        epochs: of the training.
+        batch_size: samples per batch.
+    """
+
+    def __init__(
+        self, parts: Mapping[str, Dataset], every: int, epochs: int, batch_size: int
+    ) -> None:
+        super().__init__()
+        self._parts = dict(parts)
+        self._every, self._epochs, self._batch_size = every, epochs, batch_size
+
+    def __deepcopy__(self, memo: Any) -> EpochScores:
+        return copy.copy(self)  # the data are shared
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Adds the scores."""
+        if logs is None:
+            return
+        begun = time.monotonic()
+        if (epoch + 1) % self._every == 0 or epoch + 1 == self._epochs:
+            for name, dataset in self._parts.items():
+                found = self._scores(dataset)
+                logs.update({f"{name}_{score}": v for score, v in found.items()})
+        logs[SECONDS] = round(time.monotonic() - begun, 3)
+
+    def _scores(self, dataset: Dataset) -> dict[str, float]:
+        task = task_of(dataset.target)
+        truth = task.encode(dataset.targets)
+        output = evaluation.outputs(self.model, dataset, self._batch_size)
+        found = {
+            "loss": float(task.loss(task.losses[0], dataset.targets)(truth, output))
+        }
+        for metric in task.keras_metrics(dataset.targets):
+            metric.update_state(truth, output)
+            found[metric.name] = float(metric.result())
+        return found

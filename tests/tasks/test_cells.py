@@ -1,0 +1,93 @@
+"""A sample of cells is trained and recorded, as it was drawn."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import small
+
+from autoai4eo.blocks.cells.nasbench import Stacks, count
+from autoai4eo.errors import UserError
+from autoai4eo.learning import evaluation
+from autoai4eo.nasbench.database import Database
+from autoai4eo.nasbench.sample import walks_of
+from autoai4eo.networks.cell import Cell
+from autoai4eo.runs.reading import read
+from autoai4eo.tasks.cells import train_sample
+
+pytestmark = pytest.mark.usefixtures("in_process")
+SHAPE = Stacks(channels=8, stacks=2, cells=1)
+TEST = small.dataset(18, seed=2)
+WALKS = [*walks_of(1, 2, np.random.default_rng(3)), [Cell.of([[0, 1], [0, 0]], ())]]
+
+
+def _train(run, walks, **more):
+    data = (small.dataset(), small.dataset(seed=1), TEST)
+    given = {"epochs": 2, "every": 2, "shape": SHAPE, "verbose": 0, **more}
+    return train_sample(walks, *data, run, **given)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run that trained two cells of a walk and a single one."""
+    run = tmp_path_factory.mktemp("cells") / "run"
+    _train(run, WALKS).close()
+    return run
+
+
+def test_every_cell_has_its_costs_and_scores(run):
+    with Database(run / "networks.sqlite") as database:
+        frame = database.frame()
+        assert len(frame) == 3 and database.epochs == [2]
+        assert list(frame["walk"].fillna(-1)) == [-1, 0, 0]
+        assert list(frame["step"].fillna(-1)) == [-1, 0, 1]
+        for walk in WALKS:
+            for cell in walk:
+                known = database.query(cell)
+                macs, _ = count(cell, SHAPE, 8, 8, 4)
+                assert known["macs"] == macs + 16 * small.CLASSES
+                assert known["latency_ms"] > 0 and known["train_seconds"] > 0
+                for part in ("train", "val", "test"):
+                    assert 0 <= known[f"{part}_accuracy"] <= 1
+                    assert known[f"{part}_loss"] > 0
+        about = database.about
+        assert (about["bands"], about["classes"], about["size"]) == (4, 3, 8)
+        assert (about["channels"], about["epochs"]) == (8, 2)
+
+
+def test_scores_are_those_of_the_trained_network(run):
+    rows = (run / "trials" / "0" / "history.csv").read_text().splitlines()
+    names, last = rows[0].split(","), rows[-1].split(",")
+    kappas = [float(r.split(",")[names.index("val_cohen_kappa")]) for r in rows[1:]]
+    if kappas[1] <= kappas[0]:
+        pytest.skip("the kept network is that of the first epoch")
+    model = keras.models.load_model(run / "trials" / "0" / "model.keras")
+    found = evaluation.score(TEST, evaluation.outputs(model, TEST))
+    told = float(last[names.index("test_cohen_kappa")])
+    assert told == pytest.approx(found["cohen_kappa"], abs=1e-6)
+
+
+def test_a_longer_sample_trains_what_is_missing(run):
+    before = json.loads((run / "trials" / "2" / "cost.json").read_text())
+    more = Cell.of([[0, 1, 0], [0, 0, 1], [0, 0, 0]], ["maxpool3x3"])
+    with _train(run, [*WALKS, [more]]) as database:
+        assert len(database) == 4 and more in database
+    assert json.loads((run / "trials" / "2" / "cost.json").read_text()) == before
+    assert len(list((run / "trials").iterdir())) == 4
+    assert read(run).state == "finished"
+
+
+def test_a_run_is_read_as_interrupted_while_cells_are_left(run, monkeypatch):
+    text = (run / "run.json").read_text()
+    found = json.loads(text)
+    found["arguments"]["max_trials"] = 9
+    (run / "run.json").write_text(json.dumps(found))
+    assert read(run).state == "interrupted"
+    (run / "run.json").write_text(text)
+
+
+@pytest.mark.parametrize("other", [{"epochs": 3}, {"seed": 1}, {"shape": Stacks(8)}])
+def test_other_options_in_the_same_folder_are_refused(run, other):
+    with pytest.raises(UserError, match="choose another --out"):
+        _train(run, WALKS, **other)
