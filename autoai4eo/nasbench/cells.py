@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,27 @@ def cell_choices(
     for i in range(1, len(matrix) - 1):
         choices[f"operation_{i}"] = operations[i]
     return choices
+
+
+def cell_of_choices(
+    choices: Mapping[str, Any], vocabulary: Sequence[str]
+) -> tuple[np.ndarray, list[str]]:
+    """Returns the matrix and operations of a cell's choices, see `cell_choices`.
+
+    An operation that is not in the vocabulary becomes its first one.
+    """
+    kinds = [name for name in choices if name.startswith("operation_")]
+    kept = [
+        i for i in range(1, len(kinds) + 1) if choices[f"operation_{i}"] != NO_VERTEX
+    ]
+    place = [0, *kept, len(kinds) + 1]
+    matrix = np.zeros((len(place), len(place)), int)
+    for row, i in enumerate(place):
+        for column, j in enumerate(place[row + 1 :], row + 1):
+            matrix[row, column] = choices[f"edge_{i}_{j}"]
+    names = [choices[f"operation_{i}"] for i in kept]
+    known = [name if name in vocabulary else vocabulary[0] for name in names]
+    return matrix, ["input", *known, "output"]
 
 
 def cell_features(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.cells import (
     cell_choices,
     cell_features,
+    cell_of_choices,
     parse_adjacency,
     parse_operations,
 )
@@ -31,6 +33,9 @@ from autoai4eo.search.space.base import Values, is_of_training
 
 #: Objectives that are on a logarithmic scale by default.
 LOGARITHMIC = ("latency", "latency_ms", "macs", "params", "flops")
+
+
+Describe = Callable[[Sequence[Values]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -48,6 +53,7 @@ class Table:
         described: features of the networks, (n, d).
         trained: features of how they were trained, (n, t).
         logarithmic: the objectives on a logarithmic scale.
+        describe, describe_training: return these features of other networks.
     """
 
     levels: dict[str, list[Any]]
@@ -60,6 +66,8 @@ class Table:
     described: np.ndarray
     trained: np.ndarray
     logarithmic: tuple[str, ...]
+    describe: Describe
+    describe_training: Describe
 
     def __post_init__(self) -> None:
         codes = np.array(
@@ -77,7 +85,7 @@ class Table:
         return len(self.values)
 
     def _key(self, values: Values) -> Hashable:
-        return tuple(values[column] for column in self.levels)
+        return tuple(values.get(column) for column in self.levels)
 
     @property
     def space(self) -> list[hp_types.Choice]:
@@ -102,12 +110,25 @@ class Table:
         return [self.values[i] for i in rng.permutation(found)[:number]]
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
-        """Returns features of the networks for a model of the accuracy, (n, d)."""
-        return self.described[[self.identity(values) for values in several]]
+        """Returns features of networks for a model of the accuracy, (n, d).
+
+        They may be networks of another table with the same choices.
+        """
+        return self._rows(several, self.described, self.describe)
 
     def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
         """Returns features of how the networks were trained, (n, t)."""
-        return self.trained[[self.identity(values) for values in several]]
+        return self._rows(several, self.trained, self.describe_training)
+
+    def _rows(
+        self, several: Sequence[Values], known: np.ndarray, describe: Describe
+    ) -> np.ndarray:
+        places = [self._places.get(self._key(values), -1) for values in several]
+        rows = known[places]
+        foreign = [i for i, place in enumerate(places) if place < 0]
+        if foreign:
+            rows[foreign] = describe([several[i] for i in foreign])
+        return rows
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """Returns the recorded costs, (n, costs)."""
@@ -203,10 +224,9 @@ def read_table(
                 f"logarithm, found {column.min():g}"
             )
     if adjacency:
-        values, described = _cells(frame, adjacency)
+        values, of_cells = _cells(frame, adjacency)
     else:
         values = frame[list(choices)].astype(object).to_dict("records")
-        described = None
     first = {tuple(v.values()): i for i, v in reversed(list(enumerate(values)))}
     rows = np.array(sorted(first.values()), int)
     if len(rows) < len(values):
@@ -222,6 +242,8 @@ def read_table(
     levels = {c: sorted({v[c] for v in kept}, key=_order) for c in kept[0]}
     network = {c: some for c, some in levels.items() if not is_of_training(c)}
     training = {c: some for c, some in levels.items() if is_of_training(c)}
+    describe = of_cells if adjacency else partial(_choice_features, levels=network)
+    describe_training = partial(_choice_features, levels=training)
     return Table(
         levels,
         kept,
@@ -230,9 +252,11 @@ def read_table(
         figures[rows],
         tuple(known),
         costs[rows],
-        _choice_features(kept, network) if described is None else described[rows],
-        _choice_features(kept, training),
+        describe(kept),
+        describe_training(kept),
         tuple(logarithmic),
+        describe,
+        describe_training,
     )
 
 
@@ -260,7 +284,7 @@ def _order(value: Any) -> tuple[bool, Any]:
 
 def _cells(
     frame: pd.DataFrame, adjacency: Sequence[str]
-) -> tuple[list[Values], np.ndarray]:
+) -> tuple[list[Values], Describe]:
     if len(adjacency) > 2:
         raise UserError(
             "--adjacency: expected the column of the matrix and that of the "
@@ -277,10 +301,14 @@ def _cells(
     most = max(len(matrix) for matrix in matrices)
     vocabulary = sorted({name for names in operations for name in names[1:-1]})
     cells = list(zip(matrices, operations, strict=True))
-    return (
-        [cell_choices(matrix, names, most) for matrix, names in cells],
-        np.array([cell_features(m, names, vocabulary) for m, names in cells], float),
-    )
+    values = [cell_choices(matrix, names, most) for matrix, names in cells]
+    return values, partial(_cell_features, vocabulary=vocabulary)
+
+
+def _cell_features(several: Sequence[Values], vocabulary: Sequence[str]) -> np.ndarray:
+    """Returns the features of cells by their choices, (n, d)."""
+    cells = (cell_of_choices(values, vocabulary) for values in several)
+    return np.array([cell_features(m, o, vocabulary) for m, o in cells], float)
 
 
 def _choice_features(

@@ -65,7 +65,10 @@ class Candidates(Protocol):
         """Returns up to `number` mutations and crossovers of `parents`."""
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
-        """Returns features of the networks for a model of the accuracy, (n, d)."""
+        """Returns features of the networks for a model of the accuracy, (n, d).
+
+        They may be networks of another search, which has other hyperparameters.
+        """
 
     def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
         """Returns features of their training for the same model, (n, t)."""

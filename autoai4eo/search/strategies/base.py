@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.compat.optuna import set_attribute
 from autoai4eo.search.space.base import Candidates
 from autoai4eo.search.strategies.limits import Limits
+from autoai4eo.search.strategies.prior import Prior
 
 
 class SearchContext(NamedTuple):
@@ -31,6 +32,7 @@ class SearchContext(NamedTuple):
         limits: upper limits of costs by name.
         exclusive: returns a lock among all processes of the study, for what one worker
             may do at a time; it need not be reentrant.
+        priors: earlier searches, for a strategy that learns from them.
     """
 
     objectives: tuple[Objective, ...]
@@ -40,6 +42,7 @@ class SearchContext(NamedTuple):
     candidates: Candidates
     limits: Mapping[str, float]
     exclusive: Callable[[], AbstractContextManager[Any]] = nullcontext
+    priors: Sequence[Prior] = ()
 
 
 class CandidateSampler(BaseSampler):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs.front import spreads_of
 from autoai4eo.runs.pareto import fronts, minimised, on_front
 from autoai4eo.search.space.base import Values
@@ -12,7 +15,9 @@ from autoai4eo.search.strategies.acquisition import (
     expected_hypervolume_improvement,
     indistinct,
 )
+from autoai4eo.search.strategies.base import SearchContext
 from autoai4eo.search.strategies.cost_sorted import promising
+from autoai4eo.search.strategies.prior import PriorModels
 from autoai4eo.search.strategies.proposing import ProposingSampler, values_of
 from autoai4eo.search.strategies.surrogate import (
     Surrogate,
@@ -34,8 +39,14 @@ class CostAware(ProposingSampler):
     the first eight are spread over networks of low cost and high capacity, see
     `cost_sorted`. With one objective the first four are drawn at random.
 
+    Where there are earlier searches (``prior=``), every other one of these is the
+    network that they forecast best; with several objectives, one of the best given its
+    cost, far from those tried.
+
     From then on a Gaussian process models each objective that is known only after
-    training, over features of the networks, their costs and their training. The pool is
+    training, over features of the networks, their costs and their training, and the
+    forecasts of earlier searches, whose weight falls as trainings of this search come
+    in, see `Surrogate`. The pool is
     3,000 random candidates and 1,000 mutations and crossovers of the front, without
     those over the limits or tried already. The candidate is proposed that is expected
     to enlarge the hypervolume most, given the logarithms of its costs. If costs are
@@ -50,6 +61,15 @@ class CostAware(ProposingSampler):
     trials count as if they had ended as forecast ("kriging believer", Ginsbourger et
     al. 2010).
     """
+
+    def __init__(self, context: SearchContext) -> None:
+        super().__init__(context)
+        self._priors = PriorModels(context.priors, self._features)
+
+    def _features(self, several: Sequence[Values]) -> np.ndarray:
+        candidates = self.context.candidates
+        of_training = candidates.features_of_training(several)
+        return np.hstack([candidates.features(several), of_training])
 
     def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
@@ -72,10 +92,13 @@ class CostAware(ProposingSampler):
             best = np.flatnonzero(on_front(figures, spreads))
             pool = pool + candidates.vary([networks[i] for i in best], _VARIED, rng)
 
+        by_prior = starting and self._asks_prior(networks)
         rows = representative(figures, _MOST, rng)
         models: list[Surrogate | None] = [None] * len(self.context.objectives)
 
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
+            if by_prior:
+                return self._by_prior(pool, costs, networks, rng)
             if starting and alone:
                 return rng.permutation(len(pool))
             if starting:
@@ -92,17 +115,45 @@ class CostAware(ProposingSampler):
         rng: np.random.Generator,
     ) -> np.ndarray:
         """Orders the first fronts by cost, farthest from tried networks first."""
-        candidates = self.context.candidates
-        rank = fronts(promising(costs, candidates.costs, self.context.objectives))
-        few = np.flatnonzero(rank <= np.sort(rank)[min(2 * _STARTS, len(rank)) - 1])
-        if not tried:
-            return rng.permutation(few)
-        logs = np.log(np.vstack([costs[few], candidates.estimate(tried)]))
-        spread = np.ptp(logs, axis=0)
-        logs = logs / np.where(spread > 0, spread, 1.0)
-        new, old = logs[: len(few)], logs[len(few) :]
-        distance = np.linalg.norm(new[:, None] - old[None], axis=2).min(axis=1)
-        return few[np.argsort(-distance, kind="stable")]
+        candidates, objectives = self.context.candidates, self.context.objectives
+        points = promising(costs, candidates.costs, objectives)
+        logs = np.log(np.vstack([costs, candidates.estimate(tried)]))
+        return _spread_out(points, logs, rng)
+
+    def _asks_prior(self, networks: list[Values]) -> bool:
+        """Whether the next of the first candidates is that of earlier searches."""
+        of_default = self.context.candidates.default is not None
+        turn = len(networks) % 2 == of_default
+        return turn and bool(self.context.priors) and bool(self._unknown())
+
+    def _unknown(self) -> list[Objective]:
+        """The objectives that are known only after training."""
+        costs = self.context.candidates.costs
+        return [o for o in self.context.objectives if o.name not in costs]
+
+    def _by_prior(
+        self,
+        pool: list[Values],
+        costs: np.ndarray,
+        tried: list[Values],
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Orders the pool by the mean forecast of earlier searches and known costs."""
+        candidates, objectives = self.context.candidates, self.context.objectives
+        forecasts = [
+            self._priors.forecast(o.name, [*pool, *tried]).mean(axis=1)
+            for o in self._unknown()
+        ]
+        known = [
+            candidates.costs.index(o.name)
+            for o in objectives
+            if o.name in candidates.costs
+        ]
+        logs = np.log(np.vstack([costs, candidates.estimate(tried)]))[:, known]
+        points = np.hstack([logs, np.array(forecasts).T])
+        if points.shape[1] == 1:
+            return np.argsort(points[: len(pool), 0], kind="stable")
+        return _spread_out(points[: len(pool)], points, rng)
 
     def _ranked(
         self,
@@ -131,6 +182,8 @@ class CostAware(ProposingSampler):
         of_training = standardised(candidates.features_of_training(several))
         of_network = standardised(np.hstack([candidates.features(several), logs]))
         features = np.hstack([of_network, of_training])
+        priors = [self._priors.forecast(o.name, several) for o in self._unknown()]
+        described = [np.hstack([features, prior]) for prior in priors]
         trained, tried = len(figures), len(networks)
         known = [i for i, o in enumerate(objectives) if o.name in candidates.costs]
         unknown = [i for i in range(len(objectives)) if i not in known]
@@ -143,21 +196,25 @@ class CostAware(ProposingSampler):
 
         def model(i: int, of: np.ndarray) -> Surrogate:
             fitted = Surrogate(
-                features[of], figures[of, i], of_training.shape[1], models[i]
+                described[i][of],
+                figures[of, i],
+                of_training.shape[1],
+                models[i],
+                priors[i].shape[1],
             )
             models[i] = models[i] or fitted
             return fitted
 
         if tried > trained:
             believed = [
-                model(i, rows).forecast(features[trained:tried])
+                model(i, rows).forecast(described[i][trained:tried])
                 for i in range(len(unknown))
             ]
             expected = [[f.value(i) for f in believed] for i in range(tried - trained)]
             figures = np.vstack([figures, expected])
             rows = np.concatenate([rows, np.arange(trained, tried)])
         forecasts = [
-            model(i, rows).forecast(features[tried:]) for i in range(len(unknown))
+            model(i, rows).forecast(described[i][tried:]) for i in range(len(unknown))
         ]
         front = np.hstack([logs[:tried, of_cost], figures])
         worst = np.hstack([logs[:, of_cost].max(axis=0), figures.max(axis=0)])
@@ -170,3 +227,25 @@ class CostAware(ProposingSampler):
             front[best], worst, costs_of_pool, forecasts
         )
         return np.argsort(-improvement, kind="stable")
+
+
+def _spread_out(
+    points: np.ndarray, places: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Orders the first fronts of candidates, farthest from tried networks first.
+
+    Args:
+        points: of candidates, to be minimised, (n, objectives).
+        places: of candidates, then of tried networks, between which distances are.
+        rng: random generator.
+    """
+    rank = fronts(points)
+    few = np.flatnonzero(rank <= np.sort(rank)[min(2 * _STARTS, len(rank)) - 1])
+    old = places[len(points) :]
+    if not len(old):
+        return rng.permutation(few)
+    scale = np.ptp(np.vstack([places[few], old]), axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    apart = (places[few][:, None] - old[None]) / scale
+    distance = np.linalg.norm(apart, axis=2).min(axis=1)
+    return few[np.argsort(-distance, kind="stable")]

@@ -10,7 +10,12 @@ import numpy as np
 from scipy.special import ndtr
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+from sklearn.gaussian_process.kernels import (
+    ConstantKernel,
+    DotProduct,
+    Matern,
+    WhiteKernel,
+)
 
 from autoai4eo.runs.pareto import on_front
 
@@ -61,15 +66,19 @@ class Surrogate:
     The kernel is the sum of an effect of the network, one of its training, such as the
     learning rate, and noise, as equal trainings score differently. Each effect is a
     Matérn 5/2 kernel with its own height and length: with one length for all features,
-    the learning rate would hardly count. All are fitted by marginal likelihood. The
+    the learning rate would hardly count. The forecast of each earlier search is a
+    linear effect with its own height: what the figures here add to it, or contradict,
+    is left to the other effects. All are fitted by marginal likelihood. The
     model predicts the logarithm of the distance of a figure to a value a little better
     than the best: this resolves the differences of good networks and reduces those of
     bad ones.
 
     Args:
-        features: (n, d), of scale 1; those of the training come last.
+        features: (n, d), of scale 1: of the networks, then of their training, then
+            the forecasts of earlier searches.
         figures: (n,), to be minimised.
         of_training: number of features of the training.
+        of_prior: number of earlier searches.
         like: a model fitted on nearly the same data, whose kernel is reused.
     """
 
@@ -79,15 +88,19 @@ class Surrogate:
         figures: np.ndarray,
         of_training: int = 0,
         like: Surrogate | None = None,
+        of_prior: int = 0,
     ) -> None:
         spread = np.median(figures) - figures.min()
         self._zero = float(figures.min() - _MARGIN * (spread if spread > 0 else 1.0))
         logs = np.log(figures - self._zero)
         self._mean, self._scale = logs.mean(), logs.std() or 1.0
-        split = features.shape[1] - of_training
+        end = features.shape[1] - of_prior
+        split = end - of_training
         kernel = _effect(0, split) + WhiteKernel(0.05, (1e-4, 1.0))
         if of_training:
-            kernel += _effect(split, features.shape[1])
+            kernel += _effect(split, end)
+        for column in range(end, features.shape[1]):
+            kernel += ConstantKernel(1.0, (1e-3, 1e2)) * _Linear(column)
         scaled = (logs - self._mean) / self._scale
         if like is None:
             process = GaussianProcessRegressor(kernel, alpha=1e-8)
@@ -134,6 +147,28 @@ class _Of(Matern):
         return super().__call__(
             X[:, few], None if Y is None else Y[:, few], eval_gradient
         )
+
+
+class _Linear(DotProduct):
+    """The product of one column."""
+
+    def __init__(self, column: int = 0) -> None:
+        super().__init__(0.0, "fixed")
+        self.column = column
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        return {"column": self.column}
+
+    def __call__(
+        self, X: np.ndarray, Y: np.ndarray | None = None, eval_gradient: bool = False
+    ) -> Any:
+        one = slice(self.column, self.column + 1)
+        return super().__call__(
+            X[:, one], None if Y is None else Y[:, one], eval_gradient
+        )
+
+    def diag(self, X: np.ndarray) -> np.ndarray:
+        return np.asarray(super().diag(X[:, self.column : self.column + 1]))
 
 
 def _effect(begin: int, end: int) -> Any:

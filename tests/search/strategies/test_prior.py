@@ -1,0 +1,84 @@
+"""Earlier searches: a good one saves trainings, a misleading one costs few."""
+
+import numpy as np
+import optuna
+import pytest
+from toy_search import BOTH, LOSS, objective_of, sampler_of
+
+from autoai4eo.search.strategies.prior import Prior, PriorModels
+from autoai4eo.search.strategies.surrogate import Surrogate
+
+
+def _values(rng, number):
+    some = [{"x": float(x), "more": False} for x in rng.uniform(-1, 1, number)]
+    return [
+        {**v, "more": True, "y": 1} if i % 4 == 0 else v for i, v in enumerate(some)
+    ]
+
+
+def _prior(good=True):
+    """The same losses in another unit, or those of other networks."""
+    rng = np.random.default_rng(0)
+    values = _values(rng, 60)
+    losses = np.array([10 + 5 * abs(v["x"]) + 5 * v["more"] for v in values])
+    return Prior("p", values, {"val_loss": losses if good else rng.permutation(losses)})
+
+
+def _search(priors, trials, seed, objectives=LOSS):
+    sampler = sampler_of("cost-aware", seed, objectives, priors=priors)
+    study = optuna.create_study(
+        sampler=sampler, directions=["minimize"] * len(objectives)
+    )
+    study.optimize(objective_of(sampler, objectives), n_trials=trials)
+    return [t.values for t in study.trials]
+
+
+def test_the_second_network_is_the_best_of_a_good_prior():
+    for seed in range(3):
+        first, second = _search((_prior(),), 2, seed)
+        assert first == [0.25]  # the default
+        assert second[0] < 0.01
+
+
+def test_a_misleading_prior_costs_little():
+    def reached(priors):
+        return np.mean(
+            [min(v[0] for v in _search(priors, 12, seed)) for seed in range(3)]
+        )
+
+    assert reached((_prior(good=False),)) < reached(()) + 0.02
+
+
+def test_priors_join_a_search_of_several_objectives():
+    found = _search((_prior(), _prior(good=False)), 10, 0, BOTH)
+    assert len(found) == 10
+
+
+def test_forecasts_have_one_scale_and_the_order_of_the_prior():
+    models = PriorModels([_prior()], lambda few: np.array([[v["x"]] for v in few]))
+    some = _values(np.random.default_rng(1), 40)
+    found = models.forecast("val_loss", some)
+    assert found.shape == (40, 1)
+    assert found.mean() == pytest.approx(0) and found.std() == pytest.approx(1)
+    order = np.argsort([abs(v["x"]) for v in some])
+    assert np.corrcoef(np.argsort(found[:, 0]), order)[0, 1] > 0.5
+    ranks = np.empty(40)
+    ranks[order] = np.arange(40)
+    assert np.corrcoef(found[:, 0], ranks)[0, 1] > 0.95
+
+
+def test_the_weight_of_a_contradicted_prior_falls():
+    """Its linear effect, fitted to figures that follow the features alone."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 1))
+    right, wrong = x[:, 0] ** 2, rng.normal(size=40)
+    for column, weighs in ((right, True), (wrong, False)):
+        features = np.column_stack([x, (column - column.mean()) / column.std()])
+        model = Surrogate(features, right, of_prior=1)
+        constants = [
+            v for k, v in model.process.kernel_.get_params().items() if "constant" in k
+        ]
+        assert len(constants) >= 2
+        # what the column adds to the forecast of a network
+        here = model.forecast(np.array([[0.5, 0.0], [0.5, 1.0]])).mean
+        assert (abs(here[1] - here[0]) > 0.05) == weighs
