@@ -109,6 +109,11 @@ class Table:
         found = np.flatnonzero(near)
         return [self.values[i] for i in rng.permutation(found)[:number]]
 
+    def neighbours(self, values: Values) -> list[Values]:
+        """Returns the networks of the table that differ in one choice."""
+        distance = (self._codes != self._codes[self.identity(values)]).sum(axis=1)
+        return [self.values[i] for i in np.flatnonzero(distance == 1)]
+
     def features(self, several: Sequence[Values]) -> np.ndarray:
         """Returns features of networks for a model of the accuracy, (n, d).
 

@@ -64,6 +64,9 @@ class Candidates(Protocol):
     ) -> list[Values]:
         """Returns up to `number` mutations and crossovers of `parents`."""
 
+    def neighbours(self, values: Values) -> list[Values]:
+        """Returns all candidates that differ in one choice, in a fixed order."""
+
     def features(self, several: Sequence[Values]) -> np.ndarray:
         """Returns features of the networks for a model of the accuracy, (n, d).
 

@@ -17,6 +17,7 @@ from autoai4eo.learning.figures import COUNTED
 from autoai4eo.search.space.base import Values, is_of_training, recipe
 
 _MOST = 300  # samples of a Gaussian process, whose run time is cubic in them
+_LAST = float(np.nextafter(1.0, 0.0))  # KerasTuner's probabilities are below 1
 _UNKNOWN = 1e-3  # estimate of a cost before any measurement: below every limit
 
 
@@ -114,6 +115,21 @@ class GraphCandidates:
                     del kept[str(name)]
             found.append(self._completed(kept, rng.random(len(self._space))))
         return found
+
+    def neighbours(self, values: Values) -> list[Values]:
+        """Returns the candidates with one hyperparameter changed.
+
+        A choice takes each of its other values; a number moves by about a tenth of its
+        range, up and down. Hyperparameters that become active take their defaults.
+        """
+        defaults = {name: hp.default for name, hp in self._parameters()}
+        unused = np.zeros(len(self._space))
+        return [
+            self._completed({**defaults, **values, name: other}, unused)
+            for name, hp in self._parameters()
+            if name in values and all(c.is_active(values) for c in hp.conditions)
+            for other in _others(hp, values[name])
+        ]
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
         """Returns a column per level of a choice, numbers from 0 to 1, (n, d)."""
@@ -255,6 +271,25 @@ class GraphCandidates:
 
     def _key(self, values: Values) -> Hashable:
         return tuple(sorted((name, str(value)) for name, value in values.items()))
+
+
+def _others(hp: Any, value: Any) -> list[Any]:
+    """Returns the values of a hyperparameter that are next to one."""
+    if isinstance(hp, hp_types.Choice | hp_types.Boolean):
+        levels = hp.values if isinstance(hp, hp_types.Choice) else [False, True]
+        return [level for level in levels if level != value]
+    if isinstance(hp, hp_types.Fixed):
+        return []
+    found = []
+    place = hp.value_to_prob(value)
+    for sign in (-1, 1):
+        # farther than a tenth if the range has fewer than ten values
+        for step in (0.1, 0.2, 0.4, 0.8):
+            other = hp.prob_to_value(float(np.clip(place + sign * step, 0.0, _LAST)))
+            if other != value:
+                found.append(other)
+                break
+    return found
 
 
 def _interpolation(

@@ -27,6 +27,7 @@ from autoai4eo.search.strategies.autokeras import (
 from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 from autoai4eo.search.strategies.cost_aware import CostAware
 from autoai4eo.search.strategies.cost_sorted import CostSorted
+from autoai4eo.search.strategies.local_search import LocalSearch
 from autoai4eo.search.strategies.optuna_samplers import OPTUNA
 
 __all__ = [
@@ -43,6 +44,7 @@ STRATEGIES: dict[str, Callable[[SearchContext], CandidateSampler]] = {
     "bayesian": bayesian,
     "hyperband": hyperband,
     **OPTUNA,
+    "local-search": LocalSearch,
     "cost-sorted": CostSorted,
     "cost-aware": CostAware,
 }

@@ -80,6 +80,13 @@ class Limits:
                 return nearest
         return nearest
 
+    def fits(self, values: Values) -> bool:
+        """Returns whether a candidate is within the limits.
+
+        Builds it if it fits by estimate, up to six candidates for a proposal.
+        """
+        return self._over(values) <= 0
+
     def record(self, values: Values) -> dict[str, Any]:
         """Returns what the trial of a proposal records, for use after a restart."""
         costs = self._candidates.estimate([values])[0].tolist()
