@@ -3,13 +3,14 @@
 A replay counts the trainings that a strategy would have needed.
 """
 
+from autoai4eo.nasbench.recorded import Table
 from autoai4eo.nasbench.replay import (
     check_strategies,
     replay,
     replay_all,
 )
 from autoai4eo.nasbench.summary import results
-from autoai4eo.nasbench.table import Table, read_table
+from autoai4eo.nasbench.table import read_table
 
 __all__ = [
     "Table",

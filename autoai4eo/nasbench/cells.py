@@ -79,31 +79,36 @@ def parse_operations(text: Any, vertices: int) -> list[str]:
     return names
 
 
-def cell_choices(
-    matrix: np.ndarray, operations: Sequence[str], most: int
-) -> dict[str, Any]:
-    """Returns a cell as choices: whether two vertices are joined, and operations.
+def choice_names(most: int) -> list[str]:
+    """Returns the names of a cell's choices, for cells of at most so many vertices."""
+    edges = [f"edge_{i}_{j}" for i in range(most) for j in range(i + 1, most)]
+    return edges + [f"operation_{i}" for i in range(1, most - 1)]
+
+
+def cell_codes(matrices: np.ndarray, kinds: np.ndarray, most: int) -> np.ndarray:
+    """Returns cells as choices: whether two vertices are joined, and operations.
 
     Args:
-        matrix, operations: of the cell.
+        matrices: of cells of one size, (n, v, v).
+        kinds: their operations between input and output, from 1, (n, v - 2).
         most: vertices of the largest cell; the output is always the last vertex.
+
+    Returns:
+        In the order of `choice_names`, (n, choices); 0 is no edge and no vertex.
     """
-    place = [*range(len(matrix) - 1), most - 1]
-    choices: dict[str, Any] = {
-        f"edge_{i}_{j}": 0 for i in range(most) for j in range(i + 1, most)
-    }
-    choices.update({f"operation_{i}": NO_VERTEX for i in range(1, most - 1)})
-    for i, j in zip(*np.nonzero(matrix), strict=True):
-        choices[f"edge_{place[i]}_{place[j]}"] = 1
-    for i in range(1, len(matrix) - 1):
-        choices[f"operation_{i}"] = operations[i]
-    return choices
+    last = matrices.shape[1] - 1
+    joined = np.zeros((len(matrices), most, most), np.uint8)
+    joined[:, :last, :last] = matrices[:, :last, :last]
+    joined[:, :last, most - 1] = matrices[:, :last, last]
+    operations = np.zeros((len(matrices), most - 2), np.uint8)
+    operations[:, : last - 1] = kinds
+    return np.hstack([joined[:, *np.triu_indices(most, 1)], operations])
 
 
 def cell_of_choices(
     choices: Mapping[str, Any], vocabulary: Sequence[str]
 ) -> tuple[np.ndarray, list[str]]:
-    """Returns the matrix and operations of a cell's choices, see `cell_choices`.
+    """Returns the matrix and operations of a cell's choices, see `choice_names`.
 
     An operation that is not in the vocabulary becomes its first one.
     """
@@ -124,44 +129,73 @@ def cell_of_choices(
 def cell_features(
     matrix: np.ndarray, operations: Sequence[str], vocabulary: Sequence[str]
 ) -> list[float]:
-    """Returns features that do not depend on how the vertices are numbered.
+    """Returns the features of a cell, see `features_of_cells`.
+
+    Args:
+        matrix: of the cell, (v, v).
+        operations: of all its vertices.
+        vocabulary: the operations between input and output that there are.
+    """
+    inner = [vocabulary.index(name) + 1 for name in operations[1:-1]]
+    kinds = np.array(inner, int).reshape(1, -1)
+    found: list[float] = features_of_cells(matrix[None], kinds, len(vocabulary))[
+        0
+    ].tolist()
+    return found
+
+
+def features_of_cells(
+    matrices: np.ndarray, kinds: np.ndarray, vocabulary: int
+) -> np.ndarray:
+    """Returns features that do not depend on how vertices are numbered, (n, d).
 
     Numbers of vertices, edges and paths (log(1 + n)); longest and shortest path; edges
     at input and output; for each operation, how often it occurs, in all and at most on
     one path; for each pair of operations, the edges between them.
+
+    Args:
+        matrices: of cells of one size, (n, v, v).
+        kinds: their operations between input and output, from 1, (n, v - 2).
+        vocabulary: number of operations that there are.
     """
-    size = len(matrix)
-    kinds = ["input", *vocabulary, "output"]
-    kind = [0, *(kinds.index(name) for name in operations[1:-1]), len(kinds) - 1]
-    reached = np.full(size, False)
-    longest, shortest, paths = np.zeros(size), np.zeros(size), np.zeros(size)
-    most = np.zeros((size, len(kinds)))
-    reached[0], paths[0] = True, 1
+    number, size = matrices.shape[:2]
+    joined = matrices.astype(bool)
+    kind = np.zeros((number, size), int)
+    kind[:, 1:-1], kind[:, -1] = kinds, vocabulary + 1
+    every = np.arange(number)
+    reached = np.zeros((number, size), bool)
+    reached[:, 0] = True
+    longest, shortest, paths = (np.zeros((number, size)) for _ in range(3))
+    paths[:, 0] = 1
+    most = np.zeros((number, size, vocabulary + 2))
+    pairs = np.zeros((number, vocabulary + 2, vocabulary + 2))
     for j in range(1, size):
-        before = [i for i in range(j) if matrix[i, j] and reached[i]]
-        if not before:
-            continue
-        reached[j] = True
-        longest[j] = 1 + max(longest[i] for i in before)
-        shortest[j] = 1 + min(shortest[i] for i in before)
-        paths[j] = sum(paths[i] for i in before)
-        most[j] = np.max([most[i] for i in before], axis=0)
-        most[j, kind[j]] += 1
-    joined = np.zeros((len(kinds), len(kinds)))
-    for i, j in zip(*np.nonzero(matrix), strict=True):
-        joined[kind[i], kind[j]] += 1
-    return [
-        size,
-        matrix.sum(),
-        np.log1p(paths[-1]),
-        longest[-1],
-        shortest[-1],
-        matrix[0].sum(),
-        matrix[:, -1].sum(),
-        *np.bincount(kind, minlength=len(kinds))[1:-1],
-        *most[-1][1:-1],
-        *joined.ravel(),
-    ]
+        before = joined[:, :j, j] & reached[:, :j]
+        some = reached[:, j] = before.any(axis=1)
+        far = np.where(before, longest[:, :j], -1).max(axis=1)
+        close = np.where(before, shortest[:, :j], size).min(axis=1)
+        longest[:, j] = np.where(some, 1 + far, 0)
+        shortest[:, j] = np.where(some, 1 + close, 0)
+        paths[:, j] = np.where(before, paths[:, :j], 0).sum(axis=1)
+        most[:, j] = np.where(before[:, :, None], most[:, :j], 0).max(axis=1)
+        most[every, j, kind[:, j]] += some
+        for i in range(j):
+            pairs[every, kind[:, i], kind[:, j]] += joined[:, i, j]
+    counts = [(kind == one).sum(axis=1) for one in range(1, vocabulary + 1)]
+    return np.column_stack(
+        [
+            np.full(number, size),
+            joined.sum(axis=(1, 2)),
+            np.log1p(paths[:, -1]),
+            longest[:, -1],
+            shortest[:, -1],
+            joined[:, 0].sum(axis=1),
+            joined[:, :, -1].sum(axis=1),
+            *counts,
+            most[:, -1, 1:-1],
+            pairs.reshape(number, -1),
+        ]
+    ).astype(float)
 
 
 def cell_of(path: Path, row: int, matrix: Any, operations: Any) -> Cell:

@@ -17,8 +17,8 @@ import pandas as pd
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, read_json, remove_leftovers, write_json
+from autoai4eo.nasbench.recorded import Table
 from autoai4eo.nasbench.summary import Searches, queries_of
-from autoai4eo.nasbench.table import Table
 
 MANIFEST, QUERIES = "simulation.json", "queries.csv"
 #: What a simulation writes into its folder.

@@ -23,8 +23,8 @@ from threadpoolctl import threadpool_limits
 from autoai4eo.errors import SearchError, UnsuitableStrategyError, UserError
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.log import EVERY_S
+from autoai4eo.nasbench.recorded import Table
 from autoai4eo.nasbench.summary import Searches
-from autoai4eo.nasbench.table import Table
 from autoai4eo.search.space.suggestions import SuggestedHyperParameters
 from autoai4eo.search.strategies import STRATEGIES, SearchContext, strategy
 from autoai4eo.text import line

@@ -20,7 +20,12 @@ _LEAST, _TRIES, _MANY = 2**12, 1300, 2000
 
 
 def neighbours(cell: Cell) -> list[Cell]:
-    """Returns the cells at one edit: an edge more, less, or another operation.
+    """Returns the cells at one edit, see `neighbour_ids`."""
+    return [Cell.of_code(code) for code in neighbour_ids(cell)]
+
+
+def neighbour_ids(cell: Cell) -> list[int]:
+    """Returns the ids of the cells at one edit: an edge more, less, another operation.
 
     An edge may join any two vertices if no cycle results. As in the published walks of
     EO HW-NAS, a neighbour has as many vertices, all between input and output. To be a
@@ -45,10 +50,10 @@ def neighbours(cell: Cell) -> list[Cell]:
                 matrices.append(matrix)
                 operations.append(changed)
     several = np.array(matrices)
-    good = _whole(several)
+    good = whole(several)
     inner = np.array(operations, int).reshape(len(operations), -1)
     codes = np.unique(canonical_codes(several[good], inner[good]))
-    return [Cell.of_code(int(c)) for c in codes if c not in (cell.id, NO_GRAPH)]
+    return [int(code) for code in codes if code not in (cell.id, NO_GRAPH)]
 
 
 def all_ids(vertices: int = MOST_VERTICES) -> np.ndarray:
@@ -103,7 +108,7 @@ def random_cells(number: int, rng: np.random.Generator) -> list[Cell]:
         for size, count in zip(sizes.tolist(), counts, strict=True):
             matrices = _upper(rng.integers(0, 2, (count, size * (size - 1) // 2)), size)
             kinds = rng.integers(0, len(OPERATIONS), (count, size - 2))
-            good = _whole(matrices)
+            good = whole(matrices)
             matrices, kinds = matrices[good], kinds[good]
             codes = canonical_codes(matrices, kinds)
             own = own_codes(matrices, kinds)
@@ -158,7 +163,7 @@ def _graphs(size: int) -> np.ndarray:
     for start in range(0, 2**bits, _AT_ONCE):
         masks = np.arange(start, min(start + _AT_ONCE, 2**bits))
         matrices = _upper(masks[:, None] >> np.arange(bits) & 1, size)
-        matrices = matrices[_whole(matrices)]
+        matrices = matrices[whole(matrices)]
         same = np.zeros((len(matrices), size - 2), int)
         found.append(
             matrices[canonical_codes(matrices, same) == own_codes(matrices, same)]
@@ -174,8 +179,11 @@ def _upper(edges: np.ndarray, size: int) -> np.ndarray:
     return matrices
 
 
-def _whole(matrices: np.ndarray) -> np.ndarray:
-    """Whether all vertices lie between input and output, and edges are not too many."""
+def whole(matrices: np.ndarray) -> np.ndarray:
+    """Returns which graphs (n, v, v) are cells, bool (n,).
+
+    All vertices lie between input and output, and edges are not too many.
+    """
     few = matrices.sum(axis=(1, 2)) <= MOST_EDGES
     size = matrices.shape[1]
     forwards = np.zeros((len(matrices), size), bool)

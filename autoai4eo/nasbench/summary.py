@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
-from autoai4eo.nasbench.table import Table
+from autoai4eo.nasbench.recorded import Table
 from autoai4eo.runs.pareto import hypervolume, minimised
 
 SHARES = (90, 95, 99)

@@ -15,7 +15,9 @@ from autoai4eo.search.space.graph_space import COUNTED, GraphCandidates
 
 
 def write(path, rows, names):
-    path.write_text("\n".join([",".join(names), *(",".join(map(str, r)) for r in rows)]))
+    path.write_text(
+        "\n".join([",".join(names), *(",".join(map(str, r)) for r in rows)])
+    )
     return path
 
 
@@ -30,7 +32,8 @@ def rugged(tmp_path, seed):
     """All combinations of four choices with two objectives without any structure."""
     rng = np.random.default_rng(seed)
     rows = [
-        (*c, rng.uniform(), rng.uniform()) for c in itertools.product(range(3), repeat=4)
+        (*c, rng.uniform(), rng.uniform())
+        for c in itertools.product(range(3), repeat=4)
     ]
     path = write(tmp_path / "rugged.csv", rows, [*"abcd", "acc", "cost"])
     return read_table(path, maximize=["acc"], minimize=["cost"], choices=[*"abcd"])
