@@ -1,0 +1,1 @@
+"""Surrogates: models that predict the figures of networks without training them."""
