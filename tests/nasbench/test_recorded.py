@@ -16,6 +16,10 @@ from autoai4eo.nasbench.space import all_ids, neighbours, random_cells
 from autoai4eo.networks.cell import INPUT, OPERATIONS, OUTPUT, Cell
 
 
+def no_features(several):
+    return np.zeros((len(several), 0))
+
+
 def table_of(sizes, places):
     """Some of all combinations of choices with so many values each."""
     every = list(itertools.product(*map(range, sizes)))
@@ -34,6 +38,8 @@ def table_of(sizes, places):
         np.zeros((number, 0)),
         np.zeros((number, 0)),
         (),
+        no_features,
+        no_features,
     )
 
 
@@ -78,6 +84,8 @@ def test_many_choices_of_many_values_are_told_apart():
         (),
         *[empty] * 3,
         (),
+        no_features,
+        no_features,
     )
     assert [table.identity(v) for v in table.values] == list(range(1000))
     assert table.near(7) == [i for i in range(1000) if i != 7]
@@ -180,3 +188,27 @@ def test_features_of_cells_are_those_counted_one_by_one():
         matrix = np.array(cell.matrix)
         found = cell_features(matrix, operations, OPERATIONS)
         assert found == pytest.approx(one_by_one(matrix, operations, OPERATIONS))
+
+
+def test_networks_of_another_table_are_described_like_its_own(tmp_path):
+    (tmp_path / "t.csv").write_text("width,unit,f\n8,a,1\n16,a,2\n32,b,3\n")
+    how = {"maximize": ["f"], "minimize": [], "choices": ["width", "unit"]}
+    table = read_table(tmp_path / "t.csv", **how)
+    own = table.features(list(table.values))
+    foreign = table.features([{"width": 16, "unit": "b"}, {"width": 20, "unit": "c"}])
+    assert foreign[0, :4].tolist() == own[1, :4].tolist()  # the width
+    assert foreign[0, 4:].tolist() == own[2, 4:].tolist()  # the unit
+    assert foreign[1, :4].tolist() == own[1, :4].tolist()  # the nearest width
+    assert not foreign[1, 4:6].any()
+
+
+def test_cells_of_another_table_are_described_like_its_own(tmp_path):
+    cells = random_cells(12, np.random.default_rng(0))
+    few, more = tmp_path / "few", tmp_path / "more"
+    few.mkdir()
+    more.mkdir()
+    table, other = cells_table(few, cells[:6]), cells_table(more, cells)
+    several = list(other.values)
+    assert np.array_equal(table.features(several[:6]), table.described)
+    if table.described.shape == other.described.shape:
+        assert np.array_equal(table.features(several), other.described)
