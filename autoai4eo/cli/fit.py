@@ -97,6 +97,13 @@ def fit(
             "nsga2, gp, local-search, cost-sorted"
         ),
     ] = None,
+    prior: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Learn from an earlier search, also of other data: a run's folder, a "
+            "database of networks or a CSV file. Several are possible."
+        ),
+    ] = None,
     max_trials: Annotated[
         int, typer.Option(help="Number of candidates to train.")
     ] = 20,
@@ -272,6 +279,7 @@ def fit(
         objective=objective or None,
         constraints=limits,
         tuner=tuner,
+        prior=prior or (),
         max_trials=max_trials,
         seed=seed,
         overwrite=overwrite,

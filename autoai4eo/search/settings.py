@@ -30,6 +30,7 @@ from autoai4eo.search import strategies
 #: Number of finalists that are trained again, unless the user gives one.
 REPEATED = 3
 RULES = (ONE_SE, KNEE)
+COST_AWARE = "cost-aware"
 #: In run.json these are part of the constraints, of the data, and of the objective.
 _NOT_RECORDED = ("max_model_size", "kind", "objectives")
 
@@ -93,6 +94,8 @@ class SearchSettings:
         fine_tune_quantized: epochs for which the finalist is trained further while it
             rounds as in int8, which is then the `precision`. The best epoch, as the
             runtime computes in int8, is kept if it is better than before; None: none.
+        prior: earlier searches that ``cost-aware`` learns from: folders of runs,
+            databases of networks or CSV files, see `autoai4eo.tasks.priors`.
         kind: of the target, see `autoai4eo.data.target.Target`.
 
     Attributes:
@@ -126,6 +129,7 @@ class SearchSettings:
     device_profile: str | Path | None = None
     judge_quantized: bool = False
     fine_tune_quantized: int | None = None
+    prior: Sequence[str | Path] = ()
     kind: str = "class"
     objectives: tuple[Objective, ...] = field(init=False)
 
@@ -199,7 +203,13 @@ class SearchSettings:
             proxy=_proxy(self.proxy),
             storage=self.storage and databases.name(self.storage),
             tuner=strategies.check(self.tuner or strategies.DEFAULT),
+            prior=[str(path) for path in self.prior or ()],
         )
+        if self.prior and self.tuner != COST_AWARE:
+            raise UserError(
+                f"prior: expected the strategy {COST_AWARE}, which learns from earlier "
+                f"searches, found {self.record()['tuner']}; leave one of them out"
+            )
 
     def _keep(self, **checked: Any) -> None:
         for name, value in checked.items():

@@ -7,7 +7,7 @@ import os
 import platform
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from math import inf
@@ -36,6 +36,7 @@ from autoai4eo.search.space.building import candidates_of
 from autoai4eo.search.space.graph import Graph, build
 from autoai4eo.search.space.suggestions import recorded_choices
 from autoai4eo.search.strategies.base import CandidateSampler
+from autoai4eo.search.strategies.prior import Prior
 from autoai4eo.search.trials import finalist, fine_tuning
 from autoai4eo.search.trials.context import TrialContext
 from autoai4eo.search.trials.feasibility import Budget
@@ -72,12 +73,16 @@ class Tuner:
         graph: of blocks.
         settings: the options of the search.
         run: the run's folder, which must exist.
+
+    Attributes:
+        priors: earlier searches, for a strategy that learns from them.
     """
 
     def __init__(self, graph: Graph, settings: SearchSettings, run: Path) -> None:
         self.graph = graph
         self.settings = settings
         self.run = Path(run)
+        self.priors: Sequence[Prior] = ()
         self.study: optuna.Study
         self._sampler: CandidateSampler
         self._budget: Budget
@@ -171,14 +176,10 @@ class Tuner:
             ),
             recorded_choices(self.study),
         )
+        about = (settings.objectives, space, cheaper.max_epochs, settings.seed)
+        lock = partial(locked, self.run, "proposing", say or warnings.warn)
         context = strategies.SearchContext(
-            settings.objectives,
-            space,
-            cheaper.max_epochs,
-            settings.seed,
-            candidates,
-            settings.constraints,
-            lambda: locked(self.run, "proposing", say or warnings.warn),
+            *about, candidates, settings.constraints, lock, self.priors
         )
         self._sampler = strategies.strategy(settings.tuner, context)
         self.connect(self._sampler)

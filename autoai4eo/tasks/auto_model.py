@@ -32,6 +32,7 @@ from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
 from autoai4eo.tasks.configuration import check_training, configure, graph_of, kind_of
+from autoai4eo.tasks.priors import priors_of
 from autoai4eo.tasks.references import keep_references
 from autoai4eo.tasks.results import SearchResults
 from autoai4eo.tasks.training_data import names_of, open_both, warn_of_problems
@@ -205,6 +206,7 @@ class AutoModel(SearchResults):
             found = cached_statistics(train, Run(self.run).statistics)
             warn_of_problems(train, validation, found)
         configure(graph, train, found, loss)
+        priors = priors_of(graph, self.settings)
         training = Training(
             train,
             validation,
@@ -225,6 +227,7 @@ class AutoModel(SearchResults):
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
         with session.opened(graph, found, arguments) as self.tuner:
             self._finalist, self._training = None, training
+            self.tuner.priors = priors
             if references:
                 keep_references(self.run, train, validation, self.seed, tell)
             pool.search(

@@ -1,0 +1,114 @@
+"""Reads earlier searches for a new one: runs, databases and tables of networks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+import numpy as np
+from optuna.trial import TrialState
+
+from autoai4eo.blocks.cells.nasbench_block import choices_of
+from autoai4eo.errors import UserError
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.nasbench.database import Database
+from autoai4eo.nasbench.database_file import is_database
+from autoai4eo.nasbench.frame import read_frame
+from autoai4eo.networks.cell import Cell
+from autoai4eo.runs.study import open_study, trials_of
+from autoai4eo.search.settings import SearchSettings
+from autoai4eo.search.space.base import Values
+from autoai4eo.search.space.graph import Graph
+from autoai4eo.search.strategies.prior import Prior
+
+Network = tuple[Values, Mapping[str, Any]]
+
+
+def priors_of(graph: Graph, settings: SearchSettings) -> list[Prior]:
+    """Returns the earlier searches of a search's settings, see `read_priors`."""
+    if not settings.prior:
+        return []
+    space = keras_tuner.HyperParameters()
+    graph.build(space)
+    names = [hp.name for hp in space.space]
+    return read_priors(settings.prior, settings.objectives, names)
+
+
+def read_priors(
+    paths: Sequence[str | Path], objectives: Sequence[Objective], names: Sequence[str]
+) -> list[Prior]:
+    """Reads what networks of earlier searches reached.
+
+    A name without ``/``, such as ``width``, is that of the only hyperparameter that
+    ends so.
+
+    Args:
+        paths: folders of runs; databases, see `autoai4eo.nasbench.database`; CSV files
+            whose columns are hyperparameters and metrics.
+        objectives: of the new search; those that are costs are not read.
+        names: of its hyperparameters.
+
+    Raises:
+        UserError: a path is none of these, has none of the hyperparameters, or fewer
+            than two networks with a metric of the new search.
+    """
+    metrics = [o for o in objectives if not o.is_cost]
+    return [_prior(Path(path), metrics, names) for path in paths]
+
+
+def _prior(path: Path, metrics: Sequence[Objective], names: Sequence[str]) -> Prior:
+    found = [(_named(values, names), figures) for values, figures in _networks(path)]
+    known = dict.fromkeys(name for _, figures in found for name in figures)
+    good = [one for one in found if all(_is_known(one[1], m.name) for m in metrics)]
+    if len(good) < 2:
+        raise UserError(
+            f"{path}: expected two networks or more with "
+            f"{' and '.join(m.name for m in metrics)}, found {len(good)}; it has "
+            f"{', '.join(sorted(known)) or 'no metrics'}"
+        )
+    of_networks = dict.fromkeys(name for values, _ in good for name in values)
+    if not of_networks.keys() & set(names):
+        raise UserError(
+            f"{path}: expected networks with hyperparameters of this search "
+            f"({', '.join(names)}), found {', '.join(of_networks)}"
+        )
+    figures = {
+        m.name: np.array([float(f[m.name]) for _, f in good])
+        * (-1 if m.direction == "max" else 1)
+        for m in metrics
+    }
+    return Prior(str(path), [values for values, _ in good], figures)
+
+
+def _networks(path: Path) -> Iterator[Network]:
+    if path.is_dir():
+        for trial in trials_of(open_study(path)):
+            if trial.state == TrialState.COMPLETE:
+                kept = trial.user_attrs
+                yield kept["hyperparameters"], kept["metrics"]
+    elif is_database(path):
+        with Database(path) as database:
+            for one in database.architectures():
+                values = choices_of(one) if isinstance(one, Cell) else dict(one)
+                yield values, database.query(one)
+    else:
+        frame = read_frame(path, [], [])
+        for row in frame.to_dict("records"):
+            values = {str(name): value for name, value in row.items()}
+            yield values, values
+
+
+def _named(values: Values, names: Sequence[str]) -> Values:
+    """Returns the values by the names of this search."""
+    found = {}
+    for name, value in values.items():
+        same = [known for known in names if known.endswith(f"/{name}")]
+        found[same[0] if name not in names and len(same) == 1 else name] = value
+    return found
+
+
+def _is_known(figures: Mapping[str, Any], name: str) -> bool:
+    value = figures.get(name)
+    return isinstance(value, int | float) and bool(np.isfinite(value))
