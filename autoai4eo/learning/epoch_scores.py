@@ -1,4 +1,4 @@
-"""Scores a network on several data sets while it is trained."""
+"""Scores a network before and while it is trained, on several data sets."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.zero_cost import zero_cost_scores
 
 #: Column of the seconds that the scores of an epoch took.
 SECONDS = "scoring_seconds"
@@ -63,3 +65,39 @@ class EpochScores(keras.callbacks.Callback):
             metric.update_state(truth, output)
             found[metric.name] = float(metric.result())
         return found
+
+
+class UntrainedScores(keras.callbacks.Callback):
+    """Adds the scores of the untrained network to the figures of the first epoch.
+
+    See `zero_cost_scores`. They are of the same samples for every network, spread over
+    the data.
+
+    Args:
+        dataset: the training data.
+        samples: number of samples.
+    """
+
+    def __init__(self, dataset: Dataset, samples: int = 64) -> None:
+        super().__init__()
+        rows = np.linspace(0, len(dataset) - 1, min(samples, len(dataset))).astype(int)
+        self._dataset = dataset.subset(np.unique(rows))
+        self._found: dict[str, float] = {}
+
+    def __deepcopy__(self, memo: Any) -> UntrainedScores:
+        return copy.copy(self)  # the data are shared
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Computes the scores before the first epoch."""
+        self._found = {}
+        if epoch == 0:
+            dataset, task = self._dataset, task_of(self._dataset.target)
+            pixels = dataset.read(np.arange(len(dataset)))
+            truth = task.encode(dataset.targets)
+            loss = task.loss(task.losses[0], dataset.targets)
+            self._found = zero_cost_scores(self.model, pixels, truth, loss)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Adds the scores after the first epoch."""
+        if logs is not None:
+            logs.update(self._found)

@@ -14,6 +14,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning import history
 from autoai4eo.learning.epoch_scores import SECONDS
 from autoai4eo.learning.figures import COSTS
+from autoai4eo.learning.zero_cost import SCORES
 from autoai4eo.nasbench.database import NASBENCH101, Database, Entry
 from autoai4eo.nasbench.filling import filled
 from autoai4eo.nasbench.sample import Walks
@@ -100,6 +101,7 @@ def _figures(run: Path, trial: FrozenTrial, every: int) -> dict[int, dict[str, f
     if trial.state != TrialState.COMPLETE:
         return found
     rows = history.read(Run(run).trial(trial.number).history, trial.number)
+    found[0] |= _finite({name: rows[0].get(name) for name in SCORES})
     scoring = 0.0
     for row in rows:
         scoring += row.get(SECONDS, 0.0)

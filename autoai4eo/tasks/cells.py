@@ -13,7 +13,7 @@ from autoai4eo import blocks
 from autoai4eo.blocks.cells.nasbench import Stacks
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
-from autoai4eo.learning.epoch_scores import EpochScores
+from autoai4eo.learning.epoch_scores import EpochScores, UntrainedScores
 from autoai4eo.nasbench.database import Database
 from autoai4eo.nasbench.recording import proposals_of, record_sample
 from autoai4eo.nasbench.sample import Walks
@@ -60,7 +60,8 @@ def train_sample(
         **settings: of `AutoModel`, such as ``workers`` and ``storage``.
 
     Returns:
-        The database. Epoch 0 has the costs.
+        The database. Epoch 0 has the costs, and scores of the untrained network, see
+        `autoai4eo.learning.zero_cost`.
 
     Raises:
         UserError: `every` is below 1, the folder has trainings with other options, or
@@ -90,7 +91,10 @@ def train_sample(
         validation_data=validation,
         epochs=epochs,
         batch_size=batch_size,
-        callbacks=[EpochScores(parts, every, epochs, batch_size)],
+        callbacks=[
+            UntrainedScores(train),
+            EpochScores(parts, every, epochs, batch_size),
+        ],
         references=False,
         verbose=verbose,
     )

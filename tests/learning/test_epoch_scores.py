@@ -8,7 +8,7 @@ import pytest
 import small
 
 from autoai4eo.learning import evaluation
-from autoai4eo.learning.epoch_scores import SECONDS, EpochScores
+from autoai4eo.learning.epoch_scores import SECONDS, EpochScores, UntrainedScores
 
 DATA = small.dataset(30)
 
@@ -60,3 +60,18 @@ def test_a_copy_for_each_training_shares_the_data():
     scores = EpochScores({"train": DATA}, 1, 1, 8)
     (again,) = copy.deepcopy([scores])
     assert again is not scores and again._parts["train"] is DATA
+
+
+def test_scores_of_the_untrained_network_stand_in_the_first_epoch():
+    rows = []
+
+    class Rows(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            rows.append(dict(logs))
+
+    first = UntrainedScores(DATA, samples=9)
+    _train(_network(), keras.callbacks.CallbackList([first, Rows()]), 2)
+    assert "gradient_norm" in rows[0] and "gradient_norm" not in rows[1]
+    _train(_network(), keras.callbacks.CallbackList([first, Rows()]), 1)
+    again = rows[2]
+    assert again["gradient_norm"] == rows[0]["gradient_norm"]

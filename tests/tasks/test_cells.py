@@ -48,6 +48,7 @@ def test_every_cell_has_its_costs_and_scores(run):
                 macs, _ = count(cell, SHAPE, 8, 8, 4)
                 assert known["macs"] == macs + 16 * small.CLASSES
                 assert known["latency_ms"] > 0 and known["train_seconds"] > 0
+                assert known["gradient_norm"] > 0 and known["synflow"] != 0
                 for part in ("train", "val", "test"):
                     assert 0 <= known[f"{part}_accuracy"] <= 1
                     assert known[f"{part}_loss"] > 0
