@@ -12,9 +12,11 @@ thread each, two of them run at the same time.
 `run` does the jobs (method, fold) that OUT lacks, so that the same command resumes;
 `--methods a,b` does only these; `before` and `transfer` only so. `show` prints a table:
 kappa, overall and average accuracy and calibration error (mean over the folds, and
-standard error), the difference of kappa to `--against` with its 95 % interval (paired
-bootstrap of whole parents over the predictions of all folds), the worst parent, MACs,
-and CPU seconds: those of a search and of its ensembles together.
+standard error), the calibration error at the temperature that suits the predictions of
+the other folds (as `export --calibrated` does with validation data), the difference of
+kappa to `--against` with its 95 % interval (paired bootstrap of whole parents over the
+predictions of all folds), the worst parent, MACs, and CPU seconds: those of a search
+and of its ensembles together.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import os
 import resource
 import tempfile
 import time
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
@@ -409,9 +412,11 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
         "expected_calibration_error",
     )
     print(
-        f"| method | kappa | OA | AA | ECE | minus {against} | worst | MACs | CPU s |"
+        f"| method | kappa | OA | AA | ECE | calibrated | minus {against} | worst | "
+        "MACs | CPU s |"
     )
-    print("|" + "---|" * 9)
+    print("|" + "---|" * 10)
+    held = held_out(whole)
     for method, output, folds, about in rows:
         scorer = whole_outputs[method]
         gain = scorer.result()["cohen_kappa"] - mine
@@ -421,6 +426,7 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
             values = np.array([fold[figure] for fold in folds])
             error = values.std(ddof=1) / np.sqrt(len(values))
             cells.append(f"{values.mean():.3f} ± {error:.3f}")
+        cells.append(f"{np.mean(_calibrated(whole, output, held)):.3f}")
         right = output.argmax(1) == whole.labels
         worst = min(right[groups == g].mean() for g in np.unique(groups))
         macs = np.mean([a.get("macs", np.nan) for a in about]) / 1e6
@@ -429,6 +435,26 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
             f"| {method} | {' | '.join(cells)} | {gain:+.3f} [{low:+.3f}, {high:+.3f}] "
             f"| {worst:.2f} | {'' if np.isnan(macs) else f'{macs:.2f} M'} | {cpu:.0f} |"
         )
+
+
+def _calibrated(
+    whole: Any, output: np.ndarray, held: Sequence[np.ndarray]
+) -> list[float]:
+    """Returns the calibration error of each fold, at the others' temperature."""
+    from autoai4eo.learning.calibration import (
+        expected_calibration_error,
+        fit_temperature,
+        reliability,
+        scaled,
+    )
+
+    found = []
+    for rows in held:
+        rest = np.setdiff1d(np.arange(len(whole)), rows)
+        temperature = fit_temperature(whole.labels[rest], output[rest])
+        table = reliability(whole.labels[rows], scaled(output[rows], temperature))
+        found.append(expected_calibration_error(table))
+    return found
 
 
 def main() -> None:
