@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import as_csv, console, hushed, print_table
+from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input, in_one_step, written
 from autoai4eo.version import __version__
 
@@ -53,6 +54,31 @@ def simulate(
     budget: Annotated[
         int, typer.Option(min=1, help="Distinct trainings of a search.")
     ] = 100,
+    start: Annotated[
+        str,
+        typer.Option(
+            metavar="random|surrogate|FILE",
+            help="What searches train first: what the strategy draws; what a surrogate "
+            "expects to be on the front; or the networks of a CSV file of choices, of "
+            "a sample of cells.",
+        ),
+    ] = "random",
+    fitted_on: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            help="Random networks that the surrogate of --start surrogate is fitted "
+            "on; by default 20.",
+        ),
+    ] = None,
+    charge: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="How many of these are part of the budget; by default all. 0: they "
+            "were trained elsewhere.",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Searches per strategy.")] = 10,
     log: Annotated[
         str | None,
@@ -75,6 +101,7 @@ def simulate(
         from autoai4eo import nasbench
         from autoai4eo.log import say
         from autoai4eo.nasbench import kept
+        from autoai4eo.nasbench.measures import labels
         from autoai4eo.report.comparison import write_page
         from autoai4eo.runs.locking import alone
     columns: dict[str, Any] = {
@@ -92,10 +119,12 @@ def simulate(
     strategies = nasbench.check_strategies(
         _names([tuners]) if tuners else None, networks.objectives
     )
+    begins, told = _start(start, fitted_on, charge, networks)
     simulated = {
         "table": hashlib.sha256(recorded.read_bytes()).hexdigest(),
         **columns,
         "budget": budget,
+        **told,
         "autoai4eo": __version__,
     }
 
@@ -114,6 +143,7 @@ def simulate(
             seeds,
             budget,
             workers,
+            start=begins,
             searches=kept.read(out, networks),
             keep=keep,
             tell=say,
@@ -125,15 +155,43 @@ def simulate(
                 if name != "queries":  # `keep` wrote them, with those of earlier calls
                     with in_one_step(out / f"{name}.csv") as temporary:
                         temporary.write_text(as_csv(frame), "utf-8")
-            write_page(out, title, networks.objectives, found)
+            shown = labels(networks.objectives)
+            write_page(out, title, networks.objectives, begins.sentence, shown, found)
     summary = found["summary"].astype(object)
     rows = summary.where(summary.notna(), None).to_numpy().tolist()
     print_table(title, list(summary.columns), rows)
     console.print(
-        f"to_N: median trainings until N % of the attainable hypervolume\n"
+        f"to_N: median trainings until N % of the attainable hypervolume (hv)\n"
         f"written: {out}/summary.csv, queries.csv, curves.csv, differences.csv, "
         f"curves.png, index.html   ({time.monotonic() - begin:,.0f} s)"
     )
+
+
+def _start(
+    start: str, fitted_on: int | None, charge: int | None, networks: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Returns how searches begin, and what the folder records of it.
+
+    Raises:
+        UserError: options do not fit together, or the file is no such file.
+    """
+    from autoai4eo.nasbench.start import RANDOM, by_surrogate, read_start
+
+    if start == "surrogate":
+        found = by_surrogate(networks, fitted_on, charge)
+        told = {"fitted_on": found.fitted_on, "charge": found.charge}
+        return found, {"start": start, **told}
+    if fitted_on is not None or charge is not None:
+        raise UserError(
+            "--fitted-on and --charge: expected --start surrogate beside them, got "
+            f"--start {start}; leave them out"
+        )
+    told = {"fitted_on": None, "charge": None}
+    if start == "random":
+        return RANDOM, {"start": start, **told}
+    path = Path(start)
+    found = read_start(path, networks)
+    return found, {"start": hashlib.sha256(path.read_bytes()).hexdigest(), **told}
 
 
 def _names(texts: list[str] | None) -> list[str]:

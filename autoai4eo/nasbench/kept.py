@@ -32,6 +32,9 @@ WRITTEN = (
     "index.html",
 )
 
+#: Settings that folders of earlier versions do not record.
+_BEFORE = {"start": "random", "fitted_on": None, "charge": None}
+
 
 def begin(out: Path, settings: Mapping[str, Any]) -> None:
     """Writes the settings of a simulation, or compares them with those in the folder.
@@ -58,6 +61,7 @@ def begin(out: Path, settings: Mapping[str, Any]) -> None:
     known = read_json(path, cure, {"table": object})
     if not (out / QUERIES).exists():
         return write_json(path, dict(settings))
+    known = {**_BEFORE, **known}
     for name, value in settings.items():
         if known.get(name) != value:
             raise UserError(

@@ -174,7 +174,7 @@ class Table:
     def near(self, place: int) -> list[int]:
         """Returns the indices of the neighbours of a network, ascending."""
         if self.cells is not None:
-            return self._near_cells(Cell.of_code(int(self.cells[place])))
+            return self._of_cells(neighbour_ids(Cell.of_code(int(self.cells[place]))))
         values = self.values[place]
         number = self._number(values)
         found = (
@@ -185,9 +185,9 @@ class Table:
         )
         return sorted(i for i in found if i is not None)
 
-    def _near_cells(self, cell: Cell) -> list[int]:
+    def _of_cells(self, ids: Sequence[int]) -> list[int]:
+        """Returns the indices of all networks of cells, ascending."""
         assert self.cells is not None
-        ids = np.array(neighbour_ids(cell), int)
         begin, end = (
             np.searchsorted(self.cells, ids, side, sorter=self._by_cell)
             for side in ("left", "right")
@@ -234,6 +234,18 @@ class Table:
     def identity(self, values: Values) -> int:
         """Returns the index of a network in `values`."""
         return self._places[self._number(values)]
+
+    def place_of(self, values: Values) -> int | None:
+        """Returns the index of a network in `values`; None: it is not in the table."""
+        for name, digits in zip(self.levels, self._digits, strict=True):
+            if values[name] not in digits:
+                return None
+        return self._places.get(self._number(values))
+
+    def place_of_cell(self, cell: Cell) -> int | None:
+        """Returns the index of the first network of a cell; None: there is none."""
+        found = self._of_cells([cell.id])
+        return found[0] if found else None
 
     def nearest(self, values: Values, rng: np.random.Generator) -> int:
         """Returns the network with the most equal choices, drawn among ties."""

@@ -9,6 +9,7 @@ import re
 import signal
 import tempfile
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -24,6 +25,7 @@ from autoai4eo.errors import SearchError, UnsuitableStrategyError, UserError
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.log import EVERY_S
 from autoai4eo.nasbench.recorded import Table
+from autoai4eo.nasbench.start import RANDOM, Start
 from autoai4eo.nasbench.summary import Searches
 from autoai4eo.search.space.suggestions import SuggestedHyperParameters
 from autoai4eo.search.strategies import STRATEGIES, SearchContext, strategy
@@ -34,7 +36,9 @@ STUCK = 50
 _START = re.compile(r"[IWE]\d{4} |WARNING: All log messages")
 
 
-def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
+def replay(
+    table: Table, name: str, seed: int, budget: int, start: Start = RANDOM
+) -> np.ndarray:
     """Returns the networks that a strategy trains, in order.
 
     Proposing a trained network again costs nothing. A proposal that is not in the table
@@ -46,6 +50,8 @@ def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
         name: of the strategy.
         seed: of the search.
         budget: distinct trainings, at most the networks of the table.
+        start: which networks are trained first; the strategy learns of them as if it
+            had proposed them.
 
     Returns:
         Indices in the table, int (trainings,).
@@ -69,8 +75,12 @@ def replay(table: Table, name: str, seed: int, budget: int) -> np.ndarray:
     )
     trained: list[int] = []
     repeated = 0
+    given = deque(start.first(table, seed))
     while len(trained) < min(budget, len(table)):
-        if repeated >= STUCK:
+        if given:
+            values = table.values[given.popleft()]
+            study.enqueue_trial(values, {"proposed": {"values": values}})
+        elif repeated >= STUCK:
             left = np.setdiff1d(np.arange(len(table)), trained)
             study.enqueue_trial(table.values[rng.choice(left)])
         trial = study.ask()
@@ -133,6 +143,7 @@ def replay_all(
     budget: int,
     workers: int | None,
     *,
+    start: Start = RANDOM,
     searches: Searches | None = None,
     keep: Callable[[Searches], None] = lambda searches: None,
     tell: Callable[[str], None] = lambda line: None,
@@ -146,6 +157,7 @@ def replay_all(
         budget: distinct trainings.
         workers: processes; None: one per core. They end with this process, however it
             ends.
+        start: see `replay`.
         searches: finished ones, which are not repeated.
         keep: is called with all finished searches after each finished one.
         tell: is called with a line after each finished search, and once a minute.
@@ -159,7 +171,7 @@ def replay_all(
     count = min(workers or os.cpu_count() or 1, len(missing))
     done = len(tasks) - len(missing)
     tell(f"{done} of {len(tasks)} searches finished")
-    with _running(table, missing, budget, count) as running:
+    with _running(table, missing, budget, start, count) as running:
         while running:
             ended, _ = wait(running, EVERY_S, return_when=FIRST_COMPLETED)
             for future in ended:
@@ -178,7 +190,11 @@ def replay_all(
 
 @contextlib.contextmanager
 def _running(
-    table: Table, tasks: Sequence[tuple[str, int]], budget: int, count: int
+    table: Table,
+    tasks: Sequence[tuple[str, int]],
+    budget: int,
+    start: Start,
+    count: int,
 ) -> Iterator[dict[Future[np.ndarray], tuple[str, int]]]:
     """Runs the tasks in `count` processes; kills these if an exception is raised."""
     others = multiprocessing.active_children()
@@ -193,7 +209,9 @@ def _running(
             )
             # workers inherit the blocked signals, so only this process ends them
             with _blocked(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-                running = {pool.submit(_one, *task, budget): task for task in tasks}
+                running = {
+                    pool.submit(_one, *task, budget, start): task for task in tasks
+                }
         try:
             yield running
         except BrokenProcessPool as error:
@@ -271,5 +289,5 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _one(name: str, seed: int, budget: int) -> np.ndarray:
-    return replay(_table, name, seed, budget)
+def _one(name: str, seed: int, budget: int, start: Start) -> np.ndarray:
+    return replay(_table, name, seed, budget, start)

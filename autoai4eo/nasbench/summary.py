@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import mannwhitneyu
 
+from autoai4eo.learning.objectives import Objective
+from autoai4eo.nasbench.measures import FRONT_MEASURES, Measures
 from autoai4eo.nasbench.recorded import Table
-from autoai4eo.runs.pareto import hypervolume, minimised
 
 SHARES = (90, 95, 99)
 LOOKED_AT = (50, 100)
@@ -19,23 +20,34 @@ LOOKED_AT = (50, 100)
 Queries = Mapping[str, Sequence[np.ndarray]]
 #: The same, by (strategy, seed); some may be missing.
 Searches = dict[tuple[str, int], np.ndarray]
+#: By strategy and measure, its values after each training, (seeds, budget).
+Curves = Mapping[str, Mapping[str, np.ndarray]]
 
 
 def results(table: Table, queries: Queries, budget: int) -> dict[str, pd.DataFrame]:
     """Returns the tables of a simulation: summary, queries, curves, differences."""
-    return {
-        "summary": summary(table, queries, budget),
-        "queries": queries_of(
-            table,
-            {
-                (name, seed): run
-                for name, runs in queries.items()
-                for seed, run in enumerate(runs)
-            },
-        ),
-        "curves": curves(table, queries, budget),
-        "differences": differences(table, queries, budget),
+    found = curves_of(table, queries, budget)
+    searches = {
+        (name, seed): run
+        for name, runs in queries.items()
+        for seed, run in enumerate(runs)
     }
+    return {
+        "summary": summary(found, table.objectives),
+        "queries": queries_of(table, searches),
+        "curves": curves(found),
+        "differences": differences(found),
+    }
+
+
+def curves_of(table: Table, queries: Queries, budget: int) -> Curves:
+    """Returns the measures of all searches, see `Measures`."""
+    measures = Measures(table)
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, runs in queries.items():
+        each = [measures.after_each(run, budget) for run in runs]
+        found[name] = {what: np.array([one[what] for one in each]) for what in each[0]}
+    return found
 
 
 def queries_of(table: Table, searches: Searches) -> pd.DataFrame:
@@ -50,56 +62,22 @@ def queries_of(table: Table, searches: Searches) -> pd.DataFrame:
     )
 
 
-def scaled(table: Table) -> np.ndarray:
-    """Returns objectives (n, objectives), scaled: 0 is the table's best, 1 its worst.
+def summary(found: Curves, objectives: Sequence[Objective]) -> pd.DataFrame:
+    """Returns a row per strategy; figures are medians over the seeds.
 
-    Objectives in `Table.logarithmic` are scaled after taking the logarithm.
+    ``to_90``, ``to_95``, ``to_99``
+        trainings until so many per cent of the attainable hypervolume; NaN where the
+        median search did not get there.
+    ``hv_at_50``, ``hv_at_100``
+        the share of the hypervolume after so many trainings; NaN beyond the budget.
+    ``hv``, ``igd_plus``, ``pareto_distance``, ``best_OBJECTIVE``
+        after the whole budget, see `Measures`.
     """
-    figures = table.figures.copy()
-    for i, objective in enumerate(table.objectives):
-        if objective.name in table.logarithmic:
-            figures[:, i] = np.log(figures[:, i])
-    figures = minimised(figures, table.objectives)
-    low, high = figures.min(axis=0), figures.max(axis=0)
-    return (figures - low) / np.where(high > low, high - low, 1.0)
-
-
-def reached(points: np.ndarray, trained: np.ndarray, budget: int) -> np.ndarray:
-    """Returns the share of the attainable hypervolume after each training, (budget,).
-
-    The reference point is the worst value of each objective; with one objective the
-    share is the distance from the worst. After an early end the share stays constant.
-
-    Args:
-        points: from `scaled`.
-        trained: indices in the table, in order.
-        budget: length of the curve.
-    """
-    worst = np.ones(points.shape[1])
-    shares = np.empty(len(trained))
-    front = np.empty((0, points.shape[1]))
-    volume = 0.0
-    for i, point in enumerate(points[trained]):
-        if not (front <= point).all(axis=1).any():
-            front = np.vstack([front[~(point <= front).all(axis=1)], point])
-            volume = hypervolume(front, worst)
-        shares[i] = volume
-    attainable = hypervolume(points, worst)
-    shares = shares / attainable if attainable > 0 else np.ones(len(trained))
-    return np.pad(shares, (0, budget - len(trained)), mode="edge")
-
-
-def summary(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
-    """Returns a row per strategy: trainings to 90, 95, 99 %, shares after 50, 100.
-
-    All are medians over the seeds; NaN where the median search did not get there.
-    """
-    points = scaled(table)
     rows = []
-    for name, runs in queries.items():
-        shares = np.array([reached(points, run, budget) for run in runs])
-        row: dict[str, object] = {"strategy": name, "seeds": len(runs)}
-        row["budget"] = budget
+    for name, of in found.items():
+        shares = of["hv"]
+        seeds, budget = shares.shape
+        row: dict[str, object] = {"strategy": name, "seeds": seeds, "budget": budget}
         for share in SHARES:
             enough = shares >= share / 100 - 1e-12
             first = np.where(enough.any(axis=1), enough.argmax(axis=1) + 1.0, np.inf)
@@ -108,72 +86,61 @@ def summary(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
         for n in LOOKED_AT:
             known = n <= budget
             row[f"hv_at_{n}"] = np.median(shares[:, n - 1]) if known else np.nan
+        for what in FRONT_MEASURES:
+            row[what] = np.median(of[what][:, -1])
+        for objective in objectives:
+            row[f"best_{objective.name}"] = np.median(of[objective.name][:, -1])
         rows.append(row)
     return pd.DataFrame(rows)
 
 
-def curves(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
+def curves(found: Curves) -> pd.DataFrame:
     """Returns quartiles over the seeds, by strategy and number of trainings ``n``.
 
-    They are of the share of the hypervolume (``hv``) and of each objective's best so
-    far.
+    They are of the measures of the front (``hv``, ``igd_plus``, ``pareto_distance``)
+    and of each objective's best so far, see `Measures`.
     """
-    points = scaled(table)
-    frames = []
-    for name, runs in queries.items():
-        found = {"hv": np.array([reached(points, run, budget) for run in runs])}
-        for i, objective in enumerate(table.objectives):
-            best = np.maximum if objective.direction == "max" else np.minimum
-            found[objective.name] = np.array(
-                [
-                    np.pad(
-                        best.accumulate(table.figures[run, i]),
-                        (0, budget - len(run)),
-                        mode="edge",
-                    )
-                    for run in runs
-                ]
-            )
-        frames.append(
-            pd.DataFrame(
-                {
-                    "strategy": name,
-                    "n": np.arange(1, budget + 1),
-                    **{
-                        f"{what}_{label}": np.percentile(values, share, axis=0)
-                        for what, values in found.items()
-                        for label, share in (("q25", 25), ("median", 50), ("q75", 75))
-                    },
-                }
-            )
+    frames = [
+        pd.DataFrame(
+            {
+                "strategy": name,
+                "n": np.arange(1, of["hv"].shape[1] + 1),
+                **{
+                    f"{what}_{label}": np.percentile(values, share, axis=0)
+                    for what, values in of.items()
+                    for label, share in (("q25", 25), ("median", 50), ("q75", 75))
+                },
+            }
         )
+        for name, of in found.items()
+    ]
     return pd.concat(frames, ignore_index=True)
 
 
-def differences(table: Table, queries: Queries, budget: int) -> pd.DataFrame:
+def differences(found: Curves) -> pd.DataFrame:
     """Tests for each pair of strategies whether their mean shares differ.
 
     Two-sided Mann–Whitney tests over the seeds; ``p_holm`` is corrected for the number
-    of pairs (Holm 1979).
+    of pairs (Holm 1979). ``a12`` is the size of the effect (Vargha and Delaney 2000):
+    the probability that a search of the first strategy has the larger mean share; of
+    equal ones half counts.
     """
-    points = scaled(table)
-    means = {
-        name: [float(reached(points, run, budget).mean()) for run in runs]
-        for name, runs in queries.items()
-    }
-    rows = [
-        {
-            "strategy": a,
-            "other": b,
-            "mean_share": np.median(means[a]),
-            "other_mean_share": np.median(means[b]),
-            "p": float(mannwhitneyu(means[a], means[b]).pvalue),
-        }
-        for a, b in itertools.combinations(means, 2)
-    ]
-    frame = pd.DataFrame(
-        rows, columns=["strategy", "other", "mean_share", "other_mean_share", "p"]
-    )
+    means = {name: of["hv"].mean(axis=1) for name, of in found.items()}
+    rows = []
+    for a, b in itertools.combinations(means, 2):
+        test = mannwhitneyu(means[a], means[b])
+        rows.append(
+            {
+                "strategy": a,
+                "other": b,
+                "mean_share": np.median(means[a]),
+                "other_mean_share": np.median(means[b]),
+                "a12": float(test.statistic) / (len(means[a]) * len(means[b])),
+                "p": float(test.pvalue),
+            }
+        )
+    columns = ["strategy", "other", "mean_share", "other_mean_share", "a12", "p"]
+    frame = pd.DataFrame(rows, columns=columns)
     return frame.assign(p_holm=holm(frame["p"].to_numpy(float)))
 
 

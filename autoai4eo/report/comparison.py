@@ -16,21 +16,20 @@ from autoai4eo.report.rendering import render
 from autoai4eo.text import line
 
 
-def plot(curves: pd.DataFrame, objectives: Sequence[Objective]) -> bytes:
+def plot(curves: pd.DataFrame, shown: Mapping[str, str]) -> bytes:
     """Plots quartiles of every curve against the trainings, as a PNG.
 
     Args:
         curves: from `autoai4eo.nasbench.summary.curves`.
-        objectives: their best values are plotted beside the hypervolume.
+        shown: labels of the curves, by the names of their columns.
     """
     from matplotlib.figure import Figure
 
-    shown = {"hv": "share of the attainable hypervolume"}
-    shown |= {o.name: f"best {o.name}" for o in objectives}
-    figure = Figure(figsize=(5 * len(shown), 4), layout="constrained")
-    for axis, (column, label) in zip(
-        figure.subplots(1, len(shown), squeeze=False)[0], shown.items(), strict=True
-    ):
+    across = min(3, len(shown))
+    down = -(-len(shown) // across)
+    figure = Figure(figsize=(5 * across, 4 * down), layout="constrained")
+    for i, (column, label) in enumerate(shown.items(), start=1):
+        axis = figure.add_subplot(down, across, i)
         for name, curve in curves.groupby("strategy", sort=False):
             (drawn,) = axis.plot(curve["n"], curve[f"{column}_median"], label=name)
             axis.fill_between(
@@ -53,16 +52,28 @@ def write_page(
     folder: Path,
     title: str,
     objectives: Sequence[Objective],
+    start: str,
+    shown: Mapping[str, str],
     results: Mapping[str, pd.DataFrame],
 ) -> None:
-    """Writes ``curves.png`` and ``index.html``, which needs no other file."""
-    picture = plot(results["curves"], objectives)
+    """Writes ``curves.png`` and ``index.html``, which needs no other file.
+
+    Args:
+        folder: for the files.
+        title: of the page.
+        objectives: of the searches.
+        start: a sentence on how the searches began.
+        shown: see `plot`.
+        results: see `autoai4eo.nasbench.results`.
+    """
+    picture = plot(results["curves"], shown)
     with in_one_step(folder / "curves.png") as temporary:
         temporary.write_bytes(picture)
     page = render(
         "simulation.html",
         title=title,
         objectives=", ".join(f"{o.name} ({o.direction})" for o in objectives),
+        start=start,
         image=data_url(picture),
         summary=_table(results["summary"]),
         differences=_table(results["differences"]),

@@ -15,7 +15,8 @@ from autoai4eo.nasbench.cells import (
     parse_adjacency,
     parse_operations,
 )
-from autoai4eo.nasbench.summary import holm, reached, scaled
+from autoai4eo.nasbench.measures import Measures
+from autoai4eo.nasbench.summary import holm
 
 
 def frame():
@@ -63,7 +64,7 @@ def test_the_table_is_a_search_space_with_known_costs(table):
     assert len({table.identity(v) for v in near}) == 10
 
 
-NAMES = ["random", "tpe", "nsga2", "cost-sorted", "cost-aware"]
+NAMES = ["random", "tpe", "nsga2", "local-search", "cost-sorted", "cost-aware"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -99,7 +100,8 @@ def test_cost_aware_needs_far_fewer_trainings_than_the_others(table):
     to_95 = found["summary"].set_index("strategy")["to_95"].fillna(np.inf)
     assert to_95["cost-aware"] < to_95[["random", "cost-sorted"]].min()
     columns = ["strategy", "seeds", "budget", "to_90", "to_95", "to_99"]
-    assert list(found["summary"]) == [*columns, "hv_at_50", "hv_at_100"]
+    columns += ["hv_at_50", "hv_at_100", "hv", "igd_plus", "pareto_distance"]
+    assert list(found["summary"]) == [*columns, "best_accuracy", "best_latency"]
     assert found["summary"]["hv_at_100"].isna().all()  # the budget is 60
     rows = found["queries"]
     assert list(rows) == ["strategy", "seed", "n", "row"] and len(rows) == 540
@@ -149,15 +151,16 @@ def test_a_learning_rate_in_a_table_is_of_the_training(tmp_path):
 
 
 def test_the_share_grows_to_one_and_counts_the_worst_as_nothing(table):
-    points = scaled(table)
+    measures = Measures(table)
+    points = measures.points
     assert points.min(axis=0).tolist() == [0, 0] and points.max(axis=0).tolist() == [
         1,
         1,
     ]
-    share = reached(points, np.arange(len(table)), 300)
+    share = measures.after_each(np.arange(len(table)), 300)["hv"]
     assert (np.diff(share) >= 0).all() and share[-1] == pytest.approx(1)
     worst = int(points[:, 1].argmax())
-    assert reached(points, np.array([worst]), 1)[0] == 0
+    assert measures.after_each(np.array([worst]), 1)["hv"][0] == 0
 
 
 def test_holm_against_the_example_of_the_literature():

@@ -108,6 +108,9 @@ class OptunaSampler(CandidateSampler):
         self._sampler = self._make(seed)
         self._sampler.before_trial(study, trial)
         self.proposed = None
+        if "proposed" in trial.user_attrs and isinstance(self._sampler, NSGAIISampler):
+            # it is not asked for this trial, which belongs to a generation, too
+            self._sampler.get_trial_generation(study, trial)
         if self.context.limits or "proposed" in trial.user_attrs:
             super().before_trial(study, trial)
 

@@ -90,11 +90,22 @@ class OracleSampler(CandidateSampler):
     def after_trial(
         self, study: Any, trial: Any, state: TrialState, values: Any
     ) -> None:
-        """Reports the result of a trial to the oracle."""
-        if "id" not in trial.user_attrs.get("proposed", {}):
+        """Reports the result of a trial to the oracle.
+
+        A complete one that was given to the study takes the place of a proposal.
+        """
+        proposed = trial.user_attrs.get("proposed")
+        if proposed is None or ("id" not in proposed and state != TrialState.COMPLETE):
             return  # not proposed by the oracle
         with self.context.exclusive(), self._oracle(study) as oracle:
-            done = oracle.get_trial(trial.user_attrs["proposed"]["id"])
+            if "id" in proposed:
+                done = oracle.get_trial(proposed["id"])
+            else:
+                done = oracle.create_trial(f"autoai4eo/{trial.number}")
+                if done.status != "RUNNING":
+                    return
+                done.hyperparameters.values = dict(proposed["values"])
+                record_values(oracle, done)
             if state == TrialState.COMPLETE:
                 (objective,) = self.context.objectives
                 oracle.update_trial(
