@@ -26,6 +26,7 @@ from autoai4eo.nasbench.summary import curves_of, holm, summary
 
 
 def main() -> None:
+    """Replays, and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("table", type=Path)
     for name in ("choices", "adjacency", "maximize", "minimize", "known"):
@@ -70,9 +71,7 @@ def main() -> None:
     pairs = [(t, f"{t}, {s}") for t in args.tuners.split(",") for s in starts if s]
     tests = [mannwhitneyu(means[other], means[base]) for base, other in pairs]
     p_holm = holm(np.array([test.pvalue for test in tests]))
-    print(
-        "\n| | mean share | of the random start | A12 | p (Holm) |\n|---|---|---|---|---|"
-    )
+    print("\n| | mean share | random start | A12 | p (Holm) |\n|---|---|---|---|---|")
     for (base, other), test, p in zip(pairs, tests, p_holm, strict=True):
         a12 = test.statistic / (len(means[other]) * len(means[base]))
         print(

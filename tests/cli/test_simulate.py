@@ -1,6 +1,7 @@
 """`autoai4eo simulate`, on a small table and on the published EO HW-NAS records."""
 
 import itertools
+import json
 import runpy
 from pathlib import Path
 
@@ -44,6 +45,8 @@ def test_simulate_writes_tables_a_plot_and_a_page(table, tmp_path, run):
         ("--tuners", "greedy", "takes one objective"),
         ("--choices", "a,z", "expected the columns z"),
         ("--budget", "0", "budget"),
+        ("--charge", "3", "expected --start surrogate beside them"),
+        ("--start", "none.csv", "none.csv: expected a CSV file, found none"),
     ],
 )
 def test_mistakes_end_with_one_line(table, tmp_path, run, option, value, words):
@@ -53,6 +56,59 @@ def test_mistakes_end_with_one_line(table, tmp_path, run, option, value, words):
     assert result.status == 2 and words in result.err
     assert len(result.err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def begun(table, out, **changed):
+    options = {"choices": "a,b", "maximize": "acc", "minimize": "latency"}
+    options |= {"tuners": "local-search", "budget": 12, "seeds": 1, "workers": 1}
+    options |= {"out": out, **changed}
+    named = [(f"--{name.replace('_', '-')}", value) for name, value in options.items()]
+    return ["simulate", table, *itertools.chain(*named)]
+
+
+def test_a_start_by_surrogate_is_recorded_and_another_is_refused(table, tmp_path, run):
+    pytest.importorskip("xgboost", reason="needs the extra surrogates")
+    out = tmp_path / "out"
+    result = run(*begun(table, out, start="surrogate", fitted_on=8, charge=4))
+    assert result.status == 0, result.err
+    known = json.loads((out / "simulation.json").read_text())
+    assert (known["start"], known["fitted_on"], known["charge"]) == ("surrogate", 8, 4)
+    assert len(pd.read_csv(out / "queries.csv")) == 12
+    assert "4 of these 8 are part of the budget" in (out / "index.html").read_text()
+    for changed, words in [
+        ({"start": "random"}, "found start surrogate there and random here"),
+        ({"start": "surrogate", "fitted_on": 8}, "found charge 4 there and 8 here"),
+    ]:
+        result = run(*begun(table, out, **changed))
+        assert result.status == 2 and words in result.err
+
+
+def test_a_folder_of_before_there_were_starts_is_one_of_random_starts(
+    table, tmp_path, run
+):
+    out = tmp_path / "out"
+    assert run(*begun(table, out)).status == 0
+    before = (out / "queries.csv").read_text()
+    known = json.loads((out / "simulation.json").read_text())
+    for name in ("start", "fitted_on", "charge"):
+        del known[name]
+    (out / "simulation.json").write_text(json.dumps(known))
+    result = run(*begun(table, out))
+    assert result.status == 0 and "1 of 1 searches finished" in result.out
+    assert (out / "queries.csv").read_text() == before
+    given = tmp_path / "given.csv"
+    given.write_text("a,b\n1,2\n")
+    result = run(*begun(table, out, start=given))
+    assert result.status == 2 and "found start random there" in result.err
+
+
+def test_given_networks_come_first(table, tmp_path, run):
+    given = tmp_path / "given.csv"
+    given.write_text("b,a\n2,1\n6,5\n")
+    result = run(*begun(table, tmp_path / "out", start=given))
+    assert result.status == 0, result.err
+    rows = pd.read_csv(tmp_path / "out" / "queries.csv")["row"].tolist()
+    assert rows[:2] == [1 * 6 + 1, 5 * 6 + 5] and len(rows) == 12
 
 
 @pytest.mark.slow
