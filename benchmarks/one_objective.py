@@ -25,7 +25,7 @@ from scipy.special import comb
 from threadpoolctl import threadpool_limits
 
 from autoai4eo.nasbench import read_table, replay
-from autoai4eo.nasbench.summary import scaled
+from autoai4eo.nasbench.measures import scaled
 
 SHARES = (0.9, 0.95, 0.99)
 START = 4

@@ -179,8 +179,8 @@ def _start(
 
     if start == "surrogate":
         found = by_surrogate(networks, fitted_on, charge)
-        told = {"fitted_on": found.fitted_on, "charge": found.charge}
-        return found, {"start": start, **told}
+        known = {"fitted_on": found.fitted_on, "charge": found.charge}
+        return found, {"start": start, **known}
     if fitted_on is not None or charge is not None:
         raise UserError(
             "--fitted-on and --charge: expected --start surrogate beside them, got "
