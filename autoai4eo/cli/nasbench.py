@@ -193,10 +193,14 @@ def landscape(
     with hushed():
         from autoai4eo.files import in_one_step, write_json
         from autoai4eo.nasbench.database_file import is_database
-        from autoai4eo.nasbench.landscape import landscape_figures, read_landscape
+        from autoai4eo.nasbench.landscape import (
+            landscape_differences,
+            landscape_figures,
+            read_landscape,
+        )
         from autoai4eo.nasbench.landscape.figures import cost_names
         from autoai4eo.report.landscape import Shown, landscape_page
-    shown = []
+    shown, every = [], []
     for path in sources:
         # a database beside a CSV file knows its own
         knows = against is not None and is_database(path)
@@ -207,17 +211,19 @@ def landscape(
             adjacency=[] if knows else _names(adjacency),
             minimize=minimize,
         )
+        every.append(networks)
         costs = {name: networks.figures[name] for name in cost_names(networks)}
         found = landscape_figures(networks, seed)
         shown.append(Shown(found, networks.values, networks.distances, costs))
+    differences = None if against is None else landscape_differences(*every, seed)
     if figures_path is not None:
         found = dict(shown[0].figures)
         if against is not None:
-            found["against"] = shown[1].figures
+            found |= {"against": shown[1].figures, "differences": differences}
         write_json(figures_path, found)
     if out is not None:
         with in_one_step(out) as temporary:
-            temporary.write_text(landscape_page(shown), encoding="utf-8")
+            temporary.write_text(landscape_page(shown, differences), encoding="utf-8")
     for one in shown:
         told = {
             name: one.figures[name]

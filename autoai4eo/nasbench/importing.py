@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +116,7 @@ def import_eo_hw_nas(folder: Path, out: Path) -> tuple[Database, list[str]]:
             f"MACs: {wrong} of {len(rows)} records hold the number of parameters; "
             f"computed anew: {min(true):,.0f} M to {max(true):,.0f} M multiply-adds"
         )
-    return filled(out, NASBENCH101, about, rows), told
+    return _filled(out, NASBENCH101, about, rows), told
 
 
 def _is_params(told: str, params: int) -> bool:
@@ -221,7 +221,7 @@ def import_csv(
         known_figures[epoch] = {n: v for n, v in values.items() if n not in known}
     space = NASBENCH101 if adjacency else CHOICES
     entries = [Entry(*one) for one in found.values()]
-    return filled(out, space, {"source": path.name}, entries)
+    return _filled(out, space, {"source": path.name}, entries)
 
 
 def _cell_of(folder: Path, step: Mapping[str, Any]) -> Cell:
@@ -284,6 +284,22 @@ def _whole(path: Path, row: Mapping[str, Any], name: str) -> int | None:
     if not isinstance(value, int | float) or value % 1 or abs(value) > 2**31:
         raise UserError(f"{path}: expected whole numbers in {name}, found {value!r}")
     return int(value)
+
+
+def _filled(
+    out: Path, space: str, about: Mapping[str, Any], entries: Iterable[Entry]
+) -> Database:
+    some = list(entries)
+    shapes = {
+        tuple(e.architecture) for e in some if not isinstance(e.architecture, Cell)
+    }
+    if len(shapes) > 1:
+        first, second, *_ = sorted(shapes, key=len)
+        raise UserError(
+            "expected networks of the same choices, found some with "
+            f"{', '.join(first)} and some with {', '.join(second)}"
+        )
+    return filled(out, space, about, some)
 
 
 def _read_list(path: Path, cure: str) -> list[Any]:

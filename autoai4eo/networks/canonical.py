@@ -13,6 +13,7 @@ from functools import cache
 import numpy as np
 
 _KINDS = 3
+_MOST = 7  # vertices
 _BITS, _CODES = 21, 8  # of the edges of 7 vertices, of the operations of 5
 _AT_ONCE = 4096
 #: In place of the number of a graph that has a cycle.
@@ -85,3 +86,29 @@ def decoded(code: int) -> tuple[np.ndarray, list[int]]:
         rest, kind = divmod(rest, _KINDS)
         kinds.append(kind)
     return matrix, kinds
+
+
+def padded(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the graphs of many numbers, all with 7 vertices; the output is the last.
+
+    Args:
+        codes: that `canonical_codes` gave, int64 (n,).
+
+    Returns:
+        The matrices, int8 (n, 7, 7), and the operations, int8 (n, 5): -1 for a vertex
+        that a graph does not have.
+    """
+    matrices = np.zeros((len(codes), _MOST, _MOST), np.int8)
+    kinds = np.full((len(codes), _MOST - 2), -1, np.int8)
+    sizes = codes >> _BITS + _CODES
+    for size in np.unique(sizes).tolist():
+        chosen = np.flatnonzero(sizes == size)
+        some = codes[chosen]
+        places = np.array([*range(size - 1), _MOST - 1])
+        rows, columns = places[np.array(np.triu_indices(size, 1))]
+        bits = some[:, None] >> np.arange(len(rows)) & 1
+        matrices[chosen[:, None], rows, columns] = bits
+        rest = some >> _BITS & (1 << _CODES) - 1
+        for i in range(size - 2):
+            kinds[chosen, i] = rest // _KINDS**i % _KINDS
+    return matrices, kinds

@@ -32,6 +32,9 @@ _ROWS = {
     "local_optima": "local optima",
     "effective_basins": "basins of equal size that would do the same",
 }
+_MORE_ROWS = {
+    "first_autocorrelation_pooled": "autocorrelation around the mean of all walks"
+}
 _BINS = 30
 
 
@@ -52,8 +55,15 @@ class Shown:
     costs: Mapping[str, np.ndarray]
 
 
-def landscape_page(shown: Sequence[Shown]) -> str:
-    """Returns the page, which needs no other file."""
+def landscape_page(
+    shown: Sequence[Shown], differences: Mapping[str, Any] | None = None
+) -> str:
+    """Returns the page, which needs no other file.
+
+    Args:
+        shown: one landscape, or two.
+        differences: of two, see `autoai4eo.nasbench.landscape.differences`.
+    """
     every = [one.figures for one in shown]
     rows = [
         (told, [_number(figures.get(name)) for figures in every])
@@ -67,6 +77,8 @@ def landscape_page(shown: Sequence[Shown]) -> str:
         fitness=line(every[0]["fitness"]),
         minimize=every[0]["minimize"],
         rows=rows,
+        differences=differences,
+        told=_ROWS | _MORE_ROWS,
         image=data_url(_plot(shown)),
         persistence=[
             (line(figures["name"]), figures["persistence"])

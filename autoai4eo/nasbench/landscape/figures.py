@@ -124,20 +124,20 @@ def _autocorrelations(landscape: Landscape, rng: np.random.Generator) -> dict[st
         return {"autocorrelation": [], **dict.fromkeys(nothing)}
     most = min(LAGS, min(map(len, walks)) - 1)
     lags = range(1, most + 1)
-    each = np.array([[_lagged(values, lag) for lag in lags] for values in walks])
-    pooled = [_pooled(walks, lag) for lag in lags]
+    each = np.array([[lagged(values, lag) for lag in lags] for values in walks])
+    around_all = [pooled(walks, lag) for lag in lags]
     drawn = rng.integers(0, len(walks), (_DRAWS, len(walks)))
     spread = np.quantile(each[drawn].mean(axis=1), (0.025, 0.975), axis=0)
     first, length = float(each[:, 0].mean()), float(np.mean([len(w) for w in walks]))
     return {
         "autocorrelation": each.mean(axis=0).tolist(),
         "autocorrelation_interval": spread.T.tolist(),
-        "autocorrelation_pooled": pooled,
+        "autocorrelation_pooled": around_all,
         "first_autocorrelation": first,
         "first_autocorrelation_by_walk": each[:, 0].tolist(),
         "first_autocorrelation_bias": _bias(first, length),
         "correlation_length": _length(first),
-        "correlation_length_pooled": _length(pooled[0]),
+        "correlation_length_pooled": _length(around_all[0]),
         "ruggedness": 1 / first if first else None,
         "walks": len(walks),
         "steps": length,
@@ -175,12 +175,13 @@ def _exact(landscape: Landscape) -> list[float]:
     return found
 
 
-def _lagged(values: np.ndarray, lag: int) -> float:
+def lagged(values: np.ndarray, lag: int) -> float:
+    """Returns the autocorrelation of a walk around its own mean."""
     centred = values - values.mean()
     return float((centred[lag:] * centred[:-lag]).sum() / (centred**2).sum())
 
 
-def _pooled(walks: list[np.ndarray], lag: int) -> float:
+def pooled(walks: list[np.ndarray], lag: int) -> float:
     """Returns the autocorrelation around the mean of all walks."""
     every = np.concatenate(walks)
     mean, variance = every.mean(), every.var()

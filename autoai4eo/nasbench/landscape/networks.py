@@ -51,7 +51,7 @@ class Landscape:
     @cached_property
     def _near(self) -> tuple[csr_array, bool]:
         """The neighbours of each network, and whether all of them are recorded."""
-        places = {_key(one): i for i, one in enumerate(self.architectures)}
+        places = {key_of(one): i for i, one in enumerate(self.architectures)}
         rows, columns, missing = [], [], False
         levels = _levels(self.architectures)
         for i, one in enumerate(self.architectures):
@@ -109,7 +109,8 @@ class Landscape:
         )
 
 
-def _key(architecture: Architecture) -> Hashable:
+def key_of(architecture: Architecture) -> Hashable:
+    """Returns what two architectures share exactly if they are the same."""
     if isinstance(architecture, Cell):
         return architecture.id
     return tuple(architecture.values())

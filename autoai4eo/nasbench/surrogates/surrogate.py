@@ -1,0 +1,250 @@
+"""A surrogate: predicts a figure of networks that were not trained.
+
+It is kept in a folder: ``surrogate.json`` and a file for each regression, in the format
+of its library, with checksums.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from autoai4eo.errors import UserError
+from autoai4eo.files import read_json, reading, write_json
+from autoai4eo.nasbench.database import (
+    CHOICES,
+    NASBENCH101,
+    Architecture,
+    Database,
+    Entry,
+)
+from autoai4eo.nasbench.filling import filled
+from autoai4eo.nasbench.space import all_ids
+from autoai4eo.nasbench.surrogates.encoding import (
+    CellEncoding,
+    Encoding,
+    encoding_of,
+)
+from autoai4eo.nasbench.surrogates.models import Model, make
+from autoai4eo.nasbench.surrogates.records import Records
+from autoai4eo.nasbench.surrogates.validation import choose
+from autoai4eo.networks.cell import MOST_VERTICES, Cell
+
+VERSION = 1
+SURROGATE = "surrogate.json"
+_CURE = "make it again with `autoai4eo nasbench surrogate`"
+_AT_ONCE = 2**15  # networks whose features are in memory
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """A model that is fitted to recorded networks; `Surrogate.fit` makes one.
+
+    Attributes:
+        target: name of the figure that it predicts.
+        epoch: after which the figure is reached.
+        encoding: of the networks.
+        known: names of the figures known before training that it needs.
+        model: that is fitted.
+        about: what the recorded networks have in common.
+    """
+
+    target: str
+    epoch: int
+    encoding: Encoding
+    known: tuple[str, ...]
+    model: Model
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def fit(
+        cls,
+        records: Records,
+        model: str = "xgboost",
+        seed: int = 0,
+        about: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Fits a model to all networks, with the settings that suit them best.
+
+        Args:
+            records: the recorded networks.
+            model: its name, see `models.make`.
+            seed: of the model.
+            about: what the networks have in common, as `Database.about`.
+
+        Raises:
+            UserError: there is no such model, or its package is not installed.
+        """
+        fitted = make(model, seed, choose(model, records, seed))
+        fitted.fit(records.features, records.values, records.groups)
+        return cls(
+            records.target,
+            records.epoch,
+            records.encoding,
+            records.known,
+            fitted,
+            dict(about or {}),
+        )
+
+    def predict(
+        self, networks: Sequence[Architecture], known: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns the mean and the standard deviation of each network, (n,) each.
+
+        Args:
+            networks: of the space of the recorded ones.
+            known: the figures of `known`, (n, known); None: the surrogate needs none.
+
+        Raises:
+            UserError: the networks are of another space, or figures are missing.
+        """
+        cells = isinstance(self.encoding, CellEncoding)
+        if any(isinstance(one, Cell) != cells for one in networks):
+            raise UserError(
+                f"surrogate: expected networks of {'cells' if cells else 'choices'}, "
+                "as those that it learnt from, got others"
+            )
+        features = self.encoding.features(networks)
+        if self.known:
+            if known is None or np.shape(known) != (len(networks), len(self.known)):
+                raise UserError(
+                    f"surrogate: expected {', '.join(self.known)} of each network, got "
+                    "none; make a surrogate without --known"
+                )
+            features = np.hstack([features, known])
+        return self.model.predict(features)
+
+    def as_table(
+        self,
+        path: Path,
+        networks: Iterable[Sequence[Architecture]] | None = None,
+        vertices: int = MOST_VERTICES,
+    ) -> Database:
+        """Writes a database of predicted figures.
+
+        Figures of each network: the target and ``TARGET_std`` after the epoch; of cells
+        ``macs`` and ``params``, which are counted, before training.
+
+        Args:
+            path: of the database, which does not exist.
+            networks: walks of different networks; None: every cell of the space.
+            vertices: of the largest cell, if no networks are given.
+
+        Raises:
+            UserError: the file exists; the surrogate needs figures known before
+                training; or it is of choices, and no networks are given.
+        """
+        if self.known:
+            raise UserError(
+                f"surrogate: expected one without --known for a table, found one that "
+                f"needs {', '.join(self.known)}, which is not known of every network"
+            )
+        if networks is not None:
+            entries = self._walked(networks)
+        elif isinstance(self.encoding, CellEncoding):
+            entries = self._every(vertices)
+        else:
+            raise UserError(
+                "surrogate: expected one of cells for a table of every network, found "
+                "one of choices; name the networks with --sample"
+            )
+        space = NASBENCH101 if isinstance(self.encoding, CellEncoding) else CHOICES
+        about = {**self.about, "predicted": self.target, "model": self.model.name}
+        return filled(path, space, about, entries)
+
+    def _every(self, vertices: int) -> Iterator[Entry]:
+        ids = all_ids(vertices)
+        for i in range(0, len(ids), _AT_ONCE):
+            cells = [Cell.of_code(one) for one in ids[i : i + _AT_ONCE].tolist()]
+            for cell, figures in zip(cells, self._figures(cells), strict=True):
+                yield Entry(cell, figures)
+
+    def _walked(self, walks: Iterable[Sequence[Architecture]]) -> Iterator[Entry]:
+        for number, networks in enumerate(walks):
+            figures = self._figures(networks)
+            for step, (one, some) in enumerate(zip(networks, figures, strict=True)):
+                place = (number, step) if len(networks) > 1 else (None, None)
+                yield Entry(one, some, *place)
+
+    def _figures(
+        self, networks: Sequence[Architecture]
+    ) -> Iterator[dict[int, dict[str, float]]]:
+        names = [self.target, f"{self.target}_std"]
+        after = np.stack(self.predict(networks), axis=1).tolist()
+        before: list[dict[str, float]] = [{} for _ in networks]
+        if isinstance(self.encoding, CellEncoding):
+            known = np.stack(self.encoding.costs(networks), axis=1).tolist()
+            before = [
+                {n: v for n, v in zip(("macs", "params"), row, strict=True)}
+                for row in known
+            ]
+        for first, row in zip(before, after, strict=True):
+            first.pop(self.target, None)
+            yield {0: first, self.epoch: dict(zip(names, row, strict=True))}
+
+    def save(self, folder: Path) -> None:
+        """Writes the surrogate into a folder, which is made where it is missing."""
+        folder.mkdir(parents=True, exist_ok=True)
+        model, files = self.model.dumped()
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        content = {
+            "target": self.target,
+            "epoch": self.epoch,
+            "encoding": self.encoding.record(),
+            "known": list(self.known),
+            "about": dict(self.about),
+            "model": model,
+            "files": {name: _sum(content) for name, content in files.items()},
+        }
+        text = json.dumps(content, sort_keys=True)
+        whole = {"version": VERSION, "checksum": _sum(text.encode()), "of": content}
+        write_json(folder / SURROGATE, whole)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Reads a surrogate; it predicts what the written one predicted.
+
+        Open only what you trust: the checksums find damage, no malice.
+
+        Raises:
+            UserError: there is none, it is damaged, of another version, or its package
+                is not installed.
+        """
+        path = Path(folder) / SURROGATE
+        whole = read_json(path, _CURE, {"version": int, "checksum": str, "of": dict})
+        if whole["version"] != VERSION:
+            raise UserError(
+                f"{path}: expected a surrogate of version {VERSION}, found version "
+                f"{whole['version']}; use the autoai4eo that made it"
+            )
+        some = whole["of"]
+        with reading(path, "a surrogate", _CURE):
+            if _sum(json.dumps(some, sort_keys=True).encode()) != whole["checksum"]:
+                raise ValueError("another checksum")
+            encoding = encoding_of(some["encoding"])
+            sums = {str(name): total for name, total in some["files"].items()}
+        files = {}
+        for name, total in sums.items():
+            with reading(path.parent / name, "a part of a surrogate", _CURE):
+                files[name] = (path.parent / name).read_bytes()
+                if _sum(files[name]) != total:
+                    raise ValueError("another checksum")
+        return cls(
+            some["target"],
+            some["epoch"],
+            encoding,
+            tuple(some["known"]),
+            Model.loaded(some["model"], files),
+            some["about"],
+        )
+
+
+def _sum(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
