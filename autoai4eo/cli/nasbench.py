@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoai4eo.cli import nasbench_train
+from autoai4eo.cli import nasbench_surrogate, nasbench_train
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input
@@ -19,8 +19,8 @@ Adjacency = Annotated[
 ]
 
 app = typer.Typer(
-    help="Sample and train cells, import trained networks, describe fitness "
-    "landscapes.",
+    help="Sample and train cells, import trained networks, describe and predict their "
+    "fitness.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -243,3 +243,6 @@ def landscape(
             markup=False,
             soft_wrap=True,
         )
+
+
+app.command("surrogate")(nasbench_surrogate.surrogate)

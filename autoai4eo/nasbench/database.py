@@ -276,12 +276,18 @@ class Database:
 
     def architectures(self) -> Iterator[Architecture]:
         """Yields the architecture of each network, also without figures."""
-        order = f"SELECT architecture FROM networks {_ORDER}"
+        for entry in self.entries():
+            yield entry.architecture
+
+    def entries(self) -> Iterator[Entry]:
+        """Yields each network with all that is known of it, also without figures."""
+        order = f"SELECT id, architecture, walk, step FROM networks {_ORDER}"
         with using(self.path):
-            texts = [text for (text,) in self._file.execute(order)]
-        for text in texts:
+            found = list(self._file.execute(order))
+        for number, text, walk, step in found:
             record = json.loads(text)
-            yield Cell.of(**record) if self.space == NASBENCH101 else record
+            one = Cell.of(**record) if self.space == NASBENCH101 else record
+            yield Entry(one, self._figures.get(number, {}), walk, step)
 
     @property
     def _figures(self) -> dict[int, dict[int, dict[str, float]]]:

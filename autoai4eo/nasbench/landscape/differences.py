@@ -60,10 +60,7 @@ def landscape_differences(
             if not np.isfinite(both).all():
                 continue
             resamples = np.array(
-                [
-                    [figure(*table, some(chosen)) for table in tables]
-                    for chosen in drawn
-                ]
+                [[figure(*table, some(chosen)) for table in tables] for chosen in drawn]
             )
             change = resamples[:, 1] - resamples[:, 0]
             found[name] = {

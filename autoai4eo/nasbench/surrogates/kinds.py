@@ -5,6 +5,7 @@ XGBoost: Chen and Guestrin 2016, arXiv:1603.02754. LightGBM: Ke et al. 2017, Neu
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,12 @@ def kind_of(name: str) -> Kind:
     needs = [kind.package] if kind.package else []
     check_packages(f"surrogate {name}", needs, EXTRA)
     return kind
+
+
+def is_there(name: str) -> bool:
+    """Whether the package of a kind is installed."""
+    package = KINDS[name].package
+    return package is None or importlib.util.find_spec(package) is not None
 
 
 def _fit_xgboost(x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -> Any:

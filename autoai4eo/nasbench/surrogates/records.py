@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-import pandas as pd
 
 from autoai4eo.errors import AutoAI4EOWarning, UserError
-from autoai4eo.nasbench.database import NASBENCH101, Architecture, Database
+from autoai4eo.nasbench.database import NASBENCH101, Architecture, Database, Entry
 from autoai4eo.nasbench.surrogates.costs import Shape
 from autoai4eo.nasbench.surrogates.encoding import (
     CellEncoding,
@@ -20,7 +19,6 @@ from autoai4eo.nasbench.surrogates.encoding import (
 )
 
 _LEAST = 10
-_PLACES = ("id", "walk", "step")
 
 
 @dataclass(frozen=True)
@@ -30,26 +28,24 @@ class Records:
     Attributes:
         target: name of the figure.
         epoch: after which it was reached.
-        networks: n different ones.
+        entries: n different networks, with all that is known of them.
         encoding: of the networks.
         known: names of the figures known before training that are features, too.
         features: (n, d); the known figures are the last ones.
         values: of the figure, (n,).
         groups: the walk of each network, int (n,); a network on no walk has its own.
         macs: multiply-adds of each network, (n,); None where they are not known.
-        frame: see `Database.frame`, n rows.
     """
 
     target: str
     epoch: int
-    networks: Sequence[Architecture]
+    entries: Sequence[Entry]
     encoding: Encoding
     known: tuple[str, ...]
     features: np.ndarray
     values: np.ndarray
     groups: np.ndarray
     macs: np.ndarray | None
-    frame: pd.DataFrame
 
     def __len__(self) -> int:
         return len(self.values)
@@ -63,12 +59,11 @@ class Records:
         """Returns some of the networks."""
         return replace(
             self,
-            networks=[self.networks[i] for i in rows],
+            entries=[self.entries[i] for i in rows],
             features=self.features[rows],
             values=self.values[rows],
             groups=self.groups[rows],
             macs=None if self.macs is None else self.macs[rows],
-            frame=self.frame.iloc[rows],
         )
 
 
@@ -98,55 +93,79 @@ def read_records(
             f"--epoch: expected one of the epochs of {database.path} "
             f"({', '.join(map(str, database.epochs)) or 'none'}), got {after}"
         )
-    frame = database.frame(after)
-    by_id = {database.id_of(one): one for one in database.architectures()}
-    networks = [by_id[number] for number in frame["id"]]
-    choices = set() if database.space == NASBENCH101 else set(networks[0])
-    figures = frame.select_dtypes("number").columns.difference([*choices, *_PLACES])
-    before = set().union(*(database.figures_after(one, 0) for one in networks))
-    _check(database, "--target", [target], set(figures))
+    every = list(database.entries())
+    before = {name for one in every for name in one.figures.get(0, {})}
+    reached = {name for one in every for name in one.figures.get(after, {})}
+    _check(database, "--target", [target], before | reached)
     _check(database, "--known", known, before - {target})
-    complete = frame[[target, *known]].notna().all(axis=1).to_numpy()
-    if not complete.all():
+    entries = [
+        one
+        for one in every
+        if {target, *known} <= {*one.figures.get(0, {}), *one.figures.get(after, {})}
+    ]
+    if missing := len(every) - len(entries):
         warnings.warn(
-            f"{database.path}: {int((~complete).sum()):,} of {len(frame):,} networks "
-            f"have no {' or no '.join([target, *known])} and are left out",
+            f"{database.path}: {missing:,} of {len(every):,} networks have no "
+            f"{' or no '.join([target, *known])} after epoch {after} and are left out",
             AutoAI4EOWarning,
             stacklevel=2,
         )
-    rows = np.flatnonzero(complete)
-    if len(rows) < _LEAST:
+    if len(entries) < _LEAST:
         raise UserError(
             f"{database.path}: expected {_LEAST} networks with {target} or more, found "
-            f"{len(rows)}; train more of them"
+            f"{len(entries)}; train more of them"
         )
+    networks: list[Architecture] = [one.architecture for one in entries]
     encoding: Encoding
     if database.space == NASBENCH101:
         encoding = CellEncoding(Shape.of(database.about))
     else:
         encoding = ChoiceEncoding.of(networks)
     macs = None
-    if "macs" in before and target != "macs" and frame["macs"].gt(0).all():
-        macs = frame["macs"].to_numpy(float)
+    if target != "macs" and all(
+        one.figures.get(0, {}).get("macs", 0) > 0 for one in entries
+    ):
+        macs = known_of(entries, ["macs"])[:, 0]
     elif isinstance(encoding, CellEncoding):
         macs = encoding.costs(networks)[0].astype(float)
+    values = [
+        {**one.figures.get(0, {}), **one.figures.get(after, {})}[target]
+        for one in entries
+    ]
     return Records(
         target,
         after,
-        networks,
+        entries,
         encoding,
         tuple(known),
-        np.hstack([encoding.features(networks), frame[list(known)].to_numpy(float)]),
-        frame[target].to_numpy(float),
-        _groups(frame["walk"]),
+        np.hstack([encoding.features(networks), known_of(entries, known)]),
+        np.array(values),
+        _groups(entries),
         macs,
-        frame,
-    ).part(rows)
+    )
 
 
-def _groups(walks: pd.Series) -> np.ndarray:
-    own = -1.0 - np.arange(len(walks))
-    named = np.where(walks.isna(), own, walks.to_numpy(float))
+def known_of(entries: Iterable[Entry], names: Sequence[str]) -> np.ndarray:
+    """Returns figures that are known before training, (n, names).
+
+    Raises:
+        UserError: a network lacks one.
+    """
+    try:
+        rows = [[one.figures.get(0, {})[name] for name in names] for one in entries]
+    except KeyError as error:
+        raise UserError(
+            f"surrogate: expected {error.args[0]} of each network before training, "
+            "found one without; make a surrogate without --known"
+        ) from None
+    return np.array(rows, float).reshape(len(rows), len(names))
+
+
+def _groups(entries: Sequence[Entry]) -> np.ndarray:
+    named = [
+        -1 - place if one.walk is None else one.walk
+        for place, one in enumerate(entries)
+    ]
     return np.unique(named, return_inverse=True)[1]
 
 

@@ -7,9 +7,10 @@ of its library, with checksums.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,7 +21,6 @@ from autoai4eo.files import read_json, reading, write_json
 from autoai4eo.nasbench.database import (
     CHOICES,
     NASBENCH101,
-    Architecture,
     Database,
     Entry,
 )
@@ -32,7 +32,7 @@ from autoai4eo.nasbench.surrogates.encoding import (
     encoding_of,
 )
 from autoai4eo.nasbench.surrogates.models import Model, make
-from autoai4eo.nasbench.surrogates.records import Records
+from autoai4eo.nasbench.surrogates.records import Records, known_of
 from autoai4eo.nasbench.surrogates.validation import choose
 from autoai4eo.networks.cell import MOST_VERTICES, Cell
 
@@ -92,18 +92,17 @@ class Surrogate:
             dict(about or {}),
         )
 
-    def predict(
-        self, networks: Sequence[Architecture], known: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def predict(self, entries: Sequence[Entry]) -> tuple[np.ndarray, np.ndarray]:
         """Returns the mean and the standard deviation of each network, (n,) each.
 
         Args:
-            networks: of the space of the recorded ones.
-            known: the figures of `known`, (n, known); None: the surrogate needs none.
+            entries: networks of the space of the recorded ones, with the figures before
+                training that are in `known`.
 
         Raises:
             UserError: the networks are of another space, or figures are missing.
         """
+        networks = [one.architecture for one in entries]
         cells = isinstance(self.encoding, CellEncoding)
         if any(isinstance(one, Cell) != cells for one in networks):
             raise UserError(
@@ -111,82 +110,57 @@ class Surrogate:
                 "as those that it learnt from, got others"
             )
         features = self.encoding.features(networks)
-        if self.known:
-            if known is None or np.shape(known) != (len(networks), len(self.known)):
-                raise UserError(
-                    f"surrogate: expected {', '.join(self.known)} of each network, got "
-                    "none; make a surrogate without --known"
-                )
-            features = np.hstack([features, known])
-        return self.model.predict(features)
+        known = known_of(entries, self.known)
+        return self.model.predict(np.hstack([features, known]))
 
     def as_table(
         self,
         path: Path,
-        networks: Iterable[Sequence[Architecture]] | None = None,
+        entries: Iterable[Entry] | None = None,
         vertices: int = MOST_VERTICES,
     ) -> Database:
         """Writes a database of predicted figures.
 
-        Figures of each network: the target and ``TARGET_std`` after the epoch; of cells
-        ``macs`` and ``params``, which are counted, before training.
+        Each network has the target and ``TARGET_std`` after the epoch; cells have
+        ``macs`` and ``params``, which are counted, before training. All cells of the
+        space take a minute or two.
 
         Args:
             path: of the database, which does not exist.
-            networks: walks of different networks; None: every cell of the space.
+            entries: networks to predict; None: every cell of the space.
             vertices: of the largest cell, if no networks are given.
 
         Raises:
-            UserError: the file exists; the surrogate needs figures known before
-                training; or it is of choices, and no networks are given.
+            UserError: the file exists; or no networks are given, and the surrogate is
+                of choices, or needs figures known before training.
         """
-        if self.known:
+        cells = isinstance(self.encoding, CellEncoding)
+        if entries is None and (self.known or not cells):
             raise UserError(
-                f"surrogate: expected one without --known for a table, found one that "
-                f"needs {', '.join(self.known)}, which is not known of every network"
+                "surrogate: expected one of cells without --known for a table of every "
+                "network, found another; name the networks with --sample"
             )
-        if networks is not None:
-            entries = self._walked(networks)
-        elif isinstance(self.encoding, CellEncoding):
-            entries = self._every(vertices)
-        else:
-            raise UserError(
-                "surrogate: expected one of cells for a table of every network, found "
-                "one of choices; name the networks with --sample"
-            )
-        space = NASBENCH101 if isinstance(self.encoding, CellEncoding) else CHOICES
         about = {**self.about, "predicted": self.target, "model": self.model.name}
-        return filled(path, space, about, entries)
+        some = _every(vertices) if entries is None else iter(entries)
+        space = NASBENCH101 if cells else CHOICES
+        return filled(path, space, about, self._predicted(some))
 
-    def _every(self, vertices: int) -> Iterator[Entry]:
-        ids = all_ids(vertices)
-        for i in range(0, len(ids), _AT_ONCE):
-            cells = [Cell.of_code(one) for one in ids[i : i + _AT_ONCE].tolist()]
-            for cell, figures in zip(cells, self._figures(cells), strict=True):
-                yield Entry(cell, figures)
-
-    def _walked(self, walks: Iterable[Sequence[Architecture]]) -> Iterator[Entry]:
-        for number, networks in enumerate(walks):
-            figures = self._figures(networks)
-            for step, (one, some) in enumerate(zip(networks, figures, strict=True)):
-                place = (number, step) if len(networks) > 1 else (None, None)
-                yield Entry(one, some, *place)
-
-    def _figures(
-        self, networks: Sequence[Architecture]
-    ) -> Iterator[dict[int, dict[str, float]]]:
+    def _predicted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        """Yields networks with predicted figures."""
         names = [self.target, f"{self.target}_std"]
-        after = np.stack(self.predict(networks), axis=1).tolist()
-        before: list[dict[str, float]] = [{} for _ in networks]
-        if isinstance(self.encoding, CellEncoding):
-            known = np.stack(self.encoding.costs(networks), axis=1).tolist()
-            before = [
-                {n: v for n, v in zip(("macs", "params"), row, strict=True)}
-                for row in known
-            ]
-        for first, row in zip(before, after, strict=True):
-            first.pop(self.target, None)
-            yield {0: first, self.epoch: dict(zip(names, row, strict=True))}
+        while some := list(itertools.islice(entries, _AT_ONCE)):
+            after = np.stack(self.predict(some), axis=1).tolist()
+            before: list[dict[str, float]] = [{} for _ in some]
+            if isinstance(self.encoding, CellEncoding):
+                counts = self.encoding.costs([one.architecture for one in some])
+                before = [
+                    dict(zip(("macs", "params"), row, strict=True))
+                    for row in np.stack(counts, axis=1).tolist()
+                ]
+            for one, first, last in zip(some, before, after, strict=True):
+                first.pop(self.target, None)
+                figures = {0: first, self.epoch: dict(zip(names, last, strict=True))}
+                yield replace(one, figures=figures)
 
     def save(self, folder: Path) -> None:
         """Writes the surrogate into a folder, which is made where it is missing."""
@@ -244,6 +218,12 @@ class Surrogate:
             Model.loaded(some["model"], files),
             some["about"],
         )
+
+
+def _every(vertices: int) -> Iterator[Entry]:
+    """Yields every cell of at most so many vertices."""
+    for number in all_ids(vertices).tolist():
+        yield Entry(Cell.of_code(number), {})
 
 
 def _sum(content: bytes) -> str:
