@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import time
 from contextlib import ExitStack
@@ -79,6 +80,13 @@ def simulate(
             "were trained elsewhere.",
         ),
     ] = None,
+    prior: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Another table of such networks, trained on other data, that "
+            "cost-aware learns from. Several are possible."
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Searches per strategy.")] = 10,
     log: Annotated[
         str | None,
@@ -114,17 +122,22 @@ def simulate(
     }
     check_can_write_into(out)
     for name in kept.WRITTEN:
-        check_not_input(out / name, [recorded])
+        check_not_input(out / name, [recorded, *(prior or [])])
     networks = nasbench.read_table(recorded, **columns)
+    if prior:
+        of_priors = {name: some for name, some in columns.items() if name != "log"}
+        priors = [nasbench.read_prior(path, **of_priors) for path in prior]
+        networks = dataclasses.replace(networks, priors=priors)
     strategies = nasbench.check_strategies(
         _names([tuners]) if tuners else None, networks.objectives
     )
     begins, told = _start(start, fitted_on, charge, networks)
     simulated = {
-        "table": hashlib.sha256(recorded.read_bytes()).hexdigest(),
+        "table": _digest(recorded),
         **columns,
         "budget": budget,
         **told,
+        "prior": [_digest(path) for path in prior or []],
         "autoai4eo": __version__,
     }
 
@@ -191,7 +204,11 @@ def _start(
         return RANDOM, {"start": start, **told}
     path = Path(start)
     found = read_start(path, networks)
-    return found, {"start": hashlib.sha256(path.read_bytes()).hexdigest(), **told}
+    return found, {"start": _digest(path), **told}
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _names(texts: list[str] | None) -> list[str]:

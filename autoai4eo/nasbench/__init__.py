@@ -10,11 +10,12 @@ from autoai4eo.nasbench.replay import (
     replay_all,
 )
 from autoai4eo.nasbench.summary import results
-from autoai4eo.nasbench.table import read_table
+from autoai4eo.nasbench.table import read_prior, read_table
 
 __all__ = [
     "Table",
     "check_strategies",
+    "read_prior",
     "read_table",
     "replay",
     "replay_all",

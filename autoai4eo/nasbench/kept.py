@@ -33,7 +33,7 @@ WRITTEN = (
 )
 
 #: Settings that folders of earlier versions do not record.
-_BEFORE = {"start": "random", "fitted_on": None, "charge": None}
+_BEFORE: dict[str, Any] = {"start": "random", "fitted_on": None, "charge": None, "prior": []}
 
 
 def begin(out: Path, settings: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.space import neighbour_ids
 from autoai4eo.networks.cell import Cell
 from autoai4eo.search.space.base import Values
+from autoai4eo.search.strategies.prior import Prior
 
 
 def weights_of(levels: Mapping[str, Sequence[Any]]) -> list[int]:
@@ -97,6 +98,7 @@ class Table:
         describe, describe_training: return the same features of other networks.
         cells: the ids of the networks' cells, (n,), which decide what a neighbour is;
             None: they are no cells of NAS-Bench-101.
+        priors: other tables, that a strategy may learn from.
     """
 
     levels: dict[str, list[Any]]
@@ -112,6 +114,7 @@ class Table:
     describe: Describe
     describe_training: Describe
     cells: np.ndarray | None = None
+    priors: Sequence[Prior] = ()
     default: Values | None = None
     _digits: list[dict[Any, int]] = field(init=False, repr=False)
     _places: dict[int, int] = field(init=False, repr=False)

@@ -63,9 +63,11 @@ def replay(
     rng = np.random.default_rng((seed, 1))
     space = keras_tuner.HyperParameters()
     _choose(space, table)
-    sampler = strategy(
-        name, SearchContext(table.objectives, space, max(1, budget), seed, table, {})
+    context = SearchContext(
+        *(table.objectives, space, max(1, budget), seed, table, {}),
+        priors=table.priors,
     )
+    sampler = strategy(name, context)
     study = optuna.create_study(
         sampler=sampler,
         directions=[

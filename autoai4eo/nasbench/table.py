@@ -19,7 +19,9 @@ from autoai4eo.nasbench.database_file import is_database
 from autoai4eo.nasbench.frame import complete, numbers, read_frame
 from autoai4eo.nasbench.recorded import Describe, Table, numbers_of
 from autoai4eo.networks.cell import Cell
+from autoai4eo.runs.pareto import minimised
 from autoai4eo.search.space.base import Values, is_of_training
+from autoai4eo.search.strategies.prior import Prior
 
 #: Objectives that are on a logarithmic scale by default.
 LOGARITHMIC = ("latency", "latency_ms", "macs", "params", "flops")
@@ -131,6 +133,45 @@ def read_table(
         partial(_described, levels=levels, places=training),
         None if cells is None or cells.ids is None else cells.ids[rows],
     )
+
+
+def read_prior(
+    path: Path,
+    *,
+    maximize: Sequence[str],
+    minimize: Sequence[str],
+    choices: Sequence[str] = (),
+    adjacency: Sequence[str] = (),
+    known: Sequence[str] = (),
+) -> Prior:
+    """Reads another table of such networks as an earlier search.
+
+    The arguments are those of the table that is searched, see `read_table`; only
+    objectives that are not known before training are read.
+
+    Raises:
+        UserError: see `read_table`; or all objectives are known.
+    """
+    unknown = [
+        [name for name in names if name not in known] for names in (maximize, minimize)
+    ]
+    if not any(unknown):
+        raise UserError(
+            "--prior: expected an objective that is not known before training, got "
+            f"--known {','.join(known)}; leave one of them out"
+        )
+    own = is_database(path)
+    table = read_table(
+        path,
+        maximize=unknown[0],
+        minimize=unknown[1],
+        log=(),
+        choices=() if own else choices,
+        adjacency=() if own else adjacency,
+    )
+    figures = minimised(table.figures, table.objectives)
+    by_name = {o.name: figures[:, i] for i, o in enumerate(table.objectives)}
+    return Prior(path.name, list(table.values), by_name)
 
 
 def _recorded(

@@ -129,3 +129,24 @@ def test_the_published_records_are_a_table(shared, tmp_path, run):
     found = pd.read_csv(tmp_path / "out" / "summary.csv").set_index("strategy")
     share = found["hv_at_50"]
     assert share["cost-aware"] > max(share["random"], share["cost-sorted"])
+
+
+def test_another_table_is_a_prior(run, tmp_path):
+    def table(name, shift):
+        rows = [f"{a},{b},{(a - shift) ** 2 + b + 1}" for a in range(8) for b in range(4)]
+        (tmp_path / name).write_text("\n".join(["a,b,loss", *rows]))
+        return tmp_path / name
+
+    here, there = table("here.csv", 6), table("there.csv", 6.4)
+    out = tmp_path / "out"
+    given = ("simulate", here, "--out", out, "--choices", "a,b", "--minimize", "loss")
+    given = (*given, "--tuners", "cost-aware", "--budget", 6, "--seeds", 3)
+    done = run(*given, "--prior", there)
+    assert done.status == 0, done.err
+    queries = pd.read_csv(out / "queries.csv")
+    first = pd.read_csv(here)["loss"][queries.groupby("seed")["row"].first()]
+    assert (first <= 2).all()  # the best of the prior, or its neighbour
+    again = run(*given)
+    assert again.status == 2 and "found prior" in again.err
+    known = run(*given, "--prior", there, "--known", "loss")
+    assert known.status == 2 and "--prior: expected an objective" in known.err
