@@ -83,11 +83,15 @@ class LocalSearch(CandidateSampler):
         for trial in others:
             values = values_of(trial)
             if values is not None:
-                done = trial.state == TrialState.COMPLETE
                 mark = candidates.identity(values)
-                known[mark] = trial if done else known.get(mark)
-        for beginning in _beginnings(others):
-            archive = _Archive(self._figures(others))
+                ended = trial.state == TrialState.COMPLETE
+                known[mark] = trial if ended else known.get(mark)
+        done = [t for t in others if t.state == TrialState.COMPLETE]
+        points = np.array([t.values for t in done], float)
+        points = minimised(points, self.context.objectives)
+        figures = {t.number: row for t, row in zip(done, points, strict=True)}
+        for beginning in _beginnings(done):
+            archive = _Archive(figures)
             archive.add(beginning)
             for trial in archive.queue():
                 near = candidates.neighbours(_values(trial))
@@ -97,13 +101,6 @@ class LocalSearch(CandidateSampler):
                     yield trial, left
                 trained = [t for m in marks if (t := known.get(m)) is not None]
                 archive.add(sorted(trained, key=lambda t: t.number))
-
-    def _figures(self, others: list[FrozenTrial]) -> dict[int, np.ndarray]:
-        return {
-            t.number: minimised(np.array(t.values), self.context.objectives)[0]
-            for t in others
-            if t.state == TrialState.COMPLETE
-        }
 
 
 class _Archive:
@@ -115,19 +112,24 @@ class _Archive:
 
     def __init__(self, figures: dict[int, np.ndarray]) -> None:
         self._figures = figures
+        self._met: set[int] = set()  # what was dominated once is so for ever
         self._held: dict[int, FrozenTrial] = {}
 
     def add(self, trials: Iterable[FrozenTrial]) -> None:
         """Adds trials that are not dominated; removes those that they dominate."""
         for trial in trials:
-            new = self._figures[trial.number]
-            held = {n: self._figures[n] for n in self._held}
-            if any(_dominates(one, new) for one in held.values()):
+            if trial.number in self._met:
                 continue
-            for number, one in held.items():
-                if _dominates(new, one):
-                    del self._held[number]
-            self._held.setdefault(trial.number, trial)
+            self._met.add(trial.number)
+            new = self._figures[trial.number]
+            held = np.array([self._figures[n] for n in self._held])
+            held = held.reshape(-1, len(new))
+            better, worse = (held < new).any(axis=1), (held > new).any(axis=1)
+            if (better & ~worse).any():
+                continue
+            for number in np.array(list(self._held), int)[worse & ~better].tolist():
+                del self._held[number]
+            self._held[trial.number] = trial
 
     def queue(self) -> Iterator[FrozenTrial]:
         """Yields each trial once, while it is held; also those added meanwhile."""
@@ -137,16 +139,10 @@ class _Archive:
             yield waiting[0]
 
 
-def _dominates(one: np.ndarray, other: np.ndarray) -> bool:
-    return bool((one <= other).all() and (one < other).any())
-
-
-def _beginnings(others: list[FrozenTrial]) -> list[list[FrozenTrial]]:
+def _beginnings(done: list[FrozenTrial]) -> list[list[FrozenTrial]]:
     """Returns the trials from which each search began: given ones, then random ones."""
     given, random = [], []
-    for trial in others:
-        if trial.state != TrialState.COMPLETE:
-            continue
+    for trial in done:
         proposed = trial.user_attrs.get("proposed", {})
         if "parent" not in proposed:
             given.append(trial)
