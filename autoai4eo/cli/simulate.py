@@ -121,8 +121,9 @@ def simulate(
         "log": None if log is None else _names([log]),
     }
     check_can_write_into(out)
+    given = [] if start in ("random", "surrogate") else [Path(start)]
     for name in kept.WRITTEN:
-        check_not_input(out / name, [recorded, *(prior or [])])
+        check_not_input(out / name, [recorded, *given, *(prior or [])])
     networks = nasbench.read_table(recorded, **columns)
     if prior:
         of_priors = {name: some for name, some in columns.items() if name != "log"}
