@@ -51,13 +51,19 @@ def main() -> None:
         "surrogate, 0 charged": by_surrogate(table, args.fitted_on, 0),
     }
     begun = time.process_time()
-    queries = {}
+    tuners, seeds = args.tuners.split(","), range(args.seeds)
+    queries: dict[str, list[np.ndarray]] = {}
     with threadpool_limits(1):
-        for tuner in args.tuners.split(","):
-            for label, start in starts.items():
+        # the same for all strategies
+        first = {
+            label: [Start("given", tuple(start.first(table, seed))) for seed in seeds]
+            for label, start in starts.items()
+        }
+        for tuner in tuners:
+            for label, begins in first.items():
                 queries[f"{tuner}, {label}".rstrip(", ")] = [
-                    replay(table, tuner, seed, args.budget, start)
-                    for seed in range(args.seeds)
+                    replay(table, tuner, seed, args.budget, begins[seed])
+                    for seed in seeds
                 ]
     found = curves_of(table, queries, args.budget)
     print(f"{len(table):,} networks, {time.process_time() - begun:.0f} CPU seconds\n")
@@ -68,7 +74,7 @@ def main() -> None:
         cells = [text if isinstance(text, str) else f"{text:.4g}" for text in row]
         print("| " + " | ".join(c.replace("nan", "") for c in cells) + " |")
     means = {name: of["hv"].mean(axis=1) for name, of in found.items()}
-    pairs = [(t, f"{t}, {s}") for t in args.tuners.split(",") for s in starts if s]
+    pairs = [(t, f"{t}, {s}") for t in tuners for s in starts if s]
     tests = [mannwhitneyu(means[other], means[base]) for base, other in pairs]
     p_holm = holm(np.array([test.pvalue for test in tests]))
     print("\n| | mean share | random start | A12 | p (Holm) |\n|---|---|---|---|---|")
