@@ -98,6 +98,8 @@ def surrogate(
         for name, frame in ((tables.VALIDATION, found.table), (tables.CURVE, curve)):
             (folder / name).write_text(as_csv(frame), encoding="utf-8")
     _print(f"{target}, {len(records):,} networks, out of fold", found.table, model)
+    if missing := [name for name in models.NAMES if name not in compared]:
+        console.print(f"{', '.join(missing)}: left out, not installed", markup=False)
     console.print(f"surrogate: {out}", markup=False, soft_wrap=True)
     if out_of_fold is not None:
         predicted = found.predictions[model]

@@ -71,13 +71,11 @@ def _fit_xgboost(x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) ->
         "subsample": 0.8,
         "colsample_bytree": 0.5,
         "seed": seed,
-        "nthread": 1,  # faster for some hundred networks
+        "nthread": 1,  # faster for some hundred networks, and beside other work
         "verbosity": 0,
     }
     data = xgboost.DMatrix(x, y, nthread=1)
-    fitted = xgboost.train(parameters, data, int(settings["trees"]))
-    fitted.set_param({"nthread": 0})
-    return fitted
+    return xgboost.train(parameters, data, int(settings["trees"]))
 
 
 def _predict_xgboost(fitted: Any, x: np.ndarray) -> np.ndarray:
@@ -87,7 +85,7 @@ def _predict_xgboost(fitted: Any, x: np.ndarray) -> np.ndarray:
 def _load_xgboost(content: bytes) -> Any:
     import xgboost
 
-    fitted = xgboost.Booster()
+    fitted = xgboost.Booster({"nthread": 1})
     fitted.load_model(bytearray(content))
     return fitted
 
@@ -114,7 +112,7 @@ def _fit_lightgbm(x: np.ndarray, y: np.ndarray, settings: Settings, seed: int) -
 
 
 def _predict_lightgbm(fitted: Any, x: np.ndarray) -> np.ndarray:
-    return np.asarray(fitted.predict(x, num_threads=0), float)
+    return np.asarray(fitted.predict(x, num_threads=1), float)
 
 
 def _load_lightgbm(content: bytes) -> Any:

@@ -50,11 +50,6 @@ class Records:
     def __len__(self) -> int:
         return len(self.values)
 
-    @property
-    def on_walks(self) -> bool:
-        """Whether networks were met on walks."""
-        return len(np.unique(self.groups)) < len(self)
-
     def part(self, rows: np.ndarray) -> Self:
         """Returns some of the networks."""
         return replace(

@@ -132,9 +132,6 @@ def validate(
     # folds of a low mean have been trained on a high one: this is no order
     ranks = table.columns[table.columns.str.startswith(("kendall_", "spearman"))]
     table.loc[table["model"] == MEAN, ranks] = np.nan
-    if not records.on_walks:
-        within = table.columns[table.columns.str.startswith("kendall_within")]
-        table[within] = np.nan
     return Validation(of, predictions, settings, table)
 
 
@@ -171,7 +168,7 @@ def learning_curve(
     table = score_table(records.values, found, records.groups)
     table = table.drop(columns=["model", "networks"])
     table.insert(0, "trained", trained)
-    return table
+    return table.drop_duplicates("trained")  # of few walks
 
 
 def _baseline(name: str, train: Records, test: Records) -> np.ndarray:
