@@ -17,14 +17,17 @@ from autoai4eo.learning.zero_cost import zero_cost_scores
 
 #: Column of the seconds that the scores of an epoch took.
 SECONDS = "scoring_seconds"
+#: Begins the names of the recalls of classes, after that of the data set.
+RECALL = "recall_"
 
 
 class EpochScores(keras.callbacks.Callback):
     """Adds scores on data sets to the figures of every so many epochs, and of the last.
 
     ``NAME_loss``, ``NAME_accuracy``, ``NAME_average_accuracy``, …: the metrics of the
-    task, of the network as it predicts, without augmentation. ``scoring_seconds`` is
-    the time that they took, in every epoch.
+    task, of the network as it predicts, without augmentation; of one class per sample
+    also ``NAME_recall_CLASS``, for classes with samples. ``scoring_seconds`` is the
+    time that they took, in every epoch.
 
     Args:
         parts: data sets by name.
@@ -64,7 +67,24 @@ class EpochScores(keras.callbacks.Callback):
         for metric in task.keras_metrics(dataset.targets):
             metric.update_state(truth, output)
             found[metric.name] = float(metric.result())
-        return found
+        return found | recalls(dataset, output)
+
+
+def recalls(dataset: Dataset, output: np.ndarray) -> dict[str, float]:
+    """Returns the recall of each class that has samples; {} for other targets.
+
+    Args:
+        dataset: N samples.
+        output: of a network for them, (N, classes).
+    """
+    if dataset.target.kind != "class":
+        return {}
+    right = output.argmax(axis=-1) == dataset.labels
+    return {
+        f"{RECALL}{name}": float(right[of].mean())
+        for i, name in enumerate(dataset.class_names)
+        if (of := dataset.labels == i).any()
+    }
 
 
 class UntrainedScores(keras.callbacks.Callback):

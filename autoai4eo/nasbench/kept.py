@@ -33,7 +33,10 @@ WRITTEN = (
 )
 
 #: Settings that folders of earlier versions do not record.
-_BEFORE: dict[str, Any] = {"start": "random", "fitted_on": None, "charge": None, "prior": []}
+_BEFORE: dict[str, Any] = {
+    **dict.fromkeys(("fitted_on", "charge")),
+    **{"start": "random", "prior": []},
+}
 
 
 def begin(out: Path, settings: Mapping[str, Any]) -> None:

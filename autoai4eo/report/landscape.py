@@ -85,6 +85,11 @@ def landscape_page(
             for figures in every
             if figures["persistence"]
         ],
+        classes=[
+            (line(f["name"]), {line(n): row for n, row in f["classes"].items()})
+            for f in every
+            if f["classes"]
+        ],
         correlations=[
             (line(figures["name"]), figures["correlations"])
             for figures in every

@@ -85,7 +85,8 @@ def train_sample(
         seed=seed,
         **settings,
     )
-    parts = {"train": train, **({} if test is None else {"test": test})}
+    parts = {"train": train, "val": validation}
+    parts |= {} if test is None else {"test": test}
     model.fit(
         train,
         validation_data=validation,

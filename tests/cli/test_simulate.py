@@ -133,7 +133,8 @@ def test_the_published_records_are_a_table(shared, tmp_path, run):
 
 def test_another_table_is_a_prior(run, tmp_path):
     def table(name, shift):
-        rows = [f"{a},{b},{(a - shift) ** 2 + b + 1}" for a in range(8) for b in range(4)]
+        pairs = itertools.product(range(8), range(4))
+        rows = [f"{a},{b},{(a - shift) ** 2 + b + 1}" for a, b in pairs]
         (tmp_path / name).write_text("\n".join(["a,b,loss", *rows]))
         return tmp_path / name
 

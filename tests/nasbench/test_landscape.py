@@ -273,3 +273,19 @@ def test_wrong_walks_are_told(tmp_path, old, new, expected):
         path.write_text(WALKS.replace("\n", ",7\n").replace("step,7", "step"))
     with pytest.raises(UserError, match=expected):
         read_landscape(path, "f", choices=["a"])
+
+
+def test_classes_are_described_by_the_recalls_of_the_part_of_the_fitness(tmp_path):
+    rows = [[i, i / 10, 0.1 * i, 1 - 0.1 * i, 0.5, 0.2] for i in range(6)]
+    names = ["a", "val_accuracy", "val_recall_water", "val_recall_forest"]
+    names += ["val_recall_snow", "test_recall_water"]
+    pd.DataFrame(rows, columns=names).to_csv(tmp_path / "t.csv", index=False)
+    found = read_landscape(tmp_path / "t.csv", "val_accuracy", choices=["a"])
+    figures = landscape_figures(found)
+    classes = figures["classes"]
+    assert list(classes) == ["water", "forest"]  # the others are all equal
+    assert classes["water"]["mean"] == pytest.approx(0.25)
+    assert (classes["water"]["least"], classes["water"]["most"]) == (0, 0.5)
+    assert classes["water"]["correlation"] == pytest.approx(1)
+    assert classes["forest"]["correlation"] == pytest.approx(-1)
+    assert not any("recall" in name for name in figures["correlations"])

@@ -49,6 +49,9 @@ def test_every_cell_has_its_costs_and_scores(run):
                 assert known["macs"] == macs + 16 * small.CLASSES
                 assert known["latency_ms"] > 0 and known["train_seconds"] > 0
                 assert known["gradient_norm"] > 0 and known["synflow"] != 0
+                recalls = [known[f"test_recall_{n}"] for n in TEST.class_names]
+                mean = known["test_average_accuracy"]
+                assert np.mean(recalls) == pytest.approx(mean, abs=1e-6)
                 for part in ("train", "val", "test"):
                     assert 0 <= known[f"{part}_accuracy"] <= 1
                     assert known[f"{part}_loss"] > 0

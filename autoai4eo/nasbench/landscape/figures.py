@@ -48,6 +48,9 @@ def landscape_figures(landscape: Landscape, seed: int = 0) -> dict[str, Any]:
     ``persistence``
         the share of the best (worst) networks after an epoch that are among the best
         (worst) after the last one.
+    ``classes``
+        by class of the data: mean, standard deviation, least and most of the recall of
+        all networks, and Spearman's correlation of recall and fitness.
 
     Args:
         landscape: the recorded networks.
@@ -72,6 +75,7 @@ def landscape_figures(landscape: Landscape, seed: int = 0) -> dict[str, Any]:
         **_autocorrelations(landscape, rng),
         **_local_optima(landscape),
         "persistence": _persistence(landscape),
+        "classes": {n: _of_class(landscape, r) for n, r in landscape.recalls.items()},
         "correlations": _correlations(landscape),
         "fronts": _fronts(landscape),
     }
@@ -243,6 +247,19 @@ def _persistence(landscape: Landscape) -> list[dict[str, Any]]:
                 row[f"{name}_{share:g}"] = len(some[0] & some[1]) / count
         found.append(row)
     return found
+
+
+def _of_class(landscape: Landscape, recall: np.ndarray) -> dict[str, float | None]:
+    varied = recall.std() > 0 and landscape.fitness.std() > 0
+    return {
+        "mean": float(recall.mean()),
+        "std": float(recall.std(ddof=1)),
+        "least": float(recall.min()),
+        "most": float(recall.max()),
+        "correlation": float(stats.spearmanr(recall, landscape.fitness).statistic)
+        if varied
+        else None,
+    }
 
 
 def _tau(one: np.ndarray, other: np.ndarray) -> float | None:

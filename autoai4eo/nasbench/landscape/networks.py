@@ -29,6 +29,7 @@ class Landscape:
         walks: indices of the networks of each random walk, in its order.
         by_epoch: fitness after each epoch, (n,), ascending epochs.
         minimize: whether less of the column is better: the fitness is its negative.
+        recalls: by class of the data, (n,).
     """
 
     name: str
@@ -39,6 +40,7 @@ class Landscape:
     walks: Sequence[np.ndarray] = ()
     by_epoch: Mapping[int, np.ndarray] = field(default_factory=dict)
     minimize: bool = False
+    recalls: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.fitness)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from autoai4eo.errors import UserError
+from autoai4eo.learning.epoch_scores import RECALL
 from autoai4eo.nasbench.cells import cell_of
 from autoai4eo.nasbench.database import Architecture, Database
 from autoai4eo.nasbench.database_file import is_database
@@ -32,7 +33,8 @@ def read_landscape(
 
     Args:
         path: of a database, whose last epoch is read, or of a CSV file with one
-            network per row; its columns ``walk`` and ``step`` tell of random walks.
+            network per row; its columns ``walk`` and ``step`` tell of random walks,
+            columns such as ``val_recall_water`` of classes.
         fitness: the column that a search would improve.
         choices: columns that identify a network; a database knows its own.
         adjacency: in place of them, the columns of a NAS-Bench-101 cell's matrix and
@@ -102,6 +104,13 @@ def read_landscape(
         and (frame[name].abs() < _LARGE).all()
         and frame[name].nunique() > 1
     }
+    of_classes = {name: figures.pop(name) for name in list(figures) if RECALL in name}
+    part = fitness.partition("_")[0]  # of the data that the fitness is of
+    recalls = {
+        name.removeprefix(f"{part}_{RECALL}"): values
+        for name, values in of_classes.items()
+        if name.startswith(f"{part}_{RECALL}")
+    }
     return Landscape(
         path.stem,
         fitness,
@@ -111,6 +120,7 @@ def read_landscape(
         _walks(path, frame),
         by_epoch,
         minimize,
+        recalls,
     )
 
 
