@@ -6,9 +6,12 @@ in how a step is written.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import keras
+
+from autoai4eo.networks.gradients import value_and_gradients
 
 
 def step(model: Any, *given: Any) -> Any:
@@ -26,15 +29,17 @@ def step(model: Any, *given: Any) -> Any:
 
 
 def _tensorflow_step(model: Any, data: Any) -> dict[str, Any]:
-    import tensorflow as tf
-
     pixels, targets = data
+
+    def loss_of(_: Any, x: Any, y: Any) -> Any:
+        output = model(x, training=True)
+        return model.compute_loss(x, y, output), output
+
     for which, (x, y) in enumerate(zip(pixels, targets, strict=True)):
         variables = model.groups[which]
-        with tf.GradientTape() as tape:
-            output = model(x, training=True)
-            loss = model.compute_loss(x, y, output)
-        gradients = tape.gradient(loss, variables)
+        (loss, output), gradients = value_and_gradients(
+            partial(loss_of, x=x, y=y), [v.value for v in variables]
+        )
         model.optimizer.apply(*_all_variables(model, variables, gradients))
         if which == 0:
             for metric in model.metrics:
@@ -45,21 +50,19 @@ def _tensorflow_step(model: Any, data: Any) -> dict[str, Any]:
 
 
 def _jax_step(model: Any, state: Any, data: Any) -> tuple[dict[str, Any], Any]:
-    import jax
-
     trained, others, of_optimizers, of_metrics = state
     pixels, targets = data
 
-    def loss_of(trained: Any, others: Any, x: Any, y: Any) -> Any:
-        output, others = model.stateless_call(trained, others, x, training=True)
+    def loss_of(trained: Any, given: Any, x: Any, y: Any) -> Any:
+        output, others = model.stateless_call(trained, given, x, training=True)
         with keras.StatelessScope(zip(model.trainable_variables, trained, strict=True)):
             loss = model.compute_loss(x, y, output)
         return loss, (output, others)
 
     logs: dict[str, Any] = {}
     for which, (x, y) in enumerate(zip(pixels, targets, strict=True)):
-        (loss, (output, others)), gradients = jax.value_and_grad(loss_of, has_aux=True)(
-            trained, others, x, y
+        (loss, (output, others)), gradients = value_and_gradients(
+            partial(loss_of, given=others, x=x, y=y), trained
         )
         own = {id(v) for v in model.groups[which]}
         mine = [

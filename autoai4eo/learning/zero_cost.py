@@ -1,26 +1,33 @@
 """Scores of untrained networks ("zero-cost proxies") from one batch of samples.
 
-Abdelfattah et al. 2021, *Zero-cost proxies for lightweight NAS*, arXiv:2101.08134,
+Abdelfattah et al. 2021, *Zero-Cost Proxies for Lightweight NAS*, arXiv:2101.08134,
 compares them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import layers, ops
 
-from autoai4eo.networks.gradients import gradients
-
-_SCALED = layers.Rescaling | layers.Normalization
-_SMALL = 1e-5
+from autoai4eo.learning.synflow import synflow
+from autoai4eo.networks.forward import forward
+from autoai4eo.networks.gradients import value_and_gradients
 
 #: Names of the scores.
 SCORES = ("synflow", "jacobian_covariance", "gradient_norm", "naswot")
+
+#: Added to eigenvalues, as the authors of the jacobian covariance do.
+_EPSILON = 1e-5
+_RELU_ACTIVATIONS = (
+    keras.activations.relu,
+    keras.activations.relu6,
+    keras.activations.leaky_relu,
+)
 
 
 def zero_cost_scores(
@@ -29,133 +36,159 @@ def zero_cost_scores(
     targets: np.ndarray,
     loss: Callable[[Any, Any], Any],
 ) -> dict[str, float]:
-    """Returns scores of a network that is not trained; more is better of each.
+    """Returns scores of a network that is not trained; it stays as it was.
 
     ``synflow``
-        the logarithm of Σ |θ| ∂R/∂|θ| over the kernels of all layers, where R is the
-        sum of the outputs for an input of ones, with the absolute value of every
-        kernel (Tanaka et al. 2020, arXiv:2006.05467). Normalisations have their first
-        statistics, so that they change nothing.
+        see `autoai4eo.learning.synflow`.
     ``jacobian_covariance``
-        -Σ log(v + ε) + 1/(v + ε), with ε = 1e-5, over the eigenvalues v of the
-        correlations between samples of the gradient of the outputs by the pixels
-        (Mellor et al. 2020, arXiv:2006.04647, first version).
+        see `jacobian_covariance`; of the derivatives of a sample's outputs, summed, by
+        its pixels in standard deviations of their band, so that units do not matter.
     ``gradient_norm``
-        the Euclidean norm of the gradient of the loss by all weights.
+        the Euclidean norm of the gradient of the loss by all trainable weights.
+        (Abdelfattah et al. sum the norms of the layers.)
     ``naswot``
-        the logarithm of the determinant of the matrix that counts, for each two
-        samples, the ReLUs that are open or closed for both (Mellor et al. 2021,
-        arXiv:2006.04647); only of a network with ReLUs.
+        see `naswot`; of all ReLU of the network.
 
-    The outputs are those before a softmax or sigmoid at the end. But for synflow,
-    normalisations use the statistics of the samples. The network stays as it was.
+    Batch normalisation uses the statistics of the samples, dropout is off, and outputs
+    are those before a softmax or sigmoid at the end, except for the loss.
 
     Args:
-        model: with its first weights.
-        pixels: of N samples, by input.
+        model: with its first weights, see `forward`.
+        pixels: of N samples, by input, in the units of the file, (N, …).
         targets: encoded, see `Task.encode`, (N, …).
         loss: of targets and the network's output.
 
     Returns:
-        The scores that are finite, by name.
+        The scores that are finite, by name: none of gradients that overflow, no
+        ``naswot`` of a network without ReLU.
+
+    Raises:
+        UserError: the model, or one inside it, has no graph of layers.
     """
     arrays = [np.asarray(pixels[node.name], "float32") for node in model.inputs]
-    logits = keras.Model(model.inputs, _before_activation(model))
-    with _as_before(model):
-        found = {
-            "synflow": _synflow(model, logits),
-            "jacobian_covariance": _jacobian_covariance(logits, arrays),
-            "gradient_norm": _gradient_norm(model, arrays, targets, loss),
-            "naswot": _naswot(model, arrays),
-        }
-    return {name: value for name, value in found.items() if np.isfinite(value)}
+    jacobian, kernel = _jacobian_and_kernel(model, arrays)
+    found = {
+        "synflow": synflow(model, [array.shape[1:] for array in arrays]),
+        "jacobian_covariance": jacobian_covariance(jacobian),
+        "gradient_norm": _gradient_norm(model, arrays, targets, loss),
+        "naswot": naswot(kernel) if kernel.any() else math.nan,
+    }
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
-def _before_activation(model: keras.Model) -> Any:
-    (output,) = model.outputs
-    last = next(layer for layer in model.layers if layer.output is output)
-    return (
-        last.input if isinstance(last, layers.Softmax | layers.Activation) else output
-    )
+def jacobian_covariance(jacobian: np.ndarray) -> float:
+    """Returns how much the derivatives of samples differ; they had better differ.
+
+    It is −Σ (ln(λ + ε) + 1 / (λ + ε)) over the eigenvalues λ of the correlation matrix
+    of the samples, with ε = 1e-5 (Mellor et al. 2020, *Neural Architecture Search
+    without Training*, arXiv:2006.04647v1; ``jacob_cov`` of Abdelfattah et al.).
+    Constant derivatives have no correlation: they count as equal to each other and
+    unlike all others.
+
+    Args:
+        jacobian: derivatives for each of N samples, (N, pixels).
+
+    Returns:
+        NaN if a derivative is not finite.
+    """
+    rows = jacobian.astype(np.float64)
+    if not np.isfinite(rows).all():
+        return math.nan
+    centred = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(centred, axis=1)
+    rounding = np.finfo(np.float32).eps * np.linalg.norm(rows, axis=1)
+    constant = norms <= rounding
+    units = centred / np.where(constant, math.inf, norms)[:, None]
+    correlation = units @ units.T + np.outer(constant, constant)
+    values = np.maximum(np.linalg.eigvalsh(correlation), 0) + _EPSILON
+    return -float(np.sum(np.log(values) + 1 / values))
 
 
-@contextmanager
-def _as_before(model: keras.Model) -> Iterator[None]:
-    """Restores all variables at the end, also the state of random generators."""
-    kept = [np.array(v) for v in model.variables]
-    try:
-        yield
-    finally:
-        for variable, value in zip(model.variables, kept, strict=True):
-            variable.assign(value)
+def naswot(kernel: np.ndarray) -> float:
+    """Returns the logarithm of the determinant of a kernel of ReLU patterns.
+
+    Mellor et al. 2021, *Neural Architecture Search without Training*,
+    arXiv:2006.04647v3. 1e-5 is added to the diagonal, so that it is finite where two
+    samples have the same pattern; elsewhere that hardly changes it.
+
+    Args:
+        kernel: for each two of N samples, the number of ReLU that are open for both or
+            closed for both, (N, N).
+    """
+    _, value = np.linalg.slogdet(kernel + _EPSILON * np.eye(len(kernel)))
+    return float(value)
 
 
-def _synflow(model: keras.Model, logits: keras.Model) -> float:
-    entries = [_standardised(model, node) for node in model.inputs]
-    inner = keras.Model(entries, logits.outputs)
-    ones = [np.ones((1, *entry.shape[1:]), "float32") for entry in entries]
-    kernels = [w.name.endswith("kernel") for w in inner.trainable_weights]
-    before = [np.array(w) for w in inner.trainable_weights]
-    for weight, is_kernel in zip(inner.trainable_weights, kernels, strict=True):
-        if is_kernel:
-            weight.assign(ops.abs(weight))
-    found, _ = gradients(inner, ones, ops.sum)
-    total = sum(
-        float(np.sum(np.abs(value, dtype=float) * gradient))
-        for value, gradient, is_kernel in zip(before, found, kernels, strict=True)
-        if is_kernel
-    )
-    for weight, value in zip(inner.trainable_weights, before, strict=True):
-        weight.assign(value)
-    return float(np.log(total)) if total > 0 else np.nan
+def _jacobian_and_kernel(
+    model: keras.Model, arrays: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the arguments of `jacobian_covariance` and `naswot`."""
 
+    def total(tensors: Sequence[Any]) -> tuple[Any, Any]:
+        kernels: list[Any] = []
 
-def _standardised(model: keras.Model, node: Any) -> Any:
-    """The pixels after the layer that standardises them, if there is one."""
-    after = [
-        layer
-        for layer in model.layers
-        if isinstance(layer, _SCALED) and layer.input is node
-    ]
-    return after[0].output if len(after) == 1 else node
+        def apply(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+            result = layer(*args, **kwargs)
+            if _is_relu(layer):
+                kernels.append(_in_same_state(result))
+            return result
 
+        with keras.StatelessScope():
+            _, logits = forward(model, list(tensors), apply)
+            return sum(ops.sum(x) for x in logits), kernels
 
-def _jacobian_covariance(logits: keras.Model, arrays: list[np.ndarray]) -> float:
-    _, by_input = gradients(logits, arrays, ops.sum, training=True)
-    jacobian = np.hstack([g.reshape(len(g), -1) for g in by_input]).astype(float)
-    if (jacobian.std(axis=1) == 0).any():
-        return np.nan  # a sample on which nothing depends
-    values = np.linalg.eigvalsh(np.corrcoef(jacobian)) + _SMALL
-    if (values <= 0).any():
-        return np.nan
-    return float(-np.sum(np.log(values) + 1 / values))
+    tensors = [ops.convert_to_tensor(array) for array in arrays]
+    (_, kernels), gradients = value_and_gradients(total, tensors)
+    samples = len(arrays[0])
+    columns = []
+    for array, gradient in zip(arrays, gradients, strict=True):
+        if gradient is None:  # nothing depends on this input
+            gradient = ops.zeros_like(array)
+        but_bands = tuple(range(array.ndim - 1))
+        spread = np.ma.masked_invalid(array).std(axis=but_bands).filled(0)
+        scaled = ops.convert_to_numpy(gradient) * spread
+        columns.append(scaled.reshape(samples, -1))
+    kernel = np.zeros((samples, samples))
+    for each in kernels:
+        kernel += ops.convert_to_numpy(each)
+    return np.concatenate(columns, axis=1), kernel
 
 
 def _gradient_norm(
-    model: keras.Model, arrays: list[np.ndarray], targets: np.ndarray, loss: Any
+    model: keras.Model, arrays: Sequence[np.ndarray], targets: np.ndarray, loss: Any
 ) -> float:
-    def number(output: Any) -> Any:
-        return loss(ops.convert_to_tensor(targets), output)
+    variables = model.trainable_variables
+    tensors = [ops.convert_to_tensor(array) for array in arrays]
 
-    found, _ = gradients(model, arrays, number, training=True)
-    return float(np.sqrt(sum(np.square(g, dtype=float).sum() for g in found)))
+    def number(weights: Sequence[Any]) -> tuple[Any, None]:
+        with keras.StatelessScope(list(zip(variables, weights, strict=True))):
+            (output,), _ = forward(model, tensors, _called)
+            return loss(ops.convert_to_tensor(targets), output), None
+
+    weights = [ops.convert_to_tensor(v.value) for v in variables]
+    _, gradients = value_and_gradients(number, weights)
+    found = [ops.convert_to_numpy(g) for g in gradients if g is not None]
+    return math.sqrt(sum(np.square(g, dtype=float).sum() for g in found))
 
 
-def _naswot(model: keras.Model, arrays: list[np.ndarray]) -> float:
-    relus = [
-        layer.output
-        for layer in model.layers
-        if isinstance(layer, layers.ReLU)
-        or getattr(layer, "activation", None) is keras.activations.relu
-    ]
-    if not relus:
-        return np.nan
-    samples = len(arrays[0])
-    kernel = np.zeros((samples, samples))
-    outputs = keras.Model([*model.inputs], relus)(arrays, training=True)
-    for output in keras.tree.flatten(outputs):
-        is_open = (keras.ops.convert_to_numpy(output) > 0).reshape(samples, -1)
-        some = is_open.astype("float32")
-        kernel += some @ some.T + (1 - some) @ (1 - some).T
-    _, logarithm = np.linalg.slogdet(kernel)
-    return float(logarithm)
+def _called(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return layer(*args, **kwargs)
+
+
+def _is_relu(layer: Any) -> bool:
+    if isinstance(layer, layers.ReLU | layers.LeakyReLU | layers.PReLU):
+        return True
+    if type(layer).__name__ in ("Relu", "Relu6", "LeakyRelu"):  # raw operations
+        return True
+    return getattr(layer, "activation", None) in _RELU_ACTIVATIONS
+
+
+def _in_same_state(result: Any) -> Any:
+    """Returns how many of the ReLU (N, …) are in the same state, for each two samples.
+
+    They are open where their result is positive, exact in float32 up to 16 million.
+    """
+    is_open = ops.cast(result > 0, "float32")
+    is_open = ops.reshape(is_open, (is_open.shape[0], -1))
+    closed = 1 - is_open
+    return is_open @ ops.transpose(is_open) + closed @ ops.transpose(closed)
