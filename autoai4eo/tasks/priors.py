@@ -51,8 +51,8 @@ def read_priors(
         names: of its hyperparameters.
 
     Raises:
-        UserError: a path is none of these, has none of the hyperparameters, or fewer
-            than two networks with a metric of the new search.
+        UserError: a path is none of these, has none of the hyperparameters, or no
+            network with the metrics of the new search.
     """
     metrics = [o for o in objectives if not o.is_cost]
     return [_prior(Path(path), metrics, names) for path in paths]
@@ -62,10 +62,10 @@ def _prior(path: Path, metrics: Sequence[Objective], names: Sequence[str]) -> Pr
     found = [(_named(values, names), figures) for values, figures in _networks(path)]
     known = dict.fromkeys(name for _, figures in found for name in figures)
     good = [one for one in found if all(_is_known(one[1], m.name) for m in metrics)]
-    if len(good) < 2:
+    if not good:
         raise UserError(
-            f"{path}: expected two networks or more with "
-            f"{' and '.join(m.name for m in metrics)}, found {len(good)}; it has "
+            f"{path}: expected trained networks with "
+            f"{' and '.join(m.name for m in metrics)}, found none; it has "
             f"{', '.join(sorted(known)) or 'no metrics'}"
         )
     of_networks = dict.fromkeys(name for values, _ in good for name in values)

@@ -55,9 +55,9 @@ def test_a_database_of_choices_or_cells_is_read_after_its_last_epoch(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("width,f\n8,1\n16,2\n", "with val_cohen_kappa, found 0; it has f, width"),
+        ("width,f\n8,1\n16,2\n", "with val_cohen_kappa, found none; it has f, width"),
         ("depth,val_cohen_kappa\n8,1\n16,2\n", "found depth, val_cohen_kappa"),
-        ("width,val_cohen_kappa\n8,1\n", "expected two networks or more"),
+        ("width,val_cohen_kappa\n8,\n", "with val_cohen_kappa, found none"),
     ],
 )
 def test_a_table_that_tells_nothing_is_refused(tmp_path, text, expected):
@@ -97,11 +97,14 @@ def test_a_search_begins_with_the_best_network_of_an_earlier_one(tmp_path):
     path = tmp_path / "t.csv"
     rows = [f"{w},{r},{w / 24 - r}" for w in (8, 12, 16, 24) for r in (0.001, 0.003)]
     path.write_text("\n".join(["width,learning_rate,val_cohen_kappa", *rows]))
-    model = small.model(tmp_path, tuner="cost-aware", prior=[path])
-    with small.in_this_process():
-        model.fit(
-            small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0
-        )
+    alone = tmp_path / "one.csv"
+    alone.write_text("width,val_cohen_kappa\n16,0.5\n")
+    for i, prior in enumerate((alone, path)):
+        folder = tmp_path / str(i)
+        model = small.model(folder, tuner="cost-aware", prior=[prior])
+        with small.in_this_process():
+            data = (small.dataset(), small.dataset(seed=1))
+            model.fit(data[0], validation_data=data[1], epochs=1, verbose=0)
     trials = model.trials()
     assert trials["tiny_block_1/width"].tolist() == [8, 24]  # after the default
 
