@@ -215,7 +215,9 @@ def landscape(
         costs = {name: networks.figures[name] for name in cost_names(networks)}
         found = landscape_figures(networks, seed)
         shown.append(Shown(found, networks.values, networks.distances, costs))
-    differences = None if against is None else landscape_differences(*every, seed)
+    differences = (
+        None if against is None else landscape_differences(every[0], every[1], seed)
+    )
     if figures_path is not None:
         found = dict(shown[0].figures)
         if against is not None:

@@ -168,7 +168,7 @@ class Surrogate:
         model, files = self.model.dumped()
         for name, content in files.items():
             (folder / name).write_bytes(content)
-        content = {
+        some = {
             "target": self.target,
             "epoch": self.epoch,
             "encoding": self.encoding.record(),
@@ -177,8 +177,8 @@ class Surrogate:
             "model": model,
             "files": {name: _sum(content) for name, content in files.items()},
         }
-        text = json.dumps(content, sort_keys=True)
-        whole = {"version": VERSION, "checksum": _sum(text.encode()), "of": content}
+        text = json.dumps(some, sort_keys=True)
+        whole = {"version": VERSION, "checksum": _sum(text.encode()), "of": some}
         write_json(folder / SURROGATE, whole)
 
     @classmethod
