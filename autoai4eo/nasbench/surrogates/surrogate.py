@@ -24,6 +24,7 @@ from autoai4eo.nasbench.database import (
     Database,
     Entry,
 )
+from autoai4eo.nasbench.database_file import check_new
 from autoai4eo.nasbench.filling import filled
 from autoai4eo.nasbench.space import all_ids
 from autoai4eo.nasbench.surrogates.encoding import (
@@ -134,6 +135,7 @@ class Surrogate:
             UserError: the file exists; or no networks are given, and the surrogate is
                 of choices, or needs figures known before training.
         """
+        check_new(path)
         cells = isinstance(self.encoding, CellEncoding)
         if entries is None and (self.known or not cells):
             raise UserError(

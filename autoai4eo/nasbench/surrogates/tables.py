@@ -12,7 +12,7 @@ import numpy as np
 
 from autoai4eo.errors import UserError
 from autoai4eo.nasbench.database import NASBENCH101, Database, Entry
-from autoai4eo.nasbench.database_file import is_database
+from autoai4eo.nasbench.database_file import check_new, is_database
 from autoai4eo.nasbench.filling import filled
 from autoai4eo.nasbench.sample import read_sample
 from autoai4eo.nasbench.surrogates.records import Records
@@ -85,6 +85,7 @@ def write_out_of_fold(
     Raises:
         UserError: the file exists.
     """
+    check_new(path)
     target, entries = records.target, []
     for one, mean, std in zip(records.entries, *predicted, strict=True):
         before = {n: v for n, v in one.figures.get(0, {}).items() if n != target}
