@@ -134,6 +134,19 @@ def test_synflow_is_the_number_of_kernels_times_the_output_of_their_absolutes():
     assert found == scores(model, pixels(seed=1))["synflow"]  # of no data
 
 
+def test_synflow_leaves_out_the_scale_of_pixels_but_not_that_of_features():
+    """The operation `none` of a cell is a scale of 0."""
+    keras.utils.set_random_seed(0)
+    node = keras.Input((6, 6, 2), name="sen2")
+    x = layers.Rescaling(5.0, -9.0)(node)
+    x = layers.Conv2D(4, 1, activation="relu")(x)
+    x = layers.Add()([layers.Rescaling(3.0)(x), layers.Rescaling(0.0)(x)])
+    model = keras.Model(node, layers.GlobalAveragePooling2D()(x))
+    wanted = np.log(3 * np.abs(kernel_of(model, 0)).sum())
+    found = zero_cost_scores(model, {"sen2": pixels()}, np.eye(4)[[0] * 6], LOSS)
+    assert found["synflow"] == pytest.approx(wanted, abs=1e-6)
+
+
 def test_synflow_of_a_deep_network_is_beyond_float32():
     model = network(depth=30, width=64)
     vector = np.ones((1, 6, 6, 2))
