@@ -135,8 +135,9 @@ def fit(
     finalists: Annotated[
         int | None,
         typer.Option(
+            min=1,
             help="Number of candidates to train in full after --proxy (by default 1), "
-            "and again with --folds or --seeds (3)."
+            "and again with --folds or --seeds (3).",
         ),
     ] = None,
     folds: Annotated[
@@ -247,7 +248,7 @@ def fit(
     if not folder.name:
         raise UserError(f"--out: expected a folder for the run, found {out}; name one")
     check_can_write_into(out)
-    check_not_input(folder, filter(None, (train, val)))
+    check_not_input(folder, filter(None, (train, val, *(prior or ()))))
     limits = dict(parse_limit(text) for text in constraint or [])
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()

@@ -133,7 +133,9 @@ def train(
             for walk in walks
             for cell in walk
         )
-        lost = "" if known == wanted else f" of {wanted}; the others have no scores"
+        lost = ""
+        if known < wanted:
+            lost = f" of {wanted}; `autoai4eo trials {out}` tells of the others"
         told = (
             f"database: {counted(known, 'network')}{lost}   {out / database.path.name}"
         )

@@ -18,6 +18,8 @@ def filled(
 ) -> Database:
     """Writes a database, which replaces a file of its name, and opens it.
 
+    One process at a time may write a file.
+
     Args:
         out: the file, which is complete or absent.
         space, about: see `Database.create`.

@@ -216,7 +216,7 @@ class Table:
     def _rows(
         self, several: Sequence[Values], known: np.ndarray, describe: Describe
     ) -> np.ndarray:
-        places = [self._place(values) for values in several]
+        places = [self.place_of(values) for values in several]
         rows = known[[0 if place is None else place for place in places]]
         foreign = [i for i, place in enumerate(places) if place is None]
         if foreign:
@@ -244,10 +244,11 @@ class Table:
 
     def place_of(self, values: Values) -> int | None:
         """Returns the index of a network in `values`; None: it is not in the table."""
-        for name, digits in zip(self.levels, self._digits, strict=True):
-            if values[name] not in digits:
-                return None
-        return self._places.get(self._number(values))
+        known = all(
+            values.get(name) in digits
+            for name, digits in zip(self.levels, self._digits, strict=True)
+        )
+        return self._places.get(self._number(values)) if known else None
 
     def place_of_cell(self, cell: Cell) -> int | None:
         """Returns the index of the first network of a cell; None: there is none."""
@@ -263,14 +264,6 @@ class Table:
         for i, (column, some) in enumerate(self.levels.items()):
             distance += self.codes[:, i] != some.index(values[column])
         return int(rng.choice(np.flatnonzero(distance == distance.min())))
-
-    def _place(self, values: Values) -> int | None:
-        """Returns the index of a network, None for one that is not in the table."""
-        known = all(
-            values.get(name) in digits
-            for name, digits in zip(self.levels, self._digits, strict=True)
-        )
-        return self._places.get(self._number(values)) if known else None
 
     def _number(self, values: Values) -> int:
         return sum(

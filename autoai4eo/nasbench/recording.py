@@ -19,11 +19,29 @@ from autoai4eo.nasbench.database import NASBENCH101, Database, Entry
 from autoai4eo.nasbench.filling import filled
 from autoai4eo.nasbench.sample import Walks
 from autoai4eo.networks.cell import Cell
-from autoai4eo.runs.folder import Run
+from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.study import open_study, trials_of
 from autoai4eo.search.space.base import Values
 
 _PARTS = ("train_", "val_", "test_")
+
+
+def number_of_others(
+    run: Path, cells: list[Cell], block: str, storage: str | None
+) -> int:
+    """Returns how many networks outside of a sample a run has trained.
+
+    Args:
+        run: the folder, which may not exist.
+        cells: the sample.
+        block, storage: see `record_sample`.
+    """
+    if not Run(run).exists:
+        return 0
+    own = {_key(values) for values in proposals_of(cells, block)}
+    trials = trials_of(open_study(run, storage=storage))
+    proposed = (t.user_attrs.get("proposed", {}).get("values") for t in trials)
+    return len({_key(v) for v in proposed if v is not None} - own)
 
 
 def proposals_of(cells: list[Cell], block: str) -> list[Values]:
@@ -69,7 +87,8 @@ def record_sample(
             f"{run}: expected trained cells of this sample, found none; train it in "
             "another --out"
         )
-    return filled(Run(run).networks, NASBENCH101, about, entries)
+    with locked(run, "networks"):
+        return filled(Run(run).networks, NASBENCH101, about, entries)
 
 
 def _entries(
@@ -97,10 +116,17 @@ def _key(values: Values) -> frozenset[Any]:
 
 def _figures(run: Path, trial: FrozenTrial, every: int) -> dict[int, dict[str, float]]:
     cost = trial.user_attrs["cost"]
-    found = {0: _finite({name: cost.get(name) for name in COSTS})}
+    names = (*COSTS, "latency_spread_ms")
+    found = {0: _finite({name: cost.get(name) for name in names})}
     if trial.state != TrialState.COMPLETE:
         return found
-    rows = history.read(Run(run).trial(trial.number).history, trial.number)
+    path = Run(run).trial(trial.number).history
+    rows = history.read(path, trial.number)
+    if not rows:
+        raise UserError(
+            f"{path}: expected the learning curve of trial {trial.number}, found none; "
+            "restore it from a copy, or train the sample in another --out"
+        )
     found[0] |= _finite({name: rows[0].get(name) for name in SCORES})
     scoring = 0.0
     for row in rows:

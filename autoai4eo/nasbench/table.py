@@ -246,7 +246,8 @@ def _choice_features(
     for i, some in zip(places, used, strict=True):
         columns += [codes[:, i] == level for level in range(len(some))]
         if len(some) > 2 and all(isinstance(level, int | float) for level in some):
-            columns.append(np.array(some)[codes[:, i]])
+            numbers = np.array(some)[codes[:, i]]
+            columns.append(np.where(codes[:, i] < 0, np.mean(some), numbers))
     alike: dict[str, list[int]] = {}
     for i, some in zip(places, used, strict=True):
         alike.setdefault(repr(some), []).append(i)

@@ -30,6 +30,7 @@ from autoai4eo.runs.study import (
     trials_of,
     trials_table,
 )
+from autoai4eo.runs.trials import ended_without_finalist
 from autoai4eo.runs.two_figures import two_figures
 
 T = TypeVar("T")
@@ -183,7 +184,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     folder = Run(path)
     asked = folder.read()
     if not asked["arguments"].get("storage") and not folder.study.is_file():
-        state = _state(path, asked, None, [])
+        state = _state(path, False, None, [])
         return Snapshot(path, state, asked, _objectives(asked), [], {}, {}, {})
     study = open_study(path)
     table = trials_table(study)
@@ -219,9 +220,10 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     ensembles: list[ShownEnsemble] = _part(
         notes, partial(_ensembles, path, study, chosen), []
     )
+    ended = ended_without_finalist(study, asked["arguments"].get("max_trials", 0))
     return Snapshot(
         path,
-        _state(path, asked, working, trials),
+        _state(path, ended, working, trials),
         asked,
         objectives_of(study),
         trials,
@@ -252,15 +254,10 @@ def _ensembles(
     ]
 
 
-def _state(
-    path: Path, asked: dict[str, Any], working: bool | None, trials: list[Trial]
-) -> str:
+def _state(path: Path, is_over: bool, working: bool | None, trials: list[Trial]) -> str:
     if working or (working is None and any(t.status == "running" for t in trials)):
         return "running"
-    over = trained_finalist(path) is not None
-    if asked["arguments"].get("finalists") == 0:  # it ends with its trials
-        ended = sum(t.status in ("complete", "failed") for t in trials)
-        over = ended >= asked["arguments"]["max_trials"]
+    over = trained_finalist(path) is not None or is_over
     return "finished" if over else "interrupted"
 
 

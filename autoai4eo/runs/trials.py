@@ -15,6 +15,10 @@ from autoai4eo.learning.objectives import Objective
 FULL_TRAINING_OF = "full_of"
 
 
+#: Attribute of a study: the most trials of a search that is over without a finalist.
+_ENDED = "ended"
+
+
 def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
     """Returns the objectives of the study, in order."""
     return tuple(
@@ -90,3 +94,13 @@ def best_trial(study: optuna.Study) -> FrozenTrial:
         )
     sign = -1 if objective.direction == "max" else 1
     return min(complete, key=lambda t: (sign * t.values[0], t.number))
+
+
+def end_without_finalist(study: optuna.Study, max_trials: int) -> None:
+    """Records that a search that ends with its trials is over."""
+    study.set_user_attr(_ENDED, max_trials)
+
+
+def ended_without_finalist(study: optuna.Study, max_trials: int) -> bool:
+    """Returns whether it is over; with more trials than then it goes on."""
+    return bool(study.user_attrs.get(_ENDED) == max_trials)

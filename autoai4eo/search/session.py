@@ -37,6 +37,7 @@ from autoai4eo.runs.study import claim, forget, mark_of
 from autoai4eo.runtimes import runtime_of
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
+from autoai4eo.search.strategies.prior import Prior
 from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.instruments import predicted_device, record_instrument
 from autoai4eo.search.trials.retries import fail_and_retry_all
@@ -95,6 +96,7 @@ class Session:
         graph: Graph,
         statistics: Mapping[str, BandStatistics],
         arguments: Mapping[str, Any],
+        priors: Sequence[Prior] = (),
     ) -> Iterator[Tuner]:
         """Begins the search, or resumes it if the folder holds it already.
 
@@ -105,6 +107,7 @@ class Session:
             graph: of blocks, with the shapes of the data.
             statistics: of the bands of the training data.
             arguments: further ones of `fit`, for run.json.
+            priors: earlier searches.
 
         Raises:
             UserError: as `check`; or another fit is working in the folder.
@@ -123,6 +126,7 @@ class Session:
                 aside = set_aside(Run(run).json)
                 self.tell(f"{error}; set aside as {aside.name}")
             tuner = Tuner(graph, self.settings, run)
+            tuner.priors = priors
             tuner.connect()
             about = tuner.instrument(say=self.tell).about()
             record_instrument(tuner.study, run, self.settings, graph, about, self.tell)

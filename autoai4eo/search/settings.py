@@ -184,10 +184,12 @@ class SearchSettings:
             runtime_of(self.runtime, self.precision or FLOAT32)
         _check_selection(self.folds, self.seeds, self.rule)
         again = self.folds is not None or self.seeds > 1
-        if self.finalists == 0 and (again or self.rule or self.proxy):
+        tuned = self.fine_tune_quantized is not None
+        if self.finalists == 0 and (again or self.rule or self.proxy or tuned):
             raise UserError(
-                "finalists: expected 1 or more with folds, seeds, a rule or a proxy, "
-                "got 0; leave them out for a search without a finalist"
+                "finalists: expected 1 or more with folds, seeds, a rule, a proxy or "
+                "fine_tune_quantized, got 0; leave them out for a search without a "
+                "finalist"
             )
         if self.judge_quantized and (again or self.rule == ONE_SE):
             raise UserError(
@@ -203,7 +205,7 @@ class SearchSettings:
             proxy=_proxy(self.proxy),
             storage=self.storage and databases.name(self.storage),
             tuner=strategies.check(self.tuner or strategies.DEFAULT),
-            prior=[str(path) for path in self.prior or ()],
+            prior=[str(Path(path).absolute()) for path in _listed(self.prior)],
         )
         if self.prior and self.tuner != COST_AWARE:
             raise UserError(
@@ -240,6 +242,10 @@ class SearchSettings:
             "proxy": self.proxy and asdict(self.proxy),
             "storage": self.storage and without_password(self.storage),
         }
+
+
+def _listed(paths: Any) -> list[Any]:
+    return [paths] if isinstance(paths, str | Path) else list(paths or ())
 
 
 def _check_selection(folds: int | None, seeds: int, rule: str | None) -> None:

@@ -73,16 +73,13 @@ class Tuner:
         graph: of blocks.
         settings: the options of the search.
         run: the run's folder, which must exist.
-
-    Attributes:
-        priors: earlier searches, for a strategy that learns from them.
     """
 
     def __init__(self, graph: Graph, settings: SearchSettings, run: Path) -> None:
         self.graph = graph
         self.settings = settings
         self.run = Path(run)
-        self.priors: Sequence[Prior] = ()
+        self.priors: Sequence[Prior] = ()  # earlier searches
         self.study: optuna.Study
         self._sampler: CandidateSampler
         self._budget: Budget

@@ -25,13 +25,21 @@ from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run, locked
+from autoai4eo.runs.trials import end_without_finalist
 from autoai4eo.search.ensembles.refitting import refitting
 from autoai4eo.search.session import Session, chosen
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
-from autoai4eo.tasks.configuration import check_training, configure, graph_of, kind_of
+from autoai4eo.tasks.configuration import (
+    check_finalist,
+    check_training,
+    configure,
+    graph_of,
+    inputs_of,
+    kind_of,
+)
 from autoai4eo.tasks.priors import priors_of
 from autoai4eo.tasks.references import keep_references
 from autoai4eo.tasks.results import SearchResults
@@ -184,6 +192,7 @@ class AutoModel(SearchResults):
         train, validation = data.train, data.validation
         task = task_of(train.target)
         check_training(task, epochs, loss, self.objectives, validation)
+        check_finalist(self.settings.finalists, refit or final_epochs is not None)
         if data_parallel:
             check_data_parallel(batch_size)
         weights = task.class_weight(class_weight, train)
@@ -192,7 +201,7 @@ class AutoModel(SearchResults):
             self.run,
             self.settings,
             {"training": train, "validation": validation},
-            [Path(train.path), Path(validation.path), *graph.files],
+            inputs_of(train, validation, graph, self.settings),
             self.overwrite,
             tell,
         )
@@ -206,7 +215,6 @@ class AutoModel(SearchResults):
             found = cached_statistics(train, Run(self.run).statistics)
             warn_of_problems(train, validation, found)
         configure(graph, train, found, loss)
-        priors = priors_of(graph, self.settings)
         training = Training(
             train,
             validation,
@@ -225,19 +233,17 @@ class AutoModel(SearchResults):
             data_parallel=data_parallel,
         )
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
-        with session.opened(graph, found, arguments) as self.tuner:
+        of = graph, found, arguments, priors_of(graph, self.settings)
+        with session.opened(*of) as self.tuner:
             self._finalist, self._training = None, training
-            self.tuner.priors = priors
             if references:
                 keep_references(self.run, train, validation, self.seed, tell)
+            workers = self.settings.workers
             pool.search(
-                self.tuner,
-                training,
-                data.whole,
-                workers=self.settings.workers,
-                verbose=verbose,
+                *(self.tuner, training, data.whole), workers=workers, verbose=verbose
             )
             if self.settings.finalists == 0:
+                end_without_finalist(self.tuner.study, self.settings.max_trials)
                 return
             with (
                 locked(self.run, "finalist"),

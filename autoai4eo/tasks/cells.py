@@ -15,7 +15,11 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
 from autoai4eo.learning.epoch_scores import EpochScores, UntrainedScores
 from autoai4eo.nasbench.database import Database
-from autoai4eo.nasbench.recording import proposals_of, record_sample
+from autoai4eo.nasbench.recording import (
+    number_of_others,
+    proposals_of,
+    record_sample,
+)
 from autoai4eo.nasbench.sample import Walks
 from autoai4eo.runs.folder import Run
 from autoai4eo.search.strategies.given import given
@@ -43,8 +47,9 @@ def train_sample(
 
     The network is that of NAS-Bench-101 (Ying et al. 2019): a stem, stacks of the cell,
     a global average and a linear layer. The training is that of every trial of a
-    search. Call it again with the same arguments to resume; several processes and
-    machines may do so, as with `AutoModel.fit`.
+    search. Call it again with the same arguments, or with more cells, to resume;
+    several processes and machines may do so, as with `AutoModel.fit`. The database is
+    written at the end. A training that failed is not tried again.
 
     Args:
         walks: the sample, see `autoai4eo.nasbench.sample`.
@@ -64,14 +69,20 @@ def train_sample(
         `autoai4eo.learning.zero_cost`.
 
     Raises:
-        UserError: `every` is below 1, the folder has trainings with other options, or
-            data or an argument cannot be used.
+        UserError: `every` is below 1, patches are not square, the folder has trainings
+            with other options, or data or an argument cannot be used.
         RuntimeError: every training failed.
     """
     if every < 1:
         raise UserError(f"every: expected 1 or more epochs, got {every}")
     shape = Stacks() if shape is None else shape
-    about = _about(train, validation, test, shape, epochs, batch_size, seed)
+    height, width, _ = train.inputs[0].shape
+    if height != width:
+        raise UserError(
+            f"{train.path}: expected square patches, found {height}×{width} pixels; "
+            "cut them"
+        )
+    about = _about(train, validation, test, shape, epochs, every, batch_size, seed)
     name = f"given-{hashlib.sha256(json.dumps(about).encode()).hexdigest()[:16]}"
     _check_same(run, name)
     cells = [cell for walk in walks for cell in walk]
@@ -80,7 +91,8 @@ def train_sample(
         directory=run.parent,
         project_name=run.name,
         tuner=given(proposals_of(cells, _BLOCK), name),
-        max_trials=len(cells),
+        max_trials=len(cells)
+        + number_of_others(run, cells, _BLOCK, settings.get("storage")),
         finalists=0,
         seed=seed,
         **settings,
@@ -113,10 +125,10 @@ def _check_same(run: Path, name: str) -> None:
         return
     known = Run(run).read()["arguments"]["tuner"]
     if known != name:
+        found = "others" if known.startswith("given-") else "a search"
         raise UserError(
-            f"{run}: expected trainings of the same data, shape, epochs, batch size "
-            f"and seed, found {'others' if known.startswith('given') else 'a search'} "
-            "in this folder; choose another --out"
+            f"{run}: expected trainings of the same data, shape, epochs, --every, "
+            f"batch size and seed, found {found} in this folder; choose another --out"
         )
 
 
@@ -133,21 +145,23 @@ def _about(
     test: Dataset | None,
     shape: Stacks,
     epochs: int,
+    every: int,
     batch_size: int,
     seed: int,
 ) -> Mapping[str, Any]:
-    height, width, _ = train.inputs[0].shape
-    samples = {"train": len(train), "validation": len(validation)}
+    parts = {"training": train, "validation": validation, "test": test}
+    known = {name: part for name, part in parts.items() if part is not None}
     return {
         "source": "autoai4eo nasbench train",
         "data": Path(train.path).name,
-        "training": train.fingerprint(),
-        "samples": samples | ({} if test is None else {"test": len(test)}),
+        "samples": {name: len(part) for name, part in known.items()},
+        "fingerprints": {name: part.fingerprint() for name, part in known.items()},
         "bands": sum(spec.shape[-1] for spec in train.inputs),
         "classes": train.num_classes,
-        "size": height if height == width else [height, width],
+        "size": train.inputs[0].shape[0],
         **asdict(shape),
         "epochs": epochs,
+        "every": every,
         "batch_size": batch_size,
         "seed": seed,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import autokeras as ak
@@ -16,6 +17,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.task import Task
 from autoai4eo.learning.worst_group import check_groups
+from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 
 _HEADS = (ak.ClassificationHead, ak.RegressionHead)
@@ -41,6 +43,27 @@ def check_training(
     if loss is not None and loss not in task.losses:
         raise UserError(f"loss: expected one of {', '.join(task.losses)}, got {loss!r}")
     check_groups(objectives, validation)
+
+
+def inputs_of(
+    train: Dataset, validation: Dataset, graph: Graph, settings: SearchSettings
+) -> list[Path]:
+    """Returns the files that a search reads, and must not write to."""
+    data = [Path(train.path), Path(validation.path)]
+    return [*data, *graph.files, *map(Path, settings.prior)]
+
+
+def check_finalist(number: int | None, trained: bool) -> None:
+    """Checks that there is a finalist where one is to be trained.
+
+    Raises:
+        UserError: there is none.
+    """
+    if number == 0 and trained:
+        raise UserError(
+            "finalists: expected 1 or more with refit or final_epochs, got 0; leave "
+            "them out for a search without a finalist"
+        )
 
 
 def configure(

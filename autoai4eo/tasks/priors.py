@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
 import numpy as np
-from optuna.trial import TrialState
+import pandas as pd
+from keras_tuner.engine import hyperparameters as hp_types
 
 from autoai4eo.blocks.cells.nasbench_block import choices_of
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.database import Database
 from autoai4eo.nasbench.database_file import is_database
 from autoai4eo.nasbench.frame import read_frame
 from autoai4eo.networks.cell import Cell
-from autoai4eo.runs.study import open_study, trials_of
+from autoai4eo.runs.study import judged, open_study
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.graph import Graph
@@ -33,7 +36,29 @@ def priors_of(graph: Graph, settings: SearchSettings) -> list[Prior]:
     space = keras_tuner.HyperParameters()
     graph.build(space)
     names = [hp.name for hp in space.space]
-    return read_priors(settings.prior, settings.objectives, names)
+    found = read_priors(settings.prior, settings.objectives, names)
+    for prior in found:
+        _check_numbers(prior, space.space)
+    return found
+
+
+def _check_numbers(prior: Prior, hyperparameters: Sequence[Any]) -> None:
+    """Checks that numbers are where this search has numbers.
+
+    Raises:
+        UserError: they are not.
+    """
+    for hp in hyperparameters:
+        if not isinstance(hp, hp_types.Int | hp_types.Float):
+            continue
+        least = 0 if hp.sampling == "log" else -math.inf
+        for value in (v[hp.name] for v in prior.values if hp.name in v):
+            if not isinstance(value, int | float) or not least < value < math.inf:
+                more = " above 0" if least == 0 else ""
+                raise UserError(
+                    f"{prior.name}: expected numbers{more} in {hp.name}, found "
+                    f"{value!r}; correct it, or leave the column out"
+                )
 
 
 def read_priors(
@@ -74,6 +99,14 @@ def _prior(path: Path, metrics: Sequence[Objective], names: Sequence[str]) -> Pr
             f"{path}: expected networks with hyperparameters of this search "
             f"({', '.join(names)}), found {', '.join(of_networks)}"
         )
+    missing = [name for name in names if name not in of_networks]
+    if 2 * len(missing) > len(names):
+        warnings.warn(
+            f"{path}: its networks have no {', '.join(missing[:5])}"
+            f"{' …' if len(missing) > 5 else ''}: it tells little of this search",
+            AutoAI4EOWarning,
+            stacklevel=2,
+        )
     figures = {
         m.name: np.array([float(f[m.name]) for _, f in good])
         * (-1 if m.direction == "max" else 1)
@@ -84,10 +117,9 @@ def _prior(path: Path, metrics: Sequence[Objective], names: Sequence[str]) -> Pr
 
 def _networks(path: Path) -> Iterator[Network]:
     if path.is_dir():
-        for trial in trials_of(open_study(path)):
-            if trial.state == TrialState.COMPLETE:
-                kept = trial.user_attrs
-                yield kept["hyperparameters"], kept["metrics"]
+        for trial in judged(open_study(path)):
+            kept = trial.user_attrs
+            yield kept["hyperparameters"], kept["metrics"]
     elif is_database(path):
         with Database(path) as database:
             for one in database.architectures():
@@ -96,7 +128,7 @@ def _networks(path: Path) -> Iterator[Network]:
     else:
         frame = read_frame(path, [], [])
         for row in frame.to_dict("records"):
-            values = {str(name): value for name, value in row.items()}
+            values = {str(n): v for n, v in row.items() if not pd.isna(v)}
             yield values, values
 
 

@@ -1,6 +1,7 @@
 """A sample of cells is trained and recorded, as it was drawn."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from autoai4eo.blocks.cells.nasbench import Stacks, count
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.nasbench.database import Database
+from autoai4eo.nasbench.recording import record_sample
 from autoai4eo.nasbench.sample import walks_of
 from autoai4eo.networks.cell import Cell
 from autoai4eo.runs.reading import read
@@ -61,12 +63,11 @@ def test_every_cell_has_its_costs_and_scores(run):
 
 
 def test_scores_are_those_of_the_trained_network(run):
-    rows = (run / "trials" / "0" / "history.csv").read_text().splitlines()
+    again = run.parent / "one"
+    _train(again, WALKS[:1], epochs=1, every=1).close()
+    rows = (again / "trials" / "0" / "history.csv").read_text().splitlines()
     names, last = rows[0].split(","), rows[-1].split(",")
-    kappas = [float(r.split(",")[names.index("val_cohen_kappa")]) for r in rows[1:]]
-    if kappas[1] <= kappas[0]:
-        pytest.skip("the kept network is that of the first epoch")
-    model = keras.models.load_model(run / "trials" / "0" / "model.keras")
+    model = keras.models.load_model(again / "trials" / "0" / "model.keras")
     found = evaluation.score(TEST, evaluation.outputs(model, TEST))
     told = float(last[names.index("test_cohen_kappa")])
     assert told == pytest.approx(found["cohen_kappa"], abs=1e-6)
@@ -82,16 +83,34 @@ def test_a_longer_sample_trains_what_is_missing(run):
     assert read(run).state == "finished"
 
 
-def test_a_run_is_read_as_interrupted_while_cells_are_left(run, monkeypatch):
-    text = (run / "run.json").read_text()
-    found = json.loads(text)
-    found["arguments"]["max_trials"] = 9
-    (run / "run.json").write_text(json.dumps(found))
-    assert read(run).state == "interrupted"
-    (run / "run.json").write_text(text)
+def test_a_run_is_read_as_interrupted_while_cells_are_left(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    found = json.loads((copy / "run.json").read_text())
+    found["arguments"]["max_trials"] += 1
+    (copy / "run.json").write_text(json.dumps(found))
+    assert read(copy).state == "interrupted"
 
 
-@pytest.mark.parametrize("other", [{"epochs": 3}, {"seed": 1}, {"shape": Stacks(8)}])
+def test_another_sample_in_the_same_folder_is_trained_beside_it(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    other = [[Cell.of([[0, 1, 1], [0, 0, 1], [0, 0, 0]], ["maxpool3x3"])]]
+    with _train(copy, [*other, WALKS[1]]) as database:
+        assert len(database) == 2 and other[0][0] in database
+
+
+def test_a_lost_learning_curve_is_told(run, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "trials" / "0" / "history.csv").unlink()
+    with pytest.raises(UserError, match="expected the learning curve of trial 0"):
+        record_sample(copy, WALKS, "cell", 2, {})
+
+
+@pytest.mark.parametrize(
+    "other", [{"epochs": 3}, {"seed": 1}, {"shape": Stacks(8)}, {"every": 1}]
+)
 def test_other_options_in_the_same_folder_are_refused(run, other):
     with pytest.raises(UserError, match="choose another --out"):
         _train(run, WALKS, **other)

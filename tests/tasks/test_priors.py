@@ -1,14 +1,19 @@
 """Earlier searches are read from runs, databases and tables, and used by `fit`."""
 
+import warnings
+from types import SimpleNamespace
+
+import keras_tuner
 import numpy as np
 import pytest
 import small
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.nasbench.database import CHOICES, NASBENCH101, Database, Entry
 from autoai4eo.nasbench.space import random_cells
-from autoai4eo.tasks.priors import read_priors
+from autoai4eo.search.settings import SearchSettings
+from autoai4eo.tasks.priors import priors_of, read_priors
 
 KAPPA = parse_objectives("val_cohen_kappa")
 BOTH = parse_objectives(["val_cohen_kappa", "val_loss", "macs"])
@@ -57,6 +62,7 @@ def test_a_database_of_choices_or_cells_is_read_after_its_last_epoch(tmp_path):
     [
         ("width,f\n8,1\n16,2\n", "with val_cohen_kappa, found none; it has f, width"),
         ("depth,val_cohen_kappa\n8,1\n16,2\n", "found depth, val_cohen_kappa"),
+        ("width,val_cohen_kappa\n8,?\n", "with val_cohen_kappa, found none"),
         ("width,val_cohen_kappa\n8,\n", "with val_cohen_kappa, found none"),
     ],
 )
@@ -102,7 +108,8 @@ def test_a_search_begins_with_the_best_network_of_an_earlier_one(tmp_path):
     for i, prior in enumerate((alone, path)):
         folder = tmp_path / str(i)
         model = small.model(folder, tuner="cost-aware", prior=[prior])
-        with small.in_this_process():
+        with small.in_this_process(), warnings.catch_warnings():
+            warnings.simplefilter("ignore", AutoAI4EOWarning)  # it tells little
             data = (small.dataset(), small.dataset(seed=1))
             model.fit(data[0], validation_data=data[1], epochs=1, verbose=0)
     trials = model.trials()
@@ -117,3 +124,37 @@ def test_a_damaged_prior_ends_the_search_before_anything_is_written(tmp_path):
             small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0
         )
     assert not model.run.exists()
+
+
+def test_words_in_place_of_numbers_are_told(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("rate,width,val_cohen_kappa\nfast,8,0.1\n")
+    space = keras_tuner.HyperParameters()
+    space.Choice("tiny_block_1/width", [8, 16])
+    space.Float("rate", 1e-4, 1e-1, sampling="log")
+    graph = SimpleNamespace(build=lambda hp: hp.merge(space))
+    settings = SearchSettings(prior=path)
+    with pytest.raises(UserError, match="expected numbers above 0 in rate"):
+        priors_of(graph, settings)
+    path.write_text("rate,width,val_cohen_kappa\n0.01,8,0.1\n,16,0.2\n")
+    (prior,) = priors_of(graph, settings)
+    assert [*prior.values[1]] == ["tiny_block_1/width", "val_cohen_kappa"]
+
+
+def test_a_prior_of_other_networks_is_told(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("width,val_cohen_kappa\n8,0.1\n")
+    names = ["a/width", "a/depth", "b/kernel"]
+    with pytest.warns(AutoAI4EOWarning, match="its networks have no a/depth, b/kernel"):
+        read_priors([path], KAPPA, names)
+
+
+def test_a_search_does_not_delete_its_prior(earlier):
+    again = small.model(
+        earlier.directory, tuner="cost-aware", prior=[earlier.run], overwrite=True
+    )
+    with small.in_this_process(), pytest.raises(UserError):
+        again.fit(
+            small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0
+        )
+    assert earlier.run.exists() and len(earlier.trials()) == 2

@@ -39,9 +39,9 @@ class CostAware(ProposingSampler):
     the first eight are spread over networks of low cost and high capacity, see
     `cost_sorted`. With one objective the first four are drawn at random.
 
-    Where there are earlier searches (``prior=``), every other one of these is the
-    network that they forecast best; with several objectives, one of the best given its
-    cost, far from those tried.
+    Where there are earlier searches (``prior=``), every other one of these is the one
+    that they forecast best among 3,000 random candidates; with several objectives, one
+    of the best given its cost, far from those tried.
 
     From then on a Gaussian process models each objective that is known only after
     training, over features of the networks, their costs and their training, and the
@@ -66,10 +66,9 @@ class CostAware(ProposingSampler):
         super().__init__(context)
         self._priors = PriorModels(context.priors, self._features)
 
-    def _features(self, several: Sequence[Values]) -> np.ndarray:
+    def _features(self, several: Sequence[Values]) -> tuple[np.ndarray, np.ndarray]:
         candidates = self.context.candidates
-        of_training = candidates.features_of_training(several)
-        return np.hstack([candidates.features(several), of_training])
+        return candidates.features(several), candidates.features_of_training(several)
 
     def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
@@ -97,8 +96,8 @@ class CostAware(ProposingSampler):
         models: list[Surrogate | None] = [None] * len(self.context.objectives)
 
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:
-            if by_prior:
-                return self._by_prior(pool, costs, networks, rng)
+            if by_prior and len(order := self._by_prior(pool, costs, networks, rng)):
+                return order
             if starting and alone:
                 return rng.permutation(len(pool))
             if starting:
@@ -138,12 +137,17 @@ class CostAware(ProposingSampler):
         tried: list[Values],
         rng: np.random.Generator,
     ) -> np.ndarray:
-        """Orders the pool by the mean forecast of earlier searches and known costs."""
+        """Orders the pool by the mean forecast of earlier searches and known costs.
+
+        Returns no order if they tell nothing.
+        """
         candidates, objectives = self.context.candidates, self.context.objectives
         forecasts = [
             self._priors.forecast(o.name, [*pool, *tried]).mean(axis=1)
             for o in self._unknown()
         ]
+        if not np.any(forecasts):
+            return np.zeros(0, int)
         known = [
             candidates.costs.index(o.name)
             for o in objectives

@@ -78,8 +78,9 @@ class Surrogate:
             the forecasts of earlier searches.
         figures: (n,), to be minimised.
         of_training: number of features of the training.
+        like: a model fitted on nearly the same data, whose kernel is reused if it has
+            as many features of each kind.
         of_prior: number of earlier searches.
-        like: a model fitted on nearly the same data, whose kernel is reused.
     """
 
     def __init__(
@@ -96,6 +97,9 @@ class Surrogate:
         self._mean, self._scale = logs.mean(), logs.std() or 1.0
         end = features.shape[1] - of_prior
         split = end - of_training
+        self.parts = (split, end, features.shape[1])
+        if like is not None and like.parts != self.parts:
+            like = None  # its kernel is of other columns
         kernel = _effect(0, split) + WhiteKernel(0.05, (1e-4, 1.0))
         if of_training:
             kernel += _effect(split, end)
