@@ -35,6 +35,7 @@ _AFTER_INTERRUPT = {
     "compact search": "rerun compact search to resume",
     "compact table": "rerun compact table to resume",
     "fit": "rerun fit, without --overwrite, to resume",
+    "nasbench train": "rerun nasbench train to resume",
     "map": "rerun map to resume",
     "simulate": "rerun simulate to resume",
     "slurm": "rerun slurm, unless squeue lists its job",

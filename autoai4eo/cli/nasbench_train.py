@@ -62,7 +62,7 @@ def train(
     runtime: Runtime = None,
     threads: Threads = None,
     workers: Annotated[
-        int, typer.Option(help="Networks trained at the same time.")
+        int, typer.Option(min=1, help="Networks trained at the same time.")
     ] = 1,
     storage: SearchStorage = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,

@@ -125,6 +125,17 @@ def simulate(
     for name in kept.WRITTEN:
         check_not_input(out / name, [recorded, *given, *(prior or [])])
     networks = nasbench.read_table(recorded, **columns)
+    if prior and "cost-aware" not in (_names([tuners]) if tuners else ["cost-aware"]):
+        raise UserError(
+            "--prior: expected cost-aware among --tuners, which learns from it, got "
+            f"{tuners}; leave one of them out"
+        )
+    for path in prior or []:
+        if _digest(path) == _digest(recorded):
+            raise UserError(
+                f"--prior: expected another table, got {path}, whose networks are "
+                "those that are searched; leave it out"
+            )
     if prior:
         of_priors = {name: some for name, some in columns.items() if name != "log"}
         priors = [nasbench.read_prior(path, **of_priors) for path in prior]

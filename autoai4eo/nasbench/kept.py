@@ -32,6 +32,8 @@ WRITTEN = (
     "index.html",
 )
 
+#: Settings that are checksums of files.
+_FILES = ("table", "start", "prior")
 #: Settings that folders of earlier versions do not record.
 _BEFORE: dict[str, Any] = {
     **dict.fromkeys(("fitted_on", "charge")),
@@ -66,12 +68,15 @@ def begin(out: Path, settings: Mapping[str, Any]) -> None:
         return write_json(path, dict(settings))
     known = {**_BEFORE, **known}
     for name, value in settings.items():
-        if known.get(name) != value:
-            raise UserError(
-                f"{out}: expected searches of the same simulation, found {name} "
-                f"{known.get(name, 'unknown')} there and {value} here; choose another "
-                "--out"
-            )
+        if known.get(name) == value:
+            continue
+        told = f"another {name} there"
+        if name not in _FILES:  # whose checksums tell nobody anything
+            told = f"{name} {known.get(name, 'unknown')} there and {value} here"
+        raise UserError(
+            f"{out}: expected searches of the same simulation, found {told}; choose "
+            "another --out"
+        )
 
 
 def read(out: Path, table: Table) -> Searches:

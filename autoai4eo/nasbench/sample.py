@@ -80,7 +80,9 @@ def read_sample(path: Path) -> Walks:
         UserError: the file is none, a cell is invalid, or one is met twice.
     """
     cure = "draw a sample with `autoai4eo nasbench sample`"
-    record = read_json(path, cure, {"walks": [[{"matrix": [[int]]}]]})
+    record = read_json(
+        path, cure, {"walks": [[{"matrix": [[int]], "operations": [str]}]]}
+    )
     found: Walks = []
     met: set[int] = set()
     for number, steps in enumerate(record["walks"]):
@@ -88,9 +90,9 @@ def read_sample(path: Path) -> Walks:
         for step, one in enumerate(steps):
             where = f"{path}: walk {number}, step {step}"
             try:
-                cell = Cell.of(**one)
-            except (UserError, TypeError) as error:
-                raise UserError(f"{where}: {error}") from None
+                cell = Cell.of(one["matrix"], one["operations"])
+            except UserError as error:
+                raise UserError(f"{where}: {error}; {cure}") from None
             if cell.id in met:
                 raise UserError(
                     f"{where}: expected every cell once, found one again; {cure}"

@@ -89,6 +89,8 @@ def summary(run: Path) -> str:
     if Run(run).is_at_work():
         return f"{trials}; a search is running in it"
     chosen = trained_finalist(run)
+    if chosen is None and Run(run).read()["arguments"].get("finalists") == 0:
+        return f"{trials}; it ends with its trials, without a finalist"
     if chosen is None:
         return f"{trials}; no finalist yet: fit with the same arguments resumes it"
     return f"{trials}; {chosen} is the finalist; fit has nothing to repair"

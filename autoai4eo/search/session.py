@@ -158,11 +158,37 @@ class Session:
             check_same(self.run, known["data"], self.data)
             step = known["arguments"].get("map_step")
             check_step(self.run, step, self.settings.map_step)
+            self._check_kind(known["arguments"])
+
+    def _check_kind(self, known: Mapping[str, Any]) -> None:
+        """Checks that the folder's search ends as this one; tells of other priors.
+
+        Raises:
+            UserError: one has a finalist, and the other ends with its trials.
+        """
+        names = {True: "one that ends with its trials", False: "one with a finalist"}
+        there, here = known.get("finalists") == 0, self.settings.finalists == 0
+        if there != here:
+            raise UserError(
+                f"{self.run}: expected {names[here]}, found {names[there]} "
+                f"({'nasbench train' if there else 'fit'}) in this folder; choose "
+                "another --out"
+            )
+        before, now = known.get("prior") or [], [*map(str, self.settings.prior)]
+        if before != now:
+            self.tell(
+                f"warning: the search began with {_told_priors(before)}, and goes on "
+                f"with {_told_priors(now)}"
+            )
 
     def _clear(self) -> None:
         if self.settings.storage is not None and Run(self.run).json.is_file():
             forget(self.run, self.settings.storage)
         clear(self.run)
+
+
+def _told_priors(paths: Sequence[str]) -> str:
+    return f"--prior {', '.join(paths)}" if paths else "no --prior"
 
 
 @contextmanager

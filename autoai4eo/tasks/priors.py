@@ -85,25 +85,25 @@ def read_priors(
 
 def _prior(path: Path, metrics: Sequence[Objective], names: Sequence[str]) -> Prior:
     found = [(_named(values, names), figures) for values, figures in _networks(path)]
-    known = dict.fromkeys(name for _, figures in found for name in figures)
     good = [one for one in found if all(_is_known(one[1], m.name) for m in metrics)]
     if not good:
         raise UserError(
-            f"{path}: expected trained networks with "
-            f"{' and '.join(m.name for m in metrics)}, found none; it has "
-            f"{', '.join(sorted(known)) or 'no metrics'}"
+            f"{path}: expected networks with numbers in "
+            f"{' and '.join(m.name for m in metrics)}, found none; name a run, a "
+            "database or a CSV file that has them"
         )
     of_networks = dict.fromkeys(name for values, _ in good for name in values)
     if not of_networks.keys() & set(names):
         raise UserError(
             f"{path}: expected networks with hyperparameters of this search "
-            f"({', '.join(names)}), found {', '.join(of_networks)}"
+            f"({_few(names)}), found {_few(list(of_networks))}; name a search of the "
+            "same blocks"
         )
     missing = [name for name in names if name not in of_networks]
     if 2 * len(missing) > len(names):
         warnings.warn(
-            f"{path}: its networks have no {', '.join(missing[:5])}"
-            f"{' …' if len(missing) > 5 else ''}: it tells little of this search",
+            f"{path}: its networks have no {_few(missing)}: it tells little of this "
+            "search",
             AutoAI4EOWarning,
             stacklevel=2,
         )
@@ -113,6 +113,10 @@ def _prior(path: Path, metrics: Sequence[Objective], names: Sequence[str]) -> Pr
         for m in metrics
     }
     return Prior(str(path), [values for values, _ in good], figures)
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
 
 
 def _networks(path: Path) -> Iterator[Network]:

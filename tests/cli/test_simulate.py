@@ -76,7 +76,7 @@ def test_a_start_by_surrogate_is_recorded_and_another_is_refused(table, tmp_path
     assert len(pd.read_csv(out / "queries.csv")) == 12
     assert "4 of these 8 are part of the budget" in (out / "index.html").read_text()
     for changed, words in [
-        ({"start": "random"}, "found start surrogate there and random here"),
+        ({"start": "random"}, "found another start there"),
         ({"start": "surrogate", "fitted_on": 8}, "found charge 4 there and 8 here"),
     ]:
         result = run(*begun(table, out, **changed))
@@ -99,7 +99,7 @@ def test_a_folder_of_before_there_were_starts_is_one_of_random_starts(
     given = tmp_path / "given.csv"
     given.write_text("a,b\n1,2\n")
     result = run(*begun(table, out, start=given))
-    assert result.status == 2 and "found start random there" in result.err
+    assert result.status == 2 and "found another start there" in result.err
 
 
 def test_given_networks_come_first(table, tmp_path, run):
@@ -148,6 +148,10 @@ def test_another_table_is_a_prior(run, tmp_path):
     first = pd.read_csv(here)["loss"][queries.groupby("seed")["row"].first()]
     assert (first <= 2).all()  # the best of the prior, or its neighbour
     again = run(*given)
-    assert again.status == 2 and "found prior" in again.err
+    assert again.status == 2 and "found another prior" in again.err
+    same = run(*given, "--prior", here)
+    assert same.status == 2 and "--prior: expected another table" in same.err
+    unused = run(*given, "--prior", there, "--tuners", "random")
+    assert unused.status == 2 and "expected cost-aware among --tuners" in unused.err
     known = run(*given, "--prior", there, "--known", "loss")
     assert known.status == 2 and "--prior: expected an objective" in known.err

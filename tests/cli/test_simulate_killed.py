@@ -174,7 +174,7 @@ def test_more_seeds_are_added_and_another_simulation_is_refused(table, tmp_path,
     for refused, words in [
         (command(table, out, **{**few, "budget": 6}), "budget 5 there and 6 here"),
         (command(table, out, **few, known=""), "known ['latency'] there and [] here"),
-        (command(other, out, **few), "found table "),
+        (command(other, out, **few), "found another table there"),
     ]:
         result = run("simulate", *refused)
         assert result.status == 2 and words in result.err

@@ -56,7 +56,11 @@ def test_a_sample_is_read_as_it_was_written(tmp_path):
     [
         ("[]", "draw a sample with"),
         ('{"walks": []}', "expected cells, found none"),
-        ('{"walks": [[{"matrix": [[0, 1], [1, 0]]}]]}', "walk 0, step 0: "),
+        ('{"walks": [[{"matrix": [[0, 1], [1, 0]]}]]}', "no operations"),
+        (
+            '{"walks": [[{"matrix": [[0, 1], [1, 0]], "operations": []}]]}',
+            "walk 0, step 0: ",
+        ),
         ('{"walks": [[{"matrix": [[0,1],[0,0]], "operations": []}] ]', "json"),
         (
             '{"walks": [[{"matrix": [[0,1,0],[0,0,1],[0,0,0]], "operations": ["x"]}]]}',

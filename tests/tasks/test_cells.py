@@ -16,6 +16,7 @@ from autoai4eo.nasbench.recording import record_sample
 from autoai4eo.nasbench.sample import walks_of
 from autoai4eo.networks.cell import Cell
 from autoai4eo.runs.reading import read
+from autoai4eo.runs.soundness import summary
 from autoai4eo.tasks.cells import train_sample
 
 pytestmark = pytest.mark.usefixtures("in_process")
@@ -114,3 +115,11 @@ def test_a_lost_learning_curve_is_told(run, tmp_path):
 def test_other_options_in_the_same_folder_are_refused(run, other):
     with pytest.raises(UserError, match="choose another --out"):
         _train(run, WALKS, **other)
+
+
+def test_a_search_with_a_finalist_does_not_go_on_in_this_folder(run):
+    with pytest.raises(UserError, match="found one that ends with its trials"):
+        small.model(run.parent).fit(
+            small.dataset(), validation_data=small.dataset(seed=1), epochs=1, verbose=0
+        )
+    assert "without a finalist" in summary(run)

@@ -60,10 +60,13 @@ def test_a_database_of_choices_or_cells_is_read_after_its_last_epoch(tmp_path):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("width,f\n8,1\n16,2\n", "with val_cohen_kappa, found none; it has f, width"),
-        ("depth,val_cohen_kappa\n8,1\n16,2\n", "found depth, val_cohen_kappa"),
-        ("width,val_cohen_kappa\n8,?\n", "with val_cohen_kappa, found none"),
-        ("width,val_cohen_kappa\n8,\n", "with val_cohen_kappa, found none"),
+        ("width,f\n8,1\n16,2\n", "numbers in val_cohen_kappa, found none"),
+        (
+            "depth,val_cohen_kappa\n8,1\n16,2\n",
+            "found depth, val_cohen_kappa; name",
+        ),
+        ("width,val_cohen_kappa\n8,?\n", "numbers in val_cohen_kappa, found none"),
+        ("width,val_cohen_kappa\n8,\n", "numbers in val_cohen_kappa, found none"),
     ],
 )
 def test_a_table_that_tells_nothing_is_refused(tmp_path, text, expected):

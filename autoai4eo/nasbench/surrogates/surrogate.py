@@ -104,6 +104,8 @@ class Surrogate:
             UserError: the networks are of another space, or figures are missing.
         """
         networks = [one.architecture for one in entries]
+        if not networks:
+            return np.zeros(0), np.zeros(0)
         cells = isinstance(self.encoding, CellEncoding)
         if any(isinstance(one, Cell) != cells for one in networks):
             raise UserError(
