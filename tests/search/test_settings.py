@@ -42,7 +42,7 @@ def test_the_smaller_of_two_limits_of_the_size_counts():
     [
         *(
             ({name: 0}, f"{name}: expected 1 or more, got 0")
-            for name in ("max_trials", "workers", "patience", "finalists", "map_step")
+            for name in ("max_trials", "workers", "patience", "seeds", "map_step")
         ),
         ({"proxy": {"fraction": 2}}, "proxy: expected epochs of 1 or more"),
         ({"proxy": {"epoch": 2}}, "proxy: expected epochs of 1 or more"),
