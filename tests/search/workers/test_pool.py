@@ -165,7 +165,7 @@ def test_a_worker_that_cannot_begin_reports_the_cause(tmp_path):
     [
         {"workers": 0},
         {"patience": 0},
-        {"finalists": 0},
+        {"finalists": -1},
         {"proxy": {"fraction": 2}},
         {"proxy": {"steps": 2}},
     ],
