@@ -30,6 +30,7 @@ def test_walks_are_distinct_and_written_as_they_are(tmp_path):
     assert walks_of(3, 4, np.random.default_rng(0)) == walks
 
 
+@pytest.mark.slow
 def test_spread_cells_cover_the_space_more_evenly_than_random_ones():
     rng = np.random.default_rng(0)
     edges = np.sort([cell.edges for cell in random_cells(2000, rng)])

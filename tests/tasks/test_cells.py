@@ -63,6 +63,7 @@ def test_every_cell_has_its_costs_and_scores(run):
         assert (about["channels"], about["epochs"]) == (8, 2)
 
 
+@pytest.mark.slow
 def test_scores_are_those_of_the_trained_network(run):
     again = run.parent / "one"
     _train(again, WALKS[:1], epochs=1, every=1).close()

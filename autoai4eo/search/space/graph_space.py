@@ -152,12 +152,14 @@ class GraphCandidates:
                 columns.append(
                     [0.5 if v is None else hp.value_to_prob(v) for v in values]
                 )
-        return np.array(columns, float).T.reshape(len(several), -1)
+        return np.array(columns, float).T.reshape(len(several), len(columns))
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """Returns their costs, exact or estimated, (n, costs)."""
         fingerprints = [self._fingerprints.get(self._key(values)) for values in several]
         table = np.empty((len(several), len(self.costs)))
+        if not several:
+            return table
         features = self.features(several)
         for i, name in enumerate(self.costs):
             table[:, i] = np.exp(self._model(name)(features))

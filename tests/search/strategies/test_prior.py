@@ -109,3 +109,13 @@ def test_a_kernel_is_reused_only_for_as_many_features_of_each_kind():
     assert fewer.process.kernel_ != first.process.kernel_
     again = Surrogate(x, x[:, 0] ** 2, like=first, of_prior=1)
     assert again.process.kernel_ == first.process.kernel_
+
+
+@pytest.mark.parametrize("priors", [(), (_prior(),)])
+def test_the_second_worker_proposes_before_the_first_one_has_proposed(priors):
+    sampler = sampler_of("cost-aware", 0, BOTH, priors=priors)
+    study = optuna.create_study(sampler=sampler, directions=["minimize"] * 2)
+    running = optuna.trial.create_trial(state=optuna.trial.TrialState.RUNNING)
+    study.add_trial(running)  # nothing is known of it yet
+    study.optimize(objective_of(sampler, BOTH), n_trials=2)
+    assert len(study.get_trials(states=[optuna.trial.TrialState.COMPLETE])) == 2
