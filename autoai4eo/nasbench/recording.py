@@ -22,6 +22,7 @@ from autoai4eo.networks.cell import Cell
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.study import open_study, trials_of
 from autoai4eo.search.space.base import Values
+from autoai4eo.search.strategies.given import candidate_key
 
 _PARTS = ("train_", "val_", "test_")
 
@@ -38,10 +39,10 @@ def number_of_others(
     """
     if not Run(run).exists:
         return 0
-    own = {_key(values) for values in proposals_of(cells, block)}
+    own = {candidate_key(values) for values in proposals_of(cells, block)}
     trials = trials_of(open_study(run, storage=storage))
     proposed = (t.user_attrs.get("proposed", {}).get("values") for t in trials)
-    return len({_key(v) for v in proposed if v is not None} - own)
+    return len({candidate_key(v) for v in proposed if v is not None} - own)
 
 
 def proposals_of(cells: list[Cell], block: str) -> list[Values]:
@@ -99,19 +100,15 @@ def _entries(
         if trial.state.is_finished() and "cost" in trial.user_attrs:
             values = trial.user_attrs.get("proposed", {}).get("values", {})
             # a repeated trial stands after the one that was interrupted
-            tried[_key(values)] = trial
+            tried[candidate_key(values)] = trial
     for number, cells in enumerate(walks):
         of_walk = number if len(cells) > 1 else None
         for step, (cell, values) in enumerate(
             zip(cells, proposals_of(cells, block), strict=True)
         ):
-            if (found := tried.get(_key(values))) is not None:
+            if (found := tried.get(candidate_key(values))) is not None:
                 at = None if of_walk is None else step
                 yield Entry(cell, _figures(run, found, every), of_walk, at)
-
-
-def _key(values: Values) -> frozenset[Any]:
-    return frozenset(values.items())
 
 
 def _figures(run: Path, trial: FrozenTrial, every: int) -> dict[int, dict[str, float]]:

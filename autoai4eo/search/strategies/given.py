@@ -33,8 +33,8 @@ class GivenList(CandidateSampler):
     ) -> dict[str, Any] | None:
         """Returns the first candidate that no other trial proposed."""
         taken = [t.user_attrs.get("proposed", {}).get("values") for t in others]
-        known = {_key(values) for values in taken if values is not None}
-        left = (values for values in self.given if _key(values) not in known)
+        known = {candidate_key(values) for values in taken if values is not None}
+        left = (values for values in self.given if candidate_key(values) not in known)
         values = next(left, None)
         return None if values is None else {"values": dict(values)}
 
@@ -51,5 +51,6 @@ def given(candidates: Sequence[Values], name: str = "given") -> type[GivenList]:
     return type(name, (GivenList,), {"given": tuple(candidates)})
 
 
-def _key(values: Values) -> frozenset[tuple[str, Any]]:
+def candidate_key(values: Values) -> frozenset[tuple[str, Any]]:
+    """Returns a key that is equal for equal hyperparameters, in any order."""
     return frozenset(values.items())
