@@ -17,7 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import read_json, reading, write_json
+from autoai4eo.files import in_one_step, read_json, reading, write_json
 from autoai4eo.nasbench.database import (
     CHOICES,
     NASBENCH101,
@@ -171,7 +171,8 @@ class Surrogate:
         folder.mkdir(parents=True, exist_ok=True)
         model, files = self.model.dumped()
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            with in_one_step(folder / name) as temporary:
+                temporary.write_bytes(content)
         some = {
             "target": self.target,
             "epoch": self.epoch,
