@@ -30,8 +30,8 @@ def offset(pixels: Pixels, std: Pixels, rng: np.random.Generator) -> Pixels:
     found = {}
     for name, x in pixels.items():
         n, *_, bands = x.shape
-        gain = rng.uniform(0.9, 1.1, (n, 1, 1, 1)) if name == "sen2" else 1.0
-        common = rng.normal(0, 0.1, (n, 1, 1, 1)) if name == "sen2" else 0.0
+        gain = rng.uniform(0.9, 1.1, (n, 1, 1, 1)) if name != "sen1" else 1.0
+        common = rng.normal(0, 0.1, (n, 1, 1, 1)) if name != "sen1" else 0.0
         own = rng.normal(0, 0.1, (n, 1, 1, bands))
         found[name] = (x * gain + (common + own) * std[name]).astype("float32")
     return found

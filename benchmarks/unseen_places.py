@@ -7,7 +7,7 @@ All patches of `so2sat_layout` together (2,085 of 96 parents), in five folds of 
 parents; or 5,000 images of EuroSAT, in five folds at random. Each method learns from
 four folds and predicts the fifth, which it never sees before. It divides the four folds
 itself: a fifth of them, whole parents again, is validation data. Networks have one
-thread each, two of them run at the same time.
+thread each, `--workers` (2) of them run at the same time.
 
 `run` does the jobs (method, fold) that OUT lacks, so that the same command resumes;
 `--methods a,b` does only these; `before` and `transfer` only so. `show` prints a table:
@@ -362,8 +362,8 @@ def job(data: Path, name: str, method: str, fold: int, out: Path) -> str:
     return f"{method} {fold}: {about['cpu_s']:.0f} CPU s"
 
 
-def run(data: Path, name: str, out: Path, methods: list[str]) -> None:
-    """Does the jobs that are missing, two at a time, each in a process of its own."""
+def run(data: Path, name: str, out: Path, methods: list[str], workers: int) -> None:
+    """Does the jobs that are missing, each in a process of its own."""
     out.mkdir(parents=True, exist_ok=True)
     os.environ.update(ONE_THREAD)
     jobs = [
@@ -373,7 +373,7 @@ def run(data: Path, name: str, out: Path, methods: list[str]) -> None:
         if not (out / f"{method}-{fold}.npz").is_file()
     ]
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, spawn, max_tasks_per_child=1) as pool:
+    with ProcessPoolExecutor(workers, spawn, max_tasks_per_child=1) as pool:
         begun = [pool.submit(job, data, name, *one, out) for one in jobs]
         for done in as_completed(begun):
             print(done.result(), flush=True)
@@ -467,10 +467,11 @@ def main() -> None:
         one.add_argument("out", type=Path)
         one.add_argument("--data", choices=("so2sat", "eurosat"), default="so2sat")
     what.choices["run"].add_argument("--methods", default=",".join(METHODS))
+    what.choices["run"].add_argument("--workers", type=int, default=2)
     what.choices["show"].add_argument("--against", default="after")
     args = parser.parse_args()
     if args.what == "run":
-        run(args.shared, args.data, args.out, args.methods.split(","))
+        run(args.shared, args.data, args.out, args.methods.split(","), args.workers)
     else:
         show(args.shared, args.data, args.out, args.against)
 

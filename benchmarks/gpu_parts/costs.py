@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import keras
 import numpy as np
@@ -57,38 +58,60 @@ def costs(asked: Asked) -> None:
 
 
 def again(asked: Asked) -> None:
-    """Profiles the first networks anew: another process compiles and tunes them."""
+    """Profiles the first networks twice more, each time compiled and tuned anew."""
     rows = Rows(asked.out, "again")
     graph, _ = ae.So2SatClassifier().search_space(asked.data / "training.h5")
     budget = asked.choose(1.0, 0.3, 0.1)
-    for number, (_, network) in enumerate(draw(graph, asked.choose(20, 8, 2))):
-        if asked.time_is_up:
-            break
-        _profile(rows, number, network, FLOAT32, budget)
+    for number, (values, network) in enumerate(draw(graph, asked.choose(20, 8, 2))):
+        for build in (1, 2):
+            if asked.time_is_up:
+                break
+            model = network if build == 1 else network_of(graph, values)
+            _profile(rows, number, model, FLOAT32, budget, build=build)
     before = page.read(asked.out, "costs").get("rows", [])
     for batch in BATCHES:
+        old = _latencies(before, FLOAT32, batch)
         one, other = (
-            {
-                r["network"]: r["latency_ms"]
-                for r in found
-                if (r["precision"], r["batch"]) == (FLOAT32, batch)
-            }
-            for found in (before, rows.rows)
+            _latencies([r for r in rows.rows if r["build"] == build], FLOAT32, batch)
+            for build in (1, 2)
         )
-        ratios = [max(one[n] / o, o / one[n]) for n, o in other.items() if n in one]
-        if len(ratios) > 2:
-            rows.find(
-                **{
-                    f"batch {batch}: networks": len(ratios),
-                    f"batch {batch}: Spearman of both processes": _spearman(one, other),
-                    f"batch {batch}: median ratio": float(np.median(ratios)),
-                    f"batch {batch}: largest ratio": max(ratios),
-                }
-            )
+        _compare(rows, f"batch {batch}, two processes", old, one)
+        _compare(rows, f"batch {batch}, one process", one, other)
+
+
+def _compare(
+    rows: Rows, what: str, one: dict[int, float], other: dict[int, float]
+) -> None:
+    """Finds how far two latencies of the same networks are apart."""
+    ratios = [max(one[n] / o, o / one[n]) for n, o in other.items() if n in one]
+    if len(ratios) > 2:
+        rows.find(
+            **{
+                f"{what}: networks": len(ratios),
+                f"{what}: Spearman": _spearman(one, other),
+                f"{what}: median ratio": float(np.median(ratios)),
+                f"{what}: largest ratio": max(ratios),
+            }
+        )
+
+
+def _latencies(
+    found: list[dict[str, Any]], policy: str, batch: int
+) -> dict[int, float]:
+    return {
+        r["network"]: r["latency_ms"]
+        for r in found
+        if (r["precision"], r["batch"]) == (policy, batch)
+    }
 
 
 def _profile(
-    rows: Rows, number: int, network: keras.Model, policy: str, budget: float
+    rows: Rows,
+    number: int,
+    network: keras.Model,
+    policy: str,
+    budget: float,
+    **about: Any,
 ) -> None:
     for batch in BATCHES:
         cost = ae.profile(network, batch, budget_s=budget)
@@ -98,6 +121,7 @@ def _profile(
             **{
                 "network": number,
                 "precision": policy,
+                **about,
                 "params": cost.params,
                 "MACs": cost.macs,
                 "batch": batch,
@@ -114,11 +138,7 @@ def _profile(
 def _summarise(rows: Rows) -> None:
     """Medians, and how alike the networks are ranked."""
     latency = {
-        (policy, batch): {
-            r["network"]: r["latency_ms"]
-            for r in rows.rows
-            if (r["precision"], r["batch"]) == (policy, batch)
-        }
+        (policy, batch): _latencies(rows.rows, policy, batch)
         for policy in (FLOAT32, MIXED)
         for batch in BATCHES
     }
