@@ -176,7 +176,14 @@ def class_weights(dataset: Dataset) -> dict[int, float]:
     class that is half as frequent as another has twice its weight. A class without
     samples gets 1.
     """
-    counts = _strata(dataset).sum(axis=0)
+    return balanced_weights(_strata(dataset).sum(axis=0))
+
+
+def balanced_weights(counts: np.ndarray) -> dict[int, float]:
+    """Returns a weight per class from its number of samples or pixels, (classes,).
+
+    See `class_weights`.
+    """
     present = np.count_nonzero(counts)
     weights = counts.sum() / (present * np.maximum(counts, 1))
     return {i: float(w) if counts[i] else 1.0 for i, w in enumerate(weights)}

@@ -28,11 +28,9 @@ class Reliability:
         confidence = probabilities.max(axis=-1).astype(np.float64)
         right = probabilities.argmax(axis=-1) == y_true
         bins = np.searchsorted(self._edges[1:-1], confidence)
-        for i in np.unique(bins):
-            inside = bins == i
-            self._samples[i] += inside.sum()
-            self._confidence[i] += confidence[inside].sum()
-            self._right[i] += right[inside].sum()
+        self._samples += np.bincount(bins, minlength=BINS)
+        self._confidence += np.bincount(bins, confidence, BINS)
+        self._right += np.bincount(bins, right, BINS)
 
     def table(self) -> list[dict[str, Any]]:
         """Returns the table, see `reliability`."""
@@ -83,7 +81,7 @@ def expected_calibration_error(table: list[dict[str, Any]]) -> float:
             for row in table
             if row["samples"]
         )
-        / total
+        / max(total, 1)
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,6 +14,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.labels import check_several_classes
 from autoai4eo.data.splits import class_weights
 from autoai4eo.errors import UserError
+from autoai4eo.learning import confusion
 from autoai4eo.learning.calibration import (
     Reliability,
     expected_calibration_error,
@@ -23,7 +25,7 @@ from autoai4eo.learning.calibration import (
 from autoai4eo.learning.intervals import GroupSums, of_counts, of_groups, resampled
 from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
 from autoai4eo.learning.objectives import DEFAULTS, Objective
-from autoai4eo.learning.task import Task
+from autoai4eo.learning.task import Task, parsed_weights
 
 _LOSSES = {
     "crossentropy": keras.losses.CategoricalCrossentropy,
@@ -71,13 +73,7 @@ class Classification(Task):
         self, asked: str | Mapping[int, float] | None, train: Dataset
     ) -> dict[int, float] | None:
         """See `Task.class_weight`: ``"balanced"``, or weights by class number."""
-        if asked is None or isinstance(asked, Mapping):
-            return None if asked is None else dict(asked)
-        if asked != "balanced":
-            raise UserError(
-                f"class_weight: expected balanced or weights by class, got {asked!r}"
-            )
-        return class_weights(train)
+        return parsed_weights(asked, lambda: class_weights(train))
 
     def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
         """Fits the temperature; returns it and the calibration error after it."""
@@ -135,7 +131,7 @@ class ClassScorer:
         reliable = self._reliability.table()
         total = table.sum(axis=0)
         return {
-            **_scores(total.astype(int), self._names),
+            **confusion.scores(_matrix(total), self._names),
             "expected_calibration_error": expected_calibration_error(reliable),
             "reliability": reliable,
             "intervals": of_groups(table, self._figures)
@@ -153,26 +149,7 @@ class ClassScorer:
 
     def _figures(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Returns OA, AA and kappa, (n,), of confusion matrices (n, classes²)."""
-        classes = len(self._names)
-        confusion = sums.reshape(-1, classes, classes)
-        total = confusion.sum(axis=(1, 2))
-        right = np.diagonal(confusion, axis1=1, axis2=2)
-        truth, prediction = confusion.sum(axis=2), confusion.sum(axis=1)
-        present = truth > 0
-        recall = np.divide(right, truth, out=np.zeros_like(right), where=present)
-        observed = right.sum(axis=1) / total
-        by_chance = (truth * prediction).sum(axis=1) / total**2
-        defined = by_chance < 1
-        return {
-            "accuracy": observed,
-            "average_accuracy": recall.sum(axis=1) / present.sum(axis=1),
-            "cohen_kappa": np.divide(
-                observed - by_chance,
-                1 - by_chance,
-                out=np.zeros_like(observed),
-                where=defined,
-            ),
-        }
+        return confusion.figures(sums.reshape(-1, *2 * [len(self._names)]))
 
 
 def scores(
@@ -201,50 +178,15 @@ def scores(
     y_true, y_pred = np.asarray(y_true).ravel(), np.asarray(y_pred).ravel()
     classes = len(class_names)
     _check(y_true, y_pred, classes)
-    return _scores(
-        np.bincount(y_true * classes + y_pred, minlength=classes**2), class_names
+    return confusion.scores(
+        _matrix(np.bincount(y_true * classes + y_pred, minlength=classes**2)),
+        class_names,
     )
 
 
-def _scores(counts: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
-    """Returns the same as `scores` from a flat confusion matrix, int (classes²,)."""
-    from sklearn import metrics
-
-    labels = np.arange(len(class_names))
-    cells = np.flatnonzero(counts)
-    y_true, y_pred = np.divmod(cells, len(class_names))
-    weight = counts[cells]
-    precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        y_true, y_pred, labels=labels, sample_weight=weight, zero_division=0.0
-    )
-    confusion = counts.reshape(len(labels), len(labels))
-    present = confusion.sum(axis=1) > 0
-    seen = present | (confusion.sum(axis=0) > 0)
-    one_class_only = len(np.union1d(y_true, y_pred)) == 1
-    return {
-        "accuracy": float(metrics.accuracy_score(y_true, y_pred, sample_weight=weight)),
-        "average_accuracy": float(recall[present].mean()),
-        "cohen_kappa": 0.0
-        if one_class_only
-        else float(metrics.cohen_kappa_score(y_true, y_pred, sample_weight=weight)),
-        "macro_f1": float(f1[seen].mean()),
-        "per_class": {
-            name: {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "support": int(support[i]),
-            }
-            for i, name in enumerate(class_names)
-        },
-        "confusion_matrix": confusion.tolist(),
-        "absent_classes": [
-            name for name, here in zip(class_names, present, strict=True) if not here
-        ],
-        "unseen_classes": [
-            name for name, here in zip(class_names, seen, strict=True) if not here
-        ],
-    }
+def _matrix(counts: np.ndarray) -> np.ndarray:
+    """Returns a confusion matrix from its cells, int (classes, classes)."""
+    return counts.astype(int).reshape(math.isqrt(counts.size), -1)
 
 
 def _check(y_true: np.ndarray, y_pred: np.ndarray, num_classes: int) -> None:

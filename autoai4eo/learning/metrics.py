@@ -1,8 +1,9 @@
-"""Metrics of a classification during training: kappa and average accuracy.
+"""Metrics of a class per sample or per pixel during training.
 
 Overall accuracy is misleading for uneven classes, as in land cover: a map that is all
 forest can reach 0.9. Average accuracy weights all classes equally; Cohen's kappa
-subtracts the agreement expected by chance.
+subtracts the agreement expected by chance. Samples or pixels whose one-hot truth is all
+zero are unknown, and do not count.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ class _ConfusionMetric(keras.metrics.Metric):
         """Counts a batch.
 
         Args:
-            y_true: one-hot (N, classes), or class indices (N,) or (N, 1).
-            y_pred: class probabilities (N, classes).
-            sample_weight: (N,); None: each sample has the weight 1.
+            y_true: one-hot (…, classes), or class indices (…,) or (…, 1).
+            y_pred: class probabilities (…, classes).
+            sample_weight: (…,); None: each sample or pixel has the weight 1.
 
         Raises:
             UserError: `y_pred` has another number of classes.
@@ -48,22 +49,31 @@ class _ConfusionMetric(keras.metrics.Metric):
                 f"{self.name}, found {y_pred.shape[-1]}; give the number of the "
                 "network's outputs as num_classes"
             )
-        if len(y_true.shape) == 2 and y_true.shape[-1] == self.num_classes:
+        weight = 1.0
+        if len(y_true.shape) > 1 and y_true.shape[-1] == self.num_classes:
+            weight = ops.cast(ops.any(y_true > 0, axis=-1), self.dtype)
             y_true = ops.argmax(y_true, axis=-1)
-        truth = self._one_hot(ops.reshape(y_true, (-1,)))
+        truth = ops.cast(ops.reshape(y_true, (-1,)), "int32")
+        prediction = ops.cast(ops.argmax(y_pred, axis=-1), "int32")
+        cells = truth * self.num_classes + ops.reshape(prediction, (-1,))
+        weight = ops.reshape(weight, (-1,)) * ops.ones_like(cells, dtype=self.dtype)
         if sample_weight is not None:
-            weight = ops.cast(ops.reshape(sample_weight, (-1, 1)), self.dtype)
-            truth = truth * weight
-        prediction = self._one_hot(ops.argmax(y_pred, axis=-1))
-        self.confusion.assign_add(ops.matmul(ops.transpose(truth), prediction))
+            weight *= ops.cast(ops.reshape(sample_weight, (-1,)), self.dtype)
+        counts = ops.segment_sum(weight, cells, self.num_classes**2)
+        self.confusion.assign_add(ops.reshape(counts, self.confusion.shape))
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, for JSON."""
         return {**super().get_config(), "num_classes": self.num_classes}
 
-    def _one_hot(self, indices: Any) -> Any:
-        indices = ops.cast(indices, "int32")
-        return ops.one_hot(indices, self.num_classes, dtype=self.dtype)
+    def _totals(self) -> tuple[Any, Any, Any]:
+        """Returns of each class how often it is right, true and predicted."""
+        confusion = ops.convert_to_tensor(self.confusion)
+        return (
+            ops.diagonal(confusion),
+            ops.sum(confusion, axis=1),
+            ops.sum(confusion, axis=0),
+        )
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
@@ -140,8 +150,55 @@ class AverageAccuracy(_ConfusionMetric):
 
     def result(self) -> Any:
         """Returns the accuracy of all batches since the last reset, a scalar."""
-        confusion = ops.convert_to_tensor(self.confusion)
-        support = ops.sum(confusion, axis=1)
-        present = ops.cast(support > 0, self.dtype)
-        recall = ops.diagonal(confusion) / ops.where(support > 0, support, 1.0)
-        return ops.sum(recall) / ops.maximum(ops.sum(present), 1.0)
+        right, truth, _ = self._totals()
+        return _mean_where(truth > 0, right, truth)
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class OverallAccuracy(_ConfusionMetric):
+    """Share of right predictions (OA). Zero before the first sample.
+
+    Args:
+        num_classes: number of classes, and of the network's outputs.
+        name: the metric's name.
+        dtype: of the state and the result.
+    """
+
+    def __init__(
+        self, num_classes: int, name: str = "accuracy", dtype: Any = None
+    ) -> None:
+        super().__init__(num_classes, name=name, dtype=dtype)
+
+    def result(self) -> Any:
+        """Returns the accuracy of all batches since the last reset, a scalar."""
+        right, truth, _ = self._totals()
+        return ops.sum(right) / ops.maximum(ops.sum(truth), keras.backend.epsilon())
+
+
+@keras.utils.register_keras_serializable(package="autoai4eo")
+class MeanIoU(_ConfusionMetric):
+    """Mean intersection over union of the classes in the truth (mIoU).
+
+    Classes that are not in the truth do not count. Zero before the first sample.
+
+    Args:
+        num_classes: number of classes, and of the network's outputs.
+        name: the metric's name.
+        dtype: of the state and the result.
+    """
+
+    def __init__(
+        self, num_classes: int, name: str = "mean_iou", dtype: Any = None
+    ) -> None:
+        super().__init__(num_classes, name=name, dtype=dtype)
+
+    def result(self) -> Any:
+        """Returns the mIoU of all batches since the last reset, a scalar."""
+        right, truth, predicted = self._totals()
+        return _mean_where(truth > 0, right, truth + predicted - right)
+
+
+def _mean_where(counted: Any, part: Any, whole: Any) -> Any:
+    """Returns the mean of part / whole over the classes that count; 0 without any."""
+    each = ops.where(counted, part / ops.where(counted, whole, 1.0), 0.0)
+    return ops.sum(each) / ops.maximum(ops.sum(ops.cast(counted, each.dtype)), 1.0)

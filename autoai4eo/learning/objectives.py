@@ -44,6 +44,7 @@ DEFAULTS = {
     "class": Objective(f"{VALIDATION}cohen_kappa", "max"),
     "labels": Objective(f"{VALIDATION}mean_average_precision", "max"),
     "value": Objective(f"{VALIDATION}rmse", "min"),
+    "mask": Objective(f"{VALIDATION}mean_iou", "max"),
 }
 
 

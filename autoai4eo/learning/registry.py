@@ -8,12 +8,14 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning.classification import Classification
 from autoai4eo.learning.multilabel import MultiLabel
 from autoai4eo.learning.regression import Regression
+from autoai4eo.learning.segmentation import Segmentation
 from autoai4eo.learning.task import Task
 
 TASKS: dict[str, type[Task]] = {
     "class": Classification,
     "labels": MultiLabel,
     "value": Regression,
+    "mask": Segmentation,
 }
 #: By kind: a description of the data, and what learns it.
 _WORDS = {
@@ -23,6 +25,7 @@ _WORDS = {
         "ae.ImageClassifier(multi_label=True)",
     ),
     "value": ("numbers per sample (values=…)", "ae.ImageRegressor()"),
+    "mask": ("a class for each pixel (masks)", "ae.ImageSegmenter()"),
     "none": ("samples without a target", "a data set with labels or values"),
 }
 
@@ -36,7 +39,7 @@ def task_of(target: Target) -> Task:
     if target.kind not in TASKS:
         raise UserError(
             f"expected a target of kind {', '.join(TASKS)}, found {target.kind}; "
-            "give labels or values"
+            "give labels, values or masks"
         )
     return TASKS[target.kind](target)
 

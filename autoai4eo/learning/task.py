@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -58,6 +58,8 @@ class Task:
         objective: the default objective of a search.
         resampled: names of the scores that have intervals, by `Scorer.resampled`.
         fitted: names of the results of `fit`.
+        weighs_pixels: whether `encode_training` applies class weights, to each pixel;
+            otherwise Keras does, to each sample.
     """
 
     target: Target
@@ -66,6 +68,7 @@ class Task:
     objective: ClassVar[Objective]
     resampled: ClassVar[tuple[str, ...]]
     fitted: ClassVar[tuple[str, ...]] = ()
+    weighs_pixels: ClassVar[bool] = False
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -83,6 +86,21 @@ class Task:
     def encode(self, targets: np.ndarray) -> np.ndarray:
         """Encodes targets of n samples for losses and metrics, float32 (n, …)."""
         return targets.astype(np.float32)
+
+    def encode_training(
+        self,
+        targets: np.ndarray,
+        label_smoothing: float,
+        class_weight: Mapping[int, float] | None,
+    ) -> np.ndarray:
+        """Encodes targets of n samples for the loss in training, float32 (n, …).
+
+        Args:
+            targets: of the samples.
+            label_smoothing: share of each label that is spread over other classes.
+            class_weight: weights by class number, see `weighs_pixels`.
+        """
+        return smooth(self.encode(targets), label_smoothing)
 
     def loss(self, name: str, targets: np.ndarray) -> Any:
         """Returns the Keras loss of a name, for training data with these targets."""
@@ -135,3 +153,37 @@ class Task:
     def scorer(self, fitted: Mapping[str, Any]) -> Scorer:
         """Returns a new scorer; see `decide` for ``fitted``."""
         raise NotImplementedError
+
+
+def smooth(encoded: np.ndarray, share: float) -> np.ndarray:
+    """Spreads a share of each sample's label evenly over all classes, (n, classes).
+
+    Rows of unknown labels, all zero, stay zero (Szegedy et al., 2016,
+    arXiv:1512.00567).
+    """
+    if not share:
+        return encoded
+    total = encoded.sum(axis=-1, keepdims=True)
+    spread: np.ndarray = (1 - share) * encoded + share * total / encoded.shape[-1]
+    return spread
+
+
+def parsed_weights(
+    asked: str | Mapping[int, float] | None, balanced: Callable[[], dict[int, float]]
+) -> dict[int, float] | None:
+    """Returns class weights by class number; None if none are asked for.
+
+    Args:
+        asked: weights, or ``"balanced"``.
+        balanced: returns the balanced weights.
+
+    Raises:
+        UserError: another word was given.
+    """
+    if asked is None or isinstance(asked, Mapping):
+        return None if asked is None else dict(asked)
+    if asked != "balanced":
+        raise UserError(
+            f"class_weight: expected balanced or weights by class, got {asked!r}"
+        )
+    return balanced()

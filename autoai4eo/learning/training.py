@@ -73,8 +73,8 @@ class Training:
         data_parallel: divides each batch among all devices of this machine. Up to one
             sample less than there are devices is left out of each epoch and of its
             validation, so that the last batch can be divided, too.
-        label_smoothing: share of each label that is spread evenly over all classes in
-            training, not in validation.
+        label_smoothing: share of each label that is spread over other classes in
+            training, not in validation, see `Task.encode_training`.
     """
 
     train: Dataset
@@ -164,10 +164,13 @@ class Training:
             worst = [WorstGroup(self.validation, groups, self.batch_size)]
         if self.epochs is None and self.validation is not None:
             early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
-        encode = task_of(self.train.target).encode
+        task = task_of(self.train.target)
+        encode = task.encode
 
-        def smoothed(targets: np.ndarray) -> np.ndarray:
-            return smooth(encode(targets), self.label_smoothing)
+        def encode_training(targets: np.ndarray) -> np.ndarray:
+            return task.encode_training(
+                targets, self.label_smoothing, self.class_weight
+            )
 
         devices = device_count() if self.data_parallel else 1
         batches = Batches(
@@ -176,7 +179,7 @@ class Training:
             shuffle=True,
             seed=seed,
             augmentation=self.augmentation,
-            encode=smoothed,
+            encode=encode_training,
             multiple=devices,
         )
         batches.go_to(initial_epoch)
@@ -196,7 +199,7 @@ class Training:
                 epochs=epochs or self.max_epochs,
                 initial_epoch=initial_epoch,
                 shuffle=False,  # the stream does; a resumed training has its order
-                class_weight=self.class_weight,
+                class_weight=None if task.weighs_pixels else self.class_weight,
                 callbacks=[
                     *worst,  # first: the others may use its figure
                     *copy.deepcopy(list(self.callbacks)),
@@ -206,16 +209,3 @@ class Training:
                 ],
                 **{"verbose": 0, **self.fit},
             )
-
-
-def smooth(encoded: np.ndarray, share: float) -> np.ndarray:
-    """Spreads a share of each sample's label evenly over all classes, (n, classes).
-
-    Rows of unknown labels, all zero, stay zero (Szegedy et al., 2016,
-    arXiv:1512.00567).
-    """
-    if not share:
-        return encoded
-    total = encoded.sum(axis=-1, keepdims=True)
-    spread: np.ndarray = (1 - share) * encoded + share * total / encoded.shape[-1]
-    return spread

@@ -16,7 +16,7 @@ from autoai4eo.learning.figures import METRICS
 VERSION = 1
 
 #: The kinds of target of `autoai4eo.learning.registry.TASKS`, without importing Keras.
-LEARNED = ("class", "labels", "value")
+LEARNED = ("class", "labels", "value", "mask")
 
 _NUMBER = int | float | None
 _DATA = {

@@ -19,6 +19,7 @@ from autoai4eo.report.sections import SECTIONS
 from autoai4eo.runs.schemas import LEARNED
 
 N = 40
+MASKS = np.random.default_rng(5).integers(-1, 3, (N, 4, 4)).astype(np.int16)
 RNG = np.random.default_rng(0)
 PIXELS = RNG.random((N, 4, 4, 2)).astype("float32")
 CLASSES = np.arange(N) % 3

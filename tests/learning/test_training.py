@@ -7,7 +7,8 @@ import small
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoai4eo.learning.training import Training, smooth
+from autoai4eo.learning.task import smooth
+from autoai4eo.learning.training import Training
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=9), st.floats(0, 0.9))

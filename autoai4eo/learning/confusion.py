@@ -1,0 +1,99 @@
+"""Scores of confusion matrices; rows: truth, columns: prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """Returns part / whole; 0 where the whole is 0."""
+    out = np.zeros(np.broadcast_shapes(np.shape(part), np.shape(whole)))
+    return np.divide(part, whole, out=out, where=whole > 0)
+
+
+def by_class(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns scores of each class, (…, classes), zero where undefined.
+
+    Args:
+        confusion: counts, (…, classes, classes).
+
+    Returns:
+        ``precision``, ``recall``, ``f1``, ``iou`` (intersection over union, Jaccard
+        1912), ``support``, how often the class is true, and ``predicted``, how often it
+        is predicted.
+    """
+    right = np.diagonal(confusion, axis1=-2, axis2=-1)
+    truth, prediction = confusion.sum(axis=-1), confusion.sum(axis=-2)
+    return {
+        "precision": ratio(right, prediction),
+        "recall": ratio(right, truth),
+        "f1": ratio(2 * right, truth + prediction),
+        "iou": ratio(right, truth + prediction - right),
+        "support": truth,
+        "predicted": prediction,
+    }
+
+
+def mean_over(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+    """Returns the mean over the classes that count, (…,); 0 if none does.
+
+    Args:
+        values: of each class, (…, classes).
+        counted: whether it counts, bool (…, classes).
+    """
+    return ratio((values * counted).sum(axis=-1), counted.sum(axis=-1))
+
+
+def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns ``accuracy`` (OA), ``average_accuracy`` (AA) and ``cohen_kappa``, (…,).
+
+    AA is the mean recall of the classes in the truth; kappa is unweighted. Each is zero
+    where undefined.
+
+    Args:
+        confusion: counts, (…, classes, classes).
+    """
+    each = by_class(confusion)
+    total = np.asarray(confusion.sum(axis=(-2, -1)), float)
+    right = np.trace(confusion, axis1=-2, axis2=-1)
+    observed = ratio(right, total)
+    shares = (ratio(each[n], total[..., None]) for n in ("support", "predicted"))
+    by_chance = np.prod(list(shares), axis=0).sum(axis=-1)
+    return {
+        "accuracy": observed,
+        "average_accuracy": mean_over(each["recall"], each["support"] > 0),
+        "cohen_kappa": np.where(
+            by_chance < 1, ratio(observed - by_chance, 1 - by_chance), 0.0
+        ),
+    }
+
+
+def scores(confusion: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+    """Returns the scores of a confusion matrix (classes, classes), for JSON.
+
+    See `autoai4eo.learning.classification.scores`.
+    """
+    each = by_class(confusion)
+    present = each["support"] > 0
+    seen = present | (each["predicted"] > 0)
+    return {
+        **{name: float(value) for name, value in figures(confusion).items()},
+        "macro_f1": float(mean_over(each["f1"], seen)),
+        "per_class": {
+            name: {
+                **{n: float(each[n][i]) for n in ("precision", "recall", "f1")},
+                "support": int(each["support"][i]),
+            }
+            for i, name in enumerate(class_names)
+        },
+        "confusion_matrix": confusion.tolist(),
+        "absent_classes": _those(class_names, ~present),
+        "unseen_classes": _those(class_names, ~seen),
+    }
+
+
+def _those(class_names: Sequence[str], which: np.ndarray) -> list[str]:
+    return [class_names[i] for i in np.flatnonzero(which)]
