@@ -9,17 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.dataset_targets import Targets
 from autoai4eo.data.readers.base import InputSpec, Reader
-from autoai4eo.data.readers.labels import by_name
 from autoai4eo.data.sensors import band, canonical, sensor_of
-from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 
 __all__ = ["Dataset", "InputSpec"]
 
 FINGERPRINT_ROWS = 4
-#: Kinds of target that are small enough to hold all targets in memory.
-_IN_MEMORY = ("class", "labels", "value")
 
 
 class Dataset:
@@ -32,6 +29,8 @@ class Dataset:
         targets: targets of all samples, see `Target`: (N,) for the kind ``class``,
             (N, classes) for ``labels``, (N, values) for ``value``; (N, 0) for other
             kinds, which `read_targets` reads.
+        class_pixels: of masks, the pixels of each class in each sample, int64
+            (N, classes); (N, 0) for other kinds.
         groups: by name (``city``, ``parent``, …), the group of each sample, (N,).
         names: name of each sample (its file), or None.
         notes: sentences about problems that were found on opening.
@@ -44,16 +43,17 @@ class Dataset:
         inputs: tuple[InputSpec, ...] | None = None,
         columns: Mapping[str, list[int]] | None = None,
         notes: tuple[str, ...] = (),
-        told: tuple[Target, np.ndarray] | None = None,
+        told: Targets | None = None,
     ) -> None:
         self._reader = reader
         self._rows = np.arange(len(reader.labels)) if rows is None else rows
         self._columns = dict(columns or {})
         self.path = reader.path
         self.inputs = reader.inputs if inputs is None else inputs
-        self._told = told or _told_by(reader)
-        self.target = self._told[0]
-        self.targets: np.ndarray = self._told[1][self._rows]
+        self._told = told or Targets.of(reader)
+        self.target = self._told.target
+        self.targets: np.ndarray = self._told.values[self._rows]
+        self.class_pixels: np.ndarray = self._told.class_pixels[self._rows]
         self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
         self.notes = notes
 
@@ -84,13 +84,9 @@ class Dataset:
     def known(self) -> np.ndarray:
         """Whether the target of each sample is known, bool (N,).
 
-        For the kind ``value``, one known number is enough.
+        For the kind ``value`` one known number is enough, for a ``mask`` one pixel.
         """
-        if self.target.kind == "class":
-            return np.asarray(self.targets >= 0)
-        if self.target.kind == "value":
-            return np.asarray(np.isfinite(self.targets).any(axis=1))
-        return np.full(len(self), self.target.kind != "none")
+        return self._told.known(self._rows)
 
     @property
     def num_classes(self) -> int:
@@ -138,11 +134,8 @@ class Dataset:
 
     def read_targets(self, indices: np.ndarray | Sequence[int]) -> np.ndarray:
         """Reads the targets of samples, see `Target`, in the order of ``indices``."""
-        indices = np.asarray(indices, dtype=np.int64)
-        if self.target.kind in _IN_MEMORY:
-            return self.targets[indices]
-        rows, back = np.unique(self._rows[indices], return_inverse=True)
-        return self._reader.read_targets(rows)[back]
+        rows = self._rows[np.asarray(indices, dtype=np.int64)]
+        return self._told.read(self._reader, rows)
 
     def in_file_order(self, indices: np.ndarray) -> np.ndarray:
         """Returns ``indices`` in the order of their samples in the file."""
@@ -177,28 +170,13 @@ class Dataset:
         """Returns the dataset with these classes (or values) in this order, by name.
 
         Raises:
-            UserError: the dataset has samples of another class.
+            UnknownClassError: the dataset has samples of another class.
         """
-        target, targets = self._told
-        names = target.classes
-        told = replace(target, classes=tuple(wanted))
-        if target.kind == "class":
-            found = by_name(targets, names, wanted, self.path)
-            return self._with(told=(told, found))
-        if target.kind == "none":
-            return self._with(told=(told, targets))
-        used = np.flatnonzero(targets.any(axis=0))
-        places = by_name(used, names, wanted, self.path)
-        found = np.zeros((len(targets), len(wanted)), targets.dtype)
-        found[:, places] = targets[:, used]
-        return self._with(told=(told, found))
+        return self._with(told=self._told.with_classes(wanted, self.path))
 
     def with_labels(self) -> Dataset:
         """Returns the dataset with the class of each sample as its only label."""
-        target, targets = self._told
-        found = (targets[:, None] == np.arange(len(target.classes))).astype(np.uint8)
-        told = replace(target, kind="labels", shape=found.shape[1:], ignored=None)
-        return self._with(told=(told, found))
+        return self._with(told=self._told.with_labels())
 
     def select(self, names: Sequence[str]) -> Dataset:
         """Returns the dataset with these inputs only, in the order given.
@@ -286,20 +264,17 @@ class Dataset:
     def label_counts(self) -> np.ndarray:
         """Returns the samples per class, int64 (classes,).
 
-        For the kind ``value``, the samples in which each number is known.
+        For the kind ``value``, the samples in which each number is known; for a
+        ``mask``, the pixels of each class in all samples together.
         """
-        if self.target.kind == "class":
-            labels = self.labels[self.labels >= 0]
-            return np.bincount(labels, minlength=self.num_classes)
-        if self.target.kind == "value":
-            return np.asarray(np.isfinite(self.targets).sum(axis=0))
-        return np.asarray(self.targets.sum(axis=0, dtype=np.int64))
+        return self._told.counts(self._rows)
 
     def fingerprint(self) -> str:
         """Returns 16 hexadecimal digits that are the same for equal data.
 
-        Hashes sizes, targets, bands, class names and, to be fast, only the pixels of
-        the first, middle and last few samples. The path does not matter.
+        Hashes sizes, targets (of masks, the pixels of each class), bands, class names
+        and, to be fast, only the pixels and masks of the first, middle and last few
+        samples. The path does not matter.
         """
         what: list[Any] = [len(self), self.class_names]
         what += [
@@ -308,17 +283,13 @@ class Dataset:
         ]
         digest = hashlib.sha256(repr(what).encode())
         digest.update(np.ascontiguousarray(self.targets).tobytes())
+        digest.update(np.ascontiguousarray(self.class_pixels).tobytes())
         few = min(FINGERPRINT_ROWS, len(self))
         for start in (0, (len(self) - few) // 2, len(self) - few):
-            pixels = self.read(np.arange(start, start + few))
+            rows = np.arange(start, start + few)
+            pixels = self.read(rows)
             for spec in self.inputs:
                 digest.update(np.ascontiguousarray(pixels[spec.name]).tobytes())
+            if self.target.kind == "mask":
+                digest.update(self.read_targets(rows).tobytes())
         return digest.hexdigest()[:16]
-
-
-def _told_by(reader: Reader) -> tuple[Target, np.ndarray]:
-    """Returns the target of a reader, and all targets if these are small."""
-    count = len(reader.labels)
-    if reader.target.kind in _IN_MEMORY:
-        return reader.target, reader.read_targets(np.arange(count))
-    return reader.target, np.empty((count, 0))

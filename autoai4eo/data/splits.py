@@ -18,7 +18,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import coarsest, from_csv, members
 from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK, check_block_km
 from autoai4eo.data.stratification import balanced_rows, iterative_parts
-from autoai4eo.data.target import strata
+from autoai4eo.data.target import mask_strata, strata
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.text import counted
 
@@ -40,7 +40,8 @@ def split(
 
     Without ``group`` or ``groups``, samples are drawn at random within each class. For
     targets of several labels or of numbers, each label, or each tenth of a number's
-    distribution, has its share in each part (`iterative_parts`). With groups, no group
+    distribution, has its share in each part (`iterative_parts`); for masks, the tiles
+    in which each class occurs, and those with much of it (`mask_strata`). With groups, no group
     is in two parts, and the shares and classes are met as well as whole groups allow.
 
     Args:
@@ -174,16 +175,10 @@ def class_weights(dataset: Dataset) -> dict[int, float]:
 
     These are scikit-learn's "balanced" weights, also for several labels per sample: a
     class that is half as frequent as another has twice its weight. A class without
-    samples gets 1.
+    samples gets 1. Of masks, pixels are counted in place of samples.
     """
-    return balanced_weights(_strata(dataset).sum(axis=0))
-
-
-def balanced_weights(counts: np.ndarray) -> dict[int, float]:
-    """Returns a weight per class from its number of samples or pixels, (classes,).
-
-    See `class_weights`.
-    """
+    masks = dataset.target.kind == "mask"
+    counts = dataset.label_counts() if masks else _strata(dataset).sum(axis=0)
     present = np.count_nonzero(counts)
     weights = counts.sum() / (present * np.maximum(counts, 1))
     return {i: float(w) if counts[i] else 1.0 for i, w in enumerate(weights)}
@@ -196,6 +191,8 @@ def _has_classes(dataset: Dataset) -> bool:
 
 def _strata(dataset: Dataset) -> np.ndarray:
     """Returns the strata to balance, bool (N, strata)."""
+    if dataset.target.kind == "mask":
+        return mask_strata(dataset.class_pixels)
     return strata(dataset.target, dataset.targets)
 
 

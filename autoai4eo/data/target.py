@@ -53,6 +53,23 @@ class Target:
         return "values" if self.kind == "value" else "probabilities"
 
 
+def mask_strata(class_pixels: np.ndarray) -> np.ndarray:
+    """Returns the strata of masks: which classes each has, and has much of.
+
+    Args:
+        class_pixels: of each class in each mask, int64 (N, classes).
+
+    Returns:
+        bool (N, 2 × classes): whether the class occurs; and whether its share of the
+        known pixels is above the median of the masks in which it occurs.
+    """
+    known = class_pixels.sum(axis=1, keepdims=True)
+    shares = class_pixels / np.maximum(known, 1)
+    occurs = class_pixels > 0
+    middle = [np.median(one[one > 0]) if (one > 0).any() else 1.0 for one in shares.T]
+    return np.concatenate([occurs, shares > np.array(middle)], axis=1)
+
+
 def strata(target: Target, targets: np.ndarray) -> np.ndarray:
     """Returns the strata of each sample, which splits and samplers balance.
 

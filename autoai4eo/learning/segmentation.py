@@ -9,8 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.pixel_counts import pixel_counts
-from autoai4eo.data.splits import balanced_weights
+from autoai4eo.data.splits import class_weights
 from autoai4eo.errors import UserError
 from autoai4eo.learning.mask_losses import TERMS, MaskLoss
 from autoai4eo.learning.mask_scorer import MaskScorer
@@ -47,7 +46,7 @@ class Segmentation(Task):
 
     def check(self, dataset: Dataset) -> None:
         """See `Task.check`: at least two classes must have pixels."""
-        present = np.flatnonzero(pixel_counts(dataset).sum(axis=0))
+        present = np.flatnonzero(dataset.label_counts())
         if len(present) < 2:
             only = "".join(f" all {dataset.class_names[i]}" for i in present)
             raise UserError(
@@ -102,9 +101,7 @@ class Segmentation(Task):
         self, asked: str | Mapping[int, float] | None, train: Dataset
     ) -> dict[int, float] | None:
         """See `Task.class_weight`: ``"balanced"`` by pixels, or by class number."""
-        return parsed_weights(
-            asked, lambda: balanced_weights(pixel_counts(train).sum(axis=0))
-        )
+        return parsed_weights(asked, lambda: class_weights(train))
 
     def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:
         """Returns the most probable class of each pixel, int16 (n, H, W)."""

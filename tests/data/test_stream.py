@@ -219,6 +219,8 @@ class MaskReader:
         self.labels = np.full(samples, -1)
         self.inputs = (InputSpec("image", "x", (band("B2"), band("B3")), 6, 6),)
         self.class_names = self.target.classes
+        masks = self.read_targets(np.arange(samples)).reshape(samples, -1)
+        self.class_pixels = np.stack([(masks == i).sum(axis=1) for i in (0, 1)], axis=1)
 
     def read(self, rows, names):
         return {name: self.pixels[rows] for name in names}

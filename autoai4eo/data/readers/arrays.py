@@ -8,26 +8,33 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.input_names import input_names
+from autoai4eo.data.masks.classes import MaskOptions
+from autoai4eo.data.masks.found import FoundMasks
+from autoai4eo.data.masks.values import as_whole
 from autoai4eo.data.readers.base import (
     DEFAULTS,
     InputSpec,
     ReadOptions,
-    TargetsInMemory,
 )
+from autoai4eo.data.readers.mask_targets import TargetsOrMasks, check_shape
 from autoai4eo.data.readers.targets import NOTHING, VALUES, Told, read_targets
 from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_npz
 
 
-class ArraysReader(TargetsInMemory):
+_TARGETS = ("label", "mask")  # arrays of a file that are no input
+
+
+class ArraysReader(TargetsOrMasks):
     """See `Reader`. Arrays (N, H, W, bands) by input name, maybe labels or values.
 
     Three bands of 8 bits are red, green and blue; other bands are unknown until named.
 
     Args:
         arrays: by input name.
-        labels: classes, see `read_labels`; for the kind ``value``: numbers.
+        labels: classes, see `read_labels`; for the kind ``value``: numbers; masks
+            (N, H, W).
         options: see `ReadOptions`.
         path: for messages.
         names: of the classes in the order of the labels' numbers, if the source names
@@ -61,14 +68,19 @@ class ArraysReader(TargetsInMemory):
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
-        self.target, self.targets, more = read_targets(
-            Told(labels, names),
-            values,
-            total,
-            options.kind,
-            options.class_names,
-            path,
-        )
+        self._stored: np.ndarray | None = None
+        if labels is not None and _is_masks(labels):
+            self._stored = labels if labels.ndim == 3 else labels[..., 0]
+            more = self._find_masks(total, options, names)
+        else:
+            self.target, self.targets, more = read_targets(
+                Told(labels, names),
+                values,
+                total,
+                options.kind,
+                options.class_names,
+                path,
+            )
         notes += more
         self.notes = tuple(notes)
         for name, array in self._arrays.items():
@@ -101,9 +113,46 @@ class ArraysReader(TargetsInMemory):
         """See `Reader.read`."""
         return {name: self._arrays[name][rows] for name in names}
 
+    def _find_masks(
+        self, samples: int, options: ReadOptions, names: Sequence[str] | None
+    ) -> list[str]:
+        """Makes the stored masks the target; returns notes."""
+        masks = self._stored
+        assert masks is not None
+        if options.kind not in (None, "mask"):
+            raise UserError(
+                f"{self.path}: expected labels of shape (N,) or (N, classes) for the "
+                f"kind {options.kind}, found masks of shape {masks.shape}; give one "
+                "label per sample, or the kind mask"
+            )
+        shape = (int(masks.shape[1]), int(masks.shape[2]))
+        check_shape(len(masks), shape, samples, self.inputs, "masks", self.path)
+        told = MaskOptions(
+            # the user's names are not those of the source
+            None if names in (None, options.class_names) else dict(enumerate(names)),
+            options.class_names,
+            options.class_values,
+            options.ignored,
+        )
+        each = (as_whole(mask, self.path) for mask in masks)
+        found, notes = FoundMasks.of(each, shape, told, self.path)
+        self.use_masks(found)
+        return notes
+
+    def stored_masks(self, rows: np.ndarray) -> np.ndarray:
+        """See `TargetsOrMasks.stored_masks`."""
+        assert self._stored is not None
+        return as_whole(self._stored[rows], self.path)
+
     def coordinates(self) -> np.ndarray | None:
         """Returns None: arrays have no coordinates."""
         return None
+
+
+def _is_masks(labels: np.ndarray) -> bool:
+    """Whether labels have a class for each pixel, by their shape."""
+    shape = np.shape(labels)
+    return len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)
 
 
 def _float32(array: np.ndarray) -> np.ndarray:
@@ -129,27 +178,30 @@ def open_npz(path: Path, options: ReadOptions = DEFAULTS) -> ArraysReader:
         UserError: it cannot be read, or has no images.
     """
     arrays = read_npz(path, "write it anew with numpy.savez")
-    images = {name: a for name, a in arrays.items() if a.ndim == 4}
+    images = {n: a for n, a in arrays.items() if a.ndim == 4 and n not in _TARGETS}
     if not images:
         raise UserError(
             f"{path}: expected arrays of shape (N, height, width, bands), and label, "
             f"found {', '.join(arrays) or 'none'}"
         )
     numbers = next((name for name in VALUES if name in arrays), "")
+    label = "label"
+    if "mask" in arrays and (label not in arrays or options.kind == "mask"):
+        label = "mask"
     reader = ArraysReader(
         images,
-        arrays.get("label"),
+        arrays.get(label),
         options,
         str(path),
         _names(path, arrays, "class_names"),
         Told(arrays.get(numbers), _names(path, arrays, "value_names")),
     )
-    used = {"label", "class_names", numbers, "value_names"}
+    used = {label, "class_names", numbers, "value_names"}
     unused = sorted(arrays.keys() - images.keys() - used)
     if unused:
         reader.notes += (
             f"not used: {', '.join(unused)}; pixels are arrays of four dimensions, "
-            "labels are named label",
+            "labels are named label, masks mask",
         )
     return reader
 

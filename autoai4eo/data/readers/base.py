@@ -52,6 +52,8 @@ class ReadOptions:
     unlabelled: bool = False
     allow_remote: bool = False
     kind: str | None = None
+    class_values: tuple[int, ...] | None = None
+    ignored: frozenset[int] = frozenset()
 
 
 DEFAULTS = ReadOptions()
@@ -78,6 +80,8 @@ class Reader(Protocol):
         class_names: names of the target's classes.
         labels: int64 (N,), the class of each sample for a target of the kind
             ``class``, -1 if it has none; -1 for all samples of every other kind.
+        class_pixels: for a target of the kind ``mask``, the pixels of each class in
+            each sample, int64 (N, classes); other kinds: (N, 0).
     """
 
     path: str
@@ -104,6 +108,10 @@ class Reader(Protocol):
     def labels(self) -> np.ndarray:
         """See above."""
 
+    @property
+    def class_pixels(self) -> np.ndarray:
+        """See above."""
+
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """Reads pixels (n, H, W, C) of the inputs ``names``, in the file's data type.
 
@@ -119,8 +127,8 @@ class Reader(Protocol):
 
         Returns:
             ``class``: int64 (n,), -1 if there is none; ``labels``: uint8 (n, classes)
-            of 0 and 1; ``value``: float32 (n, values), NaN if unknown; ``none``: int64
-            (n,) of -1.
+            of 0 and 1; ``value``: float32 (n, values), NaN if unknown; ``mask``: int16
+            (n, H, W), -1 if unknown; ``none``: int64 (n,) of -1.
         """
 
     def coordinates(self) -> np.ndarray | None:
@@ -141,6 +149,11 @@ class TargetsInMemory:
     def read_targets(self, rows: np.ndarray) -> np.ndarray:
         """See `Reader.read_targets`."""
         return np.asarray(self.targets[rows])
+
+    @property
+    def class_pixels(self) -> np.ndarray:
+        """See `Reader`."""
+        return np.empty((len(self.targets), 0), np.int64)
 
     @property
     def class_names(self) -> tuple[str, ...]:

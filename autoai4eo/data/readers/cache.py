@@ -10,6 +10,7 @@ import numpy as np
 
 from autoai4eo.data.readers.base import Reader
 
+_MASKS = ""  # name under which masks are kept, which no input has
 CACHE_BYTES = 384 * 2**20  # all of EuroSAT RGB (27,000 images, 316 MiB as uint8)
 
 
@@ -57,8 +58,12 @@ class CachedReader:
         return {name: self._pixels[name][rows] for name in names}
 
     def read_targets(self, rows: np.ndarray) -> np.ndarray:
-        """See `Reader.read_targets`."""
-        return self._reader.read_targets(rows)
+        """See `Reader.read_targets`. Masks are remembered, as pixels are."""
+        if self.target.kind != "mask":
+            return self._reader.read_targets(rows)
+        with self._lock:
+            self._fill(np.unique(rows), _MASKS)
+        return self._pixels[_MASKS][rows]
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -70,6 +75,11 @@ class CachedReader:
         """See `Reader`."""
         return self._reader.labels
 
+    @property
+    def class_pixels(self) -> np.ndarray:
+        """See `Reader`."""
+        return self._reader.class_pixels
+
     def _fill(self, rows: np.ndarray, name: str) -> None:
         total = len(self.labels)
         known = self._known.setdefault(name, np.zeros(total, dtype=bool))
@@ -78,7 +88,10 @@ class CachedReader:
         missing = rows[~known[rows]]
         if len(missing) == 0 and name in self._pixels:
             return
-        found = self._reader.read(missing, [name])[name]
+        if name == _MASKS:
+            found = self._reader.read_targets(missing)
+        else:
+            found = self._reader.read(missing, [name])[name]
         if len(missing) == total:
             self._pixels[name] = found
         else:
@@ -95,4 +108,7 @@ class CachedReader:
 def worth_keeping(reader: Reader) -> bool:
     """Returns whether all pixels of the reader fit into `CACHE_BYTES`."""
     values = sum(int(np.prod(spec.shape)) for spec in reader.inputs)
-    return values * reader.pixel_bytes * len(reader.labels) <= CACHE_BYTES
+    sample = values * reader.pixel_bytes
+    if reader.target.kind == "mask":
+        sample += 2 * int(np.prod(reader.target.shape))
+    return sample * len(reader.labels) <= CACHE_BYTES

@@ -32,6 +32,22 @@ class _Joined(TargetsInMemory):
         self.whole = False
         self.pixel_bytes = 4  # a dataset reads float32
 
+    def read_targets(self, rows: np.ndarray) -> np.ndarray:
+        """See `Reader.read_targets`."""
+        if self.target.kind != "mask":
+            return super().read_targets(rows)
+        first, second = self._parts
+        found = np.empty((len(rows), *self.target.shape), np.int16)
+        early = rows < len(first)
+        found[early] = first.read_targets(rows[early])
+        found[~early] = second.read_targets(rows[~early] - len(first))
+        return found
+
+    @property
+    def class_pixels(self) -> np.ndarray:
+        """See `Reader`."""
+        return np.concatenate([part.class_pixels for part in self._parts])
+
     @property
     def names(self) -> Sequence[str] | None:
         names = [part.names for part in self._parts]

@@ -64,12 +64,13 @@ def open_dataset(
     *,
     inputs: Sequence[str] | None = None,
     bands: Bands | None = None,
-    class_names: Sequence[str] | None = None,
+    class_names: Sequence[str] | Mapping[int, str] | None = None,
     labels: np.ndarray | None = None,
     class_level: int | None = None,
     unlabelled: bool = False,
     allow_remote: bool = False,
     kind: str | None = None,
+    ignored: int | Sequence[int] | None = None,
 ) -> Dataset:
     """Opens data at a path, or wraps arrays.
 
@@ -85,10 +86,11 @@ def open_dataset(
             band.
         class_names: names of the classes in order, such as those of the training data.
             Classes that the source names are matched by name; class numbers refer to
-            this order.
+            this order. For masks also a dict of them by value: ``{10: "forest"}``.
         labels: for arrays: class indices (N,), one-hot or multi-hot rows (N, classes)
-            or names (N,); for the kind ``value`` numbers (N,) or (N, values). Without
-            labels, samples can be predicted but not learned from.
+            or names (N,); for the kind ``value`` numbers (N,) or (N, values); masks
+            (N, H, W) of a class for each pixel. Without labels, samples can be
+            predicted but not learned from.
         class_level: level of the folders that are the classes, from 1; None: the first
             level with several folders. For BigEarthNet the number of classes, 19 or 43.
         unlabelled: whether to keep samples without a label if others have one, and
@@ -97,7 +99,10 @@ def open_dataset(
             (external links and storage, virtual data sets). Such a file can show any
             of your files as pixels.
         kind: kind of target, if the source allows several: ``class``, ``labels`` (even
-            if every sample has exactly one) or ``value`` (even if there are labels).
+            if every sample has exactly one), ``value`` or ``mask`` (even if there are
+            labels).
+        ignored: value, or values, of masks whose pixels have no known class, beside
+            values below 0 and what the files declare.
 
     Arrays of a ``.npz`` file, labels and each sample must need at most 4 GiB of memory,
     or the number of GiB in the environment variable ``AUTOAI4EO_MAX_GIB``.
@@ -107,16 +112,18 @@ def open_dataset(
             unknown; an input or band is missing.
     """
     if isinstance(source, Dataset):
-        dataset = _of_classes(source, class_names)
+        dataset = _of_classes(source, _names_in_order(class_names))
     else:
         names = _names_of_image(bands)
         options = ReadOptions(
-            None if class_names is None else tuple(class_names),
+            _names_in_order(class_names),
             None if names is None else tuple(names),
             class_level,
             unlabelled,
             allow_remote,
             kind,
+            tuple(class_names) if isinstance(class_names, Mapping) else None,
+            frozenset(np.atleast_1d([] if ignored is None else ignored).tolist()),
         )
         reader = _reader(source, labels, options)
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
@@ -175,6 +182,14 @@ def _reader_of(path: Path, options: ReadOptions) -> Reader:
     raise UserError(
         f"{path}: expected {', '.join(most)}, or {last}; found none of these"
     )
+
+
+def _names_in_order(
+    names: Sequence[str] | Mapping[int, str] | None,
+) -> tuple[str, ...] | None:
+    if isinstance(names, Mapping):
+        return tuple(names.values())
+    return None if names is None else tuple(names)
 
 
 def _expanded(path: Path) -> Path:

@@ -1,5 +1,7 @@
 """Reads HDF5 files in the layout of So2Sat LCZ42: ``sen1``, ``sen2`` and ``label``.
 
+``label`` or ``mask`` may be a class for each pixel, (N, H, W), and ``image`` an input.
+
 Zhu et al. 2020, doi:10.1109/MGRS.2020.2964708. One of the two inputs may be missing;
 any numbers of bands and classes are possible. The file's attribute ``inputs`` names
 other inputs. Cities and places are read from the file itself or from that of the fourth
@@ -24,9 +26,9 @@ from autoai4eo.data.readers.base import (
     DEFAULTS,
     InputSpec,
     ReadOptions,
-    TargetsInMemory,
 )
 from autoai4eo.data.readers.hdf5_links import check_sources, own_folders
+from autoai4eo.data.readers.hdf5_masks import is_mask, mask_name, masks_in, read_masks
 from autoai4eo.data.readers.hdf5_pixels import chunk_rows, read_rows, share_below_zero
 from autoai4eo.data.readers.hdf5_targets import (
     content_of,
@@ -34,6 +36,7 @@ from autoai4eo.data.readers.hdf5_targets import (
     strings,
     targets_in,
 )
+from autoai4eo.data.readers.mask_targets import TargetsOrMasks
 from autoai4eo.data.readers.radar import radar_bands
 from autoai4eo.data.readers.targets import VALUES
 from autoai4eo.data.scenes.files import level_in
@@ -48,7 +51,7 @@ from autoai4eo.data.sensors import (
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_size
 
-INPUTS = ("sen1", "sen2")
+INPUTS = ("sen1", "sen2", "image")
 USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
     ("sen1", 8): LCZ42_SEN1_BANDS,
     ("sen1", 2): SENTINEL1_DB.bands,
@@ -65,7 +68,7 @@ def accepts(path: Path) -> bool:
     )
 
 
-class So2SatReader(TargetsInMemory):
+class So2SatReader(TargetsOrMasks):
     """See `Reader`. Each process opens the file once, at the first read.
 
     Raises:
@@ -82,6 +85,7 @@ class So2SatReader(TargetsInMemory):
         self._file: h5py.File | None = None
         self._opened_by = 0
         self._nodata: dict[str, np.ndarray] = {}
+        self._mask: str | None = None
         self.notes: tuple[str, ...] = ()
         with hdf5.whole(self.path):
             self._look(self._open(), options)
@@ -91,14 +95,27 @@ class So2SatReader(TargetsInMemory):
         names = _inputs_told(file)
         self.inputs = tuple(self._spec(found[n], n, found) for n in names if n in found)
         if not self.inputs:
+            wanted = " or ".join(names).replace(" or image", ", or image")
             raise UserError(
-                f"{self.path}: expected the data sets {' or '.join(names)}, and label, "
+                f"{self.path}: expected the data sets {wanted}, and label or mask, "
                 f"found {', '.join(found) or 'none'}; see the So2Sat LCZ42 layout"
             )
         samples = len(found[self.inputs[0].name])
-        self.target, self.targets, notes = targets_in(
-            file, found, samples, options, self._folders
-        )
+        self._mask = mask_name(found, options.kind, self.path)
+        if self._mask is not None:
+            masks, notes = masks_in(
+                file, found, self._mask, self.inputs, options, self._folders
+            )
+            self.use_masks(masks)
+        else:
+            self.target, self.targets, notes = targets_in(
+                file, found, samples, options, self._folders
+            )
+            if is_mask(found.get("mask")):
+                notes.append(
+                    "there are both label and mask: label is the target; kind='mask' "
+                    "selects the other"
+                )
         self.notes += (*notes, *map(_guess, filter(_is_guess, self.inputs)))
         for spec in self.inputs:
             if len(found[spec.name]) != len(self.targets):
@@ -202,7 +219,7 @@ class So2SatReader(TargetsInMemory):
         self, file: h5py.File, found: Mapping[str, Any]
     ) -> dict[str, np.ndarray]:
         total = len(self.targets)
-        targets = {"label", "class_names", *VALUES, "value_names"}
+        targets = {"label", "mask", "class_names", *VALUES, "value_names"}
         groups = {}
         for name, data in [*found.items(), *file.attrs.items()]:
             if name in targets or getattr(data, "shape", ()) != (total,):
@@ -229,6 +246,16 @@ class So2SatReader(TargetsInMemory):
             file = self._open()
             found = {n: hdf5.item(file, n, self._folders) for n in names}
             return {n: read_rows(found[n], rows, self._nodata[n]) for n in names}
+
+    def stored_masks(self, rows: np.ndarray) -> np.ndarray:
+        """See `TargetsOrMasks.stored_masks`.
+
+        Raises:
+            UserError: these masks are damaged.
+        """
+        with hdf5.whole(self.path):
+            data = hdf5.item(self._open(), str(self._mask), self._folders)
+            return read_masks(data, rows)
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; from data sets ``lon`` and ``lat``.

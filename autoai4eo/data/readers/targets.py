@@ -15,7 +15,7 @@ from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 
 #: Kinds that HDF5 files, ``.npz`` files and arrays can have.
-KINDS = ("class", "labels", "value")
+KINDS = ("class", "labels", "value", "mask")
 #: Names of a data set of numbers that are to be predicted.
 VALUES = ("value", "values")
 
@@ -53,7 +53,8 @@ def read_targets(
         values: numbers.
         samples: how many there are.
         kind: ``class``, ``labels`` or ``value``; None: what is found. ``labels`` takes
-            rows with one class each for several labels per sample.
+            rows with one class each for several labels per sample. Masks are read
+            elsewhere.
         wanted: names of the classes or numbers, such as those of the training data.
         path: for messages.
 
@@ -65,6 +66,11 @@ def read_targets(
         raise UserError(
             f"kind: expected one of {', '.join(KINDS)}, found {kind}; choose among "
             "these"
+        )
+    if kind == "mask":
+        raise UserError(
+            f"{path}: expected masks of shape (N, height, width) for the kind mask, "
+            "found none; write them as mask, or leave the kind out"
         )
     notes = []
     if values.values is not None and labels.values is not None and kind is None:

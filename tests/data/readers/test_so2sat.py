@@ -191,7 +191,7 @@ LABEL = np.eye(17, dtype=np.float32)[np.arange(60) % 17]
 BAD = {
     "sen2 and sen1 missing": (
         {"sen1": None, "sen2": None, "other": [1]},
-        r"expected the data sets sen1 or sen2, and label, found label, other",
+        r"the data sets sen1 or sen2, or image, and label or mask, found label, other",
     ),
     "counts differ": (
         {"label": LABEL[:50]},
@@ -202,7 +202,10 @@ BAD = {
         "expected rows of 0 and 1 where samples have several labels, found 0.5",
     ),
     "no class at all": ({"label": LABEL * 0}, "no label row names a class"),
-    "pixel labels": ({"label": np.zeros((60, 4, 4))}, "not a patch label"),
+    "pixel labels": (
+        {"label": np.zeros((60, 4, 4))},
+        "two classes or more, found one only",
+    ),
     "fractions": ({"label": np.full(60, 0.5)}, "whole numbers"),
     "not images": ({"sen2": np.zeros((60, 4))}, r"expected sen2 .* found \(60, 4\)"),
     "names of bands": (

@@ -86,7 +86,11 @@ def test_the_kind_decides_where_rows_happen_to_be_one_hot(path):
     write(path, label=HOT)
     with pytest.raises(UserError, match="one class per sample, found 3 of 6 rows"):
         open_dataset(path, kind="class")
-    with pytest.raises(UserError, match=r"kind: expected one of class, .*found mask"):
+    with pytest.raises(UserError, match=r"kind: expected one of class, .*found image"):
+        open_dataset(path, kind="image")
+    with pytest.raises(
+        UserError, match="expected .*mask.* of shape .* for the kind mask"
+    ):
         open_dataset(path, kind="mask")
 
 

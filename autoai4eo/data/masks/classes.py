@@ -1,0 +1,205 @@
+"""Classes of masks: which value of the files means which class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoai4eo.data.masks.values import MISSING, Survey
+from autoai4eo.data.readers.labels import by_name, check_names, fold
+from autoai4eo.errors import UserError
+
+IGNORED = -1  # class number of a pixel whose class is unknown
+#: Names of a value that mean that the class is unknown.
+_UNKNOWN = {"ignore", "ignored", "no data", "nodata", "no_data", "unlabelled"}
+_UNKNOWN |= {"unlabeled", "void", "unknown"}
+_NUMBER = re.compile(r"class \d+")
+_SHOWN = 8
+_TABLE = 2**20  # longest table of classes by value
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """How values become classes.
+
+    Attributes:
+        names: by value, as the source names them; None: it does not.
+        wanted: names of the classes in order, such as those of the training data.
+        wanted_values: the value of each of `wanted`; None: 0, 1, 2, ….
+        ignored: values that mean an unknown class, beside those below 0.
+    """
+
+    names: Mapping[int, str] | None = None
+    wanted: Sequence[str] | None = None
+    wanted_values: Sequence[int] | None = None
+    ignored: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class MaskClasses:
+    """The classes of masks.
+
+    Attributes:
+        names: in the order of the class numbers.
+        values: stored values that occur, increasing, int64 (V,).
+        numbers: class number of each of `values`, int16 (V,), `IGNORED` if unknown.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    numbers: np.ndarray
+
+    def numbers_of(self, mask: np.ndarray, name: str) -> np.ndarray:
+        """Returns the class number of each pixel, int16, -1 if it is unknown.
+
+        Args:
+            mask: stored values, see `autoai4eo.data.masks.values.as_whole`.
+            name: of the data, for messages.
+
+        Raises:
+            UserError: it has a value that was not there when the data were opened.
+        """
+        if not mask.size:
+            return np.empty(mask.shape, np.int16)
+        low, high = int(self.values[0]), int(self.values[-1])
+        if int(mask.min()) < low or int(mask.max()) > high:
+            raise _changed(name)
+        if high - low < _TABLE:
+            table = np.full(high - low + 1, IGNORED - 1, np.int16)
+            table[self.values - low] = self.numbers
+            found = table[mask.astype(np.int64) - low]
+            if (found < IGNORED).any():
+                raise _changed(name)
+            return found
+        place = np.searchsorted(self.values, mask)
+        if (self.values[place] != mask).any():
+            raise _changed(name)
+        return np.asarray(self.numbers[place])
+
+
+def _changed(name: str) -> UserError:
+    return UserError(
+        f"{name}: expected the values that the masks had when they were opened, found "
+        "others; the files changed: start anew"
+    )
+
+
+def classes_of(
+    found: Survey, options: MaskOptions, path: str
+) -> tuple[MaskClasses, np.ndarray, list[str]]:
+    """Returns the classes of masks, the pixels of each class and notes.
+
+    Values below 0, `MaskOptions.ignored` and values that the source calls "no data",
+    "ignored", "unlabelled", "unknown" or "void" mean an unknown class. If neither
+    the source nor the user names the other values, each that occurs is a class:
+    ``class 5``.
+
+    Args:
+        found: what values occur.
+        options: see `MaskOptions`.
+        path: for messages.
+
+    Returns:
+        The classes, the pixels of each class in each mask, int64 (N, classes), and
+        notes.
+
+    Raises:
+        UserError: no pixel has a known class; a value has no name although others
+            have one; names are repeated; there is one class only.
+        UnknownClassError: a class that occurs is not among those wanted.
+    """
+    names, ignored = _names(found, options)
+    check_names(list(names.values()), path)
+    occurs = found.pixels.sum(axis=0)
+    is_known = (found.values >= 0) & ~np.isin(found.values, list(ignored))
+    if not is_known.any():
+        told = ", ".join(map(str, found.values[:_SHOWN])) or "none"
+        raise UserError(
+            f"{path}: expected masks with pixels of known classes, found only ignored "
+            f"values ({told}); check the masks and the ignored value"
+        )
+    used = found.values[is_known]
+    _check_named(used, occurs[is_known], names, path)
+    notes = _notes(found, is_known, occurs, options)
+    in_order = tuple(names.values())
+    place = {value: i for i, value in enumerate(names)}
+    numbers = np.array([place[v] for v in used.tolist()], np.int64)
+    if options.wanted is not None:
+        wanted = tuple(n for n in options.wanted if fold(n) not in _UNKNOWN)
+        numbers = by_name(numbers, in_order, wanted, path)
+        in_order = wanted
+    if len(in_order) < 2:
+        raise UserError(
+            f"{path}: expected masks of two classes or more, found one only "
+            f"({', '.join(in_order)}, {occurs[is_known].sum():,} pixels); there is "
+            "nothing to tell apart: name the classes with class_names=… where others "
+            "exist"
+        )
+    all_numbers = np.full(len(found.values), IGNORED, np.int16)
+    all_numbers[is_known] = numbers
+    pixels = np.zeros((len(in_order), len(found.pixels)), np.int64)
+    np.add.at(pixels, numbers, found.pixels.T[is_known])
+    classes = MaskClasses(in_order, found.values, all_numbers)
+    return classes, np.ascontiguousarray(pixels.T), notes
+
+
+def _names(found: Survey, options: MaskOptions) -> tuple[dict[int, str], set[int]]:
+    """Returns the name of each value that is a class, and values that are ignored."""
+    ignored = set(options.ignored)
+    wanted = options.wanted
+    if options.names is not None:
+        named = dict(options.names)
+    elif wanted is not None and options.wanted_values is not None:
+        named = dict(zip(options.wanted_values, wanted, strict=True))
+    elif wanted is not None and not all(_NUMBER.fullmatch(name) for name in wanted):
+        named = dict(enumerate(wanted))
+    else:
+        named = {int(v): f"class {v}" for v in found.values if v >= 0}
+    ignored |= {value for value, name in named.items() if fold(name) in _UNKNOWN}
+    return {v: n for v, n in named.items() if v >= 0 and v not in ignored}, ignored
+
+
+def _check_named(
+    used: np.ndarray, pixels: np.ndarray, names: Mapping[int, str], path: str
+) -> None:
+    other = [i for i, value in enumerate(used.tolist()) if value not in names]
+    if not other:
+        return
+    known = ", ".join(f"{v} {n}" for v, n in list(names.items())[:_SHOWN])
+    more = ", …" if len(names) > _SHOWN else ""
+    each = ", ".join(f"{used[i]} ({pixels[i]:,} pixels)" for i in other[:_SHOWN])
+    raise UserError(
+        f"{path}: expected masks of the values {known}{more}, found also {each}; name "
+        f"their classes, or leave the pixels out with ignored={used[other[0]]}"
+    )
+
+
+def _notes(
+    found: Survey, is_known: np.ndarray, occurs: np.ndarray, options: MaskOptions
+) -> list[str]:
+    notes = []
+    if not is_known.all():
+        told = ", ".join(
+            "no data" if v == MISSING else str(v) for v in found.values[~is_known]
+        )
+        share = occurs[~is_known].sum() / occurs.sum()
+        notes.append(
+            f"masks: {share:.2%} of the pixels are ignored, as their class is unknown "
+            f"(value {told})"
+        )
+    unnamed = options.names is None and options.wanted is None
+    used = found.values[is_known].tolist()
+    if unnamed and used != list(range(len(used))):
+        notes.append(
+            f"masks: the values {', '.join(map(str, used[:_SHOWN]))}"
+            f"{', …' if len(used) > _SHOWN else ''} become the classes 0 to "
+            f"{len(used) - 1}; nothing names them"
+        )
+    if unnamed and len(used) > 1 and used[-1] == 255:
+        notes.append(
+            "masks: 255 is taken for a class; ignored=255 leaves its pixels out"
+        )
+    return notes

@@ -1,0 +1,77 @@
+"""The part of a reader whose target may be masks, which are read when needed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from autoai4eo.data.masks.found import FoundMasks
+from autoai4eo.data.readers.base import InputSpec, TargetsInMemory
+from autoai4eo.errors import UserError
+
+
+def check_shape(
+    count: int,
+    shape: tuple[int, ...],
+    samples: int,
+    inputs: Sequence[InputSpec],
+    name: str,
+    path: str,
+) -> None:
+    """Checks that masks are as many and as large as the images of all inputs.
+
+    Raises:
+        UserError: they are not.
+    """
+    if count != samples:
+        raise UserError(
+            f"{path}: expected as many masks as images, found {count} masks and "
+            f"{samples} images; write the data anew"
+        )
+    for spec in inputs:
+        if (spec.height, spec.width) != tuple(shape):
+            raise UserError(
+                f"{path}: expected {name} of {spec.height} × {spec.width} pixels as "
+                f"{spec.name} has, found {shape[0]} × {shape[1]}; resample them to one "
+                "grid, or leave an input out when you write the data"
+            )
+
+
+class TargetsOrMasks(TargetsInMemory, ABC):
+    """Targets in memory, or masks that are read from the source.
+
+    Attributes:
+        masks: the masks of all samples; None: the target is of another kind.
+    """
+
+    masks: FoundMasks | None = None
+
+    @abstractmethod
+    def stored_masks(self, rows: np.ndarray) -> np.ndarray:
+        """Reads masks as they are stored, whole numbers (n, H, W).
+
+        Args:
+            rows: int64 (n,), strictly increasing.
+        """
+
+    def use_masks(self, masks: FoundMasks) -> None:
+        """Makes masks the target."""
+        self.masks = masks
+        self.target = masks.target
+        self.targets = np.empty((len(masks.class_pixels), 0))
+
+    def read_targets(self, rows: np.ndarray) -> np.ndarray:
+        """See `Reader.read_targets`."""
+        if self.masks is None:
+            return super().read_targets(rows)
+        some, back = np.unique(rows, return_inverse=True)
+        if not len(some):
+            return np.empty((0, *self.masks.shape), np.int16)
+        return self.masks.numbers_of(self.stored_masks(some))[back]
+
+    @property
+    def class_pixels(self) -> np.ndarray:
+        """See `Reader`."""
+        return super().class_pixels if self.masks is None else self.masks.class_pixels
