@@ -9,7 +9,7 @@ from typing import Any
 import autokeras as ak
 import keras
 
-from autoai4eo.blocks import ImageInput
+from autoai4eo.blocks import ImageInput, SegmentationHead
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.errors import UserError
@@ -20,7 +20,7 @@ from autoai4eo.learning.worst_group import check_groups
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 
-_HEADS = (ak.ClassificationHead, ak.RegressionHead)
+_HEADS = (ak.ClassificationHead, ak.RegressionHead, SegmentationHead)
 #: The default metrics of AutoKeras's heads.
 _METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
 
@@ -87,7 +87,7 @@ def configure(
     heads = [node.in_blocks[0] for node in graph.outputs]
     if len(heads) != 1 or not isinstance(heads[0], _HEADS):
         raise UserError(
-            "outputs: expected one classification or regression head, got "
+            "outputs: expected one classification, regression or segmentation head, got "
             f"{', '.join(type(head).__name__ for head in heads)}"
         )
     (head,) = heads
@@ -122,6 +122,8 @@ def graph_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Graph:
 
 def kind_of(head: Any) -> str:
     """Returns the kind of target that a head predicts."""
+    if isinstance(head, SegmentationHead):
+        return "mask"
     if isinstance(head, ak.RegressionHead):
         return "value"
     return "labels" if getattr(head, "multi_label", False) else "class"

@@ -204,5 +204,6 @@ def test_other_nodes_and_heads_are_refused(tmp_path):
         ae.AutoModel(node, head, directory=tmp_path).fit(PIXELS, DATA.labels)
     node = ae.ImageInput("sen2")
     head = autokeras.DenseBlock()(ae.blocks.EOImageBlock()(node))
-    with pytest.raises(UserError, match="one classification or regression head, got D"):
+    message = "one classification, regression or segmentation head, got D"
+    with pytest.raises(UserError, match=message):
         ae.AutoModel(node, head, directory=tmp_path).fit(PIXELS, DATA.labels)

@@ -153,6 +153,17 @@ class PretrainedResNetBlock(ak.Block):
 
     def build(self, hp: Any, inputs: Any = None) -> Any:
         """Builds the trunk; returns the features of the last stage."""
+        _, trunk, tensor = self._trunk(hp, inputs)
+        return trunk(tensor)
+
+    def build_levels(self, hp: Any, inputs: Any = None) -> list[Any]:
+        """Builds the trunk; returns its features at strides 2, 4, … of its input."""
+        architecture, trunk, tensor = self._trunk(hp, inputs)
+        ends = [trunk.get_layer(n).output for n in find_architecture(architecture).ends]
+        return list(keras.Model(trunk.input, ends, name=trunk.name)(tensor))
+
+    def _trunk(self, hp: Any, inputs: Any) -> tuple[str, keras.Model, Any]:
+        """Returns the architecture, the trunk with its weights, and its input."""
         tensor = one_input(self, inputs)
         require_image(self, tensor)
         self.learning_rate_factors = {}
@@ -161,8 +172,7 @@ class PretrainedResNetBlock(ak.Block):
                 hp, "architecture", self.architecture, SEARCHED, "resnet20"
             )
             x = standardise(self, 0, tensor)
-            trunk, x = self._upscale(hp, architecture, x)
-            return trunk(x)
+            return architecture, *self._upscale(hp, architecture, x)
         given = self._given_bands(tensor)
         record = (
             self.weights
@@ -192,7 +202,7 @@ class PretrainedResNetBlock(ak.Block):
         for name, arrays in layers.items():
             trunk.get_layer(name).set_weights(arrays)
         self._freeze(hp, record.architecture, trunk)
-        return trunk(x)
+        return record.architecture, trunk, x
 
     def _given_bands(self, tensor: Any) -> tuple[Band, ...]:
         bands = bands_of(self, 0, tensor)

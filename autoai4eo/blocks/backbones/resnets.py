@@ -36,11 +36,13 @@ class Architecture:
             (height, width, bands) to features.
         first: the name of the first convolution.
         last_stage: prefix of the names of the layers of the last stage.
+        ends: the names of the last layers with features at strides 2, 4, 8, …
     """
 
     build: Callable[[Shape, str], keras.Model]
     first: str
     last_stage: str
+    ends: tuple[str, ...]
 
 
 def _resnet20_v2(shape: Shape, name: str) -> keras.Model:
@@ -134,16 +136,30 @@ def _keras_application(
     return build
 
 
+def _of_basic_blocks(*blocks: int) -> Architecture:
+    ends = (f"stage{stage}_block{n}_out" for stage, n in enumerate(blocks, 1))
+    return Architecture(
+        _basic_resnet(blocks), "conv1_conv", "stage4_", ("conv1_relu", *ends)
+    )
+
+
+def _of_bottlenecks(
+    constructor: Callable[..., keras.Model], *blocks: int
+) -> Architecture:
+    ends = (f"conv{stage}_block{n}_out" for stage, n in enumerate(blocks, 2))
+    return Architecture(
+        _keras_application(constructor), "conv1_conv", "conv5_", ("conv1_relu", *ends)
+    )
+
+
 ARCHITECTURES = {
-    "resnet20": Architecture(_resnet20_v2, "conv1_conv", "stage3_"),
-    "resnet18": Architecture(_basic_resnet((2, 2, 2, 2)), "conv1_conv", "stage4_"),
-    "resnet34": Architecture(_basic_resnet((3, 4, 6, 3)), "conv1_conv", "stage4_"),
-    "resnet50": Architecture(
-        _keras_application(keras.applications.ResNet50), "conv1_conv", "conv5_"
+    "resnet20": Architecture(
+        _resnet20_v2, "conv1_conv", "stage3_", ("stage2_block2_add", "stage3_post_relu")
     ),
-    "resnet101": Architecture(
-        _keras_application(keras.applications.ResNet101), "conv1_conv", "conv5_"
-    ),
+    "resnet18": _of_basic_blocks(2, 2, 2, 2),
+    "resnet34": _of_basic_blocks(3, 4, 6, 3),
+    "resnet50": _of_bottlenecks(keras.applications.ResNet50, 3, 4, 6, 3),
+    "resnet101": _of_bottlenecks(keras.applications.ResNet101, 3, 4, 23, 3),
 }
 
 

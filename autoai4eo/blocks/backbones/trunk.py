@@ -32,6 +32,7 @@ from autoai4eo.blocks.choices import (
     require_image,
     require_number,
 )
+from autoai4eo.blocks.inner import build_inside
 from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
@@ -188,11 +189,11 @@ class EOImageBlock(ak.Block):
         family = choose(hp, "family", self.family, self.families, "residual")
         if family == "transfer":
             assert self.transfer is not None, "otherwise it is no family"
-            tensor = self._built_by(self.transfer, family, hp, tensor)
+            tensor = build_inside(self, self.transfer, family, hp, tensor)
             self.learning_rate_factors = self.transfer.learning_rate_factors
             return tensor
         if family == CELLS:
-            return self._built_by(self.cells, family, hp, tensor)
+            return build_inside(self, self.cells, family, hp, tensor)
         units = self._units(hp, family)
         tensor = affordable(
             self,
@@ -201,15 +202,6 @@ class EOImageBlock(ak.Block):
             "give a smaller width",
         )
         return self._chained(units, tensor)
-
-    def _built_by(self, block: ak.Block, family: str, hp: Any, tensor: Any) -> Any:
-        """Returns the features of the block of a family, with the inputs of this one.
-
-        It gets its name here, since a graph names its blocks after they are made.
-        """
-        block.name = f"{self.name}_{family}"
-        block.inputs = self.inputs
-        return block.build(hp, tensor)
 
     def _build_for_maps(self, hp: Any, tensors: list[Any], map_step: int) -> Any:
         for tensor in tensors:

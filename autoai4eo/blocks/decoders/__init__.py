@@ -1,0 +1,1 @@
+"""Decoders: from a feature pyramid to features for each pixel."""
