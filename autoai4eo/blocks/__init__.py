@@ -8,6 +8,8 @@ from autoai4eo.blocks.cells.nasbench_block import NASBenchCellBlock
 from autoai4eo.blocks.decoders.block import DecoderBlock
 from autoai4eo.blocks.decoders.fpn import FPNDecoder
 from autoai4eo.blocks.decoders.lraspp import LRASPPDecoder
+from autoai4eo.blocks.decoders.merging import MergingCell
+from autoai4eo.blocks.decoders.nasfpn import NASFPNBlock
 from autoai4eo.blocks.decoders.unet import UNetDecoder
 from autoai4eo.blocks.fusion import SensorFusion
 from autoai4eo.blocks.heads.classification import LatencyConstrainedHead, PooledHead
@@ -28,8 +30,10 @@ __all__ = [
     "ImageInput",
     "LRASPPDecoder",
     "LatencyConstrainedHead",
+    "MergingCell",
     "MultispectralStem",
     "NASBenchCellBlock",
+    "NASFPNBlock",
     "PooledHead",
     "PooledRegressionHead",
     "PretrainedResNetBlock",

@@ -87,8 +87,8 @@ def configure(
     heads = [node.in_blocks[0] for node in graph.outputs]
     if len(heads) != 1 or not isinstance(heads[0], _HEADS):
         raise UserError(
-            "outputs: expected one classification, regression or segmentation head, got "
-            f"{', '.join(type(head).__name__ for head in heads)}"
+            "outputs: expected one classification, regression or segmentation head, "
+            f"got {', '.join(type(head).__name__ for head in heads)}"
         )
     (head,) = heads
     task = task_of(train.target)

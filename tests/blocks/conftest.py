@@ -12,7 +12,13 @@ import numpy as np
 import pytest
 from autokeras.graph import Graph
 
-from autoai4eo.blocks import ImageInput, PooledHead
+from autoai4eo.blocks import (
+    DecoderBlock,
+    FeaturePyramid,
+    ImageInput,
+    PooledHead,
+    SegmentationHead,
+)
 
 CLASSES = 17
 Wiring = Callable[..., Any]
@@ -25,7 +31,8 @@ def image_graph(
     wiring: Wiring,
     shapes: Sequence[tuple[int, ...]],
     bands: Sequence[str] | None = None,
-    head: ak.ClassificationHead | None = None,
+    head: ak.Head | None = None,
+    target: tuple[int, ...] = (CLASSES,),
 ) -> Graph:
     """The graph inputs -> wiring -> head, knowing its shapes."""
     inputs = [
@@ -34,7 +41,7 @@ def image_graph(
     ]
     head = head or PooledHead(pooling="average", hidden=0, dropout=0.0)
     graph = Graph(inputs, head(wiring(*inputs)))
-    graph.set_io_shapes(([np.array((1, *s)) for s in shapes], [np.array((1, CLASSES))]))
+    graph.set_io_shapes(([np.array((1, *s)) for s in shapes], [np.array((1, *target))]))
     return graph
 
 
@@ -91,11 +98,47 @@ def finite_probabilities(model: Any, seed: int = 0) -> np.ndarray:
     """The model's answer to 2 random patches, checked to be probabilities."""
     rng = np.random.default_rng(seed)
     batch = [rng.random((2, *t.shape[1:]), "float32") for t in model.inputs]
-    answer = keras.ops.convert_to_numpy(model(batch, training=False)[0])
+    answer = keras.tree.flatten(model(batch, training=False))[0]
+    answer = keras.ops.convert_to_numpy(answer)
     assert answer.dtype == np.float32
     assert np.isfinite(answer).all()
     np.testing.assert_allclose(answer.sum(-1), 1, rtol=1e-5)
     return answer
+
+
+def segmenter(
+    shapes: Sequence[tuple[int, ...]],
+    decoder: ak.Block | None = None,
+    size: tuple[int, int] | None = None,
+    bands: Sequence[str] | None = None,
+    **pyramid: Any,
+) -> Graph:
+    """The graph inputs -> pyramid -> decoder -> head, for masks of 4 classes."""
+    decoder = decoder or DecoderBlock(name="decoder")
+    return image_graph(
+        lambda *nodes: decoder(FeaturePyramid(name="pyramid", **pyramid)(nodes)),
+        shapes,
+        bands,
+        SegmentationHead(name="head"),
+        (*(size or shapes[0][:2]), 4),
+    )
+
+
+def sampled(graph: Graph, seed: int) -> tuple[dict[str, Any], Any]:
+    """(values, model): each hyperparameter drawn at random, also those that show up."""
+    rng = np.random.default_rng(seed)
+    space: dict[str, list[Any]] = {}
+    values: dict[str, Any] = {}
+    while True:
+        model, hp = build(graph, values)
+        for parameter in hp.space:
+            choices = list(parameter.values)
+            assert space.setdefault(parameter.name, choices) == choices
+        new = [name for name in space if name not in values]
+        if not new:
+            return values, model
+        for name in new:
+            values[name] = space[name][rng.integers(len(space[name]))]
 
 
 class Kit:
@@ -104,6 +147,8 @@ class Kit:
     SHAPES = SHAPES
     CLASSES = CLASSES
     graph = staticmethod(image_graph)
+    segmenter = staticmethod(segmenter)
+    sampled = staticmethod(sampled)
     build = staticmethod(build)
     corners = staticmethod(corners)
     round_trip = staticmethod(round_trip)

@@ -10,6 +10,7 @@ import keras
 from autoai4eo.blocks.choices import choose, require
 from autoai4eo.blocks.decoders.fpn import FPNDecoder
 from autoai4eo.blocks.decoders.lraspp import LRASPPDecoder
+from autoai4eo.blocks.decoders.nasfpn import NASFPNBlock
 from autoai4eo.blocks.decoders.unet import UNetDecoder
 from autoai4eo.blocks.inner import build_inside
 
@@ -17,6 +18,7 @@ DECODERS = {
     "unet": UNetDecoder,
     "fpn": FPNDecoder,
     "lraspp": LRASPPDecoder,
+    "nasfpn": NASFPNBlock,
 }
 
 
@@ -24,8 +26,9 @@ DECODERS = {
 class DecoderBlock(ak.Block):
     """Decoder of a kind that is searched.
 
-    The search space: `decoder` unet, fpn, lraspp, and that of the decoder; the first is
-    the default. See `UNetDecoder`, `FPNDecoder` and `LRASPPDecoder`.
+    The search space: `decoder` unet, fpn, lraspp, nasfpn, and that of the decoder; the
+    first is the default. See `UNetDecoder`, `FPNDecoder`, `LRASPPDecoder` and
+    `NASFPNBlock`.
 
     Args:
         decoder: the kind; None is searched.
