@@ -94,7 +94,7 @@ def fit(
         str | None,
         typer.Option(
             help="cost-aware (the default), greedy, bayesian, hyperband, random, tpe, "
-            "nsga2, gp, local-search, cost-sorted"
+            "nsga2, gp, local-search, policy, cost-sorted"
         ),
     ] = None,
     prior: Annotated[

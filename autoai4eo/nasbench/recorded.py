@@ -164,7 +164,7 @@ class Table:
         self, parents: Sequence[Values], number: int, rng: np.random.Generator
     ) -> list[Values]:
         """Returns neighbours of the parents, see `neighbours`."""
-        near = {i for parent in parents for i in self.near(self.identity(parent))}
+        near = {i for parent in parents for i in self.near(self._place(parent))}
         found = rng.permutation(np.array(sorted(near), int))[:number]
         return list(Rows(self.levels, self.codes[found]))
 
@@ -173,7 +173,7 @@ class Table:
 
         Cells of NAS-Bench-101 differ in one edit, see `space.neighbours`.
         """
-        return list(Rows(self.levels, self.codes[self.near(self.identity(values))]))
+        return list(Rows(self.levels, self.codes[self.near(self._place(values))]))
 
     def near(self, place: int) -> list[int]:
         """Returns the indices of the neighbours of a network, ascending."""
@@ -225,7 +225,7 @@ class Table:
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """Returns the recorded costs, (n, costs)."""
-        return self.known[[self.identity(values) for values in several]]
+        return self.known[[self._place(values) for values in several]]
 
     def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
         """Does nothing: all costs are known."""
@@ -239,8 +239,9 @@ class Table:
         return []
 
     def identity(self, values: Values) -> int:
-        """Returns the index of a network in `values`."""
-        return self._places[self._number(values)]
+        """Returns the index of a network in `values`; below 0: it is not in the table."""
+        number = self._number(values)
+        return self._places.get(number, ~number)
 
     def place_of(self, values: Values) -> int | None:
         """Returns the index of a network in `values`; None: it is not in the table."""
@@ -264,6 +265,9 @@ class Table:
         for i, (column, some) in enumerate(self.levels.items()):
             distance += self.codes[:, i] != some.index(values[column])
         return int(rng.choice(np.flatnonzero(distance == distance.min())))
+
+    def _place(self, values: Values) -> int:
+        return self._places[self._number(values)]
 
     def _number(self, values: Values) -> int:
         return sum(

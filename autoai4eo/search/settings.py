@@ -45,8 +45,8 @@ class SearchSettings:
             None: that of the task, ``val_cohen_kappa`` for one class per sample.
         tuner: ``"cost-aware"`` (the default), ``"greedy"``, ``"bayesian"``,
             ``"hyperband"``, ``"random"``, ``"tpe"``, ``"nsga2"``, ``"gp"``,
-            ``"local-search"``, ``"cost-sorted"``; or a class: a `keras_tuner.Oracle`,
-            or a strategy, see `autoai4eo.search.strategies`.
+            ``"local-search"``, ``"policy"``, ``"cost-sorted"``; or a class: a
+            `keras_tuner.Oracle`, or a strategy, see `autoai4eo.search.strategies`.
         seed: makes a search repeatable; None is 0.
         max_model_size: the same as a constraint of ``params``, as in AutoKeras.
         constraints: upper limits of costs by name, such as ``{"latency_ms": 2.0}``.

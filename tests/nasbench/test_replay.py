@@ -64,7 +64,8 @@ def test_the_table_is_a_search_space_with_known_costs(table):
     assert len({table.identity(v) for v in near}) == 10
 
 
-NAMES = ["random", "tpe", "nsga2", "local-search", "cost-sorted", "cost-aware"]
+NAMES = ["random", "tpe", "nsga2", "local-search", "policy"]
+NAMES += ["cost-sorted", "cost-aware"]
 
 
 @pytest.mark.parametrize("name", NAMES)

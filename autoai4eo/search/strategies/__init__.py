@@ -29,6 +29,7 @@ from autoai4eo.search.strategies.cost_aware import CostAware
 from autoai4eo.search.strategies.cost_sorted import CostSorted
 from autoai4eo.search.strategies.local_search import LocalSearch
 from autoai4eo.search.strategies.optuna_samplers import OPTUNA
+from autoai4eo.search.strategies.policy import PolicyGradient
 
 __all__ = [
     "DEFAULT",
@@ -45,6 +46,7 @@ STRATEGIES: dict[str, Callable[[SearchContext], CandidateSampler]] = {
     "hyperband": hyperband,
     **OPTUNA,
     "local-search": LocalSearch,
+    "policy": PolicyGradient,
     "cost-sorted": CostSorted,
     "cost-aware": CostAware,
 }
