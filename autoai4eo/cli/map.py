@@ -111,6 +111,13 @@ def map(
             "agree with the model on windows computed one by one.",
         ),
     ] = 0.99,
+    overlap: Annotated[
+        float | None,
+        typer.Option(
+            help="For a network with a class for each pixel: the share of a tile that "
+            "the next one covers, too. By default 0.5, or 0 if it pads nothing.",
+        ),
+    ] = None,
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,
@@ -140,7 +147,7 @@ def map(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
-    """Predict for every window of a scene and write a georeferenced map.
+    """Predict for every window or pixel of a scene and write a georeferenced map.
 
     The map has a class for each pixel, or a band for each label or value, as the model
     predicts.
@@ -171,6 +178,7 @@ def map(
         min_confidence=min_confidence,
         dense=dense,
         min_agreement=min_agreement,
+        overlap=overlap,
         runtime=runtime,
         precision=precision,
         threads=threads,
@@ -187,7 +195,7 @@ def _tell(out: Path, predictor: Predictor) -> None:
     """Prints the shares of classes or labels, or the ranges of values, of a map."""
     import rasterio
 
-    of_kind = {"class": _classes, "labels": _labels, "value": _values}
+    of_kind = {"class": _classes, "mask": _classes, "labels": _labels, "value": _values}
     with rasterio.open(out) as file:
         size = "{:,} × {:,}".format(*file.shape)
         blocks = (file.read(window=window) for _, window in file.block_windows(1))

@@ -139,6 +139,41 @@ class Converter:
             raise not_convertible(name, error) from error
 
 
+def check_agreement(
+    how: MapRuntime | None,
+    agreement: float,
+    share: str,
+    min_agreement: float,
+    verbose: int,
+) -> None:
+    """Checks that another way of computing agrees with the model; prints by how much.
+
+    Args:
+        how: the runtime; None: dense inference in Keras.
+        agreement: share of what was sampled.
+        share: the same in words.
+        min_agreement, verbose: see `map_scene`.
+
+    Raises:
+        UserError: they agree too seldom.
+    """
+    if agreement < min_agreement:
+        raise UserError(
+            f"dense: expected agreement with exact windows on {min_agreement:.1%}, "
+            f"found {share}; leave --dense out, or lower --min-agreement"
+            if how is None
+            else f"runtime {how.runtime} in {how.precision}: expected agreement with "
+            f"the model on {min_agreement:.1%}, found {share}; use another precision, "
+            "or lower --min-agreement"
+        )
+    if verbose:
+        print(
+            f"dense inference agrees with exact windows on {share}"
+            if how is None
+            else f"{how.runtime} in {how.precision} agrees on {share}"
+        )
+
+
 @contextmanager
 def converter(how: MapRuntime) -> Iterator[Converter | None]:
     """A converter, whose files live as long as the context; None without a runtime."""

@@ -234,6 +234,7 @@ def _refuse_confidence(predictor: Predictor, min_confidence: float) -> None:
 #: By kind of target.
 MAP_KINDS: dict[str, type[MapKind]] = {
     "class": ClassMap,
+    "mask": ClassMap,
     "labels": LabelsMap,
     "value": ValueMap,
 }

@@ -15,12 +15,11 @@ from autoai4eo.data.scenes.scene import Scene, grid_of
 from autoai4eo.deploy.mapping.geotiff import picture
 from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
-from autoai4eo.deploy.mapping.patchwise import forward_of
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
+from autoai4eo.deploy.mapping.plan import How, plan_of
 from autoai4eo.deploy.mapping.scene_checks import check_scene
 from autoai4eo.deploy.mapping.tile_store import TileStore, folder_of
-from autoai4eo.deploy.mapping.tiles import CACHE, compute_tiles, write_layers
-from autoai4eo.deploy.mapping.windows import WindowGrid
+from autoai4eo.deploy.mapping.tiles import CACHE, write_layers
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.deploy.predictors.loading import load_predictor
 from autoai4eo.errors import AutoAI4EOWarning, UserError
@@ -35,8 +34,6 @@ from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which
 from autoai4eo.runtimes.base import FLOAT32
 
-STRIDE = 10  # 100 m of Sentinel-2, the usual grid of local climate zones
-MOST_STRIDE = 100_000  # pixels, more than scenes have
 #: The layers that a map can have besides the map itself.
 BESIDE = ("confidence", "probabilities")
 ScenePaths = str | Path | Sequence[str | Path]
@@ -58,6 +55,7 @@ def map_scene(
     min_confidence: float = 0.0,
     dense: bool | None = None,
     min_agreement: float = 0.99,
+    overlap: float | None = None,
     runtime: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
@@ -69,7 +67,7 @@ def map_scene(
     allow_remote: bool = False,
     verbose: int = 1,
 ) -> Path:
-    """Predicts for the windows of a scene and writes the map of the predictions.
+    """Predicts for the windows or pixels of a scene and writes the map.
 
     What ``OUT.tif`` holds depends on the target of the model:
 
@@ -78,10 +76,15 @@ def map_scene(
     - labels: a band for each class, uint8, 1 where its probability reaches the class's
       threshold, else 0, nodata 255;
     - values: a band for each value, float32, in the units of the training data,
-      nodata NaN.
+      nodata NaN;
+    - a mask: as a class, but for each pixel of the scene. Tiles of the size that the
+      network takes overlap, and each pixel is their mean, weighted by Hann's window.
+      Tiles of a network that is known to pad nothing need not overlap: the result is
+      that of the whole scene at once.
 
-    Where less than half of a window has data, or the window is mostly outside of the
-    scene, the map has nodata. On request ``OUT_probabilities.tif`` has a band for the
+    A pixel of a mask has nodata where the scene has. In the other maps a pixel has
+    nodata where less than half of its window has data, or the window is mostly outside
+    of the scene. On request ``OUT_probabilities.tif`` has a band for the
     probability of each class, float32. All are Cloud-Optimized GeoTIFFs on the scene's
     grid, coarser by `stride`.
 
@@ -112,6 +115,8 @@ def map_scene(
         dense: computes once the features that windows share. None: where the result is
             provably equal; True: also elsewhere, if at least `min_agreement` of a
             sample of this scene's windows agree; False: never.
+        overlap: for a mask: the share of a tile that the next one covers, too, 0 to
+            0.9. None: 0.5, or 0 for a network that pads nothing.
         min_agreement: see `dense` and `runtime`. Two windows agree if their class or
             labels are equal, or if their values differ by at most a hundredth of their
             spread.
@@ -147,12 +152,7 @@ def map_scene(
         if isinstance(model, Predictor)
         else load_predictor(model, trial=trial, weights=weights, trust=trust)
     )
-    if stride is None:
-        stride = predictor.map_step or STRIDE
-    if not 1 <= stride <= MOST_STRIDE:
-        raise UserError(
-            f"stride: expected 1 to {MOST_STRIDE:,} pixels, got {str(stride)[:20]}"
-        )
+    how = How(stride, dense, overlap, min_agreement, verbose).of(predictor)
     kind = map_kind(predictor, probabilities, min_confidence)
     layers = {layer.name: beside(out, layer.name) for layer in kind.layers}
     layers[kind.layers[0].name] = out
@@ -186,27 +186,23 @@ def map_scene(
         inputs += [*predictor.files, *(() if like is None else (Path(like),))]
         for path in (*layers.values(), *others, *(() if shown is None else (shown,))):
             check_not_input(path, inputs)
-        size = (scenes[0].grid.height, scenes[0].grid.width)
-        grid = WindowGrid(size, predictor.window, stride)
         converts = opened.enter_context(converter(how_run))
-        forward = forward_of(
-            predictor, scenes, grid, kind, dense, min_agreement, verbose, converts
-        )
-        how: list[object] = [
-            stride,
-            dense,
+        plan = plan_of(predictor, scenes, kind, how, converts)
+        depends_on: list[object] = [
+            *plan.depends_on,
             probabilities,
             mask_clouds,
             *kind.depends_on,
         ]
         if runtime is not None:
-            how += [runtime, how_run.precision]
-        cache_key = _cache_key(predictor, scenes, how)
+            depends_on += [runtime, how_run.precision]
+        cache_key = _cache_key(predictor, scenes, depends_on)
         of_map = f"{cache_key} {min_confidence} {predictor.target.classes}"
         with _resumable(out), TileStore(out, cache_key, kind.layers) as tiles:
             if not is_placed(tiles.folder, layers, of_map):
-                compute_tiles(predictor, scenes, grid, forward, kind, tiles, verbose)
-                write_layers(tiles, grid, predictor, scenes, kind)
+                plan.compute(tiles)
+                measured = plan.tags(tiles)
+                write_layers(tiles, plan.grid, predictor, scenes, kind, measured)
                 check_free(tiles.folder, layers.values(), others, overwrite)
                 place(tiles.folder, layers, others, of_map)
             if shown is not None:
@@ -234,7 +230,7 @@ def _resumable(out: Path) -> Iterator[None]:
 def _picture_of(predictor: Predictor, out: Path) -> Path | None:
     """Returns ``RUN/maps/NAME.png`` for a run's map of classes, else None."""
     run = Run(Path(predictor.path))
-    if predictor.target.kind != "class" or not run.exists:
+    if predictor.target.kind not in ("class", "mask") or not run.exists:
         return None
     return run.map_picture(out.stem)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from autoai4eo.data.scenes.scene import Scene
-from autoai4eo.deploy.mapping.in_runtime import Converter
+from autoai4eo.deploy.mapping.in_runtime import Converter, check_agreement
 from autoai4eo.deploy.mapping.layers import MapKind
 from autoai4eo.deploy.mapping.sampling import Sample, sampled_windows, samples
 from autoai4eo.deploy.mapping.windows import WindowGrid, windows
@@ -70,21 +70,7 @@ def forward_of(
         return found  # no window is valid
     share = f"{agreement:.1%} of {number:,} windows of this scene"
     how = None if converter is None else converter.how
-    if agreement < min_agreement:
-        raise UserError(
-            f"dense: expected agreement with exact windows on {min_agreement:.1%}, "
-            f"found {share}; leave --dense out, or lower --min-agreement"
-            if how is None
-            else f"runtime {how.runtime} in {how.precision}: expected agreement with "
-            f"the model on {min_agreement:.1%}, found {share}; use another precision, "
-            "or lower --min-agreement"
-        )
-    if verbose:
-        print(
-            f"dense inference agrees with exact windows on {share}"
-            if how is None
-            else f"{how.runtime} in {how.precision} agrees on {share}"
-        )
+    check_agreement(how, agreement, share, min_agreement, verbose)
     return found
 
 

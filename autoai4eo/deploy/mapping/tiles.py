@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import Any
@@ -15,6 +15,7 @@ from autoai4eo.deploy.mapping.geotiff import MapFile, map_file
 from autoai4eo.deploy.mapping.layers import Layer, MapKind
 from autoai4eo.deploy.mapping.patchwise import Forward
 from autoai4eo.deploy.mapping.sampling import read
+from autoai4eo.deploy.mapping.tile_grid import TileGrid
 from autoai4eo.deploy.mapping.tile_store import TileStore
 from autoai4eo.deploy.mapping.windows import (
     Tile,
@@ -53,7 +54,7 @@ def compute_tiles(
     missing = in_swaths(
         tiles.missing(grid.tiles()), _per_swath(grid, scenes, predictor)
     )
-    ahead = _ahead(
+    ahead = read_ahead(
         missing,
         lambda tile: [read(s, tile, predictor) for s in scenes],
         _number_ahead(grid, scenes, predictor),
@@ -102,8 +103,8 @@ def _number_ahead(
     return int(np.clip(_AHEAD_BYTES // size, 1, 8))
 
 
-def _ahead(
-    tiles: Sequence[Tile], get: Callable[[Tile], Any], number: int
+def read_ahead(
+    tiles: Sequence[Tile], get: Callable[[Tile], Any], number: int = 1
 ) -> Generator[tuple[Tile, Any], None, None]:
     """Yields each tile with its data, and reads the next ones meanwhile.
 
@@ -123,12 +124,21 @@ def _ahead(
 
 def write_layers(
     tiles: TileStore,
-    grid: WindowGrid,
+    grid: WindowGrid | TileGrid,
     predictor: Predictor,
     scenes: Sequence[Scene],
     kind: MapKind,
+    tags: Mapping[str, str],
 ) -> None:
     """Writes the layers of a map from its tiles, into the folder of the tiles.
+
+    Args:
+        tiles: all of the map's.
+        grid: of the map.
+        predictor: that made it.
+        scenes: that it was made from.
+        kind: of the map.
+        tags: of the map, besides those of the others.
 
     Raises:
         UserError: no window has data, or a tile was changed meanwhile.
@@ -153,14 +163,7 @@ def write_layers(
 
         files = {layer.name: opened_file(layer) for layer in kind.layers}
         more = kind.describe(files[first.name])
-        files[first.name].tag(
-            {
-                "MODEL": predictor.path,
-                "WINDOW": "{}x{}".format(*grid.window),
-                "STRIDE": str(grid.stride),
-                **more,
-            }
-        )
+        files[first.name].tag({"MODEL": predictor.path, **grid.tags, **more, **tags})
         some = False
         for tile in grid.tiles():
             kept = tiles.read(tile)

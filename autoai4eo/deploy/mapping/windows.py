@@ -54,6 +54,11 @@ class WindowGrid:
     stride: int
 
     @property
+    def tags(self) -> dict[str, str]:
+        """What the map tells of its windows."""
+        return {"WINDOW": "{}x{}".format(*self.window), "STRIDE": str(self.stride)}
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the map; the last ones may reach beyond the scene."""
         height, width = self.scene

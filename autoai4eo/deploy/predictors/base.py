@@ -19,23 +19,25 @@ from autoai4eo.runs.network_id import Which
 
 _ROUNDED = 0.01  # how far a quantised network's probability may leave 0 to 1
 #: The last layer of a network for probabilities, by kind of target.
-_LAST = {"class": "a softmax", "labels": "a sigmoid"}
+_LAST = {"class": "a softmax", "labels": "a sigmoid", "mask": "a softmax"}
 
 Pixels = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model that predicts a vector for each patch, in any runtime.
+    """A model that predicts a vector for each patch or pixel, in any runtime.
 
     Attributes:
         path: the file, folder or name that it was loaded from.
         bands: names of the bands of each input, in their order.
         window: height and width of a patch, in pixels.
-        target: the kind (``class``, ``labels`` or ``value``), and the names of the
-            classes or values, one for each output.
-        predict: float32 (N, height, width, bands) by input -> float32 (N, outputs): the
-            probability of each class, or the values in the units of the target.
+        target: the kind (``class``, ``labels``, ``value`` or ``mask``), and the names
+            of the classes or values, one for each output. The shape of a ``mask`` is
+            that of the network's output, which is centred on the patch.
+        predict: float32 (N, height, width, bands) by input -> float32 (N, outputs), of
+            a ``mask`` (N, rows, columns, outputs): the probability of each class, or
+            the values in the units of the target.
         fingerprint: equal only for equal weights.
         files: the files that it was read from.
         level: processing level of the training data, if known.
@@ -94,11 +96,11 @@ def checked(predictor: Predictor) -> Predictor:
     """Returns a predictor whose `predict` raises UserError for wrong pixels or outputs.
 
     It does so if the pixels have other inputs, bands or another window, if the network
-    fails, or if its outputs have another shape or, for a ``class`` or ``labels``, are
-    no probabilities.
+    fails, or if its outputs have another shape or, for other than a ``value``, are no
+    probabilities.
     """
     path, kind = predictor.path, predictor.target.kind
-    outputs = len(predictor.target.classes)
+    outputs = output_shape(predictor.target)
     told = predictor.target.output
     inputs = {
         name: (*predictor.window, len(bands)) for name, bands in predictor.bands.items()
@@ -118,7 +120,7 @@ def checked(predictor: Predictor) -> Predictor:
                 f"{path}: expected a network that runs here, found that it does not "
                 f"({reason(error)}); use another model, or export it again"
             ) from error
-        wanted = (len(next(iter(pixels.values()))), outputs)
+        wanted = (len(next(iter(pixels.values()))), *outputs)
         if predicted.shape != wanted:
             raise UserError(
                 f"{path}: expected {told} of the shape {wanted}, found "
@@ -144,27 +146,35 @@ def _check_probabilities(predicted: np.ndarray, path: str, last: str) -> None:
         )
 
 
-def outputs_of(shape: Any, path: str) -> int:
-    """Returns the number of outputs of a network: of its classes or values.
+def output_shape(target: Target) -> tuple[int, ...]:
+    """Returns the shape of a network's output for one patch."""
+    return (*(target.shape if target.kind == "mask" else ()), len(target.classes))
+
+
+def outputs_of(shape: Any, path: str) -> tuple[int, ...]:
+    """Returns the shape of a network's output for one patch.
 
     Args:
         shape: of its one output; a list or names if it has several.
         path: of the network.
 
+    Returns:
+        (classes or values,) of a patch, or (rows, columns, classes) of its pixels.
+
     Raises:
-        UserError: its output is not a vector for each patch.
+        UserError: its output is not a vector for each patch or for each pixel.
     """
     if (
         not isinstance(shape, tuple)
-        or len(shape) != 2
-        or not isinstance(shape[1], int)
-        or shape[1] < 1
+        or len(shape) not in (2, 4)
+        or not all(isinstance(n, int) and n > 0 for n in shape[1:])
     ):
         raise UserError(
-            f"{path}: expected a network with one output (patches, classes or values), "
-            f"found {shape}; use a network made for patches"
+            f"{path}: expected a network with one output (patches, classes or values) "
+            f"or (patches, rows, columns, classes), found {shape}; use a network made "
+            "for patches"
         )
-    return shape[1]
+    return shape[1:]
 
 
 def window_of(shapes: Mapping[str, tuple[Any, ...]], path: str) -> tuple[int, int]:

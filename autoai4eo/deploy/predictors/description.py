@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from autoai4eo.runs.network_id import Which
 METADATA = "model.json"
 #: In ``mlm:output``: the kind of target, names of its values, thresholds of its labels.
 TARGET = "autoai4eo:target"
-#: The kinds of target that a predictor can have: one vector for each patch.
-KINDS = ("class", "labels", "value")
+#: The kinds of target that a predictor can have.
+KINDS = ("class", "labels", "value", "mask")
 _FEW_LINES = (
     '{"properties": {"mlm:input": [{"name": "image", "bands": ["B02", "B03", "B04"]}], '
     '"mlm:output": [{"classification:classes": [{"value": 1, "name": "water"}, …]}]}}'
@@ -64,30 +65,54 @@ def _target(kind: str, names: Any) -> Target:
     if kind not in KINDS:
         raise ValueError(f"a target of the kind {kind!r}, not {', '.join(KINDS)}")
     classes = tuple(str(name) for name in names)
-    return Target(kind, classes, () if kind == "class" else (len(classes),))
+    of_patch = kind in ("labels", "value")
+    ignored = -1 if kind == "mask" else None
+    return Target(kind, classes, (len(classes),) if of_patch else (), ignored=ignored)
+
+
+def of_outputs(target: Target, outputs: Sequence[int], path: object) -> Target:
+    """Returns the target with the shape of the network's masks, if it has any.
+
+    Args:
+        target: that a run or ``model.json`` tells.
+        outputs: see `outputs_of`.
+        path: of what tells it, for messages.
+
+    Raises:
+        UserError: the target is of patches and the outputs of pixels, or vice versa.
+    """
+    of_pixels = len(outputs) == 3
+    if of_pixels != (target.kind == "mask"):
+        told = ("a patch", "each pixel")
+        raise UserError(
+            f"{path}: expected a network with a vector for {told[not of_pixels]}, as "
+            f"the target {target.kind} needs, found one for {told[of_pixels]}; correct "
+            "the target, or use a network made for it"
+        )
+    return replace(target, shape=tuple(outputs[:2])) if of_pixels else target
 
 
 def read_description(
-    path: Path, shapes: Mapping[str, tuple[Any, ...]], outputs: int
+    path: Path, shapes: Mapping[str, tuple[Any, ...]], outputs: Sequence[int]
 ) -> dict[str, Any]:
     """Reads the attributes of a `Predictor` from ``model.json``.
 
     The file is a STAC item with the MLM extension, as `export` writes it; the names of
-    bands and classes suffice. If the target is not a class, ``autoai4eo:target`` in the
-    output describes it: ``{"kind": "labels", "thresholds": [0.4, …]}`` or
-    ``{"kind": "value", "classes": ["biomass", …]}``.
+    bands and classes suffice. If the target is neither a class of the patch nor one of
+    each pixel, ``autoai4eo:target`` in the output describes it: ``{"kind": "labels",
+    "thresholds": [0.4, …]}`` or ``{"kind": "value", "classes": ["biomass", …]}``.
 
     Args:
         path: of the file.
         shapes: (N, height, width, bands) by input of the network.
-        outputs: number of outputs of the network.
+        outputs: of the network, see `outputs_of`.
 
     Raises:
         UserError: the file does not exist, or has other inputs, bands or classes than
             the network.
     """
     try:
-        found = _parse(json.loads(path.read_text())["properties"])
+        found = _parse(json.loads(path.read_text())["properties"], outputs)
     except FileNotFoundError:
         raise UserError(
             f"{path}: expected a file with the names of the network's bands and "
@@ -107,9 +132,9 @@ def read_description(
             f" ({type(error).__name__}: {error}); this suffices: {_FEW_LINES}"
         ) from None
     bands, target = found["bands"], found["target"]
-    if set(bands) != set(shapes) or len(target.classes) != outputs:
+    if set(bands) != set(shapes) or len(target.classes) != outputs[-1]:
         raise UserError(
-            f"{path}: expected the inputs {', '.join(shapes)} and {outputs} "
+            f"{path}: expected the inputs {', '.join(shapes)} and {outputs[-1]} "
             f"{target.nouns} of the network, found {', '.join(map(str, bands))} and "
             f"{len(target.classes)}; correct it"
         )
@@ -121,10 +146,14 @@ def read_description(
                 f"{path}: expected {shape[-1]} bands of the network's input {name}, "
                 f"found {', '.join(map(str, sorted(numbers)))}; correct it"
             )
-    return {**found, "bands": {name: bands[name] for name in shapes}}
+    return {
+        **found,
+        "bands": {name: bands[name] for name in shapes},
+        "target": of_outputs(target, outputs, path),
+    }
 
 
-def _parse(properties: Mapping[str, Any]) -> dict[str, Any]:
+def _parse(properties: Mapping[str, Any], outputs: Sequence[int]) -> dict[str, Any]:
     """Reads attributes of a `Predictor` from the properties of a STAC item.
 
     Raises:
@@ -143,7 +172,7 @@ def _parse(properties: Mapping[str, Any]) -> dict[str, Any]:
         if (known := given.get("autoai4eo:statistics"))
     }
     (output,) = properties["mlm:output"]
-    known = output.get(TARGET) or {"kind": "class"}
+    known = output.get(TARGET) or {"kind": "class" if len(outputs) == 1 else "mask"}
     if known["kind"] == "value":
         names = known["classes"]
     else:

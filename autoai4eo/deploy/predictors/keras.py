@@ -22,6 +22,7 @@ from autoai4eo.deploy.predictors.base import (
 )
 from autoai4eo.deploy.predictors.description import (
     METADATA,
+    of_outputs,
     read_description,
     target_of,
     target_of_run,
@@ -40,10 +41,10 @@ def of_run(path: str, options: Options) -> Predictor:
     run = Path(path)
     file = network_file(run, options.trial)
     network = load_model(file)
-    outputs_of(network.output_shape, path)
+    outputs = outputs_of(network.output_shape, path)
     known = Run(run).read()
     data = known["data"]["training"]
-    target = target_of(data)
+    target = of_outputs(target_of(data), outputs, path)
     network = without_spread(network, target)
     thresholds = target_of_run(run, data, options.trial).get("thresholds")
     levels = {spec.get("level") for spec in data["inputs"]} - {None}

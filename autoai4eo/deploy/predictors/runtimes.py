@@ -54,8 +54,8 @@ def of_savedmodel(path: str, options: Options) -> Predictor:
     serve = signatures["serving_default"]
     wanted = serve.structured_input_signature[1]
     shapes = {name: _shape(spec) for name, spec in wanted.items()}
-    outputs = [_shape(spec) for spec in serve.structured_outputs.values()]
-    number = outputs_of(outputs[0] if len(outputs) == 1 else outputs, path)
+    found = [_shape(spec) for spec in serve.structured_outputs.values()]
+    outputs = outputs_of(found[0] if len(found) == 1 else found, path)
 
     def predict(pixels: Pixels) -> np.ndarray:
         given = {name: tf.constant(values) for name, values in pixels.items()}
@@ -69,7 +69,7 @@ def of_savedmodel(path: str, options: Options) -> Predictor:
         predict=predict,
         fingerprint=digest(*files),
         files=tuple(files),
-        **read_description(Path(path, METADATA), shapes, number),
+        **read_description(Path(path, METADATA), shapes, outputs),
     )
 
 
@@ -96,8 +96,8 @@ def of_onnx(path: str, options: Options) -> Predictor:
             f"read ({reason(error)}); export it again"
         ) from None
     shapes = {node.name: tuple(node.shape) for node in session.get_inputs()}
-    outputs = [tuple(node.shape) for node in session.get_outputs()]
-    number = outputs_of(outputs[0] if len(outputs) == 1 else outputs, path)
+    found = [tuple(node.shape) for node in session.get_outputs()]
+    outputs = outputs_of(found[0] if len(found) == 1 else found, path)
     file, beside = Path(path), Path(path).parent / METADATA
     return Predictor(
         path=path,
@@ -105,7 +105,7 @@ def of_onnx(path: str, options: Options) -> Predictor:
         predict=lambda pixels: session.run(None, dict(pixels))[0],
         fingerprint=digest(file),
         files=(file, beside),
-        **read_description(beside, shapes, number),
+        **read_description(beside, shapes, outputs),
     )
 
 
@@ -136,15 +136,15 @@ def of_openvino(path: str, options: Options) -> Predictor:
             f"{path}: expected an OpenVINO network, found files that OpenVINO cannot "
             f"read ({reason(error)}); export it again"
         ) from None
-    outputs = [_static(node) for node in model.outputs]
-    number = outputs_of(outputs[0] if len(outputs) == 1 else outputs, path)
+    found = [_static(node) for node in model.outputs]
+    outputs = outputs_of(found[0] if len(found) == 1 else found, path)
     return Predictor(
         path=path,
         window=window_of(shapes, path),
         predict=run,
         fingerprint=digest(*files),
         files=(*files, beside),
-        **read_description(beside, shapes, number),
+        **read_description(beside, shapes, outputs),
     )
 
 

@@ -175,8 +175,8 @@ def test_thresholds_go_with_the_classes(labels):
 
 
 def test_another_kind_of_target_is_refused(labels):
-    path = labels(lambda output: output["autoai4eo:target"].update(kind="mask"))
-    with pytest.raises(UserError, match="a target of the kind 'mask'"):
+    path = labels(lambda output: output["autoai4eo:target"].update(kind="image"))
+    with pytest.raises(UserError, match="a target of the kind 'image'"):
         deploy.load_predictor(path)
 
 
