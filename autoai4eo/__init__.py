@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from autoai4eo.tasks import AutoModel as AutoModel
     from autoai4eo.tasks import ImageClassifier as ImageClassifier
     from autoai4eo.tasks import ImageRegressor as ImageRegressor
+    from autoai4eo.tasks import ImageSegmenter as ImageSegmenter
     from autoai4eo.tasks import So2SatClassifier as So2SatClassifier
     from autoai4eo.tasks.profiling import profile_device as profile_device
 
@@ -39,6 +40,7 @@ _NAMES = {
     "ImageClassifier": "autoai4eo.tasks",
     "ImageInput": "autoai4eo.blocks",
     "ImageRegressor": "autoai4eo.tasks",
+    "ImageSegmenter": "autoai4eo.tasks",
     "So2SatClassifier": "autoai4eo.tasks",
     "UserError": "autoai4eo.errors",
     "load_model": "autoai4eo.deploy",

@@ -7,6 +7,7 @@ from autoai4eo.tasks.auto_model import AutoModel as AutoModel
 from autoai4eo.tasks.classification import ImageClassifier as ImageClassifier
 from autoai4eo.tasks.classification import So2SatClassifier as So2SatClassifier
 from autoai4eo.tasks.regression import ImageRegressor as ImageRegressor
+from autoai4eo.tasks.segmentation import ImageSegmenter as ImageSegmenter
 
 
 def model_of(kind: str) -> Callable[..., AutoModel]:
@@ -16,4 +17,5 @@ def model_of(kind: str) -> Callable[..., AutoModel]:
     """
     if kind == "labels":
         return partial(ImageClassifier, multi_label=True)
-    return ImageRegressor if kind == "value" else ImageClassifier
+    special = {"value": ImageRegressor, "mask": ImageSegmenter}
+    return special.get(kind, ImageClassifier)

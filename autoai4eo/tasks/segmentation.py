@@ -1,0 +1,63 @@
+"""Segmenters: they predict the class of each pixel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoai4eo import blocks
+from autoai4eo.blocks.backbones.pyramid import MOST_LEVELS, possible_levels
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import UserError
+from autoai4eo.search.space.graph import Graph
+from autoai4eo.tasks.classification import ImageClassifier
+
+#: Arguments of `ImageClassifier` that say nothing about masks, and what does.
+_OF_PATCHES = {
+    "max_latency_ms": 'limit latency by constraints={"latency_ms": …}',
+    "multi_label": "leave it out",
+    "map_step": "a segmenter maps every pixel; leave it out",
+}
+
+
+class ImageSegmenter(ImageClassifier):
+    """Searches for a network that predicts the class of each pixel.
+
+    The graph has a pyramid of features at several strides, a decoder and a head:
+    `blocks.FeaturePyramid`, `blocks.DecoderBlock` (U-Net, FPN, LR-ASPP or NAS-FPN) and
+    `blocks.SegmentationHead`. The pyramid has as many levels as the tiles allow.
+
+    Args:
+        **kwargs: as `ImageClassifier`, except `max_latency_ms`, `multi_label` and
+            ``map_step``. The objective is ``val_mean_iou`` by default.
+
+    Raises:
+        UserError: an argument is not valid.
+    """
+
+    def __init__(self, project_name: str = "image_segmenter", **kwargs: Any) -> None:
+        for name, advice in _OF_PATCHES.items():
+            if kwargs.pop(name, None) is not None:
+                raise UserError(
+                    f"{name}: expected an argument of ImageSegmenter, found one of "
+                    f"ImageClassifier; {advice}"
+                )
+        self._levels = MOST_LEVELS
+        super().__init__(project_name=project_name, **kwargs)
+
+    @property
+    def kind(self) -> str:
+        """See `AutoModel.kind`."""
+        return "mask"
+
+    def _graph(self, train: Dataset) -> Graph:
+        # every input has a stem; the finest grid counts
+        sizes = [spec.shape[:2] for spec in train.inputs]
+        self._levels = possible_levels(*max(sizes))
+        return super()._graph(train)
+
+    def _features(self) -> Any:
+        pyramid = blocks.FeaturePyramid(levels=self._levels)(self.inputs)
+        return blocks.DecoderBlock()(pyramid)[0]
+
+    def _head(self) -> Any:
+        return blocks.SegmentationHead()
