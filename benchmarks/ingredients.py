@@ -164,7 +164,7 @@ def only(
     from autoai4eo.data.statistics import statistics
     from autoai4eo.data.stream import Batches
     from autoai4eo.learning.registry import task_of
-    from autoai4eo.learning.training import smooth
+    from autoai4eo.learning.task import smooth
     from autoai4eo.search.space.graph import build
     from autoai4eo.tasks.configuration import configure
 

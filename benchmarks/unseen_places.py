@@ -89,7 +89,7 @@ def trees(train: Any, test: Any, folder: Path) -> Found:
 
     path = folder / "trees.skops"
     record = train_references(train, test, path)
-    return reference_outputs(record, path, test)[TREES], {}
+    return np.asarray(reference_outputs(record, path, test)[TREES]), {}
 
 
 def forest(train: Any, test: Any, folder: Path) -> Found:

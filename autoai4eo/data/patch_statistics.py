@@ -42,13 +42,13 @@ def patch_statistics(
 def _channels(pixels: np.ndarray, pairs: Sequence[tuple[int, int]]) -> np.ndarray:
     """Returns bands, then indices, (n, channels, pixels); NaN where not finite."""
     of_bands = np.moveaxis(pixels.reshape(len(pixels), -1, pixels.shape[-1]), -1, 1)
-    indices = [_difference(of_bands[:, a], of_bands[:, b]) for a, b in pairs]
+    indices = [difference(of_bands[:, a], of_bands[:, b]) for a, b in pairs]
     channels = np.concatenate([of_bands, *(i[:, None] for i in indices)], axis=1)
     channels[~np.isfinite(channels)] = np.nan
     return channels
 
 
-def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Returns (a - b) / (a + b), clipped to [-1, 1]; NaN where a + b is 0."""
     with np.errstate(all="ignore"):
         total = a + b

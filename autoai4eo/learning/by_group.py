@@ -11,6 +11,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import members
 from autoai4eo.learning.evaluation import scored
 from autoai4eo.learning.figures import VALIDATION
+from autoai4eo.learning.lazy_outputs import Outputs
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.worst_group import LEAST
 
@@ -19,7 +20,7 @@ _KAPPA = "cohen_kappa"
 
 def by_group(
     dataset: Dataset,
-    output: np.ndarray,
+    output: Outputs,
     group: str,
     fitted: Mapping[str, Any] | None = None,
     block_km: float | None = None,
@@ -36,9 +37,10 @@ def by_group(
     Returns:
         ``group`` and ``block_km``; ``metric``, the score of the task's default
         objective; ``groups``, by name the number of ``samples`` and the scores that a
-        training reports, where kappa is None if the group has one class only; ``worst``
-        and ``median`` of the metric, with the ``worst_group``, over the groups of
-        ``least`` samples or more; None if there is none.
+        training reports, where kappa is None if the group has one class only; groups of
+        masks without a known pixel are left out; ``worst`` and ``median`` of the
+        metric, with the ``worst_group``, over the groups of ``least`` samples or more;
+        None if there is none.
 
     Raises:
         UserError: no such groups.
@@ -46,18 +48,22 @@ def by_group(
     task = task_of(dataset.target)
     metric = task.objective.name.removeprefix(VALIDATION)
     names, member = np.unique(members(dataset, group, block_km), return_inverse=True)
+    least = 1 if dataset.target.kind == "mask" else LEAST  # a mask has many pixels
     groups: dict[str, dict[str, Any]] = {}
     for i, name in enumerate(names):
         rows = np.flatnonzero(member == i)
-        found = scored(dataset.subset(rows), output[rows], None, fitted).result()
+        found = scored(dataset, output, None, fitted, rows).result()
         figures = {name: found[name] for name in (metric, *task.metrics)}
-        if len(np.unique(dataset.targets[rows])) == 1 and _KAPPA in figures:
+        present = dataset.num_classes - len(found.get("absent_classes", ()))
+        if dataset.target.kind == "mask" and not present:
+            continue
+        if present == 1 and _KAPPA in figures:
             figures[_KAPPA] = None  # agreement beyond chance is not defined
         groups[str(name)] = {"samples": len(rows), **figures}
     large = {
         name: figures[metric]
         for name, figures in groups.items()
-        if figures["samples"] >= LEAST and figures[metric] is not None
+        if figures["samples"] >= least and figures[metric] is not None
     }
     pick = max if task.objective.direction == "min" else min
     worst = pick(large, key=lambda name: large[name]) if large else None
@@ -65,7 +71,7 @@ def by_group(
         "group": group,
         "block_km": block_km,
         "metric": metric,
-        "least": LEAST,
+        "least": least,
         "worst_group": worst,
         "worst": None if worst is None else large[worst],
         "median": float(np.median(list(large.values()))) if large else None,

@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.evaluation import groups_of, resampled_by, scored
 from autoai4eo.learning.figures import FIGURES, VALIDATION
 from autoai4eo.learning.intervals import blocks, interval
+from autoai4eo.learning.lazy_outputs import Outputs
 from autoai4eo.learning.references import reference_outputs
 from autoai4eo.learning.registry import task_of
 
@@ -20,7 +19,7 @@ def beside_references(
     record: Mapping[str, Any],
     trees: Path,
     dataset: Dataset,
-    output: np.ndarray,
+    output: Outputs,
     fitted: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Scores references on the same samples as a network, and compares, for JSON.

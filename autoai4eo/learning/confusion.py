@@ -60,8 +60,8 @@ def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
     total = np.asarray(confusion.sum(axis=(-2, -1)), float)
     right = np.trace(confusion, axis1=-2, axis2=-1)
     observed = ratio(right, total)
-    shares = (ratio(each[n], total[..., None]) for n in ("support", "predicted"))
-    by_chance = np.prod(list(shares), axis=0).sum(axis=-1)
+    pairs = (each["support"].astype(float) * each["predicted"]).sum(axis=-1)
+    by_chance = ratio(pairs, total**2)
     return {
         "accuracy": observed,
         "average_accuracy": mean_over(each["recall"], each["support"] > 0),
@@ -96,4 +96,4 @@ def scores(confusion: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
 
 
 def _those(class_names: Sequence[str], which: np.ndarray) -> list[str]:
-    return [class_names[i] for i in np.flatnonzero(which)]
+    return [name for name, one in zip(class_names, which, strict=True) if one]

@@ -12,6 +12,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.lazy_outputs import Outputs, in_parts
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.zero_cost import zero_cost_scores
 
@@ -59,18 +60,23 @@ class EpochScores(keras.callbacks.Callback):
 
     def _scores(self, dataset: Dataset) -> dict[str, float]:
         task = task_of(dataset.target)
-        truth = task.encode(dataset.targets)
-        output = evaluation.outputs(self.model, dataset, self._batch_size)
-        found = {
-            "loss": float(task.loss(task.losses[0], dataset.targets)(truth, output))
+        loss = task.loss(task.losses[0], dataset.targets)
+        metrics = task.keras_metrics(dataset.targets)
+        output = evaluation.outputs_in_parts(self.model, dataset, self._batch_size)
+        total = 0.0
+        for part in in_parts(np.arange(len(dataset)), dataset.target):
+            truth, found = task.encode(dataset.read_targets(part)), output[part]
+            total += len(part) * float(loss(truth, found))
+            for metric in metrics:
+                metric.update_state(truth, found)
+        return {
+            "loss": total / len(dataset),
+            **{metric.name: float(metric.result()) for metric in metrics},
+            **recalls(dataset, output),
         }
-        for metric in task.keras_metrics(dataset.targets):
-            metric.update_state(truth, output)
-            found[metric.name] = float(metric.result())
-        return found | recalls(dataset, output)
 
 
-def recalls(dataset: Dataset, output: np.ndarray) -> dict[str, float]:
+def recalls(dataset: Dataset, output: Outputs) -> dict[str, float]:
     """Returns the recall of each class that has samples; {} for other targets.
 
     Args:
@@ -79,7 +85,7 @@ def recalls(dataset: Dataset, output: np.ndarray) -> dict[str, float]:
     """
     if dataset.target.kind != "class":
         return {}
-    right = output.argmax(axis=-1) == dataset.labels
+    right = np.asarray(output).argmax(axis=-1) == dataset.labels
     return {
         f"{RECALL}{name}": float(right[of].mean())
         for i, name in enumerate(dataset.class_names)
@@ -114,7 +120,7 @@ class UntrainedScores(keras.callbacks.Callback):
             begun = time.monotonic()
             dataset, task = self._dataset, task_of(self._dataset.target)
             pixels = dataset.read(np.arange(len(dataset)))
-            truth = task.encode(dataset.targets)
+            truth = task.encode(dataset.read_targets(np.arange(len(dataset))))
             loss = task.loss(task.losses[0], dataset.targets)
             self._found = zero_cost_scores(self.model, pixels, truth, loss)
             self._found[SECONDS] = round(time.monotonic() - begun, 3)

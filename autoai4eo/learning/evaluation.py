@@ -16,12 +16,11 @@ from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
 from autoai4eo.data.units import Typical, unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.learning.lazy_outputs import LazyOutputs, Outputs, in_parts
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.task import Scorer
 from autoai4eo.learning.worst_group import CountedGroups
 from autoai4eo.text import line
-
-_AT_ONCE = 4096  # samples whose scores are computed at once
 
 
 def open_for(
@@ -89,6 +88,14 @@ def open_for(
         return dataset
     if kind is not None:
         dataset = of_kind(dataset, kind)
+    pixels = model.output_shape[1:-1]
+    if dataset.target.kind == "mask" and pixels != dataset.target.shape:
+        raise UserError(
+            f"{dataset.path}: expected a network with a class for each of "
+            f"{'×'.join(map(str, dataset.target.shape))} pixels, found one with "
+            f"{'×'.join(map(str, pixels)) or 'one class per sample'}; give data of the "
+            "kind that it was trained on"
+        )
     if model.output_shape[-1] not in task_of(dataset.target).widths:
         raise UserError(
             f"{dataset.path}: expected the {model.output_shape[-1]} classes of the "
@@ -104,7 +111,7 @@ def told_targets(y: Any, kind: str | None) -> dict[str, Any]:
         y: targets of arrays; None if the source has its own.
         kind: of target; None: any.
     """
-    needs_kind = kind == "value" or (kind == "labels" and y is not None)
+    needs_kind = kind in ("value", "mask") or (kind == "labels" and y is not None)
     return {"labels": y, "kind": kind} if needs_kind else {"labels": y}
 
 
@@ -144,6 +151,15 @@ def outputs(model: keras.Model, dataset: Dataset, batch_size: int = 32) -> np.nd
     return np.asarray(model.predict(Batches(dataset, batch_size), verbose=0))
 
 
+def outputs_in_parts(
+    model: keras.Model, dataset: Dataset, batch_size: int = 32
+) -> Outputs:
+    """Returns the same as `outputs`; of masks, `LazyOutputs`, to score them."""
+    if dataset.target.kind != "mask":
+        return outputs(model, dataset, batch_size)
+    return LazyOutputs(dataset, lambda part: outputs(model, part, batch_size))
+
+
 def evaluate(
     model: keras.Model,
     dataset: Dataset,
@@ -156,7 +172,7 @@ def evaluate(
         UserError: the target of a sample is unknown.
     """
     check_labelled(dataset)
-    return score(dataset, outputs(model, dataset, batch_size), fitted)
+    return score(dataset, outputs_in_parts(model, dataset, batch_size), fitted)
 
 
 def check_labelled(dataset: Dataset) -> None:
@@ -173,7 +189,7 @@ def check_labelled(dataset: Dataset) -> None:
 
 
 def score(
-    dataset: Dataset, output: np.ndarray, fitted: Mapping[str, Any] | None = None
+    dataset: Dataset, output: Outputs, fitted: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """Returns the scores of a network's output for known targets, for JSON.
 
@@ -184,34 +200,51 @@ def score(
 
     Returns:
         The result of the task's scorer, see `classification.ClassScorer`,
-        `multilabel.LabelScorer` and `regression.ValueScorer`; of classes in groups that
-        of `worst_group.CountedGroups.scores`; and that of `resampled_by`.
+        `multilabel.LabelScorer`, `regression.ValueScorer` and `mask_scorer.MaskScorer`;
+        of classes in groups that of `worst_group.CountedGroups.scores`; and that of
+        `resampled_by`.
+
+    Raises:
+        UserError: the class of no pixel is known.
     """
     _, groups = groups_of(dataset)
     scorer = scored(dataset, output, groups, fitted)
     counted = CountedGroups.of(dataset)
-    of_groups = {} if counted is None else counted.scores(output)
-    return {**scorer.result(), **of_groups, **resampled_by(dataset)}
+    of_groups = {} if counted is None else counted.scores(np.asarray(output))
+    found = scorer.result()
+    if dataset.target.kind == "mask" and not _classes_in(found):
+        raise UserError(
+            f"{dataset.path}: expected masks with known classes, found no known pixel; "
+            "the ignored value may be wrong"
+        )
+    return {**found, **of_groups, **resampled_by(dataset)}
 
 
 def scored(
     dataset: Dataset,
-    output: np.ndarray,
+    output: Outputs,
     groups: np.ndarray | None,
     fitted: Mapping[str, Any] | None = None,
+    rows: np.ndarray | None = None,
 ) -> Scorer:
     """Returns a scorer that has been given a network's output, in parts.
 
     Args:
         dataset, output, fitted: see `score`.
         groups: number of each sample's group, int (N,), or None, see `Scorer`.
+        rows: of the samples to score; None: all.
     """
     scorer = task_of(dataset.target).scorer(fitted or {})
-    rows = np.arange(len(dataset))
-    for part in np.split(rows, rows[_AT_ONCE::_AT_ONCE]):
+    rows = np.arange(len(dataset)) if rows is None else rows
+    for part in in_parts(rows, dataset.target):
         group = None if groups is None else groups[part]
         scorer.add(dataset.read_targets(part), output[part], group)
     return scorer
+
+
+def _classes_in(scores: Mapping[str, Any]) -> int:
+    """Returns how many classes the truth has."""
+    return len(scores["per_class"]) - len(scores["absent_classes"])
 
 
 def groups_of(dataset: Dataset) -> tuple[str, np.ndarray | None]:

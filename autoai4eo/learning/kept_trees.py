@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.errors import DamagedError
 from autoai4eo.files import check_declared, check_size, in_one_step, reading
 
 CURE = (
@@ -55,19 +56,19 @@ def read_trees(path: Path) -> list[Any]:
     return models
 
 
-def predicted(path: Path, table: np.ndarray) -> list[np.ndarray]:
+def predicted(models: Sequence[Any], table: np.ndarray, path: Path) -> list[np.ndarray]:
     """Returns what each model in a file predicts, a list of arrays (N, outputs).
 
     Outputs are a probability of each class that a classifier saw, or a value.
 
     Args:
-        path: of the file.
+        models: from `read_trees`.
         table: what the models predict from, float32 (N, columns).
+        path: of the file, for messages.
 
     Raises:
-        UserError: the file is missing or damaged, or of other columns.
+        UserError: the file is damaged, or of other columns.
     """
-    models = read_trees(path)
     with _usable(path):
         return [
             np.asarray(
@@ -78,6 +79,13 @@ def predicted(path: Path, table: np.ndarray) -> list[np.ndarray]:
             )
             for model in models
         ]
+
+
+def of_others(path: Path) -> DamagedError:
+    """Returns the error of trees that do not fit to the record beside them."""
+    return DamagedError(
+        f"{path}: expected trees of this run's bands and classes, found others; {CURE}"
+    )
 
 
 @contextmanager

@@ -3,7 +3,8 @@
 ``majority`` predicts the same for every sample: how frequent each class or label is in
 the training data, or the mean of each value. ``trees`` are scikit-learn's
 histogram-based gradient boosting on `autoai4eo.data.patch_statistics`: one model of all
-classes, or one of each label or value.
+classes, or one of each label or value. Of masks, both predict each pixel, trees from
+`autoai4eo.data.pixel_neighbourhoods`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.patch_statistics import patch_statistics
+from autoai4eo.data.pixel_counts import pixel_counts
 from autoai4eo.data.splits import sample
-from autoai4eo.errors import DamagedError
 from autoai4eo.learning.evaluation import score
-from autoai4eo.learning.kept_trees import CURE, predicted, write_trees
+from autoai4eo.learning.kept_trees import of_others, predicted, read_trees, write_trees
+from autoai4eo.learning.lazy_outputs import Outputs
+from autoai4eo.learning.mask_references import drawn_pixels, same_outputs, tree_outputs
 from autoai4eo.learning.registry import task_of
 
 MAJORITY, TREES = "majority", "trees"
 #: Samples that the trees are trained on, at most; so they take less than a minute.
 SAMPLES = 10_000
 _BINS = 63  # of each column; with 255, the default, training takes twice as long
+#: Fewer trees in larger steps, since they predict millions of pixels.
+_OF_PIXELS = {"max_iter": 30, "learning_rate": 0.2}
 
 
 def train_references(
@@ -36,41 +41,55 @@ def train_references(
 
     Args:
         train: the training data; samples with unknown targets are left out, and the
-            trees are trained on 10,000 of more.
+            trees are trained on 10,000 of more, or on 20,000 pixels of masks.
         validation: the data that candidates are judged on.
         trees: the file for the trees.
         seed: of the trees and of the choice of samples.
 
     Returns:
         The record of the references, for JSON: what `reference_outputs` needs;
-        ``samples`` of the trees; by name ``scores`` on the validation data, as a trial
-        has them, and what `Task.fit` ``fitted`` there; and ``seconds`` of all this.
+        ``samples`` of the trees, of masks pixels; by name ``scores`` on the validation
+        data, as a trial has them, and what `Task.fit` ``fitted`` there; and ``seconds``
+        of all this.
     """
     begin = time.perf_counter()
     known = train.subset(np.flatnonzero(train.known))
-    part = sample(known, SAMPLES, seed)
     bands = {spec.name: [b.name for b in spec.bands] for spec in train.inputs}
-    models, columns = _trained(part, patch_statistics(part, bands), seed)
+    if train.target.kind == "mask":
+        counts = pixel_counts(known)
+        table, targets = drawn_pixels(known, counts, bands, seed)
+        frequent = counts.sum(axis=0) / counts.sum()
+    else:
+        part = sample(known, SAMPLES, seed)
+        table, targets = patch_statistics(part, bands), part.targets
+        frequent = _same_for_all(known)
+    models, columns = _trained(train.target.kind, targets, table, seed)
     write_trees(trees, models)
     record: dict[str, Any] = {
         "bands": bands,
-        "output": [float(value) for value in _same_for_all(known)],
+        "output": [float(value) for value in frequent],
         "columns": columns,
-        "samples": len(part),
+        "samples": len(table),
         "scores": {},
         "fitted": {},
     }
     task = task_of(validation.target)
     for name, output in reference_outputs(record, trees, validation).items():
         record["scores"][name] = score(validation, output)
-        record["fitted"][name] = task.fit(validation.targets, output)
+        record["fitted"][name] = (
+            task.fit(validation.targets, output)
+            if isinstance(output, np.ndarray)
+            else {}
+        )
     return {**record, "seconds": round(time.perf_counter() - begin, 3)}
 
 
 def reference_outputs(
     record: Mapping[str, Any], trees: Path, dataset: Dataset
-) -> dict[str, np.ndarray]:
+) -> dict[str, Outputs]:
     """Returns what each reference predicts, by name, float32 (N, …), see `Task`.
+
+    Of masks, it is predicted when it is read, see `LazyOutputs`.
 
     Args:
         record: from `train_references`.
@@ -85,26 +104,25 @@ def reference_outputs(
     classes = len(dataset.target.classes)
     same = wanted == {spec.name: len(spec.bands) for spec in dataset.inputs}
     if not same or output.shape != (classes,):
-        raise _of_others(trees)
-    found = predicted(trees, patch_statistics(dataset, record["bands"]))
+        raise of_others(trees)
+    models = read_trees(trees)
+    fits = len(models) == len(record["columns"])
+    if not fits or not set().union(*record["columns"]) <= set(range(classes)):
+        raise of_others(trees)
+    if dataset.target.kind == "mask":
+        by_trees = tree_outputs(dataset, models, record, trees)
+        return {MAJORITY: same_outputs(dataset, output), TREES: by_trees}
+    found = predicted(models, patch_statistics(dataset, record["bands"]), trees)
     majority = np.tile(output, (len(dataset), 1))
     of_trees = majority.copy()
     if dataset.target.kind == "class":
         of_trees[:] = 0  # classes without a sample
-    if len(found) != len(record["columns"]):
-        raise _of_others(trees)
     for columns, values in zip(record["columns"], found, strict=True):
-        if not set(columns) <= set(range(classes)) or len(columns) > values.shape[1]:
-            raise _of_others(trees)
+        if len(columns) > values.shape[1]:
+            raise of_others(trees)
         # of a label two: that it is not there, and that it is
         of_trees[:, columns] = values[:, -len(columns) :]
     return {MAJORITY: majority, TREES: of_trees}
-
-
-def _of_others(trees: Path) -> DamagedError:
-    return DamagedError(
-        f"{trees}: expected trees of this run's bands and classes, found others; {CURE}"
-    )
 
 
 def _same_for_all(known: Dataset) -> np.ndarray:
@@ -115,32 +133,42 @@ def _same_for_all(known: Dataset) -> np.ndarray:
 
 
 def _trained(
-    part: Dataset, table: np.ndarray, seed: int
+    kind: str, targets: np.ndarray, table: np.ndarray, seed: int
 ) -> tuple[list[Any], list[list[int]]]:
-    """Returns trained models, and the columns of the output that each predicts."""
+    """Returns trained models, and the columns of the output that each predicts.
+
+    Args:
+        kind: of target.
+        targets: of n samples or pixels.
+        table: what the models learn from, (n, columns).
+        seed: of the models.
+    """
     from sklearn import ensemble
 
-    of_values = part.target.kind == "value"
-    kind = (
+    model_of = (
         ensemble.HistGradientBoostingRegressor
-        if of_values
+        if kind == "value"
         else ensemble.HistGradientBoostingClassifier
     )
 
+    more = _OF_PIXELS if kind == "mask" else {}
+
     def trained(rows: Any, targets: np.ndarray) -> Any:
-        model = kind(max_bins=_BINS, early_stopping=False, random_state=seed)
+        model = model_of(
+            max_bins=_BINS, early_stopping=False, random_state=seed, **more
+        )
         known = table[rows]
         # scikit-learn fails on a column that is all NaN; no tree uses a constant one
         seen = np.where(np.isfinite(known).any(axis=0), known, 0)
         return model.fit(seen, targets[rows])
 
-    if part.target.kind == "class":
-        model = trained(slice(None), part.targets)
+    if kind in ("class", "mask"):
+        model = trained(slice(None), targets)
         return [model], [[int(c) for c in model.classes_]]
     models, columns = [], []
-    for i, targets in enumerate(part.targets.T):
-        rows = np.isfinite(targets)
-        if len(np.unique(targets[rows])) > 1:  # otherwise as ``majority``
-            models.append(trained(rows, targets))
+    for i, column in enumerate(targets.T):
+        rows = np.isfinite(column)
+        if len(np.unique(column[rows])) > 1:  # otherwise as ``majority``
+            models.append(trained(rows, column))
             columns.append([i])
     return models, columns

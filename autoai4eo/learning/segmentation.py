@@ -48,10 +48,11 @@ class Segmentation(Task):
         """See `Task.check`: at least two classes must have pixels."""
         present = np.flatnonzero(dataset.label_counts())
         if len(present) < 2:
-            only = "".join(f" all {dataset.class_names[i]}" for i in present)
+            only = [f"all {dataset.class_names[i]}" for i in present]
+            found = "".join(only) or "no pixel of a known class"
             raise UserError(
                 f"{dataset.path}: expected masks with pixels of two classes or more, "
-                f"found{only or ' no pixel of a known class'}; there is nothing to learn"
+                f"found {found}; there is nothing to learn"
             )
 
     def encode(self, targets: np.ndarray) -> np.ndarray:
@@ -76,7 +77,7 @@ class Segmentation(Task):
             around = _around(targets)
             differ = ((around >= 0) & (around != targets)).any(axis=0)
             borders = np.nonzero(differ & (targets >= 0))
-            spread = _shares(around[:, *borders], len(self.target.classes))
+            spread = _shares(np.stack([one[borders] for one in around]), len(self.target.classes))
             label = encoded[borders]
             encoded[borders] = label + label_smoothing * (spread - label)
         if class_weight is not None:
@@ -121,11 +122,7 @@ def _around(masks: np.ndarray) -> np.ndarray:
     height, width = masks.shape[1:]
     padded = np.pad(masks, ((0, 0), (1, 1), (1, 1)), constant_values=-1)
     return np.stack(
-        [
-            padded[:, y : y + height, x : x + width]
-            for y in range(3)
-            for x in range(3)
-        ]
+        [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
     )
 
 

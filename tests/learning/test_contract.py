@@ -5,9 +5,11 @@ import pickle
 from dataclasses import replace
 
 import keras
+import masks
 import numpy as np
 import pytest
 
+from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.target import KINDS
 from autoai4eo.errors import UserError
@@ -19,7 +21,6 @@ from autoai4eo.report.sections import SECTIONS
 from autoai4eo.runs.schemas import LEARNED
 
 N = 40
-MASKS = np.random.default_rng(5).integers(-1, 3, (N, 4, 4)).astype(np.int16)
 RNG = np.random.default_rng(0)
 PIXELS = RNG.random((N, 4, 4, 2)).astype("float32")
 CLASSES = np.arange(N) % 3
@@ -28,11 +29,13 @@ TARGETS = {
     "class": CLASSES,
     "labels": (RNG.random((N, 3)) < 0.4).astype(np.uint8),
     "value": RNG.normal(300, 5, (N, 2)),
+    "mask": RNG.integers(0, 3, (N, 4, 4)),
 }
 SAME = {
     "class": np.zeros(N, int),
     "labels": np.ones((N, 3), np.uint8),
     "value": np.ones((N, 2)),
+    "mask": np.zeros((N, 4, 4), int),
 }
 
 
@@ -53,9 +56,19 @@ def kind(request, monkeypatch):
     return request.param
 
 
+def opened(kind, targets):
+    if kind == "mask":
+        return Dataset(masks.MaskReader(PIXELS, targets))
+    return open_dataset({"sen2": PIXELS}, labels=targets, kind=kind)
+
+
 @pytest.fixture
 def dataset(kind):
-    return open_dataset({"sen2": PIXELS}, labels=TARGETS[kind], kind=kind)
+    return opened(kind, TARGETS[kind])
+
+
+def truth_of(dataset):
+    return dataset.read_targets(np.arange(N))
 
 
 @pytest.fixture
@@ -65,9 +78,11 @@ def task(dataset):
 
 def output_of(task, seed=0):
     """Returns a possible output of a network, (n, …) of the first width."""
-    random = np.random.default_rng(seed).random((N, task.widths[0])).astype("float32")
-    if task.target.kind == "class":
-        return random / random.sum(axis=1, keepdims=True)
+    shape = (N, *task.target.shape) if task.target.kind == "mask" else (N,)
+    random = np.random.default_rng(seed).random((*shape, task.widths[0]))
+    random = random.astype("float32")
+    if task.target.kind in ("class", "mask"):
+        return random / random.sum(axis=-1, keepdims=True)
     return random
 
 
@@ -88,24 +103,25 @@ def test_names_are_those_of_the_catalogue(task):
 
 def test_data_with_nothing_to_learn_is_refused(kind, task, dataset):
     task.check(dataset)
-    same = open_dataset({"sen2": PIXELS}, labels=SAME[kind], kind=kind)
+    same = opened(kind, SAME[kind])
     with pytest.raises(UserError, match=r"nothing|two classes"):
         registry.task_of(same.target).check(same)
 
 
 def test_every_loss_trains_a_network_with_the_head_that_it_asks_for(task, dataset):
-    encoded = task.encode(dataset.targets)
+    encoded = task.encode(truth_of(dataset))
     assert encoded.dtype == np.float32 and len(encoded) == N
     for name in task.losses:
         asked = task.head(name, dataset.targets)
-        width = asked["shape"][0] * (2 if asked.get("spread") else 1)
+        width = asked["shape"][-1] * (2 if asked.get("spread") else 1)
         assert width in task.widths
         rest = keras.layers.Softmax()
-        if task.target.kind != "class":
+        if task.target.kind not in ("class", "mask"):
             rest = keras.layers.Activation("sigmoid")  # above 0, as a spread must be
-        model = keras.Sequential(
-            [keras.Input((4, 4, 2)), keras.layers.Flatten(), keras.layers.Dense(width)]
-        )
+        model = keras.Sequential([keras.Input((4, 4, 2))])
+        if task.target.kind != "mask":
+            model.add(keras.layers.Flatten())
+        model.add(keras.layers.Dense(width))
         model.add(rest)
         metrics = task.keras_metrics(dataset.targets)
         assert [metric.name for metric in metrics] == list(task.metrics)
@@ -120,14 +136,14 @@ def test_every_loss_trains_a_network_with_the_head_that_it_asks_for(task, datase
 
 
 def test_scores_do_not_depend_on_the_batches_and_are_ready_for_json(task, dataset):
-    output = output_of(task)
-    fitted = task.fit(dataset.targets, output)
+    output, truth = output_of(task), truth_of(dataset)
+    fitted = task.fit(truth, output)
     assert set(fitted) == set(task.fitted)
     assert json.loads(json.dumps(fitted)) == fitted
     whole, parts = task.scorer(fitted), task.scorer(fitted)
-    whole.add(dataset.targets, output)
+    whole.add(truth, output)
     for i in range(0, N, 7):
-        parts.add(dataset.targets[i : i + 7], output[i : i + 7])
+        parts.add(truth[i : i + 7], output[i : i + 7])
     found = whole.result()
     assert json.loads(json.dumps(found)) == found
     assert set(task.metrics) <= set(found)
@@ -140,8 +156,9 @@ def test_scores_do_not_depend_on_the_batches_and_are_ready_for_json(task, datase
 
 def test_the_truth_itself_scores_best(task, dataset):
     """The output that is the truth is decided to be the truth, and scores best."""
-    truth = dataset.targets
-    output = np.eye(3, dtype="float32")[truth] if truth.ndim == 1 else truth
+    truth = truth_of(dataset)
+    of_classes = task.target.kind in ("class", "mask")
+    output = np.eye(3, dtype="float32")[truth] if of_classes else truth
     output = output.astype("float32")
     decided = task.decide(output, task.fit(truth, output))
     assert decided.shape == truth.shape
@@ -153,23 +170,21 @@ def test_the_truth_itself_scores_best(task, dataset):
 
 
 def test_batches_in_training_agree_with_the_scorer(task, dataset):
-    output = output_of(task)
+    output, truth = output_of(task), truth_of(dataset)
     found = score(dataset, output)
     for metric in task.keras_metrics(dataset.targets):
         for i in range(0, N, 16):
-            metric.update_state(
-                task.encode(dataset.targets[i : i + 16]), output[i : i + 16]
-            )
+            metric.update_state(task.encode(truth[i : i + 16]), output[i : i + 16])
         assert float(metric.result()) == pytest.approx(found[metric.name], rel=1e-2)
 
 
 def test_a_target_of_another_kind_is_refused(task):
-    with pytest.raises(UserError, match="found mask"):
-        registry.task_of(replace(task.target, kind="mask"))
+    with pytest.raises(UserError, match="found image"):
+        registry.task_of(replace(task.target, kind="image"))
 
 
 def test_the_scores_with_intervals_are_those_it_names(kind, dataset):
     task = registry.task_of(dataset.target)
-    output = RNG.random((N, task.widths[0]))
+    output = output_of(task)
     drawn = scored(dataset, output, np.arange(N) % 4).resampled()
     assert set(task.resampled) <= set(drawn)

@@ -10,7 +10,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.learning import evaluation
+from autoai4eo.learning import evaluation, lazy_outputs
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 from autoai4eo.learning.classification import ClassScorer
 from autoai4eo.learning.evaluation import score
@@ -135,7 +135,7 @@ def test_scores_are_the_same_in_parts_of_any_size(monkeypatch, kind):
     data = open_dataset({"sen2": pixels}, labels=truth, kind=kind)
     output = scipy.special.softmax(rng.normal(size=(50, 3)), axis=-1).astype("float32")
     whole = score(data, output)
-    monkeypatch.setattr(evaluation, "_AT_ONCE", 7)
+    monkeypatch.setattr(lazy_outputs, "_AT_ONCE", 7)
     parts = score(data, output)
     assert whole.keys() == parts.keys()
     for name, values in whole["intervals"].items():

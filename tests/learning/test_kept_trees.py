@@ -47,13 +47,13 @@ def path(tmp_path):
 
 def refused(path):
     with pytest.raises(UserError) as error:
-        predicted(path, TABLE)
+        predicted(read_trees(path), TABLE, path)
     assert "\n" not in str(error.value)
     return str(error.value)
 
 
 def test_they_predict_what_they_did_before(path):
-    of_classes, of_values = predicted(path, TABLE)
+    of_classes, of_values = predicted(read_trees(path), TABLE, path)
     np.testing.assert_allclose(of_classes, classifier().predict_proba(TABLE), rtol=1e-6)
     np.testing.assert_allclose(of_values[:, 0], regressor().predict(TABLE), rtol=1e-6)
     assert of_classes.dtype == of_values.dtype == np.float32
@@ -61,7 +61,7 @@ def test_they_predict_what_they_did_before(path):
 
 def test_no_models_are_a_file_too(tmp_path):
     write_trees(tmp_path / "none", [])
-    assert predicted(tmp_path / "none", TABLE) == []
+    assert predicted(read_trees(tmp_path / "none"), TABLE, tmp_path / "none") == []
 
 
 def test_a_missing_file_is_a_line(tmp_path):
@@ -79,7 +79,7 @@ def test_a_damaged_file_is_a_line(path, damage, seed):
 
 def test_a_table_with_other_columns_is_a_line(path):
     with pytest.raises(UserError, match="4 features"):
-        predicted(path, TABLE[:, :3])
+        predicted(read_trees(path), TABLE[:, :3], path)
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,17 @@
 """References of every kind of target: what they predict, from what, and how well."""
 
+import masks
 import numpy as np
 import pytest
 import small
 
 import autoai4eo as ae
+from autoai4eo.data.pixel_counts import pixel_counts
+from autoai4eo.data.pixel_neighbourhoods import pixel_neighbourhoods
 from autoai4eo.errors import UserError
-from autoai4eo.learning import references
+from autoai4eo.learning import mask_references, references
+from autoai4eo.learning.comparison import beside_references
+from autoai4eo.learning.lazy_outputs import LazyOutputs
 from autoai4eo.learning.references import (
     MAJORITY,
     TREES,
@@ -165,3 +170,59 @@ def test_zero_probabilities_can_be_calibrated(absent):
     for name, told in record["fitted"].items():
         assert np.isfinite(told["temperature"]), name
     assert data.num_classes == 3
+
+
+def tiles(seed, groups=None):
+    truth = masks.random_masks(n=10, seed=seed)
+    truth[truth == 1] = 2  # a class without a pixel
+    return masks.dataset(truth, seed=seed, groups=groups)
+
+
+def test_of_masks_each_pixel_is_predicted_and_never_all_are_in_memory(tmp_path):
+    train = tiles(0)
+    validation = tiles(1, {"parent": np.arange(10) // 2})
+    record, found = outputs(train, validation, tmp_path)
+    known = validation.read_targets(np.arange(10)) >= 0
+    assert record["samples"] == pixel_counts(train).sum()
+    assert record["columns"] == [[0, 2]]
+    assert record["scores"][TREES]["mean_iou"] > 0.9
+    assert record["scores"][TREES]["absent_classes"] == ["forest"]
+    assert record["scores"][MAJORITY]["cohen_kappa"] == 0
+    assert record["scores"][MAJORITY]["accuracy"] == pytest.approx(
+        pixel_counts(validation)[:, 2].sum() / known.sum()
+    )
+    rows = np.array([7, 2])
+    for name in (MAJORITY, TREES):
+        assert isinstance(found[name], LazyOutputs)
+        some = found[name][rows]
+        assert some.shape == (2, 16, 16, 3) and (some[..., 1] == 0).all()
+        np.testing.assert_allclose(some.sum(axis=-1), 1, rtol=1e-5)
+    beside = beside_references(record, tmp_path / "trees", validation, found[TREES], {})
+    against = beside["against_reference"]
+    assert (against["other"], against["metric"]) == (TREES, "mean_iou")
+    assert (against["difference"], against["interval"]) == (0, [0, 0])
+    for columns in ([], [[0, 1, 2]], [[0, 7]]):
+        with pytest.raises(UserError, match=r"found others; `autoai4eo fit`"):
+            changed = {**record, "columns": columns}
+            again = reference_outputs(changed, tmp_path / "trees", validation)
+            again[TREES][rows]
+
+
+def test_pixels_are_drawn_by_class_and_are_those_of_the_data(monkeypatch):
+    monkeypatch.setattr(mask_references, "PIXELS", 100)
+    monkeypatch.setattr(mask_references, "_IN_TILES", 16 * 16 * 6)
+    truth = masks.random_masks(n=10)
+    truth[truth == 2] = 1
+    truth[3, :2, :2] = 2  # a rare class, in one tile
+    data = masks.dataset(truth)
+    counts = pixel_counts(data)
+    bands = {"sen2": ["B03", "B04", "B08"]}
+    table, classes = mask_references.drawn_pixels(data, counts, bands, 0)
+    drawn = np.bincount(classes)
+    assert 100 <= len(classes) <= 102 and drawn[2] == 1
+    # the drawn tiles are six or seven of the ten
+    assert drawn[0] / 100 == pytest.approx(counts[:, 0].sum() / counts.sum(), abs=0.1)
+    everything = pixel_neighbourhoods(data.read(np.arange(10)), bands)
+    of_class = [everything[truth == c] for c in range(3)]
+    for row, number in zip(table, classes, strict=True):
+        assert np.isclose(of_class[number], row, rtol=1e-4).all(axis=1).any()
