@@ -41,8 +41,9 @@ def split(
     Without ``group`` or ``groups``, samples are drawn at random within each class. For
     targets of several labels or of numbers, each label, or each tenth of a number's
     distribution, has its share in each part (`iterative_parts`); for masks, the tiles
-    in which each class occurs, and those with much of it (`mask_strata`). With groups, no group
-    is in two parts, and the shares and classes are met as well as whole groups allow.
+    in which each class occurs, and those with much of it (`mask_strata`). With groups,
+    no group is in two parts, and the shares and classes are met as well as whole
+    groups allow.
 
     Args:
         dataset: the dataset to split.

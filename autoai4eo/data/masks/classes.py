@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoai4eo.data.masks.values import MISSING, Survey
+from autoai4eo.data.masks.values import MISSING, OUTSIDE, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
 from autoai4eo.errors import UserError
 
@@ -116,7 +116,8 @@ def classes_of(
     occurs = found.pixels.sum(axis=0)
     is_known = (found.values >= 0) & ~np.isin(found.values, list(ignored))
     if not is_known.any():
-        told = ", ".join(map(str, found.values[:_SHOWN])) or "none"
+        seen = found.values[found.values != OUTSIDE][:_SHOWN].tolist()
+        told = ", ".join(map(str, seen)) or "none"
         raise UserError(
             f"{path}: expected masks with pixels of known classes, found only ignored "
             f"values ({told}); check the masks and the ignored value"
@@ -181,11 +182,12 @@ def _notes(
     found: Survey, is_known: np.ndarray, occurs: np.ndarray, options: MaskOptions
 ) -> list[str]:
     notes = []
-    if not is_known.all():
+    ignored = ~is_known & (found.values != OUTSIDE)
+    if ignored.any():
         told = ", ".join(
-            "no data" if v == MISSING else str(v) for v in found.values[~is_known]
+            "no data" if v == MISSING else str(v) for v in found.values[ignored]
         )
-        share = occurs[~is_known].sum() / occurs.sum()
+        share = occurs[ignored].sum() / occurs[ignored | is_known].sum()
         notes.append(
             f"masks: {share:.2%} of the pixels are ignored, as their class is unknown "
             f"(value {told})"

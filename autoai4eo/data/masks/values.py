@@ -11,6 +11,8 @@ from autoai4eo.errors import UserError
 
 #: A stored value below 0 means an unknown class; this is the one for missing pixels.
 MISSING = -1
+#: Of pixels of a tile outside of its scene, or that another tile has already.
+OUTSIDE = -(2**31)
 MOST_VALUES = 1000  # more different values are measurements, not classes
 _LARGEST = 2**31
 
@@ -98,7 +100,8 @@ def survey(masks: Iterable[np.ndarray], name: str) -> Survey:
         if len(seen) > MOST_VALUES:
             raise UserError(
                 f"{name}: expected masks of class numbers, found more than "
-                f"{MOST_VALUES:,} different values; are these images, or ids of objects?"
+                f"{MOST_VALUES:,} different values; are these images, or ids of "
+                "objects?"
             )
     values = np.array(sorted(seen), np.int64)
     pixels = np.zeros((len(each), len(values)), np.int64)

@@ -22,7 +22,6 @@ from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_npz
 
-
 _TARGETS = ("label", "mask")  # arrays of a file that are no input
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
+from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.sensors import Band
 from autoai4eo.data.target import Target
 
@@ -54,6 +55,8 @@ class ReadOptions:
     kind: str | None = None
     class_values: tuple[int, ...] | None = None
     ignored: frozenset[int] = frozenset()
+    tile: int = TILE
+    tile_stride: int | None = None
 
 
 DEFAULTS = ReadOptions()

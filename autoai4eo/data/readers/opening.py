@@ -6,13 +6,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.pairs import is_list, pairs_of
+from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.readers import arrays, bigearthnet, images, so2sat
 from autoai4eo.data.readers.base import Reader, ReadOptions
 from autoai4eo.data.readers.cache import CachedReader, worth_keeping
+from autoai4eo.data.readers.scene_pairs import ScenePairsReader, open_list
 from autoai4eo.data.readers.targets import Told
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import MissingError, UserError
@@ -44,6 +48,7 @@ class Form:
 READERS: list[Form] = [
     Form("an HDF5 file in So2Sat's layout", so2sat.accepts, so2sat.So2SatReader),
     Form("a .npz file", arrays.accepts, arrays.open_npz),
+    Form("a CSV or GeoJSON list of images and masks", is_list, open_list),
     Form(
         "a folder of BigEarthNet",
         bigearthnet.accepts,
@@ -70,7 +75,10 @@ def open_dataset(
     unlabelled: bool = False,
     allow_remote: bool = False,
     kind: str | None = None,
+    masks: str | Path | None = None,
     ignored: int | Sequence[int] | None = None,
+    tile: int = TILE,
+    tile_stride: int | None = None,
 ) -> Dataset:
     """Opens data at a path, or wraps arrays.
 
@@ -78,7 +86,8 @@ def open_dataset(
         source: an HDF5 file in So2Sat's layout, a folder or zip file with one folder
             of images per class (or images without folders, which have no labels), a
             folder of BigEarthNet, a ``.npz`` file, an array (N, H, W, bands) or a dict
-            of them by input name, or a dataset.
+            of them by input name, a scene or a folder of scenes with `masks`, a CSV or
+            GeoJSON list of ``image`` and ``mask``, or a dataset.
         inputs: names of the inputs to use (``["sen2"]``); None: all.
         bands: names of the bands to use: a dict of them for each input, or a list for
             all inputs. If the source does not name its bands and their number is the
@@ -101,8 +110,13 @@ def open_dataset(
         kind: kind of target, if the source allows several: ``class``, ``labels`` (even
             if every sample has exactly one), ``value`` or ``mask`` (even if there are
             labels).
+        masks: a folder of a mask (GeoTIFF) for each scene of `source`, or the mask of
+            one scene; see `autoai4eo.data.masks.pairs.pairs_of`. Samples are then tiles
+            of the scenes, see `autoai4eo.data.readers.scene_pairs`.
         ignored: value, or values, of masks whose pixels have no known class, beside
             values below 0 and what the files declare.
+        tile: height and width of a tile in pixels.
+        tile_stride: pixels from tile to tile; None: the tile's size.
 
     Arrays of a ``.npz`` file, labels and each sample must need at most 4 GiB of memory,
     or the number of GiB in the environment variable ``AUTOAI4EO_MAX_GIB``.
@@ -124,8 +138,13 @@ def open_dataset(
             kind,
             tuple(class_names) if isinstance(class_names, Mapping) else None,
             frozenset(np.atleast_1d([] if ignored is None else ignored).tolist()),
+            tile,
+            tile_stride,
         )
-        reader = _reader(source, labels, options)
+        if masks is None:
+            reader = _reader(source, labels, options)
+        else:
+            reader = _with_masks(source, masks, options)
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
         found: Reader = CachedReader(reader) if keep else reader
         dataset = Dataset(found, notes=found.notes)
@@ -160,6 +179,17 @@ def _reader(
         return arrays.ArraysReader(source, None, options, values=Told(labels))
     # whoever gives arrays gives the names of their numbers
     return arrays.ArraysReader(source, labels, options, names=options.class_names)
+
+
+def _with_masks(source: Any, masks: str | Path, options: ReadOptions) -> Reader:
+    if not (isinstance(source, str | Path) and isinstance(masks, str | Path)):
+        raise UserError(
+            "masks: expected paths of scenes and of their masks, found "
+            f"{type(source).__name__} and {type(masks).__name__}; give masks of arrays "
+            "as labels=…"
+        )
+    pairs = pairs_of(_expanded(Path(source)), _expanded(Path(masks)))
+    return ScenePairsReader(str(source), pairs, options)
 
 
 def _reader_of(path: Path, options: ReadOptions) -> Reader:

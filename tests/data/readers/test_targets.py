@@ -89,7 +89,7 @@ def test_the_kind_decides_where_rows_happen_to_be_one_hot(path):
     with pytest.raises(UserError, match=r"kind: expected one of class, .*found image"):
         open_dataset(path, kind="image")
     with pytest.raises(
-        UserError, match="expected .*mask.* of shape .* for the kind mask"
+        UserError, match=r"expected .*mask.* of shape .* for the kind mask"
     ):
         open_dataset(path, kind="mask")
 

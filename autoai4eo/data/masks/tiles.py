@@ -1,0 +1,90 @@
+"""Tiles: the windows of a scene that are samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoai4eo.errors import UserError
+
+TILE = 128  # pixels along the edge
+_LARGEST = 8192
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Tiles of a scene, row by row.
+
+    Attributes:
+        places: row and column of the first pixel of each, int64 (n, 2).
+        repeated: number of its first rows and first columns that the tile before it
+            has as well, int64 (n, 2). They are ignored in its mask, so that no pixel
+            counts twice.
+    """
+
+    places: np.ndarray
+    repeated: np.ndarray
+
+
+def check_tile(tile: int, stride: int | None) -> None:
+    """Checks the size of tiles.
+
+    Raises:
+        UserError: it or the stride is no possible number of pixels.
+    """
+    for option, number in (("tile", tile), ("tile-stride", stride)):
+        if number is not None and not 1 <= number <= _LARGEST:
+            raise UserError(
+                f"--{option} ({option.replace('-', '_')}=…): expected 1 to {_LARGEST:,}"
+                f" pixels, found {number}; {TILE} is usual"
+            )
+    if stride is not None and stride > tile:
+        raise UserError(
+            f"--tile-stride (tile_stride=…): expected at most the tile's {tile} pixels,"
+            f" found {stride}, which leaves pixels out; give a smaller one"
+        )
+
+
+def cut(height: int, width: int, tile: int, stride: int | None, scene: str) -> Tiles:
+    """Returns the tiles of a scene.
+
+    The last tile of a row or column is shifted so that it lies inside. A scene that is
+    smaller than a tile, but at least half as high and wide, has one that extends beyond
+    it: the pixels there are reflected at the edge, and ignored in the mask.
+
+    Args:
+        height, width: of the scene, in pixels.
+        tile: height and width of a tile.
+        stride: pixels from tile to tile; None: the tile's size. With a smaller one
+            tiles overlap, and pixels count in each of them.
+        scene: its name, for messages.
+
+    Raises:
+        UserError: the scene is smaller than half a tile.
+    """
+    if 2 * min(height, width) < tile:
+        raise UserError(
+            f"{scene}: expected a scene of at least half a tile, {-(-tile // 2)} × "
+            f"{-(-tile // 2)} pixels, found {height} × {width}; give a smaller --tile "
+            "(tile=…), or leave the scene out"
+        )
+    rows, rows_before = _along(height, tile, stride)
+    columns, columns_before = _along(width, tile, stride)
+    return Tiles(_pairs(rows, columns), _pairs(rows_before, columns_before))
+
+
+def _along(length: int, tile: int, stride: int | None) -> tuple[np.ndarray, np.ndarray]:
+    if length <= tile:
+        return np.zeros(1, np.int64), np.zeros(1, np.int64)
+    first = np.arange(0, length - tile + 1, stride or tile, dtype=np.int64)
+    if first[-1] != length - tile:
+        first = np.append(first, length - tile)
+    repeated = np.zeros(len(first), np.int64)
+    if stride is None or stride == tile:
+        repeated[1:] = np.maximum(0, first[:-1] + tile - first[1:])
+    return first, repeated
+
+
+def _pairs(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -1,0 +1,290 @@
+"""Reads tiles of scenes with masks: georeferenced rasters, a class for each pixel.
+
+A sample is a tile, see `autoai4eo.data.masks.tiles`. Scenes are read as for a map, see
+`Scene`: a value without data becomes the median of its band, and the bands of several
+files of a scene lie on the grid of the finest. The mask alone says which pixels have a
+class. Not supported: inputs of one scene on different grids, scenes without names of
+bands (name them with ``bands``), masks in colours.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.masks.classes import MaskOptions
+from autoai4eo.data.masks.found import FoundMasks
+from autoai4eo.data.masks.pairs import Pair, read_list
+from autoai4eo.data.masks.raster import MaskRaster
+from autoai4eo.data.masks.tiles import check_tile, cut
+from autoai4eo.data.masks.values import OUTSIDE
+from autoai4eo.data.polygons.placing import to_lonlat
+from autoai4eo.data.polygons.scene_inputs import inputs_of, level_of
+from autoai4eo.data.readers.base import DEFAULTS, InputSpec, ReadOptions
+from autoai4eo.data.readers.mask_targets import TargetsOrMasks
+from autoai4eo.data.scenes.files import band_in
+from autoai4eo.data.scenes.grid import Grid, is_on_earth
+from autoai4eo.data.scenes.opening import opened
+from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.data.sensors import band, sensor_of
+from autoai4eo.errors import UserError
+
+_OPEN = 8  # scenes that stay open
+_TOLD = 8  # scenes whose missing pixels are looked for
+_SHOWN = 5
+
+
+def open_list(path: Path, options: ReadOptions = DEFAULTS) -> ScenePairsReader:
+    """Opens a CSV or GeoJSON list of images and masks, see `read_list`."""
+    return ScenePairsReader(str(path), read_list(path), options)
+
+
+class ScenePairsReader(TargetsOrMasks):
+    """See `Reader`. Each process opens a scene at its first read.
+
+    Groups: ``group`` where a list has it, and ``scene``.
+
+    Args:
+        path: for messages.
+        pairs: scenes and masks.
+        options: see `ReadOptions`.
+
+    Raises:
+        UserError: a scene or mask cannot be used; scenes have different bands; see
+            `cut`, `is_same` and `FoundMasks.of`.
+    """
+
+    chunk_rows = 1
+    whole = False
+    pixel_bytes = 4
+    notes: tuple[str, ...]
+
+    def __init__(
+        self, path: str, pairs: Sequence[Pair], options: ReadOptions = DEFAULTS
+    ) -> None:
+        self.path = path
+        if options.kind not in (None, "mask"):
+            raise UserError(
+                f"{path}: expected the kind mask for scenes with masks, found "
+                f"{options.kind}; leave it out"
+            )
+        check_tile(options.tile, options.tile_stride)
+        self._pairs = list(pairs)
+        self._tile = options.tile
+        self._allow_remote = options.allow_remote
+        self._bands = _names_needed(pairs, options)
+        self._inputs: dict[str, tuple[str, ...]] = {}
+        self._grids: list[Grid] = []
+        self._forget()
+        self.notes = ()
+        names: dict[int, str] = {}
+        of, places, repeated = [], [], []
+        resampled = []
+        for i, pair in enumerate(self._pairs):
+            with self._scene_of(pair) as scene:
+                self._look(scene, first=i == 0, told=i < _TOLD)
+                self._grids.append(scene.grid)
+            grid = self._grids[i]
+            tiles = cut(
+                grid.height, grid.width, self._tile, options.tile_stride, str(scene)
+            )
+            of.append(np.full(len(tiles.places), i))
+            places.append(tiles.places)
+            repeated.append(tiles.repeated)
+            with self._mask_of(i) as mask:
+                _add_names(names, mask.names, pair.mask)
+                if mask.resampled:
+                    resampled.append(pair.mask.name)
+        self._of, self._places = np.concatenate(of), np.concatenate(places)
+        self._repeated = np.concatenate(repeated)
+        if resampled:
+            more = ", …" if len(resampled) > _SHOWN else ""
+            self.notes += (
+                f"masks: {len(resampled)} of {len(pairs)} lie on another grid than "
+                "their scenes and are resampled to it (nearest neighbour): "
+                f"{', '.join(resampled[:_SHOWN])}{more}",
+            )
+        self._add_masks(names, options)
+        self._add_groups()
+
+    def _look(self, scene: Scene, first: bool, told: bool) -> None:
+        """Takes the inputs from the first scene, and checks those of others."""
+        if first:
+            self._inputs = inputs_of(scene)
+            levels = level_of(scene, self._inputs)
+            self.inputs = tuple(
+                InputSpec(
+                    name,
+                    sensor_of(bands),
+                    bands,
+                    self._tile,
+                    self._tile,
+                    level=levels.get(name),
+                )
+                for name, some in self._inputs.items()
+                for bands in [tuple(band(one) for one in some)]
+            )
+        wanted = [name for some in self._inputs.values() for name in some]
+        missing = [name for name in wanted if name not in scene.bands]
+        if missing:
+            raise UserError(
+                f"{scene}: expected the bands {', '.join(wanted)} as "
+                f"{self._pairs[0].name} has, found {', '.join(scene.bands)}; "
+                f"{', '.join(missing)} missing: leave the scene out, or write all with "
+                "the same bands"
+            )
+        if told:
+            self.notes += tuple(scene.notes(wanted))
+
+    def _add_masks(self, names: Mapping[int, str], options: ReadOptions) -> None:
+        told = MaskOptions(
+            names or None, options.class_names, options.class_values, options.ignored
+        )
+
+        def each() -> Iterator[np.ndarray]:
+            for row in range(len(self._of)):
+                yield self._stored_mask(row)
+
+        shape = (self._tile, self._tile)
+        masks, notes = FoundMasks.of(each(), shape, told, self.path)
+        self.use_masks(masks)
+        self.notes += tuple(notes)
+
+    def _add_groups(self) -> None:
+        scenes = [pair.name for pair in self._pairs]
+        self.groups: Mapping[str, np.ndarray] = {"scene": np.array(scenes)[self._of]}
+        groups = np.array([pair.group for pair in self._pairs])
+        if (groups != "").any():
+            self.groups = {"group": groups[self._of], **self.groups}
+        self.names: Sequence[str] | None = [
+            f"{scenes[i]} row {row} column {column}"
+            for i, (row, column) in zip(
+                self._of.tolist(), self._places.tolist(), strict=True
+            )
+        ]
+
+    def _scene_of(self, pair: Pair) -> Scene:
+        return Scene(
+            pair.paths,
+            self._bands,
+            allow_no_crs=True,
+            allow_remote=self._allow_remote,
+        )
+
+    def _mask_of(self, i: int) -> MaskRaster:
+        pair = self._pairs[i]
+        return MaskRaster(pair.mask, self._grids[i], pair.name, self._allow_remote)
+
+    def _forget(self) -> None:
+        self._open: dict[tuple[str, int], Any] = {}
+        self._opened_by = os.getpid()
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        left_out = ("_open", "_lock", "_opened_by")
+        return {k: v for k, v in self.__dict__.items() if k not in left_out}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    def _opened(self, what: str, i: int) -> Any:
+        """The open scene or mask of a pair; the lock is held."""
+        if self._opened_by != os.getpid():  # a fork must not share a handle
+            self._open, self._opened_by = {}, os.getpid()
+        key = (what, i)
+        if key not in self._open:
+            if len(self._open) >= 2 * _OPEN:
+                self._open.pop(next(iter(self._open))).__exit__(None, None, None)
+            opens = self._mask_of(i) if what == "mask" else None
+            self._open[key] = opens or self._scene_of(self._pairs[i])
+        else:
+            self._open[key] = self._open.pop(key)  # the last used is the last to close
+        return self._open[key]
+
+    def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """See `Reader.read`. Values without data become the median of their band.
+
+        Raises:
+            UserError: a file is damaged.
+        """
+        inputs = {name: self._inputs[name] for name in names}
+        size = self._tile
+        found = {
+            name: np.empty((len(rows), size, size, len(some)), np.float32)
+            for name, some in inputs.items()
+        }
+        for at, row in enumerate(rows):
+            top, left = self._places[row].tolist()
+            with self._lock:
+                scene = self._opened("scene", int(self._of[row]))
+                pixels, _ = scene.read(top, left, size, size, inputs)
+            for name, values in pixels.items():
+                found[name][at] = values
+        return found
+
+    def stored_masks(self, rows: np.ndarray) -> np.ndarray:
+        """See `TargetsOrMasks.stored_masks`.
+
+        Raises:
+            UserError: a file is damaged.
+        """
+        return np.stack([self._stored_mask(int(row)) for row in rows])
+
+    def _stored_mask(self, row: int) -> np.ndarray:
+        top, left = self._places[row].tolist()
+        with self._lock:
+            mask = self._opened("mask", int(self._of[row]))
+            values: np.ndarray = mask.read(top, left, self._tile, self._tile)
+        first_row, first_column = self._repeated[row]
+        values[:first_row] = OUTSIDE
+        values[:, :first_column] = OUTSIDE
+        return values
+
+    def coordinates(self) -> np.ndarray | None:
+        """See `Reader.coordinates`; of the centres of tiles, if scenes have a place."""
+        if not all(is_on_earth(grid.crs) for grid in self._grids):
+            return None
+        found = np.empty((len(self._of), 2))
+        centres = self._places + self._tile / 2
+        for i, grid in enumerate(self._grids):
+            mine = self._of == i
+            found[mine] = to_lonlat(centres[mine, 1], centres[mine, 0], grid)
+        return found
+
+
+def _names_needed(
+    pairs: Sequence[Pair], options: ReadOptions
+) -> tuple[str, ...] | None:
+    """Returns the names that the user gives for bands, if the files have none."""
+    if options.bands is None:
+        return None
+    for path in pairs[0].paths:
+        if path.is_dir() or path.suffix.lower() == ".zip":
+            continue
+        with opened(path, vrt=True, allow_remote=options.allow_remote) as source:
+            unnamed = not all(source.descriptions)
+            if unnamed and not (source.count == 1 and band_in(path)):
+                return options.bands
+    return None
+
+
+def _add_names(
+    names: dict[int, str], more: Mapping[int, str] | None, path: Path
+) -> None:
+    """Adds the names that a mask has for its values.
+
+    Raises:
+        UserError: a mask before it calls a value otherwise.
+    """
+    for value, name in (more or {}).items():
+        if names.setdefault(value, name) != name:
+            raise UserError(
+                f"{path}: expected {value} to be {names[value]}, as in the masks "
+                f"before, found {name}; use one legend for all masks"
+            )

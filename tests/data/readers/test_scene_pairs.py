@@ -1,0 +1,395 @@
+"""Scenes with masks, read as tiles."""
+
+import json
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio import Affine
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.warp import calculate_default_transform, reproject
+from scenes import UTM, digits, write_scene
+
+from autoai4eo.data.between_parts import check_apart
+from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.splits import LeakWarning, split
+from autoai4eo.errors import MissingError, UnknownClassError, UserError
+
+SIZE = 20
+BANDS = ("B02", "B03", "B04")
+HOW = {"tile": 8}
+
+
+def classes(height=SIZE, width=SIZE, seed=0):
+    """Classes 0 to 2 in patches of 5 pixels, uint8 (height, width)."""
+    rng = np.random.default_rng(seed)
+    coarse = rng.integers(0, 3, (-(-height // 5), -(-width // 5)))
+    return coarse.repeat(5, 0).repeat(5, 1)[:height, :width].astype(np.uint8)
+
+
+def moved(columns=0, rows=0, size=1.0):
+    """The transform of a grid that is shifted by pixels, or has other ones."""
+    x, y = UTM.c + columns * UTM.a, UTM.f + rows * UTM.e
+    return Affine(UTM.a * size, 0, x, 0, UTM.e * size, y)
+
+
+def write_mask(path, mask, *, colours=None, tags=None, **how):
+    write_scene(path, mask[..., None], None, **how)
+    if tags:
+        with rasterio.open(path, "r+") as file:
+            file.update_tags(1, **tags)
+    return path
+
+
+def pair(folder, name="a", mask_name=None, seed=0, mask=None, **how):
+    """A scene and its mask in the folders ``x`` and ``y``."""
+    write_scene(folder / "x" / f"{name}.tif", digits(SIZE, SIZE, seed=seed))
+    found = classes(seed=seed) if mask is None else mask
+    write_mask(folder / "y" / f"{mask_name or name}.tif", found, **how)
+    return folder / "x", folder / "y"
+
+
+def whole(dataset, rows, size=SIZE, tile=8):
+    """The mask of a scene put together of its tiles; -9 where no tile has it."""
+    found = np.full((size, size), -9)
+    for row, tile_mask in zip(rows, dataset.read_targets(rows), strict=True):
+        words = dataset.names[row].split()
+        top, left = int(words[-3]), int(words[-1])
+        known = tile_mask >= 0
+        found[top : top + tile, left : left + tile][known] = tile_mask[known]
+    return found
+
+
+@pytest.mark.parametrize("name", ["a", "a_mask", "mask_a", "a_label", "a-labels"])
+def test_masks_are_found_by_name(name, tmp_path):
+    scenes, masks = pair(tmp_path, mask_name=name)
+    d = open_dataset(scenes, masks=masks, **HOW)
+    assert d.target.kind == "mask" and d.target.shape == (8, 8) and len(d) == 9
+    np.testing.assert_array_equal(whole(d, np.arange(9)), classes())
+    np.testing.assert_array_equal(d.label_counts(), np.bincount(classes().ravel()))
+
+
+def test_one_folder_has_scenes_and_marked_masks(tmp_path):
+    write_scene(tmp_path / "a.tif", digits(SIZE, SIZE))
+    write_mask(tmp_path / "a_mask.tif", classes())
+    assert len(open_dataset(tmp_path, masks=tmp_path, **HOW)) == 9
+    write_mask(tmp_path / "masks" / "a.tif", classes())
+    (tmp_path / "a_mask.tif").unlink()
+    assert len(open_dataset(tmp_path, masks=tmp_path / "masks", **HOW)) == 9
+
+
+def test_pixels_are_those_of_the_scene_at_the_place_of_the_mask(tmp_path):
+    scenes, masks = pair(tmp_path)
+    d = open_dataset(scenes, masks=masks, **HOW)
+    pixels = digits(SIZE, SIZE)
+    for row in (0, 4, 8):
+        top, left = (int(d.names[row].split()[i]) for i in (-3, -1))
+        here = np.s_[top : top + 8, left : left + 8]
+        np.testing.assert_array_equal(d.read([row])["sen2"][0], pixels[here])
+        mask = d.read_targets([row])[0]
+        np.testing.assert_array_equal(mask[mask >= 0], classes()[here][mask >= 0])
+
+
+def test_a_small_scene_is_reflected_and_ignored_there(tmp_path):
+    scenes, masks = pair(tmp_path)
+    d = open_dataset(scenes / "a.tif", masks=masks / "a.tif", tile=32)
+    assert len(d) == 1
+    mask = d.read_targets([0])[0]
+    np.testing.assert_array_equal(mask[:SIZE, :SIZE], classes())
+    assert (mask[SIZE:] == -1).all() and (mask[:, SIZE:] == -1).all()
+    pixels = digits(SIZE, SIZE)
+    reflected = np.pad(pixels, ((0, 12), (0, 12), (0, 0)), "reflect")
+    np.testing.assert_array_equal(d.read([0])["sen2"][0], reflected)
+    assert not [note for note in d.notes if "ignored" in note]
+    with pytest.raises(UserError, match="at least half a tile"):
+        open_dataset(scenes, masks=masks, tile=64)
+
+
+def test_missing_pixels_are_the_median_of_their_band(tmp_path):
+    pixels = digits(SIZE, SIZE).astype(np.float32)
+    pixels[3, 4] = np.nan
+    write_scene(tmp_path / "a.tif", pixels)
+    write_mask(tmp_path / "m.tif", classes())
+    found = open_dataset(tmp_path / "a.tif", masks=tmp_path / "m.tif", **HOW).read([0])
+    assert np.isfinite(found["sen2"]).all()
+    assert 300 < found["sen2"][0, 3, 4, 0] < 3200
+
+
+@pytest.mark.parametrize("suffix", ["csv", "geojson"])
+def test_a_list_names_pairs_and_groups(suffix, tmp_path):
+    rows = []
+    for i, name in enumerate("abc"):
+        pair(tmp_path, name, seed=i)
+        where = {"image": f"x/{name}.tif", "mask": f"y/{name}.tif"}
+        rows.append({**where, "group": "east" if i else "west"})
+    path = tmp_path / f"list.{suffix}"
+    if suffix == "csv":
+        lines = ["image,mask,group", *(",".join(row.values()) for row in rows)]
+        path.write_text("\n".join(lines))
+    else:
+        features = [{"type": "Feature", "properties": row} for row in rows]
+        path.write_text(json.dumps({"features": features}))
+    d = open_dataset(path, **HOW)
+    assert len(d) == 27 and list(d.groups) == ["group", "scene"]
+    assert set(d.groups["scene"]) == {"x/a.tif", "x/b.tif", "x/c.tif"}
+    assert (d.groups["group"] == "west").sum() == 9
+    parts = split(d, [0.5, 0.5], group="scene")
+    shared = set(parts[0].groups["scene"]) & set(parts[1].groups["scene"])
+    assert not shared
+
+
+def test_sensors_of_one_scene_in_several_files(tmp_path):
+    write_scene(tmp_path / "o.tif", digits(SIZE, SIZE))
+    radar = np.linspace(-20, -5, SIZE * SIZE * 2, dtype=np.float32)
+    write_scene(tmp_path / "r.tif", radar.reshape(SIZE, SIZE, 2), ("VV", "VH"))
+    write_mask(tmp_path / "m.tif", classes())
+    (tmp_path / "list.csv").write_text('image,mask\n"o.tif,r.tif",m.tif\n')
+    for d in (
+        open_dataset(tmp_path / "list.csv", **HOW),
+        open_dataset(
+            f"{tmp_path}/o.tif,{tmp_path}/r.tif", masks=tmp_path / "m.tif", **HOW
+        ),
+    ):
+        assert [spec.shape for spec in d.inputs] == [(8, 8, 2), (8, 8, 3)]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_mask(
+            path,
+            classes() * 10,
+            tags={"CLASS_0": "sea", "CLASS_10": "land", "CLASS_20": "ice"},
+        ),
+        lambda path: write_category_names(path, classes(), ["sea", "land", "ice"]),
+        lambda path: write_attribute_table(path, classes() * 10),
+    ],
+)
+def test_names_in_the_file(write, tmp_path):
+    write_scene(tmp_path / "a.tif", digits(SIZE, SIZE))
+    write(tmp_path / "m.tif")
+    d = open_dataset(tmp_path / "a.tif", masks=tmp_path / "m.tif", **HOW)
+    assert d.class_names == ("sea", "land", "ice")
+    np.testing.assert_array_equal(whole(d, np.arange(9)), classes())
+    how = {"masks": tmp_path / "m.tif", **HOW}
+    again = open_dataset(tmp_path / "a.tif", class_names=["ice", "sea", "land"], **how)
+    np.testing.assert_array_equal(
+        whole(again, np.arange(9)), np.array([1, 2, 0])[classes()]
+    )
+    with pytest.raises(UnknownClassError, match="unknown: ice"):
+        open_dataset(tmp_path / "a.tif", class_names=["sea", "land"], **how)
+
+
+def write_category_names(path, mask, names):
+    write_mask(path, mask)
+    each = "".join(f"<Category>{name}</Category>" for name in names)
+    path.with_name(path.name + ".aux.xml").write_text(
+        f'<PAMDataset><PAMRasterBand band="1"><CategoryNames>{each}</CategoryNames>'
+        "</PAMRasterBand></PAMDataset>"
+    )
+
+
+def write_attribute_table(path, mask):
+    write_mask(path, mask)
+    rows = zip((0, 10, 20), ("sea", "land", "ice"), strict=True)
+    each = "".join(f"<Row><F>{v}</F><F>{n}</F></Row>" for v, n in rows)
+    path.with_name(path.name + ".aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><GDALRasterAttributeTable>'
+        "<FieldDefn><Name>Value</Name><Usage>5</Usage></FieldDefn>"
+        f"<FieldDefn><Name>N</Name><Usage>2</Usage></FieldDefn>{each}"
+        "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
+    )
+
+
+@pytest.mark.parametrize("how", ["nodata", "minus one", "ignored", "float"])
+def test_ignored_pixels(how, tmp_path):
+    mask = classes().astype(np.int16)
+    where = classes() == 2
+    options, profile = {}, {}
+    if how == "nodata":
+        profile = {"nodata": 2}
+    elif how == "minus one":
+        mask[where] = -1
+    elif how == "ignored":
+        mask[where], options = 255, {"ignored": 255}
+    else:
+        mask = np.where(where, np.nan, mask).astype(np.float32)
+    scenes, masks = pair(tmp_path, mask=mask, **profile)
+    d = open_dataset(scenes, masks=masks, **HOW, **options)
+    found = whole(d, np.arange(len(d)))
+    assert (found[where] == -9).all()
+    np.testing.assert_array_equal(found[~where], classes()[~where])
+    assert any(f"{where.mean():.2%} of the pixels are ignored" in n for n in d.notes)
+
+
+def test_a_finer_mask_is_resampled_as_rasterio_does(tmp_path):
+    mask = classes(60, 60)
+    fine = moved(size=1 / 3)
+    scenes, masks = pair(tmp_path, mask=mask, transform=fine)
+    d = open_dataset(scenes, masks=masks, **HOW)
+    np.testing.assert_array_equal(whole(d, np.arange(9)), mask[1::3, 1::3])
+    assert any("resampled" in note and "a.tif" in note for note in d.notes)
+
+
+def test_a_mask_in_another_projection_is_resampled_as_rasterio_does(tmp_path):
+    mask = classes(50, 50)
+    here = moved(-15, -15)
+    box = rasterio.transform.array_bounds(50, 50, here)
+    utm, degrees = CRS.from_epsg(32630), CRS.from_epsg(4326)
+    there, width, height = calculate_default_transform(utm, degrees, 50, 50, *box)
+    other = np.zeros((height, width), np.uint8)
+    where = {"src_crs": utm, "dst_crs": degrees, "resampling": Resampling.nearest}
+    reproject(mask, other, src_transform=here, dst_transform=there, **where)
+    scenes, masks = pair(tmp_path, mask=other, crs="EPSG:4326", transform=there)
+    d = open_dataset(scenes, masks=masks, **HOW)
+    wanted = np.zeros((SIZE, SIZE), np.uint8)
+    reproject(
+        other,
+        wanted,
+        src_transform=there,
+        src_crs=degrees,
+        dst_transform=UTM,
+        dst_crs=utm,
+        resampling=Resampling.nearest,
+        tolerance=0,
+    )
+    found = whole(d, np.arange(9))
+    # centres that lie on an edge of two pixels may go to either
+    assert (found == wanted).mean() > 0.99
+
+
+@pytest.mark.parametrize("by", [(2, 0), (0, -3), (1000, 0)])
+def test_a_shifted_mask_is_refused_with_both_boxes(by, tmp_path):
+    scenes, masks = pair(tmp_path, transform=moved(*by))
+    with pytest.raises(UserError, match="it lies elsewhere, or is shifted") as caught:
+        open_dataset(scenes, masks=masks, **HOW)
+    assert str(caught.value).count("x 3") == 2 and "\n" not in str(caught.value)
+
+
+def test_without_a_place_sizes_decide(tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = {"crs": None, "transform": Affine.identity()}
+        scenes, masks = pair(tmp_path, **plain)
+        assert len(open_dataset(scenes, masks=masks, **HOW)) == 9
+        write_mask(masks / "a.tif", classes(40, 40), **plain)
+        with pytest.raises(UserError, match=r"mask of 20 × 20 pixels .* found 40 × 40"):
+            open_dataset(scenes, masks=masks, **HOW)
+
+
+def test_bad_pairs_are_refused_in_one_line(tmp_path):
+    scenes, masks = pair(tmp_path)
+    write_scene(scenes / "b.tif", digits(SIZE, SIZE))
+    with pytest.raises(UserError, match=r"no partner of b\.tif"):
+        open_dataset(scenes, masks=masks)
+    write_mask(masks / "b_mask.tif", classes())
+    write_mask(masks / "label_b.tif", classes())
+    with pytest.raises(UserError, match=r"one mask, found b_mask\.tif, label_b\.tif"):
+        open_dataset(scenes, masks=masks)
+    with pytest.raises(UserError, match="found a file beside the folder"):
+        open_dataset(scenes, masks=masks / "a.tif")
+    with pytest.raises(MissingError, match="no such file or folder of masks"):
+        open_dataset(scenes, masks=tmp_path / "z")
+    with pytest.raises(UserError, match="masks: expected paths"):
+        open_dataset(np.zeros((2, 4, 4, 1)), masks=masks)
+    with pytest.raises(UserError, match="expected the kind mask"):
+        open_dataset(scenes / "a.tif", masks=masks / "a.tif", kind="class")
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (classes() + 0.5, "found fractions such as"),
+        (np.full((SIZE, SIZE), -1, np.int16), "pixels of known classes, found only"),
+        (classes() * 0, "two classes or more, found one only"),
+        (
+            np.stack([classes()] * 3, axis=-1),
+            "one band of class numbers, found 3 bands",
+        ),
+    ],
+)
+def test_bad_masks_are_refused(mask, message, tmp_path):
+    scenes, masks = pair(tmp_path)
+    pixels = mask if mask.ndim == 3 else mask[..., None]
+    write_scene(masks / "a.tif", pixels, None)
+    with pytest.raises(UserError, match=message):
+        open_dataset(scenes, masks=masks, **HOW)
+
+
+def test_bad_lists_are_refused(tmp_path):
+    pair(tmp_path)
+    path = tmp_path / "a.csv"
+    for text, message in (
+        ("image,label\nx/a.tif,y/a.tif\n", "expected mask in each row, found image"),
+        ("image,mask\n", "a row for each image"),
+        ("image,mask\nx/a.tif,y/b.tif\n", "no such file"),
+        ("image,mask\n" + "x/a.tif,y/a.tif\n" * 2, "each image once"),
+    ):
+        path.write_text(text)
+        with pytest.raises(UserError, match=message):
+            open_dataset(path)
+    path.rename(tmp_path / "a.geojson")
+    with pytest.raises(UserError, match="CSV or GeoJSON list"):
+        open_dataset(tmp_path / "a.geojson")
+
+
+def test_a_random_split_of_overlapping_tiles_is_refused(tmp_path):
+    for i, name in enumerate("abcd"):
+        write_scene(tmp_path / "x" / f"{name}.tif", digits(64, 64, seed=i))
+        write_mask(tmp_path / "y" / f"{name}.tif", classes(64, 64, seed=i))
+    how = {"masks": tmp_path / "y", "tile": 32, "tile_stride": 16}
+    d = open_dataset(tmp_path / "x", **how)
+    with pytest.warns(LeakWarning, match="--group scene"):
+        parts = split(d, [0.5, 0.5])
+    with pytest.raises(UserError, match="split by --group scene, stop"):
+        check_apart(parts[0], parts[1:], "stop")
+    parts = split(d, [0.5, 0.5], group="scene")
+    check_apart(parts[0], parts[1:], "stop")
+
+
+def test_tiles_have_coordinates_for_blocks(tmp_path):
+    scenes, masks = pair(tmp_path)
+    d = open_dataset(scenes, masks=masks, **HOW)
+    found = d.coordinates()
+    assert found.shape == (9, 2) and len(np.unique(found, axis=0)) == 9
+    centre = rasterio.warp.transform(
+        "EPSG:32630", "EPSG:4326", [UTM.c + 40], [UTM.f - 40]
+    )
+    np.testing.assert_allclose(found[0], np.ravel(centre), atol=1e-9)
+
+
+def test_a_copy_in_another_process_reads_the_same(tmp_path):
+    scenes, masks = pair(tmp_path)
+    d = open_dataset(scenes, masks=masks, **HOW)
+    copy = pickle.loads(pickle.dumps(d))
+    np.testing.assert_array_equal(copy.read([4])["sen2"], d.read([4])["sen2"])
+    np.testing.assert_array_equal(copy.read_targets([4]), d.read_targets([4]))
+
+
+def test_burned_areas(shared):
+    folder = shared / "burned_area"
+    d = open_dataset(folder / "images", masks=folder / "masks")
+    counts = np.zeros(2, int)
+    for path in (folder / "masks").iterdir():
+        with rasterio.open(path) as file:
+            counts += np.bincount(file.read(1).ravel(), minlength=2)
+    assert d.label_counts().tolist() == counts.tolist()
+    assert len(np.unique(d.groups["scene"])) == 12
+    pixels = d.read(np.arange(len(d)))
+    assert all(np.isfinite(values).all() for values in pixels.values())
+
+
+def test_water_of_spain(shared):
+    start = shared / "scenes" / "Spain_7370579_"
+    d = open_dataset(
+        f"{start}S2Hand.tif,{start}S1Hand.tif",
+        masks=f"{start}LabelHand.tif",
+        class_names=["dry", "water"],
+    )
+    assert len(d) == 16 and d.label_counts().tolist() == [192_010, 70_035]
+    assert [spec.name for spec in d.inputs] == ["sen1", "sen2"]
+    parts = split(d, [0.5, 0.5], group="spatial_block", block_km=1.5)
+    assert sum(len(part) for part in parts) == 16
