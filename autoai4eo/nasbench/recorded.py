@@ -239,7 +239,7 @@ class Table:
         return []
 
     def identity(self, values: Values) -> int:
-        """Returns the index of a network in `values`; below 0: it is not in the table."""
+        """Returns the index of a network in `values`; of one not there less than 0."""
         number = self._number(values)
         return self._places.get(number, ~number)
 

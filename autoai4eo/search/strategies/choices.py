@@ -90,7 +90,7 @@ def _levels(hp: Any) -> int:
 def _code(hp: Any, levels: int, value: Any) -> int:
     if isinstance(hp, hp_types.Choice) and value not in hp.values:
         return -1
-    return int(np.clip(hp.value_to_prob(value) * levels, 0, levels - 1))
+    return int(min(max(hp.value_to_prob(value) * levels, 0), levels - 1))
 
 
 def _is_active(hp: Any, values: Values) -> bool:

@@ -20,7 +20,7 @@ from scipy.special import log_softmax
 _WIDTH = 16  # of the hidden layer
 _CLOSED = -1e9  # logit of a level that a choice does not have
 _CLIP, _ENTROPY = 0.2, 0.02  # of PPO; of its entropy bonus
-_PASSES, _RATE = 8, 0.03  # over a batch; learning rate of Adam
+_PASSES, _RATE = 4, 0.03  # over a batch; learning rate of Adam
 _DECAY, _DECAY_OF_SQUARES, _TINY = 0.9, 0.99, 1e-8
 
 

@@ -1,4 +1,4 @@
-"""``policy``: a policy-gradient controller, as in the first neural architecture searches.
+"""``policy``: a controller that learns by policy gradients.
 
 Zoph and Le 2017, *Neural architecture search with reinforcement learning*; the reward
 is that of MnasNet (Tan et al. 2019).
@@ -6,7 +6,7 @@ is that of MnasNet (Tan et al. 2019).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from autoai4eo.search.strategies.controller import (
 from autoai4eo.search.strategies.proposing import untried, values_of
 
 _BATCH = 8  # trials of an update
-_DRAWN, _RANDOM = 100, 3000  # by the policy; at random if all of these were tried
+_DRAWN, _ROUNDS = 10, 10  # candidates at once by the policy, and how often
+_RANDOM = 3000  # at random, if all of these were tried
 _EXPONENT = 0.07  # of costs; MnasNet's
 _LEAST = 1e-6  # in place of a score of 0 or less, which has no logarithm
 
@@ -51,9 +52,9 @@ class PolicyGradient(CandidateSampler):
     at random.
 
     The network is learned anew from the trials for each proposal, in the order in which
-    they ended. A proposal records as ``updates`` by which weights it was drawn, so that
-    PPO knows its old probabilities also after a restart, and where several workers
-    propose. A candidate that was not drawn counts as drawn just before the update.
+    they ended. A proposal records after how many ``updates`` it was drawn, so that PPO
+    knows its old probabilities also after a restart, and where several workers propose.
+    A given candidate counts as drawn just before the update.
     """
 
     def propose(
@@ -64,45 +65,51 @@ class PolicyGradient(CandidateSampler):
         rng: np.random.Generator,
     ) -> dict[str, Any] | None:
         """Proposes the first drawn candidate that is untried and within the limits."""
-        candidates = self.context.candidates
-        if not others and candidates.default is not None:
-            return self._proposal(candidates.default)
-        choices = Choices(candidates.space)
-        policies = self._policies(choices, others)
-        drawn = untried(choices.draw(policies[-1], _DRAWN, rng), others, candidates)
-        pool = drawn
-        if not drawn:
-            pool = untried(candidates.draw(_RANDOM, rng), others, candidates)
-            pool = [pool[i] for i in rng.permutation(len(pool))[:_DRAWN]]
-        found = self.limits.first(iter(pool), rng)
-        if found is None:
-            return None
-        by = {"updates": len(policies) - 1} if found in drawn else {}
-        return self._proposal(found) | by
+        default = self.context.candidates.default
+        if not others and default is not None:
+            return self._proposal(default, 0)
+        choices = Choices(self.context.candidates.space)
+        weights, updates = self._learned(choices, others)
+        found = self.limits.first(self._drawn(choices, weights, others, rng), rng)
+        return found and self._proposal(found, updates)
 
-    def _proposal(self, values: Values) -> dict[str, Any]:
+    def _proposal(self, values: Values, updates: int) -> dict[str, Any]:
         # without limits no cost is estimated, and a table may not have this network
         record = self.limits.record(values) if self.context.limits else {}
-        return {"values": dict(values), **record}
+        return {"values": dict(values), **record, "updates": updates}
 
-    def _policies(
+    def _drawn(
+        self,
+        choices: Choices,
+        weights: Weights,
+        others: Sequence[FrozenTrial],
+        rng: np.random.Generator,
+    ) -> Iterator[Values]:
+        """Yields untried candidates: of the policy, then at random."""
+        candidates = self.context.candidates
+        for _ in range(_ROUNDS):
+            yield from untried(choices.draw(weights, _DRAWN, rng), others, candidates)
+        left = untried(candidates.draw(_RANDOM, rng), others, candidates)
+        for i in rng.permutation(len(left))[:_DRAWN]:
+            yield left[i]
+
+    def _learned(
         self, choices: Choices, others: Sequence[FrozenTrial]
-    ) -> list[Weights]:
-        """Returns the weights before the first update, and after each update."""
+    ) -> tuple[Weights, int]:
+        """Returns the weights after all updates by the trials, and their number."""
         learner = Learner(choices.untrained(self.context.seed))
-        policies = [learner.weights]
         ended = _in_order(others)
         codes = choices.codes([values_of(trial) or {} for trial in ended])
         rewards = np.array([self._reward(trial) for trial in ended])
-        for begin in range(0, len(ended) - _BATCH + 1, _BATCH):
-            batch = range(begin, begin + _BATCH)
-            old = [
-                log_probabilities(policies[_drawn_by(ended[i], policies)], codes[[i]])
-                for i in batch
-            ]
-            learner.update(codes[batch], _normal_scores(rewards[batch]), np.vstack(old))
-            policies.append(learner.weights)
-        return policies
+        drawn_by = np.array([_updates(t, i // _BATCH) for i, t in enumerate(ended)])
+        old = np.zeros(codes.shape)
+        updates = len(ended) // _BATCH
+        for update in range(updates):
+            of_these = drawn_by == update
+            old[of_these] = log_probabilities(learner.weights, codes[of_these])
+            batch = slice(update * _BATCH, (update + 1) * _BATCH)
+            learner.update(codes[batch], _normal_scores(rewards[batch]), old[batch])
+        return learner.weights, updates
 
     def _reward(self, trial: FrozenTrial) -> float:
         """Returns the reward of a trial; minus infinity: it is infeasible."""
@@ -153,10 +160,9 @@ def _in_order(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     return [trial for *_, trial in sorted(ended, key=lambda one: one[:2])]
 
 
-def _drawn_by(trial: FrozenTrial, policies: Sequence[Weights]) -> int:
-    """Returns by which weights a trial was drawn; if by none, the latest."""
-    latest = len(policies) - 1
-    return min(trial.user_attrs.get("proposed", {}).get("updates", latest), latest)
+def _updates(trial: FrozenTrial, before: int) -> int:
+    """Returns after how many updates a trial was drawn; if it was not, `before`."""
+    return min(trial.user_attrs.get("proposed", {}).get("updates", before), before)
 
 
 def _normal_scores(rewards: np.ndarray) -> np.ndarray:
