@@ -118,6 +118,19 @@ def map(
             "the next one covers, too. By default 0.5, or 0 if it pads nothing.",
         ),
     ] = None,
+    polygons: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.gpkg", help="Also write the areas of each class as polygons."
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(help="Simplify polygons by so many units of the map's CRS."),
+    ] = 0.0,
+    min_area: Annotated[
+        float, typer.Option(help="Leave out polygons of fewer square metres.")
+    ] = 0.0,
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,
@@ -179,6 +192,9 @@ def map(
         dense=dense,
         min_agreement=min_agreement,
         overlap=overlap,
+        polygons=polygons,
+        tolerance=tolerance,
+        min_area=min_area,
         runtime=runtime,
         precision=precision,
         threads=threads,

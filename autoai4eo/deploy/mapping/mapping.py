@@ -17,6 +17,7 @@ from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
 from autoai4eo.deploy.mapping.plan import How, plan_of
+from autoai4eo.deploy.mapping.polygons import Polygons
 from autoai4eo.deploy.mapping.scene_checks import check_scene
 from autoai4eo.deploy.mapping.tile_store import TileStore, folder_of
 from autoai4eo.deploy.mapping.tiles import CACHE, write_layers
@@ -56,6 +57,9 @@ def map_scene(
     dense: bool | None = None,
     min_agreement: float = 0.99,
     overlap: float | None = None,
+    polygons: str | Path | None = None,
+    tolerance: float = 0.0,
+    min_area: float = 0.0,
     runtime: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
@@ -120,6 +124,12 @@ def map_scene(
         min_agreement: see `dense` and `runtime`. Two windows agree if their class or
             labels are equal, or if their values differ by at most a hundredth of their
             spread.
+        polygons: for classes: a GeoPackage for the connected areas of each class, with
+            the fields ``class``, ``value`` (in the map), ``area_m2`` and
+            ``confidence`` (the mean); None: none is written.
+        tolerance: the polygons are simplified by it, in units of the map's CRS; edges
+            of neighbours stay common.
+        min_area: smaller areas, in square metres, get no polygon.
         runtime: what runs the network: ``"onnx"``, ``"openvino"``, ``"litert"``, …, see
             `autoai4eo.runtimes`; at least `min_agreement` of a sample of this scene's
             windows must agree with the model. None: whatever the model runs in.
@@ -152,6 +162,15 @@ def map_scene(
         if isinstance(model, Predictor)
         else load_predictor(model, trial=trial, weights=weights, trust=trust)
     )
+    vectors = None
+    if polygons is not None:
+        vectors = Polygons(Path(polygons), tolerance, min_area)
+        vectors.check(predictor, overwrite)
+    elif tolerance or min_area:
+        raise UserError(
+            "tolerance, min_area: expected polygons that they are for, found none; add "
+            "--polygons OUT.gpkg, or leave them out"
+        )
     how = How(stride, dense, overlap, min_agreement, verbose).of(predictor)
     kind = map_kind(predictor, probabilities, min_confidence)
     layers = {layer.name: beside(out, layer.name) for layer in kind.layers}
@@ -181,10 +200,17 @@ def map_scene(
             scenes.append(opened.enter_context(one))
             place_of = one.grid
             check_scene(predictor, one)
+        if vectors is not None:
+            vectors.check_place(scenes[0].grid)
+            opened.enter_context(output_alone(vectors.path, "map"))
         shown = _picture_of(predictor, out)
         inputs = [path for one in scenes for path in one.files]
         inputs += [*predictor.files, *(() if like is None else (Path(like),))]
-        for path in (*layers.values(), *others, *(() if shown is None else (shown,))):
+        for path in (
+            *layers.values(),
+            *others,
+            *_given(shown, vectors and vectors.path),
+        ):
             check_not_input(path, inputs)
         converts = opened.enter_context(converter(how_run))
         plan = plan_of(predictor, scenes, kind, how, converts)
@@ -207,8 +233,14 @@ def map_scene(
                 place(tiles.folder, layers, others, of_map)
             if shown is not None:
                 _keep_picture(shown, out, predictor.target.classes)
+            if vectors is not None:
+                vectors.write(out, layers["confidence"], predictor.target.classes)
             tiles.forget()
     return out
+
+
+def _given(*paths: Path | None) -> list[Path]:
+    return [path for path in paths if path is not None]
 
 
 @contextlib.contextmanager
