@@ -222,7 +222,7 @@ def _computed(
         Scene(path, scale=1e-4) as scene,
     ):
         begin = time.perf_counter()
-        ahead = tiles_of_map._ahead(
+        ahead = tiles_of_map.read_ahead(
             tiles, lambda tile: read(scene, tile, predictor), number
         )
         for _, (pixels, valid) in ahead:

@@ -209,7 +209,7 @@ def map_scene(
         for path in (
             *layers.values(),
             *others,
-            *_given(shown, vectors and vectors.path),
+            *_given(shown, None if vectors is None else vectors.path),
         ):
             check_not_input(path, inputs)
         converts = opened.enter_context(converter(how_run))

@@ -160,7 +160,8 @@ def _of_pixels(
     overlap = how.overlap
     if overlap is None:
         overlap = OVERLAP if period is None else 0.0
-    whole = tile_grid(size, predictor.window, predictor.target.shape, overlap, period)
+    rows, columns = predictor.target.shape
+    whole = tile_grid(size, predictor.window, (rows, columns), overlap, period)
     grid = in_bounded_memory(whole, scenes, predictor)
     if converter is not None:
         predictor = _converted(predictor, scenes[0], grid, kind, how, converter)

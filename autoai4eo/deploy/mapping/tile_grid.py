@@ -168,7 +168,7 @@ class TileGrid:
         They are in the order of swaths, from top to bottom in each.
         """
         pieces = list(self.tiles())
-        found = set()
+        found: set[int] = set()
         for tile in missing:
             row, swath = divmod(tile.number, self.swaths)
             reach = self.rows.covering(self.rows.strip(row))

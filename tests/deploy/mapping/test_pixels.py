@@ -334,3 +334,41 @@ def test_a_single_tile_has_no_seams(tmp_path, models, pixels):
     with rasterio.open(out) as file:
         assert "SEAM_DISAGREEMENT" not in file.tags()
     assert mapping.thumbnail(out, 10).shape[0] <= 10
+
+
+@pytest.mark.slow
+def test_a_large_scene_needs_the_memory_of_some_rows(tmp_path):
+    import tracemalloc
+
+    from autoai4eo.data.target import Target
+    from autoai4eo.deploy.predictors.base import Predictor
+
+    def predict(pixels):  # brightness alone decides
+        mean = pixels["image"].mean(axis=-1, keepdims=True)
+        grown = np.exp(-((mean - np.array([0.05, 0.15, 0.25], "float32")) ** 2) / 0.01)
+        return grown / grown.sum(axis=-1, keepdims=True)
+
+    target = Target("mask", scenes.CLASSES, (256, 256))
+    bands = {"image": scenes.BANDS}
+    predictor = Predictor("stub", bands, (256, 256), target, predict, "0")
+    peaks = []
+    for height in (1000, 4000):
+        pixels = np.tile(scenes.digits(500, 500), (height // 500, 8, 1))
+        path = scenes.write_scene(
+            tmp_path / f"{height}.tif",
+            pixels,
+            tiled=True,
+            blockxsize=256,
+            blockysize=256,
+        )
+        del pixels
+        tracemalloc.start()
+        out = map_scene(
+            predictor, path, tmp_path / f"m{height}.tif", scale=1e-4, verbose=0
+        )
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert (read(out)[0] > 0).all()
+    # four times the rows; sums of the whole scene would be 256 MB
+    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 230 * 2**20
