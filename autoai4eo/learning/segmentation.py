@@ -77,7 +77,9 @@ class Segmentation(Task):
             around = _around(targets)
             differ = ((around >= 0) & (around != targets)).any(axis=0)
             borders = np.nonzero(differ & (targets >= 0))
-            spread = _shares(np.stack([one[borders] for one in around]), len(self.target.classes))
+            spread = _shares(
+                np.stack([one[borders] for one in around]), len(self.target.classes)
+            )
             label = encoded[borders]
             encoded[borders] = label + label_smoothing * (spread - label)
         if class_weight is not None:

@@ -10,7 +10,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.learning import evaluation, lazy_outputs
+from autoai4eo.learning import lazy_outputs
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 from autoai4eo.learning.classification import ClassScorer
 from autoai4eo.learning.evaluation import score
