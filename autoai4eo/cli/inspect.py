@@ -9,7 +9,18 @@ import numpy as np
 import typer
 
 from autoai4eo.cli.console import console, print_json, print_table
-from autoai4eo.cli.options import AllowRemote, Bands, ClassLevel, MaxGib, parse_bands
+from autoai4eo.cli.options import (
+    AllowRemote,
+    Bands,
+    ClassLevel,
+    Ignored,
+    Masks,
+    MaxGib,
+    Tile,
+    TileStride,
+    parse_bands,
+)
+from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.errors import UserError
 
 _FIGURES = ("mean", "std", "minimum", "p2", "p98", "maximum", "nan", "nodata")
@@ -20,8 +31,9 @@ def inspect(
     data: Annotated[
         list[Path],
         typer.Argument(
-            help="So2Sat HDF5, .npz, or a folder or zip file of images; further data "
-            "sets are searched for copies of patches of the first."
+            help="So2Sat HDF5, .npz, a folder or zip file of images, or scenes with "
+            "--masks (or a CSV list of image and mask); further data sets are searched "
+            "for copies of patches of the first."
         ),
     ],
     input: Annotated[
@@ -29,6 +41,10 @@ def inspect(
     ] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
+    masks: Masks = None,
+    ignored: Ignored = None,
+    tile: Tile = TILE,
+    tile_stride: TileStride = None,
     allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
     png: Annotated[
@@ -45,8 +61,11 @@ def inspect(
         "inputs": input,
         "bands": parse_bands(bands),
         "allow_remote": allow_remote,
+        "ignored": ignored,
+        "tile": tile,
+        "tile_stride": tile_stride,
     }
-    dataset = open_dataset(data[0], class_level=class_level, **how)
+    dataset = open_dataset(data[0], class_level=class_level, masks=masks, **how)
     others = {
         str(path): open_dataset(
             path,
@@ -101,7 +120,7 @@ def _list(title: str, sentences: list[str]) -> None:
 
 
 def _counts(dataset: Any, rows: np.ndarray | None = None) -> list[int]:
-    """Counts the samples of each class or label, or with each value.
+    """Counts the samples of each class or label, or with each value; pixels of masks.
 
     Args:
         rows: which samples are counted, bool (N,); None: all.
@@ -112,6 +131,8 @@ def _counts(dataset: Any, rows: np.ndarray | None = None) -> list[int]:
 
 def _having(dataset: Any, i: int) -> np.ndarray:
     """Whether each sample has a class, a label or a value, bool (N,)."""
+    if dataset.target.kind == "mask":
+        return np.asarray(dataset.class_pixels[:, i] > 0)
     if dataset.target.kind == "class":
         return np.asarray(dataset.labels == i)
     if dataset.target.kind == "value":
@@ -146,6 +167,7 @@ def _content(
         "target": dataset.target.kind,
         "unlabelled": int((~dataset.known).sum()),
         "classes": dict(zip(names, _counts(dataset), strict=True)),
+        **_pixels(dataset),
         "groups": {
             group: {
                 str(member): dict(
@@ -175,6 +197,19 @@ def _content(
         },
         "notes": notes,
         "problems": problems,
+    }
+
+
+def _pixels(dataset: Any) -> dict[str, Any]:
+    """Tiles with each class, and pixels without a known class; {} without masks."""
+    if dataset.target.kind != "mask":
+        return {}
+    every = len(dataset) * int(np.prod(dataset.target.shape))
+    tiles = [int(_having(dataset, i).sum()) for i in range(dataset.num_classes)]
+    return {
+        "samples_with_class": dict(zip(dataset.class_names, tiles, strict=True)),
+        "ignored_pixels": every - int(dataset.class_pixels.sum()),
+        "mask_shape": list(dataset.target.shape),
     }
 
 
@@ -222,16 +257,25 @@ def _show(dataset: Any, found: Any) -> None:
         for name in members
         if name not in few
     }
+    pixels = _pixels(dataset)
     columns: dict[str, list[Any]] = {
-        "samples": counts,
+        "pixels" if pixels else "samples": counts,
+        **({"in samples": [*pixels["samples_with_class"].values()]} if pixels else {}),
         **_spreads(dataset),
         **spread,
         **shown,
     }
+    every = sum(counts) if pixels else len(dataset)
     rows = [
-        [name, n / max(1, len(dataset)), *(column[i] for column in columns.values())]
+        [name, n / max(1, every), *(column[i] for column in columns.values())]
         for i, (name, n) in enumerate(zip(dataset.class_names, counts, strict=True))
     ]
     target = dataset.target
     title = target.nouns + (", several per sample" if target.kind == "labels" else "")
     print_table(title, [target.noun, "share", *columns], rows)
+    if pixels:
+        share = pixels["ignored_pixels"] / max(1, every + pixels["ignored_pixels"])
+        console.print(
+            f"{share:.2%} of the pixels of all samples have no known class, lie outside"
+            " of their scene, or are in another tile as well"
+        )

@@ -49,6 +49,22 @@ BlockKm = Annotated[
         "default a tenth of the longer side of the samples' area."
     ),
 ]
+Masks = Annotated[
+    Path | None,
+    typer.Option(
+        help="A folder of masks (GeoTIFF), one for each scene and named like it, such "
+        "as a_mask.tif for a.tif; or the mask of one scene. Data are then tiles."
+    ),
+]
+Ignored = Annotated[
+    list[int] | None,
+    typer.Option(help="Value of masks whose pixels have no known class; repeatable."),
+]
+Tile = Annotated[int, typer.Option(help="Edge of a tile of a scene, in pixels.")]
+TileStride = Annotated[
+    int | None,
+    typer.Option(help="Pixels from tile to tile; without it the tile's edge."),
+]
 AllowRemote = Annotated[
     bool,
     typer.Option(

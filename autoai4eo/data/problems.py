@@ -25,6 +25,8 @@ _SHARE_UP_TO = 2.0  # reflectance whose 98th percentile is below is a share
 _PAIRS = 3  # of copies that are named
 _SERIOUS_SHARE = 0.01  # of the patches: what is learnt from them is wrong
 _MOSTLY_NEGATIVE = 0.5
+#: What the copy of a patch may have, by the kind of target.
+_OTHER = {"class": "another class", "labels": "other labels", "mask": "another mask"}
 
 
 def find_problems(
@@ -227,12 +229,13 @@ def _value_problems(dataset: Dataset) -> list[Problem]:
 
 def _class_problems(dataset: Dataset) -> list[Problem]:
     counts = dataset.label_counts()
-    one_each = dataset.target.kind == "class"
+    masks = dataset.target.kind == "mask"
+    one_each = masks or dataset.target.kind == "class"
     if one_each and np.count_nonzero(counts) == 1:
         return [
             Problem(
                 f"there is only one class ({dataset.class_names[counts.argmax()]}): "
-                "a classifier needs two or more",
+                f"a {'segmenter' if masks else 'classifier'} needs two or more",
                 serious=True,
             )
         ]
@@ -252,7 +255,8 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
     empty = [dataset.class_names[i] for i in np.flatnonzero(counts == 0)]
     if empty:
         have = "class has" if len(empty) == 1 else "classes have"
-        found.append(Problem(f"{len(empty)} {have} no samples: {', '.join(empty)}"))
+        none = f"no {'pixels' if masks else 'samples'}"
+        found.append(Problem(f"{len(empty)} {have} {none}: {', '.join(empty)}"))
     return found
 
 
@@ -263,12 +267,12 @@ def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
     if not len(second):
         return []
     pairs = np.stack([order[second - 1], order[second]], axis=1)
-    first, other = (dataset.targets[pairs[:, i]] for i in (0, 1))
+    masks = dataset.target.kind == "mask"
+    targets = dataset.class_pixels if masks else dataset.targets
+    first, other = (targets[pairs[:, i]] for i in (0, 1))
     same = (first == other) | ((first != first) & (other != other))  # both NaN
     unlike = ~same.reshape(len(pairs), -1).all(axis=1)
-    what = {"class": "another class", "labels": "other labels"}.get(
-        dataset.target.kind, "other values"
-    )
+    what = _OTHER.get(dataset.target.kind, "other values")
     found = [
         Problem(
             f"{times(len(pairs), 'patch is', 'patches are')} an exact copy of another "

@@ -9,7 +9,8 @@ random order, several of them fill a buffer, and samples are drawn at random fro
 
 Every sample appears exactly once per epoch. The order depends only on the seed and the
 epoch. If every order costs the same (arrays, images, a small file in memory), it is a
-plain permutation.
+plain permutation. Tiles with masks are drawn by their classes instead: those of rare
+classes several times in an epoch, see `autoai4eo.data.class_sampling`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import keras
 import numpy as np
 
 from autoai4eo.data.augmentation import Augmentation
+from autoai4eo.data.class_sampling import drawn_times, repeat_factors
 from autoai4eo.data.dataset import Dataset
 
 BLOCK_BYTES = 4 * 2**20
@@ -40,7 +42,8 @@ class Batches(keras.utils.PyDataset):
     Args:
         dataset: the dataset to stream.
         batch_size: samples per batch; the last batch may be smaller.
-        shuffle: whether each epoch has a new order. A shuffled stream returns batches
+        shuffle: whether each epoch has a new order, and draws masks of rare classes
+            more often. A shuffled stream returns batches
             in its own order, whatever batch number is requested, because Keras's
             ``fit`` requests random numbers by default.
         seed: seed of the order and of the augmentation.
@@ -82,6 +85,9 @@ class Batches(keras.utils.PyDataset):
         self._buffered = not dataset.order_is_free
         self._buffer_samples = max(1, BUFFER_BYTES // per_sample)
         self._blocks = dataset.blocks(max(1, BLOCK_BYTES // per_sample))
+        self._factors: np.ndarray | None = None
+        if shuffle and dataset.target.kind == "mask":
+            self._factors = repeat_factors(dataset.class_pixels)
         self._lock = threading.RLock()
         self._plan()
 
@@ -113,11 +119,15 @@ class Batches(keras.utils.PyDataset):
             self._order = np.arange(len(self.dataset))
             return
         rng = np.random.default_rng((self.seed, self.epoch))
+        times = np.ones(len(self.dataset), np.int64)
+        if self._factors is not None:
+            times = drawn_times(self._factors, rng)
         if not self._buffered:
-            self._order = rng.permutation(len(self.dataset))
+            self._order = rng.permutation(np.repeat(np.arange(len(times)), times))
             return
         if self.shuffle:
             blocks = [self._blocks[i] for i in rng.permutation(len(self._blocks))]
+            blocks = [np.repeat(block, times[block]) for block in blocks]
             self._order = np.concatenate(blocks)
             ends = np.cumsum([len(block) for block in blocks])
         else:

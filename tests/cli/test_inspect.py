@@ -6,6 +6,8 @@ import h5py
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from rasterio import Affine
+from scenes import digits, write_scene
 
 NAMES = ["forest", "water [1]"]
 
@@ -127,3 +129,45 @@ def test_bands_name_what_the_file_does_not(write, run):
     assert "B11" in result.out and "reflectance" in result.out
     result = run("inspect", path, "--bands", "sen2=B11", "--bands", "B12")
     assert result.status == 2 and "for each input INPUT=B02" in result.err
+
+
+def test_masks_are_counted_in_pixels(run, tmp_path):
+    classes = np.zeros((20, 20), np.uint8)
+    classes[:5] = 1
+    classes[-1] = 255
+    write_scene(tmp_path / "x" / "a.tif", digits(20, 20))
+    write_scene(tmp_path / "y" / "a_mask.tif", classes[..., None], None)
+    how = (tmp_path / "x", "--masks", tmp_path / "y", "--tile", 8, "--ignored", 255)
+    result = run("inspect", *how)
+    assert (result.status, result.err) == (0, "")
+    for word in (
+        "9 samples",
+        "class 1",
+        "pixels",
+        "scene a",
+        "5.00% of the pixels are",
+    ):
+        assert word in result.out
+    told = json.loads(run("inspect", *how, "--json").out)
+    assert told["target"] == "mask" and told["mask_shape"] == [8, 8]
+    assert told["classes"] == {"class 0": 280, "class 1": 100}
+    assert told["samples_with_class"] == {"class 0": 9, "class 1": 3}
+    assert told["ignored_pixels"] == 9 * 64 - 380
+
+
+def test_masks_of_one_class_only_are_a_problem(run, tmp_path):
+    mask = np.zeros((4, 8, 8), np.uint8)
+    pixels = np.arange(4 * 64 * 2).reshape(4, 8, 8, 2)
+    np.savez(tmp_path / "a.npz", sen2=pixels, mask=mask, class_names=["dry", "wet"])
+    result = run("inspect", tmp_path / "a.npz")
+    assert result.status == 2 and "only one class (dry)" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
+def test_a_mask_that_lies_elsewhere_is_refused(run, tmp_path):
+    write_scene(tmp_path / "a.tif", digits(20, 20))
+    elsewhere = {"transform": Affine(10, 0, 0, 0, -10, 0)}
+    write_scene(tmp_path / "m.tif", digits(20, 20)[..., :1], None, **elsewhere)
+    result = run("inspect", tmp_path / "a.tif", "--masks", tmp_path / "m.tif")
+    assert result.status == 2 and "it lies elsewhere" in result.err
+    assert len(result.err.splitlines()) == 1

@@ -7,8 +7,11 @@ import zipfile
 import numpy as np
 import plot_list_reader
 import pytest
+import rasterio
+from scenes import digits, write_scene
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
+from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.readers import opening
 from autoai4eo.data.readers.arrays import ArraysReader
 from autoai4eo.data.readers.base import DEFAULTS, InputSpec, ReadOptions
@@ -20,6 +23,7 @@ from autoai4eo.data.target import KINDS, strata
 N = 12
 HOT = (np.arange(N)[:, None] + np.arange(3)) % 4 < 2
 NAMES = ["forest", "water", "city"]
+MASKS = np.arange(N * 16, dtype=np.uint8).reshape(N, 4, 4) % 3
 VALUES = np.linspace(0, 1, 2 * N).reshape(N, 2)
 
 
@@ -27,6 +31,17 @@ def _npz(build, folder, **arrays):
     pixels = np.arange(N * 32, dtype=np.uint16).reshape(N, 4, 4, 2)
     np.savez(folder / "a.npz", sen2=pixels, **arrays)
     return folder / "a.npz"
+
+
+def _tiles(folder):
+    pixels = digits(3 * TILE, 4 * TILE)
+    write_scene(folder / "a.tif", pixels)
+    mask = pixels[..., :1] % len(NAMES)
+    write_scene(folder / "m.tif", mask.astype(np.uint8), None)
+    with rasterio.open(folder / "m.tif", "r+") as file:
+        file.update_tags(class_names=",".join(NAMES))
+    (folder / "a.csv").write_text("image,mask\na.tif,m.tif\n")
+    return folder / "a.csv"
 
 
 def _zip(build, folder):
@@ -64,6 +79,13 @@ SOURCES = {
         build, folder, label=HOT, class_names=NAMES
     ),
     "npz value": lambda build, folder: _npz(build, folder, values=VALUES[:, 0]),
+    "h5 mask": lambda build, folder: build.write_h5(
+        folder / "a.h5", N, label=None, mask=MASKS, attrs={"class_names": NAMES}
+    ),
+    "npz mask": lambda build, folder: _npz(
+        build, folder, mask=MASKS, class_names=NAMES
+    ),
+    "tiles": lambda build, folder: _tiles(folder),
     "images": lambda build, folder: build.class_folders(folder / "a", N // 2),
     "images zipped": _zip,
     "bigearthnet 1": lambda build, folder: build.write_bigearthnet(folder / "a", N),
@@ -143,12 +165,17 @@ def test_targets_are_of_their_kind_and_match_the_rows(reader):
     assert target.kind in KINDS
     everything = reader.read_targets(np.arange(N))
     assert everything.shape == (N, *target.shape)
-    dtype = {"labels": np.uint8, "value": np.float32}.get(target.kind, np.int64)
+    dtypes = {"labels": np.uint8, "value": np.float32, "mask": np.int16}
+    dtype = dtypes.get(target.kind, np.int64)
     assert everything.dtype == dtype
     rows = np.array([7, 2, 2])
     np.testing.assert_array_equal(reader.read_targets(rows), everything[rows])
     if target.kind == "class":
         assert target.shape == () and everything.max() < len(target.classes)
+    elif target.kind == "mask":
+        for i in range(len(target.classes)):
+            counts = (everything == i).sum(axis=(1, 2))
+            np.testing.assert_array_equal(reader.class_pixels[:, i], counts)
     elif target.kind != "none":
         assert target.shape == (len(target.classes),)
         assert len(strata(target, everything)) == N
@@ -194,6 +221,10 @@ def test_known_names_put_targets_in_their_order(source, build, tmp_path):
     targets = again.read_targets(np.arange(N))
     if found.target.kind == "class":
         np.testing.assert_array_equal(targets, len(names) - 1 - found.targets)
+    elif found.target.kind == "mask":
+        before = found.read_targets(np.arange(N))
+        turned = np.where(before < 0, -1, len(names) - 1 - before)
+        np.testing.assert_array_equal(targets, turned)
     else:
         np.testing.assert_array_equal(targets, found.targets[:, ::-1])
 
