@@ -33,7 +33,8 @@ for path in sys.argv[1:]:
     answer = keras.tree.flatten(model(batch, training=False))[0]
     answer = keras.ops.convert_to_numpy(answer)
     np.save(path + ".npy", answer)
-    model.compile("adam", "categorical_crossentropy")
+    jit = keras.backend.backend() == "jax"
+    model.compile("adam", "categorical_crossentropy", jit_compile=jit)
     before = [keras.ops.convert_to_numpy(w) for w in model.trainable_weights]
     truth = np.eye(4, dtype="float32")[np.arange(answer[..., 0].size) % 4]
     rng = np.random.default_rng(0)
@@ -83,7 +84,7 @@ def test_sampled_networks_build(kit, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(3, 25))
+@pytest.mark.parametrize("seed", range(3, 20))
 def test_many_sampled_networks_build(kit, seed):
     _check_sample(kit, seed)
 
@@ -96,10 +97,12 @@ def _check_sample(kit, seed):
 
 
 @pytest.mark.slow
-def test_every_corner_builds(kit):
-    graph = kit.segmenter([(33, 33, 3)], family="residual", width=8, depth=1)
+@pytest.mark.parametrize("block", [UNetDecoder, FPNDecoder, LRASPPDecoder])
+def test_every_corner_builds(kit, block):
+    # what is fixed here is varied in the samples, as are the cells of NAS-FPN
+    graph = kit.segmenter([(17, 17, 3)], block(), width=8, levels=4, family="residual")
     for _, model in kit.corners(graph):
-        assert model.outputs[0].shape == (None, 33, 33, 4)
+        assert model.outputs[0].shape == (None, 17, 17, 4)
     kit.finite_probabilities(model)
 
 
@@ -240,7 +243,8 @@ def test_saved_models_open_without_this_package_and_learn(kit, tmp_path, backend
         pytest.skip(f"needs {backend}")
     models = {}
     for kind in DECODERS:
-        graph = kit.segmenter([(35, 35, 3), (18, 18, 2)], DecoderBlock(kind), width=8)
+        shapes = [(19, 19, 3), (10, 10, 2)]
+        graph = kit.segmenter(shapes, DecoderBlock(kind), width=8, levels=3)
         operations = {
             f"decoder_block_1/decoder_block_1_{kind}/cell_{i}_operation": operation
             for i, operation in enumerate(("attention", "concat"), 1)
@@ -250,7 +254,12 @@ def test_saved_models_open_without_this_package_and_learn(kit, tmp_path, backend
         model.save(path)
     done = subprocess.run(
         [sys.executable, "-c", LOAD, *map(str, models)],
-        env={**os.environ, "KERAS_BACKEND": backend},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            # each function is called once: compiling it well takes longer
+            "XLA_FLAGS": "--xla_backend_optimization_level=0",
+        },
         capture_output=True,
         text=True,
         check=False,
