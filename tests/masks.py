@@ -20,6 +20,11 @@ class MaskReader(ArraysReader):
         self.groups = {} if groups is None else groups
         self.most = 0
 
+    @property
+    def class_pixels(self):
+        every = self.targets[..., None] == np.arange(len(self.target.classes))
+        return every.sum(axis=(1, 2))
+
     def read_targets(self, rows):
         self.most = max(self.most, len(rows))
         return self.targets[rows]

@@ -18,7 +18,6 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.patch_statistics import patch_statistics
-from autoai4eo.data.pixel_counts import pixel_counts
 from autoai4eo.data.splits import sample
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.kept_trees import of_others, predicted, read_trees, write_trees
@@ -56,7 +55,7 @@ def train_references(
     known = train.subset(np.flatnonzero(train.known))
     bands = {spec.name: [b.name for b in spec.bands] for spec in train.inputs}
     if train.target.kind == "mask":
-        counts = pixel_counts(known)
+        counts = known.class_pixels
         table, targets = drawn_pixels(known, counts, bands, seed)
         frequent = counts.sum(axis=0) / counts.sum()
     else:

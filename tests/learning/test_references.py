@@ -6,7 +6,6 @@ import pytest
 import small
 
 import autoai4eo as ae
-from autoai4eo.data.pixel_counts import pixel_counts
 from autoai4eo.data.pixel_neighbourhoods import pixel_neighbourhoods
 from autoai4eo.errors import UserError
 from autoai4eo.learning import mask_references, references
@@ -183,13 +182,13 @@ def test_of_masks_each_pixel_is_predicted_and_never_all_are_in_memory(tmp_path):
     validation = tiles(1, {"parent": np.arange(10) // 2})
     record, found = outputs(train, validation, tmp_path)
     known = validation.read_targets(np.arange(10)) >= 0
-    assert record["samples"] == pixel_counts(train).sum()
+    assert record["samples"] == train.class_pixels.sum()
     assert record["columns"] == [[0, 2]]
     assert record["scores"][TREES]["mean_iou"] > 0.9
     assert record["scores"][TREES]["absent_classes"] == ["forest"]
     assert record["scores"][MAJORITY]["cohen_kappa"] == 0
     assert record["scores"][MAJORITY]["accuracy"] == pytest.approx(
-        pixel_counts(validation)[:, 2].sum() / known.sum()
+        validation.class_pixels[:, 2].sum() / known.sum()
     )
     rows = np.array([7, 2])
     for name in (MAJORITY, TREES):
@@ -215,7 +214,7 @@ def test_pixels_are_drawn_by_class_and_are_those_of_the_data(monkeypatch):
     truth[truth == 2] = 1
     truth[3, :2, :2] = 2  # a rare class, in one tile
     data = masks.dataset(truth)
-    counts = pixel_counts(data)
+    counts = data.class_pixels
     bands = {"sen2": ["B03", "B04", "B08"]}
     table, classes = mask_references.drawn_pixels(data, counts, bands, 0)
     drawn = np.bincount(classes)

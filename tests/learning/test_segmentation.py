@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from autoai4eo.data.pixel_counts import pixel_counts
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation, lazy_outputs
@@ -167,7 +166,7 @@ def test_class_weights_multiply_pixels():
 def test_balanced_weights_are_by_pixels():
     data = masks.dataset(TRUTH)
     pixels = np.bincount(TRUTH[TRUTH >= 0])
-    assert (pixel_counts(data).sum(axis=0) == pixels).all()
+    assert (data.class_pixels.sum(axis=0) == pixels).all()
     found = TASK.class_weight("balanced", data)
     assert [found[i] for i in range(3)] == pytest.approx(pixels.sum() / 3 / pixels)
     with pytest.raises(UserError, match="expected balanced or weights"):

@@ -1,0 +1,352 @@
+"""Segmentation of places never seen: fixed decoders, searched ones, and thresholds.
+
+    python benchmarks/segmentation.py run ../shared/data OUT [--data water|fires|landcover]
+    python benchmarks/segmentation.py show ../shared/data OUT [--data …] [--against unet]
+
+``water``: the Spain scene of Sen1Floods11, Sentinel-1 and -2, in tiles of 64 pixels;
+four folds, the quarters of the scene. ``fires``: burned area of 12 fires, tiles of 128
+pixels; four folds of three fires. ``landcover``: 96 patches of BigEarthNet with both
+sensors and 11 classes; five folds of whole patches. Each method learns from all folds
+but one, of which a fifth (whole groups) is validation data, and predicts that one.
+
+All networks have the same epochs in all: a search those of its trials and of its
+finalist, a fixed network as many. ``unet``, ``fpn`` and ``fpn_inverted`` are the
+default network with that decoder and trunk; ``found`` is a search of all decoders,
+``found_fast`` one in which a network may need half the latency of ``unet``.
+``threshold`` is the best threshold of NDWI (water) or of the normalised burn ratio of
+B8 and B12 (fires) on the training folds; ``trees`` is the reference of every search.
+
+`run` does the jobs (method, fold) that OUT lacks, so that the same command resumes.
+`show` prints mean intersection over union (mean over the folds, and standard error), that
+of the last class (water, burned), the difference to `--against` with its 95 % interval
+(paired bootstrap of whole groups over all folds), latency, MACs, parameters, CPU seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+TRIALS = {"water": 4, "fires": 4, "landcover": 4}
+EPOCHS = {"water": 10, "fires": 8, "landcover": 6}
+FOLDS = {"water": 4, "fires": 4, "landcover": 5}
+TILE, QUARTER = 64, 256  # pixels, of the scene of 512
+BATCH = 8
+RESAMPLES = 1000
+QUIET: dict[str, Any] = {"verbose": 0, "batch_size": BATCH}
+
+Found = tuple[np.ndarray, dict[str, Any]]
+
+
+def water(data: Path) -> tuple[Any, np.ndarray]:
+    """Returns the tiles of the scene with water, and the quarter of each."""
+    import rasterio
+
+    import autoai4eo as ae
+
+    def pixels(name: str) -> np.ndarray:
+        with rasterio.open(data / "scenes" / f"Spain_7370579_{name}.tif") as file:
+            return np.moveaxis(file.read(), 0, -1)
+
+    corners = [
+        (y, x)
+        for y in range(0, 2 * QUARTER, TILE)
+        for x in range(0, 2 * QUARTER, TILE)
+    ]
+
+    def tiles(values: np.ndarray) -> np.ndarray:
+        return np.stack([values[y : y + TILE, x : x + TILE] for y, x in corners])
+
+    optical = tiles(pixels("S2Hand")).astype("float32") / 10_000
+    radar = tiles(pixels("S1Hand")).astype("float32")
+    bands = "B01 B02 B03 B04 B05 B06 B07 B08 B8A B09 B10 B11 B12".split()
+    dataset = ae.open_dataset(
+        {"sen1": radar, "sen2": optical},
+        labels=tiles(pixels("LabelHand")[..., 0]),
+        bands={"sen1": ["VV", "VH"], "sen2": bands},
+        class_names=["dry", "water"],
+        kind="mask",
+    )
+    return dataset, np.array([2 * (y // QUARTER) + x // QUARTER for y, x in corners])
+
+
+def fires(data: Path) -> tuple[Any, np.ndarray]:
+    """Returns the tiles of the fires, and the number of each tile's fire."""
+    import autoai4eo as ae
+
+    folder = data / "burned_area"
+    dataset = ae.open_dataset(folder / "images", masks=folder / "masks", tile=128)
+    return dataset, np.unique(dataset.groups["scene"], return_inverse=True)[1]
+
+
+def landcover(data: Path) -> tuple[Any, np.ndarray]:
+    """Returns the patches, each of which is a group."""
+    import autoai4eo as ae
+
+    path = data / "bigearthnet_s1s2" / "patches.h5"
+    dataset = ae.open_dataset(path, kind="mask")
+    return dataset, np.arange(len(dataset))
+
+
+OPENED: dict[str, Callable[[Path], tuple[Any, np.ndarray]]] = {
+    "water": water,
+    "fires": fires,
+    "landcover": landcover,
+}
+
+
+def folds_of(name: str, groups: np.ndarray) -> np.ndarray:
+    """Returns the fold of each sample: a quarter of the scene, or groups at random."""
+    if name == "water":
+        return groups
+    members = np.random.default_rng(0).permutation(groups.max() + 1)
+    return np.asarray(members[groups] % FOLDS[name])
+
+
+def in_two(train: Any, groups: np.ndarray) -> tuple[Any, Any]:
+    """Divides training data; a fifth of the groups, or of the tiles, is validation."""
+    if len(np.unique(groups)) < 5:
+        groups = np.arange(len(groups))
+    judged = np.isin(groups, np.unique(groups)[::5])
+    return train.subset(~judged), train.subset(judged)
+
+
+def majority(train: Any, test: Any, groups: np.ndarray, folder: Path) -> Found:
+    """The class with most pixels."""
+    best = int(train.label_counts().argmax())
+    return np.full((len(test), *test.target.shape), best, np.int16), {}
+
+
+def trees(train: Any, test: Any, groups: np.ndarray, folder: Path) -> Found:
+    """The reference of every search: boosted trees on the neighbourhood of a pixel."""
+    from autoai4eo.learning.references import TREES, reference_outputs, train_references
+
+    path = folder / "trees.skops"
+    record = train_references(train, test, path)
+    return reference_outputs(record, path, test)[TREES].argmax(axis=-1), {}
+
+
+def index_of(dataset: Any, name: str) -> np.ndarray:
+    """Returns NDWI, or the negative normalised burn ratio, of all pixels."""
+    spec = dataset.inputs[-1]
+    bands = [band.name for band in spec.bands]
+    pixels = dataset.read(np.arange(len(dataset)))[spec.name]
+    one, other = ("B03", "B08") if name == "water" else ("B12", "B08")
+    a, b = pixels[..., bands.index(one)], pixels[..., bands.index(other)]
+    return np.asarray((a - b) / np.maximum(a + b, 1e-6))
+
+
+def threshold(
+    train: Any, test: Any, groups: np.ndarray, folder: Path, name: str
+) -> Found:
+    """The threshold of an index with the best intersection over union in training."""
+    truth = train.read_targets(np.arange(len(train)))
+    values = index_of(train, name)
+    known = (truth >= 0) & np.isfinite(values)
+    candidates = np.quantile(values[known], np.linspace(0.01, 0.99, 99))
+
+    def iou(limit: float) -> float:
+        found, right = values[known] > limit, truth[known] == 1
+        return float((found & right).sum() / (found | right).sum())
+
+    best = max(candidates, key=iou)
+    return (index_of(test, name) > best).astype(np.int16), {"threshold": float(best)}
+
+
+def segmenter(
+    train: Any,
+    test: Any,
+    groups: np.ndarray,
+    folder: Path,
+    name: str,
+    *,
+    trunk: str = "residual",
+    decoder: str | None = None,
+    fast: bool = False,
+) -> Found:
+    """A search, or a fixed network (`decoder`) trained as long."""
+    import autoai4eo as ae
+    from autoai4eo import blocks
+
+    first, second = in_two(train, groups)
+    epochs, trials = EPOCHS[name], TRIALS[name]
+
+    class Fixed(ae.ImageSegmenter):
+        def _features(self) -> Any:
+            pyramid = blocks.FeaturePyramid(family=trunk, levels=self._levels)
+            return blocks.DecoderBlock(decoder=decoder or "unet")(pyramid(self.inputs))[
+                0
+            ]
+
+    limits = {}
+    if fast:
+        graph = Fixed(directory=folder, project_name="unet").search_space(first)[0]
+        import keras_tuner
+
+        from autoai4eo.search.space.graph import build
+
+        unet = build(graph, keras_tuner.HyperParameters(), 0, 1)
+        limits = {"latency_ms": (ae.profile(unet).latency_ms or np.inf) / 2}
+    kind = Fixed if decoder else ae.ImageSegmenter
+    clf = kind(
+        directory=folder,
+        project_name="run",
+        max_trials=1 if decoder else trials,
+        constraints=limits,
+    )
+    # the finalist of a fixed network continues for the same number of epochs
+    each = (trials + 1) * epochs // 2 if decoder else epochs
+    clf.fit(first, validation_data=second, epochs=each, references=False, **QUIET)
+    cost = ae.profile(clf.export_model())
+    return clf.predict(test), {
+        "macs": cost.macs,
+        "params": cost.params,
+        "latency_ms": cost.latency_ms,
+    }
+
+
+def methods(name: str) -> dict[str, Callable[..., Found]]:
+    """Returns what does each method, by its name, for a data set."""
+    of = partial(segmenter, name=name)
+    index = {} if name == "landcover" else {"threshold": partial(threshold, name=name)}
+    return {
+        "majority": majority,
+        **index,
+        "trees": trees,
+        "unet": partial(of, decoder="unet"),
+        "fpn": partial(of, decoder="fpn"),
+        "fpn_inverted": partial(of, trunk="inverted", decoder="fpn"),
+        "found": of,
+        "found_fast": partial(of, fast=True),
+    }
+
+
+def job(data: Path, name: str, method: str, fold: int, out: Path) -> None:
+    """Does a method on a fold; writes a confusion matrix of each sample, and costs."""
+    dataset, groups = OPENED[name](data)
+    held = np.flatnonzero(folds_of(name, groups) == fold)
+    rest = np.setdiff1d(np.arange(len(dataset)), held)
+    test = dataset.subset(held)
+    with tempfile.TemporaryDirectory() as folder:
+        train = dataset.subset(rest)
+        found, about = methods(name)[method](train, test, groups[rest], Path(folder))
+    truth, classes = test.read_targets(np.arange(len(test))), dataset.num_classes
+    cells = np.where(truth >= 0, truth.astype(int) * classes + found, -1)
+    counts = np.stack([np.bincount(c[c >= 0], minlength=classes**2) for c in cells])
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    about["cpu_s"] = round(used.ru_utime + used.ru_stime, 1)
+    temporary = out / f"{method}-{fold}.tmp.npz"
+    np.savez(temporary, rows=held, counts=counts, about=json.dumps(about))
+    os.replace(temporary, out / f"{method}-{fold}.npz")
+    print(f"{method} {fold}: {about}", flush=True)
+
+
+def ious(counts: np.ndarray) -> np.ndarray:
+    """Returns intersections over unions, (…, classes), of flat confusion matrices."""
+    classes = int(np.sqrt(counts.shape[-1]))
+    table = counts.reshape(*counts.shape[:-1], classes, classes)
+    right = np.diagonal(table, axis1=-2, axis2=-1)
+    truth = table.sum(axis=-1)
+    union = truth + table.sum(axis=-2) - right
+    present = truth > 0
+    return np.where(present, right / np.maximum(union, 1), np.nan)
+
+
+def show(data: Path, name: str, out: Path, against: str) -> None:
+    """Prints the table."""
+    dataset, groups = OPENED[name](data)
+    folds = folds_of(name, groups)
+    if name == "water":
+        groups = np.arange(len(dataset))  # tiles; four quarters are too few
+    known = sorted({p.stem.rpartition("-")[0] for p in out.glob("*-?.npz")})
+    tables, abouts = {}, {}
+    for method in known:
+        files = [out / f"{method}-{fold}.npz" for fold in range(FOLDS[name])]
+        if not all(file.is_file() for file in files):
+            continue
+        table = np.zeros((len(dataset), dataset.num_classes**2), int)
+        abouts[method] = []
+        for file in files:
+            with np.load(file) as kept:
+                table[kept["rows"]] = kept["counts"]
+                abouts[method].append(json.loads(str(kept["about"])))
+        tables[method] = table
+    by_group = {
+        m: np.stack([t[groups == g].sum(axis=0) for g in np.unique(groups)])
+        for m, t in tables.items()
+    }
+    rng = np.random.default_rng(0)
+    draws = rng.integers(0, len(np.unique(groups)), (RESAMPLES, len(np.unique(groups))))
+    last = dataset.class_names[-1]
+    print(f"| | mIoU | IoU of {last} | minus {against} | latency ms | MACs | parameters | CPU s |")
+    print("|---|---|---|---|---|---|---|---|")
+    for method, table in tables.items():
+        each = np.stack([ious(table[folds == f].sum(axis=0)) for f in range(FOLDS[name])])
+        means = np.nanmean(each, axis=1)
+        error = means.std(ddof=1) / np.sqrt(len(means))
+        told = f"{means.mean():.3f} ± {error:.3f} | {np.nanmean(each[:, -1]):.3f}"
+        if against in tables:
+            one, other = (by_group[m][draws].sum(axis=1) for m in (method, against))
+            apart = np.nanmean(ious(one), axis=1) - np.nanmean(ious(other), axis=1)
+            low, high = np.percentile(apart, [2.5, 97.5])
+            whole = [np.nanmean(ious(tables[m].sum(axis=0))) for m in (method, against)]
+            told += f" | {whole[0] - whole[1]:+.3f} [{low:+.3f}, {high:+.3f}]"
+        costs = {
+            key: np.mean([a[key] for a in abouts[method] if a.get(key) is not None] or [np.nan])
+            for key in ("latency_ms", "macs", "params", "cpu_s")
+        }
+        print(
+            f"| {method} | {told} | {costs['latency_ms']:.1f} | {costs['macs'] / 1e6:.1f} M "
+            f"| {costs['params'] / 1e6:.3f} M | {costs['cpu_s']:.0f} |"
+        )
+
+
+def main() -> None:
+    """Does the jobs, or shows the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    what = parser.add_subparsers(dest="what", required=True)
+    for command in ("run", "show"):
+        one = what.add_parser(command)
+        one.add_argument("shared", type=Path, help="the folder shared/data")
+        one.add_argument("out", type=Path)
+        one.add_argument("--data", choices=list(OPENED), default="water")
+    what.choices["run"].add_argument("--methods")
+    what.choices["run"].add_argument("--workers", type=int, default=2)
+    what.choices["show"].add_argument("--against", default="unet")
+    args = parser.parse_args()
+    if args.what == "show":
+        return show(args.shared, args.data, args.out, args.against)
+    run(args.shared, args.data, args.out, args.methods, args.workers)
+    return None
+
+
+def run(data: Path, name: str, out: Path, chosen: str | None, workers: int) -> None:
+    """Does the jobs that are missing, each in a process of its own with one thread."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    out.mkdir(parents=True, exist_ok=True)
+    os.environ.update({f"TF_NUM_{of}_THREADS": "1" for of in ("INTRAOP", "INTEROP")})
+    jobs = [
+        (method, fold)
+        for method in (chosen.split(",") if chosen else methods(name))
+        for fold in range(FOLDS[name])
+        if not (out / f"{method}-{fold}.npz").is_file()
+    ]
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, max_tasks_per_child=1) as pool:
+        for done in [pool.submit(job, data, name, *one, out) for one in jobs]:
+            done.result()
+
+
+if __name__ == "__main__":
+    main()
