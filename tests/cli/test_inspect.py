@@ -168,6 +168,7 @@ def test_a_mask_that_lies_elsewhere_is_refused(run, tmp_path):
     write_scene(tmp_path / "a.tif", digits(20, 20))
     elsewhere = {"transform": Affine(10, 0, 0, 0, -10, 0)}
     write_scene(tmp_path / "m.tif", digits(20, 20)[..., :1], None, **elsewhere)
-    result = run("inspect", tmp_path / "a.tif", "--masks", tmp_path / "m.tif")
+    how = ("--masks", tmp_path / "m.tif", "--tile", 8)
+    result = run("inspect", tmp_path / "a.tif", *how)
     assert result.status == 2 and "it lies elsewhere" in result.err
     assert len(result.err.splitlines()) == 1

@@ -134,6 +134,6 @@ def test_bad_arrays():
 
 
 def test_some_other_file(tmp_path):
-    (tmp_path / "a.csv").write_text("a,b\n")
+    (tmp_path / "a.txt").write_text("a,b\n")
     with pytest.raises(UserError, match="found none of these"):
-        open_dataset(tmp_path / "a.csv")
+        open_dataset(tmp_path / "a.txt")

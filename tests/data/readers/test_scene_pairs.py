@@ -10,7 +10,7 @@ import rasterio
 from rasterio import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.warp import calculate_default_transform, reproject
+from rasterio.warp import reproject, transform_bounds
 from scenes import UTM, digits, write_scene
 
 from autoai4eo.data.between_parts import check_apart
@@ -239,7 +239,9 @@ def test_a_mask_in_another_projection_is_resampled_as_rasterio_does(tmp_path):
     here = moved(-15, -15)
     box = rasterio.transform.array_bounds(50, 50, here)
     utm, degrees = CRS.from_epsg(32630), CRS.from_epsg(4326)
-    there, width, height = calculate_default_transform(utm, degrees, 50, 50, *box)
+    west, south, east, north = transform_bounds(utm, degrees, *box)
+    width, height = int((east - west) / 1e-4) + 1, int((north - south) / 1e-4) + 1
+    there = Affine(1e-4, 0, west, 0, -1e-4, north)
     other = np.zeros((height, width), np.uint8)
     where = {"src_crs": utm, "dst_crs": degrees, "resampling": Resampling.nearest}
     reproject(mask, other, src_transform=here, dst_transform=there, **where)
