@@ -58,9 +58,7 @@ def water(data: Path) -> tuple[Any, np.ndarray]:
             return np.moveaxis(file.read(), 0, -1)
 
     corners = [
-        (y, x)
-        for y in range(0, 2 * QUARTER, TILE)
-        for x in range(0, 2 * QUARTER, TILE)
+        (y, x) for y in range(0, 2 * QUARTER, TILE) for x in range(0, 2 * QUARTER, TILE)
     ]
 
     def tiles(values: np.ndarray) -> np.ndarray:
@@ -287,10 +285,14 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(np.unique(groups)), (RESAMPLES, len(np.unique(groups))))
     last = dataset.class_names[-1]
-    print(f"| | mIoU | IoU of {last} | minus {against} | latency ms | MACs | parameters | CPU s |")
+    print(
+        f"| | mIoU | IoU of {last} | minus {against} | latency ms | MACs | parameters | CPU s |"
+    )
     print("|---|---|---|---|---|---|---|---|")
     for method, table in tables.items():
-        each = np.stack([ious(table[folds == f].sum(axis=0)) for f in range(FOLDS[name])])
+        each = np.stack(
+            [ious(table[folds == f].sum(axis=0)) for f in range(FOLDS[name])]
+        )
         means = np.nanmean(each, axis=1)
         error = means.std(ddof=1) / np.sqrt(len(means))
         told = f"{means.mean():.3f} ± {error:.3f} | {np.nanmean(each[:, -1]):.3f}"
@@ -301,7 +303,9 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
             whole = [np.nanmean(ious(tables[m].sum(axis=0))) for m in (method, against)]
             told += f" | {whole[0] - whole[1]:+.3f} [{low:+.3f}, {high:+.3f}]"
         costs = {
-            key: np.mean([a[key] for a in abouts[method] if a.get(key) is not None] or [np.nan])
+            key: np.mean(
+                [a[key] for a in abouts[method] if a.get(key) is not None] or [np.nan]
+            )
             for key in ("latency_ms", "macs", "params", "cpu_s")
         }
         print(

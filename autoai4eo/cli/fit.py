@@ -18,18 +18,27 @@ from autoai4eo.cli.options import (
     Device,
     DeviceProfile,
     DeviceTokenFile,
+    Ignored,
     Inputs,
     LatencyBatchSize,
+    Masks,
     MaxGib,
     Precision,
+    Prior,
+    Rule,
     Runtime,
     SearchStorage,
+    Task,
     Threads,
+    Tile,
+    TileStride,
+    ValMasks,
     parse_limit,
     parse_proxy,
     parse_shares,
 )
 from autoai4eo.cli.outcome import print_outcome
+from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input
 from autoai4eo.log import log, told_while
@@ -39,8 +48,8 @@ def fit(
     train: Annotated[
         Path,
         typer.Argument(
-            help="So2Sat HDF5, or a folder or zip file with one folder of images per "
-            "class."
+            help="So2Sat HDF5, a folder or zip file with one folder of images per "
+            "class, or scenes with --masks."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The run's folder.")],
@@ -75,6 +84,12 @@ def fit(
             min=2, help="Use only this many samples of TRAIN, drawn at random."
         ),
     ] = None,
+    masks: Masks = None,
+    val_masks: ValMasks = None,
+    ignored: Ignored = None,
+    tile: Tile = TILE,
+    tile_stride: TileStride = None,
+    task: Task = None,
     input: Inputs = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
@@ -97,13 +112,7 @@ def fit(
             "nsga2, gp, local-search, policy, cost-sorted"
         ),
     ] = None,
-    prior: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="Learn from an earlier search, also of other data: a run's folder, a "
-            "database of networks or a CSV file. Several are possible."
-        ),
-    ] = None,
+    prior: Prior = None,
     max_trials: Annotated[
         int, typer.Option(help="Number of candidates to train.")
     ] = 20,
@@ -150,14 +159,7 @@ def fit(
     seeds: Annotated[
         int, typer.Option(help="Train the finalists so many times, with other seeds.")
     ] = 1,
-    rule: Annotated[
-        str | None,
-        typer.Option(
-            help="Select as the finalist: one-se, the cheapest candidate within one "
-            "standard error of the best; knee, where the front bends most. By default "
-            "the best by the first objective."
-        ),
-    ] = None,
+    rule: Rule = None,
     prune: Annotated[
         bool,
         typer.Option(
@@ -182,8 +184,8 @@ def fit(
     loss: Annotated[
         str | None,
         typer.Option(
-            help="crossentropy (default) or focal; for values mse (default), mae, "
-            "huber or gaussian."
+            help="crossentropy (default) or focal; for pixels also dice, lovasz and "
+            "sums such as focal+dice; for values mse (default), mae, huber or gaussian."
         ),
     ] = None,
     latency_batch_size: LatencyBatchSize = 1,
@@ -237,7 +239,8 @@ def fit(
 ) -> None:
     """Search for the best network, then train it; resumes the search in OUT.
 
-    The data determine what is learned: a class per patch, several labels, or values.
+    The data determine what is learned: a class per patch or per pixel, several labels,
+    or values.
     """
     if val is not None and split is not None:
         raise UserError("expected --val or --split, got both; leave one out")
@@ -248,7 +251,13 @@ def fit(
     if not folder.name:
         raise UserError(f"--out: expected a folder for the run, found {out}; name one")
     check_can_write_into(out)
-    check_not_input(folder, filter(None, (train, val, *(prior or ()))))
+    read = (train, val, masks, val_masks, *(prior or ()))
+    check_not_input(folder, filter(None, read))
+    if masks is not None and (val is None) != (val_masks is None):
+        raise UserError(
+            "expected --val and --val-masks together, got one of them; give both, or "
+            "leave both out"
+        )
     limits = dict(parse_limit(text) for text in constraint or [])
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
@@ -262,6 +271,12 @@ def fit(
     check_block_km(group, block_km)
     how = Opening(
         shares,
+        task=task,
+        masks=masks,
+        other_masks=val_masks,
+        ignored=ignored,
+        tile=tile,
+        tile_stride=tile_stride,
         input=input,
         bands=bands,
         class_level=class_level,

@@ -49,11 +49,37 @@ BlockKm = Annotated[
         "default a tenth of the longer side of the samples' area."
     ),
 ]
+Prior = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Learn from an earlier search, also of other data: a run's folder, a "
+        "database of networks or a CSV file. Several are possible."
+    ),
+]
+Rule = Annotated[
+    str | None,
+    typer.Option(
+        help="Select as the finalist: one-se, the cheapest candidate within one "
+        "standard error of the best; knee, where the front bends most. By default "
+        "the best by the first objective."
+    ),
+]
 Masks = Annotated[
     Path | None,
     typer.Option(
         help="A folder of masks (GeoTIFF), one for each scene and named like it, such "
         "as a_mask.tif for a.tif; or the mask of one scene. Data are then tiles."
+    ),
+]
+ValMasks = Annotated[
+    Path | None,
+    typer.Option("--val-masks", help="The masks of the scenes of --val."),
+]
+Task = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        help="What to learn, where the data allow several: class, labels, value, mask.",
     ),
 ]
 Ignored = Annotated[

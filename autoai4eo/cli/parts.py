@@ -11,6 +11,7 @@ from typing import Any
 from autoai4eo.cli.options import parse_bands
 from autoai4eo.data.between_parts import check_apart, told_parts
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import LeakWarning, sample, split
 from autoai4eo.log import told_while
@@ -25,6 +26,9 @@ class Opening:
         shares: of the parts, if no other data are given.
         names: of the parts, for the line about them.
         input, bands, class_level, allow_remote: options of the commands.
+        task: kind of target to learn, if the data allow several, see `Target`.
+        masks, other_masks: of the scenes of the training data, and of other data.
+        ignored, tile, tile_stride: see `open_dataset`.
         subset: number of samples to draw from the training data; None: all.
         group, block_km, seed: see `autoai4eo.data.splits.split`.
         allow_overlap: whether windows that overlap may lie in several parts.
@@ -37,6 +41,12 @@ class Opening:
     bands: list[str] | None = None
     class_level: int | None = None
     allow_remote: bool = False
+    task: str | None = None
+    masks: Path | None = None
+    other_masks: Path | None = None
+    ignored: list[int] | None = None
+    tile: int = TILE
+    tile_stride: int | None = None
     subset: int | None = None
     group: str | None = None
     block_km: float | None = None
@@ -51,6 +61,10 @@ class Opening:
             "inputs": self.input,
             "class_level": self.class_level,
             "allow_remote": self.allow_remote,
+            "kind": self.task,
+            "ignored": self.ignored,
+            "tile": self.tile,
+            "tile_stride": self.tile_stride,
         }
 
 
@@ -61,7 +75,8 @@ def open_training(train: Path, how: Opening, tell: Callable[[str], None]) -> Dat
         UserError: they cannot be opened.
     """
     with told_while(tell, f"opening {train}"):
-        training = open_dataset(train, bands=parse_bands(how.bands), **how.options)
+        bands = parse_bands(how.bands)
+        training = open_dataset(train, bands=bands, masks=how.masks, **how.options)
     if how.subset is not None:
         training = sample(training, how.subset, seed=how.seed)
     return training
@@ -86,7 +101,8 @@ def with_others(
     """
     if other is not None:
         with told_while(tell, f"opening {other}"):
-            return [training, open_dataset(other, **names_of(training), **how.options)]
+            like = {**names_of(training), **how.options, "masks": how.other_masks}
+            return [training, open_dataset(other, **like)]
     with warnings.catch_warnings():
         if how.at_random:
             warnings.simplefilter("ignore", LeakWarning)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import members
@@ -15,6 +14,7 @@ from autoai4eo.data.spatial_blocks import check_block_km
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
+from autoai4eo.learning.lazy_outputs import Outputs
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.learned_from import warn_if_learned
 
@@ -57,7 +57,7 @@ def evaluate(
         members(dataset, by, block_km)
     if run is not None:
         warn_if_learned(run, dataset, fitted)
-    output = evaluation.outputs(model, dataset, batch_size)
+    output = evaluation.outputs_in_parts(model, dataset, batch_size)
     scores = score_beside(run, dataset, output, fitted)
     if by is not None:
         scores["by_group"] = by_group(dataset, output, by, fitted, block_km)
@@ -65,7 +65,7 @@ def evaluate(
 
 
 def score_beside(
-    run: Path | None, dataset: Dataset, output: np.ndarray, fitted: Mapping[str, Any]
+    run: Path | None, dataset: Dataset, output: Outputs, fitted: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Returns the scores of a network's output, and of the references of its run.
 

@@ -98,7 +98,7 @@ def configure(
     own = head.loss if loss is None else None
     if task.target.kind == "labels" and head.loss is None:
         head.loss = keras.losses.BinaryCrossentropy()  # AutoKeras's head is a sigmoid
-    graph.smooths_labels = task.target.kind == "class"
+    graph.smooths_labels = task.target.kind in ("class", "mask")
     graph.loss = own or task.loss(name, train.targets)
     graph.metrics = [
         *task.keras_metrics(train.targets),

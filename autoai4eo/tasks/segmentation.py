@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from autoai4eo import blocks
 from autoai4eo.blocks.backbones.pyramid import MOST_LEVELS, possible_levels
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.tasks.classification import ImageClassifier
+from autoai4eo.tasks.training_data import names_of
 
 #: Arguments of `ImageClassifier` that say nothing about masks, and what does.
 _OF_PATCHES = {
@@ -25,6 +28,10 @@ class ImageSegmenter(ImageClassifier):
     The graph has a pyramid of features at several strides, a decoder and a head:
     `blocks.FeaturePyramid`, `blocks.DecoderBlock` (U-Net, FPN, LR-ASPP or NAS-FPN) and
     `blocks.SegmentationHead`. The pyramid has as many levels as the tiles allow.
+
+    ``fit("images", "masks")`` takes two folders of GeoTIFFs, and cuts tiles of 128
+    pixels; `ae.open_dataset` has further forms and options. Arrays (N, H, W, bands)
+    take masks (N, H, W) of class numbers, -1 where unknown.
 
     Args:
         **kwargs: as `ImageClassifier`, except `max_latency_ms`, `multi_label` and
@@ -48,6 +55,11 @@ class ImageSegmenter(ImageClassifier):
     def kind(self) -> str:
         """See `AutoModel.kind`."""
         return "mask"
+
+    def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
+        if not isinstance(y, str | Path):
+            return super()._open(x, y, like)
+        return open_dataset(x, masks=y, inputs=self.input_names, **names_of(like))
 
     def _graph(self, train: Dataset) -> Graph:
         # every input has a stem; the finest grid counts

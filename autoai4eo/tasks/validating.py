@@ -57,7 +57,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     try:
         if apart or not finalist.is_ensemble:
             network = deploy.load_network(run, None if apart else finalist.key)
-            found = evaluation.outputs(network, validation, batch_size)
+            found = evaluation.outputs_in_parts(network, validation, batch_size)
         else:
             found = _before_refit(run, finalist.number, validation, batch_size)
     except UserError as error:

@@ -107,8 +107,14 @@ def make(
         refit: trains the network of a selected trial anew; None: nothing is trained.
 
     Raises:
-        UserError: there is no trained network, or none within the budget.
+        UserError: there is no trained network, or none within the budget, or the
+            networks are segmenters, whose outputs do not fit into memory together.
     """
+    if validation.target.kind == "mask":
+        raise UserError(
+            f"{run}: expected one prediction per patch to average, found a class of "
+            "each pixel; ensembles of segmenters are not made"
+        )
     study = open_study(run)
     found = candidates(run, study, budget.limits)
     judge = Judge.of(study, validation)

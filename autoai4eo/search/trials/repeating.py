@@ -22,8 +22,9 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo import locks
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.learning.evaluation import outputs, score
+from autoai4eo.learning.evaluation import outputs_in_parts, score
 from autoai4eo.learning.figures import VALIDATION
+from autoai4eo.learning.lazy_outputs import in_parts
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training
 from autoai4eo.learning.worst_group import WORST
@@ -187,8 +188,9 @@ def _metrics(
     model: keras.Model, held_out: Dataset, batch_size: int
 ) -> dict[str, float]:
     """Returns the metrics that a trial has; {} if the training diverged."""
-    output = outputs(model, held_out, batch_size)
-    if not np.isfinite(output).all():
+    output = outputs_in_parts(model, held_out, batch_size)
+    parts = in_parts(np.arange(len(held_out)), held_out.target)
+    if not all(np.isfinite(output[rows]).all() for rows in parts):
         return {}  # it diverged
     found = score(held_out, output)
     names = (*task_of(held_out.target).metrics, WORST)

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
-from autoai4eo.learning.evaluation import groups_of, outputs, scored
+from autoai4eo.learning.evaluation import groups_of, outputs_in_parts, scored
 from autoai4eo.learning.figures import VALIDATION
 from autoai4eo.learning.intervals import blocks
 from autoai4eo.learning.objectives import Objective
@@ -208,7 +208,7 @@ def select_cheapest(
         except UserError as error:
             warnings.warn(f"{error}; left out", AutoAI4EOWarning, stacklevel=2)
             continue
-        output = outputs(network, validation, batch_size)
+        output = outputs_in_parts(network, validation, batch_size)
         scorer = scored(validation, output, groups)
         found.append(trial)
         values.append(scorer.result()[metric])
