@@ -172,7 +172,7 @@ def _of_pixels(
             return {}
         if how.verbose:
             print(
-                f"classes differ from tiles centred on tile borders in "
+                f"classes differ from tiles laid across tile borders in "
                 f"{found.at_borders:.2%} of the pixels within {NEAR} pixels of a "
                 f"border, {found.elsewhere:.2%} elsewhere"
             )

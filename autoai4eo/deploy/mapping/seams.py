@@ -89,10 +89,11 @@ def seams(
 def measured_seams(
     predictor: Predictor, scenes: Sequence[Scene], grid: TileGrid, tiles: TileStore
 ) -> Seams | None:
-    """Compares a map with tiles centred on its borders, in the middle half of them.
+    """Compares a map with tiles laid across its borders, in the middle half of them.
 
-    There such a tile is far from its own edge. Up to 16 places are drawn by chance,
-    always the same for one grid.
+    There such a tile is far from its own edge. Its centre is an eighth of a tile beside
+    the border: tiles that overlap by half have their centres on the borders of others.
+    Up to 16 places are drawn by chance, always the same for one grid.
 
     Args:
         predictor: that made the map.
@@ -126,7 +127,7 @@ def measured_seams(
 
 
 def _places(grid: TileGrid) -> Iterator[tuple[int, int]]:
-    """Yields the first pixels of tiles that are centred on borders."""
+    """Yields the first pixels of tiles that lie across borders."""
     axes = grid.rows, grid.columns
     borders = [axis.borders for axis in axes]
     if not any(borders):
@@ -136,16 +137,16 @@ def _places(grid: TileGrid) -> Iterator[tuple[int, int]]:
     rng = np.random.default_rng(0)
     for i in rng.permutation(len(crossings))[:_PLACES]:
         row, column = (
-            _centred(axis, border)
+            _across(axis, border)
             for axis, border in zip(axes, crossings[i], strict=True)
         )
         yield row, column
 
 
-def _centred(axis: Axis, border: int) -> int:
-    """Returns where a tile begins that has a border in its centre, in the scene."""
+def _across(axis: Axis, border: int) -> int:
+    """Returns where a tile begins whose centre is an eighth of it after a border."""
     period = axis.period or 1
-    first = border - axis.size // 2 // period * period
+    first = border - axis.size * 3 // 8 // period * period
     return int(np.clip(first, 0, axis.last))
 
 
