@@ -67,9 +67,11 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
             stacklevel=2,
         )
         return
-    fitted = task.fit(validation.targets, found)
-    if classes:
-        _keep_mistakes(folder, validation, found, kept.get("network"))
+    fitted = {}
+    if isinstance(found, np.ndarray):  # otherwise there is nothing to fit
+        fitted = task.fit(validation.targets, found)
+        if classes:
+            _keep_mistakes(folder, validation, found, kept.get("network"))
     folder.write_evaluation(
         {
             **kept,
