@@ -77,7 +77,7 @@ def two_convolutions(shape, name):
 def test_every_corner_builds_with_weights_on_every_input(
     kit, trained, tmp_path, monkeypatch
 ):
-    quick = Architecture(two_convolutions, "conv1_conv", "stage3_")
+    quick = Architecture(two_convolutions, "conv1_conv", "stage3_", ())
     monkeypatch.setitem(ARCHITECTURES, "quick", quick)
     path = tmp_path / "quick.weights.h5"
     two_convolutions((32, 32, 10), "quick").save_weights(path)
