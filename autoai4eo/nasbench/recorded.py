@@ -238,10 +238,9 @@ class Table:
         """Returns []: all costs are exact."""
         return []
 
-    def identity(self, values: Values) -> int:
-        """Returns the index of a network in `values`; of one not there less than 0."""
-        number = self._number(values)
-        return self._places.get(number, ~number)
+    def identity(self, values: Values) -> int | None:
+        """Returns the index of a network in `values`; None: it is not in the table."""
+        return self._places.get(self._number(values))
 
     def place_of(self, values: Values) -> int | None:
         """Returns the index of a network in `values`; None: it is not in the table."""

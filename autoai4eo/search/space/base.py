@@ -86,4 +86,7 @@ class Candidates(Protocol):
         """
 
     def identity(self, values: Values) -> Hashable:
-        """Returns a key; equal for values of the same network and training."""
+        """Returns a key; equal for values of the same network and training.
+
+        None: they are of no candidate, though each is a value of its hyperparameter.
+        """

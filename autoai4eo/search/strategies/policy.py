@@ -27,7 +27,7 @@ from autoai4eo.search.strategies.proposing import untried, values_of
 
 _BATCH = 8  # trials of an update
 _DRAWN, _ROUNDS = 10, 10  # candidates at once by the policy, and how often
-_RANDOM = 3000  # at random, if all of these were tried
+_RANDOM, _WEIGHED = 3000, 1000  # random ones, if none of these will do
 _EXPONENT = 0.07  # of costs; MnasNet's
 _LEAST = 1e-6  # in place of a score of 0 or less, which has no logarithm
 
@@ -48,8 +48,9 @@ class PolicyGradient(CandidateSampler):
     trained, see `Limits.first`, and a trial that turns out to be infeasible has the
     lowest rank. Trials that failed or were pruned teach nothing.
 
-    Candidates that were tried are drawn again; if a hundred in a row were, one is drawn
-    at random.
+    Candidates that were tried, or are not in a table, are drawn again. After a hundred
+    in a row, one of a thousand random candidates is drawn, as probable as the network
+    finds it.
 
     The network is learned anew from the trials for each proposal, in the order in which
     they ended. A proposal records after how many ``updates`` it was drawn, so that PPO
@@ -74,7 +75,7 @@ class PolicyGradient(CandidateSampler):
         return found and self._proposal(found, updates)
 
     def _proposal(self, values: Values, updates: int) -> dict[str, Any]:
-        # without limits no cost is estimated, and a table may not have this network
+        # without limits no cost is estimated
         record = self.limits.record(values) if self.context.limits else {}
         return {"values": dict(values), **record, "updates": updates}
 
@@ -85,13 +86,18 @@ class PolicyGradient(CandidateSampler):
         others: Sequence[FrozenTrial],
         rng: np.random.Generator,
     ) -> Iterator[Values]:
-        """Yields untried candidates: of the policy, then at random."""
+        """Yields untried candidates: drawn, then selected from random ones."""
         candidates = self.context.candidates
         for _ in range(_ROUNDS):
-            yield from untried(choices.draw(weights, _DRAWN, rng), others, candidates)
+            some = choices.draw(weights, _DRAWN, rng)
+            some = [v for v in some if candidates.identity(v) is not None]
+            yield from untried(some, others, candidates)
         left = untried(candidates.draw(_RANDOM, rng), others, candidates)
-        for i in rng.permutation(len(left))[:_DRAWN]:
-            yield left[i]
+        some = [left[i] for i in rng.permutation(len(left))[:_WEIGHED]]
+        logs = log_probabilities(weights, choices.codes(some)).sum(axis=1)
+        # the order of logarithms with Gumbel noise is a draw without replacement
+        for i in np.argsort(-logs - rng.gumbel(size=len(logs)))[:_DRAWN]:
+            yield some[i]
 
     def _learned(
         self, choices: Choices, others: Sequence[FrozenTrial]
