@@ -185,12 +185,12 @@ def _notes(
     ignored = ~is_known & (found.values != OUTSIDE)
     if ignored.any():
         told = ", ".join(
-            "no data" if v == MISSING else str(v) for v in found.values[ignored]
+            "no data" if v == MISSING else f"value {v}" for v in found.values[ignored]
         )
         share = occurs[ignored].sum() / occurs[ignored | is_known].sum()
         notes.append(
             f"masks: {share:.2%} of the pixels are ignored, as their class is unknown "
-            f"(value {told})"
+            f"({told})"
         )
     unnamed = options.names is None and options.wanted is None
     used = found.values[is_known].tolist()

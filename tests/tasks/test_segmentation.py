@@ -1,0 +1,103 @@
+"""`ImageSegmenter`: from masks to a network that predicts masks."""
+
+import keras
+import masks
+import numpy as np
+import pytest
+from scenes import digits, write_scene
+
+import autoai4eo as ae
+from autoai4eo.errors import UserError
+
+BANDS = ["B03", "B04", "B08"]
+
+
+def of_one_class_a_band(n=24, seed=0):
+    """Arrays (n, 32, 32, 3) in which the band of a pixel's class is bright, and masks."""
+    truth = masks.random_masks(n, size=32, unknown=0, seed=seed)
+    rng = np.random.default_rng(seed)
+    pixels = rng.normal(1, 0.3, (*truth.shape, 3))
+    pixels += 2 * (truth[..., None] == np.arange(3))
+    return pixels.astype("float32"), truth
+
+
+@pytest.fixture(scope="module")
+def segmenter(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("segmenter")
+    clf = ae.ImageSegmenter(directory=folder, project_name="run", max_trials=1)
+    clf.fit(
+        *of_one_class_a_band(),
+        validation_data=of_one_class_a_band(8, seed=1),
+        epochs=8,
+        batch_size=4,
+        verbose=0,
+    )
+    return clf
+
+
+def test_it_learns_masks_and_predicts_them(segmenter):
+    pixels, truth = of_one_class_a_band(6, seed=2)
+    found = segmenter.predict(pixels)
+    assert found.shape == truth.shape and found.dtype == np.int16
+    assert (found == truth).mean() > 0.8
+    probabilities = segmenter.predict_proba(pixels)
+    assert probabilities.shape == (6, 32, 32, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_array_equal(probabilities.argmax(axis=-1), found)
+
+
+def test_it_is_judged_by_mean_iou_beside_references(segmenter):
+    trials = segmenter.trials()
+    assert trials["val_mean_iou"].item() > 0.6
+    scores = segmenter.evaluate(*of_one_class_a_band(6, seed=2))
+    per_class = scores["per_class"].values()
+    assert scores["mean_iou"] == pytest.approx(np.mean([c["iou"] for c in per_class]))
+    assert set(scores["references"]) == {"majority", "trees"}
+    assert scores["mean_iou"] > scores["references"]["majority"]["mean_iou"]
+
+
+def test_its_network_has_a_class_for_each_pixel_of_the_input(segmenter):
+    model = segmenter.export_model()
+    assert isinstance(model, keras.Model)
+    assert model.output_shape == (None, 32, 32, 3)
+    assert ae.profile(model, latency=False).macs == segmenter.trials()["macs"].item()
+
+
+def test_two_folders_are_images_and_masks(tmp_path):
+    rng = np.random.default_rng(0)
+    for seed, name in enumerate("abcd"):
+        write_scene(tmp_path / "x" / f"{name}.tif", digits(64, 64, seed=seed))
+        mask = rng.integers(0, 2, (8, 8)).repeat(8, 0).repeat(8, 1).astype("uint8")
+        write_scene(tmp_path / "y" / f"{name}.tif", mask[..., None], None)
+    clf = ae.ImageSegmenter(directory=tmp_path, project_name="run")
+    graph, train = clf.search_space(tmp_path / "x", tmp_path / "y")
+    assert train.target.kind == "mask" and train.target.shape == (128, 128)
+    assert set(train.groups["scene"]) == set("abcd")
+    assert graph.smooths_labels
+
+
+@pytest.mark.parametrize(
+    ("how", "message"),
+    [
+        ({"max_latency_ms": 2.0}, 'constraints={"latency_ms": …}'),
+        ({"multi_label": True}, "multi_label: expected"),
+        ({"map_step": 10}, "a segmenter maps every pixel"),
+    ],
+)
+def test_arguments_of_patches_are_refused(tmp_path, how, message):
+    with pytest.raises(UserError, match="ImageClassifier") as caught:
+        ae.ImageSegmenter(directory=tmp_path, **how)
+    assert message in str(caught.value)
+
+
+def test_classes_of_patches_are_refused(tmp_path):
+    pixels, _ = of_one_class_a_band(4)
+    clf = ae.ImageSegmenter(directory=tmp_path, project_name="run")
+    with pytest.raises(UserError, match="mask"):
+        clf.fit(pixels, np.array([0, 1, 0, 1]), epochs=1, verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_ensembles_are_refused(segmenter):
+    with pytest.raises(UserError, match="ensembles of segmenters"):
+        segmenter.ensemble(verbose=0)
