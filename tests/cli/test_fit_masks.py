@@ -1,0 +1,70 @@
+"""`fit` and `inspect` of scenes with masks."""
+
+import json
+
+import numpy as np
+import pytest
+from commands import run  # noqa: F401
+from scenes import digits, write_scene
+
+from autoai4eo.runs.folder import Run
+
+SIZE = 48
+SMALL = ["--tile", "32", "--max-trials", "1", "--epochs", "1", "--batch-size", "4"]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Scenes in ``x`` and ``val_x``; masks of class 10 and 20 in ``y`` and ``val_y``."""
+    folder = tmp_path_factory.mktemp("masks")
+    for part, names in {"": "abcd", "val_": "ef"}.items():
+        for seed, name in enumerate(names):
+            rng = np.random.default_rng(seed)
+            coarse = rng.integers(1, 3, (SIZE // 8, SIZE // 8), dtype=np.uint8)
+            mask = 10 * coarse.repeat(8, 0).repeat(8, 1)
+            pixels = digits(SIZE, SIZE, seed=seed)
+            pixels[mask == 20] //= 3
+            write_scene(folder / f"{part}x" / f"{name}.tif", pixels)
+            write_scene(folder / f"{part}y" / f"{name}_mask.tif", mask[..., None], None)
+    return folder
+
+
+def test_inspect_counts_pixels(place, run):
+    done = run(
+        *("inspect", place / "x", "--masks", place / "y", "--tile", 32, "--json")
+    )
+    found = json.loads(done.out)
+    assert found["target"] == "mask" and sum(found["classes"].values()) == 4 * SIZE**2
+
+
+def test_fit_learns_masks_of_two_folders(place, tmp_path, run):
+    out = tmp_path / "run"
+    done = run(
+        *("fit", place / "x", "--masks", place / "y", "--out", out, *SMALL),
+        *("--val", place / "val_x", "--val-masks", place / "val_y"),
+    )
+    assert done.status == 0 and "mIoU" in done.out, done.err
+    data = Run(out).read()["data"]
+    assert data["training"]["target"] == "mask"
+    assert data["training"]["classes"] == data["validation"]["classes"]
+    assert data["validation"]["samples"] == 2 * 4
+    assert {"mean_iou", "boundary_f1"} <= Run(out).read_evaluation().keys()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--val", "x"], "expected --val and --val-masks together"),
+        (["--tile", 1000], "--tile"),
+        (["--tile", 32, "--task", "value"], "value"),
+        (["--tile", 32, "--ignored", 10], "two classes or more"),
+    ],
+)
+def test_what_cannot_be_is_one_line(place, tmp_path, words, message, run):
+    out = tmp_path / "run"
+    done = run(
+        "fit", place / "x", "--masks", place / "y", "--out", out, "--quiet", *words
+    )
+    assert done.status == 2 and message in done.err
+    assert done.err.startswith("error:") and done.err.count("\n") == 1
+    assert not out.exists()
