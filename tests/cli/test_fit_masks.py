@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-from commands import run  # noqa: F401
 from scenes import digits, write_scene
 
 from autoai4eo.runs.folder import Run
@@ -15,7 +14,7 @@ SMALL = ["--tile", "32", "--max-trials", "1", "--epochs", "1", "--batch-size", "
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Scenes in ``x`` and ``val_x``; masks of class 10 and 20 in ``y`` and ``val_y``."""
+    """Scenes in ``x`` and ``val_x``, their masks of 10 and 20 in ``y`` and ``val_y``."""
     folder = tmp_path_factory.mktemp("masks")
     for part, names in {"": "abcd", "val_": "ef"}.items():
         for seed, name in enumerate(names):

@@ -13,7 +13,7 @@ BANDS = ["B03", "B04", "B08"]
 
 
 def of_one_class_a_band(n=24, seed=0):
-    """Arrays (n, 32, 32, 3) in which the band of a pixel's class is bright, and masks."""
+    """Arrays (n, 32, 32, 3), the band of a pixel's class is bright; and masks."""
     truth = masks.random_masks(n, size=32, unknown=0, seed=seed)
     rng = np.random.default_rng(seed)
     pixels = rng.normal(1, 0.3, (*truth.shape, 3))
