@@ -276,7 +276,7 @@ def export(
         "loaded again in a fresh process with its own runtime alone: its outputs differ"
         f" from Keras's by at most {done.max_difference:.1e} (allowed: "
         f"{done.tolerance:g}) on {done.checked_on}; {done.latency_ms:.2f} ms for one "
-        f"patch in {done.runtime} on {done.device}"
+        f"{done.sample} in {done.runtime} on {done.device}"
     )
     if done.accuracy is None:
         return

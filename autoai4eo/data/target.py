@@ -48,6 +48,11 @@ class Target:
         return "values" if self.kind == "value" else "classes"
 
     @property
+    def sample(self) -> str:
+        """What a sample is: a ``patch``, or a ``tile`` whose pixels have classes."""
+        return "tile" if self.kind == "mask" else "patch"
+
+    @property
     def output(self) -> str:
         """What a network gives for `classes`: ``probabilities`` or ``values``."""
         return "values" if self.kind == "value" else "probabilities"

@@ -22,6 +22,9 @@ from autoai4eo.learning.task import Scorer
 from autoai4eo.learning.worst_group import CountedGroups
 from autoai4eo.text import line
 
+#: What is resampled for intervals where data have no groups of several samples.
+SINGLE = ("sample", "tile")
+
 
 def open_for(
     model: keras.Model,
@@ -250,11 +253,11 @@ def _classes_in(scores: Mapping[str, Any]) -> int:
 def groups_of(dataset: Dataset) -> tuple[str, np.ndarray | None]:
     """Returns the name of the groups, and the number of each sample's, int (N,).
 
-    Returns ``"sample"`` and None if the dataset has no groups of several samples.
+    Returns one of `SINGLE` and None if the dataset has no groups of several samples.
     """
     name = coarsest(dataset)
     if name is None:
-        return "sample", None
+        return SINGLE[dataset.target.kind == "mask"], None
     return name, np.unique(dataset.groups[name], return_inverse=True)[1]
 
 
@@ -262,7 +265,7 @@ def resampled_by(dataset: Dataset) -> dict[str, Any]:
     """Returns what was resampled for intervals, for JSON.
 
     Returns:
-        ``resampled_by``: the name of the groups, such as ``"parent"``, or ``"sample"``;
+        ``resampled_by``: the name of the groups, such as ``"parent"``, or of `SINGLE`;
         and ``resampled_groups``, how many there are.
     """
     by, groups = groups_of(dataset)

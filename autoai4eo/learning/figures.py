@@ -112,7 +112,13 @@ _CATALOGUE = (
     _score("average_accuracy", "average accuracy", "AA", "class", "mask", main=True),
     _score("accuracy", "overall accuracy", "OA", "class", "mask", main=True),
     _score("macro_f1", "macro F1", "macro F1", "class", "mask", each_epoch=False),
-    _score("boundary_f1", "boundary F1", "bnd. F1", "mask", each_epoch=False),
+    _score(
+        "boundary_f1",
+        "boundary F1 within 2 pixels",
+        "bnd. F1",
+        "mask",
+        each_epoch=False,
+    ),
     _score("worst_group_kappa", "kappa of the worst group", "worst kappa", "class"),
     _score(
         "median_group_kappa",

@@ -52,7 +52,9 @@ def run(tmp_path, network, monkeypatch):
         return {"id": "m", "properties": {key: sha, "bands": []}, "assets": {}}
 
     def compare(kind, path, quantize, source):
-        return exporting.Exported(path, kind.name, None, 1, 0, 0, "", 0, "CPU", "")
+        return exporting.Exported(
+            path, kind.name, None, 1, 0, 0, "", 0, "CPU", "", "patch"
+        )
 
     monkeypatch.setattr(exporting.metadata, "item", item)
     monkeypatch.setattr(exporting, "compare", compare)

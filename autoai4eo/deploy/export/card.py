@@ -11,11 +11,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from autoai4eo.data.target import Target
 from autoai4eo.deploy.export.formats import FORMATS
 from autoai4eo.deploy.predictors.description import TARGET
+from autoai4eo.learning.evaluation import SINGLE
 from autoai4eo.learning.figures import FIGURES
 from autoai4eo.learning.verdict import resampled
-from autoai4eo.text import line, markdown
+from autoai4eo.text import line, markdown, plural
 
 CARD = "MODEL_CARD.md"
 _TEMPLATE = """\
@@ -26,6 +28,8 @@ This network assigns a patch to one of {{ names | length }} classes.
 {% elif kind == "labels" -%}
 This network predicts which of {{ names | length }} classes are in a patch: none, one
 or several.
+{% elif kind == "mask" -%}
+This network assigns each pixel of a tile to one of {{ names | length }} classes.
 {% else -%}
 This network predicts for a patch: {{ names | join(", ") }}.
 {% endif -%}
@@ -42,7 +46,7 @@ Machine Learning Model extension).
 ## What it was trained on
 
 {% set data = p["autoai4eo:training_data"] -%}
-{{ data.name | name }}: {{ data.samples | many }} patches, fingerprint {{
+{{ data.name | name }}: {{ data.samples | many }} {{ sample | plural }}, fingerprint {{
 data.fingerprint | name }}{% if p["autoai4eo:trained_on"] != "training" %}, and the {#
 #}validation data with them{% endif %}; {{ p["autoai4eo:epochs"] }} epochs{%
 if p["autoai4eo:members"] is defined %} of all members together{% endif %}.
@@ -72,6 +76,10 @@ Values, in the order of its output and in the units of the training data: {{
 names | join(", ") }}.
 {% else -%}
 Classes, in the order of its output: {{ names | join(", ") }}.
+{% if kind == "mask" -%}
+The output is the probability of each class in each pixel, {{
+result.shape[1:] | join(" × ") }}; a pixel's class is the most probable.
+{% endif -%}
 {% endif -%}
 {% if kind == "labels" %}
 A patch has a class whose probability is at least its threshold{% if not thresholds %},
@@ -111,15 +119,23 @@ What costs next to nothing reaches on the same data:
 {{ m.verdict }}
 {% endif -%}
 {% if m.resampled_by is defined %}
-Intervals are by bootstrap {{ resampled(m) }}{% if m.resampled_by != "sample" -%}
+Intervals are by bootstrap {{ resampled(m) }}{% if m.resampled_by not in single -%}
 ; each {{ m.resampled_by }} is drawn as a whole{% endif %}.
 {% endif -%}
+{% if m.iou_by_class is defined %}
+| class | intersection over union |
+|---|---|
+{% for name, iou in m.iou_by_class.items() -%}
+| {{ name }} | {% if iou is none %}not measured{% else %}{{ iou | figure }}{% endif %} |
+{% endfor -%}
+{% endif -%}
 {% if m.expected_calibration_error is defined %}
-Expected calibration error: {{ m.expected_calibration_error | figure }}.
+Expected calibration error{% if kind == "mask" %} of pixels{% endif %}: {{
+m.expected_calibration_error | figure }}.
 {% endif %}
 ## What it costs
 
-{{ p["mlm:total_parameters"] | many }} parameters; for one patch {{
+{{ p["mlm:total_parameters"] | many }} parameters; for one {{ sample }} {{
 p["autoai4eo:macs"] | many }} MACs (multiply-adds), {{
 p["autoai4eo:flops"] | many }} FLOPs.
 {% set slow = p["autoai4eo:latency"] -%}
@@ -132,7 +148,7 @@ slow.milliseconds | figure }} ms on {{ slow.device }}
 {%- if slow.prediction is defined %}, **as predicted** from a device profile, not
 measured there{% endif %}.
 {% endif %}
-| file | format | bytes | ms for one patch | difference from Keras | measured on |
+| file | format | bytes | ms for one {{ sample }} | difference from Keras | measured on |
 |---|---|---|---|---|---|
 {% for name, a in assets.items() -%}
 | {{ name }} | {{ a.title }} | {{ a["autoai4eo:size_bytes"] | many }} | {{
@@ -162,6 +178,11 @@ if not loop.last %}, {% endif %}{% endfor %}.
 {% elif kind == "labels" -%}
 - It knows only its {{ names | length }} classes, and does not locate a class within a
   patch.
+{% elif kind == "mask" -%}
+- It gives one of its {{ names | length }} classes for every pixel, also if none is
+  right.
+- Near the edge of a tile it sees less of the surroundings; `autoai4eo map` blends
+  overlapping tiles.
 {% else -%}
 - It gives a value for every patch, also for patches unlike its training data.
 {% endif -%}
@@ -179,9 +200,9 @@ if not loop.last %}, {% endif %}{% endfor %}.
 - These classes were not measured, because the {{ m.on }} data have none of them: {{
 m.absent_classes | join(", ") }}.
 {% endif -%}
-{% if m.resampled_by is defined and m.resampled_by == "sample" -%}
-- The intervals assume that patches are independent of each other; neighbours are not,
-  so that the intervals may be too narrow.
+{% if m.resampled_by is defined and m.resampled_by in single -%}
+- The intervals assume that {{ sample | plural }} are independent of each other;
+  neighbours are not, so that the intervals may be too narrow.
 {% endif -%}
 {% if kind != "value" and m.expected_calibration_error is not defined -%}
 - Its calibration (whether its probabilities are right as often as they say) was not
@@ -194,7 +215,7 @@ m.absent_classes | join(", ") }}.
 ```python
 import numpy as np
 {{ formats[a["autoai4eo:format"]].load.format(path=name) | code }}
-pixels = {  # your patches, any number of them
+pixels = {  # your {{ sample | plural }}, any number of them
 {%- for given in inputs %}
     {{ given.name | python }}: np.zeros((1, {{ given.input.shape[1:] | join(", ")
     }}), "float32"),
@@ -218,6 +239,7 @@ def render(item: Mapping[str, Any]) -> str:
         "name": _name,
         "python": lambda name: Markup(repr(name)),
         "code": Markup,
+        "plural": plural,
     }
     properties = item["properties"]
     (output,) = properties["mlm:output"]
@@ -230,6 +252,9 @@ def render(item: Mapping[str, Any]) -> str:
         inputs=properties["mlm:input"],
         kind=target["kind"],
         names=names,
+        sample=Target(target["kind"]).sample,
+        single=SINGLE,
+        result=output["result"],
         thresholds=target.get("thresholds"),
         output="values" if target["kind"] == "value" else "probabilities",
         assets=item["assets"],

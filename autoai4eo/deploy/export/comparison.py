@@ -23,7 +23,7 @@ from autoai4eo.learning.registry import task_of
 from autoai4eo.networks.device import cpu_name
 
 #: Scores that show how much accuracy quantising loses.
-_QUANTISED = ("accuracy", "cohen_kappa", "f1_micro", "f1_macro", "rmse", "mae")
+_QUANTISED = ("mean_iou", "accuracy", "cohen_kappa", "f1_micro", "f1_macro", "rmse", "mae")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Exported:
         latency_ms: median time of one patch, in ms.
         device: that latency was measured on.
         runtime: that it was measured in, with its version.
+        sample: what a sample is, see `Target.sample`.
         accuracy: of a quantised model: ``on`` (the patches), and the scores by name of
             ``float32`` and ``quantized`` (``accuracy`` and ``cohen_kappa`` of a
             class), or ``not_measured`` with the reason.
@@ -57,6 +58,7 @@ class Exported:
     latency_ms: float
     device: str
     runtime: str
+    sample: str
     accuracy: dict[str, Any] | None = None
 
 
@@ -146,6 +148,7 @@ def compare(
         latency_ms=latency,
         device=cpu_name(),
         runtime=kind.runs_in,
+        sample=source.target.sample,
         accuracy=accuracy,
     )
 
@@ -175,7 +178,7 @@ def _cost(kind: Format, quantised: FreshProcess, source: Source) -> dict[str, An
         plain = Path(folder, f"float32{kind.suffix}")
         kind.write(source.model, plain, source.training, None, None)
         with FreshProcess(kind, plain, output_of(source.training)) as float32:
-            for pixels, truth in part.blocks():
+            for pixels, truth in part.blocks(samples.at_once(source.model)):
                 for name, process in (("float32", float32), ("quantized", quantised)):
                     scorers[name].add(truth, process.predict(pixels))
     return {

@@ -46,8 +46,9 @@ def export(
     """Exports a run's finalist, or another of its networks, and tests the export.
 
     Every format takes raw pixels, float32 (N, H, W, bands) for each input, by the name
-    of the input. It returns ``probabilities``, float32 (N, classes); a network for
-    values returns ``values``, float32 (N, values), in the units of the training data:
+    of the input. It returns ``probabilities``, float32 (N, classes), of masks (N, H, W,
+    classes); a network for values returns ``values``, float32 (N, values), in the units
+    of the training data:
 
     - ``"savedmodel"``: a folder, for TensorFlow and TensorFlow Serving; signature
       ``serving_default``; ``assets/class_names.txt`` (of classes),
@@ -77,7 +78,7 @@ def export(
         quantize: ``"int8"`` weights and activations for ``"onnx"``, ``"litert"`` and
             ``"openvino"``, calibrated on the training data; ``"float16"`` weights for
             ``"litert"``. The loss of accuracy is measured on the validation data, at
-            most 5,000 patches.
+            most 5,000 patches (of large tiles with masks fewer).
         calibrated: whether the finalist's logits are divided by the temperature that
             was fitted to the validation data; only for networks that predict a class.
         overwrite: replaces an export at `out`, and ``model.json`` and ``MODEL_CARD.md``
@@ -112,8 +113,9 @@ def export(
     if calibrated:
         if target.kind != "class":
             raise UserError(
-                "calibrated: expected a network that predicts one class, found one that"
-                f" predicts {target.kind}; leave --calibrated out"
+                "calibrated: expected a network that predicts one class, found one of "
+                f"the target {target.kind}, which has no temperature; leave "
+                "--calibrated out"
             )
         model = with_fitted_temperature(run, model, trial)
     item = metadata.item(run, known, model, trial, calibrated)

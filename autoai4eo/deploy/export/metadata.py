@@ -17,9 +17,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.deploy.export.formats import output_of
+from autoai4eo.deploy.export.signature import TASKS, bands_of, input_of, output_of
 from autoai4eo.deploy.predictors.description import METADATA as METADATA
-from autoai4eo.deploy.predictors.description import TARGET, target_told
+from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
 from autoai4eo.learning.figures import FIGURES, METRICS
@@ -29,20 +29,13 @@ from autoai4eo.runs.network_id import Which, finalist_in, network_id
 from autoai4eo.runs.networks import KnownNetwork, known_network
 from autoai4eo.runs.study import objectives_of, open_study
 from autoai4eo.runs.two_figures import two_figures
+from autoai4eo.text import plural
 
 EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
 MODEL_ROLE = "mlm:model"
 _WEIGHTS = "autoai4eo:weights_sha256"
-_DESCRIPTIONS = {
-    "class": "the probability of each class, in this order",
-    "labels": "the probability that the patch has each class, in this order; it has "
-    "those whose probability is at least their threshold",
-    "value": "the values of autoai4eo:target, in this order, in the units of the "
-    "training data",
-}
 _COSTS = ("macs", "flops", "size_bytes")
 _NO_SCORES = ("loss", "macro_f1", "expected_calibration_error")
-_TASKS = {"class": "classification", "labels": "classification", "value": "regression"}
 
 
 def item(
@@ -77,7 +70,7 @@ def item(
         dict.fromkeys(_COSTS, int | float | None),
     )
     training = known["data"]["training"]
-    target = target_told(training)
+    target, told_target = target_told(training), target_of(training)
     statistics = Run(run).read_statistics()
     which = f"{chosen}" + (" finalist" if trial is None else "")
     which += " calibrated" if calibrated else ""
@@ -99,13 +92,13 @@ def item(
             "datetime": known["started"],
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "title": f"{name}, {which}",
-            "bands": _bands(training["inputs"]),
+            "bands": bands_of(training["inputs"]),
             "mlm:name": f"autoai4eo {name} {which}",
             "mlm:architecture": "weighted mean of the outputs of networks found by "
             "architecture search"
             if chosen.is_ensemble
             else "convolutional network found by architecture search",
-            "mlm:tasks": [_TASKS[target["kind"]]],
+            "mlm:tasks": [TASKS[target["kind"]]],
             "mlm:framework": "Keras",
             "mlm:framework_version": keras.__version__,
             "mlm:total_parameters": network.count_params(),
@@ -114,13 +107,15 @@ def item(
             "mlm:accelerator_summary": f"any; latency {_how(cost)} on {cost['device']}",
             "mlm:pretrained": True,
             "mlm:pretrained_source": f"{Path(training['path']).name}, "
-            f"{training['samples']} patches",
+            f"{training['samples']} {plural(told_target.sample)}",
             **_hyperparameters(found.hyperparameters),
             "mlm:input": [
-                _input(network, spec, statistics.get(spec["name"]))
+                input_of(network, spec, statistics.get(spec["name"]))
                 for spec in training["inputs"]
             ],
-            "mlm:output": [_output(target, output_of(training))],
+            "mlm:output": [
+                output_of(target, told_target.output, network.output_shape[1:-1])
+            ],
             "autoai4eo:run": known.get("id"),
             f"autoai4eo:{chosen.kind}": chosen.number,
             **_members(found),
@@ -224,57 +219,6 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _input(
-    network: keras.Model, spec: Mapping[str, Any], statistics: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    (node,) = (node for node in network.inputs if node.name == spec["name"])
-    told: dict[str, Any] = {
-        "name": node.name,
-        "description": "raw pixels, as in the training data: the model itself does "
-        "all preprocessing",
-        "bands": list(spec["bands"]),
-        "input": {
-            "shape": [-1, *node.shape[1:]],
-            "dim_order": ["batch", "height", "width", "bands"],
-            "data_type": "float32",
-        },
-        "value_scaling": None,
-    }
-    if statistics is not None:
-        told["autoai4eo:statistics"] = {
-            name: statistics[name] for name in ("mean", "std", "p2", "p98")
-        }
-    return told
-
-
-def _output(target: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Describes the output in the fields of the extension and in `TARGET`."""
-    told: dict[str, Any] = {
-        "name": name,
-        "description": _DESCRIPTIONS[target["kind"]],
-        "tasks": [_TASKS[target["kind"]]],
-        "result": {
-            "shape": [-1, len(target["classes"])],
-            "dim_order": ["batch", "value" if name == "values" else "class"],
-            "data_type": "float32",
-        },
-        TARGET: {n: v for n, v in target.items() if n != "classes"},
-    }
-    if target["kind"] == "value":
-        return {**told, TARGET: dict(target)}
-    classes = [
-        {"value": value, "name": label, "description": label}
-        for value, label in enumerate(target["classes"], 1)
-    ]
-    return {**told, "classification:classes": classes}
-
-
-def _bands(inputs: list[dict[str, Any]]) -> list[dict[str, str]]:
-    """Lists each band once; ``mlm:input`` refers to bands by name."""
-    sensors = {name: spec["sensor"] for spec in inputs for name in spec["bands"]}
-    return [{"name": name, "description": sensor} for name, sensor in sensors.items()]
-
-
 def _hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
     named = {re.sub(r"[^0-9a-zA-Z_.\-]", ".", n): value for n, value in values.items()}
     return {"mlm:hyperparameters": named} if named else {}
@@ -300,6 +244,11 @@ def _metrics(
         value = evaluation.get(name, figures.get(f"val_{name}"))
         if value is not None:
             told[name] = {"value": value, "interval_95": intervals.get(name)}
+    if kind == "mask" and "per_class" in evaluation:
+        told["iou_by_class"] = {
+            name: one["iou"] if one["support"] else None
+            for name, one in evaluation["per_class"].items()
+        }
     for name in (
         "resampled_by",
         "resampled_groups",

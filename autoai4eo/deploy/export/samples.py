@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,15 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
+from autoai4eo.learning.evaluation import told_targets
 from autoai4eo.learning.registry import of_kind
 from autoai4eo.runs.folder import Run
+from autoai4eo.text import plural
 
-CHECKED, CALIBRATED, JUDGED = 64, 200, 5000
+CALIBRATED, JUDGED = 200, 5000
+_AT_ONCE = 64
+_BYTES = 2**26  # of the outputs at once, at most
+_PIXELS = 2**24  # of masks, at most
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,16 @@ class Part:
     rows: np.ndarray
     told: str
 
-    def blocks(self, size: int = 64) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
+    def blocks(self, size: int) -> Iterator[tuple[dict[str, np.ndarray], Any]]:
         """Yields pixels by input name, and targets, of `size` patches at a time."""
         for start in range(0, len(self.rows), size):
             rows = self.rows[start : start + size]
             yield self.dataset.read(rows), self.dataset.read_targets(rows)
+
+
+def at_once(model: keras.Model) -> int:
+    """Returns how many patches a network predicts at once."""
+    return max(2, min(_AT_ONCE, _BYTES // (4 * math.prod(model.output_shape[1:]))))
 
 
 def for_check(
@@ -73,8 +84,10 @@ def for_check(
         UserError: the run's data are damaged or have other inputs, or neither the data
             nor statistics of their bands were found.
     """
+    checked = at_once(model)
+    noun = plural(target_of(known["data"]["training"]).sample)
     for role in ("validation", "training"):
-        part = find(known, role, model, data, CHECKED)
+        part = find(known, role, model, data, checked)
         if part is not None:
             return _with_holes(part.dataset.read(part.rows), part.told)
     inputs = Run(run).read_statistics()
@@ -87,11 +100,11 @@ def for_check(
     pixels = {}
     for node in model.inputs:
         known = {name: np.array(values) for name, values in inputs[node.name].items()}
-        drawn = rng.normal(known["mean"], known["std"], (CHECKED, *node.shape[1:]))
+        drawn = rng.normal(known["mean"], known["std"], (checked, *node.shape[1:]))
         drawn = drawn.clip(known["minimum"], known["maximum"])
         pixels[node.name] = drawn.astype("float32")
     return _with_holes(
-        pixels, f"{CHECKED} synthetic patches (the run's own data were not found)"
+        pixels, f"{checked} synthetic {noun} (the run's own data were not found)"
     )
 
 
@@ -117,7 +130,8 @@ def find(
         role: ``"training"`` or ``"validation"``.
         model: the network that takes the data.
         data: open data sets of the run, by role.
-        most: the largest number of patches; if the data have more, they are drawn.
+        most: the largest number of patches; if the data have more, they are drawn. Of
+            tiles with masks fewer than that if they are large.
 
     Returns:
         The open data set, or else the one at the path in ``run.json``; None if that
@@ -126,7 +140,7 @@ def find(
     Raises:
         UserError: the data are damaged, or have other inputs or another kind of target.
     """
-    told = known["data"][role]
+    told, target = known["data"][role], target_of(known["data"]["training"])
     names = [node.name for node in model.inputs]
     dataset = data.get(role)
     if dataset is None:
@@ -137,8 +151,9 @@ def find(
             inputs=names,
             class_names=known["data"]["training"]["classes"],
             bands={spec["name"]: spec["bands"] for spec in told["inputs"]},
+            **told_targets(None, target.kind),
         )
-    dataset = of_kind(dataset, target_of(known["data"]["training"]).kind)
+    dataset = of_kind(dataset, target.kind)
     shapes = {spec.name: spec.shape for spec in dataset.inputs}
     wanted = {node.name: tuple(node.shape[1:]) for node in model.inputs}
     if shapes != wanted or not len(dataset):
@@ -148,9 +163,10 @@ def find(
             "the export on synthetic patches"
         )
     rows = np.arange(len(dataset))
+    most = max(2, min(most, _PIXELS // math.prod(model.output_shape[1:-1])))
     if len(rows) > most:
         rows = np.sort(np.random.default_rng(0).choice(rows, most, replace=False))
-    words = f"{len(rows):,} patches of {Path(told['path']).name}"
+    words = f"{len(rows):,} {plural(target.sample)} of {Path(told['path']).name}"
     if dataset.fingerprint() == told["fingerprint"]:
         return Part(dataset, rows, f"{words} ({role})")
     # after --split or --subset: the run does not record which patches were drawn
