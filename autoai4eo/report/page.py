@@ -21,6 +21,7 @@ from autoai4eo.report.comparable import left_out
 from autoai4eo.report.numbers import duration, large
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
+from autoai4eo.report.tiles import tiles
 from autoai4eo.report.trials import (
     axes_of,
     choice,
@@ -105,6 +106,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "selection": _selection(run),
         "mistakes": mistakes,
         "views": _views(run, mistakes),
+        "tiles": run.part(partial(tiles, run), {}),
         "maps": [
             (p.stem, url)
             for p in sorted(Run(run.path).maps.glob("*.png"))
@@ -278,7 +280,8 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     if scores.get("evaluated_network") == "trial":
         who = f"{finalist_in(scores)} as the search left it"
     matrix = scores.get("confusion_matrix")
-    samples = f": {sum(map(sum, matrix)):,} samples" if matrix else ""
+    noun = "pixels" if run.kind == "mask" else "samples"
+    samples = f": {sum(map(sum, matrix)):,} {noun}" if matrix else ""
     return {
         "title": f"{title}{samples}",
         "note": f"Scores of {who}. "

@@ -21,11 +21,7 @@ def mistakes(
     """
     if not kept:
         return []
-    images = {
-        name.removeprefix("image_"): values
-        for name, values in kept.items()
-        if name.startswith("image_")
-    }
+    images = images_of(kept)
     return [
         {
             "truth": classes[truth],
@@ -37,6 +33,15 @@ def mistakes(
             zip(kept["truth"], kept["prediction"], kept["confidence"], strict=True)
         )
     ]
+
+
+def images_of(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns the pictures among the arrays of a file, by the name of the input."""
+    return {
+        name.removeprefix("image_"): values
+        for name, values in kept.items()
+        if name.startswith("image_")
+    }
 
 
 def png(pixels: np.ndarray) -> str:

@@ -240,17 +240,23 @@ class Run(RunPaths):
         Raises:
             DamagedError: it is damaged, or of another network than the run's finalist.
         """
-        if not self.mistakes.is_file():
-            return {}
-        needed = ("truth", "prediction", "confidence")
-        kept = read_npz(self.mistakes, cures.REPORT, needed)
-        self._check_finalists(self.mistakes, kept, "mistakes")
-        return {name: values for name, values in kept.items() if name != "network"}
+        return self._arrays_of_finalist(self.mistakes, "confidence")
 
     def write_mistakes(self, arrays: Mapping[str, np.ndarray]) -> None:
         """Writes ``best/mistakes.npz``."""
-        with in_one_step(self.mistakes) as temporary:
-            np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]
+        _write_arrays(self.mistakes, arrays)
+
+    def read_tiles(self) -> dict[str, np.ndarray]:
+        """Returns the arrays in ``best/tiles.npz``; {} if it is missing.
+
+        Raises:
+            DamagedError: it is damaged, or of another network than the run's finalist.
+        """
+        return self._arrays_of_finalist(self.tiles, "right", "sample")
+
+    def write_tiles(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Writes ``best/tiles.npz``."""
+        _write_arrays(self.tiles, arrays)
 
     def is_at_work(self) -> bool | None:
         """Returns whether a fit is working in the folder.
@@ -261,6 +267,13 @@ class Run(RunPaths):
         if self.read()["arguments"].get("storage") is not None:
             return None
         return is_locked(self.path)
+
+    def _arrays_of_finalist(self, path: Path, *needed: str) -> dict[str, np.ndarray]:
+        if not path.is_file():
+            return {}
+        kept = read_npz(path, cures.REPORT, ("truth", "prediction", *needed))
+        self._check_finalists(path, kept, path.stem)
+        return {name: values for name, values in kept.items() if name != "network"}
 
     def _check_finalists(self, path: Path, of: Mapping[str, Any], what: str) -> None:
         finalist = self.read_evaluation().get("network")
@@ -287,3 +300,8 @@ class Run(RunPaths):
                 f"{path}: expected scores of this run's {classes} classes with "
                 f"intervals, found others; {cure}"
             )
+
+
+def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with in_one_step(path) as temporary:
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]

@@ -12,7 +12,8 @@ STATISTICS, REPORT = "statistics.json", "report.html"
 REFERENCES, TREES = "references.json", "references.skops"
 TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "device"
 ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
-EVALUATION, MISTAKES, TEST = "evaluation.json", "mistakes.npz", "test.json"
+EVALUATION, TEST = "evaluation.json", "test.json"
+MISTAKES, TILES = "mistakes.npz", "tiles.npz"
 REPEATS, SELECTION = "repeats", "selection.json"
 COMPACT, COMPACT_CHECKPOINT = "compact.json", "compact.npz"
 NETWORKS = "networks.sqlite"
@@ -103,6 +104,24 @@ class RunPaths:
     def mistakes(self) -> Path:
         """Patches that the finalist predicted wrongly."""
         return self.best / MISTAKES
+
+    @property
+    def tiles(self) -> Path:
+        """Tiles whose pixels the finalist predicted worst and best."""
+        return self.best / TILES
+
+    @property
+    def judged(self) -> tuple[Path, ...]:
+        """What is known of the finalist's predictions."""
+        return self.evaluation, self.test, self.mistakes, self.tiles
+
+    def pictured(self, kind: str) -> Path | None:
+        """Returns the file of predicted patches or tiles, if the target has one.
+
+        Args:
+            kind: of the target.
+        """
+        return {"class": self.mistakes, "mask": self.tiles}.get(kind)
 
     @property
     def references(self) -> Path:

@@ -211,7 +211,7 @@ def _check_cost(path: Path, cost: dict[str, Any]) -> None:
 
 
 def _of_best(run: Run) -> Iterator[Finding]:
-    scores, network, mistakes = run.evaluation, run.network, run.mistakes
+    scores, network = run.evaluation, run.network
     if not scores.exists() and not network.exists():
         return
     damaged = [*_look(scores, _ANEW, lambda _: run.read_evaluation())]
@@ -222,11 +222,13 @@ def _of_best(run: Run) -> Iterator[Finding]:
     yield from damaged
     if damaged or not {"evaluated_on", "network"} <= set(run.read_evaluation()):
         return  # the other files are made along with these
-    if target_kind(run.read()) == "class":
-        if not mistakes.is_file():
-            problem = f"{mistakes}: expected pictures of mistakes, found no file"
-            yield Finding(mistakes, problem, _ANEW)
-        yield from _look(mistakes, _ANEW, lambda _: run.read_mistakes())
+    pictured = run.pictured(target_kind(run.read()))
+    if pictured is not None:
+        if not pictured.is_file():
+            problem = f"{pictured}: expected pictures of {pictured.stem}, found no file"
+            yield Finding(pictured, problem, _ANEW)
+        read = run.read_tiles if pictured == run.tiles else run.read_mistakes
+        yield from _look(pictured, _ANEW, lambda _: read())
     yield from _look(run.test, "tests the finalist again", lambda _: run.read_test())
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from autoai4eo import blocks
 from autoai4eo.errors import UserError
+from autoai4eo.learning import evaluation
 from autoai4eo.runs.folder import Run
 from autoai4eo.tasks.classification import ImageClassifier
 
@@ -49,7 +50,7 @@ class ImageRegressor(ImageClassifier):
         Raises:
             UserError: the finalist was not trained with ``loss="gaussian"``.
         """
-        output = self._outputs(x, batch_size)
+        output = evaluation.outputs(*self._unlabelled(x), batch_size)
         values = len(Run(self.run).read()["data"]["training"]["classes"])
         if output.shape[1] == values:
             raise UserError(

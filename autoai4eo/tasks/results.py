@@ -18,6 +18,7 @@ from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.lazy_outputs import in_parts
 from autoai4eo.learning.registry import task_of
 from autoai4eo.log import log
 from autoai4eo.report.notebook import notebook_view
@@ -61,7 +62,7 @@ class SearchResults:
     def export_model(self) -> keras.Model:
         """Returns the trained finalist; it takes raw pixels.
 
-        Its output is class probabilities, or values.
+        Its output is class probabilities (of each pixel, of a segmenter), or values.
 
         Raises:
             UserError: the run has no finalist yet.
@@ -101,16 +102,26 @@ class SearchResults:
         """Returns what the finalist predicts for each patch.
 
         Class numbers, int64 (N,); for several labels whether a patch has each class,
-        uint8 (N, classes), by thresholds that were tuned on the validation data; or
-        values, float32 (N, values).
+        uint8 (N, classes), by thresholds that were tuned on the validation data;
+        values, float32 (N, values); or of a segmenter masks of class numbers, int16
+        (N, H, W).
         """
-        output = self._outputs(x, batch_size)
-        data = Run(self.run).read()["data"]["training"]
-        target = Target(self._kind, tuple(data["classes"]))
-        return task_of(target).decide(output, Run(self.run).read_evaluation())
+        model, dataset = self._unlabelled(x)
+        classes = Run(self.run).read()["data"]["training"]["classes"]
+        pixels = tuple(model.output_shape[1:-1])
+        task = task_of(Target(self._kind, tuple(classes), pixels))
+        fitted = Run(self.run).read_evaluation()
+        some = [
+            task.decide(evaluation.outputs(model, part, batch_size), fitted)
+            for rows in in_parts(np.arange(len(dataset)), task.target)
+            for part in [dataset.subset(rows)]
+        ]
+        return np.concatenate(some)
 
     def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """Returns the probability of each class for each patch, float32 (N, classes).
+
+        Of a segmenter that of each class in each pixel, float32 (N, H, W, classes).
 
         Raises:
             UserError: the finalist predicts values.
@@ -120,12 +131,12 @@ class SearchResults:
                 "predict_proba: expected a network that predicts classes, found one "
                 "that predicts values; use predict"
             )
-        return self._outputs(x, batch_size)
+        return evaluation.outputs(*self._unlabelled(x), batch_size)
 
-    def _outputs(self, x: Any, batch_size: int) -> np.ndarray:
+    def _unlabelled(self, x: Any) -> tuple[keras.Model, Dataset]:
+        """Returns the finalist, and data without their targets."""
         model = self.export_model()
-        dataset = self._open_for(model, x, unlabelled=True)
-        return evaluation.outputs(model, dataset, batch_size)
+        return model, self._open_for(model, x, unlabelled=True)
 
     @property
     def _kind(self) -> str:

@@ -21,6 +21,7 @@ from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import own_folder
 from autoai4eo.runs.network_id import TRAINING, finalist_in
 from autoai4eo.runs.scoring import score_beside
+from autoai4eo.tasks.kept_tiles import JudgedOutputs, judged_outputs, keep_tiles
 
 _SHOWN = 12
 
@@ -32,7 +33,8 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     a class the ``temperature`` and the ``calibrated_expected_calibration_error`` of the
     same samples; for labels the ``thresholds``. Its ``evaluated_network`` is
     ``"finalist"``, or ``"trial"`` if the finalist was trained on the validation data
-    too, which its trial was not. For a class, ``mistakes.npz`` gets up to twelve
+    too, which its trial was not. For masks, ``tiles.npz`` gets the worst and the best
+    tiles, see `keep_tiles`. For a class, ``mistakes.npz`` gets up to twelve
     patches, the surest one of each confusion: ``truth``, ``prediction``,
     ``confidence``, for each input ``image_NAME``, uint8 (n, H, W, 3), and ``network``,
     the finalist's digest. A second call does nothing.
@@ -48,16 +50,16 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     if finalist is None:
         return
     task = task_of(validation.target)
-    classes = task.target.kind == "class"
     compared = {"against_reference"} if folder.read_references() else set()
     done = {"evaluated_on", *task.fitted, *compared} <= kept.keys()
-    if done and (folder.mistakes.is_file() or not classes):
+    pictured = folder.pictured(task.target.kind)
+    if done and (pictured is None or pictured.is_file()):
         return
     apart = kept["trained_on"] == TRAINING
     try:
         if apart or not finalist.is_ensemble:
             network = deploy.load_network(run, None if apart else finalist.key)
-            found = evaluation.outputs_in_parts(network, validation, batch_size)
+            found = judged_outputs(network, validation, batch_size)
         else:
             found = _before_refit(run, finalist.number, validation, batch_size)
     except UserError as error:
@@ -68,16 +70,19 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
         )
         return
     fitted = {}
-    if isinstance(found, np.ndarray):  # otherwise there is nothing to fit
+    if isinstance(found, np.ndarray):
         fitted = task.fit(validation.targets, found)
-        if classes:
-            _keep_mistakes(folder, validation, found, kept.get("network"))
+    scores = score_beside(run, validation, found, fitted)
+    if isinstance(found, JudgedOutputs):
+        keep_tiles(folder, validation, found, kept.get("network"))
+    elif isinstance(found, np.ndarray) and task.target.kind == "class":
+        _keep_mistakes(folder, validation, found, kept.get("network"))
     folder.write_evaluation(
         {
             **kept,
             "evaluated_on": "validation",
             "evaluated_network": "finalist" if apart else "trial",
-            **score_beside(run, validation, found, fitted),
+            **scores,
             **fitted,
         }
     )

@@ -23,7 +23,15 @@ from autoai4eo.learning.registry import task_of
 from autoai4eo.networks.device import cpu_name
 
 #: Scores that show how much accuracy quantising loses.
-_QUANTISED = ("mean_iou", "accuracy", "cohen_kappa", "f1_micro", "f1_macro", "rmse", "mae")
+_QUANTISED = (
+    "mean_iou",
+    "accuracy",
+    "cohen_kappa",
+    "f1_micro",
+    "f1_macro",
+    "rmse",
+    "mae",
+)
 
 
 @dataclass(frozen=True)

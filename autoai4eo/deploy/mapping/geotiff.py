@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.class_colours import colours
 from autoai4eo.data.scenes.scene import Grid
-from autoai4eo.deploy.mapping.colours import colours
 from autoai4eo.files import in_one_step
 from autoai4eo.text import line
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoai4eo.deploy.mapping.colours import colours
+from autoai4eo.data.class_colours import colours
 from autoai4eo.deploy.mapping.geotiff import MapFile
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError

@@ -11,10 +11,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autoai4eo.report.sections import classification, each
+from autoai4eo.report.sections import classification, each, segmentation
 
 SECTIONS: dict[str, Callable[[dict[str, Any], Sequence[str]], Markup]] = {
     "class": classification.section,
     "labels": each.section,
     "value": each.section,
+    "mask": segmentation.section,
 }

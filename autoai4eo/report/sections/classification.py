@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from autoai4eo.learning.verdict import told_unseen
 from autoai4eo.report.rendering import render
+from autoai4eo.report.sections.confusion import confusion
 from autoai4eo.report.sections.reliability import reliability_chart
 
 
@@ -23,7 +24,7 @@ def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
             classes=[(i + 1, classes[i]) for i in shown],
             absent=scores.get("absent_classes"),
             left_out=told_unseen(scores),
-            confusion=_confusion(classes, scores["confusion_matrix"], shown),
+            confusion=confusion(classes, scores["confusion_matrix"], shown),
             per_class=[
                 (n, f) for n, f in scores["per_class"].items() if n not in unseen
             ],
@@ -41,26 +42,3 @@ def _calibration(scores: dict[str, Any]) -> str:
         "these samples, its logits have a calibration error of "
         f"{scores['calibrated_expected_calibration_error']:.3f}."
     )
-
-
-def _confusion(
-    classes: Sequence[str], matrix: list[list[int]], shown: Sequence[int]
-) -> list[dict[str, Any]]:
-    """Returns the rows and cells of the classes that are shown."""
-    rows = []
-    for i in shown:
-        cells = []
-        for j in shown:
-            count = matrix[i][j]
-            share = count / sum(matrix[i]) if count else 0.0
-            colour = "31,111,235" if i == j else "217,72,15"
-            cells.append(
-                {
-                    "name": classes[j],
-                    "count": count,
-                    "background": f"rgba({colour},{share:.2f})" if count else "#f6f8fa",
-                    "ink": "#fff" if share > 0.55 else "#1c2733",
-                }
-            )
-        rows.append({"number": i + 1, "name": classes[i], "cells": cells})
-    return rows

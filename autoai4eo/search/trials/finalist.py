@@ -265,7 +265,7 @@ def _replaced(run: Path) -> Iterator[Path]:
     own_folder(of_run.best)
     with in_one_step(of_run.network) as path:
         yield path
-        for scores in (of_run.evaluation, of_run.test, of_run.mistakes):
+        for scores in of_run.judged:
             scores.unlink(missing_ok=True)
 
 

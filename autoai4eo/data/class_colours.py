@@ -1,4 +1,4 @@
-"""The colours of a map of classes."""
+"""The colours of classes in maps and pictures."""
 
 from __future__ import annotations
 

@@ -1,0 +1,34 @@
+"""A class for each pixel: scores by class, confusion matrix, reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from autoai4eo.learning.verdict import told_unseen
+from autoai4eo.report.rendering import render
+from autoai4eo.report.sections.confusion import confusion
+from autoai4eo.report.sections.reliability import reliability_chart
+
+
+def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
+    """See `autoai4eo.report.sections`."""
+    table = scores.get("reliability")
+    unseen = scores.get("unseen_classes", ())
+    shown = [i for i, name in enumerate(classes) if name not in unseen]
+    matrix = scores["confusion_matrix"]
+    return Markup(
+        render(
+            "sections/segmentation.html",
+            classes=[(i + 1, classes[i]) for i in shown],
+            absent=scores.get("absent_classes"),
+            left_out=told_unseen(scores),
+            confusion=confusion(classes, matrix, shown, in_percent=True),
+            per_class=[
+                (n, f) for n, f in scores["per_class"].items() if n not in unseen
+            ],
+            reliability=reliability_chart(table) if table else None,
+        )
+    )
