@@ -91,3 +91,17 @@ def in_process():
 
     with small.in_this_process():
         yield
+
+
+@pytest.fixture(scope="session")
+def segmented(tmp_path_factory):
+    """A segmenter with a finished run, see `small_masks`; nothing may change it."""
+    import small_masks
+
+    return small_masks.searched(tmp_path_factory.mktemp("segmented"))
+
+
+@pytest.fixture
+def segmented_run(segmented, tmp_path) -> Path:
+    """A copy of that run's folder."""
+    return shutil.copytree(segmented.run, tmp_path / "run")

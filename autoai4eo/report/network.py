@@ -29,7 +29,7 @@ _TOLD = {
     "Softmax": "softmax",
     "Dropout": "dropout",
 }
-_LINES, _PARTS = 12, 4
+_LINES, _PARTS = 24, 4
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,19 @@ class Block:
     @property
     def lines(self) -> list[tuple[str, str, str]]:
         """For each part: its name, its main layers, the shape of its output."""
+        words = {
+            layer: (match[2] or "").split("_")
+            if (match := _NAMED.match(layer.name)) and match[1] == self.name
+            else [""]
+            for layer in self.layers
+            if not layer.is_operation
+        }
+        first = {word for word, *_ in words.values()}
         parts: dict[str, list[Layer]] = {}
-        for layer in self.layers:
-            match = _NAMED.match(layer.name)
-            rest = match[2] if match and match[1] == self.name else None
-            if not layer.is_operation:
-                parts.setdefault((rest or "").split("_")[0], []).append(layer)
+        for layer, (word, *rest) in words.items():
+            # of a decoder each level or cell: "unet level4" of unet_level4_up
+            name = _numbered([word, *rest]) if len(first) == 1 else word
+            parts.setdefault(name, []).append(layer)
         told = []
         for part, layers in parts.items():
             briefs = Counter(layer.brief for layer in layers if layer.kind in _TOLD)
@@ -88,6 +95,12 @@ class Block:
             text = ", ".join(words)
             told.append(("" if text.startswith(part) else part, text, layers[-1].shape))
         return told if len(told) <= _LINES else [*told[:_LINES], ("…", "", "")]
+
+
+def _numbered(words: list[str]) -> str:
+    """Returns the words up to the last that is a name with a number, or the first."""
+    ends = [i for i, word in enumerate(words, 1) if re.fullmatch(r"[a-z]+\d+", word)]
+    return " ".join(words[: ends[-1] if ends else 1])
 
 
 def read_layers(path: Path) -> list[Layer]:

@@ -1,0 +1,105 @@
+"""A segmenter is scored batch by batch, and keeps its worst and best tiles."""
+
+import json
+
+import numpy as np
+import pytest
+import small_masks
+
+from autoai4eo.learning import evaluation
+from autoai4eo.learning.lazy_outputs import LazyOutputs
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.soundness import findings
+from autoai4eo.tasks import kept_tiles
+from autoai4eo.tasks.validating import validate
+
+pytestmark = pytest.mark.filterwarnings("ignore:masks. .*are ignored")
+
+
+@pytest.fixture(scope="module")
+def validation(segmented):
+    return small_masks.dataset(segmented.directory / "val.h5")
+
+
+def test_masks_are_predicted(segmented, validation):
+    """The class of each pixel is the most probable one, whatever fits into memory."""
+    masks = segmented.predict(validation)
+    probable = segmented.predict_proba(validation)
+    assert (masks.shape, masks.dtype) == ((12, 16, 16), np.int16)
+    assert (probable.shape, probable.dtype) == ((12, 16, 16, 4), np.float32)
+    np.testing.assert_allclose(probable.sum(axis=-1), 1, atol=1e-5)
+    np.testing.assert_array_equal(masks, probable.argmax(axis=-1))
+    arrays = validation.read(np.arange(12))["sen2"]
+    np.testing.assert_array_equal(segmented.predict({"sen2": arrays}), masks)
+
+
+def test_scores_of_parts_are_those_of_the_whole(segmented, validation, monkeypatch):
+    """Users rely on: the memory that a machine has does not change the scores."""
+    whole = evaluation.score(validation, segmented.predict_proba(validation))
+    monkeypatch.setattr("autoai4eo.learning.lazy_outputs._BYTES", 1)
+    lazy = LazyOutputs({segmented.export_model(): 1.0}, validation, 5)
+    assert [len(part) for part in lazy.parts()] == [5, 5, 2]
+    found = evaluation.score(validation, lazy)
+    assert found == whole
+    assert found["resampled_by"] == "tile"
+    assert found["absent_classes"] == ["snow"]
+    assert sum(map(sum, found["confusion_matrix"])) == 12 * (16 * 16 - 1)
+    again = segmented.evaluate(str(segmented.directory / "val.h5"), batch_size=5)
+    assert again["mean_iou"] == whole["mean_iou"]
+    np.testing.assert_array_equal(
+        segmented.predict(validation, batch_size=5),
+        segmented.predict(validation),
+    )
+
+
+def test_outputs_of_an_ensemble_are_weighted(segmented, validation):
+    model = segmented.export_model()
+    one = LazyOutputs({model: 1.0}, validation)
+    other = segmented.export_model().__class__.from_config(model.get_config())
+    both = LazyOutputs({model: 0.25, other: 0.75}, validation)
+    rows = np.array([7, 2])
+    alone = LazyOutputs({other: 1.0}, validation)
+    mean = 0.25 * one[rows] + 0.75 * alone[rows]
+    np.testing.assert_allclose(both[rows], mean, atol=1e-6)
+    np.testing.assert_allclose(one.all()[rows], one[rows], atol=1e-6)
+
+
+def test_the_worst_and_the_best_tiles_are_kept(segmented, validation):
+    kept = Run(segmented.run).read_tiles()
+    truth = validation.read_targets(np.arange(12))
+    predicted = segmented.predict(validation)
+    known = truth >= 0
+    right = ((predicted == truth) & known).sum((1, 2)) / known.sum((1, 2))
+    order = np.argsort(right, kind="stable")
+    np.testing.assert_array_equal(kept["sample"], [*order[:4], *order[-4:]])
+    np.testing.assert_allclose(kept["right"], right[kept["sample"]])
+    np.testing.assert_array_equal(kept["truth"], truth[kept["sample"]])
+    np.testing.assert_array_equal(kept["prediction"], predicted[kept["sample"]])
+    assert kept["image_sen2"].shape == (8, 16, 16, 3)
+    assert kept["image_sen2"].dtype == np.uint8
+
+
+def test_large_tiles_are_thinned():
+    tiles = np.arange(2 * 600 * 300).reshape(2, 600, 300)
+    thin = kept_tiles.thinned(tiles)
+    np.testing.assert_array_equal(thin, tiles[:, ::3, ::3])
+    assert kept_tiles.thinned(tiles[:, :256, :256]).shape == (2, 256, 256)
+
+
+def test_lost_tiles_are_told_and_made_again(segmented_run, validation):
+    (segmented_run / "best" / "tiles.npz").unlink()
+    (found,) = findings(segmented_run)
+    assert found.path.name == "tiles.npz" and "tiles" in found.problem
+    before = json.loads((segmented_run / "best" / "evaluation.json").read_text())
+    validate(segmented_run, validation)
+    assert findings(segmented_run) == []
+    after = json.loads((segmented_run / "best" / "evaluation.json").read_text())
+    assert after == before
+    network = Run(segmented_run).read_evaluation()["network"]
+    tiles = dict(np.load(segmented_run / "best" / "tiles.npz"))
+    assert str(tiles["network"]) == network
+    np.savez(
+        segmented_run / "best" / "tiles.npz", **{**tiles, "network": np.array("other")}
+    )
+    (found,) = findings(segmented_run)
+    assert "those of another network" in found.problem
