@@ -113,6 +113,25 @@ def write_areas(path: Path, scene: Path) -> None:
     )
 
 
+def write_pairs(folder: Path) -> None:
+    """Scenes with masks: bright pixels are of one class."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    how = {"height": 96, "width": 96, "crs": "EPSG:32630", "driver": "GTiff"}
+    how["transform"] = rasterio.Affine(10, 0, 300_000, 0, -10, 4_200_000)
+    for seed, name in enumerate("abcde"):
+        rng = np.random.default_rng(seed)
+        mask = rng.integers(0, 2, (12, 12)).repeat(8, 0).repeat(8, 1).astype("uint8")
+        pixels = rng.integers(200, 900, (4, 96, 96)) + 2000 * mask
+        path = folder / "images" / f"{name}.tif"
+        with rasterio.open(path, "w", count=4, dtype="uint16", **how) as file:
+            file.write(pixels.astype("uint16"))
+            file.descriptions = ("B02", "B03", "B04", "B08")
+        path = folder / "masks" / f"{name}.tif"
+        with rasterio.open(path, "w", count=1, dtype="uint8", **how) as file:
+            file.write(mask, 1)
+
+
 @pytest.fixture(scope="module")
 def place(so2sat, tmp_path_factory):
     """A folder with all files that the pages name."""
@@ -130,6 +149,7 @@ def place(so2sat, tmp_path_factory):
             folder / "made.tif", folder / f"{season}.tif", folder / f"{season}_S1.tif"
         )
     write_areas(folder / "areas.kml", folder / "made.tif")
+    write_pairs(folder)
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(folder / "EuroSAT_RGB.zip", "w") as archive:
         for name in ("Forest", "River", "Highway"):

@@ -14,7 +14,7 @@ SMALL = ["--tile", "32", "--max-trials", "1", "--epochs", "1", "--batch-size", "
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Scenes in ``x`` and ``val_x``, their masks of 10 and 20 in ``y`` and ``val_y``."""
+    """Scenes in ``x`` and ``val_x``; their masks, 10 and 20, in ``y`` and ``val_y``."""
     folder = tmp_path_factory.mktemp("masks")
     for part, names in {"": "abcd", "val_": "ef"}.items():
         for seed, name in enumerate(names):
