@@ -29,7 +29,7 @@ from autoai4eo.learning.verdict import (
     told_unseen,
     verdict,
 )
-from autoai4eo.text import plural
+from autoai4eo.text import counted, plural
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -63,6 +63,7 @@ def evaluate(
         from autoai4eo.data.units import typical_of
         from autoai4eo.deploy import load_network
         from autoai4eo.learning import evaluation
+        from autoai4eo.learning.evaluation import SINGLE
         from autoai4eo.runs import scoring
         from autoai4eo.runs.folder import Run
     check_block_km(by, block_km)
@@ -88,7 +89,8 @@ def evaluate(
     if json:
         print_json(scores)
     else:
-        print_scores(scores, f"{model} on {data} ({len(dataset):,} samples)")
+        noun = SINGLE[dataset.target.kind == "mask"]
+        print_scores(scores, f"{model} on {data} ({counted(len(dataset), noun)})")
         if story:
             console.print(story)
 
@@ -143,7 +145,9 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
         if name not in unseen
     ]
     kind = "value" if "per_value" in scores else "class"
-    print_table("", [kind, *columns], rows)
+    support = "pixels" if "iou" in columns else "support"
+    heads = [support if c == "support" else c for c in columns]
+    print_table("", [kind, *heads], rows)
     if told := told_unseen(scores):
         console.print(told)
     if "by_group" in scores:

@@ -15,7 +15,7 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
 from autoai4eo.data.units import Typical, unlike_training
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import AutoAI4EOWarning, UnknownClassError, UserError
 from autoai4eo.learning.lazy_outputs import LazyOutputs, Outputs, in_parts
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.task import Scorer
@@ -64,19 +64,23 @@ def open_for(
     known, kind = None, None if data is None else data.get("target", "class")
     if data is not None:
         known = told_bands({s["name"]: s["bands"] for s in data["inputs"]})
-    dataset = open_dataset(
-        x,
-        inputs=names,
+    how: dict[str, Any] = {
+        "inputs": names,
         **told_targets(y, None if unlabelled else kind),
-        # the classes of a regression are names of its values
-        class_names=None
-        if data is None or (unlabelled and kind == "value")
-        else data["classes"],
-        bands=known if bands is None else bands,
-        class_level=class_level,
-        unlabelled=unlabelled,
-        allow_remote=allow_remote,
-    )
+        "bands": known if bands is None else bands,
+        "class_level": class_level,
+        "unlabelled": unlabelled,
+        "allow_remote": allow_remote,
+    }
+    # the classes of a regression are names of its values
+    of_values = unlabelled and kind == "value"
+    classes = None if data is None or of_values else data["classes"]
+    try:
+        dataset = open_dataset(x, class_names=classes, **how)
+    except UnknownClassError:
+        if kind is not None and not unlabelled:
+            of_kind(open_dataset(x, **how), kind)  # masks of other classes
+        raise
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
     for note in (*dataset.notes, *unlike_training(dataset, typical or {})):

@@ -71,16 +71,16 @@ class Block:
     @property
     def lines(self) -> list[tuple[str, str, str]]:
         """For each part: its name, its main layers, the shape of its output."""
-        words = {
+        split = {
             layer: (match[2] or "").split("_")
             if (match := _NAMED.match(layer.name)) and match[1] == self.name
             else [""]
             for layer in self.layers
             if not layer.is_operation
         }
-        first = {word for word, *_ in words.values()}
+        first = {word for word, *_ in split.values()}
         parts: dict[str, list[Layer]] = {}
-        for layer, (word, *rest) in words.items():
+        for layer, (word, *rest) in split.items():
             # of a decoder each level or cell: "unet level4" of unet_level4_up
             name = _numbered([word, *rest]) if len(first) == 1 else word
             parts.setdefault(name, []).append(layer)

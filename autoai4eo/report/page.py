@@ -72,6 +72,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
     metric, costs = axes_of(run)
     mistakes: list[dict[str, Any]] = run.part(lambda: _mistakes(run), [])
     drawn: list[dict[str, Any]] = run.part(lambda: _network(run.path), [])
+    tiles_of_run: dict[str, Any] = run.part(lambda: tiles(run), {})
     monitors = dict.fromkeys([metric, "val_loss"])
     curves = [curve_chart(run, name) for name in monitors]
     known = {name for trial in run.trials for name in trial.figures}
@@ -106,7 +107,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "selection": _selection(run),
         "mistakes": mistakes,
         "views": _views(run, mistakes),
-        "tiles": run.part(partial(tiles, run), {}),
+        "tiles": tiles_of_run,
         "maps": [
             (p.stem, url)
             for p in sorted(Run(run.path).maps.glob("*.png"))

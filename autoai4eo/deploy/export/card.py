@@ -148,7 +148,8 @@ slow.milliseconds | figure }} ms on {{ slow.device }}
 {%- if slow.prediction is defined %}, **as predicted** from a device profile, not
 measured there{% endif %}.
 {% endif %}
-| file | format | bytes | ms for one {{ sample }} | difference from Keras | measured on |
+| file | format | bytes | ms for one {{ sample }} | difference from Keras |{#
+#} measured on |
 |---|---|---|---|---|---|
 {% for name, a in assets.items() -%}
 | {{ name }} | {{ a.title }} | {{ a["autoai4eo:size_bytes"] | many }} | {{

@@ -1,0 +1,68 @@
+"""The commands for a segmenter's run, and runs and data that do not fit together."""
+
+import json
+
+import pytest
+import small
+import small_masks
+
+
+@pytest.fixture(scope="module")
+def classified(tmp_path_factory):
+    """A classifier's run on files, and the folder of those."""
+    folder = tmp_path_factory.mktemp("classified")
+    model = small.model(folder, max_trials=1)
+    train = small.write(folder / "train.h5")
+    validation = small.write(folder / "val.h5", seed=1)
+    with small.in_this_process():
+        model.fit(str(train), validation_data=str(validation), epochs=1, verbose=0)
+    return folder
+
+
+def test_evaluate_prints_pixels(run, segmented):
+    done = run("evaluate", segmented.run, segmented.directory / "val.h5")
+    assert done.status == 0
+    assert "(12 tiles)" in done.out and "over 12 tiles" in done.out
+    assert "mean intersection over union 0." in done.out
+    assert "boundary F1 within 2 pixels" in done.out
+    assert "pixels" in done.out and "support" not in done.out
+    assert "left out of means" in done.out and "snow" in done.out
+    told = run("evaluate", segmented.run, segmented.directory / "val.h5", "--json")
+    scores = json.loads(told.out)
+    assert scores["per_class"]["soil"]["iou"] == pytest.approx(
+        json.loads((segmented.run / "best" / "evaluation.json").read_text())[
+            "per_class"
+        ]["soil"]["iou"]
+    )
+
+
+@pytest.mark.parametrize("command", ["trials", "pareto", "check", "report"])
+def test_commands_know_a_segmenter(run, segmented_run, command):
+    done = run(command, segmented_run)
+    assert done.status == 0, done.err
+    words = {"check": "nothing to repair", "report": "written"}
+    assert words.get(command, "mIoU") in done.out
+
+
+def test_a_classifier_does_not_take_masks(run, classified, tmp_path):
+    masks = small_masks.write(tmp_path / "masks.h5", size=8)
+    done = run("evaluate", classified / "run", masks)
+    assert done.status == 2 and done.err.count("\n") == 1
+    assert "expected one class per sample, found a class for each pixel" in done.err
+    assert "ae.ImageSegmenter()" in done.err
+
+
+def test_a_segmenter_does_not_take_labels(run, segmented, classified):
+    done = run("evaluate", segmented.run, classified / "train.h5")
+    assert done.status == 2 and done.err.count("\n") == 1
+    assert "expected a data set mask of shape (N, height, width)" in done.err
+
+
+def test_masks_with_other_classes_are_told(run, segmented, tmp_path):
+    import h5py
+
+    path = small_masks.write(tmp_path / "other.h5")
+    with h5py.File(path, "a") as file:
+        file["mask"].attrs["names"] = ["soil", "forest", "road"]
+    done = run("evaluate", segmented.run, path)
+    assert done.status == 2 and "unknown: road" in done.err
