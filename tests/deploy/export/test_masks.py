@@ -3,7 +3,6 @@
 import json
 import re
 
-import jsonschema
 import numpy as np
 import pystac
 import pytest
@@ -26,63 +25,58 @@ pytestmark = pytest.mark.filterwarnings("ignore:masks")
 
 
 @pytest.fixture(scope="module")
-def exports(segmented, tmp_path_factory):
-    """A folder with the finalist in every format, and what each export told."""
+def folder(segmented, tmp_path_factory):
+    """A folder with the finalist as ONNX."""
     folder = tmp_path_factory.mktemp("masks")
-    done = {n: deploy.export(segmented.run, folder / n, f) for n, f in FORMATS.items()}
-    return folder, done
+    deploy.export(segmented.run, folder / "m.onnx", "onnx")
+    return folder
 
 
 @pytest.mark.slow
-def test_every_format_has_the_class_probabilities_of_each_pixel(exports, segmented):
+def test_every_format_has_the_class_probabilities_of_each_pixel(segmented, tmp_path):
     """Users rely on: whatever the format, masks are those of Keras."""
-    folder, done = exports
-    for name, one in done.items():
-        assert one.max_difference <= one.tolerance, name
-        assert one.checked_on.startswith("12 tiles of val.h5 (validation)")
-        assert one.sample == "tile"
+    for name, format in FORMATS.items():
+        done = deploy.export(segmented.run, tmp_path / name, format)
+        assert done.max_difference <= done.tolerance, name
+        assert done.checked_on.startswith("12 tiles of val.h5 (validation)")
+        assert done.sample == "tile"
     validation = small_masks.dataset(segmented.directory / "val.h5")
     pixels = validation.read(np.arange(12))
     expected = segmented.predict_proba(validation)
-    for name in ("m.onnx", "vino", "m.keras"):
-        predictor = deploy.load_predictor(folder / name)
+    for name in ("m.onnx", "vino", "m.keras", "saved"):
+        predictor = deploy.load_predictor(tmp_path / name, trust=True)
         assert predictor.target.kind == "mask"
         assert predictor.target.classes == small_masks.CLASSES
         found = predictor.predict(pixels)
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
-@pytest.mark.slow
-def test_the_item_describes_masks(exports):
-    folder, _ = exports
-    for path in (folder / "model.json", folder / "saved" / "model.json"):
-        item = json.loads(path.read_text())
-        JsonSchemaSTACValidator().validate_core(
-            item, pystac.STACObjectType.ITEM, "1.1.0", None
-        )
-        model = MLModelProperties(**item["properties"])
-        assert [str(task.value) for task in model.tasks] == ["semantic-segmentation"]
-        (output,) = item["properties"]["mlm:output"]
-        assert output["result"] == {
-            "shape": [-1, 16, 16, 4],
-            "dim_order": ["batch", "height", "width", "class"],
-            "data_type": "float32",
-        }
-        assert output["tasks"] == ["semantic-segmentation"]
-        metrics = item["properties"]["autoai4eo:metrics"]
-        assert metrics["iou_by_class"].keys() == set(small_masks.CLASSES)
-        assert metrics["iou_by_class"]["snow"] is None
-        known = [v for v in metrics["iou_by_class"].values() if v is not None]
-        assert metrics["mean_iou"]["value"] == pytest.approx(np.mean(known))
-        assert "temperature" not in metrics
-    item["properties"]["mlm:output"][0]["result"]["dim_order"] = ["depth"] * 4
-    with pytest.raises((ValueError, jsonschema.ValidationError)):
+def test_the_item_describes_masks(folder):
+    item = json.loads((folder / "model.json").read_text())
+    JsonSchemaSTACValidator().validate_core(
+        item, pystac.STACObjectType.ITEM, "1.1.0", None
+    )
+    model = MLModelProperties(**item["properties"])
+    assert set(model.tasks) == {"semantic-segmentation"}
+    (output,) = item["properties"]["mlm:output"]
+    assert output["result"] == {
+        "shape": [-1, 16, 16, 4],
+        "dim_order": ["batch", "height", "width", "class"],
+        "data_type": "float32",
+    }
+    assert output["tasks"] == ["semantic-segmentation"]
+    metrics = item["properties"]["autoai4eo:metrics"]
+    assert metrics["iou_by_class"].keys() == set(small_masks.CLASSES)
+    assert metrics["iou_by_class"]["snow"] is None
+    known = [v for v in metrics["iou_by_class"].values() if v is not None]
+    assert metrics["mean_iou"]["value"] == pytest.approx(np.mean(known))
+    assert "temperature" not in metrics
+    item["properties"]["mlm:output"][0]["tasks"] = ["segmentation of pixels"]
+    with pytest.raises(ValueError, match="tasks"):
         MLModelProperties(**item["properties"])
 
 
-@pytest.mark.slow
-def test_the_card_speaks_of_tiles_and_pixels(exports):
-    folder, _ = exports
+def test_the_card_speaks_of_tiles_and_pixels(folder):
     card = (folder / "MODEL_CARD.md").read_text()
     assert "assigns each pixel of a tile to one of 4 classes" in card
     assert "16 × 16 × 4" in card and "24 tiles" in card
