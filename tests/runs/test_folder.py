@@ -20,7 +20,7 @@ PACKAGE = Path(autoai4eo.__file__).parent
 OF_OLD = {"search/tuner.py", "tasks/auto_model.py"}
 _FILE = re.compile(
     r"(^|/)(run|evaluation|statistics|test|cost|compact)\.json|study\.db|model\.keras$"
-    r"|history\.csv|mistakes\.npz|report\.html|state\.npz|error\.txt"
+    r"|history\.csv|(mistakes|tiles)\.npz|report\.html|state\.npz|error\.txt"
     r"|events\.out\.tfevents"
 )
 _FOLDERS = {"trials", "best", "workers", "maps"}
@@ -60,7 +60,7 @@ def test_only_the_named_files_may_be_deleted(run):
     trial = run.trial(3)
     files = [run.json, run.study, run.statistics, run.report, run.network, run.test]
     files += [run.evaluation, run.mistakes, run.worker_log(0), run.map_picture("spain")]
-    files += [run.compact, run.compact_checkpoint]
+    files += [run.tiles, run.compact, run.compact_checkpoint]
     files += [trial.network, trial.cost, trial.history, trial.state, trial.error]
     files += [trial.events]
     for path in [*files, run.path / "notes.txt", run.best / "notes.txt"]:
@@ -91,7 +91,8 @@ def test_missing_and_damaged_files_are_distinguished(run, tmp_path):
 
 
 def test_files_are_read_as_written(run):
-    assert run.read_evaluation() == run.read_test() == run.read_mistakes() == {}
+    assert run.read_evaluation() == run.read_test() == {}
+    assert run.read_mistakes() == run.read_tiles() == {}
     kept = {"trial": 0, "trained_on": "training", "metrics": {}, "epochs": 1}
     run.write_evaluation({**kept, "network": "a", "f1_macro": 0.5})
     assert run.read_evaluation() == {
@@ -104,6 +105,9 @@ def test_files_are_read_as_written(run):
     arrays = {name: np.zeros(1) for name in ("truth", "prediction", "confidence")}
     run.write_mistakes({**arrays, "network": np.array("a")})
     assert run.read_mistakes().keys() == arrays.keys()
+    tiles = {name: np.zeros(1) for name in ("truth", "prediction", "right", "sample")}
+    run.write_tiles({**tiles, "network": np.array("a")})
+    assert run.read_tiles().keys() == tiles.keys()
 
 
 def test_scores_of_another_finalist_are_refused(run):
@@ -113,6 +117,9 @@ def test_scores_of_another_finalist_are_refused(run):
     run.write_mistakes({**arrays, "network": np.array("b")})
     with pytest.raises(UserError, match="mistakes of this run's finalist, found those"):
         run.read_mistakes()
+    run.write_tiles({**arrays, "right": 0, "sample": 0, "network": np.array("b")})
+    with pytest.raises(UserError, match="tiles of this run's finalist, found those"):
+        run.read_tiles()
     scores = {"confusion_matrix": [[1, 0], [0, 1]], "absent_classes": []}
     run.write_test({**scores, "per_class": {}, "network": "b"})
     with pytest.raises(UserError, match="scores of this run's finalist, found those"):
