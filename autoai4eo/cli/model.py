@@ -13,6 +13,8 @@ from autoai4eo.cli.options import (
     Bands,
     BlockKm,
     ClassLevel,
+    Ignored,
+    Masks,
     MaxGib,
     Precision,
     Runtime,
@@ -37,6 +39,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def evaluate(
     model: Annotated[Path, typer.Argument(help="A run folder or a .keras file.")],
     data: Annotated[Path, typer.Argument(help="Labelled data.")],
+    masks: Masks = None,
+    ignored: Ignored = None,
     trial: Trial = None,
     storage: Storage = None,
     by: Annotated[
@@ -74,6 +78,8 @@ def evaluate(
         network,
         trained,
         data,
+        masks,
+        ignored=ignored,
         bands=parse_bands(bands),
         class_level=class_level,
         allow_remote=allow_remote,

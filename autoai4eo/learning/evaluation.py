@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -37,6 +38,7 @@ def open_for(
     unlabelled: bool = False,
     typical: Mapping[str, tuple[Typical, ...]] | None = None,
     allow_remote: bool = False,
+    ignored: Sequence[int] | None = None,
 ) -> Dataset:
     """Opens data with the inputs, bands and classes of a network, in its order.
 
@@ -45,13 +47,14 @@ def open_for(
     Args:
         model: the network.
         data: the record of its training data in ``run.json``, if known.
-        x, y: a path, data set or arrays, and the labels or values of arrays, see
-            `open_dataset`; arrays for several inputs in the order of the network's.
+        x, y: a path, data set or arrays, and the labels, values or masks of arrays, or
+            the masks of scenes, see `open_dataset`; arrays for several inputs in the
+            order of the network's. Tiles have the size of the network's inputs.
         bands: names of the bands in `x`, if `x` does not name them.
         class_level: see `open_dataset`.
         unlabelled: keeps samples without a label even if others have one.
         typical: typical values of the bands of the training data, if known.
-        allow_remote: see `open_dataset`.
+        allow_remote, ignored: see `open_dataset`.
 
     Warns:
         UserWarning: problems that were found on opening, and values in other units.
@@ -61,12 +64,17 @@ def open_for(
     """
     names = [node.name for node in model.inputs]
     x = by_input(x, names)
+    tiles = {}
+    if isinstance(y, str | Path):
+        tiles, y = {"masks": y, "tile": int(model.inputs[0].shape[1])}, None
     known, kind = None, None if data is None else data.get("target", "class")
     if data is not None:
         known = told_bands({s["name"]: s["bands"] for s in data["inputs"]})
     how: dict[str, Any] = {
         "inputs": names,
         **told_targets(y, None if unlabelled else kind),
+        **tiles,
+        "ignored": ignored,
         "bands": known if bands is None else bands,
         "class_level": class_level,
         "unlabelled": unlabelled,

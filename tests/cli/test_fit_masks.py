@@ -9,7 +9,17 @@ from scenes import digits, write_scene
 from autoai4eo.runs.folder import Run
 
 SIZE = 48
-SMALL = ["--tile", "32", "--max-trials", "1", "--epochs", "1", "--batch-size", "4"]
+SMALL = [
+    "--no-references",
+    "--tile",
+    "32",
+    "--max-trials",
+    "1",
+    "--epochs",
+    "1",
+    "--batch-size",
+    "4",
+]
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +58,12 @@ def test_fit_learns_masks_of_two_folders(place, tmp_path, run):
     assert data["training"]["classes"] == data["validation"]["classes"]
     assert data["validation"]["samples"] == 2 * 4
     assert {"mean_iou", "boundary_f1"} <= Run(out).read_evaluation().keys()
+    # tiles of its own size
+    done = run("evaluate", out, place / "x", "--masks", place / "y", "--json")
+    found = json.loads(done.out)
+    assert sum(c["support"] for c in found["per_class"].values()) == 4 * SIZE**2
+    done = run("evaluate", out, place / "x", "--masks", place / "val_y")
+    assert done.status == 2 and done.err.splitlines()[-1].startswith("error:")
 
 
 @pytest.mark.parametrize(
