@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ _TOLD = {
     "Softmax": "softmax",
     "Dropout": "dropout",
 }
+#: Those that tell how a decoder merges features.
+_OF_DECODER = {"Add": "sum", "Multiply": "product"}
 _LINES, _PARTS = 24, 4
 
 
@@ -46,7 +49,8 @@ class Layer:
     @property
     def brief(self) -> str:
         """The layer in a word or two."""
-        return f"{_TOLD.get(self.kind, self.kind)} {self.detail}".strip()
+        told = (_TOLD | _OF_DECODER).get(self.kind, self.kind)
+        return f"{told} {self.detail}".strip()
 
 
 @dataclass
@@ -70,7 +74,10 @@ class Block:
 
     @property
     def lines(self) -> list[tuple[str, str, str]]:
-        """For each part: its name, its main layers, the shape of its output."""
+        """For each part: its name, its main layers, the shape of its output.
+
+        Of a decoder each level or cell is a part; its words end with what it takes.
+        """
         split = {
             layer: (match[2] or "").split("_")
             if (match := _NAMED.match(layer.name)) and match[1] == self.name
@@ -79,28 +86,45 @@ class Block:
             if not layer.is_operation
         }
         first = {word for word, *_ in split.values()}
+        is_decoder = len(first) == 1 and any(_numbered(w[1:]) for w in split.values())
         parts: dict[str, list[Layer]] = {}
         for layer, (word, *rest) in split.items():
             # of a decoder each level or cell: "unet level4" of unet_level4_up
-            name = _numbered([word, *rest]) if len(first) == 1 else word
+            name = " ".join([word, *_numbered(rest)]) if is_decoder else word
             parts.setdefault(name, []).append(layer)
         told = []
         for part, layers in parts.items():
-            briefs = Counter(layer.brief for layer in layers if layer.kind in _TOLD)
+            known = _TOLD | (_OF_DECODER if is_decoder else {})
+            briefs = Counter(layer.brief for layer in layers if layer.kind in known)
             if not briefs:
                 continue
             words = [f"{n} × {b}" if n > 1 else b for b, n in briefs.items()]
-            if len(words) > _PARTS:
+            if len(words) > _PARTS and not is_decoder:
                 words = [*words[:_PARTS], "…"]
             text = ", ".join(words)
+            if is_decoder and (taken := _taken(layers, self.name)):
+                text += f" of {' and '.join(taken)}"
             told.append(("" if text.startswith(part) else part, text, layers[-1].shape))
         return told if len(told) <= _LINES else [*told[:_LINES], ("…", "", "")]
 
 
-def _numbered(words: list[str]) -> str:
-    """Returns the words up to the last that is a name with a number, or the first."""
-    ends = [i for i, word in enumerate(words, 1) if re.fullmatch(r"[a-z]+\d+", word)]
-    return " ".join(words[: ends[-1] if ends else 1])
+def _numbered(words: list[str]) -> list[str]:
+    """Returns the first words, as long as they are names with numbers: "level4"."""
+    return [*takewhile(re.compile(r"[a-z]+\d+").fullmatch, words)]
+
+
+def _taken(layers: list[Layer], block: str) -> list[str]:
+    """Returns the parts of this block and of others that a part takes features of."""
+    own = {layer.name for layer in layers}
+    found: dict[str, None] = {}
+    for layer in layers:
+        for source in layer.sources:
+            match = _NAMED.match(source)
+            if source not in own and match and match[2]:
+                word, *rest = match[2].split("_")
+                inside = match[1] == block
+                found[" ".join(_numbered(rest)) if inside else word] = None
+    return [name for name in found if name]
 
 
 def read_layers(path: Path) -> list[Layer]:

@@ -1,7 +1,9 @@
 """The drawing of a network, from its file alone."""
 
 import keras
+from keras_tuner import HyperParameters
 
+import autoai4eo as ae
 from autoai4eo.report.network import blocks_of, links, read_layers
 
 
@@ -69,3 +71,36 @@ def test_networks_with_keras_own_names_are_one_block(tmp_path):
 def test_a_network_that_is_no_graph_is_not_drawn(tmp_path):
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
     assert saved(model, tmp_path) == []
+
+
+def test_cells_of_a_decoder_tell_what_they_merge(tmp_path):
+    """Users rely on: the found pyramid can be built again from the page."""
+    inputs = [keras.Input((size, size, 3)) for size in (16, 8, 4)]
+    levels = [
+        keras.layers.Conv2D(4, 3, padding="same", name=f"pyramid_1_level{i}_conv")(x)
+        for i, x in enumerate(inputs, 1)
+    ]
+    cells = [
+        ae.blocks.MergingCell(1, 0, 1, "attention"),
+        ae.blocks.MergingCell(0, 3, 0, "concat"),
+        ae.blocks.MergingCell(4, 1, 2, "sum"),
+    ]
+    block = ae.blocks.NASFPNBlock(
+        name="decoder_1_nasfpn", cells=cells, channels=8, repeats=1, separable=False
+    )
+    model = keras.Model(inputs, block.build(HyperParameters(), levels))
+    model.save(tmp_path / "m.keras")
+    rows = blocks_of(read_layers(tmp_path / "m.keras"))
+    (decoder,) = rows[-1]
+    told = {part: (words, shape) for part, words, shape in decoder.lines}
+    cell = "nasfpn pyramid1 cell"
+    words, shape = told[f"{cell}1"]
+    assert "product" in words and "3×3 8 filters of lateral2 and lateral1" in words
+    assert shape == "8×8×8"
+    assert told[f"{cell}2"][0].endswith("of pyramid1 cell1 and lateral1")
+    assert "concatenate" in told[f"{cell}2"][0]
+    assert {*told[f"{cell}3"][0].partition(" of ")[2].split(" and ")} == {
+        "lateral2",
+        "pyramid1 cell2",
+    }
+    assert told["nasfpn lateral2"][0].endswith("of level2")
