@@ -98,8 +98,8 @@ def fit(
     objective: Annotated[
         list[str] | None,
         typer.Option(
-            help="Metric or cost; several make a Pareto search. By default kappa; "
-            "mean average precision of labels, RMSE of values."
+            help="Metric or cost; several make a Pareto search. By default kappa; mean "
+            "average precision of labels, RMSE of values, mIoU of pixels."
         ),
     ] = None,
     constraint: Annotated[
@@ -232,7 +232,7 @@ def fit(
         bool,
         typer.Option(
             help="Train references first: the same prediction for every sample, and "
-            "boosted trees on band statistics."
+            "boosted trees on band statistics (of masks on pixels around each pixel)."
         ),
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.cli.options import parse_bands
-from autoai4eo.data.between_parts import check_apart, told_parts
+from autoai4eo.data.between_parts import check_apart, may_overlap, told_parts
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.readers.opening import open_dataset
@@ -114,6 +114,7 @@ def with_others(
             seed=how.seed,
         )
     tell(told_parts(parts, how.group, how.names))
-    if how.group is None and not (how.allow_overlap or how.at_random):
+    asked = how.allow_overlap or how.at_random
+    if may_overlap(training, how.group) and not asked:
         check_apart(parts[0], parts[1:], "give --val, or pass --allow-overlap")
     return parts

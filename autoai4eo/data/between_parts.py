@@ -109,6 +109,15 @@ def told_parts(
     return f"split {f'by {group}' if group else 'at random'}: {', '.join(each)}"
 
 
+def may_overlap(dataset: Dataset, group: str | None) -> bool:
+    """Whether parts of a split may cut windows that overlap asunder.
+
+    Those of a random split may, and tiles with masks on both sides of a block's edge.
+    """
+    tiles = dataset.target.kind == "mask"
+    return group is None or (tiles and group == SPATIAL_BLOCK)
+
+
 def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None:
     """Checks that parts of a random split do not cut windows that overlap asunder.
 

@@ -34,6 +34,7 @@ class Dataset:
         groups: by name (``city``, ``parent``, …), the group of each sample, (N,).
         names: name of each sample (its file), or None.
         notes: sentences about problems that were found on opening.
+        opened: how masks were opened, see `autoai4eo.data.masks.reopening`; else {}.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Dataset:
         columns: Mapping[str, list[int]] | None = None,
         notes: tuple[str, ...] = (),
         told: Targets | None = None,
+        opened: Mapping[str, Any] | None = None,
     ) -> None:
         self._reader = reader
         self._rows = np.arange(len(reader.labels)) if rows is None else rows
@@ -56,6 +58,7 @@ class Dataset:
         self.class_pixels: np.ndarray = self._told.class_pixels[self._rows]
         self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
         self.notes = notes
+        self.opened = dict(opened or {})
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -258,6 +261,7 @@ class Dataset:
             "columns": self._columns,
             "notes": self.notes,
             "told": self._told,
+            "opened": self.opened,
         }
         return Dataset(self._reader, **{**now, **changes})
 

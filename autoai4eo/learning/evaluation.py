@@ -12,6 +12,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import coarsest
+from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
@@ -74,7 +75,6 @@ def open_for(
         "inputs": names,
         **told_targets(y, None if unlabelled else kind),
         **tiles,
-        "ignored": ignored,
         "bands": known if bands is None else bands,
         "class_level": class_level,
         "unlabelled": unlabelled,
@@ -82,9 +82,13 @@ def open_for(
     }
     # the classes of a regression are names of its values
     of_values = unlabelled and kind == "value"
-    classes = None if data is None or of_values else data["classes"]
+    classes: dict[str, Any] = {}
+    if data is not None and not of_values:
+        classes = classes_again(data.get("opened") or {}, data["classes"])
+    if ignored is not None:
+        how["ignored"] = classes["ignored"] = ignored
     try:
-        dataset = open_dataset(x, class_names=classes, **how)
+        dataset = open_dataset(x, **{**how, **classes})
     except UnknownClassError:
         if kind is not None and not unlabelled:
             of_kind(open_dataset(x, **how), kind)  # masks of other classes
@@ -197,9 +201,12 @@ def check_labelled(dataset: Dataset) -> None:
         UserError: that of a sample is unknown.
     """
     if not len(dataset) or not dataset.known.all():
+        gives = "one folder of images per class, or a data set called label, gives them"
+        if dataset.target.kind == "mask":
+            gives = "leave tiles without a known pixel out"
         raise UserError(
             f"{dataset.path}: expected labelled samples, found some without a label; "
-            "one folder of images per class, or a data set called label, gives them"
+            f"{gives}"
         )
 
 

@@ -59,7 +59,10 @@ class _ConfusionMetric(keras.metrics.Metric):
         weight = ops.reshape(weight, (-1,)) * ops.ones_like(cells, dtype=self.dtype)
         if sample_weight is not None:
             weight *= ops.cast(ops.reshape(sample_weight, (-1,)), self.dtype)
+        else:  # whole numbers: float32 cannot count beyond 2**24
+            weight = ops.cast(weight, "int32")
         counts = ops.segment_sum(weight, cells, self.num_classes**2)
+        counts = ops.cast(counts, self.dtype)
         self.confusion.assign_add(ops.reshape(counts, self.confusion.shape))
 
     def get_config(self) -> dict[str, Any]:

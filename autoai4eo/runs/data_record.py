@@ -18,6 +18,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint(),
         "target": dataset.target.kind,
         "classes": list(dataset.class_names),
+        **({"opened": dataset.opened} if dataset.opened else {}),
         "inputs": [
             {
                 "name": spec.name,

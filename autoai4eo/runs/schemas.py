@@ -25,6 +25,13 @@ _DATA = {
     "fingerprint": str,
     "target?": LEARNED,
     "classes": [str],
+    "opened?": {
+        "masks": str | None,
+        "tile": int,
+        "tile_stride": int | None,
+        "ignored": [int],
+        "classes": {ANY: str},
+    },
     "inputs": [
         {
             "name": str,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.reopening import classes_again, tiles_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.spatial_blocks import check_block_km
 from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
@@ -59,11 +60,12 @@ def validation_data(
                 "their path (--val), or in Python call fit with the same arguments "
                 "first"
             )
-        inputs = known["inputs"]
+        inputs, trained = known["inputs"], asked["data"]["training"]
         dataset = open_dataset(
             evaluation.by_input(path, [spec["name"] for spec in inputs]),
             inputs=[spec["name"] for spec in inputs],
-            class_names=asked["data"]["training"]["classes"],
+            **classes_again(trained.get("opened") or {}, trained["classes"]),
+            **tiles_again(asked["data"][role].get("opened") or {}),
             bands=evaluation.told_bands({s["name"]: s["bands"] for s in inputs}),
             **evaluation.told_targets(y, kind),
             **how,

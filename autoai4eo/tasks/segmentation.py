@@ -6,7 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo import blocks
-from autoai4eo.blocks.backbones.pyramid import MOST_LEVELS, possible_levels
+from autoai4eo.blocks.backbones.pyramid import (
+    FEWEST_LEVELS,
+    MOST_LEVELS,
+    possible_levels,
+)
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
@@ -62,9 +66,13 @@ class ImageSegmenter(ImageClassifier):
         return open_dataset(x, masks=y, inputs=self.input_names, **names_of(like))
 
     def _graph(self, train: Dataset) -> Graph:
-        # every input has a stem; the finest grid counts
-        sizes = [spec.shape[:2] for spec in train.inputs]
-        self._levels = possible_levels(*max(sizes))
+        height, width = train.target.shape
+        self._levels = possible_levels(height, width)
+        if self._levels < FEWEST_LEVELS:
+            raise UserError(
+                f"{train.path}: expected tiles of 5 pixels or more along each edge, "
+                f"found {height}×{width}; give larger ones, or another --tile"
+            )
         return super()._graph(train)
 
     def _features(self) -> Any:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.between_parts import check_apart, told_overlap
+from autoai4eo.data.between_parts import check_apart, may_overlap, told_overlap
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.groups import coarsest
+from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.readers.joined import joined
@@ -156,7 +157,8 @@ def _splits(
                 f"in each of {settings.folds} folds, found a fold without; take fewer "
                 "folds, or finer groups"
             )
-    if group is None and coarsest(whole) is None and not allow_overlap:
+    alone = coarsest(whole) is None or group is not None
+    if may_overlap(whole, group) and alone and not allow_overlap:
         (some, held_out), *_ = parts
         check_apart(some, [held_out], "leave folds out, or pass allow_overlap")
     return parts
@@ -188,7 +190,7 @@ def split_off_validation(
     train, validation = split(
         dataset, shares, group=group, block_km=block_km, seed=seed
     )
-    if group is None and not allow_overlap:
+    if may_overlap(dataset, group) and not allow_overlap:
         check_apart(
             train,
             [validation],
@@ -201,8 +203,10 @@ def names_of(like: Dataset | None) -> dict[str, Any]:
     """Returns arguments of `open_dataset` for the bands and classes of a data set."""
     if like is None:
         return {}
+    tile = {"tile": like.opened["tile"]} if like.opened else {}
     return {
-        "class_names": like.class_names or None,
+        **classes_again(like.opened, like.class_names),
+        **tile,
         "bands": evaluation.told_bands(
             {spec.name: [b.name for b in spec.bands] for spec in like.inputs}
         ),

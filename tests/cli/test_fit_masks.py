@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from scenes import digits, write_scene
 
+from autoai4eo.deploy import load_network
+from autoai4eo.deploy.export.samples import find
 from autoai4eo.runs.folder import Run
 
 SIZE = 48
@@ -58,6 +60,13 @@ def test_fit_learns_masks_of_two_folders(place, tmp_path, run):
     assert data["training"]["classes"] == data["validation"]["classes"]
     assert data["validation"]["samples"] == 2 * 4
     assert {"mean_iou", "boundary_f1"} <= Run(out).read_evaluation().keys()
+    # an export in another process finds the tiles again
+    known = Run(out).read()
+    part = find(known, "validation", load_network(out), {}, 100)
+    assert (
+        part is not None
+        and part.dataset.fingerprint() == (known["data"]["validation"]["fingerprint"])
+    )
     # tiles of its own size
     done = run("evaluate", out, place / "x", "--masks", place / "y", "--json")
     found = json.loads(done.out)

@@ -8,6 +8,7 @@ from scenes import digits, write_scene
 
 import autoai4eo as ae
 from autoai4eo.errors import UserError
+from autoai4eo.tasks.training_data import names_of
 
 BANDS = ["B03", "B04", "B08"]
 
@@ -101,3 +102,33 @@ def test_classes_of_patches_are_refused(tmp_path):
 def test_ensembles_are_refused(segmenter):
     with pytest.raises(UserError, match="ensembles of segmenters"):
         segmenter.ensemble(verbose=0)
+
+
+def test_other_masks_have_the_classes_of_the_training_data_by_value(tmp_path):
+    """Users rely on: unnamed masks of validation data are not numbered anew."""
+    for folder in ("x", "val_x"):
+        write_scene(tmp_path / folder / "a.tif", digits(32, 32))
+    mask = np.where(np.arange(32) < 8, 20, 10).astype("uint8")[None].repeat(32, 0)
+    for folder in ("y", "val_y"):
+        write_scene(tmp_path / folder / "a.tif", mask[..., None], None)
+    train = ae.open_dataset(
+        tmp_path / "x",
+        masks=tmp_path / "y",
+        class_names={20: "water", 10: "land"},
+        tile=32,
+    )
+    assert train.class_names == ("water", "land")
+    like = names_of(train.subset([0]))
+    validation = ae.open_dataset(tmp_path / "val_x", masks=tmp_path / "val_y", **like)
+    assert validation.class_names == train.class_names
+    assert validation.target == train.target
+    assert train.label_counts().tolist() == [8 * 32, 24 * 32]
+    assert validation.label_counts().tolist() == [8 * 32, 24 * 32]
+
+
+def test_tiles_too_small_for_a_pyramid_are_refused(tmp_path):
+    pixels = np.random.default_rng(0).random((20, 4, 4, 3)).astype("float32")
+    truth = np.arange(20)[:, None, None].repeat(4, 1).repeat(4, 2) % 2
+    clf = ae.ImageSegmenter(directory=tmp_path, project_name="run")
+    with pytest.raises(UserError, match="tiles of 5 pixels or more"):
+        clf.fit(pixels, truth, epochs=1, verbose=0)

@@ -46,11 +46,13 @@ class MaskClasses:
         names: in the order of the class numbers.
         values: stored values that occur, increasing, int64 (V,).
         numbers: class number of each of `values`, int16 (V,), `IGNORED` if unknown.
+        by_value: the name of each value that means a class, as the source has it.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
     numbers: np.ndarray
+    by_value: Mapping[int, str]
 
     def numbers_of(self, mask: np.ndarray, name: str) -> np.ndarray:
         """Returns the class number of each pixel, int16, -1 if it is unknown.
@@ -143,7 +145,7 @@ def classes_of(
     all_numbers[is_known] = numbers
     pixels = np.zeros((len(in_order), len(found.pixels)), np.int64)
     np.add.at(pixels, numbers, found.pixels.T[is_known])
-    classes = MaskClasses(in_order, found.values, all_numbers)
+    classes = MaskClasses(in_order, found.values, all_numbers, names)
     return classes, np.ascontiguousarray(pixels.T), notes
 
 

@@ -114,7 +114,9 @@ class MaskRaster:
                 )
             missing = declared_missing(self._source, raw, [band], self._alpha, window)
         values = raw[0].astype(np.float64) if raw.dtype.kind == "f" else raw[0]
-        if missing.any() and raw.dtype.kind == "f":  # nodata need not be whole
+        if raw.dtype.kind == "f":  # nodata need not be whole
             values[missing[0]] = np.nan
+        else:  # nor fit into 32 bits
+            values = np.where(missing[0], 0, values)
         whole = as_whole(values, str(self._path))
         return np.where(missing[0], MISSING, whole.astype(np.int32))

@@ -12,6 +12,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.masks.pairs import is_list, pairs_of
+from autoai4eo.data.masks.reopening import record_of
 from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.readers import arrays, bigearthnet, images, so2sat
 from autoai4eo.data.readers.base import Reader, ReadOptions
@@ -147,7 +148,8 @@ def open_dataset(
             reader = _with_masks(source, masks, options)
         keep = not isinstance(reader, arrays.ArraysReader) and worth_keeping(reader)
         found: Reader = CachedReader(reader) if keep else reader
-        dataset = Dataset(found, notes=found.notes)
+        opened = record_of(reader, masks, options)
+        dataset = Dataset(found, notes=found.notes, opened=opened)
         if dataset.target.kind not in (kind or dataset.target.kind, "none"):
             raise UserError(
                 f"{dataset.path}: expected a target of the kind {kind}, found "

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.reopening import classes_again, tiles_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
@@ -146,10 +147,12 @@ def find(
     if dataset is None:
         if not Path(told["path"]).exists():
             return None
+        trained, opened = known["data"]["training"], told.get("opened") or {}
         dataset = open_dataset(
             told["path"],
             inputs=names,
-            class_names=known["data"]["training"]["classes"],
+            **classes_again(trained.get("opened") or {}, trained["classes"]),
+            **tiles_again(opened),
             bands={spec["name"]: spec["bands"] for spec in told["inputs"]},
             **told_targets(None, target.kind),
         )
