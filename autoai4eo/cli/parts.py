@@ -13,7 +13,7 @@ from autoai4eo.data.between_parts import check_apart, may_overlap, told_parts
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.splits import LeakWarning, sample, split
+from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
 from autoai4eo.log import told_while
 from autoai4eo.tasks.training_data import names_of
 
@@ -103,18 +103,21 @@ def with_others(
         with told_while(tell, f"opening {other}"):
             like = {**names_of(training), **how.options, "masks": how.other_masks}
             return [training, open_dataset(other, **like)]
+    group = how.group
+    if training.target.kind == "mask" and not (how.allow_overlap or how.at_random):
+        group = group or next(iter(shared_groups(training)), None)  # whole scenes
     with warnings.catch_warnings():
         if how.at_random:
             warnings.simplefilter("ignore", LeakWarning)
         parts = split(
             training,
             how.shares,
-            group=how.group,
+            group=group,
             block_km=how.block_km,
             seed=how.seed,
         )
-    tell(told_parts(parts, how.group, how.names))
+    tell(told_parts(parts, group, how.names))
     asked = how.allow_overlap or how.at_random
-    if may_overlap(training, how.group) and not asked:
+    if may_overlap(training, group) and not asked:
         check_apart(parts[0], parts[1:], "give --val, or pass --allow-overlap")
     return parts

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scenes import digits, write_scene
 
+from autoai4eo.cli.parts import Opening, open_training, with_others
 from autoai4eo.deploy import load_network
 from autoai4eo.deploy.export.samples import find
 from autoai4eo.runs.folder import Run
@@ -92,3 +93,13 @@ def test_what_cannot_be_is_one_line(place, tmp_path, words, message, run):
     assert done.status == 2 and message in done.err
     assert done.err.startswith("error:") and done.err.count("\n") == 1
     assert not out.exists()
+
+
+def test_without_val_whole_scenes_are_judged(place):
+    told = []
+    how = Opening((0.75, 0.25), masks=place / "y", tile=32)
+    training = open_training(place / "x", how, told.append)
+    train, validation = with_others(training, None, how, told.append)
+    assert len(train) == 3 * 4 and len(validation) == 4
+    assert not set(train.groups["scene"]) & set(validation.groups["scene"])
+    assert "scene" in told[-1]
