@@ -122,7 +122,7 @@ def write_pairs(folder: Path) -> None:
     for seed, name in enumerate("abcde"):
         rng = np.random.default_rng(seed)
         mask = rng.integers(0, 2, (12, 12)).repeat(8, 0).repeat(8, 1).astype("uint8")
-        pixels = rng.integers(200, 900, (4, 96, 96)) + 2000 * mask
+        pixels = rng.integers(200, 900, (4, 96, 96)) + 2000 * mask.astype(int)
         path = folder / "images" / f"{name}.tif"
         with rasterio.open(path, "w", count=4, dtype="uint16", **how) as file:
             file.write(pixels.astype("uint16"))

@@ -145,7 +145,12 @@ def item(name):
         "created": "2026-11-26T01:00:00+00:00",
         "mlm:total_parameters": 1_234,
         "mlm:input": [{**input, "autoai4eo:statistics": figures}],
-        "mlm:output": [{"classification:classes": [{"name": name}, {"name": "b"}]}],
+        "mlm:output": [
+            {
+                "classification:classes": [{"name": name}, {"name": "b"}],
+                "result": {"shape": [-1, 2], "dim_order": ["batch", "class"]},
+            }
+        ],
         "autoai4eo:training_data": {
             "name": name,
             "samples": 1_000,

@@ -7,7 +7,7 @@ import pytest
 import small_masks
 
 from autoai4eo.learning import evaluation
-from autoai4eo.learning.lazy_outputs import LazyOutputs
+from autoai4eo.learning.lazy_outputs import LazyOutputs, in_parts
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.soundness import findings
 from autoai4eo.tasks import kept_tiles
@@ -37,8 +37,9 @@ def test_scores_of_parts_are_those_of_the_whole(segmented, validation, monkeypat
     """Users rely on: the memory that a machine has does not change the scores."""
     whole = evaluation.score(validation, segmented.predict_proba(validation))
     monkeypatch.setattr("autoai4eo.learning.lazy_outputs._BYTES", 1)
-    lazy = LazyOutputs({segmented.export_model(): 1.0}, validation, 5)
-    assert [len(part) for part in lazy.parts()] == [5, 5, 2]
+    lazy = evaluation.outputs_in_parts(segmented.export_model(), validation, 5)
+    assert isinstance(lazy, LazyOutputs)
+    assert len(in_parts(np.arange(12), validation.target)) == 12
     found = evaluation.score(validation, lazy)
     assert found == whole
     assert found["resampled_by"] == "tile"
@@ -50,18 +51,6 @@ def test_scores_of_parts_are_those_of_the_whole(segmented, validation, monkeypat
         segmented.predict(validation, batch_size=5),
         segmented.predict(validation),
     )
-
-
-def test_outputs_of_an_ensemble_are_weighted(segmented, validation):
-    model = segmented.export_model()
-    one = LazyOutputs({model: 1.0}, validation)
-    other = segmented.export_model().__class__.from_config(model.get_config())
-    both = LazyOutputs({model: 0.25, other: 0.75}, validation)
-    rows = np.array([7, 2])
-    alone = LazyOutputs({other: 1.0}, validation)
-    mean = 0.25 * one[rows] + 0.75 * alone[rows]
-    np.testing.assert_allclose(both[rows], mean, atol=1e-6)
-    np.testing.assert_allclose(one.all()[rows], one[rows], atol=1e-6)
 
 
 def test_the_worst_and_the_best_tiles_are_kept(segmented, validation):

@@ -155,7 +155,7 @@ def test_so_many_tiles_are_read_ahead_and_no_more(number):
         return tile.number
 
     seen = 0
-    for tile, found in computing._ahead(tiles, get, number):
+    for tile, found in computing.read_ahead(tiles, get, number):
         assert found == tile.number
         seen += 1
         assert seen <= len(begun) <= min(len(tiles), seen + number)
@@ -171,7 +171,7 @@ def test_what_fails_while_it_is_read_ahead_is_raised_in_its_turn():
             raise UserError("a damaged block")
         return None
 
-    ahead = computing._ahead(tiles, get, 5)
+    ahead = computing.read_ahead(tiles, get, 5)
     next(ahead)
     next(ahead)
     with pytest.raises(UserError, match="a damaged block"):
