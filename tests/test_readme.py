@@ -117,12 +117,12 @@ def write_pairs(folder: Path) -> None:
     """Scenes with masks: bright pixels are of one class."""
     for name in ("images", "masks"):
         (folder / name).mkdir()
-    how = {"height": 96, "width": 96, "crs": "EPSG:32630", "driver": "GTiff"}
+    how = {"height": 128, "width": 128, "crs": "EPSG:32630", "driver": "GTiff"}
     how["transform"] = rasterio.Affine(10, 0, 300_000, 0, -10, 4_200_000)
     for seed, name in enumerate("abcde"):
         rng = np.random.default_rng(seed)
-        mask = rng.integers(0, 2, (12, 12)).repeat(8, 0).repeat(8, 1).astype("uint8")
-        pixels = rng.integers(200, 900, (4, 96, 96)) + 2000 * mask.astype(int)
+        mask = rng.integers(0, 2, (16, 16)).repeat(8, 0).repeat(8, 1).astype("uint8")
+        pixels = rng.integers(200, 900, (4, 128, 128)) + 2000 * mask.astype(int)
         path = folder / "images" / f"{name}.tif"
         with rasterio.open(path, "w", count=4, dtype="uint16", **how) as file:
             file.write(pixels.astype("uint16"))
