@@ -16,7 +16,7 @@ from autoai4eo.data.readers.base import (
     InputSpec,
     ReadOptions,
 )
-from autoai4eo.data.readers.mask_targets import TargetsOrMasks, check_shape
+from autoai4eo.data.readers.mask_targets import TargetsOrMasks, check_shape, is_mask
 from autoai4eo.data.readers.targets import NOTHING, VALUES, Told, read_targets
 from autoai4eo.data.sensors import RGB, UNKNOWN_SENSOR, unknown_bands
 from autoai4eo.errors import UserError
@@ -68,7 +68,7 @@ class ArraysReader(TargetsOrMasks):
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
         self._stored: np.ndarray | None = None
-        if labels is not None and _is_masks(labels):
+        if labels is not None and is_mask(np.asarray(labels)):
             self._stored = labels if labels.ndim == 3 else labels[..., 0]
             more = self._find_masks(total, options, names)
         else:
@@ -146,12 +146,6 @@ class ArraysReader(TargetsOrMasks):
     def coordinates(self) -> np.ndarray | None:
         """Returns None: arrays have no coordinates."""
         return None
-
-
-def _is_masks(labels: np.ndarray) -> bool:
-    """Whether labels have a class for each pixel, by their shape."""
-    shape = np.shape(labels)
-    return len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)
 
 
 def _float32(array: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from autoai4eo.data.readers.base import InputSpec, ReadOptions
 from autoai4eo.data.readers.hdf5_links import Folders, check_sources
 from autoai4eo.data.readers.hdf5_pixels import chunk_rows, runs
 from autoai4eo.data.readers.hdf5_targets import names_told
-from autoai4eo.data.readers.mask_targets import check_shape
+from autoai4eo.data.readers.mask_targets import check_shape, is_mask
 from autoai4eo.errors import UserError
 
 #: Names of a data set of masks; ``label`` is one only with height and width.
@@ -50,12 +50,6 @@ def mask_name(found: Mapping[str, Any], kind: str | None, path: str) -> str | No
             f"kind mask, found {shapes}; write it into the file"
         )
     return None
-
-
-def is_mask(data: Any) -> bool:
-    """Whether an item is a data set of masks by its shape."""
-    shape: tuple[int, ...] = getattr(data, "shape", ()) or ()
-    return len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)
 
 
 def masks_in(

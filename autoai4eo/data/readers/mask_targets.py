@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -75,3 +76,9 @@ class TargetsOrMasks(TargetsInMemory, ABC):
     def class_pixels(self) -> np.ndarray:
         """See `Reader`."""
         return super().class_pixels if self.masks is None else self.masks.class_pixels
+
+
+def is_mask(data: Any) -> bool:
+    """Whether an array or an item of a file is masks, (N, H, W) or (N, H, W, 1)."""
+    shape: tuple[int, ...] = getattr(data, "shape", ()) or ()
+    return len(shape) == 3 or (len(shape) == 4 and shape[3] == 1)

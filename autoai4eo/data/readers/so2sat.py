@@ -28,7 +28,7 @@ from autoai4eo.data.readers.base import (
     ReadOptions,
 )
 from autoai4eo.data.readers.hdf5_links import check_sources, own_folders
-from autoai4eo.data.readers.hdf5_masks import is_mask, mask_name, masks_in, read_masks
+from autoai4eo.data.readers.hdf5_masks import mask_name, masks_in, read_masks
 from autoai4eo.data.readers.hdf5_pixels import chunk_rows, read_rows, share_below_zero
 from autoai4eo.data.readers.hdf5_targets import (
     content_of,
@@ -36,7 +36,7 @@ from autoai4eo.data.readers.hdf5_targets import (
     strings,
     targets_in,
 )
-from autoai4eo.data.readers.mask_targets import TargetsOrMasks
+from autoai4eo.data.readers.mask_targets import TargetsOrMasks, is_mask
 from autoai4eo.data.readers.radar import radar_bands
 from autoai4eo.data.readers.targets import VALUES
 from autoai4eo.data.scenes.files import level_in

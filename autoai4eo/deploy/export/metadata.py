@@ -17,7 +17,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.deploy.export.signature import TASKS, bands_of, input_of, output_of
+from autoai4eo.deploy.export.signature import (
+    TASKS,
+    bands_of,
+    described_output,
+    input_of,
+)
 from autoai4eo.deploy.predictors.description import METADATA as METADATA
 from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.errors import UserError
@@ -114,7 +119,7 @@ def item(
                 for spec in training["inputs"]
             ],
             "mlm:output": [
-                output_of(target, told_target.output, network.output_shape[1:-1])
+                described_output(target, told_target.output, network.output_shape[1:-1])
             ],
             "autoai4eo:run": known.get("id"),
             f"autoai4eo:{chosen.kind}": chosen.number,

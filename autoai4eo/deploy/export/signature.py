@@ -56,7 +56,7 @@ def input_of(
     return told
 
 
-def output_of(
+def described_output(
     target: Mapping[str, Any], name: str, pixels: Sequence[int]
 ) -> dict[str, Any]:
     """Describes the output, also in `TARGET`.
