@@ -11,7 +11,7 @@ from sklearn import metrics as sk
 
 from autoai4eo.errors import UserError
 from autoai4eo.learning.classification import scores
-from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa
+from autoai4eo.learning.metrics import AverageAccuracy, CohenKappa, OverallAccuracy
 
 
 @pytest.fixture(scope="module")
@@ -176,3 +176,13 @@ def test_wrong_arguments_are_refused():
         scores([], [], ["a", "b"])
     with pytest.raises(UserError, match="from 0 to 1, found 0 to 2"):
         scores([0, 2], [0, 1], ["a", "b"])
+
+
+def test_a_batch_of_more_than_2_to_the_24_pixels_is_counted():
+    """Users rely on: large tiles of one class do not saturate float32."""
+    pixels = 2**24 + 2**20
+    metric = OverallAccuracy(2)
+    right = np.zeros((pixels, 2), "float32")
+    right[:, 0] = 1
+    metric.update_state(np.zeros(pixels, "int32"), right)
+    assert float(np.sum(metric.confusion)) == pixels
