@@ -17,6 +17,8 @@ default network with that decoder and trunk; ``found`` is a search of all decode
 B8 and B12 (fires) on the training folds; ``trees`` is the reference of every search.
 
 `run` does the jobs (method, fold) that OUT lacks, so that the same command resumes.
+`measure` measures the networks of OUT again, one after the other, on a machine that
+does nothing else; `show` then prints these latencies.
 `show` prints the mean intersection over union (mean over the folds, standard error),
 that of the last class (water, burned), the difference of the first to `--against` with
 its 95 % interval (paired bootstrap over all folds of parents and fires, of the water's
@@ -37,7 +39,7 @@ from typing import Any
 
 import numpy as np
 
-TRIALS = {"water": 4, "fires": 4, "landcover": 4}
+TRIALS = 4
 EPOCHS = {"water": 10, "fires": 8, "landcover": 6}
 FOLDS = {"water": 4, "fires": 4, "landcover": 5}
 TILE, QUARTER = 64, 256  # pixels, of the scene of 512
@@ -168,8 +170,9 @@ def segmenter(
     test: Any,
     groups: np.ndarray,
     folder: Path,
-    name: str,
     *,
+    trials: int,
+    epochs: int,
     trunk: str = "residual",
     decoder: str | None = None,
     fast: bool = False,
@@ -179,7 +182,6 @@ def segmenter(
     from autoai4eo import blocks
 
     first, second = in_two(train, groups)
-    epochs, trials = EPOCHS[name], TRIALS[name]
 
     class Fixed(ae.ImageSegmenter):
         def _features(self) -> Any:
@@ -207,17 +209,22 @@ def segmenter(
     # the finalist of a fixed network continues for the same number of epochs
     each = (trials + 1) * epochs // 2 if decoder else epochs
     clf.fit(first, validation_data=second, epochs=each, references=False, **QUIET)
-    cost = ae.profile(clf.export_model())
+    network = clf.export_model()
+    cost = ae.profile(network)
     return clf.predict(test), {
         "macs": cost.macs,
         "params": cost.params,
         "latency_ms": cost.latency_ms,
+        "limit_ms": limits.get("latency_ms"),
+        "network": network.to_json(),
     }
 
 
-def methods(name: str) -> dict[str, Callable[..., Found]]:
+def methods(
+    name: str, trials: int = TRIALS, epochs: int | None = None
+) -> dict[str, Callable[..., Found]]:
     """Returns what does each method, by its name, for a data set."""
-    of = partial(segmenter, name=name)
+    of = partial(segmenter, trials=trials, epochs=epochs or EPOCHS[name])
     index = {} if name == "landcover" else {"threshold": partial(threshold, name=name)}
     return {
         "majority": majority,
@@ -231,24 +238,53 @@ def methods(name: str) -> dict[str, Callable[..., Found]]:
     }
 
 
-def job(data: Path, name: str, method: str, fold: int, out: Path) -> None:
+def job(
+    data: Path,
+    name: str,
+    method: str,
+    fold: int,
+    out: Path,
+    trials: int,
+    epochs: int | None,
+) -> None:
     """Does a method on a fold; writes a confusion matrix of each sample, and costs."""
+    does = methods(name, trials, epochs)[method]
     dataset, groups = OPENED[name](data)
     held = np.flatnonzero(folds_of(name, groups) == fold)
     rest = np.setdiff1d(np.arange(len(dataset)), held)
     test = dataset.subset(held)
     with tempfile.TemporaryDirectory() as folder:
         train = dataset.subset(rest)
-        found, about = methods(name)[method](train, test, groups[rest], Path(folder))
+        found, about = does(train, test, groups[rest], Path(folder))
     truth, classes = test.read_targets(np.arange(len(test))), dataset.num_classes
     cells = np.where(truth >= 0, truth.astype(int) * classes + found, -1)
     counts = np.stack([np.bincount(c[c >= 0], minlength=classes**2) for c in cells])
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    about["cpu_s"] = round(used.ru_utime + used.ru_stime, 1)
+    used = [
+        resource.getrusage(who)
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    ]
+    about["cpu_s"] = round(sum(u.ru_utime + u.ru_stime for u in used), 1)
+    network = about.pop("network", None)
+    if network is not None:
+        (out / f"{method}-{fold}.json").write_text(network)
     temporary = out / f"{method}-{fold}.tmp.npz"
     np.savez(temporary, rows=held, counts=counts, about=json.dumps(about))
     os.replace(temporary, out / f"{method}-{fold}.npz")
     print(f"{method} {fold}: {about}", flush=True)
+
+
+def measure(out: Path) -> None:
+    """Measures the networks of a folder; their weights do not matter for that."""
+    import keras
+
+    import autoai4eo as ae
+
+    latencies = {}
+    for file in sorted(out.glob("*-?.json")):
+        cost = ae.profile(keras.models.model_from_json(file.read_text()))
+        latencies[file.stem] = cost.latency_ms
+        print(f"{file.stem}: {cost.latency_ms:.2f} ms on {cost.device}", flush=True)
+    (out / "latencies.json").write_text(json.dumps(latencies, indent=1))
 
 
 def ious(counts: np.ndarray) -> np.ndarray:
@@ -268,6 +304,9 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
     folds = folds_of(name, groups)
     if name == "water":
         groups = np.arange(len(dataset))  # tiles; four quarters are too few
+    latencies = {}
+    if (out / "latencies.json").is_file():
+        latencies = json.loads((out / "latencies.json").read_text())
     tables: dict[str, np.ndarray] = {}
     abouts: dict[str, list[dict[str, Any]]] = {}
     for method in methods(name):
@@ -279,7 +318,10 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
         for file in files:
             with np.load(file) as kept:
                 tables[method][kept["rows"]] = kept["counts"]
-                abouts[method].append(json.loads(str(kept["about"])))
+                about = json.loads(str(kept["about"]))
+                if file.stem in latencies:
+                    about["latency_ms"] = latencies[file.stem]
+                abouts[method].append(about)
     members = np.unique(groups)
     rng = np.random.default_rng(0)
     draws = rng.integers(0, len(members), (RESAMPLES, len(members)))
@@ -321,22 +363,37 @@ def main() -> None:
     """Does the jobs, or shows the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     what = parser.add_subparsers(dest="what", required=True)
-    for command in ("run", "show"):
+    for command in ("run", "show", "measure"):
         one = what.add_parser(command)
-        one.add_argument("shared", type=Path, help="the folder shared/data")
+        if command != "measure":
+            one.add_argument("shared", type=Path, help="the folder shared/data")
         one.add_argument("out", type=Path)
+        if command == "measure":
+            continue
         one.add_argument("--data", choices=list(OPENED), default="water")
     what.choices["run"].add_argument("--methods")
     what.choices["run"].add_argument("--workers", type=int, default=2)
+    what.choices["run"].add_argument("--trials", type=int, default=TRIALS)
+    what.choices["run"].add_argument("--epochs", type=int, help="of a trial")
     what.choices["show"].add_argument("--against", default="unet")
     args = parser.parse_args()
     if args.what == "show":
         return show(args.shared, args.data, args.out, args.against)
-    run(args.shared, args.data, args.out, args.methods, args.workers)
+    if args.what == "measure":
+        return measure(args.out)
+    scale = (args.trials, args.epochs)
+    run(args.shared, args.data, args.out, args.methods, args.workers, scale)
     return None
 
 
-def run(data: Path, name: str, out: Path, chosen: str | None, workers: int) -> None:
+def run(
+    data: Path,
+    name: str,
+    out: Path,
+    chosen: str | None,
+    workers: int,
+    scale: tuple[int, int | None],
+) -> None:
     """Does the jobs that are missing, each in a process of its own with one thread."""
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
@@ -351,7 +408,7 @@ def run(data: Path, name: str, out: Path, chosen: str | None, workers: int) -> N
     ]
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, max_tasks_per_child=1) as pool:
-        for done in [pool.submit(job, data, name, *one, out) for one in jobs]:
+        for done in [pool.submit(job, data, name, *one, out, *scale) for one in jobs]:
             done.result()
 
 
