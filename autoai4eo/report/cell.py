@@ -52,21 +52,41 @@ def cell_svg(genotype: Genotype) -> str:
 def draw_cell(genotype: Genotype, path: str | Path) -> Path:
     """Draws a cell into a PNG or SVG file, by its suffix, in one step.
 
+    A .dot file holds the graph for Graphviz, which can lay it out in other ways and
+    formats, as ``dot -Tpdf cell.dot``.
+
     Raises:
         UserError: the file has another suffix, or cannot be written.
     """
     path = Path(path)
     kind = path.suffix.lower().removeprefix(".")
-    if kind not in ("png", "svg"):
+    if kind not in ("png", "svg", "dot"):
         raise UserError(
-            f"{path}: expected a name that ends in .png or .svg, found "
+            f"{path}: expected a name that ends in .png, .svg or .dot, found "
             f"{path.suffix or 'none'}; choose one of them"
         )
+    if kind == "dot":
+        with written(path), in_one_step(path) as temporary:
+            temporary.write_text(_dot(genotype))
+        return path
     figure = _drawn(genotype).get_figure(root=True)
     assert figure is not None
     with written(path), in_one_step(path) as temporary:
         figure.savefig(temporary, format=kind, dpi=144)
     return path
+
+
+def _dot(genotype: Genotype) -> str:
+    """Returns a cell in Graphviz's language."""
+    nodes = range(INPUTS, INPUTS + len(genotype.nodes))
+    lines = ["rankdir=LR", "node [shape=box]", '0 [label="0: cell before last"]']
+    lines += ['1 [label="1: last cell"]', "out"]
+    for node, pairs in zip(nodes, genotype.nodes, strict=True):
+        lines += [
+            f'{before} -> {node} [label="{WORDS[kind]}"]' for kind, before in pairs
+        ]
+        lines.append(f"{node} -> out [style=dashed]")
+    return "digraph cell {\n" + "".join(f"  {line};\n" for line in lines) + "}\n"
 
 
 def _drawn(genotype: Genotype) -> Axes:

@@ -83,3 +83,14 @@ def test_a_cell_is_drawn_into_a_file(tmp_path, name, begins):
 def test_other_kinds_of_file_are_refused(tmp_path):
     with pytest.raises(UserError, match=r"ends in \.png or \.svg"):
         draw_cell(Genotype.of(GENOTYPE), tmp_path / "cell.gif")
+
+
+def test_graphviz_gets_every_edge(tmp_path):
+    """Golden: Graphviz's own grammar, an edge is ``tail -> head [label=…]``."""
+    genotype = Genotype.of(GENOTYPE)
+    lines = draw_cell(genotype, tmp_path / "cell.dot").read_text().splitlines()
+    assert (lines[0], lines[-1]) == ("digraph cell {", "}")
+    for node, pairs in enumerate(genotype.nodes, INPUTS):
+        assert f"  {node} -> out [style=dashed];" in lines
+        for kind, before in pairs:
+            assert f'  {before} -> {node} [label="{WORDS[kind]}"];' in lines
