@@ -81,7 +81,7 @@ def test_a_cell_is_drawn_into_a_file(tmp_path, name, begins):
 
 
 def test_other_kinds_of_file_are_refused(tmp_path):
-    with pytest.raises(UserError, match=r"ends in \.png or \.svg"):
+    with pytest.raises(UserError, match=r"ends in \.png, \.svg or \.dot"):
         draw_cell(Genotype.of(GENOTYPE), tmp_path / "cell.gif")
 
 
