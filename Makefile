@@ -1,5 +1,5 @@
 # `make demo` runs the main job, `make test` everything that must pass, `make slow` the
-# tests that take long or compare times. Each first makes .venv in this clone and
+# tests that take long or compare times, `make docs` writes the site. Each first makes .venv in this clone and
 # installs into it, which takes a Python, make and nothing else.
 #
 #   make test PYTHON=/path/to/python3.12      another interpreter than the first found
@@ -12,7 +12,7 @@ PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
 WORKERS ?= 2
 IN := .venv/bin
 
-.PHONY: demo test slow clean
+.PHONY: demo test slow docs clean
 
 demo: .venv/.installed
 	$(IN)/autoai4eo demo
@@ -22,14 +22,19 @@ test: .venv/.installed-dev
 	$(IN)/ruff format --check .
 	$(IN)/mypy
 	$(IN)/lint-imports
+	$(IN)/mkdocs build --quiet --strict
 	$(IN)/pytest -n $(WORKERS) --dist loadfile
 
 slow: .venv/.installed-dev
 	$(IN)/pytest -m slow -n $(WORKERS) --dist loadfile
 	$(IN)/pytest -m timing
 
+docs: .venv/.installed-dev
+	$(IN)/mkdocs build --strict
+	@echo "the site: site/index.html"
+
 clean:
-	rm -rf .venv build dist *.egg-info .hypothesis .import_linter_cache \
+	rm -rf .venv build dist site *.egg-info .hypothesis .import_linter_cache \
 		.mypy_cache .pytest_cache .ruff_cache
 	find autoai4eo benchmarks examples tests -name __pycache__ -exec rm -rf {} +
 
