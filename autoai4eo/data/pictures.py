@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from autoai4eo.data.readers.base import InputSpec
@@ -12,6 +14,10 @@ _GAMMA = 0.6
 _RADAR = (("VV", "VH"), ("VV_intensity", "VH_intensity"))
 #: Percentiles that become black and white.
 _STRETCH = (2.0, 98.0)
+STRETCH_IN_WORDS = (
+    "Each colour reaches from the 2nd to the 98th percentile of these pictures "
+    "together, so that they compare."
+)
 
 
 def pictures(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
@@ -26,21 +32,14 @@ def pictures(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
         spec: the input, with its bands.
     """
     names = [band.name for band in spec.bands]
-
-    def pick(wanted: tuple[str, ...]) -> np.ndarray:
-        return pixels[..., [names.index(name) for name in wanted]].astype(float)
-
-    shown = next((n for n in _TRUE_COLOUR if set(n) <= set(names)), None)
-    radar = next((n for n in _RADAR if set(n) <= set(names)), None)
-    if shown is not None:
-        colours = pick(shown)
-    elif radar is not None:
-        both = pick(radar)
-        if radar[0].endswith("intensity"):
-            both = 10 * np.log10(np.maximum(both, 1e-6))
-        colours = np.concatenate([both, both[..., :1] - both[..., 1:]], axis=-1)
+    shown = _shown(names)
+    chosen = pixels[..., [names.index(name) for name in shown]].astype(float)
+    if shown in _RADAR:
+        if shown[0].endswith("intensity"):
+            chosen = 10 * np.log10(np.maximum(chosen, 1e-6))
+        colours = np.concatenate([chosen, chosen[..., :1] - chosen[..., 1:]], axis=-1)
     else:
-        colours = np.repeat(pixels[..., :1].astype(float), 3, axis=-1)
+        colours = np.broadcast_to(chosen, (*chosen.shape[:-1], 3)).copy()
     colours[~np.isfinite(colours)] = np.nan
     if np.isnan(colours).all():
         return np.zeros(colours.shape, np.uint8)
@@ -50,3 +49,26 @@ def pictures(pixels: np.ndarray, spec: InputSpec) -> np.ndarray:
     if shown == _REFLECTANCE:
         shares **= _GAMMA  # forests are dark beside bare soil
     return np.asarray(255 * shares, np.uint8)
+
+
+def colours_in_words(names: Sequence[str]) -> str:
+    """Returns what `pictures` shows of bands, such as "red B04, green B03, blue B02".
+
+    Args:
+        names: of the input's bands.
+    """
+    shown = _shown(names)
+    if shown in _RADAR:
+        co, cross = (name.removesuffix("_intensity") for name in shown)
+        return f"red {co}, green {cross}, blue {co} − {cross}, in decibels"
+    if len(shown) == 1:
+        return f"{shown[0]} in grey"
+    red, green, blue = shown
+    brighter = f", brightened by a gamma of {_GAMMA}" if shown == _REFLECTANCE else ""
+    return f"true colour (red {red}, green {green}, blue {blue}){brighter}"
+
+
+def _shown(names: Sequence[str]) -> tuple[str, ...]:
+    """Returns the bands that a picture shows: three, two of radar, or one."""
+    known = (n for n in (*_TRUE_COLOUR, *_RADAR) if set(n) <= set(names))
+    return next(known, tuple(names[:1]))

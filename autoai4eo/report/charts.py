@@ -8,11 +8,12 @@ the page does the rest. The SVG has no references, not even to parts of itself.
 from __future__ import annotations
 
 import io
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from markupsafe import Markup
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
 #: Size of a chart in units of its viewBox; the page scales it.
 WIDTH, HEIGHT = 640, 400
 # Room for labels, also for the larger ones of a narrow window.
-_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 18, 14, 60
+_LEFT, _RIGHT, _TOP, _BOTTOM = 96, 26, 44, 66
 _STRIP = 34
 _SOFT, _GRID = "#5b6b7b", "#e6ebf0"
 #: Values that span more than this are drawn on a logarithmic axis.
 _LOG_FROM = 8.0
+_UNREAD = {"aria-hidden": "true"}
 _GID = re.compile(r"(mark|curve)-((?:ensemble-)?\d+)")
 _LONG = re.compile(r"\d+\.\d{3,}")
 _FONT = re.compile(r"font-family: [^;]*;? ?")
@@ -55,7 +57,10 @@ def chart(x_label: str, y_label: str) -> Axes:
     # parse_math=False: dollar signs in a name are no formula
     axes.set_xlabel(line(x_label), parse_math=False)
     axes.set_ylabel(line(y_label), parse_math=False)
-    axes.yaxis.set_label_coords(24 / WIDTH, 0.55, transform=figure.transFigure)
+    # above the axis, where a long label has room and nobody turns his head
+    axes.yaxis.label.set(rotation=0, ha="left", va="top")
+    above = 10 / WIDTH, 1 - 8 / HEIGHT
+    axes.yaxis.set_label_coords(*above, transform=figure.transFigure)
     return axes
 
 
@@ -76,14 +81,19 @@ def strip_below(axes: Axes, label: str) -> Axes:
     strip.set_xlabel(axes.get_xlabel(), parse_math=False)
     axes.set_xlabel("")
     axes.tick_params(labelbottom=False)
-    strip.set(ylim=(0, 1), yticks=[])
+    strip.set(ylim=(0, 1))
     strip.axhline(1, color="#b8c4ce", linewidth=1)
-    strip.text(0.006, 0.12, label, transform=strip.transAxes, fontsize=11, color=_SOFT)
+    strip.set_yticks([0.5], [label])
+    strip.grid(visible=False, axis="y")
     return strip
 
 
 def fit(
-    axes: Axes, which: str, values: Iterable[float], log: bool | None = None
+    axes: Axes,
+    which: str,
+    values: Iterable[float],
+    log: bool | None = None,
+    most: float = math.inf,
 ) -> None:
     """Scales an axis to values, with some room around them.
 
@@ -92,6 +102,8 @@ def fit(
         which: ``"x"`` or ``"y"``.
         values: finite ones, or none.
         log: None: logarithmic if all values are above 0 and span a factor over 8.
+        most: the largest value that there can be; the axis ends there, or just above
+            values that reach it.
     """
     found = list(values) or [0.0, 1.0]
     low, high = min(found), max(found)
@@ -102,11 +114,32 @@ def fit(
         scale(axes, which, low / room, high * room, log=True)
     else:
         room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
-        scale(axes, which, low - room, high + room)
+        scale(axes, which, low - room, min(high + room, max(high, most) + room / 4))
 
 
-def scale(axes: Axes, which: str, low: float, high: float, log: bool = False) -> None:
-    """Sets the ends of an axis, ``"x"`` or ``"y"``, and round values on it."""
+def fit_epochs(axes: Axes, epochs: Iterable[int | float]) -> None:
+    """Scales the x axis to epochs, and labels whole ones only."""
+    found = list(epochs)
+    scale(axes, "x", min(found) - 0.2, max(found) + 0.5, whole=True)
+
+
+def scale(
+    axes: Axes,
+    which: str,
+    low: float,
+    high: float,
+    log: bool = False,
+    whole: bool = False,
+) -> None:
+    """Sets the ends of an axis, ``"x"`` or ``"y"``, and round values on it.
+
+    Args:
+        axes: from `chart`.
+        which: ``"x"`` or ``"y"``.
+        low, high: the ends.
+        log: whether the axis is logarithmic.
+        whole: whether only whole numbers are labelled; not of a logarithmic axis.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -115,7 +148,7 @@ def scale(axes: Axes, which: str, low: float, high: float, log: bool = False) ->
         subs = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
         axis.set_major_locator(LogLocator(subs=subs))
     else:
-        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=whole))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.set(**{f"{which}lim": (low, high)})
@@ -128,7 +161,7 @@ def svg(
 
     Args:
         axes: from `chart`, or of another figure with 72 dots per inch.
-        title: for screen readers.
+        title: for screen readers, which leave it out if this is empty.
         told: by trial number (or the key of an ensemble), the tooltip of its mark, for
             pages without the script.
         style: its class in the style sheet.
@@ -147,11 +180,27 @@ def svg(
     root.attrib = {
         "class": style,
         "viewBox": f"0 0 {width:g} {height:g}",
-        "role": "img",
-        "aria-label": line(title),
         "font-family": "system-ui, sans-serif",
+        **({"role": "img", "aria-label": line(title)} if title else _UNREAD),
     }
     return Markup(line(ElementTree.tostring(root, encoding="unicode")))
+
+
+def sign(**look: Any) -> Markup:
+    """Returns a mark by itself, for the key of a chart.
+
+    Args:
+        **look: the style of the mark, or of a line, for matplotlib.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(26 / 72, 20 / 72), dpi=72)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    at = [0.5] if "marker" in look else [0.08, 0.92]
+    axes.plot(at, [0.5] * len(at), **look)
+    return svg(axes, "", style="sign")
 
 
 def png(figure: Figure) -> bytes:
@@ -183,6 +232,9 @@ def _placed(
     axes.grid(color=_GRID, linewidth=1)
     axes.set_axisbelow(True)
     axes.tick_params(length=0, pad=8, labelsize=13, labelcolor=_SOFT)
+    axes.xaxis.label.set(va="bottom")
+    middle = (1 + (_LEFT - _RIGHT) / WIDTH) / 2
+    axes.xaxis.set_label_coords(middle, 8 / HEIGHT, transform=figure.transFigure)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(fontsize=13, color=_SOFT)
     return axes

@@ -138,7 +138,7 @@ def _entropies(epochs: Sequence[dict[str, Any]]) -> Markup | None:
     if not known:
         return None
     axes = charts.chart("epoch", "mean entropy [nats]")
-    _scale_epochs(axes, epochs)
+    charts.fit_epochs(axes, [epoch["epoch"] for epoch in epochs])
     charts.fit(axes, "y", [0.0, *known], log=False)
     for points, colour in lines:
         _draw(axes, points, colour)
@@ -153,7 +153,7 @@ def _costs(
     if not points:
         return None
     axes = charts.chart("epoch", f"expected {named(cost)}")
-    _scale_epochs(axes, epochs)
+    charts.fit_epochs(axes, [epoch["epoch"] for epoch in epochs])
     ends = [] if reached is None else [reached]
     charts.fit(axes, "y", [*(y for _, y in points), *ends], log=False)
     for end in ends:
@@ -165,11 +165,6 @@ def _costs(
 def _points(epochs: Sequence[dict[str, Any]], name: str) -> list[tuple[int, float]]:
     known = [(epoch["epoch"], epoch.get(name, math.nan)) for epoch in epochs]
     return [(at, value) for at, value in known if math.isfinite(value)]
-
-
-def _scale_epochs(axes: Any, epochs: Sequence[dict[str, Any]]) -> None:
-    numbers = [epoch["epoch"] for epoch in epochs]
-    charts.scale(axes, "x", min(numbers) - 0.2, max(numbers) + 0.5)
 
 
 def _draw(axes: Any, points: list[tuple[int, float]], colour: str) -> None:

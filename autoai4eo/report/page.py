@@ -12,20 +12,19 @@ from markupsafe import Markup
 
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_can_write_into, in_one_step, written
-from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find, in_order
+from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find
 from autoai4eo.learning.verdict import resampled, title, verdict
 from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.compact import compact_search
-from autoai4eo.report.comparable import left_out
+from autoai4eo.report.costs import cost_charts
 from autoai4eo.report.numbers import duration, large
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
+from autoai4eo.report.table import table_of
 from autoai4eo.report.tiles import tiles
 from autoai4eo.report.trials import (
     axes_of,
-    choice,
-    cost_chart,
     curve_chart,
     facts,
     facts_of_ensemble,
@@ -75,26 +74,19 @@ def _content(run: Snapshot) -> dict[str, Any]:
     tiles_of_run: dict[str, Any] = run.part(lambda: tiles(run), {})
     monitors = dict.fromkeys([metric, "val_loss"])
     curves = [curve_chart(run, name) for name in monitors]
-    known = {name for trial in run.trials for name in trial.figures}
-    first = [o.name for o in run.objectives if o.name in known]
-    columns = [*dict.fromkeys([*first, *in_order(known)])]
-    choices = list(dict.fromkeys(n for trial in run.trials for n in trial.choices))
     return {
         "run": run,
         "counts": [(s, n) for s in _STATUS if (n := run.count(s))],
         "written": datetime.now().strftime("%Y-%m-%d %H:%M"),
         "version": run.asked["versions"].get("autoai4eo", ""),
         "cards": _cards(run),
-        "charts": [(named(c), _chart(run, metric, c)) for c in costs],
+        "costs": cost_charts(run, metric, costs) if costs else {},
         "predicted": predicted(run),
         "references": _references(run),
         "compact": run.part(partial(compact_search, run), Markup()),
         "curves": [curve for curve in curves if curve],
-        "columns": columns,
         "metric": find(metric).label,
-        "messages": any(t.message for t in run.trials),
-        "choices": choices,
-        "rows": [_row(t, columns, choices) for t in _ranked(run)],
+        "trials": table_of(run),
         "parts": [
             _part(run, title, scores)
             for title, scores in (
@@ -106,7 +98,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "ensembles": _ensembles(run),
         "selection": _selection(run),
         "mistakes": mistakes,
-        "views": _views(run, mistakes),
+        "views": pictures.views_in_words(run),
         "tiles": tiles_of_run,
         "maps": [
             (p.stem, url)
@@ -194,13 +186,6 @@ def _selection(run: Snapshot) -> dict[str, Any]:
     }
 
 
-def _views(run: Snapshot, mistakes: list[dict[str, Any]]) -> str:
-    """What the pictures of a patch show."""
-    sensors = {i["name"]: i["sensor"] for i in run.asked["data"]["training"]["inputs"]}
-    shown = [name for patch in mistakes[:1] for name, _ in patch["views"]]
-    return " beside ".join(f"{name} ({sensors[name]})" for name in shown)
-
-
 def _references(run: Snapshot) -> dict[str, Any]:
     """The scores of the references, and whether the finalist is better."""
     parts = [("validation", run.evaluation), ("test", run.test)]
@@ -214,17 +199,6 @@ def _references(run: Snapshot) -> dict[str, Any]:
         "columns": [FIGURES[n].short for n in names],
         "rows": [(who, on, [each.get(n) for n in names]) for who, on, each in rows],
         "verdicts": [verdict(found["against_reference"], on) for on, found in known],
-    }
-
-
-def _chart(run: Snapshot, metric: str, cost: str) -> dict[str, Any]:
-    missing = [t for t in run.trials if cost not in t.figures]
-    told = [f"{t.number} ({t.status})" for t in missing]
-    words = "trial " if len(told) == 1 else "trials "
-    return {
-        "svg": cost_chart(run, metric, cost),
-        "missing": words + ", ".join(told) if told else "",
-        "left_out": left_out(run, cost),
     }
 
 
@@ -254,25 +228,6 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
     ]
     seconds = sum(t.figures.get("train_seconds", 0) for t in run.trials)
     return [*cards, (duration(seconds), "of training in all trials")]
-
-
-def _ranked(run: Snapshot) -> list[Trial]:
-    return [*run.complete, *(t for t in run.trials if t.status != "complete")]
-
-
-def _row(trial: Trial, columns: list[str], choices: list[str]) -> dict[str, Any]:
-    kind = "front" if trial.on_front else ""
-    return {
-        "number": trial.number,
-        "status": trial.status,
-        "kind": "finalist" if trial.is_finalist else kind,
-        "figures": [trial.figures.get(name) for name in columns],
-        "message": trial.message,
-        "choices": [
-            choice(trial.choices[name]) if name in trial.choices else ""
-            for name in choices
-        ],
-    }
 
 
 def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.pictures import STRETCH_IN_WORDS, colours_in_words
+from autoai4eo.runs.reading import Snapshot
+
 
 def mistakes(
     kept: Mapping[str, np.ndarray], classes: list[str]
@@ -42,6 +45,15 @@ def images_of(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, values in kept.items()
         if name.startswith("image_")
     }
+
+
+def views_in_words(run: Snapshot) -> str:
+    """Returns what the pictures of each input show, with their colours and stretch."""
+    told = [
+        f"{each['name']} ({each['sensor']}): {colours_in_words(each['bands'])}"
+        for each in run.asked["data"]["training"]["inputs"]
+    ]
+    return f"{'; '.join(told)}. {STRETCH_IN_WORDS}"
 
 
 def png(pixels: np.ndarray) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
@@ -24,6 +25,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["figure"] = rounded
     environment.filters["title_of"] = _title_of
+    environment.filters["breakable"] = _breakable
     return environment
 
 
@@ -33,6 +35,11 @@ def _title_of(name: str) -> str:
     if name.startswith(VALIDATION) and title != name:
         return f"{title} (validation)"
     return f"{title} (training)" if name in METRICS else title
+
+
+def _breakable(name: str) -> Markup:
+    """Returns a long name that may go on in a new line after a slash or underscore."""
+    return Markup("<wbr>").join(re.findall(r"[^/_]*[/_]?", line(name)))
 
 
 def _readable(value: Any) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
-from autoai4eo.learning.figures import VALIDATION, find, rounded
+from autoai4eo.learning.figures import METRICS, VALIDATION, find, rounded
 from autoai4eo.report import charts
 from autoai4eo.report.comparable import comparable, drawn_with
+from autoai4eo.report.marks import BLUE, GREY, ORANGE, PARETO, REFERENCE, look
 from autoai4eo.runs.pareto import on_front
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
 from autoai4eo.runs.two_figures import shown_metric
@@ -18,7 +20,6 @@ from autoai4eo.text import line
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BLUE, _ORANGE, _RED, _GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
 #: Costs that a chart is drawn for, after those of objectives and constraints.
 _AXES = ("latency_ms", "params", "macs", "size_bytes")
 
@@ -54,12 +55,10 @@ def axes_of(run: Snapshot) -> tuple[str, list[str]]:
 def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) -> Markup:
     """Draws every trial: a metric against a cost.
 
-    Trained trials are points, larger and darker on the front of the search; the line
-    joins those that are Pareto-optimal in the metric and the cost. Infeasible and
-    failed trials are crosses below. Dashed lines are the references.
-
-    Ensembles are diamonds beside them. A chart of a measured cost leaves out what was
-    measured in another way than most trials, see `autoai4eo.report.comparable`.
+    Marks are those of `autoai4eo.report.marks`; the line joins the trials that are
+    Pareto-optimal in the metric and the cost. Those without a score are in a strip
+    below. Dashed lines are the references. A chart of a measured cost leaves out what
+    was measured in another way than most trials, see `autoai4eo.report.comparable`.
 
     Args:
         run: the run.
@@ -68,7 +67,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     """
     measured = drawn_with(run, cost)
     placed = comparable(run.trials, cost, measured)
-    scored = [t for t in placed if metric in t.figures]
+    scored = [t for t in placed if _has_score(t, metric)]
     beside = comparable(run.ensembles, cost, measured)
     beside = [e for e in beside if metric in e.figures]
     axes = charts.chart(_measured_in(run, cost), named(metric))
@@ -79,7 +78,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     # the chart reaches to the best reference
     best = sorted(levels.values(), reverse=better == "max")[:1]
     reached = [f[metric] for f in (*(t.figures for t in scored), *more)]
-    charts.fit(axes, "y", [*reached, *best], log=False)
+    charts.fit(axes, "y", [*reached, *best], log=False, most=_most(metric))
     below = None
     if len(scored) < len(placed):
         below = charts.strip_below(axes, "no score")
@@ -95,20 +94,20 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     )
     _draw_references(axes, levels)
     if stairs:
-        axes.plot(*zip(*stairs, strict=True), color="#9dc1ff", lw=2)
+        axes.plot(*zip(*stairs, strict=True), **PARETO)
     for trial in sorted(placed, key=lambda t: (t.is_finalist, t.on_front)):
-        shown, y = axes, trial.figures.get(metric)
-        if trial.status in ("infeasible", "failed") or y is None:
+        if _has_score(trial, metric):
+            shown, y = axes, trial.figures[metric]
+        else:
             assert below is not None
             shown, y = below, 0.5
         _draw_spread(shown, trial, cost, y)
-        look = _look(trial)
-        gid = charts.mark_of(trial.number)
-        shown.plot([trial.figures[cost]], [y], gid=gid, ls="", zorder=3, **look)
+        gid, at = charts.mark_of(trial.number), ([trial.figures[cost]], [y])
+        shown.plot(*at, gid=gid, ls="", zorder=3, **look(trial))
     for ensemble in beside:
         at = [ensemble.figures[cost]], [ensemble.figures[metric]]
         gid = charts.mark_of(ensemble.id.key)
-        axes.plot(*at, gid=gid, ls="", zorder=4, **_diamond(ensemble))
+        axes.plot(*at, gid=gid, ls="", zorder=4, **look(ensemble))
     told: dict[int | str, str] = {}
     if tooltips:
         told = {t.number: summary(t, metric, cost) for t in placed}
@@ -129,15 +128,15 @@ def _draw_references(axes: Axes, levels: dict[str, float]) -> None:
     for name, level in levels.items():
         if not low < level < high:
             continue
-        axes.axhline(level, color=_GREY, lw=1, ls=(0, (4, 3)), zorder=1)
+        axes.axhline(level, zorder=1, **REFERENCE)
         axes.annotate(
             name,
             (1, level),
-            (-4, 3),
+            (-4, 5),
             xycoords=("axes fraction", "data"),
             textcoords="offset points",
             ha="right",
-            color=_GREY,
+            color=GREY,
             fontsize=12,
         )
 
@@ -151,11 +150,10 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
     lines = [(trial, points) for trial, points in lines if points]
     if not lines:
         return None
-    epochs = [x for _, points in lines for x, _ in points]
     axes = charts.chart("epoch", named(name))
-    charts.scale(axes, "x", min(epochs) - 0.2, max(epochs) + 0.5)
+    charts.fit_epochs(axes, [x for _, points in lines for x, _ in points])
     values = [y for _, points in lines for _, y in points if np.isfinite(y)]
-    charts.fit(axes, "y", values, log=False)
+    charts.fit(axes, "y", values, log=False, most=_most(name))
     for trial, points in sorted(lines, key=lambda line: _rank(line[0])):
         points = [p for p in points if np.isfinite(p[1])]
         if not points:
@@ -176,7 +174,7 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
                 (-4, 9),
                 textcoords="offset points",
                 ha="right",
-                color=_ORANGE,
+                color=ORANGE,
                 fontsize=13,
             )
     return charts.svg(axes, f"{named(name)} over the epochs")
@@ -224,14 +222,14 @@ def choice(value: object) -> str:
 def _draw_limit(axes: Axes, limit: float, high: float) -> None:
     """Shades the area above a constraint."""
     axes.axvspan(limit, high, facecolor="#fdf0ec", edgecolor="none", zorder=0)
-    axes.axvline(limit, color=_ORANGE, ls=(0, (5, 4)), lw=1)
+    axes.axvline(limit, color=ORANGE, ls=(0, (5, 4)), lw=1)
     axes.annotate(
         "limit",
         (limit, 1),
         (8, -14),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
-        color=_ORANGE,
+        color=ORANGE,
         fontsize=12,
     )
 
@@ -240,39 +238,26 @@ def _draw_spread(axes: Axes, trial: Trial, cost: str, y: float) -> None:
     """Draws how far another measurement of a latency may lie from this one."""
     if spread := _spread(trial, cost):
         x = trial.figures[cost]
-        axes.plot([x - spread, x + spread], [y, y], color=_GREY, lw=1.5, zorder=2)
+        ends = np.clip([x - spread, x + spread], *axes.get_xlim())
+        axes.plot(ends, [y, y], color=GREY, lw=1.5, zorder=2)
 
 
 def _spread(trial: Trial, cost: str) -> float:
     return trial.figures.get("latency_spread_ms", 0.0) if cost == "latency_ms" else 0.0
 
 
+def _most(name: str) -> float:
+    """Returns the largest value that a figure can have."""
+    is_score = name.removeprefix(VALIDATION) in METRICS
+    return 1.0 if is_score and find(name).direction == "max" else math.inf
+
+
+def _has_score(trial: Trial, metric: str) -> bool:
+    return metric in trial.figures and trial.status not in ("infeasible", "failed")
+
+
 def _is_complete(trial: Trial) -> bool:
     return trial.status == "complete"
-
-
-def _look(trial: Trial) -> dict[str, Any]:
-    """The style of a trial's point; sizes are diameters."""
-    if trial.status in ("infeasible", "failed"):
-        colour = _RED if trial.status == "failed" else _ORANGE
-        return {"marker": "x", "ms": 10, "mec": colour, "mew": 2.5}
-    if not _is_complete(trial):
-        edge = _BLUE if trial.status == "running" else _GREY
-        return {"marker": "o", "ms": 10, "mfc": "#fff", "mec": edge, "mew": 2}
-    if trial.is_finalist:
-        return {"marker": "o", "ms": 17, "mfc": _ORANGE, "mec": "#fff", "mew": 1.5}
-    if trial.on_front:
-        return {"marker": "o", "ms": 13, "mfc": _BLUE, "mec": "#fff", "mew": 1}
-    return {"marker": "o", "ms": 11, "mfc": "#cfe0fb", "mec": "#5b8fd8", "mew": 1}
-
-
-def _diamond(ensemble: ShownEnsemble) -> dict[str, Any]:
-    """The style of an ensemble's point."""
-    colour = _BLUE if ensemble.on_front else "#cfe0fb"
-    edge = "#fff" if ensemble.on_front else "#5b8fd8"
-    if ensemble.is_finalist:
-        return {"marker": "D", "ms": 13, "mfc": _ORANGE, "mec": "#fff", "mew": 1.5}
-    return {"marker": "D", "ms": 10, "mfc": colour, "mec": edge, "mew": 1}
 
 
 def _stairs(
@@ -309,4 +294,4 @@ def _rank(trial: Trial) -> int:
 
 
 def _curve_style(trial: Trial) -> tuple[str, float]:
-    return [("#b3c0cc", 1.5), (_BLUE, 2.0), (_ORANGE, 3.0)][_rank(trial)]
+    return [("#b3c0cc", 1.5), (BLUE, 2.0), (ORANGE, 3.0)][_rank(trial)]

@@ -58,7 +58,7 @@ def test_what_spans_a_lot_is_on_a_logarithmic_axis_also_in_the_strip(drawn):
     words = [text.text for text in drawn.iter("text")]
     assert [w for w in words if w.endswith(("0", "k"))] == ["10", "100", "1k", "10k"]
     # both ends are as far from the frame: the strip has the scale of the chart
-    assert left("7") - 84 == pytest.approx(640 - 18 - left("9"), abs=0.1)
+    assert left("7") - 96 == pytest.approx(640 - 26 - left("9"), abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from autoai4eo.learning.verdict import told_unseen
 from autoai4eo.report.rendering import render
-from autoai4eo.report.sections.confusion import confusion
+from autoai4eo.report.sections.confusion import confusion, labels
 from autoai4eo.report.sections.reliability import reliability_chart
 
 
@@ -21,7 +21,7 @@ def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
     return Markup(
         render(
             "sections/classification.html",
-            classes=[(i + 1, classes[i]) for i in shown],
+            heads=[(labels(classes)[i][0], classes[i]) for i in shown],
             absent=scores.get("absent_classes"),
             left_out=told_unseen(scores),
             confusion=confusion(classes, scores["confusion_matrix"], shown),

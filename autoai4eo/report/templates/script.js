@@ -72,10 +72,62 @@ if (told) {
   }
 }
 
-// one of several charts
-for (const choice of document.querySelectorAll("select[data-of]")) {
-  const charts = document.querySelectorAll(`#${choice.dataset.of} > figure`);
-  const choose = () => charts.forEach((c, i) => { c.hidden = i !== choice.selectedIndex; });
-  choice.addEventListener("change", choose);
-  choose();
+// tables wider than the page
+const scrolled = [...document.querySelectorAll(".scroll")];
+const hint = (box) => {
+  const more = box.scrollWidth - box.clientWidth;
+  box.classList.toggle("is-wide", more > 1);
+  box.classList.toggle("goes-on", more - box.scrollLeft > 1);
+};
+for (const box of scrolled) {
+  hint(box);
+  box.addEventListener("scroll", () => hint(box), { passive: true });
+  if (window.ResizeObserver) new ResizeObserver(() => hint(box)).observe(box);
 }
+
+// paper does not scroll: further columns are tables below, with the first column again
+const LETTERS = 105; // of a line
+const LONGEST = 24; // of a cell that can have several lines
+const printed = [];
+const widthOf = (cell) => {
+  const text = cell.textContent.trim();
+  const longest = Math.max(...text.split(/\s+|(?<=[/_])/).map((word) => word.length));
+  return 2.5 + Math.max(longest, cell.tagName === "TH" ? 0 : Math.min(text.length, LONGEST));
+};
+const pages = (table) => {
+  const rows = [...table.rows];
+  const widths = [...rows[0].cells].map(
+    (_, i) => Math.max(...rows.map((row) => row.cells[i] ? widthOf(row.cells[i]) : 0)));
+  const found = [];
+  let left = 0;
+  widths.forEach((width, i) => {
+    if (i === 0) return;
+    if (!found.length || left < width) { found.push([0]); left = LETTERS - widths[0]; }
+    found.at(-1).push(i);
+    left -= width;
+  });
+  return found;
+};
+addEventListener("beforeprint", () => {
+  if (printed.length) return;
+  for (const table of document.querySelectorAll(".scroll > table")) {
+    const parts = pages(table);
+    if (parts.length < 2) continue;
+    for (const columns of parts) {
+      const part = table.cloneNode(true);
+      part.classList.add("part");
+      for (const row of part.rows) {
+        [...row.cells].forEach((cell, i) => { if (!columns.includes(i)) cell.remove(); });
+      }
+      table.parentNode.append(part);
+      printed.push(part);
+    }
+    table.hidden = true;
+  }
+});
+addEventListener("afterprint", () => {
+  for (const part of printed.splice(0)) {
+    part.parentNode.querySelector("table").hidden = false;
+    part.remove();
+  }
+});

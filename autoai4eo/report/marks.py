@@ -1,0 +1,76 @@
+"""How charts of trials draw each kind of network, and the key that says so.
+
+Kinds differ in form and in colour, so that they are told apart without one of them, as
+on a black and white print.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from markupsafe import Markup
+
+from autoai4eo.report import charts
+from autoai4eo.runs.reading import ShownEnsemble, Trial
+
+BLUE, ORANGE, RED, GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
+#: Of the line that joins Pareto-optimal trials.
+PARETO = {"color": "#9dc1ff", "lw": 2}
+#: Of the line at the level of a reference.
+REFERENCE: dict[str, Any] = {"color": GREY, "lw": 1, "ls": (0, (4, 3))}
+_SOFT_BLUE, _EDGE, _OCHRE = "#cfe0fb", "#5b8fd8", "#9a6700"
+
+
+def _filled(marker: str, size: float, face: str, edge: str = "#fff") -> dict[str, Any]:
+    return {"marker": marker, "ms": size, "mfc": face, "mec": edge, "mew": 1}
+
+
+def _hollow(marker: str, size: float, edge: str) -> dict[str, Any]:
+    return {"marker": marker, "ms": size, "mfc": "#fff", "mec": edge, "mew": 2}
+
+
+#: The style of each kind, sizes are diameters, and what the key says of it.
+KINDS: dict[str, tuple[dict[str, Any], str]] = {
+    "finalist": (_filled("o", 17, ORANGE), "finalist"),
+    "front": (_filled("o", 13, BLUE), "on the front"),
+    "complete": (_filled("o", 11, _SOFT_BLUE, _EDGE), "other trained trials"),
+    "running": (_hollow("o", 10, BLUE), "running"),
+    "pruned": (_hollow("s", 9, GREY), "pruned"),
+    "interrupted": (_hollow("p", 10, GREY), "interrupted"),
+    "infeasible": (_hollow("^", 10, _OCHRE), "infeasible: beyond a constraint"),
+    "failed": (
+        {"marker": "x", "ms": 10, "mec": RED, "mew": 2.5},
+        "failed",
+    ),
+    "ensemble-finalist": (_filled("D", 13, ORANGE), "ensemble, the finalist"),
+    "ensemble-front": (_filled("D", 10, BLUE), "ensembles on the front"),
+    "ensemble": (_filled("D", 10, _SOFT_BLUE, _EDGE), "other ensembles"),
+}
+
+
+def kind(network: Trial | ShownEnsemble) -> str:
+    """Returns the kind of a trial or an ensemble, a key of `KINDS`."""
+    better = "finalist" if network.is_finalist else "front" if network.on_front else ""
+    if isinstance(network, ShownEnsemble):
+        return f"ensemble-{better}" if better else "ensemble"
+    return better if better and network.status == "complete" else network.status
+
+
+def look(network: Trial | ShownEnsemble) -> dict[str, Any]:
+    """Returns the style of the mark of a trial or an ensemble, for matplotlib."""
+    return KINDS[kind(network)][0]
+
+
+def key_of(networks: Iterable[Trial | ShownEnsemble]) -> list[tuple[Markup, str]]:
+    """Returns the kinds among networks: the mark and what it is.
+
+    Args:
+        networks: those that are drawn.
+    """
+    there = {kind(network) for network in networks}
+    return [
+        (charts.sign(**style, ls=""), told)
+        for name, (style, told) in KINDS.items()
+        if name in there
+    ]

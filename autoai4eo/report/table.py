@@ -1,0 +1,50 @@
+"""The table of trials: figures, reasons and hyperparameters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autoai4eo.learning.figures import COSTS, FIGURES, in_order
+from autoai4eo.report.trials import choice
+from autoai4eo.runs.reading import Snapshot, Trial
+
+
+def table_of(run: Snapshot) -> dict[str, Any]:
+    """Returns the columns and the rows, the best trials first.
+
+    What was asked for comes first (``columns``: objectives, constraints, main costs),
+    then the reasons of trials that did not complete (``has_reasons``), which are long,
+    then all other figures (``others``) and hyperparameters (``choices``).
+    """
+    known = {name for trial in run.trials for name in trial.figures}
+    main = [name for name in COSTS if FIGURES[name].main]
+    asked = dict.fromkeys([*(o.name for o in run.objectives), *run.limits, *main])
+    columns = [name for name in asked if name in known]
+    others = [name for name in in_order(known) if name not in asked]
+    choices = list(dict.fromkeys(n for trial in run.trials for n in trial.choices))
+    ranked = [*run.complete, *(t for t in run.trials if t.status != "complete")]
+    return {
+        "columns": columns,
+        "others": others,
+        "choices": choices,
+        "has_reasons": any(t.message for t in run.trials),
+        "rows": [_row(trial, columns, others, choices) for trial in ranked],
+    }
+
+
+def _row(
+    trial: Trial, columns: list[str], others: list[str], choices: list[str]
+) -> dict[str, Any]:
+    kind = "front" if trial.on_front else ""
+    return {
+        "number": trial.number,
+        "status": trial.status,
+        "kind": "finalist" if trial.is_finalist else kind,
+        "figures": [trial.figures.get(name) for name in columns],
+        "reason": trial.message,
+        "others": [trial.figures.get(name) for name in others],
+        "choices": [
+            choice(trial.choices[name]) if name in trial.choices else ""
+            for name in choices
+        ],
+    }
