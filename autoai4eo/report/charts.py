@@ -114,7 +114,7 @@ def fit(
         scale(axes, which, low / room, high * room, log=True)
     else:
         room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
-        scale(axes, which, low - room, min(high + room, max(high, most) + room / 4))
+        scale(axes, which, low - room, min(high + room, max(high, most) + room / 10))
 
 
 def fit_epochs(axes: Axes, epochs: Iterable[int | float]) -> None:
@@ -148,7 +148,10 @@ def scale(
         subs = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
         axis.set_major_locator(LogLocator(subs=subs))
     else:
-        axis.set_major_locator(MaxNLocator(7, steps=[1, 2, 5, 10], integer=whole))
+        steps, least = [1, 2, 5, 10], 1 if whole else 2
+        axis.set_major_locator(
+            MaxNLocator(7, steps=steps, integer=whole, min_n_ticks=least)
+        )
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.set(**{f"{which}lim": (low, high)})

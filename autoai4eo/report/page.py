@@ -35,7 +35,7 @@ from autoai4eo.runs.ensembles import CAVEAT
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
 from autoai4eo.runs.network_id import TRIAL, NetworkId, finalist_in
-from autoai4eo.runs.reading import Snapshot, Trial, read
+from autoai4eo.runs.reading import Snapshot, read
 from autoai4eo.runs.selection import read_selection
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"

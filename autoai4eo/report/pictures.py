@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.pictures import STRETCH_IN_WORDS, colours_in_words
+from autoai4eo.data.sensors import UNKNOWN_SENSOR
 from autoai4eo.runs.reading import Snapshot
 
 
@@ -49,11 +50,12 @@ def images_of(kept: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def views_in_words(run: Snapshot) -> str:
     """Returns what the pictures of each input show, with their colours and stretch."""
-    told = [
-        f"{each['name']} ({each['sensor']}): {colours_in_words(each['bands'])}"
-        for each in run.asked["data"]["training"]["inputs"]
-    ]
-    return f"{'; '.join(told)}. {STRETCH_IN_WORDS}"
+    told = []
+    for each in run.asked["data"]["training"]["inputs"]:
+        is_known = each["sensor"] != UNKNOWN_SENSOR
+        sensor = f" ({each['sensor']})" if is_known else ""
+        told.append(f"{each['name']}{sensor}: {colours_in_words(each['bands'])}")
+    return f"Shown of {'; of '.join(told)}. {STRETCH_IN_WORDS}"
 
 
 def png(pixels: np.ndarray) -> str:

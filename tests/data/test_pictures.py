@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from autoai4eo.data.pictures import pictures
+from autoai4eo.data.pictures import colours_in_words, pictures
 from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.sensors import band
 
@@ -34,3 +35,32 @@ def test_unknown_bands_are_grey_and_missing_pixels_black():
     found = pictures(pixels, spec("band1", "band2"))
     assert (found[..., 0] == found[..., 2]).all() and not found[0, 0, 0].any()
     assert not pictures(np.full((1, 4, 4, 2), np.nan), spec("band1", "band2")).any()
+
+
+@pytest.mark.parametrize(
+    ("bands", "told"),
+    [
+        (
+            ("B02", "B03", "B04", "B08"),
+            "true colour (red B04, green B03, blue B02), brightened by a gamma of 0.6",
+        ),
+        (("R", "G", "B"), "true colour (red R, green G, blue B)"),
+        (("VV", "VH"), "red VV, green VH, blue VV − VH, in decibels"),
+        (
+            ("VH_intensity", "VV_intensity"),
+            "red VV, green VH, blue VV − VH, in decibels",
+        ),
+        (("B08", "B12"), "B08 in grey"),
+    ],
+)
+def test_the_colours_are_told(bands, told):
+    """Users rely on: the bands that are named are those that are shown."""
+    assert colours_in_words(bands) == told
+    shown = [name for name in bands if name.split("_")[0] in told]
+    pixels = np.random.default_rng(0).uniform(1, 2, (2, 4, 4, len(bands)))
+    before = pictures(pixels, spec(*bands))
+    for number, name in enumerate(bands):
+        changed = pixels.copy()
+        changed[0, 0, 0, number] = 9
+        same = (pictures(changed, spec(*bands)) == before).all()
+        assert same == (name not in shown)

@@ -5,6 +5,9 @@ from xml.etree import ElementTree
 import pytest
 
 from autoai4eo.report import charts, trials
+from autoai4eo.runs.reading import Trial
+
+COST, SPREAD = "latency_ms", "latency_spread_ms"
 
 
 @pytest.fixture
@@ -77,3 +80,41 @@ def test_the_line_follows_the_front_of_the_search():
     ]
     exact = trials._stairs(points, [0.0, 0.0, 0.0], True, 4.0)
     assert exact[0] == (1.0, 0.4)
+
+
+def ticks(axes, which):
+    words = ElementTree.fromstring(charts.svg(axes, "x")).iter("text")
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    low, high = sorted(axis.get_view_interval())
+    shown = [charts.short(at) for at in axis.get_majorticklocs() if low <= at <= high]
+    assert set(shown) <= {word.text for word in words}
+    return shown
+
+
+@pytest.mark.parametrize("last", [1, 2, 3, 4, 5, 7, 8, 12, 20, 35, 100, 999])
+def test_epochs_on_an_axis_are_whole(last):
+    axes = charts.chart("epoch", "kappa")
+    charts.fit_epochs(axes, range(1, last + 1))
+    shown = ticks(axes, "x")
+    assert shown and all(word.isdecimal() for word in shown)
+    assert len(set(shown)) == len(shown) <= 9
+    assert last > 7 or shown == [str(epoch) for epoch in range(1, last + 1)]
+
+
+@pytest.mark.parametrize("values", [[0.975], [0.2, 1.0], [-0.1, 0.99], [1.0]])
+def test_no_value_above_the_largest_is_on_an_axis(values):
+    axes = charts.chart("epoch", "kappa")
+    charts.fit(axes, "y", values, log=False, most=1.0)
+    low, high = axes.get_ylim()
+    assert low < min(values) and max(values) < high
+    assert all(float(word) <= 1 for word in ticks(axes, "y"))
+
+
+def test_the_spread_of_a_latency_ends_at_the_axes():
+    """A line that is longer than the chart would cross the numbers beside it."""
+    axes = charts.chart("latency", "kappa")
+    charts.fit(axes, "x", [1.0])
+    shown = Trial(0, "complete", "", {COST: 1.0, SPREAD: 9.0}, {}, [], False, False)
+    trials._draw_spread(axes, shown, COST, 0.5)
+    (line,) = axes.lines
+    assert tuple(line.get_xdata()) == pytest.approx(axes.get_xlim())

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,8 +16,10 @@ from optuna.trial import TrialState, create_trial
 from autoai4eo.errors import UserError
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.verdict import verdict
-from autoai4eo.report.page import write_report
+from autoai4eo.report.page import _content, write_report
 from autoai4eo.report.pictures import png
+from autoai4eo.report.rendering import render
+from autoai4eo.runs.reading import Trial, read
 from autoai4eo.runs.study import open_study
 
 EVIL = '<img src=x onerror="document.title=1">'
@@ -26,6 +29,16 @@ def page_of(run):
     path = write_report(run)
     assert path == run / "report.html"
     return path.read_text()
+
+
+def text_of(page):
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", "", page)).split())
+
+
+def charts_of(page):
+    """The charts of a metric against each cost."""
+    part = page[page.index('id="costs"') : page.index('<div class="key">')]
+    return re.findall(r'<svg class="chart".*?</svg>', part, re.DOTALL)
 
 
 def facts(page):
@@ -100,10 +113,12 @@ def test_hovering_shows_architecture_cost_and_reason(run, searched):
 
 def test_every_trial_with_a_cost_is_drawn(run, searched):
     page = page_of(run)
-    first = page[page.index('id="costs"') :]
-    drawn = set(re.findall(r'data-trial="(\d+)"', first[: first.index("</svg>")]))
     trials = searched.trials()
-    assert drawn == {str(n) for n in trials[trials["params"].notna()]["trial"]}
+    known = {str(n) for n in trials[trials["params"].notna()]["trial"]}
+    charts = charts_of(page)
+    assert [" against parameters" in chart for chart in charts].count(True) == 1
+    for chart in charts:
+        assert set(re.findall(r'data-trial="(\d+)"', chart)) == known
 
 
 def test_what_the_user_named_is_escaped(run):
@@ -119,7 +134,7 @@ def test_a_search_without_a_trial_says_so(run):
     for folder in ("best", "trials"):
         shutil.rmtree(run / folder)
     page = page_of(run)
-    assert "No trial is finished yet" in page and "interrupted" in page
+    assert "No trial is complete." in text_of(page) and "interrupted" in page
     assert "Arguments, data and machine" in page and "<svg" not in page
 
 
@@ -134,6 +149,39 @@ def test_a_running_search_is_shown_as_running(run, searched):
     page = page_of(run)
     assert "the same arguments resumes it" in page and ">1 interrupted<" in page
     assert "architecture</h2>" not in page
+
+
+def test_nobody_is_told_to_wait_for_a_search_that_is_over(run):
+    """Users rely on: above finished charts stands what is in them."""
+    page = text_of(page_of(run))
+    assert "complete yet" not in page and "No trial is" not in page
+    snapshot = read(run)
+    left = [
+        Trial(t.number, "infeasible", "too large", t.figures, {}, [], False, False)
+        for t in snapshot.trials
+    ]
+    none = replace(snapshot, trials=left, state="finished")
+    page = text_of(render("run.html", **_content(none)))
+    assert f"No trial is complete: {len(left)} infeasible." in page
+    assert "The table of trials tells why." in page and "yet" not in page
+    page = text_of(render("run.html", **_content(replace(none, state="running"))))
+    assert "No trial is complete yet. Scores come with the first." in page
+
+
+def test_the_key_and_the_captions_tell_of_each_kind_of_trial(run):
+    page = page_of(run)
+    (key,) = re.findall(r'<div class="key">.*?</ul>', page, re.DOTALL)
+    statuses = {t.status for t in read(run).trials if "params" in t.figures}
+    assert ("infeasible" in key) == ("infeasible" in statuses)
+    assert "failed" not in key  # it has no cost, so it is in no chart
+    assert re.search(r"Of trial \d+ \(failed\) no cost is known\.", page)
+    assert "running" not in key
+
+
+def test_the_colours_of_patches_are_told(run):
+    page = text_of(page_of(run))
+    assert "Shown of sen2: true colour (red B04, green B03, blue B02)" in page
+    assert "from the 2nd to the 98th percentile" in page
 
 
 def test_a_history_with_a_cut_number_is_left_out(run):
@@ -170,7 +218,7 @@ def test_classes_that_are_nowhere_have_no_row(run):
     path.write_text(json.dumps({**kept, "unseen_classes": ["forest & field"]}))
     after = page_of(run)
     assert "1 class that does not occur and was never predicted is left out" in after
-    row = '<th class="text">{}&ensp;'
+    row = '<th class="text"><i>{}</i>'
     assert [row.format(i) in before for i in (1, 2, 3)] == [True] * 3
     assert [row.format(i) in after for i in (1, 2, 3)] == [True, False, True]
     assert '<td class="text">forest &amp; field</td>' in before

@@ -1,0 +1,49 @@
+"""The table of trials: what was asked for is at its left."""
+
+from autoai4eo.learning.figures import in_order
+from autoai4eo.report.page import write_report
+from autoai4eo.report.rendering import render
+from autoai4eo.report.table import table_of
+from autoai4eo.runs.reading import read
+
+
+def test_objectives_and_costs_are_left_of_the_reasons(run):
+    """Users rely on: a long reason does not push costs out of sight."""
+    snapshot = read(run)
+    table = table_of(snapshot)
+    assert table["columns"][:2] == ["val_cohen_kappa", "params"]
+    assert {"macs", "latency_ms"} <= set(table["columns"])
+    assert table["has_reasons"]
+    page = write_report(run).read_text()
+    head = page[page.index('<table class="sorts sticks">') :]
+    head = head[: head.index("</thead>")]
+    costs = [head.index(f">{name}</th>") for name in ("parameters", "latency [ms]")]
+    assert max(costs) < head.index(">reason</th>") < head.index("loss (")
+
+
+def test_every_figure_and_choice_has_one_column(run):
+    snapshot = read(run)
+    table = table_of(snapshot)
+    known = {name for trial in snapshot.trials for name in trial.figures}
+    assert sorted([*table["columns"], *table["others"]]) == sorted(in_order(known))
+    for row, trial in zip(
+        table["rows"],
+        [*snapshot.complete, *(t for t in snapshot.trials if t.status != "complete")],
+        strict=True,
+    ):
+        assert row["number"] == trial.number and row["reason"] == trial.message
+        values = [*row["figures"], *row["others"]]
+        names = [*table["columns"], *table["others"]]
+        assert values == [trial.figures.get(name) for name in names]
+
+
+def test_long_names_of_hyperparameters_can_have_several_lines():
+    table = {
+        "columns": [],
+        "others": [],
+        "choices": ["block_1/<b>_size"],
+        "has_reasons": False,
+        "rows": [],
+    }
+    shown = render("table.html", trials=table, run={"told_apart": ""})
+    assert ">block_<wbr>1/<wbr>&lt;b&gt;_<wbr>size<wbr></th>" in shown
