@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from autoai4eo.learning.figures import find
 from autoai4eo.report import charts
 from autoai4eo.report.comparable import left_out
 from autoai4eo.report.marks import PARETO, REFERENCE, key_of
-from autoai4eo.report.trials import cost_chart, named
+from autoai4eo.report.trials import cost_chart
 from autoai4eo.runs.reading import Snapshot, Trial
 
 
@@ -44,7 +45,7 @@ def cost_charts(run: Snapshot, metric: str, costs: Sequence[str]) -> dict[str, A
 def _captions(run: Snapshot, cost: str, drawn: Sequence[Trial]) -> list[str]:
     told = []
     if missing := [t for t in drawn if cost not in t.figures]:
-        told.append(f"Of {_numbers(missing)} the {named(cost)} is not known.")
+        told.append(f"Of {_numbers(missing)} the {find(cost).label} is not known.")
     if elsewhere := left_out(run, cost):
         told.append(elsewhere)
     return told

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from autoai4eo.learning.figures import METRICS, VALIDATION, find, rounded
 from autoai4eo.text import line
@@ -38,8 +37,13 @@ def _title_of(name: str) -> str:
 
 
 def _breakable(name: str) -> Markup:
-    """Returns a long name that may go on in a new line after a slash or underscore."""
-    return Markup("<wbr>").join(re.findall(r"[^/_]*[/_]?", line(name)))
+    """Returns a long name that may go on in a new line: after a slash.
+
+    On paper, where there is less room, also after an underscore.
+    """
+    escaped = str(escape(line(name)))
+    broken = escaped.replace("/", "/<wbr>").replace("_", '_<wbr class="paper">')
+    return Markup(broken)
 
 
 def _readable(value: Any) -> Any:
