@@ -24,6 +24,7 @@ def plot(curves: pd.DataFrame, shown: Mapping[str, str]) -> bytes:
         shown: labels of the curves, by the names of their columns.
     """
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     across = min(3, len(shown))
     down = -(-len(shown) // across)
@@ -40,6 +41,7 @@ def plot(curves: pd.DataFrame, shown: Mapping[str, str]) -> bytes:
                 alpha=0.15,
                 linewidth=0,
             )
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         axis.set_xlabel("distinct trainings")
         # parse_math=False: dollar signs in a name are no formula
         axis.set_ylabel(line(label), parse_math=False)

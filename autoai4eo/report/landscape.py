@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,7 +80,7 @@ def landscape_page(
         rows=rows,
         differences=differences,
         told=_ROWS | _MORE_ROWS,
-        image=data_url(_plot(shown)),
+        images=[(told, data_url(picture)) for told, picture in _plots(shown)],
         persistence=[
             (line(figures["name"]), figures["persistence"])
             for figures in every
@@ -106,22 +107,29 @@ def _number(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
-def _plot(shown: Sequence[Shown]) -> bytes:
+def _plots(shown: Sequence[Shown]) -> list[tuple[str, bytes]]:
+    """Returns what each picture shows, and it as a PNG: landscapes side by side."""
+    costs = sorted({name for one in shown for name in one.costs})
+    kinds = {
+        "density of the fitness": _draw_density,
+        "fitness against distance": _draw_distance,
+        "autocorrelation": _draw_autocorrelation,
+        "basins": _draw_basins,
+        **{f"front of {line(n)}": partial(_draw_front, cost=n) for n in costs},
+    }
+    return [(told, _plot(shown, draw)) for told, draw in kinds.items()]
+
+
+def _plot(shown: Sequence[Shown], draw: Callable[[Axes, Shown], None]) -> bytes:
     from matplotlib.figure import Figure
 
-    kinds = [_draw_density, _draw_distance, _draw_autocorrelation, _draw_basins]
-    costs = sorted({name for one in shown for name in one.costs})
-    columns = len(kinds) + len(costs)
-    figure = Figure(figsize=(5.4 * len(shown), 3.4 * columns), layout="constrained")
-    axes = figure.subplots(columns, len(shown), squeeze=False)
-    for column, one in zip(axes.T, shown, strict=True):
-        for axis, draw in zip(column, kinds, strict=False):
-            draw(axis, one)
-            axis.grid(alpha=0.3)
-        for axis, cost in zip(column[len(kinds) :], costs, strict=True):
-            _draw_front(axis, one, cost)
-            axis.grid(alpha=0.3)
-        column[0].set_title(line(str(one.figures["name"])), parse_math=False)
+    figure = Figure(figsize=(5.4 * len(shown), 3.4), layout="constrained")
+    (axes,) = figure.subplots(1, len(shown), squeeze=False)
+    for axis, one in zip(axes, shown, strict=True):
+        draw(axis, one)
+        axis.grid(alpha=0.3)
+        if len(shown) > 1:
+            axis.set_title(line(str(one.figures["name"])), parse_math=False)
     return charts.png(figure)
 
 
@@ -150,6 +158,8 @@ def _draw_distance(axis: Axes, one: Shown) -> None:
 
 
 def _draw_autocorrelation(axis: Axes, one: Shown) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     found = one.figures["autocorrelation"]
     lags = range(1, len(found) + 1)
     axis.plot(lags, found, "o-", label="mean of walks")
@@ -159,6 +169,7 @@ def _draw_autocorrelation(axis: Axes, one: Shown) -> None:
         axis.plot(lags, pooled, "s--", label="around the mean of all walks")
         axis.legend(fontsize=8)
     axis.axhline(0, color="grey", linewidth=0.8)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_xlabel("steps of a random walk")
     axis.set_ylabel("autocorrelation of the fitness")
 
