@@ -5,6 +5,7 @@ r"""Maps of scenes: speed against a loop of `predict`, and memory.
     python benchmarks/mapping.py memory --weights S2_RESNET20….h5 [--stride 40]
     python benchmarks/mapping.py memory --model RUN
     python benchmarks/mapping.py water --weights S2_RESNET20….h5 SCENE.tif LABELS.tif
+    python benchmarks/mapping.py water --model RUN SCENE.tif LABELS.tif
 
 `speed`: the LCZ ResNet-20 on a scene, each 10 pixels, by `map_scene` and by what one
 would write otherwise: read the scene, cut all patches, `predict`, write the classes.
@@ -13,7 +14,8 @@ precisions, too, with `--min-agreement 0`, and tells which share of the map's pi
 the class of the model. `--enlarge 2` mirrors the scene to 2 × 2 of it, so that
 converting the network, once for a map, weighs less. `memory`: peak resident memory of
 mapping a generated scene of 10,980 × 10,980 pixels and 10 bands. `water`: the map's
-class water against labels.
+class water against labels, without
+`match_training` and with each.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ import keras
 import numpy as np
 import rasterio
 
+from autoai4eo.data.band_matching import MATCHINGS
 from autoai4eo.data.lcz42 import LCZ42_SEN2_BANDS
 from autoai4eo.data.sensors import canonical
 from autoai4eo.deploy import load_predictor, map_scene
@@ -185,23 +188,43 @@ def _write_scene(path: Path) -> None:
             file.write(stripe, window=((top, top + rows), (0, SIZE)))
 
 
-def water(weights: Path, scene: Path, labels: Path) -> None:
-    """Precision and recall of the class water, by pixels that have a label."""
-    with tempfile.TemporaryDirectory() as folder:
-        out = map_scene(
-            NAME, scene, Path(folder, "map.tif"), scale=1e-4, weights=weights, verbose=0
-        )
-        with rasterio.open(out) as file:
-            cells = file.read(1)
-            stride = int(file.tags()["STRIDE"])
+def water(
+    model: str, weights: Path | None, scene: Path, labels: Path, stride: int
+) -> None:
+    """Recall and precision of the class water, matched and not, by labelled pixels."""
+    predictor = load_predictor(model, weights=weights)
+    (number,) = (
+        i
+        for i, n in enumerate(predictor.target.classes, 1)
+        if n.lower().endswith("water")
+    )
     with rasterio.open(labels) as file:
         truth = file.read(1)
-    classes = cells.repeat(stride, axis=0).repeat(stride, axis=1)
-    classes = classes[: truth.shape[0], : truth.shape[1]]
-    known = (classes > 0) & (truth >= 0)
-    found, there = (classes == 17) & known, (truth == 1) & known
-    both = (found & there).sum()
-    print(f"precision {both / found.sum():.3f}, recall {both / there.sum():.3f}")
+    for match in (None, *MATCHINGS):
+        with tempfile.TemporaryDirectory() as folder:
+            out = map_scene(
+                predictor,
+                scene,
+                Path(folder, "map.tif"),
+                scale=1e-4,
+                stride=stride,
+                match_training=match,
+                verbose=0,
+            )
+            with rasterio.open(out) as file:
+                cells = file.read(1)
+            with rasterio.open(out.with_name("map_confidence.tif")) as file:
+                confidence = np.nanmean(file.read(1))
+        classes = cells.repeat(stride, axis=0).repeat(stride, axis=1)
+        classes = classes[: truth.shape[0], : truth.shape[1]]
+        known = (classes > 0) & (truth >= 0)
+        found, there = (classes == number) & known, (truth == 1) & known
+        both = (found & there).sum()
+        print(
+            f"{match or 'as it is'}: recall {both / there.sum():.3f}, precision "
+            f"{both / found.sum():.3f}, F1 {2 * both / (found.sum() + there.sum()):.3f}"
+            f", mean confidence {confidence:.3f}"
+        )
 
 
 def main() -> None:
@@ -222,7 +245,7 @@ def main() -> None:
     elif given.what == "memory":
         memory(given.model, given.weights, given.stride)
     else:
-        water(given.weights, *given.files)
+        water(given.model, given.weights, *given.files, given.stride)
 
 
 if __name__ == "__main__":

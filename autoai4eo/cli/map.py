@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from autoai4eo.cli.console import console, hushed, print_table
+from autoai4eo.cli.console import hushed
+from autoai4eo.cli.map_summary import print_map
 from autoai4eo.cli.options import (
     AllowRemoteScene,
     MaxGib,
@@ -20,9 +20,6 @@ from autoai4eo.cli.options import (
 )
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
-
-if TYPE_CHECKING:
-    from autoai4eo.deploy import Predictor
 
 
 def map(
@@ -131,6 +128,37 @@ def map(
     min_area: Annotated[
         float, typer.Option(help="Leave out polygons of fewer square metres.")
     ] = 0.0,
+    figure: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT.png",
+            help="Also draw the map beside the scene, with coordinates and legend.",
+        ),
+    ] = None,
+    unlike: Annotated[
+        bool,
+        typer.Option(
+            "--unlike",
+            help="Also write OUT_unlike.tif: how many bands of each pixel are outside "
+            "of what the network was trained on.",
+        ),
+    ] = False,
+    match_training: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="Bring each band to the training data: dark-object shifts it, against "
+            "haze; moments gives it the same mean and standard deviation.",
+        ),
+    ] = None,
+    stretch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="For a network for colours (R, G, B) on B04, B03, B02: the "
+            "reflectances that become 1 and 255. By default EuroSAT's 0,0.275.",
+        ),
+    ] = None,
     runtime: Runtime = None,
     precision: Precision = None,
     threads: Threads = None,
@@ -195,6 +223,10 @@ def map(
         polygons=polygons,
         tolerance=tolerance,
         min_area=min_area,
+        figure=figure,
+        unlike=unlike,
+        match_training=match_training,
+        stretch=_stretch(stretch),
         runtime=runtime,
         precision=precision,
         threads=threads,
@@ -204,76 +236,16 @@ def map(
         verbose=not quiet,
     )
     if not quiet:
-        _tell(out, predictor)
+        print_map(out, predictor.target)
 
 
-def _tell(out: Path, predictor: Predictor) -> None:
-    """Prints the shares of classes or labels, or the ranges of values, of a map."""
-    import rasterio
-
-    of_kind = {"class": _classes, "mask": _classes, "labels": _labels, "value": _values}
-    with rasterio.open(out) as file:
-        size = "{:,} × {:,}".format(*file.shape)
-        blocks = (file.read(window=window) for _, window in file.block_windows(1))
-        known, columns, rows = of_kind[predictor.target.kind](
-            blocks, predictor.target.classes
-        )
-    console.print(f"{out}: {size} pixels, {known:,} with data", soft_wrap=True)
-    print_table("", columns, rows)
-
-
-#: Number of pixels with data; columns and rows of a table.
-_Table = tuple[int, list[str], list[list[Any]]]
-
-
-def _classes(blocks: Iterable[Any], names: Sequence[str]) -> _Table:
-    import numpy as np
-
-    counts = np.zeros(256, int)
-    for block in blocks:
-        counts += np.bincount(block.ravel(), minlength=256)
-    known = int(counts[1:].sum())
-    rows = _shares(counts[1 : 1 + len(names)], known, names)
-    return known, ["value", "class", "share"], rows
-
-
-def _labels(blocks: Iterable[Any], names: Sequence[str]) -> _Table:
-    import numpy as np
-
-    counts = np.zeros((len(names), 256), int)
-    for block in blocks:
-        counts += [np.bincount(band.ravel(), minlength=256) for band in block]
-    known = int(counts[0, :2].sum())
-    return known, ["band", "class", "share"], _shares(counts[:, 1], known, names)
-
-
-def _shares(counts: Any, known: int, names: Sequence[str]) -> list[list[Any]]:
-    import numpy as np
-
-    return [
-        [i + 1, names[i], f"{counts[i] / max(1, known):.1%}"]
-        for i in np.argsort(-counts, kind="stable")
-        if counts[i]
-    ]
-
-
-def _values(blocks: Iterable[Any], names: Sequence[str]) -> _Table:
-    import numpy as np
-
-    number = np.zeros(len(names), int)
-    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
-    total, known = np.zeros(len(names)), 0
-    for block in blocks:
-        valid = np.isfinite(block)
-        number += valid.sum(axis=(1, 2))
-        known += int(valid.any(axis=0).sum())
-        total += block.sum(axis=(1, 2), where=valid, dtype=float)
-        low = np.minimum(low, block.min(axis=(1, 2), where=valid, initial=np.inf))
-        high = np.maximum(high, block.max(axis=(1, 2), where=valid, initial=-np.inf))
-    rows = [
-        [i + 1, name, low[i], total[i] / number[i], high[i]]
-        for i, name in enumerate(names)
-        if number[i]
-    ]
-    columns = ["band", "value", "lowest", "mean", "highest"]
-    return known, columns, rows
+def _stretch(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        raise UserError(
+            f"--stretch: expected two reflectances LOW,HIGH such as 0,0.275, got {text}"
+        ) from None
+    return low, high

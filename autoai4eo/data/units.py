@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.sensors import band
 
 RADAR = ("decibel", "intensity", "complex", "covariance")
 _TIMES = 10.0  # factor to the training data that means another unit
 _NARROW = 100.0  # times as narrow as the training data
 _DECIBELS = (20.0, 4.0)  # times as narrow, and as wide, of decibels
-_PATCHES = 64  # patches of a data set that are checked
 _LEAST = 1e-4  # of the 98th percentile: smaller values count as this
 # Bands in another order, see `misfit`. On real Sentinel-1 and -2 data these find a
 # reversed order in whole scenes, and none that is not there.
@@ -54,54 +52,6 @@ def typical_of(told: Mapping[str, Any]) -> tuple[Typical, ...]:
     return tuple(
         Typical(*map(float, band)) for band in zip(mean, std, p2, p98, strict=True)
     )
-
-
-def unlike_training(
-    dataset: Dataset, typical: Mapping[str, tuple[Typical, ...]]
-) -> list[str]:
-    """Returns sentences on differences between a dataset and the training data.
-
-    One for each input with missing values, and one for each input with bands whose
-    values differ from the training data's, or seem to be interchanged.
-
-    Args:
-        dataset: 64 patches spread over it are read.
-        typical: by input, statistics of each band of the training data, if known.
-    """
-    rows = np.unique(np.linspace(0, len(dataset) - 1, _PATCHES).astype(int))
-    pixels = dataset.read(rows) if len(dataset) else {}
-    told = []
-    for spec in dataset.inputs:
-        if spec.name not in pixels:
-            continue
-        if share := float((~np.isfinite(pixels[spec.name])).mean()):
-            told.append(
-                f"{dataset.path}: {spec.name}: {share:.1%} of the values in "
-                f"{len(rows)} patches all over the data are missing; the network takes "
-                "the training data's mean for them"
-            )
-        known = typical.get(spec.name, ())
-        if len(known) != len(spec.bands):
-            continue
-        values, wrong = {}, {}
-        for i, (one, like) in enumerate(zip(spec.bands, known, strict=True)):
-            found = pixels[spec.name][..., i].ravel()
-            values[one.name] = found[np.isfinite(found)]
-            if differs(values[one.name], like):
-                wrong[one.name] = like
-        all_bands = dict(zip(values, known, strict=True))
-        sure = not_only_dark(list(wrong), list(values), values, all_bands)
-        if sure:
-            told.append(
-                f"{dataset.path}: other values than in the training data, "
-                f"{listed(sure, values, wrong)}: bring them to one unit"
-            )
-        elif order := other_order(values, all_bands):
-            told.append(
-                f"{dataset.path}: the bands of {spec.name} seem to be in another order "
-                f"than in the training data: {order}; check their names (--bands)"
-            )
-    return told
 
 
 def differs(values: np.ndarray, typical: Typical) -> bool:

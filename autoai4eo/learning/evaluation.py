@@ -16,7 +16,8 @@ from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
-from autoai4eo.data.units import Typical, unlike_training
+from autoai4eo.data.units import Typical
+from autoai4eo.data.unlike import unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UnknownClassError, UserError
 from autoai4eo.learning.lazy_outputs import LazyOutputs, Outputs, in_parts
 from autoai4eo.learning.registry import of_kind, task_of

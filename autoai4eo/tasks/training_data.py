@@ -19,7 +19,8 @@ from autoai4eo.data.problems import value_problems
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.splits import folds, shared_groups, split
 from autoai4eo.data.statistics import BandStatistics
-from autoai4eo.data.units import typical_of, unlike_training
+from autoai4eo.data.units import typical_of
+from autoai4eo.data.unlike import unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of

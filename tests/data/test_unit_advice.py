@@ -6,7 +6,8 @@ import pytest
 
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.unit_advice import advice
-from autoai4eo.data.units import Typical, differs, other_order, unlike_training
+from autoai4eo.data.units import Typical, differs, other_order
+from autoai4eo.data.unlike import unlike_training
 
 LEVELS = {"B02": 0.06, "B03": 0.09, "B04": 0.08, "B08": 0.3}
 OPTICAL, RADAR = tuple(LEVELS), ("VV", "VH")

@@ -6,6 +6,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Sequence
+from datetime import date
 from pathlib import Path
 
 from autoai4eo.data.raster_files import (
@@ -25,6 +26,7 @@ _BAND = re.compile(r"(?:^|[_.-])(B\d{1,2}A?|VV|VH|SCL|QA60)(?=[_.-]|$)", re.IGNO
 _BLOCK = 2**24  # bytes of a zip file that are checked at a time
 _METRES = re.compile(r"_(\d{2})m$", re.IGNORECASE)
 _LEVEL = re.compile(r"(?:MSI|Level-|_|^)(L?[12][AC])(?=[_.]|$)", re.IGNORECASE)
+_DATE = re.compile(r"(?<!\d)((?:19|20)\d\d)[-:.]?([01]\d)[-:.]?([0-3]\d)(?!\d)")
 _BASELINE = re.compile(r"_N(\d{2})(\d{2})_")
 
 
@@ -145,6 +147,25 @@ def level_in(texts: Iterable[str]) -> str | None:
     for text in texts:
         for told in _LEVEL.findall(text):
             return "L" + told.upper().lstrip("L")
+    return None
+
+
+def is_date(tag: str) -> bool:
+    """Whether a tag's name says that it is when a scene was taken."""
+    return any(part in tag.upper() for part in ("SENSING", "ACQUI"))
+
+
+def date_in(texts: Iterable[str]) -> str | None:
+    """The first day that a tag or a name tells, as ``2017-06-13``.
+
+    Names of products tell it as ``20170613T113321`` or ``2017-06-13``.
+    """
+    for text in texts:
+        for told in _DATE.finditer(text):
+            try:
+                return date(*map(int, told.groups())).isoformat()
+            except ValueError:
+                continue  # digits that are no day
     return None
 
 

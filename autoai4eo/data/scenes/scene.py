@@ -13,10 +13,17 @@ import numpy as np
 from autoai4eo.data.raster_files import gdal_name, is_remote
 from autoai4eo.data.scenes.band_slots import TAGS, named_slots, tags_of, units_of
 from autoai4eo.data.scenes.blocks import block_bytes
-from autoai4eo.data.scenes.files import has_offset, level_in, scene_files
+from autoai4eo.data.scenes.files import (
+    date_in,
+    has_offset,
+    is_date,
+    level_in,
+    scene_files,
+)
 from autoai4eo.data.scenes.grid import Grid, finest, is_on_earth
 from autoai4eo.data.scenes.masks import QUALITY
 from autoai4eo.data.scenes.opening import opened
+from autoai4eo.data.scenes.overview import overview
 from autoai4eo.data.scenes.sample import Sample, notes, sample, scaled
 from autoai4eo.data.scenes.stored_bands import StoredBands
 from autoai4eo.errors import UserError
@@ -41,6 +48,7 @@ class Scene:
     Attributes:
         bands: names of the bands, in the order of the files.
         grid: grid of the pixels.
+        date: day of the scene, ``2017-06-13``, if names or tags tell one, else None.
         level: ``"L1C"`` or ``"L2A"`` if file names or tags contain it, else None.
         files: all files that are read, including masks and the sources of VRTs.
         units: by band, scale and offset that are applied.
@@ -96,10 +104,18 @@ class Scene:
             named = {Path(file) for source in sources for file in source.files}
             named |= set(files)  # of a zip file GDAL does not tell
             self.files = sorted(file for file in named if os.path.isfile(file))
-            self.level = level_in(
+            texts = [
                 text
                 for path, source in zip(self.paths, sources, strict=True)
                 for text in (*path.absolute().parts, *source.tags().values())
+            ]
+            self.level = level_in(texts)
+            self.date = date_in(
+                [
+                    *(v for s in sources for k, v in s.tags().items() if is_date(k)),
+                    *(path.name for path in self.paths),
+                    *(n for path in self.paths for n in path.parts if ".SAFE" in n),
+                ]
             )
             self._slots, self._renamed = named_slots(
                 str(self), self.paths, sources, bands
@@ -220,6 +236,10 @@ class Scene:
             for rasters in self._stored.rasters
         )
 
+    def overview(self, names: Sequence[str], size: int) -> np.ndarray:
+        """Returns the stored values of some bands, see `overview`."""
+        return overview(self._slots, self.grid, names, size)
+
     def medians(self, names: Sequence[str]) -> np.ndarray:
         """Returns each band's median in 16 small windows, float64; 0 if no data."""
         read = self.sample(names).read
@@ -231,6 +251,17 @@ class Scene:
         if key not in self._samples:
             self._samples[key] = sample(self._stored, key, self.units)
         return self._samples[key]
+
+    def convert(self, lines: Mapping[str, tuple[float, float]]) -> None:
+        """Changes the values of some bands to value × factor + shift, from now on.
+
+        Args:
+            lines: factor and shift, by band.
+        """
+        for name, (factor, shift) in lines.items():
+            scale, offset = self.units[name]
+            self.units[name] = (factor * scale, factor * offset + shift)
+        self._samples.clear()
 
     def notes(self, names: Sequence[str]) -> list[str]:
         """Returns sentences on pixels of these bands that are or may be nodata."""

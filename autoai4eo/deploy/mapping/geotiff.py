@@ -1,16 +1,15 @@
-"""Writes maps: Cloud-Optimized GeoTIFFs, and a picture."""
+"""Writes maps: Cloud-Optimized GeoTIFFs."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.class_colours import colours
 from autoai4eo.data.scenes.scene import Grid
 from autoai4eo.files import in_one_step
 from autoai4eo.text import line
@@ -172,46 +171,3 @@ def _same_overviews(one: Path, other: Path, factors: Sequence[int]) -> bool:
             ):
                 return False
     return True
-
-
-def picture(
-    read: Callable[[int], np.ndarray], classes: Sequence[str], title: str, path: Path
-) -> None:
-    """Writes a PNG of a map of classes with its legend.
-
-    Args:
-        read: returns the map, uint8 (rows, columns), at about so many pixels per edge.
-        classes: names; class 1 is the first.
-        title: of the picture.
-        path: of the PNG.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Patch
-
-    shown = read(1000)
-    table = np.array([(255, 255, 255), *colours(classes)], np.uint8)
-    figure = Figure(figsize=(9, 6), layout="constrained")
-    axes = figure.add_subplot()
-    axes.imshow(table[shown], interpolation="nearest")
-    axes.set_axis_off()
-    # parse_math=False: dollar signs in a name are no formula
-    axes.set_title(line(title), fontsize=11, parse_math=False)
-    share = np.bincount(shown[shown > 0], minlength=len(table)) / max(
-        1, (shown > 0).sum()
-    )
-    present = [i for i in np.argsort(-share) if share[i] > 0]
-    legend = figure.legend(
-        handles=[
-            # the share first: matplotlib leaves out labels that begin with _
-            Patch(color=table[i] / 255, label=f"{share[i]:.1%}  {line(classes[i - 1])}")
-            for i in present
-        ],
-        loc="outside right upper",
-        frameon=False,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with in_one_step(path) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))

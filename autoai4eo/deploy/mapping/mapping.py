@@ -4,40 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import json
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-import numpy as np
-
-from autoai4eo.data.scenes.scene import Scene, grid_of
-from autoai4eo.deploy.mapping.geotiff import picture
+from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.deploy.mapping.figure import Figure, keep_picture, picture_of
 from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
 from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
 from autoai4eo.deploy.mapping.plan import How, plan_of
 from autoai4eo.deploy.mapping.polygons import Polygons
-from autoai4eo.deploy.mapping.scene_checks import check_scene
+from autoai4eo.deploy.mapping.products import MadeMap, Product
+from autoai4eo.deploy.mapping.scenes import (
+    HowRead,
+    ScenePaths,
+    check_typical,
+    opened_scenes,
+)
 from autoai4eo.deploy.mapping.tile_store import TileStore, folder_of
 from autoai4eo.deploy.mapping.tiles import CACHE, write_layers
+from autoai4eo.deploy.mapping.unlike import UNLIKE, write_unlike
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.deploy.predictors.loading import load_predictor
-from autoai4eo.errors import AutoAI4EOWarning, UserError
-from autoai4eo.files import (
-    check_can_write_into,
-    check_not_input,
-    check_utf8,
-    remove_leftovers,
-)
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_can_write_into, check_not_input, check_utf8
 from autoai4eo.locks import output_alone
-from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which
 from autoai4eo.runtimes.base import FLOAT32
 
 #: The layers that a map can have besides the map itself.
-BESIDE = ("confidence", "probabilities")
-ScenePaths = str | Path | Sequence[str | Path]
+BESIDE = ("confidence", "probabilities", UNLIKE)
 
 
 def map_scene(
@@ -60,6 +57,10 @@ def map_scene(
     polygons: str | Path | None = None,
     tolerance: float = 0.0,
     min_area: float = 0.0,
+    figure: str | Path | None = None,
+    unlike: bool = False,
+    match_training: str | None = None,
+    stretch: tuple[float, float] | None = None,
     runtime: str | None = None,
     precision: str | None = None,
     threads: int | None = None,
@@ -130,6 +131,14 @@ def map_scene(
         tolerance: the polygons are simplified by it, in units of the map's CRS; edges
             of neighbours stay common.
         min_area: smaller areas, in square metres, get no polygon.
+        figure: a PNG that shows the map of classes beside the scene, see `Figure`;
+            None: none is written. A run keeps one anyway.
+        unlike: whether ``OUT_unlike.tif`` is written, see `write_unlike`.
+        match_training: ``"dark-object"`` or ``"moments"``: brings each band of a scene
+            to the training data by a shift, or a factor and a shift, from 16 windows
+            spread over the scene, see `MATCHINGS`. The map's tags tell them.
+        stretch: for a network for colours and a scene of reflectance: the reflectances
+            that become 1 and 255, see `on_reflectance`.
         runtime: what runs the network: ``"onnx"``, ``"openvino"``, ``"litert"``, …, see
             `autoai4eo.runtimes`; at least `min_agreement` of a sample of this scene's
             windows must agree with the model. None: whatever the model runs in.
@@ -162,19 +171,38 @@ def map_scene(
         if isinstance(model, Predictor)
         else load_predictor(model, trial=trial, weights=weights, trust=trust)
     )
-    vectors = None
+    read = HowRead(
+        bands,
+        scale,
+        offset,
+        like,
+        mask_clouds,
+        match_training,
+        stretch,
+        allow_no_crs,
+        allow_remote,
+    )
+    read.check(predictor)
+    if unlike:
+        check_typical(predictor, UNLIKE)
+    products: list[Product] = []
     if polygons is not None:
-        vectors = Polygons(Path(polygons), tolerance, min_area)
-        vectors.check(predictor, overwrite)
+        products.append(Polygons(Path(polygons), tolerance, min_area))
     elif tolerance or min_area:
         raise UserError(
             "tolerance, min_area: expected polygons that they are for, found none; add "
             "--polygons OUT.gpkg, or leave them out"
         )
+    if figure is not None:
+        products.append(Figure(Path(figure)))
+    for product in products:
+        product.check(predictor, overwrite)
     how = How(stride, dense, overlap, min_agreement, verbose).of(predictor)
     kind = map_kind(predictor, probabilities, min_confidence)
     layers = {layer.name: beside(out, layer.name) for layer in kind.layers}
     layers[kind.layers[0].name] = out
+    if unlike:
+        layers[UNLIKE] = beside(out, UNLIKE)
     others = [p for p in (beside(out, w) for w in BESIDE) if p not in layers.values()]
     with ExitStack() as opened:
         with _resumable(out):
@@ -184,33 +212,18 @@ def map_scene(
                 folder_of(out).rmdir()  # empty, of a process that was killed at its end
             check_free(folder_of(out), layers.values(), others, overwrite)
         opened.enter_context(rasterio.Env(GDAL_CACHEMAX=CACHE))
-        scenes: list[Scene] = []
-        place_of = None if like is None else grid_of(like, allow_no_crs, allow_remote)
-        for paths in (scene, *seasons):
-            one = Scene(
-                paths,
-                bands,
-                scale=scale,
-                offset=offset,
-                grid=place_of,
-                mask_clouds=mask_clouds,
-                allow_no_crs=allow_no_crs,
-                allow_remote=allow_remote,
-            )
-            scenes.append(opened.enter_context(one))
-            place_of = one.grid
-            check_scene(predictor, one)
-        if vectors is not None:
-            vectors.check_place(scenes[0].grid)
-            opened.enter_context(output_alone(vectors.path, "map"))
-        shown = _picture_of(predictor, out)
+        predictor, scenes, told = opened_scenes(
+            opened, predictor, (scene, *seasons), read
+        )
+        for product in products:
+            product.check_place(scenes[0].grid)
+            opened.enter_context(output_alone(product.path, "map"))
+        shown = picture_of(predictor, out)
         inputs = [path for one in scenes for path in one.files]
         inputs += [*predictor.files, *(() if like is None else (Path(like),))]
-        for path in (
-            *layers.values(),
-            *others,
-            *_given(shown, None if vectors is None else vectors.path),
-        ):
+        written = [product.path for product in products]
+        written += [] if shown is None else [shown]
+        for path in (*layers.values(), *others, *written):
             check_not_input(path, inputs)
         converts = opened.enter_context(converter(how_run))
         plan = plan_of(predictor, scenes, kind, how, converts)
@@ -228,19 +241,23 @@ def map_scene(
             if not is_placed(tiles.folder, layers, of_map):
                 plan.compute(tiles)
                 measured = plan.tags(tiles)
-                write_layers(tiles, plan.grid, predictor, scenes, kind, measured)
+                write_layers(
+                    tiles, plan.grid, predictor, scenes, kind, {**measured, **told}
+                )
+                if unlike:
+                    path = tiles.folder / f"{UNLIKE}.tif"
+                    write_unlike(path, predictor, scenes, plan.grid, verbose)
                 check_free(tiles.folder, layers.values(), others, overwrite)
                 place(tiles.folder, layers, others, of_map)
-            if shown is not None:
-                _keep_picture(shown, out, predictor.target.classes)
-            if vectors is not None:
-                vectors.write(out, layers["confidence"], predictor.target.classes)
+            if shown is not None or products:
+                classes = predictor.target.classes
+                made = MadeMap(out, layers["confidence"], classes, scenes)
+                if shown is not None:
+                    keep_picture(shown, made)
+                for product in products:
+                    product.write(made)
             tiles.forget()
     return out
-
-
-def _given(*paths: Path | None) -> list[Path]:
-    return [path for path in paths if path is not None]
 
 
 @contextlib.contextmanager
@@ -257,43 +274,6 @@ def _resumable(out: Path) -> Iterator[None]:
             f"{out}: cannot be written ({error.strerror or error}); make room there, "
             "and rerun to resume"
         ) from error
-
-
-def _picture_of(predictor: Predictor, out: Path) -> Path | None:
-    """Returns ``RUN/maps/NAME.png`` for a run's map of classes, else None."""
-    run = Run(Path(predictor.path))
-    if predictor.target.kind not in ("class", "mask") or not run.exists:
-        return None
-    return run.map_picture(out.stem)
-
-
-def _keep_picture(path: Path, out: Path, classes: Sequence[str]) -> None:
-    """Writes the picture of a map; only warns if that fails, as the map is whole."""
-    try:
-        if path.parent.is_symlink():
-            raise NotADirectoryError(f"{path.parent} is a link")
-        path.parent.mkdir(exist_ok=True)
-        with output_alone(path, "map"):
-            remove_leftovers(path.parent, path.name)
-            picture(lambda size: thumbnail(out, size), classes, out.stem, path)
-    except (OSError, UserError) as error:
-        why = getattr(error, "strerror", None) or error
-        warnings.warn(
-            f"{path}: the map's picture cannot be written ({why}); the map itself is "
-            "complete",
-            AutoAI4EOWarning,
-            stacklevel=3,
-        )
-
-
-def thumbnail(path: Path, size: int) -> np.ndarray:
-    """Reads a map, uint8 (rows, columns), at no more than `size` pixels per edge."""
-    import rasterio
-
-    with rasterio.open(path) as source:
-        factor = max(1, max(source.shape) / size)
-        shape = tuple(max(1, round(n / factor)) for n in source.shape)
-        return np.asarray(source.read(1, out_shape=shape))
 
 
 def beside(out: Path, what: str) -> Path:

@@ -9,13 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.scenes.grid import Grid, is_on_earth
+from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.deploy.mapping.connected import Area, Joined, Strip
 from autoai4eo.deploy.mapping.pixel_areas import pixel_areas
+from autoai4eo.deploy.mapping.products import (
+    MadeMap,
+    check_on_earth,
+    check_product,
+)
 from autoai4eo.deploy.mapping.strip_polygons import strip_polygons
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write, in_one_step, remove_leftovers
+from autoai4eo.files import in_one_step, remove_leftovers
 from autoai4eo.text import line
 
 _STRIP = 2**22  # pixels that are turned into polygons together
@@ -57,22 +62,7 @@ class Polygons:
                 raise UserError(
                     f"{name}: expected a number from 0, got {getattr(self, name):g}"
                 )
-        if predictor.target.kind not in ("class", "mask"):
-            raise UserError(
-                "polygons: expected a network that predicts classes, found "
-                f"{predictor.path}, which predicts {predictor.target.kind}; leave "
-                "--polygons out"
-            )
-        if self.path.suffix.lower() != ".gpkg":
-            raise UserError(
-                f"{self.path}: expected a name that ends with .gpkg; add it"
-            )
-        check_can_write(self.path)
-        if self.path.exists() and not overwrite:
-            raise UserError(
-                f"{self.path}: exists already; choose another name for the polygons, "
-                "or overwrite it (--overwrite)"
-            )
+        check_product(self.path, "polygons", (".gpkg",), predictor, overwrite)
 
     def check_place(self, grid: Grid) -> None:
         """Checks that the map's pixels have an area.
@@ -80,22 +70,16 @@ class Polygons:
         Raises:
             UserError: the scene has no coordinate reference system.
         """
-        if not is_on_earth(grid.crs):
-            raise UserError(
-                "polygons: expected a scene with a coordinate reference system, found "
-                "none; georeference it, or leave --polygons out"
-            )
+        check_on_earth(grid, "polygons")
 
-    def write(self, out: Path, confidence: Path, classes: Sequence[str]) -> int:
+    def write(self, made: MadeMap) -> int:
         """Writes the polygons of a finished map.
 
         The map is read in strips. Beside the polygons of one strip, only those of areas
         that reach into the next one are in memory.
 
         Args:
-            out: the map, classes from 1, nodata 0.
-            confidence: its layer of confidence.
-            classes: names; that of value 1 is the first.
+            made: the map.
 
         Returns:
             How many there are.
@@ -104,20 +88,20 @@ class Polygons:
 
         remove_leftovers(self.path.parent, self.path.name)
         number = 0
-        with rasterio.open(out) as file, in_one_step(self.path) as temporary:
+        with rasterio.open(made.path) as file, in_one_step(self.path) as temporary:
             grid = Grid.of(file)
             joined = Joined()
-            self._append(temporary, [], grid, classes)
-            for strip in _strips(out, confidence, grid):
-                made = strip_polygons(
+            self._append(temporary, [], grid, made.classes)
+            for strip in _strips(made.path, made.confidence, grid):
+                shapes = strip_polygons(
                     strip.labels,
                     strip.values,
                     self._wanted(strip),
                     self.tolerance / _edge(grid),
                     strip.first,
                 )
-                done = [a for a in joined.add(strip, made) if a.size >= self.min_area]
-                self._append(temporary, done, grid, classes)
+                done = [a for a in joined.add(strip, shapes) if a.size >= self.min_area]
+                self._append(temporary, done, grid, made.classes)
                 number += len(done)
         return number
 

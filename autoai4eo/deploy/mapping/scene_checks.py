@@ -7,13 +7,18 @@ from collections.abc import Sequence
 
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.unit_advice import advice
+from autoai4eo.data.unlike import shifted, told_shifted
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.text import line
 
 
-def check_scene(predictor: Predictor, scene: Scene) -> None:
+def check_scene(predictor: Predictor, scene: Scene) -> bool:
     """Warns if the predictions for a scene may be wrong.
+
+    Returns:
+        Whether nothing was found that says that its values have other units than the
+        training data's.
 
     Raises:
         UserError: the scene lacks bands, or is smaller than a window.
@@ -31,22 +36,42 @@ def check_scene(predictor: Predictor, scene: Scene) -> None:
             f"{predictor.level}: the map may be wrong; use a {predictor.level} product "
             "of the scene",
             AutoAI4EOWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     names = list(dict.fromkeys(n for some in predictor.bands.values() for n in some))
-    for note in (*scene.notes(names), *_units(predictor, scene, names)):
-        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=3)
+    units = _units(predictor, scene, names)
+    for note in (*scene.notes(names), *units):
+        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=4)
+    return not units
+
+
+def warn_of_shifted(predictor: Predictor, scene: Scene, match: str | None) -> None:
+    """Warns of bands whose distribution lies elsewhere than the training data's.
+
+    Args:
+        predictor: that maps the scene.
+        scene: as it is mapped.
+        match: how it was matched to the training data, if it was.
+    """
+    typical = predictor.typical_by_band
+    values = scene.sample(tuple(typical)).read
+    names = shifted(values, typical)
+    if names:
+        cure = "try --match-training dark-object" if match is None else f"after {match}"
+        warnings.warn(
+            line(
+                f"{scene}: {told_shifted(names, values, typical)} ({cure}); --unlike "
+                "shows which pixels"
+            ),
+            AutoAI4EOWarning,
+            stacklevel=4,
+        )
 
 
 def _units(predictor: Predictor, scene: Scene, names: Sequence[str]) -> list[str]:
     """Returns warnings of units that differ, or may, from the training data's."""
     if predictor.typical:
-        typical = {
-            name: one
-            for key, bands in predictor.bands.items()
-            if key in predictor.typical
-            for name, one in zip(bands, predictor.typical[key], strict=True)
-        }
+        typical = predictor.typical_by_band
         sample = scene.sample(names)
         told = advice(sample.raw, sample.read, typical, scene.tags, scene.offset_is_due)
         return [f"{scene}: {sentence}" for sentence in told]

@@ -21,7 +21,7 @@ from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
 from autoai4eo.files import in_one_step, is_plain, read_npz
 
 _OURS = re.compile(
-    r"\d+\.npz|(class|confidence|labels|probabilities|values)\.tif|"
+    r"\d+\.npz|(class|confidence|labels|probabilities|unlike|values)\.tif|"
     rf"{re.escape(PLACED)}|\.writing-.*"
 )
 

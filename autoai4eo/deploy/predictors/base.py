@@ -62,6 +62,17 @@ class Predictor:
     typical: Mapping[str, tuple[Typical, ...]] | None = None
     thresholds: tuple[float, ...] | None = None
 
+    @property
+    def typical_by_band(self) -> dict[str, Typical]:
+        """Statistics of the training data by band; empty if they are not known."""
+        known = self.typical or {}
+        return {
+            name: one
+            for key, bands in self.bands.items()
+            if key in known
+            for name, one in zip(bands, known[key], strict=True)
+        }
+
 
 @dataclass(frozen=True)
 class Options:

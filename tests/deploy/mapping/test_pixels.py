@@ -10,7 +10,7 @@ import scenes
 import segmenters
 
 from autoai4eo.deploy import load_predictor, map_scene
-from autoai4eo.deploy.mapping import mapping
+from autoai4eo.deploy.mapping import figure
 from autoai4eo.deploy.mapping.mapping import beside
 from autoai4eo.deploy.mapping.seams import seams
 from autoai4eo.deploy.mapping.tile_grid import tile_grid
@@ -333,7 +333,7 @@ def test_a_single_tile_has_no_seams(tmp_path, models, pixels):
     out = map_scene(models["padded"], path, tmp_path / "m.tif", **HOW)
     with rasterio.open(out) as file:
         assert "SEAM_DISAGREEMENT" not in file.tags()
-    assert mapping.thumbnail(out, 10).shape[0] <= 10
+    assert figure.thumbnail(out, 10).shape[0] <= 10
 
 
 @pytest.mark.slow

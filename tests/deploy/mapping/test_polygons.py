@@ -17,6 +17,7 @@ from autoai4eo.deploy import load_predictor, map_scene
 from autoai4eo.deploy.mapping.mapping import beside
 from autoai4eo.deploy.mapping.pixel_areas import pixel_areas
 from autoai4eo.deploy.mapping.polygons import Polygons
+from autoai4eo.deploy.mapping.products import MadeMap
 from autoai4eo.errors import UserError
 
 CLASSES = ("water", "field", "$town_")
@@ -47,7 +48,7 @@ def write(folder, classes, crs="EPSG:32630", transform=scenes.UTM):
 
 def polygons(out, **how):
     made = Polygons(out.with_suffix(".gpkg"), **how)
-    number = made.write(out, beside(out, "confidence"), CLASSES)
+    number = made.write(MadeMap(out, beside(out, "confidence"), CLASSES))
     told, _, shapes, values = pyogrio.raw.read(made.path)
     assert number == len(shapes)
     table = dict(zip(told["fields"], values, strict=True))

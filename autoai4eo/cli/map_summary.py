@@ -1,0 +1,87 @@
+"""What ``map`` prints of a finished map: shares and areas, or ranges of values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.cli.console import console, print_table
+from autoai4eo.data.target import Target
+
+
+def print_map(out: Path, target: Target) -> None:
+    """Prints the shares of classes or labels, or the ranges of values, of a map."""
+    import rasterio
+
+    of_kind = {"class": _classes, "mask": _classes, "labels": _labels, "value": _values}
+    with rasterio.open(out) as file:
+        size = "{:,} × {:,}".format(*file.shape)
+    known, columns, rows = of_kind[target.kind](out, target.classes)
+    console.print(f"{out}: {size} pixels, {known:,} with data", soft_wrap=True)
+    print_table("", columns, rows)
+
+
+#: Number of pixels with data; columns and rows of a table.
+_Table = tuple[int, list[str], list[list[Any]]]
+
+
+def _blocks(out: Path) -> Iterator[Any]:
+    import rasterio
+
+    with rasterio.open(out) as file:
+        for _, window in file.block_windows(1):
+            yield file.read(window=window)
+
+
+def _classes(out: Path, names: Sequence[str]) -> _Table:
+    """In the order of the classes, so that two maps can be compared."""
+    from autoai4eo.deploy.mapping.shares import class_shares
+
+    found = class_shares(out, len(names))
+    areas = found.areas
+    columns = ["value", "class", "share"] + ["km²"] * (areas is not None)
+    rows = [
+        [i + 1, name, f"{found.shares[i]:.1%}"]
+        + ([] if areas is None else [f"{areas[i]:,.2f}"])
+        for i, name in enumerate(names)
+        if found.pixels[i]
+    ]
+    return int(found.pixels.sum()), columns, rows
+
+
+def _labels(out: Path, names: Sequence[str]) -> _Table:
+    import numpy as np
+
+    counts = np.zeros((len(names), 256), int)
+    for block in _blocks(out):
+        counts += [np.bincount(band.ravel(), minlength=256) for band in block]
+    known = int(counts[0, :2].sum())
+    rows = [
+        [i + 1, name, f"{counts[i, 1] / max(1, known):.1%}"]
+        for i, name in enumerate(names)
+        if counts[i, 1]
+    ]
+    return known, ["band", "class", "share"], rows
+
+
+def _values(out: Path, names: Sequence[str]) -> _Table:
+    import numpy as np
+
+    number = np.zeros(len(names), int)
+    low, high = np.full(len(names), np.inf), np.full(len(names), -np.inf)
+    total, known = np.zeros(len(names)), 0
+    for block in _blocks(out):
+        valid = np.isfinite(block)
+        number += valid.sum(axis=(1, 2))
+        known += int(valid.any(axis=0).sum())
+        total += block.sum(axis=(1, 2), where=valid, dtype=float)
+        low = np.minimum(low, block.min(axis=(1, 2), where=valid, initial=np.inf))
+        high = np.maximum(high, block.max(axis=(1, 2), where=valid, initial=-np.inf))
+    rows = [
+        [i + 1, name, low[i], total[i] / number[i], high[i]]
+        for i, name in enumerate(names)
+        if number[i]
+    ]
+    columns = ["band", "value", "lowest", "mean", "highest"]
+    return known, columns, rows

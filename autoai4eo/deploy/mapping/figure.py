@@ -1,0 +1,205 @@
+"""A map as people show it: beside the scene, with coordinates, scale bar and legend."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.class_colours import colours
+from autoai4eo.data.scenes.grid import Grid, is_on_earth
+from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.deploy.mapping.frames import add_north, add_scale_bar, frame
+from autoai4eo.deploy.mapping.ground import pixel_metres
+from autoai4eo.deploy.mapping.products import MadeMap, check_product
+from autoai4eo.deploy.mapping.shares import Shares, class_shares
+from autoai4eo.deploy.predictors.base import Predictor
+from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.files import in_one_step, remove_leftovers
+from autoai4eo.locks import output_alone
+from autoai4eo.runs.folder import Run
+from autoai4eo.text import line
+
+_SIZE = 800  # most pixels of an edge that are drawn
+_LISTED = 20  # with more classes, the legend lists those in the map
+_PANEL, _LEGEND, _LEAST = 3.6, 3.0, 3.2  # inches: a panel, the legend, the height
+_TALLEST = 3.0  # times as high as wide that a panel may be
+_FIGURE_SPACE = "\u2007"  # as wide as a digit
+#: What is shown of a scene, the first of which it has all bands.
+_SHOWN = {
+    ("B04", "B03", "B02"): "true colour",
+    ("R", "G", "B"): "true colour",
+    ("B08",): "near infrared",
+    ("VV",): "radar",
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture of a map; a `Product`.
+
+    It shows the scene in true colour (each band from its 2nd to its 98th percentile),
+    the map and its confidence, with coordinates on the frame, a scale bar, an arrow
+    where north is not up, the day where it is known, and the classes in their order,
+    with shares and areas.
+
+    Attributes:
+        path: of the PNG.
+    """
+
+    path: Path
+
+    def check(self, predictor: Predictor, overwrite: bool) -> None:
+        """See `check_product`."""
+        check_product(self.path, "figure", (".png",), predictor, overwrite)
+
+    def check_place(self, grid: Grid) -> None:
+        """Nothing: without a place on the Earth, the frame has pixels."""
+
+    def write(self, made: MadeMap) -> None:
+        """Writes the picture.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+        remove_leftovers(self.path.parent, self.path.name)
+        drawn = _drawn(made)
+        with in_one_step(self.path) as temporary:
+            FigureCanvasAgg(drawn).print_png(str(temporary))
+
+
+def picture_of(predictor: Predictor, out: Path) -> Path | None:
+    """Returns ``RUN/maps/NAME.png`` for a run's map of classes, else None."""
+    run = Run(Path(predictor.path))
+    if predictor.target.kind not in ("class", "mask") or not run.exists:
+        return None
+    return run.map_picture(out.stem)
+
+
+def keep_picture(path: Path, made: MadeMap) -> None:
+    """Writes the picture in a run; only warns if that fails, as the map is whole."""
+    try:
+        if path.parent.is_symlink():
+            raise NotADirectoryError(f"{path.parent} is a link")
+        path.parent.mkdir(exist_ok=True)
+        with output_alone(path, "map"):
+            Figure(path).write(made)
+    except (OSError, UserError) as error:
+        why = getattr(error, "strerror", None) or error
+        warnings.warn(
+            f"{path}: the map's picture cannot be written ({why}); the map itself is "
+            "complete",
+            AutoAI4EOWarning,
+            stacklevel=3,
+        )
+
+
+def thumbnail(path: Path, size: int) -> np.ndarray:
+    """Reads the first band of a layer at no more than `size` pixels per edge."""
+    import rasterio
+
+    with rasterio.open(path) as source:
+        factor = max(1, max(source.shape) / size)
+        shape = tuple(max(1, round(n / factor)) for n in source.shape)
+        return np.asarray(source.read(1, out_shape=shape))
+
+
+def _drawn(made: MadeMap) -> Any:
+    """Returns matplotlib's figure of a map."""
+    import rasterio
+    from matplotlib.figure import Figure as Drawing
+
+    with rasterio.open(made.path) as file:
+        grid = Grid.of(file)
+    placed = is_on_earth(grid.crs)
+    down, across = pixel_metres(grid) if placed else (1.0, 1.0)
+    tall = min(_TALLEST, grid.height * down / (grid.width * across))
+    number = 2 + bool(made.scenes)
+    drawing = Drawing(
+        figsize=(_PANEL * number + _LEGEND, max(_LEAST, _PANEL * tall + 1)),
+        layout="compressed",
+    )
+    *before, middle, last = panels = drawing.subplots(1, number, squeeze=False)[0]
+    how: dict[str, Any] = {
+        "extent": (-0.5, grid.width - 0.5, grid.height - 0.5, -0.5),
+        "aspect": down / across,
+        "interpolation": "nearest",
+    }
+    for axes in before:
+        _show_scene(axes, made.scenes[0], grid, how)
+    table = np.array([(255, 255, 255), *colours(made.classes)], np.uint8)
+    middle.imshow(table[thumbnail(made.path, _SIZE)], **how)
+    middle.set_title("map", fontsize=9)
+    image = last.imshow(thumbnail(made.confidence, _SIZE), vmin=0, vmax=1, **how)
+    last.set_title("confidence", fontsize=9)
+    bar = drawing.colorbar(image, ax=last, fraction=0.04, pad=0.02)
+    bar.ax.tick_params(labelsize=7)
+    for axes in panels:
+        frame(axes, grid)
+    for axes in panels[1:]:
+        axes.tick_params(labelleft=False)
+    if placed:
+        add_scale_bar(middle, grid, across)
+        add_north(middle, grid)
+    dates = dict.fromkeys(scene.date for scene in made.scenes if scene.date)
+    title = line(", ".join([made.path.stem, *map(str, dates)]))
+    # parse_math=False: dollar signs in a name are no formula
+    drawing.suptitle(title, fontsize=11, parse_math=False)
+    found = class_shares(made.path, len(made.classes))
+    _add_legend(drawing, made.classes, table[1:] / 255, found)
+    return drawing
+
+
+def _show_scene(axes: Any, scene: Scene, grid: Grid, how: dict[str, Any]) -> None:
+    """Draws a scene where it lies on the grid of the map."""
+    shown = next((n for n in _SHOWN if set(n) <= set(scene.bands)), scene.bands[:1])
+    axes.set_title(f"{_SHOWN.get(shown, 'scene')} ({', '.join(shown)})", fontsize=9)
+    values = scene.overview(shown, _SIZE)
+    known = np.isfinite(values).all(axis=-1)
+    if known.any():
+        low, high = np.percentile(values[known], (2, 98), axis=0)
+        values = (values - low) / np.where(high > low, high - low, 1)
+    picture = np.where(known[..., None], np.clip(values, 0, 1), 1)
+    here, there = (np.array(g.transform).reshape(3, 3) for g in (grid, scene.grid))
+    end = [scene.grid.width, scene.grid.height, 1]
+    right, bottom, _ = np.linalg.solve(here, there @ end)
+    axes.imshow(
+        picture if len(shown) == 3 else picture[..., 0],
+        cmap="gray",
+        extent=(-0.5, right - 0.5, bottom - 0.5, -0.5),
+        aspect=how["aspect"],
+    )
+
+
+def _add_legend(
+    drawing: Any, classes: Sequence[str], table: np.ndarray, found: Shares
+) -> None:
+    """Adds the classes in their order, with share and area."""
+    from matplotlib.patches import Patch
+
+    some = [
+        i for i in range(len(classes)) if len(classes) <= _LISTED or found.pixels[i]
+    ]
+    areas = found.areas
+    wide = 0 if areas is None else len(f"{areas.max(initial=0):,.2f}")
+    handles = []
+    for i in some:
+        area = "" if areas is None else f"{areas[i]:{wide},.2f} km²  "
+        # numbers first: matplotlib leaves out labels that begin with _
+        numbers = f"{found.shares[i]:6.1%}  {area}".replace(" ", _FIGURE_SPACE)
+        label = f"{numbers}{line(classes[i])}"
+        handles.append(Patch(facecolor=table[i], edgecolor="0.5", label=label))
+    legend = drawing.legend(
+        handles=handles,
+        loc="outside right center",
+        frameon=False,
+        fontsize=8,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
