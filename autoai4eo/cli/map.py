@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import hushed
-from autoai4eo.cli.map_summary import print_map
+from autoai4eo.cli.map_summary import print_map, print_reference
 from autoai4eo.cli.options import (
     AllowRemoteScene,
     MaxGib,
@@ -135,6 +135,25 @@ def map(
             help="Also draw the map beside the scene, with coordinates and legend.",
         ),
     ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="LABELS",
+            help="Hold the map against a GeoTIFF of labels, polygons or points, and "
+            "write OUT_reference.json.",
+        ),
+    ] = None,
+    reference_class: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="VALUE=CLASS",
+            help="What a value of the reference is in the map: 1=water, a group "
+            "2=pasture+wetland, or 0=rest. By default it has the map's classes.",
+        ),
+    ] = None,
+    reference_field: Annotated[
+        str | None, typer.Option(help="The field of the polygons' class.")
+    ] = None,
     unlike: Annotated[
         bool,
         typer.Option(
@@ -203,6 +222,7 @@ def map(
         )
     with hushed():
         from autoai4eo import deploy
+        from autoai4eo.deploy.mapping.reference_classes import parse_legend
     predictor = deploy.load_predictor(model, trial=trial, weights=weights, trust=trust)
     deploy.map_scene(
         predictor,
@@ -224,6 +244,9 @@ def map(
         tolerance=tolerance,
         min_area=min_area,
         figure=figure,
+        reference=reference,
+        reference_classes=parse_legend(reference_class or ()),
+        reference_field=reference_field,
         unlike=unlike,
         match_training=match_training,
         stretch=_stretch(stretch),
@@ -237,6 +260,8 @@ def map(
     )
     if not quiet:
         print_map(out, predictor.target)
+        if reference is not None:
+            print_reference(out)
 
 
 def _stretch(text: str | None) -> tuple[float, float] | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from autoai4eo.cli.console import console, print_table
 from autoai4eo.data.target import Target
+from autoai4eo.files import read_json
+from autoai4eo.learning.figures import FIGURES
 
 
 def print_map(out: Path, target: Target) -> None:
@@ -20,6 +22,58 @@ def print_map(out: Path, target: Target) -> None:
     known, columns, rows = of_kind[target.kind](out, target.classes)
     console.print(f"{out}: {size} pixels, {known:,} with data", soft_wrap=True)
     print_table("", columns, rows)
+
+
+def print_reference(out: Path) -> None:
+    """Prints how well a map agrees with its reference."""
+    from autoai4eo.deploy.mapping.reference import reference_json
+
+    path = reference_json(out)
+    found = read_json(path, "map the scene again with --reference")
+    scores, estimates = found["scores"], found["estimates"]
+    labels = {n: FIGURES[n].label for n in ("accuracy", "cohen_kappa", "macro_f1")}
+    console.print(f"against {found['reference']} ({found['pixels']:,} pixels)")
+    console.print(
+        "   ".join(f"{text} {scores[name]:.4f}" for name, text in labels.items())
+    )
+    names, matrix = found["classes"], scores["confusion_matrix"]
+    counts = [[name, *row] for name, row in zip(names, matrix, strict=True)]
+    print_table("pixels; rows: reference, columns: map", ["class", *names], counts)
+    console.print(
+        "estimated for the area of the map (Olofsson et al. 2014), ± 1.96 standard "
+        f"errors: overall accuracy {_interval(estimates['overall_accuracy'], '.3f')}"
+    )
+    rows = [
+        [
+            name,
+            f"{scores['per_class'][name]['f1']:.3f}",
+            _interval(one["users_accuracy"], ".3f"),
+            _interval(one["producers_accuracy"], ".3f"),
+            f"{one['mapped_km2']:,.2f}",
+            _interval(one["area_km2"], ",.2f"),
+        ]
+        for name, one in estimates["per_class"].items()
+    ]
+    users, producers = "user's accuracy", "producer's accuracy"
+    columns = ["class", "F1", users, producers, "mapped km²", "estimated km²"]
+    print_table("", columns, rows)
+    if estimates["covered"] < 1:
+        console.print(
+            f"{1 - estimates['covered']:.1%} of the map has classes without two "
+            "pixels of the reference: the estimates are of the rest"
+        )
+    console.print(
+        "they hold for a random sample of places; neighbouring pixels are alike, so "
+        f"that the true errors are larger   ({path})",
+        soft_wrap=True,
+    )
+
+
+def _interval(told: dict[str, Any] | None, digits: str) -> str:
+    if told is None:
+        return "–"
+    low, high = told["interval_95"]
+    return f"{told['value']:{digits}} ± {(high - low) / 2:{digits}}"
 
 
 #: Number of pixels with data; columns and rows of a table.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
 from autoai4eo.deploy.mapping.plan import How, plan_of
 from autoai4eo.deploy.mapping.polygons import Polygons
 from autoai4eo.deploy.mapping.products import MadeMap, Product
+from autoai4eo.deploy.mapping.reference import Reference, reference_json
 from autoai4eo.deploy.mapping.scenes import (
     HowRead,
     ScenePaths,
@@ -58,6 +59,9 @@ def map_scene(
     tolerance: float = 0.0,
     min_area: float = 0.0,
     figure: str | Path | None = None,
+    reference: str | Path | None = None,
+    reference_classes: Mapping[str, str] | None = None,
+    reference_field: str | None = None,
     unlike: bool = False,
     match_training: str | None = None,
     stretch: tuple[float, float] | None = None,
@@ -133,6 +137,11 @@ def map_scene(
         min_area: smaller areas, in square metres, get no polygon.
         figure: a PNG that shows the map of classes beside the scene, see `Figure`;
             None: none is written. A run keeps one anyway.
+        reference: a GeoTIFF of labels, or polygons or points: the map is held against
+            it, and ``OUT_reference.json`` says how well it agrees, see `Reference`.
+        reference_classes: by value of the reference, the classes of the map that it
+            stands for, see `groups_of`; None: the reference has the map's classes.
+        reference_field: of polygons, that holds the class.
         unlike: whether ``OUT_unlike.tif`` is written, see `write_unlike`.
         match_training: ``"dark-object"`` or ``"moments"``: brings each band of a scene
             to the training data by a shift, or a factor and a shift, from 16 windows
@@ -195,6 +204,14 @@ def map_scene(
         )
     if figure is not None:
         products.append(Figure(Path(figure)))
+    if reference is not None:
+        path, legend = reference_json(out), reference_classes or {}
+        products.append(Reference(Path(reference), path, legend, reference_field))
+    elif reference_classes or reference_field is not None:
+        raise UserError(
+            "reference_classes, reference_field: expected a reference that they are "
+            "for, found none; add --reference LABELS, or leave them out"
+        )
     for product in products:
         product.check(predictor, overwrite)
     how = How(stride, dense, overlap, min_agreement, verbose).of(predictor)
@@ -220,7 +237,8 @@ def map_scene(
             opened.enter_context(output_alone(product.path, "map"))
         shown = picture_of(predictor, out)
         inputs = [path for one in scenes for path in one.files]
-        inputs += [*predictor.files, *(() if like is None else (Path(like),))]
+        more = [Path(one) for one in (like, reference) if one is not None]
+        inputs += [*predictor.files, *more]
         written = [product.path for product in products]
         written += [] if shown is None else [shown]
         for path in (*layers.values(), *others, *written):

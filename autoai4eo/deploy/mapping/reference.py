@@ -1,0 +1,240 @@
+"""Holds a map of classes against a reference: a raster of labels, or polygons."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.scenes.grid import Grid
+from autoai4eo.data.scenes.opening import opened, told
+from autoai4eo.deploy.mapping.products import MadeMap, check_on_earth, check_product
+from autoai4eo.deploy.mapping.reference_classes import Groups, groups_of
+from autoai4eo.deploy.mapping.shares import class_shares
+from autoai4eo.deploy.predictors.base import Predictor
+from autoai4eo.errors import UserError
+from autoai4eo.files import check_regular, write_json
+from autoai4eo.learning.area_estimates import area_estimates, told_estimates
+from autoai4eo.learning.confusion import scores
+
+_STRIP = 2**22  # pixels that are compared together
+_RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
+#: Values of the reference and classes of the map, both int (n,), for the same places.
+Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
+
+
+def reference_json(out: Path) -> Path:
+    """Returns where the comparison of a map is written."""
+    return out.with_name(f"{out.stem}_reference.json")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The comparison of a map with a reference, as JSON; a `Product`.
+
+    A raster is compared pixel by pixel of its own, each with the map's pixel that it
+    lies in; of polygons and points, the map's pixels whose centre they cover.
+
+    Attributes:
+        source: a GeoTIFF, or a file of polygons or points.
+        path: of the JSON.
+        legend: see `groups_of`.
+        field: of polygons, that holds the class; None: see `read_areas`.
+    """
+
+    source: Path
+    path: Path
+    legend: Mapping[str, str]
+    field: str | None = None
+
+    def check(self, predictor: Predictor, overwrite: bool) -> None:
+        """Checks the options, before the map is made.
+
+        Raises:
+            UserError: the reference does not exist, its classes are not the map's, or
+                the JSON cannot be written.
+        """
+        check_product(self.path, "reference", (".json",), predictor, overwrite)
+        check_regular(self.source)
+        if not self.source.is_file():
+            raise UserError(
+                f"{self.source}: expected a GeoTIFF or polygons to hold the map "
+                "against, found nothing of this name; check the path"
+            )
+        if self._is_raster:
+            with opened(self.source, vrt=True, allow_remote=False) as file:
+                check_on_earth(Grid.of(file), "reference")
+                self._of_raster(file, predictor.target.classes)
+        else:
+            self._of_areas(predictor.target.classes)
+
+    def check_place(self, grid: Grid) -> None:
+        """See `check_on_earth`."""
+        check_on_earth(grid, "reference")
+
+    def write(self, made: MadeMap) -> dict[str, Any]:
+        """Compares, and writes what was found.
+
+        Returns:
+            The same: ``classes``; ``scores`` of the pixels that were compared, see
+            `scores`; ``estimates``, see `told_estimates`.
+
+        Raises:
+            UserError: no pixel can be compared.
+        """
+        names = made.classes
+        if self._is_raster:
+            with opened(self.source, vrt=True, allow_remote=False) as file:
+                groups = self._of_raster(file, names)
+                confusion = _confusion(_pixels(file, self.source, made.path), groups)
+        else:
+            areas, groups = self._of_areas(names)
+            confusion = _confusion(_covered(areas, made.path), groups)
+        if not confusion.sum():
+            raise UserError(
+                f"{self.source}: expected labels where the map has classes, found none;"
+                " does it lie elsewhere, or are its values others?"
+            )
+        found = class_shares(made.path, len(names))
+        assert found.areas is not None, "see check_place"
+        mapped = np.bincount(groups.of_map[1:], found.areas, len(groups.names))
+        told_scores = scores(confusion, groups.names)
+        content = {
+            "map": str(made.path),
+            "reference": str(self.source),
+            "classes": list(groups.names),
+            "pixels": int(confusion.sum()),
+            "scores": told_scores,
+            "estimates": told_estimates(
+                area_estimates(confusion, mapped), mapped, groups.names
+            ),
+        }
+        write_json(self.path, content)
+        return content
+
+    @property
+    def _is_raster(self) -> bool:
+        return self.source.suffix.lower() in _RASTERS
+
+    def _of_raster(self, file: Any, names: Sequence[str]) -> Groups:
+        if self.field is not None:
+            raise UserError(
+                f"{self.source}: expected polygons for --reference-field, found a "
+                "raster; leave it out"
+            )
+        tags = file.tags(1)
+        values = {
+            key.removeprefix("CLASS_"): name
+            for key, name in tags.items()
+            if key.startswith("CLASS_")
+        }
+        if not values:  # numbers from 1, as in a map
+            values = {str(i): name for i, name in enumerate(names, start=1)}
+        for value in self.legend:
+            if not _is_number(value):
+                raise UserError(
+                    f"--reference-class: expected numbers, the values of "
+                    f"{self.source}, got {value}"
+                )
+        return groups_of(str(self.source), names, self.legend, values)
+
+    def _of_areas(self, names: Sequence[str]) -> tuple[Any, Groups]:
+        from autoai4eo.data.polygons.areas import read_areas
+
+        areas = read_areas(self.source, self.field)
+        texts = dict(zip(areas.class_names, areas.class_names, strict=True))
+        groups = groups_of(str(self.source), names, self.legend, texts)
+        if unknown := [value for value in self.legend if value not in texts]:
+            raise UserError(
+                f"--reference-class: expected classes of {self.source} "
+                f"({', '.join(texts)}), got {', '.join(unknown)}"
+            )
+        of_truth = {
+            str(i): groups.of_truth[name]
+            for i, name in enumerate(areas.class_names)
+            if name in groups.of_truth
+        }
+        return areas, Groups(groups.names, of_truth, groups.of_map)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _confusion(pairs: Pairs, groups: Groups) -> np.ndarray:
+    """Counts, rows: reference, columns: map, int64 (groups, groups)."""
+    number = len(groups.names)
+    counts = np.zeros((number, number), np.int64)
+    for truth, classes in pairs:
+        rows = np.full(truth.shape, -1)
+        for value, group in groups.of_truth.items():
+            rows[truth == float(value)] = group
+        known = (rows >= 0) & (classes > 0)
+        at = rows[known] * number + groups.of_map[classes[known]]
+        counts += np.bincount(at, minlength=number**2).reshape(number, number)
+    return counts
+
+
+def _pixels(file: Any, path: Path, out: Path) -> Pairs:
+    """Yields the pixels of a raster with data, and the map's classes there."""
+    import rasterio
+    from rasterio.enums import Resampling
+    from rasterio.vrt import WarpedVRT
+    from rasterio.windows import Window
+
+    rows = max(1, _STRIP // file.width)
+    with (
+        rasterio.open(out) as source,
+        WarpedVRT(
+            source,
+            crs=file.crs,
+            transform=file.transform,
+            height=file.height,
+            width=file.width,
+            resampling=Resampling.nearest,
+            nodata=0,
+        ) as classes,
+        told(path),
+    ):
+        for first in range(0, file.height, rows):
+            number = min(rows, file.height - first)
+            window = Window(0, first, file.width, number)
+            truth = file.read(1, window=window, masked=True)
+            known = ~np.ma.getmaskarray(truth)
+            yield truth.data[known], classes.read(1, window=window)[known]
+
+
+def _covered(areas: Any, out: Path) -> Pairs:
+    """Yields class numbers of areas, and the map's classes in the pixels they cover."""
+    import rasterio
+    from rasterio.features import rasterize
+    from rasterio.transform import Affine
+    from rasterio.windows import Window
+
+    from autoai4eo.data.polygons.placing import place
+
+    with rasterio.open(out) as file:
+        grid = Grid.of(file)
+        placed = place(areas, grid)
+        shapes = [
+            (geometry, int(areas.classes[row]) + 1)
+            for row, geometry in zip(placed.rows, placed.geometries, strict=True)
+        ]
+        rows = max(1, _STRIP // grid.width)
+        for first in range(0, grid.height if shapes else 0, rows):
+            number = min(rows, grid.height - first)
+            classes = file.read(1, window=Window(0, first, grid.width, number))
+            truth = rasterize(
+                shapes,
+                out_shape=(number, grid.width),
+                transform=Affine.translation(0, first),
+                dtype="int32",
+            )
+            yield truth[truth > 0] - 1, classes[truth > 0]

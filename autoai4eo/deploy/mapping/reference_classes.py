@@ -1,0 +1,114 @@
+"""Which classes of a map each value of a reference stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from autoai4eo.errors import UserError
+
+REST = "rest"  # stands for all classes of the map that no other value does
+_LISTED = 12
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The classes that are compared: groups of the map's.
+
+    Attributes:
+        names: of the groups.
+        of_truth: by value of the reference, its group.
+        of_map: of each value of the map, its group, int (classes + 1,); that of 0, no
+            class, has no meaning.
+    """
+
+    names: tuple[str, ...]
+    of_truth: Mapping[str, int]
+    of_map: np.ndarray
+
+
+def groups_of(
+    source: str,
+    classes: Sequence[str],
+    legend: Mapping[str, str],
+    values: Mapping[str, str],
+) -> Groups:
+    """Returns the classes that are compared.
+
+    Args:
+        source: of the reference, for messages.
+        classes: of the map.
+        legend: by value of the reference, the classes of the map that it stands for:
+            ``water``, ``broad-leaved forest+coniferous forest``, or ``rest`` for all
+            that no other value does. Other values of the reference are left out. Empty:
+            the reference has the map's classes, as `values` says.
+        values: by value, the name that the reference itself gives.
+
+    Raises:
+        UserError: a class is not the map's, or is in two groups.
+    """
+    folded = {name.casefold(): i for i, name in enumerate(classes)}
+    if not legend:
+        unknown = [n for n in values.values() if n.casefold() not in folded]
+        if unknown:
+            raise UserError(
+                f"{source}: expected classes of the map ({_listed(classes)}), found "
+                f"{_listed(unknown)}; say which of the map's each stands for, such as "
+                f"--reference-class '{unknown[0]}={classes[0]}'"
+            )
+        of_truth = {value: folded[n.casefold()] for value, n in values.items()}
+        return Groups(tuple(classes), of_truth, np.arange(len(classes) + 1) - 1)
+    names = list(dict.fromkeys(text for text in legend.values() if text != REST))
+    of_map = np.full(len(classes) + 1, -1)
+    for group, text in enumerate(names):
+        for one in [text] if text.casefold() in folded else text.split("+"):
+            found = folded.get(one.strip().casefold())
+            if found is None:
+                raise UserError(
+                    f"--reference-class: expected classes of the map "
+                    f"({_listed(classes)}) or {REST}, got {one.strip()}"
+                )
+            if of_map[found + 1] >= 0:
+                raise UserError(
+                    f"--reference-class: expected each class of the map once, found "
+                    f"{classes[found]} in {names[of_map[found + 1]]} and {text}"
+                )
+            of_map[found + 1] = group
+    if (of_map[1:] < 0).any():
+        names.append(REST)
+        of_map[of_map < 0] = len(names) - 1
+    elif REST in legend.values():
+        raise UserError(
+            f"--reference-class: expected classes of the map that are in no group, for "
+            f"{REST}, found none; leave it out"
+        )
+    places = {name: i for i, name in enumerate(names)}
+    return Groups(
+        tuple(names), {value: places[text] for value, text in legend.items()}, of_map
+    )
+
+
+def parse_legend(texts: Sequence[str]) -> dict[str, str]:
+    """Reads ``VALUE=CLASS[+CLASS]`` of the command line.
+
+    Raises:
+        UserError: a text has another form, or a value occurs twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        value, sign, name = (part.strip() for part in text.partition("="))
+        if not (value and sign and name):
+            raise UserError(
+                f"--reference-class: expected VALUE=CLASS such as 1=water, got {text}"
+            )
+        if value in found:
+            raise UserError(f"--reference-class: expected {value} once, got it twice")
+        found[value] = name
+    return found
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(names[:_LISTED]) + more
