@@ -268,7 +268,7 @@ def _stretch(text: str | None) -> tuple[float, float] | None:
     if text is None:
         return None
     try:
-        low, high = map(float, text.split(","))
+        low, high = (float(part) for part in text.split(","))
     except ValueError:
         raise UserError(
             f"--stretch: expected two reflectances LOW,HIGH such as 0,0.275, got {text}"

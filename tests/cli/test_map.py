@@ -1,5 +1,6 @@
 """`autoai4eo map`, as a new user tries it."""
 
+import json
 import os
 import shutil
 
@@ -182,3 +183,45 @@ def test_a_map_of_labels_or_values_is_summarised(run, folder, tmp_path, kind, co
     assert all(f" {name} " in done.out for name in columns.split())
     for name in predictors.TARGETS[kind]["classes"]:
         assert name in done.out
+
+
+def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):
+    net, scene = folder / "net.keras", folder / "scene.tif"
+    truth = np.ones((50, 70, 1), np.uint8)
+    truth[:, 35:] = 2
+    labels = scenes.write_scene(tmp_path / "labels.tif", truth, None)
+    out = tmp_path / "map.tif"
+    how = ("--scale", 0.0001, "--stride", 5, "--figure", tmp_path / "map.png")
+    done = run(
+        "map",
+        net,
+        scene,
+        out,
+        *how,
+        "--reference",
+        labels,
+        "--reference-class",
+        "1=water",
+        "--reference-class",
+        "2=rest",
+    )
+    assert done.status == 0, done.err
+    assert "km²" in done.out and "Olofsson" in done.out and "Cohen's kappa" in done.out
+    found = json.loads((tmp_path / "map_reference.json").read_text())
+    assert found["classes"] == ["water", "rest"] and found["pixels"] == 3500
+    assert (tmp_path / "map.png").stat().st_size > 10_000
+    for more, expected in (
+        (("--reference-class", "1=water"), "--reference LABELS"),
+        (("--reference", tmp_path / "no.tif"), "nothing of this name"),
+        (("--reference", labels, "--reference-class", "x=water"), "expected numbers"),
+        (("--reference", labels, "--reference-class", "1"), "such as 1=water"),
+        (("--reference", labels, "--reference-field", "class"), "expected polygons"),
+        (("--stretch", "0"), "LOW,HIGH"),
+        (("--stretch", "0,0.3"), "expected a network for the colours"),
+        (("--match-training", "haze"), "expected dark-object or moments"),
+        (("--unlike",), "statistics of its training data"),
+        (("--figure", "f.jpg"), "ends with .png"),
+    ):
+        done = run("map", net, scene, tmp_path / "o.tif", "--scale", 0.0001, *more)
+        assert (done.status, len(done.err.splitlines())) == (2, 1), done.err
+        assert expected in done.err

@@ -71,7 +71,9 @@ class Figure:
         remove_leftovers(self.path.parent, self.path.name)
         drawn = _drawn(made)
         with in_one_step(self.path) as temporary:
-            FigureCanvasAgg(drawn).print_png(str(temporary))
+            FigureCanvasAgg(drawn).print_png(
+                str(temporary), pil_kwargs={"optimize": True}
+            )
 
 
 def picture_of(predictor: Predictor, out: Path) -> Path | None:
@@ -174,6 +176,7 @@ def _show_scene(axes: Any, scene: Scene, grid: Grid, how: dict[str, Any]) -> Non
         cmap="gray",
         extent=(-0.5, right - 0.5, bottom - 0.5, -0.5),
         aspect=how["aspect"],
+        interpolation="antialiased",
     )
 
 

@@ -1,0 +1,152 @@
+"""A map against a reference: each pixel where it lies, classes as they are told."""
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+import scenes
+import shapely
+from rasterio.transform import Affine
+
+from autoai4eo.deploy import map_scene
+from autoai4eo.deploy.mapping.products import MadeMap
+from autoai4eo.deploy.mapping.reference import Reference
+from autoai4eo.deploy.mapping.reference_classes import groups_of, parse_legend
+from autoai4eo.errors import UserError
+
+CLASSES = ("water", "field", "town")
+
+
+@pytest.fixture
+def classes():
+    return np.random.default_rng(0).integers(0, 4, (30, 40)).astype(np.uint8)
+
+
+def write_map(folder, classes):
+    path = scenes.write_scene(folder / "m.tif", classes[..., None], None, nodata=0)
+    return MadeMap(path, folder / "none.tif", CLASSES)
+
+
+def compare(made, source, legend=(), field=None):
+    path = made.path.with_name("r.json")
+    found = Reference(source, path, parse_legend(legend), field).write(made)
+    assert json.loads(path.read_text()) == found
+    return found
+
+
+def test_a_map_against_itself(tmp_path, classes):
+    made = write_map(tmp_path, classes)
+    found = compare(made, made.path)
+    assert found["scores"]["accuracy"] == 1 and found["pixels"] == (classes > 0).sum()
+    for i, name in enumerate(CLASSES, start=1):
+        one = found["estimates"]["per_class"][name]
+        assert one["area_km2"]["value"] == pytest.approx((classes == i).sum() * 1e-4)
+        assert one["area_km2"]["standard_error"] == 0
+
+
+def test_finer_labels_are_compared_pixel_by_pixel(tmp_path, classes):
+    """With groups of classes, values that stand for none, and nodata."""
+    rng = np.random.default_rng(1)
+    truth = rng.integers(-1, 4, (90, 120)).astype(np.int16)
+    truth[:9] = -99
+    path = scenes.write_scene(
+        tmp_path / "t.tif",
+        truth[..., None],
+        None,
+        transform=scenes.UTM @ Affine.scale(1 / 3),
+        nodata=-99,
+    )
+    made = write_map(tmp_path, classes)
+    found = compare(made, path, ["1=water", "2=field+town"])
+    assert found["classes"] == ["water", "field+town"]
+    fine = classes.repeat(3, axis=0).repeat(3, axis=1)
+    expected = [
+        [((truth == t) & np.isin(fine, of)).sum() for of in ([1], [2, 3])]
+        for t in (1, 2)
+    ]
+    assert found["scores"]["confusion_matrix"] == expected
+    found = compare(made, path, ["1=water", "0=rest", "3=rest"])
+    expected = [
+        [(np.isin(truth, t) & np.isin(fine, of)).sum() for of in ([1], [2, 3])]
+        for t in ([1], [0, 3])
+    ]
+    assert found["classes"] == ["water", "rest"]
+    assert found["scores"]["confusion_matrix"] == expected
+
+
+def test_classes_that_no_value_stands_for_are_wrong(tmp_path, classes):
+    made = write_map(tmp_path, classes)
+    found = compare(made, made.path, ["1=water"])
+    assert found["classes"] == ["water", "rest"]
+    assert found["scores"]["confusion_matrix"] == [[(classes == 1).sum(), 0], [0, 0]]
+
+
+@pytest.mark.parametrize("crs", ["EPSG:32630", "EPSG:4326"])
+def test_polygons_and_points_count_the_pixels_that_they_cover(tmp_path, classes, crs):
+    from pyogrio.raw import write
+
+    made = write_map(tmp_path, classes)
+    boxes = {"water": (5, 4, 25, 14), "Town": (10, 20, 36, 29)}
+    shapes = [shapely.box(*box) for box in boxes.values()] + [shapely.Point(2.5, 2.5)]
+    t = np.array(scenes.UTM).reshape(3, 3)
+
+    def place(pixels):
+        x, y, _ = t @ np.array([*pixels.T, np.ones(len(pixels))])
+        if crs == "EPSG:4326":
+            x, y = rasterio.warp.transform("EPSG:32630", crs, x, y)
+        return np.array([x, y]).T
+
+    placed = shapely.transform(np.array(shapes), place)
+    path = tmp_path / "truth.gpkg"
+    write(
+        path,
+        shapely.to_wkb(placed),
+        [np.array([*boxes, "water"], object)],
+        ["label"],
+        crs=crs,
+        geometry_type="Unknown",
+        driver="GPKG",
+    )
+    found = compare(made, path)
+    inside = {1: classes[4:14, 5:25], 3: classes[20:29, 10:36]}
+    expected = np.zeros((3, 3), int)
+    for truth, some in inside.items():
+        expected[truth - 1] = np.bincount(some.ravel(), minlength=4)[1:]
+    if classes[2, 2]:
+        expected[0, classes[2, 2] - 1] += 1
+    assert found["scores"]["confusion_matrix"] == expected.tolist()
+
+
+@pytest.mark.parametrize(
+    ("legend", "values", "match"),
+    [
+        ({"1": "sea"}, {}, "expected classes of the map .water, field, town. or rest"),
+        ({"1": "water", "2": "town+Water"}, {}, "found water in water and town"),
+        ({"1": "water+field+town", "0": "rest"}, {}, "in no group"),
+        ({}, {"1": "sea"}, "--reference-class 'sea=water'"),
+    ],
+)
+def test_classes_that_are_not_the_maps_are_told(legend, values, match):
+    with pytest.raises(UserError, match=match) as error:
+        groups_of("truth.tif", CLASSES, legend, values)
+    assert "\n" not in str(error.value)
+
+
+def test_a_map_is_written_also_where_it_is_compared(tmp_path):
+    """The comparison needs no more than the map; nothing is written in its place."""
+    net = scenes.save(scenes.classifier(), tmp_path / "net")
+    scene = scenes.write_scene(tmp_path / "s.tif", scenes.digits(40, 60))
+    how = {"scale": 1e-4, "stride": 5, "verbose": 0}
+    first = map_scene(net, scene, tmp_path / "a.tif", **how)
+    out = map_scene(net, scene, tmp_path / "b.tif", reference=first, **how)
+    found = json.loads((tmp_path / "b_reference.json").read_text())
+    assert out.exists() and found["scores"]["accuracy"] == 1
+    elsewhere = scenes.write_scene(
+        tmp_path / "far.tif",
+        np.ones((9, 9, 1), np.uint8),
+        None,
+        transform=scenes.UTM @ Affine.translation(9999, 0),
+    )
+    with pytest.raises(UserError, match="found none; does it lie elsewhere"):
+        map_scene(net, scene, tmp_path / "c.tif", reference=elsewhere, **how)
