@@ -245,7 +245,8 @@ def main() -> None:
     elif given.what == "memory":
         memory(given.model, given.weights, given.stride)
     else:
-        water(given.model, given.weights, *given.files, given.stride)
+        scene, labels = given.files
+        water(given.model, given.weights, scene, labels, given.stride)
 
 
 if __name__ == "__main__":

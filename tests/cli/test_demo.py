@@ -1,5 +1,6 @@
 """`autoai4eo demo` is the main job, whole; here with fewer patches."""
 
+import json
 import re
 
 import rasterio
@@ -34,3 +35,19 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
     again = run("demo", "--out", out)
     assert again.status == 2 and "found thesis.tex" in again.err
     assert (out / "thesis.tex").exists() and (out / "run").exists()
+
+
+def test_the_demo_of_a_search_shows_a_front(run, tmp_path, monkeypatch, in_process):
+    samples = {"training": 85, "validation": 85, "testing": 34}
+    monkeypatch.setattr(demo, "_SEARCHED", samples)
+    monkeypatch.setattr(demo, "_SEARCH_TRIALS", 2)
+    monkeypatch.setattr(demo, "_SEARCH_EPOCHS", 1)
+    out = tmp_path / "demo"
+    result = run("demo", "--search", "--out", out)
+    assert result.status == 0, result.err
+    for words in ("synthetic", "hypervolume", "latency_ms", "its front to look at"):
+        assert words in result.out
+    assert (out / "run" / "report.html").is_file()
+    told = json.loads((out / "run" / "run.json").read_text())["arguments"]
+    assert told["tuner"] == "cost-aware"
+    assert told["objective"] == ["val_cohen_kappa", "latency_ms"]

@@ -124,7 +124,7 @@ def _drawn(made: MadeMap) -> Any:
     tall = min(_TALLEST, grid.height * down / (grid.width * across))
     number = 2 + bool(made.scenes)
     drawing = Drawing(
-        figsize=(_PANEL * number + _LEGEND, max(_LEAST, _PANEL * tall + 1)),
+        figsize=(_PANEL * number + _LEGEND, max(_LEAST, _PANEL * tall + 0.5)),
         layout="compressed",
     )
     *before, middle, last = panels = drawing.subplots(1, number, squeeze=False)[0]
