@@ -26,6 +26,7 @@ class Target:
         shape: shape of one sample's target, as above.
         bands: bands of an ``image``.
         ignored: class number that means "unknown": −1 for a ``class``.
+        named: whether a ``class`` was given as an array of names, not of numbers.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Target:
     shape: tuple[int, ...] = ()
     bands: tuple[Band, ...] = ()
     ignored: int | None = None
+    named: bool = False
 
     def __post_init__(self) -> None:
         assert self.kind in KINDS, self.kind

@@ -31,6 +31,13 @@ _LOSSES = {
     "crossentropy": keras.losses.CategoricalCrossentropy,
     "focal": keras.losses.CategoricalFocalCrossentropy,
 }
+#: AutoKeras has a sigmoid and a binary loss for two classes.
+KERAS_LOSSES = {
+    "categorical_crossentropy": "crossentropy",
+    "binary_crossentropy": "crossentropy",
+    "categorical_focal_crossentropy": "focal",
+    "binary_focal_crossentropy": "focal",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class Classification(Task):
     """See `Task`. The network's output is class probabilities, (n, classes)."""
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
+    keras_losses: ClassVar[Mapping[str, str]] = KERAS_LOSSES
     metrics: ClassVar[tuple[str, ...]] = ("accuracy", "average_accuracy", "cohen_kappa")
     objective: ClassVar[Objective] = DEFAULTS["class"]
     resampled: ClassVar[tuple[str, ...]] = metrics

@@ -166,18 +166,20 @@ def by_input(x: Any, names: Sequence[str]) -> Any:
     return dict(zip(names, x, strict=True))
 
 
-def outputs(model: keras.Model, dataset: Dataset, batch_size: int = 32) -> np.ndarray:
+def outputs(
+    model: keras.Model, dataset: Dataset, batch_size: int = 32, verbose: int = 0
+) -> np.ndarray:
     """Returns a network's output for each sample, float32 (N, …), see `Task`."""
-    return np.asarray(model.predict(Batches(dataset, batch_size), verbose=0))
+    return np.asarray(model.predict(Batches(dataset, batch_size), verbose=verbose))
 
 
 def outputs_in_parts(
-    model: keras.Model, dataset: Dataset, batch_size: int = 32
+    model: keras.Model, dataset: Dataset, batch_size: int = 32, verbose: int = 0
 ) -> Outputs:
     """Returns the same as `outputs`; of masks, `LazyOutputs`, to score them."""
     if dataset.target.kind != "mask":
-        return outputs(model, dataset, batch_size)
-    return LazyOutputs(dataset, lambda part: outputs(model, part, batch_size))
+        return outputs(model, dataset, batch_size, verbose)
+    return LazyOutputs(dataset, lambda part: outputs(model, part, batch_size, verbose))
 
 
 def evaluate(

@@ -32,6 +32,10 @@ class MultiLabel(Task):
     """See `Task`. The network's output is a probability of each class, (n, classes)."""
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
+    keras_losses: ClassVar[Mapping[str, str]] = {
+        "binary_crossentropy": "crossentropy",
+        "binary_focal_crossentropy": "focal",
+    }
     metrics: ClassVar[tuple[str, ...]] = (
         "mean_average_precision",
         "f1_macro",

@@ -38,6 +38,10 @@ class Regression(Task):
     """
 
     losses: ClassVar[tuple[str, ...]] = tuple(_LOSSES)
+    keras_losses: ClassVar[Mapping[str, str]] = {
+        "mean_squared_error": "mse",
+        "mean_absolute_error": "mae",
+    }
     metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae", "r2")
     objective: ClassVar[Objective] = DEFAULTS["value"]
     resampled: ClassVar[tuple[str, ...]] = metrics

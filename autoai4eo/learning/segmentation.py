@@ -11,6 +11,7 @@ import numpy as np
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import class_weights
 from autoai4eo.errors import UserError
+from autoai4eo.learning.classification import KERAS_LOSSES
 from autoai4eo.learning.mask_losses import TERMS, MaskLoss
 from autoai4eo.learning.mask_scorer import MaskScorer
 from autoai4eo.learning.metrics import (
@@ -34,6 +35,7 @@ class Segmentation(Task):
         *TERMS,
         *(f"{a}+{b}" for a in ("crossentropy", "focal") for b in ("dice", "lovasz")),
     )
+    keras_losses: ClassVar[Mapping[str, str]] = KERAS_LOSSES
     metrics: ClassVar[tuple[str, ...]] = (
         "mean_iou",
         "accuracy",

@@ -53,6 +53,7 @@ class Task:
     Attributes:
         target: of the network.
         losses: names of the losses; the first is the default.
+        keras_losses: Keras's names of losses, and which of `losses` each is.
         metrics: names of the metrics that a training reports after each epoch, see
             `autoai4eo.learning.figures`.
         objective: the default objective of a search.
@@ -64,6 +65,7 @@ class Task:
 
     target: Target
     losses: ClassVar[tuple[str, ...]]
+    keras_losses: ClassVar[Mapping[str, str]]
     metrics: ClassVar[tuple[str, ...]]
     objective: ClassVar[Objective]
     resampled: ClassVar[tuple[str, ...]]
@@ -101,6 +103,27 @@ class Task:
             class_weight: weights by class number, see `weighs_pixels`.
         """
         return smooth(self.encode(targets), label_smoothing)
+
+    def loss_name(self, asked: Any) -> str | None:
+        """Returns which of `losses` is asked for; None for a loss of the user's own.
+
+        Args:
+            asked: one of `losses`, Keras's name of one, None for the default; or a
+                Keras loss, or a function of targets and output.
+
+        Raises:
+            UserError: it is none of these, or a loss of class numbers.
+        """
+        if asked is None:
+            return self.losses[0]
+        if isinstance(asked, str) and asked in (*self.losses, *self.keras_losses):
+            return self.keras_losses.get(asked, asked)
+        if not callable(asked) or "sparse" in told_loss(asked):
+            raise UserError(
+                f"loss: expected one of {', '.join(self.losses)}, or a Keras loss of "
+                f"{self.target.output} (classes are one-hot), got {asked!r}"
+            )
+        return None
 
     def loss(self, name: str, targets: np.ndarray) -> Any:
         """Returns the Keras loss of a name, for training data with these targets."""
@@ -153,6 +176,11 @@ class Task:
     def scorer(self, fitted: Mapping[str, Any]) -> Scorer:
         """Returns a new scorer; see `decide` for ``fitted``."""
         raise NotImplementedError
+
+
+def told_loss(loss: Any) -> str:
+    """Returns the name of a Keras loss, or of a function."""
+    return str(getattr(loss, "name", getattr(loss, "__name__", loss)))
 
 
 def smooth(encoded: np.ndarray, share: float) -> np.ndarray:

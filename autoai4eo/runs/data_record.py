@@ -18,6 +18,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "fingerprint": dataset.fingerprint(),
         "target": dataset.target.kind,
         "classes": list(dataset.class_names),
+        **({"named": True} if dataset.target.named else {}),
         **({"opened": dataset.opened} if dataset.opened else {}),
         "inputs": [
             {

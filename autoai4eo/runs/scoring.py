@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
 from autoai4eo.learning.lazy_outputs import Outputs
+from autoai4eo.learning.user_metrics import user_scores
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.learned_from import warn_if_learned
 
@@ -27,6 +28,8 @@ def evaluate(
     fitted: Mapping[str, Any],
     by: str | None = None,
     block_km: float | None = None,
+    verbose: int = 0,
+    metrics: Sequence[Any] = (),
 ) -> dict[str, Any]:
     """Scores a network, and the references of its run beside it.
 
@@ -38,6 +41,8 @@ def evaluate(
         fitted: the content of ``best/evaluation.json`` if it is the finalist; else {}.
         by: name of groups that are scored each.
         block_km: side of the squares of the group ``"spatial_block"`` in kilometres.
+        verbose: 1 shows Keras's progress bar.
+        metrics: of the user, see `autoai4eo.learning.user_metrics`.
 
     Returns:
         The result of `score_beside`, for a class that of
@@ -57,8 +62,9 @@ def evaluate(
         members(dataset, by, block_km)
     if run is not None:
         warn_if_learned(run, dataset, fitted)
-    output = evaluation.outputs_in_parts(model, dataset, batch_size)
+    output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
     scores = score_beside(run, dataset, output, fitted)
+    scores = {**user_scores(metrics, dataset, output), **scores}
     if by is not None:
         scores["by_group"] = by_group(dataset, output, by, fitted, block_km)
     return scores

@@ -14,11 +14,9 @@ from optuna.trial import FrozenTrial
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.joined import joined
-from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.statistics import cached_statistics, statistics
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
-from autoai4eo.learning import evaluation
 from autoai4eo.learning.data_parallel import check_data_parallel
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import of_kind, task_of
@@ -36,21 +34,20 @@ from autoai4eo.tasks.configuration import (
     check_finalist,
     check_training,
     configure,
-    graph_of,
     inputs_of,
-    kind_of,
 )
+from autoai4eo.tasks.graph_data import GraphData
 from autoai4eo.tasks.priors import priors_of
 from autoai4eo.tasks.references import keep_references
 from autoai4eo.tasks.results import SearchResults
-from autoai4eo.tasks.training_data import names_of, open_both, warn_of_problems
+from autoai4eo.tasks.training_data import open_both, warn_of_problems
 from autoai4eo.tasks.validating import validate
 
 #: The default augmentation of `fit`, which is valid for Earth observation.
 AUGMENTATION = Augmentation()
 
 
-class AutoModel(SearchResults):
+class AutoModel(GraphData, SearchResults):
     """Searches a graph of blocks for the best network, as AutoKeras's AutoModel.
 
     Args:
@@ -115,11 +112,6 @@ class AutoModel(SearchResults):
         """The objectives; the first chooses the finalist."""
         return self.settings.objectives
 
-    @property
-    def kind(self) -> str:
-        """The kind of target that the head predicts, see `Target`."""
-        return kind_of(getattr(self.outputs[0], "in_blocks", [None])[0])
-
     def fit(
         self,
         x: Any = None,
@@ -131,7 +123,7 @@ class AutoModel(SearchResults):
         validation_data: Any = None,
         verbose: int = 1,
         class_weight: str | Mapping[int, float] | None = None,
-        loss: str | None = None,
+        loss: Any = None,
         augmentation: Augmentation | None = AUGMENTATION,
         max_hours: float | None = None,
         data_parallel: bool = False,
@@ -146,10 +138,11 @@ class AutoModel(SearchResults):
         """Searches, then trains the finalist; resumes the search in the run's folder.
 
         Args:
-            x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, or
-                arrays (N, H, W, bands), one for each input, by name or in order.
-            y: targets of arrays: class numbers (N,) or one-hot (N, classes); for
-                several labels zeros and ones (N, classes); for values (N,) or
+            x: a path (So2Sat HDF5, folder or zip of images), an `ae.open_dataset`, a
+                `tf.data.Dataset` or `keras.utils.PyDataset`, or arrays (N, H, W, bands)
+                or (N, H, W), one for each input, by name or in order.
+            y: targets of arrays: class numbers or names (N,) or one-hot (N, classes);
+                for several labels zeros and ones (N, classes); for values (N,) or
                 (N, values).
             batch_size: samples per step.
             epochs: of each candidate and of the finalist; None trains until the
@@ -163,8 +156,8 @@ class AutoModel(SearchResults):
             class_weight: ``"balanced"``, or weights by class number.
             loss: for classes and labels ``"crossentropy"`` or ``"focal"`` (Lin et al.,
                 2017); for values ``"mse"``, ``"mae"``, ``"huber"`` or ``"gaussian"``
-                (with a predicted spread). None takes the head's own loss if it has one,
-                else the first of these.
+                (with a predicted spread); or a Keras loss or its name. None takes the
+                head's own loss if it has one, else the first of these.
             augmentation: None: no augmentation.
             max_hours: ends the search after this many hours.
             data_parallel: trains each network on all GPUs of this machine (JAX).
@@ -188,7 +181,7 @@ class AutoModel(SearchResults):
         tell = log(bool(verbose))
         how = (validation_data, validation_split, self.settings, tell)
         by = (group, block_km, allow_overlap)
-        data = open_both(self._open, self.kind, x, y, *how, *by, refit)
+        data = open_both(self._opened, self.kind, x, y, *how, *by, refit)
         train, validation = data.train, data.validation
         task = task_of(train.target)
         check_training(task, epochs, loss, self.objectives, validation)
@@ -214,7 +207,7 @@ class AutoModel(SearchResults):
         ):
             found = cached_statistics(train, Run(self.run).statistics)
             warn_of_problems(train, validation, found)
-        configure(graph, train, found, loss)
+        name = configure(graph, train, found, loss)
         training = Training(
             train,
             validation,
@@ -232,7 +225,7 @@ class AutoModel(SearchResults):
             split_by=data.split_by,
             data_parallel=data_parallel,
         )
-        arguments = {"epochs": epochs, "batch_size": batch_size, "loss": loss}
+        arguments = {"epochs": epochs, "batch_size": batch_size, "loss": name}
         of = graph, found, arguments, priors_of(graph, self.settings)
         with session.opened(*of) as self.tuner:
             self._finalist, self._training = None, training
@@ -256,7 +249,7 @@ class AutoModel(SearchResults):
 
         Reads the training data `x`, `y` (see `fit`) once, for their statistics.
         """
-        train = of_kind(self._open(x, y), self.kind)
+        train = of_kind(self._opened(x, y), self.kind)
         task_of(train.target).check(train)
         graph = self._graph(train)
         configure(graph, train, statistics(train), None)
@@ -328,21 +321,3 @@ class AutoModel(SearchResults):
         train, validation = self._training.train, self._training.validation
         of_validation = {} if validation is None else {"validation": validation}
         return {"training": train, **of_validation}
-
-    def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
-        """Opens data for `fit`, with the bands and classes of another data set."""
-        names = [node.name for node in self.inputs]
-        dataset = open_dataset(
-            evaluation.by_input(x, names),
-            **evaluation.told_targets(y, self.kind),
-            **names_of(like),
-        )
-        if len(names) == len(dataset.inputs) == 1:
-            # one input node and one input: their names need not match
-            self.inputs[0].name = dataset.inputs[0].name
-            return dataset
-        return dataset.select(names)
-
-    def _graph(self, train: Dataset) -> Graph:
-        """Returns the graph for these data."""
-        return graph_of(self.inputs, self.outputs)

@@ -13,8 +13,11 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.readers.so2sat import USUAL_BANDS
+from autoai4eo.data.target import Target
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.user_metrics import beside
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.training_data import names_of
@@ -35,6 +38,10 @@ class ImageClassifier(AutoModel):
         inputs: names of the inputs to use, such as ``["sen2"]``; None: all.
         multi_label: a patch may have several labels, or none. The objective is then
             ``val_mean_average_precision`` by default.
+        num_classes: number of classes, as in AutoKeras, if class numbers may stop short
+            of the last one; None: those of the data.
+        loss: of the training, see `AutoModel.fit`, which may be given another one.
+        metrics: further Keras metrics, or their names, beside those of the task.
         max_latency_ms: budget of one forward pass with a batch of
             `latency_batch_size`; a slower candidate is recorded as infeasible, with the
             heads that would have fitted.
@@ -47,9 +54,18 @@ class ImageClassifier(AutoModel):
         max_latency_ms: float | None = None,
         project_name: str = "image_classifier",
         multi_label: bool = False,
+        num_classes: int | None = None,
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self.multi_label = multi_label
+        self.num_classes = num_classes
+        self.loss = loss
+        self.metrics = list(metrics or ())
+        task = task_of(Target(self.kind))
+        task.loss_name(loss)
+        beside(self.metrics, task.metrics)
         super().__init__((), (), project_name=project_name, **kwargs)
         self.input_names = None if inputs is None else list(inputs)
         self.max_latency_ms = max_latency_ms
@@ -58,6 +74,12 @@ class ImageClassifier(AutoModel):
     def kind(self) -> str:
         """See `AutoModel.kind`."""
         return "labels" if self.multi_label else "class"
+
+    def _asked_number(self) -> int | None:
+        return self.num_classes
+
+    def _user_metrics(self) -> list[Any]:
+        return self.metrics
 
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         if isinstance(x, list | tuple):
@@ -80,12 +102,18 @@ class ImageClassifier(AutoModel):
 
     def _head(self) -> Any:
         if self.max_latency_ms is None:
-            return blocks.PooledHead(multi_label=self.multi_label)
+            return blocks.PooledHead(multi_label=self.multi_label, **self._asked)
         return blocks.LatencyConstrainedHead(
             self.max_latency_ms,
             self.settings.latency_batch_size,
             multi_label=self.multi_label,
+            **self._asked,
         )
+
+    @property
+    def _asked(self) -> dict[str, Any]:
+        """What the user asked of the head."""
+        return {"loss": self.loss, "metrics": self.metrics}
 
     def _features(self) -> Any:
         if self.settings.map_step is not None:

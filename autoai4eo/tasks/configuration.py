@@ -15,20 +15,19 @@ from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
-from autoai4eo.learning.task import Task
+from autoai4eo.learning.task import Task, told_loss
+from autoai4eo.learning.user_metrics import beside
 from autoai4eo.learning.worst_group import check_groups
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 
 _HEADS = (ak.ClassificationHead, ak.RegressionHead, SegmentationHead)
-#: The default metrics of AutoKeras's heads.
-_METRICS_OF_AUTOKERAS = ("accuracy", "mean_squared_error")
 
 
 def check_training(
     task: Task,
     epochs: int | None,
-    loss: str | None,
+    loss: Any,
     objectives: Sequence[Objective],
     validation: Dataset,
 ) -> None:
@@ -40,8 +39,7 @@ def check_training(
     """
     if epochs is not None and epochs < 1:
         raise UserError(f"epochs: expected 1 or more, got {epochs}")
-    if loss is not None and loss not in task.losses:
-        raise UserError(f"loss: expected one of {', '.join(task.losses)}, got {loss!r}")
+    task.loss_name(loss)
     check_groups(objectives, validation)
 
 
@@ -70,12 +68,22 @@ def configure(
     graph: Graph,
     train: Dataset,
     statistics: Mapping[str, BandStatistics],
-    loss: str | None,
-) -> None:
+    loss: Any,
+) -> str | None:
     """Sets shapes, bands and statistics of the inputs, and target and loss of the head.
 
+    Args:
+        graph: to be configured.
+        train: the training data.
+        statistics: of their bands.
+        loss: see `Task.loss_name`; None: the head's.
+
+    Returns:
+        The name of the loss that was asked for; None: none was.
+
     Raises:
-        UserError: the graph does not have exactly one head.
+        UserError: the graph does not have exactly one head, or the head's loss is not
+            known.
     """
     specs = {spec.name: spec for spec in train.inputs}
     for node in graph.inputs:
@@ -92,18 +100,23 @@ def configure(
         )
     (head,) = heads
     task = task_of(train.target)
-    name = loss or task.losses[0]
-    for attribute, value in task.head(name, train.targets).items():
+    binary = isinstance(head.loss, keras.losses.BinaryCrossentropy)
+    if binary and task.target.kind == "class" and len(train.class_names) == 2:
+        head.loss = None  # AutoKeras's choice for one column; here each class has one
+    asked = head.loss if loss is None else loss
+    name = task.loss_name(asked)
+    known = name or task.losses[0]
+    for attribute, value in task.head(known, train.targets).items():
         setattr(head, attribute, value)
-    own = head.loss if loss is None else None
     if task.target.kind == "labels" and head.loss is None:
         head.loss = keras.losses.BinaryCrossentropy()  # AutoKeras's head is a sigmoid
     graph.smooths_labels = task.target.kind in ("class", "mask")
-    graph.loss = own or task.loss(name, train.targets)
-    graph.metrics = [
-        *task.keras_metrics(train.targets),
-        *(metric for metric in head.metrics if metric not in _METRICS_OF_AUTOKERAS),
-    ]
+    graph.loss = asked if name is None else task.loss(name, train.targets)
+    own = task.keras_metrics(train.targets)
+    graph.metrics = [*own, *beside(head.metrics, task.metrics)]
+    if asked is None:
+        return None
+    return name or told_loss(asked)
 
 
 def graph_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Graph:

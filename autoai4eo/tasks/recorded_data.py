@@ -9,6 +9,7 @@ from typing import Any
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.masks.reopening import classes_again, tiles_again
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.readers.streams import in_arrays
 from autoai4eo.data.spatial_blocks import check_block_km
 from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
 from autoai4eo.errors import UserError
@@ -49,7 +50,7 @@ def validation_data(
     asked = Run(run).read()
     role = "training" if shares else "validation"
     known, kind = asked["data"]["validation"], target_kind(asked)
-    x, y = source if isinstance(source, tuple) else (source, None)
+    x, y = in_arrays(*source if isinstance(source, tuple) else (source, None))
     if isinstance(x, Dataset):
         dataset = x
     else:

@@ -12,6 +12,13 @@ from autoai4eo.learning import evaluation
 from autoai4eo.runs.folder import Run
 from autoai4eo.tasks.classification import ImageClassifier
 
+#: Arguments of `ImageClassifier` that say nothing about values, and what does.
+_OF_CLASSES = {
+    "max_latency_ms": 'limit latency by constraints={"latency_ms": …}',
+    "multi_label": "leave it out",
+    "num_classes": "give output_dim",
+}
+
 
 class ImageRegressor(ImageClassifier):
     """Searches for a network that predicts one or several values for a patch.
@@ -20,21 +27,31 @@ class ImageRegressor(ImageClassifier):
     those of `ImageClassifier`, with `blocks.PooledRegressionHead` at the end.
 
     Args:
-        **kwargs: as `ImageClassifier`, except `max_latency_ms` and `multi_label`. The
-            objective is ``val_rmse`` by default.
+        output_dim: number of values, as in AutoKeras; None: those of the data.
+        **kwargs: as `ImageClassifier`, except `max_latency_ms`, `multi_label` and
+            `num_classes`. The objective is ``val_rmse`` by default.
 
     Raises:
         UserError: an argument is not valid.
     """
 
-    def __init__(self, project_name: str = "image_regressor", **kwargs: Any) -> None:
-        for name in ("max_latency_ms", "multi_label"):
+    def __init__(
+        self,
+        project_name: str = "image_regressor",
+        output_dim: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for name, advice in _OF_CLASSES.items():
             if name in kwargs:
                 raise UserError(
                     f"{name}: expected an argument of ImageRegressor, found one of "
-                    'ImageClassifier; limit latency by constraints={"latency_ms": …}'
+                    f"ImageClassifier; {advice}"
                 )
         super().__init__(project_name=project_name, **kwargs)
+        self.output_dim = output_dim
+
+    def _asked_number(self) -> int | None:
+        return self.output_dim
 
     @property
     def kind(self) -> str:
@@ -42,7 +59,7 @@ class ImageRegressor(ImageClassifier):
         return "value"
 
     def _head(self) -> Any:
-        return blocks.PooledRegressionHead()
+        return blocks.PooledRegressionHead(**self._asked)
 
     def predict_spread(self, x: Any, batch_size: int = 32) -> np.ndarray:
         """Returns the predicted standard deviation of each value, float32 (N, values).

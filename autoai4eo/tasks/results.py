@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.readers.streams import in_arrays
 from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of
 from autoai4eo.errors import UserError
@@ -76,6 +77,7 @@ class SearchResults:
         x: Any,
         y: Any = None,
         batch_size: int = 32,
+        verbose: int = 0,
         *,
         by: str | None = None,
         block_km: float | None = None,
@@ -84,41 +86,47 @@ class SearchResults:
 
         Args:
             x, y, batch_size: data, labels of arrays, and patches per batch.
+            verbose: 1 shows Keras's progress bar.
             by: groups that are scored each, such as ``"city"``, as ``by_group``, see
                 `autoai4eo.learning.by_group`.
             block_km: side in kilometres of the squares of ``by="spatial_block"``.
 
         Returns:
-            The result of `autoai4eo.runs.scoring.evaluate`, such as ``cohen_kappa``.
+            The result of `autoai4eo.runs.scoring.evaluate`, such as ``cohen_kappa``,
+            and the scores by the metrics of this object's head, by name.
         """
         model = self.export_model()
         dataset = self._open_for(model, x, y)
         fitted = Run(self.run).read_evaluation()
-        return scoring.evaluate(
-            self.run, model, dataset, batch_size, fitted, by, block_km
-        )
+        how = (by, block_km, verbose, self._user_metrics())
+        return scoring.evaluate(self.run, model, dataset, batch_size, fitted, *how)
 
-    def predict(self, x: Any, batch_size: int = 32) -> np.ndarray:
+    def predict(self, x: Any, batch_size: int = 32, verbose: int = 0) -> np.ndarray:
         """Returns what the finalist predicts for each patch.
 
-        Class numbers, int64 (N,); for several labels whether a patch has each class,
-        uint8 (N, classes), by thresholds that were tuned on the validation data;
-        values, float32 (N, values); or of a segmenter masks of class numbers, int16
-        (N, H, W).
+        Class numbers, int64 (N,), or names, str (N,), if `fit` was given an array of
+        names; for several labels whether a patch has each class, uint8 (N, classes), by
+        thresholds that were tuned on the validation data; values, float32 (N, values);
+        or of a segmenter masks of class numbers, int16 (N, H, W). With `verbose` 1 it
+        shows Keras's progress bar.
         """
         model, dataset = self._unlabelled(x)
-        classes = Run(self.run).read()["data"]["training"]["classes"]
+        known = Run(self.run).read()["data"]["training"]
+        classes = known["classes"]
         pixels = tuple(model.output_shape[1:-1])
         task = task_of(Target(self._kind, tuple(classes), pixels))
         fitted = Run(self.run).read_evaluation()
         some = [
-            task.decide(evaluation.outputs(model, part, batch_size), fitted)
+            task.decide(evaluation.outputs(model, part, batch_size, verbose), fitted)
             for rows in in_parts(np.arange(len(dataset)), task.target)
             for part in [dataset.subset(rows)]
         ]
-        return np.concatenate(some)
+        found = np.concatenate(some)
+        return np.array(classes)[found] if known.get("named") else found
 
-    def predict_proba(self, x: Any, batch_size: int = 32) -> np.ndarray:
+    def predict_proba(
+        self, x: Any, batch_size: int = 32, verbose: int = 0
+    ) -> np.ndarray:
         """Returns the probability of each class for each patch, float32 (N, classes).
 
         Of a segmenter that of each class in each pixel, float32 (N, H, W, classes).
@@ -131,7 +139,7 @@ class SearchResults:
                 "predict_proba: expected a network that predicts classes, found one "
                 "that predicts values; use predict"
             )
-        return evaluation.outputs(*self._unlabelled(x), batch_size)
+        return evaluation.outputs(*self._unlabelled(x), batch_size, verbose)
 
     def _unlabelled(self, x: Any) -> tuple[keras.Model, Dataset]:
         """Returns the finalist, and data without their targets."""
@@ -315,14 +323,19 @@ class SearchResults:
     ) -> Dataset:
         data = Run(self.run).read()["data"]["training"]
         known = Run(self.run).read_statistics().items()
+        x, y = in_arrays(x, y)
         return evaluation.open_for(
             model,
             data,
             x,
-            y,
+            None if unlabelled else y,
             unlabelled=unlabelled,
             typical={name: typical_of(kept) for name, kept in known},
         )
+
+    def _user_metrics(self) -> list[Any]:
+        """The metrics of the user, see `autoai4eo.learning.user_metrics`."""
+        return []
 
     def _known_data(self) -> Mapping[str, Dataset]:
         """The open data of the search, by role."""

@@ -80,4 +80,4 @@ class ImageSegmenter(ImageClassifier):
         return blocks.DecoderBlock()(pyramid)[0]
 
     def _head(self) -> Any:
-        return blocks.SegmentationHead()
+        return blocks.SegmentationHead(**self._asked)

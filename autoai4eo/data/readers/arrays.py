@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ class ArraysReader(TargetsOrMasks):
     """See `Reader`. Arrays (N, H, W, bands) by input name, maybe labels or values.
 
     Three bands of 8 bits are red, green and blue; other bands are unknown until named.
+    An array (N, H, W) has one band.
 
     Args:
         arrays: by input name.
@@ -63,7 +65,7 @@ class ArraysReader(TargetsOrMasks):
         if not arrays:
             raise UserError(f"{path}: expected an array for each input, found none")
         called, notes = input_names(list(arrays), path)
-        self._arrays = {called[n]: _float32(a) for n, a in arrays.items()}
+        self._arrays = {called[n]: _pixels(a) for n, a in arrays.items()}
         self.inputs = tuple(self._spec(n, a) for n, a in self._arrays.items())
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
@@ -80,6 +82,9 @@ class ArraysReader(TargetsOrMasks):
                 options.class_names,
                 path,
             )
+            if self.target.kind == "class":
+                named = np.asarray(labels).dtype.kind in "SUO"
+                self.target = replace(self.target, named=named)
         notes += more
         self.notes = tuple(notes)
         for name, array in self._arrays.items():
@@ -94,7 +99,8 @@ class ArraysReader(TargetsOrMasks):
         if array.ndim != 4 or array.dtype.kind not in "biuf":
             raise UserError(
                 f"{self.path}: expected {name} as numbers of shape (N, height, width, "
-                f"bands), found {array.dtype} of shape {array.shape}"
+                f"bands) or (N, height, width), found {array.dtype} of shape "
+                f"{array.shape}"
             )
         height, width, count = array.shape[1:]
         if 0 in array.shape:
@@ -110,7 +116,7 @@ class ArraysReader(TargetsOrMasks):
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """See `Reader.read`."""
-        return {name: self._arrays[name][rows] for name in names}
+        return {name: np.asarray(self._arrays[name][rows]) for name in names}
 
     def _find_masks(
         self, samples: int, options: ReadOptions, names: Sequence[str] | None
@@ -148,11 +154,14 @@ class ArraysReader(TargetsOrMasks):
         return None
 
 
-def _float32(array: np.ndarray) -> np.ndarray:
+def _pixels(array: np.ndarray) -> np.ndarray:
+    """Returns pixels (N, H, W, bands), not in float64."""
     if np.ma.isMaskedArray(array):
-        return np.ma.filled(array.astype(np.float32), np.nan)
-    array = np.asarray(array)
-    return array.astype(np.float32) if array.dtype == np.float64 else array
+        array = np.ma.filled(array.astype(np.float32), np.nan)
+    array = np.asanyarray(array)  # one in a file stays there
+    if array.dtype == np.float64:
+        array = array.astype(np.float32)
+    return array[..., None] if array.ndim == 3 else array
 
 
 def accepts(path: Path) -> bool:

@@ -145,7 +145,7 @@ def _names_for(
         UserError: there are more or fewer names than classes.
     """
     if names is None:
-        names, told = wanted or [_number(i) for i in range(count)], False
+        names, told = wanted or numbered(count), False
     else:
         told = True
     if len(names) != count and not told:
@@ -164,11 +164,12 @@ def _names_for(
 
 def unnamed(names: Sequence[str]) -> bool:
     """Returns whether classes have numbers for names, since nothing named them."""
-    return all(name == _number(i) for i, name in enumerate(names))
+    return list(names) == numbered(len(names))
 
 
-def _number(i: int) -> str:
-    return f"class {i}"
+def numbered(count: int) -> list[str]:
+    """Returns the names of so many classes that nothing names."""
+    return [f"class {i}" for i in range(count)]
 
 
 def by_name(

@@ -18,6 +18,7 @@ from autoai4eo.data.readers import arrays, bigearthnet, images, so2sat
 from autoai4eo.data.readers.base import Reader, ReadOptions
 from autoai4eo.data.readers.cache import CachedReader, worth_keeping
 from autoai4eo.data.readers.scene_pairs import ScenePairsReader, open_list
+from autoai4eo.data.readers.streams import in_arrays
 from autoai4eo.data.readers.targets import Told
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import MissingError, UserError
@@ -66,7 +67,7 @@ READERS: list[Form] = [
 
 
 def open_dataset(
-    source: str | Path | Dataset | np.ndarray | Mapping[str, np.ndarray],
+    source: Any,
     *,
     inputs: Sequence[str] | None = None,
     bands: Bands | None = None,
@@ -88,7 +89,10 @@ def open_dataset(
             of images per class (or images without folders, which have no labels), a
             folder of BigEarthNet, a ``.npz`` file, an array (N, H, W, bands) or a dict
             of them by input name, a scene or a folder of scenes with `masks`, a CSV or
-            GeoJSON list of ``image`` and ``mask``, or a dataset.
+            GeoJSON list of ``image`` and ``mask``, a stream of batches
+            (`tf.data.Dataset`, `keras.utils.PyDataset`), which is written to temporary
+            files, see `autoai4eo.data.readers.streams`, or a dataset. An array may be
+            (N, H, W): one band.
         inputs: names of the inputs to use (``["sen2"]``); None: all.
         bands: names of the bands to use: a dict of them for each input, or a list for
             all inputs. If the source does not name its bands and their number is the
@@ -126,6 +130,7 @@ def open_dataset(
         UserError: the path is missing, unreadable or in no known form; a class is
             unknown; an input or band is missing.
     """
+    source, labels = in_arrays(source, labels)
     if isinstance(source, Dataset):
         dataset = _of_classes(source, _names_in_order(class_names))
     else:
