@@ -101,6 +101,11 @@ class Batches(keras.utils.PyDataset):
         self.__dict__.update(state)
         self._lock = threading.RLock()
 
+    def close(self) -> None:
+        """Lets go of the data: TensorFlow keeps for ever what it read batches from."""
+        del self.dataset
+        self._buffers = {}
+
     def on_epoch_end(self) -> None:
         """Changes to the order of the next epoch."""
         self.go_to(self.epoch + 1)

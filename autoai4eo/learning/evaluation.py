@@ -170,7 +170,10 @@ def outputs(
     model: keras.Model, dataset: Dataset, batch_size: int = 32, verbose: int = 0
 ) -> np.ndarray:
     """Returns a network's output for each sample, float32 (N, …), see `Task`."""
-    return np.asarray(model.predict(Batches(dataset, batch_size), verbose=verbose))
+    batches = Batches(dataset, batch_size)
+    found = np.asarray(model.predict(batches, verbose=verbose))
+    batches.close()
+    return found
 
 
 def outputs_in_parts(

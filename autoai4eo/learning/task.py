@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
@@ -108,8 +109,8 @@ class Task:
         """Returns which of `losses` is asked for; None for a loss of the user's own.
 
         Args:
-            asked: one of `losses`, Keras's name of one, None for the default; or a
-                Keras loss, or a function of targets and output.
+            asked: one of `losses`, Keras's name of one, None for the default; or
+                another Keras loss or its name, or a function of targets and output.
 
         Raises:
             UserError: it is none of these, or a loss of class numbers.
@@ -118,12 +119,17 @@ class Task:
             return self.losses[0]
         if isinstance(asked, str) and asked in (*self.losses, *self.keras_losses):
             return self.keras_losses.get(asked, asked)
-        if not callable(asked) or "sparse" in told_loss(asked):
-            raise UserError(
-                f"loss: expected one of {', '.join(self.losses)}, or a Keras loss of "
-                f"{self.target.output} (classes are one-hot), got {asked!r}"
-            )
-        return None
+        try:
+            keras.losses.get(asked)
+            known = "sparse" not in told_loss(asked)
+        except ValueError:
+            known = False
+        if known:
+            return None
+        raise UserError(
+            f"loss: expected one of {', '.join(self.losses)}, or a Keras loss of "
+            f"{self.target.output} (classes are one-hot), got {asked!r}"
+        )
 
     def loss(self, name: str, targets: np.ndarray) -> Any:
         """Returns the Keras loss of a name, for training data with these targets."""
