@@ -6,6 +6,7 @@ disk, customized model) are written anew, on small images and with small network
 
 import autokeras as ak
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 import small
@@ -298,6 +299,19 @@ def test_images_from_disk_and_a_generator_as_in_the_tutorial(tmp_path):
         clf.fit(x=stream, validation_data=stream, epochs=1, verbose=0)
         assert clf.predict_proba(stream).shape[1] == classes
         assert 0 <= clf.evaluate(stream)["accuracy"] <= 1
+
+
+def test_the_normalization_of_autokeras_has_the_statistics_of_the_bands(tmp_path):
+    # without them it passes pixels on as they are
+    _, ours = graphs(tmp_path, ak.ClassificationHead)
+    graph, _ = ours.search_space(PICTURES, LABELS)
+    (layer,) = (
+        layer
+        for layer in graph.build(keras_tuner.HyperParameters()).layers
+        if isinstance(layer, keras.layers.Normalization)
+    )
+    assert np.asarray(layer.mean).item() == pytest.approx(PICTURES.mean(), rel=1e-4)
+    assert np.asarray(layer.variance).item() == pytest.approx(PICTURES.var(), rel=1e-3)
 
 
 def test_stock_autokeras_takes_no_streams(tmp_path):

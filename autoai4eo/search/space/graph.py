@@ -11,6 +11,7 @@ from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 
 from autoai4eo.blocks.heads.classification import BudgetNotEnforced
 from autoai4eo.blocks.pretrained_weights.catalogue import Weights
@@ -67,6 +68,7 @@ class Graph(UncompiledGraph):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", BudgetNotEnforced)  # the tuner enforces it
             model = super().build(hp)
+        self._adapt(model)
         rate = hp.Choice("learning_rate", [3e-3, 1e-3, 1e-2], default=3e-3)
         decay = hp.Choice("weight_decay", [1e-4, 1e-2], default=1e-2)
         if self.smooths_labels:
@@ -83,6 +85,31 @@ class Graph(UncompiledGraph):
             metrics=[_fresh(metric) for metric in self.metrics],
         )
         return model
+
+    def _adapt(self, model: keras.Model) -> None:
+        """Gives layers that normalise pixels the statistics of the bands.
+
+        `autokeras.Normalization` adds such layers, which AutoKeras's tuner adapts.
+        """
+        if any(node.mean is None for node in self.inputs):
+            return
+        for layer in model.layers:
+            if not isinstance(layer, keras.layers.Normalization):
+                continue
+            before = keras.Model(model.inputs, layer.input)
+            if layer.input_mean is None and not before.weights:
+                layer.adapt(keras.ops.convert_to_numpy(before(self._typical())))
+
+    def _typical(self) -> list[np.ndarray]:
+        """Returns two pictures of each input with mean and deviation of its bands."""
+        edges = (
+            [np.subtract(node.mean, node.std), np.add(node.mean, node.std)]
+            for node in self.inputs
+        )
+        return [
+            np.broadcast_to(np.float32(pair)[:, None, None], (2, *node.shape))
+            for pair, node in zip(edges, self.inputs, strict=True)
+        ]
 
     @property
     def files(self) -> list[Path]:
