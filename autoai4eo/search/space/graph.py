@@ -96,8 +96,10 @@ class Graph(UncompiledGraph):
         for layer in model.layers:
             if not isinstance(layer, keras.layers.Normalization):
                 continue
+            if layer.input_mean is not None:
+                continue
             before = keras.Model(model.inputs, layer.input)
-            if layer.input_mean is None and not before.weights:
+            if not before.weights:
                 layer.adapt(keras.ops.convert_to_numpy(before(self._typical())))
 
     def _typical(self) -> list[np.ndarray]:
