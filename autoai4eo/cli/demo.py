@@ -18,7 +18,7 @@ _SAMPLES = {"training": 1200, "validation": 300, "testing": 300}
 _TRIALS, _EPOCHS, _SEED = 3, 4, 0
 # so many that the strategy proposes the last ones by what it learnt of the first
 _SEARCHED = {"training": 480, "validation": 240, "testing": 240}
-_SEARCH_TRIALS, _SEARCH_EPOCHS = 14, 3
+_SEARCH_TRIALS, _SEARCH_EPOCHS = 10, 3
 _OBJECTIVES = ["val_cohen_kappa", "latency_ms"]
 _BLOCKS = 6  # of 640 m, along each edge of the scene
 

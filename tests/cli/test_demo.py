@@ -3,6 +3,7 @@
 import json
 import re
 
+import pytest
 import rasterio
 
 from autoai4eo.cli import demo
@@ -37,10 +38,11 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
     assert (out / "thesis.tex").exists() and (out / "run").exists()
 
 
+@pytest.mark.slow
 def test_the_demo_of_a_search_shows_a_front(run, tmp_path, monkeypatch, in_process):
     samples = {"training": 85, "validation": 85, "testing": 34}
     monkeypatch.setattr(demo, "_SEARCHED", samples)
-    monkeypatch.setattr(demo, "_SEARCH_TRIALS", 2)
+    monkeypatch.setattr(demo, "_SEARCH_TRIALS", 1)
     monkeypatch.setattr(demo, "_SEARCH_EPOCHS", 1)
     out = tmp_path / "demo"
     result = run("demo", "--search", "--out", out)
