@@ -28,6 +28,11 @@ class Objective(NamedTuple):
         """Returns whether `a` is strictly better than `b`."""
         return a > b if self.direction == "max" else a < b
 
+    def best(self, values: Sequence[float]) -> float | None:
+        """Returns the best of some values; None if there are none."""
+        choose = max if self.direction == "max" else min
+        return choose(values, default=None)
+
     @property
     def is_cost(self) -> bool:
         """Whether the figure is known before training."""

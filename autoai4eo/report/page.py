@@ -18,9 +18,11 @@ from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.compact import compact_search
 from autoai4eo.report.costs import cost_charts
+from autoai4eo.report.finalist import story
 from autoai4eo.report.numbers import duration, large
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
+from autoai4eo.report.selection import selection
 from autoai4eo.report.table import table_of
 from autoai4eo.report.tiles import tiles
 from autoai4eo.report.trials import (
@@ -34,9 +36,8 @@ from autoai4eo.runs.belonging import finalist_file
 from autoai4eo.runs.ensembles import CAVEAT
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
-from autoai4eo.runs.network_id import TRIAL, NetworkId, finalist_in
+from autoai4eo.runs.network_id import finalist_in
 from autoai4eo.runs.reading import Snapshot, read
-from autoai4eo.runs.selection import read_selection
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
 
@@ -80,6 +81,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "written": datetime.now().strftime("%Y-%m-%d %H:%M"),
         "version": run.asked["versions"].get("autoai4eo", ""),
         "cards": _cards(run),
+        "story": story(run),
         "costs": cost_charts(run, metric, costs) if costs else {},
         "predicted": predicted(run),
         "references": _references(run),
@@ -96,7 +98,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
             if {"confusion_matrix", "resampled_by"} & scores.keys()
         ],
         "ensembles": _ensembles(run),
-        "selection": _selection(run),
+        "selection": selection(run),
         "mistakes": mistakes,
         "views": pictures.views_in_words(run),
         "tiles": tiles_of_run,
@@ -143,47 +145,6 @@ def _ensembles(run: Snapshot) -> dict[str, Any]:
     return {"columns": heads, "rows": rows, "caveat": CAVEAT}
 
 
-def _selection(run: Snapshot) -> dict[str, Any]:
-    """The trials that were compared to select the finalist, with their noise."""
-    found = run.part(lambda: read_selection(run.path), None)
-    if found is None:
-        return {"rows": []}
-    finalist = None if run.finalist is None else run.finalist.id
-    chosen = ""
-    if finalist not in (None, NetworkId(TRIAL, found.chosen)):
-        chosen = f" Since then {finalist} was chosen as the finalist."
-    metric, cost = find(found.metric), find(found.cost)
-    repeats = max(len(one.figures) for one in found.candidates)
-    return {
-        "told": found.told + chosen,
-        "columns": [
-            metric.label,
-            "standard error",
-            "behind the best",
-            "standard error of the gap",
-            cost.title,
-            *(f"{i + 1}" for i in range(repeats)),
-        ],
-        "rows": [
-            {
-                "name": f"trial {one.trial}",
-                "kind": "finalist"
-                if NetworkId(TRIAL, one.trial) == finalist
-                else "front"
-                if one.is_tied
-                else "",
-                "figures": [
-                    one.mean,
-                    one.standard_error,
-                    one.behind,
-                    one.behind_error,
-                    one.cost,
-                    *one.figures,
-                ],
-            }
-            for one in found.candidates
-        ],
-    }
 
 
 def _references(run: Snapshot) -> dict[str, Any]:

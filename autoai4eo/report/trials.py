@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from markupsafe import Markup
@@ -13,6 +13,7 @@ from autoai4eo.report import charts
 from autoai4eo.report.comparable import comparable, drawn_with
 from autoai4eo.report.marks import BLUE, GREY, ORANGE, PARETO, REFERENCE, look
 from autoai4eo.runs.pareto import on_front
+from autoai4eo.runs.phases import FURTHER
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
 from autoai4eo.runs.two_figures import shown_metric
 from autoai4eo.text import line
@@ -142,17 +143,22 @@ def _draw_references(axes: Axes, levels: dict[str, float]) -> None:
 
 
 def curve_chart(run: Snapshot, name: str) -> Markup | None:
-    """Draws a figure of each trial over the epochs; None if no trial has it."""
-    lines = [
-        (t, [(row["epoch"], row[name]) for row in t.curve if name in row])
-        for t in run.trials
-    ]
+    """Draws a figure of each trial over the epochs; None if no trial has it.
+
+    The finalist's own training is dashed. If it continued its trial, it begins where
+    the trial's best epoch ends.
+    """
+    lines = [(t, _points(t.curve, name)) for t in run.trials]
     lines = [(trial, points) for trial, points in lines if points]
     if not lines:
         return None
+    own = run.phases[1:] or run.phases
+    further = bool(own) and own[0].training == FURTHER
+    last = _points(run.last_curve, name, run.phases[0].kept if further else 0)
+    every = [*(points for _, points in lines), last]
     axes = charts.chart("epoch", named(name))
-    charts.fit_epochs(axes, [x for _, points in lines for x, _ in points])
-    values = [y for _, points in lines for _, y in points if np.isfinite(y)]
+    charts.fit_epochs(axes, [x for points in every for x, _ in points])
+    values = [y for points in every for _, y in points if np.isfinite(y)]
     charts.fit(axes, "y", values, log=False, most=_most(name))
     for trial, points in sorted(lines, key=lambda line: _rank(line[0])):
         points = [p for p in points if np.isfinite(p[1])]
@@ -168,16 +174,31 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
             alpha=1 if _rank(trial) else 0.75,
         )
         if trial.is_finalist:
-            axes.annotate(
-                f"trial {trial.number}",
-                points[-1],
-                (-4, 9),
-                textcoords="offset points",
-                ha="right",
-                color=ORANGE,
-                fontsize=13,
-            )
+            _name_curve(axes, f"trial {trial.number}", points[-1], 9)
+    if last := [p for p in last if np.isfinite(p[1])]:
+        marker = "o" if len(last) == 1 else ""
+        dashed: dict[str, Any] = {"ls": (0, (4, 2)), "marker": marker}
+        axes.plot(*zip(*last, strict=True), color=ORANGE, lw=2.5, **dashed)
+        _name_curve(axes, f"finalist, {own[0].training}" if own else "", last[-1], -18)
     return charts.svg(axes, f"{named(name)} over the epochs")
+
+
+def _points(
+    curve: list[dict[str, float]], name: str, after: int = 0
+) -> list[tuple[float, float]]:
+    return [(row["epoch"] + after, row[name]) for row in curve if name in row]
+
+
+def _name_curve(axes: Axes, text: str, at: tuple[float, float], up: int) -> None:
+    axes.annotate(
+        text,
+        at,
+        (-4, up),
+        textcoords="offset points",
+        ha="right",
+        color=ORANGE,
+        fontsize=13,
+    )
 
 
 def summary(trial: Trial, *names: str) -> str:

@@ -56,7 +56,7 @@ class Ensemble:
         limits: upper limits of these sums that it was selected within, by name.
         size: the largest number of selections.
         chosen_by: the metric that chose the members.
-        epochs: that its members were trained for, in total.
+        epochs: that the weights of its members went through, in total.
         scores: of the whole on the validation data, with intervals and the references
             beside, the result of `autoai4eo.runs.scoring.score_beside`; {} if an
             earlier version made it.

@@ -65,7 +65,7 @@ _NAMES = {
     ENSEMBLES: r"\d+",
     "ensemble": _any_of(NETWORK, ENSEMBLE),
     REPEATS: r"\d+-\d+-\d+-[0-9a-f]{8}\.json",
-    BEST: _any_of(NETWORK, EVALUATION, MISTAKES, TILES, TEST),
+    BEST: _any_of(NETWORK, HISTORY, EVALUATION, MISTAKES, TILES, TEST),
     WORKERS: r"\d+\.log",
     MAPS: r".+\.png",
     DEVICE: _any_of(reference.RECORD, reference.NETWORK, reference.LOCK),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from autoai4eo.runs import ensembles
 from autoai4eo.runs.belonging import file_of
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import NetworkId
+from autoai4eo.runs.phases import Phase, epochs_of, of_trial
 from autoai4eo.runs.study import open_study, trial_of, trials_of
 
 
@@ -26,7 +27,8 @@ class KnownNetwork:
         metrics: on the validation data in the search.
         cost: a `Cost` as a dict; {} if it was not recorded.
         hyperparameters: of a trial.
-        epochs: that it was trained for; of an ensemble those of all members.
+        epochs: that its weights went through; of an ensemble those of all members.
+        phases: of a trial: its training.
         weights: of an ensemble: the weight of each trial, by its number.
         scores: of an ensemble: see `Ensemble`.
     """
@@ -36,6 +38,7 @@ class KnownNetwork:
     cost: Mapping[str, Any]
     hyperparameters: Mapping[str, Any] = field(default_factory=dict)
     epochs: int | None = None
+    phases: Sequence[Phase] = ()
     weights: Mapping[int, float] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
 
@@ -62,7 +65,8 @@ def known_network(run: Path, study: optuna.Study, of: NetworkId) -> KnownNetwork
         kept.get("metrics", {}),
         kept.get("cost", {}),
         kept.get("hyperparameters", {}),
-        kept.get("epochs"),
+        epochs_of(kept),
+        [of_trial(f"{of}", kept, None)],
     )
 
 

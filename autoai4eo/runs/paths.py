@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoai4eo.runs.trial_folder import NETWORK, TrialFolder
+from autoai4eo.runs.trial_folder import HISTORY, NETWORK, TrialFolder
 
 RUN, STUDY = "run.json", "study.db"
 STATISTICS, REPORT = "statistics.json", "report.html"
@@ -89,6 +89,11 @@ class RunPaths:
     def network(self) -> Path:
         """The finalist's network."""
         return self.best / NETWORK
+
+    @property
+    def history(self) -> Path:
+        """The learning curve of the finalist's own training, after its trial's."""
+        return self.best / HISTORY
 
     @property
     def evaluation(self) -> Path:

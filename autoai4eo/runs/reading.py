@@ -16,7 +16,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning import history
 from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import DEFAULTS, Objective
-from autoai4eo.runs import front
+from autoai4eo.runs import front, phases
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
 from autoai4eo.runs.comparable import MeasuredWith, measured_with, told_apart
 from autoai4eo.runs.data_record import target_kind
@@ -106,6 +106,8 @@ class Snapshot:
         references: the scores of each on the validation data, as a trial has them.
         notes: one line about each damaged file, whose content is left out.
         ensembles: oldest first, may be empty.
+        last_curve: metrics after each epoch of the finalist's own training, with
+            ``epoch``; [] if it is a trial or an ensemble as the search left it.
     """
 
     path: Path
@@ -118,6 +120,7 @@ class Snapshot:
     references: dict[str, dict[str, float]]
     notes: list[str] = field(default_factory=list)
     ensembles: list[ShownEnsemble] = field(default_factory=list)
+    last_curve: list[dict[str, float]] = field(default_factory=list)
 
     def part(self, read: Callable[[], T], nothing: T) -> T:
         """Calls `read`; if a file is damaged, adds a note and returns `nothing`."""
@@ -151,6 +154,11 @@ class Snapshot:
         """The trial or ensemble whose network is in ``RUN/best``."""
         shown: list[Trial | ShownEnsemble] = [*self.trials, *self.ensembles]
         return next((one for one in shown if one.is_finalist), None)
+
+    @property
+    def phases(self) -> list[phases.Phase]:
+        """The trainings of the finalist, see `autoai4eo.runs.phases`."""
+        return phases.read(self.evaluation)
 
     @property
     def told_apart(self) -> str:
@@ -220,6 +228,10 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     ensembles: list[ShownEnsemble] = _part(
         notes, partial(_ensembles, path, study, chosen), []
     )
+    last_curve: list[dict[str, float]] = []
+    if curves and chosen is not None and not chosen.is_ensemble:
+        read_last = partial(history.read, folder.history, chosen.number)
+        last_curve = _part(notes, read_last, [])
     ended = ended_without_finalist(study, asked["arguments"].get("max_trials", 0))
     return Snapshot(
         path,
@@ -232,6 +244,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
         _part(notes, lambda: folder.read_references().get("scores", {}), {}),
         list(dict.fromkeys(notes)),
         ensembles,
+        last_curve,
     )
 
 

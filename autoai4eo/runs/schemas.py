@@ -114,6 +114,14 @@ EVALUATION = {
     "trained_on": str,
     "metrics": {ANY: _NUMBER},
     "epochs": int,
+    "phases?": [
+        {
+            "training": str,
+            "epochs": int,
+            "kept": int,
+            "best?": _NUMBER,
+        }
+    ],
     "final_epochs?": int,
     "quantized?": {
         "before": {ANY: _NUMBER},

@@ -11,6 +11,7 @@ from typing import Any
 
 from autoai4eo.learning.figures import find, rounded
 from autoai4eo.learning.objectives import DEFAULTS, Objective
+from autoai4eo.runs import phases
 from autoai4eo.runs.ensembles import CAVEAT
 from autoai4eo.runs.network_id import TRAINING, finalist_in
 from autoai4eo.text import counted
@@ -71,9 +72,11 @@ def two_figures(
     if evaluation.get("quantized", {}).get("epoch"):
         story += ", in the end with the rounding of int8"
     if rounded(after) == rounded(before):
+        reached = [p.best for p in phases.read(evaluation) if not p.kept and p.best]
+        at_most = f", which reached {rounded(reached[0])}," if reached else ""
         return (
             f"{begin}{in_search} and of the finalist: it is the network of this "
-            f"trial's best epoch, as {again} did not improve it."
+            f"trial's best epoch, as {again}{at_most} did not improve it."
         )
     return (
         f"{begin}{rounded(after)} is that of the finalist, {in_search}; the finalist "

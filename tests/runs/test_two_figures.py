@@ -40,6 +40,15 @@ def test_further_training_may_not_improve_the_finalist():
     assert "0.7022 is that of trial 4 in the search and of the finalist" in told
 
 
+def test_both_figures_are_told_where_the_trial_s_network_is_kept():
+    found = evaluation(val_cohen_kappa=0.7022)
+    first = {"training": "trial 4", "epochs": 5, "kept": 3, "best": 0.7022}
+    more = {"training": "further training", "epochs": 5, "kept": 0, "best": 0.6811}
+    told = two_figures({**found, "phases": [first, more]}, OF_TRIAL, KAPPA)
+    assert "0.7022 is that of trial 4 in the search and of the finalist" in told
+    assert "as further training, which reached 0.6811, did not improve it." in told
+
+
 def test_a_finalist_trained_on_all_data_has_no_figure_of_its_own():
     told = two_figures(evaluation("training and validation"), OF_TRIAL, KAPPA)
     assert "0.7022 is that of trial 4" in told and "data cannot judge it" in told

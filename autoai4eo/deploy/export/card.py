@@ -17,6 +17,7 @@ from autoai4eo.deploy.predictors.description import TARGET
 from autoai4eo.learning.evaluation import SINGLE
 from autoai4eo.learning.figures import FIGURES
 from autoai4eo.learning.verdict import resampled
+from autoai4eo.runs.phases import Phase, told
 from autoai4eo.text import line, markdown, plural
 
 CARD = "MODEL_CARD.md"
@@ -48,8 +49,7 @@ Machine Learning Model extension).
 {% set data = p["autoai4eo:training_data"] -%}
 {{ data.name | name }}: {{ data.samples | many }} {{ sample | plural }}, fingerprint {{
 data.fingerprint | name }}{% if p["autoai4eo:trained_on"] != "training" %}, and the {#
-#}validation data with them{% endif %}; {{ p["autoai4eo:epochs"] }} epochs{%
-if p["autoai4eo:members"] is defined %} of all members together{% endif %}.
+#}validation data with them{% endif %}; {{ epochs }}.
 
 | input | shape | sensor | bands, in this order |
 |---|---|---|---|
@@ -262,6 +262,11 @@ def render(item: Mapping[str, Any]) -> str:
         figures=FIGURES,
         resampled=resampled,
         formats=FORMATS,
+        epochs=told(
+            properties["autoai4eo:epochs"],
+            [Phase(**one) for one in properties.get("autoai4eo:trainings", ())],
+            "autoai4eo:members" in properties,
+        ),
     )
 
 

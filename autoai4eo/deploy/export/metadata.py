@@ -29,6 +29,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.learning.verdict import title, verdict
+from autoai4eo.runs import phases
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which, finalist_in, network_id
 from autoai4eo.runs.networks import KnownNetwork, known_network
@@ -132,7 +133,7 @@ def item(
                 "sensors": {s["name"]: s["sensor"] for s in training["inputs"]},
             },
             "autoai4eo:trained_on": told.get("trained_on", "training"),
-            "autoai4eo:epochs": told.get("epochs", found.epochs),
+            **_epochs(found, told if trial is None else {}),
             "autoai4eo:metrics": {
                 **_metrics(target["kind"], told, found.metrics),
                 "two_figures": story,
@@ -152,6 +153,15 @@ def item(
         },
         "links": [],
         "assets": {},
+    }
+
+
+def _epochs(found: KnownNetwork, finalist: Mapping[str, Any]) -> dict[str, Any]:
+    """The epochs that the weights went through, and the trainings they were of."""
+    of = phases.read(finalist) if finalist else found.phases
+    return {
+        "autoai4eo:epochs": finalist.get("epochs", found.epochs),
+        "autoai4eo:trainings": [phase.record() for phase in of],
     }
 
 

@@ -39,6 +39,7 @@ from autoai4eo.runs.network_id import (
     TRAINING,
     NetworkId,
 )
+from autoai4eo.runs.phases import epochs_of
 from autoai4eo.runs.scoring import score_beside
 from autoai4eo.runs.storage import database_of
 from autoai4eo.runs.study import objectives_of, open_study
@@ -145,7 +146,7 @@ def make(
         size=budget.size,
         chosen_by=judge.objective.name,
         trained_on=TRAINING if refit is None else EVERYTHING,
-        epochs=sum(int(c.trial.user_attrs.get("epochs", 0)) for c in members),
+        epochs=sum(epochs_of(c.trial.user_attrs) for c in members),
     )
 
 

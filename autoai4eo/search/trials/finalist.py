@@ -13,12 +13,12 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step
-from autoai4eo.learning.callbacks import BestEpoch
+from autoai4eo.learning.callbacks import BestEpoch, History
 from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
-from autoai4eo.runs import ensembles, front
+from autoai4eo.runs import ensembles, front, phases
 from autoai4eo.runs.belonging import digest, file_of, trained_finalist
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import NETWORK, own_folder
@@ -138,9 +138,8 @@ def epochs_alone(training: Training, trial: FrozenTrial) -> int:
 
 def keep(run: Path, trial: FrozenTrial) -> None:
     """Writes ``RUN/best`` from a trial that was trained in full."""
-    epochs = trial.user_attrs["epochs"]
-    found = {"metrics": _of_float32(trial)}
-    _keep(run, NetworkId(TRIAL, trial.number), epochs, found)
+    found = {"metrics": _of_float32(trial), **phases.record([_phase(trial)])}
+    _keep(run, NetworkId(TRIAL, trial.number), found)
 
 
 def keep_ensemble(run: Path, number: int) -> None:
@@ -150,21 +149,18 @@ def keep_ensemble(run: Path, number: int) -> None:
         UserError: the run has no such ensemble, or it is damaged.
     """
     ensemble = ensembles.read(run, number)
-    found = {"metrics": ensemble.metrics}
-    _keep(run, ensemble.id, ensemble.epochs, found, ensemble.trained_on)
+    found = {"metrics": ensemble.metrics, "epochs": ensemble.epochs}
+    _keep(run, ensemble.id, found, ensemble.trained_on)
 
 
 def _keep(
-    run: Path,
-    of: NetworkId,
-    epochs: int,
-    found: Mapping[str, Any],
-    trained_on: str = TRAINING,
+    run: Path, of: NetworkId, found: Mapping[str, Any], trained_on: str = TRAINING
 ) -> None:
     network = keras.models.load_model(network_path(run, of))
     with _replaced(run) as path:
         save_model(network, path)
-    _tell(run, of, trained_on, epochs, found)
+        Run(run).history.unlink(missing_ok=True)
+    _tell(run, of, trained_on, found)
 
 
 def tune(run: Path, tuning: Tuning) -> None:
@@ -179,11 +175,14 @@ def tune(run: Path, tuning: Tuning) -> None:
     network = keras.models.load_model(Run(run).network)
     with _replaced(run) as path:
         save_model(network, path)
-        same = {name: kept[name] for name in ("metrics", _FINAL) if name in kept}
-        found = {**same, **tuning(path)}
-    _tell(
-        run, NetworkId(TRIAL, kept["trial"]), kept["trained_on"], kept["epochs"], found
-    )
+        names = ("metrics", _FINAL, "epochs", phases.PHASES)
+        found = {name: kept[name] for name in names if name in kept}
+        found.update(tuning(path))
+    before, tuned = phases.read(kept), found["quantized"]
+    if before:  # an earlier version did not record them
+        more = phases.Phase(phases.INT8, tuned["epochs"], tuned["epoch"])
+        found.update(phases.record([*before, more]))
+    _tell(run, NetworkId(TRIAL, kept["trial"]), kept["trained_on"], found)
 
 
 def train(
@@ -221,9 +220,10 @@ def train(
     except UserError as error:
         progress.done(f"finalist   {error}; trained from its beginning")
     is_judged = before is not None and not on_everything
-    if before is not None and is_judged and training.final_epochs is None:
+    further = before is not None and is_judged and training.final_epochs is None
+    if before is not None and further:
         again.set_weights(before.get_weights())
-    with _replaced(run) as path:
+    with _replaced(run) as path, in_one_step(Run(run).history) as curve:
         if before is not None:
             save_model(before, path)
         at_least = _of_float32(trial) if is_judged else None
@@ -233,23 +233,45 @@ def train(
             seed,
             [
                 keeper,
+                History(curve, trial.number),
                 YieldToMeasurements(lock),
                 progress.callback("finalist", training.max_epochs),
             ],
         )
-    reached = keeper.logs.get(monitor.name)
-    figure = (
-        ""
-        if reached is None
-        else f"   {monitor.name} {find(monitor.name).text(reached)}"
+    kept = keeper.epoch + 1
+    best = monitor.best(keeper.curve)
+    last = phases.Phase(
+        phases.FURTHER if further else phases.ANEW, keeper.epochs, kept, best
     )
-    progress.done(f"finalist   trained{figure}")
+    # trained anew, the weights do not go back to the trial; if it is kept, they are its
+    first = [_phase(trial)] if further or not kept else []
+    progress.done(_told(trial, last, monitor))
     on = EVERYTHING if on_everything else TRAINING
-    of_trial = NetworkId(TRIAL, trial.number)
-    found: dict[str, Any] = {"metrics": keeper.logs}
+    found = {"metrics": keeper.logs, **phases.record([*first, last])}
     if training.final_epochs is not None:
         found[_FINAL] = training.final_epochs
-    _tell(run, of_trial, on, keeper.epochs, found)
+    _tell(run, NetworkId(TRIAL, trial.number), on, found)
+
+
+def _phase(trial: FrozenTrial) -> phases.Phase:
+    kept = trial.user_attrs
+    best = kept["curve"][kept["best_epoch"]] if kept.get("curve") else None
+    return phases.of_trial(f"trial {trial.number}", kept, best)
+
+
+def _told(trial: FrozenTrial, last: phases.Phase, monitor: Objective) -> str:
+    """Returns the line about the end of the finalist's training."""
+    name = monitor.name
+    if last.best is None:
+        return "finalist   trained"
+    reached = find(name).text(last.best)
+    if last.kept:
+        return f"finalist   trained   {name} {reached}"
+    before = find(name).text(_of_float32(trial)[name])
+    return (
+        f"finalist   {last.training} reached {name} {reached}, trial {trial.number} "
+        f"{before}: the trial's network is kept"
+    )
 
 
 def _of_float32(trial: FrozenTrial) -> dict[str, float]:
@@ -269,15 +291,12 @@ def _replaced(run: Path) -> Iterator[Path]:
             scores.unlink(missing_ok=True)
 
 
-def _tell(
-    run: Path, of: NetworkId, on: str, epochs: int, found: Mapping[str, Any]
-) -> None:
+def _tell(run: Path, of: NetworkId, on: str, found: Mapping[str, Any]) -> None:
     Run(run).write_evaluation(
         {
             "network": digest(Run(run).network),
             **of.record(),
             "trained_on": on,
-            "epochs": epochs,
             **found,
         }
     )
