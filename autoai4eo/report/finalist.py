@@ -1,8 +1,12 @@
-"""What the report says of the finalist."""
+"""What the report says of the finalist, and of the evaluations of the networks."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.runs import phases
+from autoai4eo.runs.evaluations import Evaluation
 from autoai4eo.runs.reading import Snapshot
 
 
@@ -13,3 +17,56 @@ def story(run: Snapshot) -> str:
     is_ensemble = run.finalist.id.is_ensemble
     epochs = phases.told(run.evaluation["epochs"], run.phases, is_ensemble)
     return f"{run.two_figures} The finalist's weights went through {epochs}.".strip()
+
+
+def evaluations(run: Snapshot) -> dict[str, Any]:
+    """Returns a table of the evaluations on other data, the latest first."""
+    found = run.evaluations[::-1]
+    names = [n for n in METRICS if any(n in one.scores for one in found)]
+    finalist = run.evaluation.get("network")
+    return {
+        "columns": [FIGURES[name].short for name in names],
+        "rows": [
+            {
+                "data": one.name,
+                "samples": one.data["samples"],
+                "fingerprint": one.data["fingerprint"],
+                "date": one.date,
+                "network": one.told_of(finalist),
+                "kind": "finalist" if _is_of_finalist(run, one) else "",
+                "figures": [_figure(one.scores, name) for name in names],
+            }
+            for one in found
+        ],
+    }
+
+
+def parts(run: Snapshot) -> list[tuple[str, dict[str, Any]]]:
+    """Returns titles and scores of the finalist: validation, test, other data."""
+    known = [("Validation", run.evaluation), ("Test", run.test)]
+    tested = {name: run.test[name] for name in run.test if name in METRICS}
+    for one in run.evaluations[::-1]:
+        figures = {n: value for n, value in one.scores.items() if n in METRICS}
+        if _is_of_finalist(run, one) and figures != tested:
+            title = f"Evaluation on {one.name}, {one.date}"
+            known.append((title, {**one.scores}))
+    return [
+        (title, scores)
+        for title, scores in known
+        if {"confusion_matrix", "resampled_by"} & scores.keys()
+    ]
+
+
+def _is_of_finalist(run: Snapshot, one: Evaluation) -> bool:
+    return one.was_finalist and one.network == run.evaluation.get("network")
+
+
+def _figure(scores: Any, name: str) -> tuple[float | None, str]:
+    """Returns a score, and its text with the interval."""
+    if name not in scores:
+        return None, ""
+    figure = FIGURES[name]
+    text = figure.text(scores[name])
+    if (ends := scores.get("intervals", {}).get(name)) is not None:
+        text += f" ({' to '.join(map(figure.text, ends))})"
+    return scores[name], text

@@ -18,7 +18,7 @@ from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.compact import compact_search
 from autoai4eo.report.costs import cost_charts
-from autoai4eo.report.finalist import story
+from autoai4eo.report.finalist import evaluations, parts, story
 from autoai4eo.report.numbers import duration, large
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
@@ -89,14 +89,8 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "curves": [curve for curve in curves if curve],
         "metric": find(metric).label,
         "trials": table_of(run),
-        "parts": [
-            _part(run, title, scores)
-            for title, scores in (
-                ("Validation", run.evaluation),
-                ("Test", run.test),
-            )
-            if {"confusion_matrix", "resampled_by"} & scores.keys()
-        ],
+        "evaluations": evaluations(run),
+        "parts": [_part(run, title, scores) for title, scores in parts(run)],
         "ensembles": _ensembles(run),
         "selection": selection(run),
         "mistakes": mistakes,

@@ -21,6 +21,7 @@ from autoai4eo.runs.paths import (
     ENSEMBLE,
     ENSEMBLES,
     EVALUATION,
+    EVALUATIONS,
     MAPS,
     MISTAKES,
     NETWORKS,
@@ -58,12 +59,13 @@ _NAMES = {
         *(RUN, STATISTICS, REPORT, TRIALS, ENSEMBLES, BEST, WORKERS, MAPS, DEVICE)
     )
     + f"|{_any_of(REFERENCES, TREES, REPEATS, SELECTION, COMPACT, COMPACT_CHECKPOINT)}"
-    + f"|{_any_of(NETWORKS)}"
+    + f"|{_any_of(NETWORKS, EVALUATIONS)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),
     ENSEMBLES: r"\d+",
     "ensemble": _any_of(NETWORK, ENSEMBLE),
+    EVALUATIONS: r"[0-9a-f]{16}\.json",
     REPEATS: r"\d+-\d+-\d+-[0-9a-f]{8}\.json",
     BEST: _any_of(NETWORK, HISTORY, EVALUATION, MISTAKES, TILES, TEST),
     WORKERS: r"\d+\.log",

@@ -14,6 +14,7 @@ TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "devi
 ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
 EVALUATION, TEST = "evaluation.json", "test.json"
 MISTAKES, TILES = "mistakes.npz", "tiles.npz"
+EVALUATIONS = "evaluations"
 REPEATS, SELECTION = "repeats", "selection.json"
 COMPACT, COMPACT_CHECKPOINT = "compact.json", "compact.npz"
 NETWORKS = "networks.sqlite"
@@ -104,6 +105,11 @@ class RunPaths:
     def test(self) -> Path:
         """The scores of the finalist on the test data."""
         return self.best / TEST
+
+    @property
+    def evaluations(self) -> Path:
+        """The folder of the evaluations of networks on other data."""
+        return self.path / EVALUATIONS
 
     @property
     def mistakes(self) -> Path:

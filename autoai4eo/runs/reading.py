@@ -21,6 +21,7 @@ from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
 from autoai4eo.runs.comparable import MeasuredWith, measured_with, told_apart
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.ensembles import ensembles_of
+from autoai4eo.runs.evaluations import Evaluation, evaluations_of
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links
 from autoai4eo.runs.network_id import TRIAL, NetworkId
@@ -108,6 +109,7 @@ class Snapshot:
         ensembles: oldest first, may be empty.
         last_curve: metrics after each epoch of the finalist's own training, with
             ``epoch``; [] if it is a trial or an ensemble as the search left it.
+        evaluations: of its networks on other data, oldest first.
     """
 
     path: Path
@@ -121,6 +123,7 @@ class Snapshot:
     notes: list[str] = field(default_factory=list)
     ensembles: list[ShownEnsemble] = field(default_factory=list)
     last_curve: list[dict[str, float]] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
 
     def part(self, read: Callable[[], T], nothing: T) -> T:
         """Calls `read`; if a file is damaged, adds a note and returns `nothing`."""
@@ -232,6 +235,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     if curves and chosen is not None and not chosen.is_ensemble:
         read_last = partial(history.read, folder.history, chosen.number)
         last_curve = _part(notes, read_last, [])
+    evaluations: list[Evaluation] = _part(notes, partial(evaluations_of, path), [])
     ended = ended_without_finalist(study, asked["arguments"].get("max_trials", 0))
     return Snapshot(
         path,
@@ -245,6 +249,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
         list(dict.fromkeys(notes)),
         ensembles,
         last_curve,
+        evaluations,
     )
 
 

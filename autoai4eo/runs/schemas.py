@@ -207,6 +207,17 @@ COMPACT = {
     "architecture?": {**_ARCHITECTURE, "channels": int},
     "seconds?": int | float,
 }
+EVALUATED = {
+    "schema?": int,
+    "run": str | None,
+    "trial?": int,
+    "ensemble?": int,
+    "finalist": bool,
+    "network": str,
+    "data": {"path": str, "samples": int, "fingerprint": str},
+    "evaluated": str,
+    "scores": _SCORES,
+}
 TEST = _SCORES
 TEST_OF_CLASSES = {**TEST, "confusion_matrix": [[int]]}
 

@@ -16,8 +16,10 @@ from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
 from autoai4eo.learning.lazy_outputs import Outputs
 from autoai4eo.learning.user_metrics import user_scores
+from autoai4eo.runs import evaluations
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.learned_from import warn_if_learned
+from autoai4eo.runs.network_id import Which
 
 
 def evaluate(
@@ -30,8 +32,9 @@ def evaluate(
     block_km: float | None = None,
     verbose: int = 0,
     metrics: Sequence[Any] = (),
+    trial: Which = None,
 ) -> dict[str, Any]:
-    """Scores a network, and the references of its run beside it.
+    """Scores a network, and the references of its run beside it; the run keeps that.
 
     Args:
         run: the folder; None: a network without a run.
@@ -43,6 +46,7 @@ def evaluate(
         block_km: side of the squares of the group ``"spatial_block"`` in kilometres.
         verbose: 1 shows Keras's progress bar.
         metrics: of the user, see `autoai4eo.learning.user_metrics`.
+        trial: the network's name in the run; None: it is the finalist.
 
     Returns:
         The result of `score_beside`, for a class that of
@@ -50,7 +54,8 @@ def evaluate(
         ``by_group``, the result of `autoai4eo.learning.by_group.by_group`.
 
     Warns:
-        AutoAI4EOWarning: it is the finalist, and learned from these data.
+        AutoAI4EOWarning: it is the finalist, and learned from these data; or the run
+            cannot keep the scores.
 
     Raises:
         UserError: the target of a sample is unknown, there are no such groups, or the
@@ -64,6 +69,8 @@ def evaluate(
         warn_if_learned(run, dataset, fitted)
     output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
     scores = score_beside(run, dataset, output, fitted)
+    if run is not None:
+        evaluations.keep(run, dataset, scores, trial, fitted)
     scores = {**user_scores(metrics, dataset, output), **scores}
     if by is not None:
         scores["by_group"] = by_group(dataset, output, by, fitted, block_km)

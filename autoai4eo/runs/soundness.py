@@ -17,7 +17,7 @@ from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
 from autoai4eo.learning import checkpoint, history
 from autoai4eo.learning.kept_trees import read_trees
-from autoai4eo.runs import ensembles, repeats
+from autoai4eo.runs import ensembles, evaluations, repeats
 from autoai4eo.runs.belonging import (
     FILES,
     file_of,
@@ -35,6 +35,7 @@ from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
 _ANEW = "makes it again"
 _NOTHING = "continues without it"
 _WITHOUT_ENSEMBLE = "continues without it; `autoai4eo ensemble` makes another"
+_WITHOUT_SCORES = "continues without it; `autoai4eo evaluate` makes it again"
 _REMEDIES = {
     NETWORK: "keeps the trial's figures, and trains it anew where it is needed",
     COST: _ANEW,
@@ -112,7 +113,7 @@ def mend(
     folder = Run(run)
     if not shared:
         kept = (*folder.trials.glob("*"), folder.ensembles)
-        for written in (run, folder.best, folder.repeats, *kept):
+        for written in (run, folder.best, folder.repeats, folder.evaluations, *kept):
             remove_leftovers(written)
     if not folder.exists:
         return
@@ -137,6 +138,7 @@ def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
         *_of_statistics(run),
         *_of_references(run),
         *_of_selection(run),
+        *_of_evaluations(run),
         *_look(run.compact, _NOTHING, lambda _: run.read_compact()),
     ]
 
@@ -229,6 +231,8 @@ def _of_best(run: Run) -> Iterator[Finding]:
             yield Finding(pictured, problem, _ANEW)
         read = run.read_tiles if pictured == run.tiles else run.read_mistakes
         yield from _look(pictured, _ANEW, lambda _: read())
+    own = partial(history.read, trial=run.read_evaluation().get("trial", -1))
+    yield from _look(run.history, _NOTHING, own)
     yield from _look(run.test, "tests the finalist again", lambda _: run.read_test())
 
 
@@ -259,6 +263,11 @@ def _of_selection(run: Run) -> Iterator[Finding]:
         yield from _look(run.selection, _ANEW, lambda _: read_selection(run.path))
     for path in sorted(run.repeats.glob("*.json")):
         yield from _look(path, "trains it again", partial(repeats.check, run.path))
+
+
+def _of_evaluations(run: Run) -> Iterator[Finding]:
+    for path in sorted(run.evaluations.glob("*.json")):
+        yield from _look(path, _WITHOUT_SCORES, partial(evaluations.read, run.path))
 
 
 def _look(path: Path, remedy: str, read: Callable[[Path], Any]) -> Iterator[Finding]:

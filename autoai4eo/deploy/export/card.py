@@ -133,6 +133,21 @@ Intervals are by bootstrap {{ resampled(m) }}{% if m.resampled_by not in single 
 Expected calibration error{% if kind == "mask" %} of pixels{% endif %}: {{
 m.expected_calibration_error | figure }}.
 {% endif %}
+{% if evaluations -%}
+### On other data
+
+{% for one in evaluations -%}
+{{ one.data.path | name }}: {{ one.data.samples | many }} {{ sample | plural }}, {#
+#}fingerprint {{ one.data.fingerprint | name }}, evaluated on {{ one.evaluated[:10] }}.
+
+| score | value | 95 % interval |
+|---|---|---|
+{% for name, score in one.metrics.items() -%}
+| {{ figures[name].label }} | {{ score.value | figure }} | {{ score.interval_95 | ends
+}} |
+{% endfor %}
+{% endfor -%}
+{% endif -%}
 ## What it costs
 
 {{ p["mlm:total_parameters"] | many }} parameters; for one {{ sample }} {{
@@ -188,7 +203,8 @@ if not loop.last %}, {% endif %}{% endfor %}.
 - It gives a value for every patch, also for patches unlike its training data.
 {% endif -%}
 - It was trained on the places, seasons and sensors of its training data; its accuracy
-  on others was not measured.
+  on others was {% if evaluations %}measured on the data above only{% else %}not {#
+#}measured{% endif %}.
 {% if p["autoai4eo:level"] -%}
 - Its training data were of processing level {{ p["autoai4eo:level"] }}. Data of other
   levels have other values.
@@ -262,6 +278,7 @@ def render(item: Mapping[str, Any]) -> str:
         figures=FIGURES,
         resampled=resampled,
         formats=FORMATS,
+        evaluations=properties.get("autoai4eo:evaluations", ()),
         epochs=told(
             properties["autoai4eo:epochs"],
             [Phase(**one) for one in properties.get("autoai4eo:trainings", ())],

@@ -30,8 +30,9 @@ from autoai4eo.files import is_plain, read_json
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.runs import phases
+from autoai4eo.runs.evaluations import evaluations_of
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.network_id import Which, finalist_in, network_id
+from autoai4eo.runs.network_id import NetworkId, Which, finalist_in, network_id
 from autoai4eo.runs.networks import KnownNetwork, known_network
 from autoai4eo.runs.study import objectives_of, open_study
 from autoai4eo.runs.two_figures import two_figures
@@ -139,6 +140,7 @@ def item(
                 "two_figures": story,
                 **_references(told),
             },
+            "autoai4eo:evaluations": _evaluations(run, trial, chosen, evaluation),
             "autoai4eo:level": levels.pop() if len(levels) == 1 else None,
             "autoai4eo:map_step": known["arguments"].get("map_step"),
             **{f"autoai4eo:{name}": cost[name] for name in _COSTS},
@@ -287,6 +289,34 @@ def _references(evaluation: Mapping[str, Any]) -> dict[str, Any]:
         },
         "verdict": verdict(evaluation["against_reference"]),
     }
+
+
+def _evaluations(
+    run: Path, trial: Which, chosen: NetworkId, finalist: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Returns the scores of the network on other data, the latest first."""
+    is_finalist = trial is None
+    network = finalist.get("network") if is_finalist else None
+    return [
+        {
+            "data": {**one.data, "path": one.name},
+            "evaluated": one.evaluated,
+            "resampled_by": one.scores.get("resampled_by"),
+            "resampled_groups": one.scores.get("resampled_groups"),
+            "metrics": {
+                name: {
+                    "value": one.scores[name],
+                    "interval_95": one.scores.get("intervals", {}).get(name),
+                }
+                for name in METRICS
+                if name in one.scores
+            },
+        }
+        for one in evaluations_of(run)[::-1]
+        if one.was_finalist == is_finalist
+        and one.of == chosen
+        and network in (None, one.network)
+    ]
 
 
 def _plain(value: Any) -> Any:
