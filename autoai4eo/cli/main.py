@@ -29,6 +29,7 @@ from autoai4eo.cli import (
     nasbench,
     patches,
     report,
+    rerun,
     simulate,
     slurm,
     trials,
@@ -36,7 +37,7 @@ from autoai4eo.cli import (
 from autoai4eo.cli.options import RENAMED_OPTIONS
 from autoai4eo.errors import AutoAI4EOWarning
 from autoai4eo.log import open_streams
-from autoai4eo.runs import databases
+from autoai4eo.runs import databases, starts
 from autoai4eo.text import line
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ app.command("profile")(model.profile)
 app.command("export")(model.export)
 app.command("map")(map.map)
 app.command("report")(report.report)
+app.command("rerun")(rerun.rerun)
 app.command("simulate")(simulate.simulate)
 app.command("slurm")(slurm.slurm)
 app.command("demo")(demo.demo)
@@ -87,6 +89,7 @@ def main() -> None:
     try:
         # removes passwords before anything can show them
         given = [_renamed(databases.name(_at_home(a))) for a in sys.argv[1:]]
+        starts.begun_by(given)
         status = _called(given)
         sys.stdout.flush()
     except SystemExit:

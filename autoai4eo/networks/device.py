@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 
 from autoai4eo.errors import UserError
@@ -36,6 +38,25 @@ def device_name() -> str:
 def on_gpu() -> bool:
     """Whether Keras computes on something else than a CPU here."""
     return not device_name().startswith("CPU ")
+
+
+def cuda_version() -> str | None:
+    """Returns the version of CUDA that Keras computes with here; None without a GPU."""
+    if not on_gpu():
+        return None
+    if tensorflow_backend():
+        import tensorflow as tf
+
+        version = tf.sysconfig.get_build_info().get("cuda_version")
+        return None if version is None else str(version)
+    import jax
+
+    # of 12.9 it tells "cuda 12090"
+    told = re.search(r"cuda (\d+)", jax.devices()[0].client.platform_version)
+    if told is None:
+        return None
+    number = int(told[1])
+    return f"{number // 1000}.{number % 1000 // 10}"
 
 
 def forget_peak_memory() -> None:

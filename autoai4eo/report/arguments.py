@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import partial
 from typing import Any
 
 from autoai4eo.devices.reference import drifts
 from autoai4eo.learning.figures import rounded
+from autoai4eo.runs import starts
 from autoai4eo.runs.paths import DEVICE
 from autoai4eo.runs.reading import Snapshot
 
@@ -15,7 +17,8 @@ def asked(run: Snapshot) -> list[tuple[str, str]]:
     """Returns titles and texts."""
     told = [("folder", str(run.path.resolve()))]
     for name, value in run.asked["arguments"].items():
-        if value not in (None, [], {}, False):
+        # not `in`: 0 == False, and a seed of 0 was asked for
+        if value not in (None, [], {}) and value is not False:
             told.append((name.replace("_", " "), _words(value)))
     for role, data in run.asked["data"].items():
         inputs = "; ".join(
@@ -44,10 +47,22 @@ def asked(run: Snapshot) -> list[tuple[str, str]]:
             told.append(("latencies", prediction))
         if drift := _drift(run):
             told.append(("reference network", drift))
-    versions = run.asked["versions"].items()
-    told.append(("versions", ", ".join(f"{name} {v}" for name, v in versions)))
-    told.append(("started", run.asked.get("started", "")))
+    began = starts.earlier(run.asked)
+    told += [(_title(i, began), _told_start(start)) for i, start in enumerate(began)]
     return told
+
+
+def _title(number: int, began: list[dict[str, Any]]) -> str:
+    return "started" if len(began) == 1 else f"start {number + 1} of {len(began)}"
+
+
+def _told_start(start: dict[str, Any]) -> str:
+    command = start.get("command")
+    by = f"by autoai4eo {shlex.join(command)}" if command is not None else ""
+    if "program" in start:
+        by = f"from Python {start['program']}".strip()
+    versions = ", ".join(f"{name} {v}" for name, v in start["versions"].items())
+    return "; ".join(filter(None, (start["time"], by, start["device"], versions)))
 
 
 def _words(value: Any) -> str:

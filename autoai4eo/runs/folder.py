@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +21,13 @@ from autoai4eo.files import (
     write_json,
 )
 from autoai4eo.networks.genotype import Architecture
-from autoai4eo.runs import cures, schemas
+from autoai4eo.runs import cures, schemas, starts
 from autoai4eo.runs.data_record import describe, target_kind
 from autoai4eo.runs.locking import alone as alone
 from autoai4eo.runs.locking import is_locked
 from autoai4eo.runs.locking import locked as locked
 from autoai4eo.runs.network_id import finalist_in
 from autoai4eo.runs.paths import RUN, RunPaths
-from autoai4eo.version import __version__
-
-_PACKAGES = ("autokeras", "keras", "keras-tuner", "optuna", "numpy")
 
 
 @dataclass(frozen=True)
@@ -103,6 +98,8 @@ class Run(RunPaths):
     ) -> None:
         """Writes ``run.json``; the arguments of a resumed search replace the old ones.
 
+        Every start is kept, see `autoai4eo.runs.starts`.
+
         Args:
             arguments: of the search.
             data: training and validation data, by role.
@@ -110,19 +107,19 @@ class Run(RunPaths):
                 latency.
             mark: see `mark`.
         """
+        before = self.read() if self.exists and self.damage() is None else {}
+        began = starts.earlier(before) if before.get("id", mark) == mark else []
+        now = starts.start(instrument["device"])
         content = {
             "schema": schemas.VERSION,
             "id": mark,
             "arguments": dict(arguments),
             "data": {role: describe(dataset) for role, dataset in data.items()},
-            # its own also where it runs from its source and is not installed
-            "versions": {
-                "autoai4eo": __version__,
-                **{name: importlib.metadata.version(name) for name in _PACKAGES},
-            },
+            "versions": now["versions"],
             "device": instrument["device"],
             "instrument": dict(instrument),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "started": (began or [now])[0]["time"],
+            "starts": [*began, now],
         }
         write_json(self.json, content)
 

@@ -69,6 +69,16 @@ RUN = {
         },
     },
     "started?": str,
+    "starts?": [
+        {
+            "time": str,
+            "command?": [str],
+            "program?": str,
+            "folder?": str,
+            "device": str,
+            "versions": {ANY: str},
+        }
+    ],
 }
 _SCORES = {
     "schema?": int,
