@@ -120,6 +120,10 @@ def as_csv(frame: Any) -> str:
     return str(plain.to_csv(index=False))
 
 
+#: In the place of a number that is not defined.
+MISSING = "–"
+
+
 @dataclass(frozen=True, eq=False)
 class _Column:
     """A column; ``least``: its smallest width; ``whole``: its width without folding."""
@@ -141,7 +145,7 @@ def _column(name: str, values: list[Any]) -> _Column:
     return _Column(
         name,
         cells,
-        all(isinstance(value, Real | None) for value in values),
+        all(isinstance(value, Real | None) or value == MISSING for value in values),
         max([1, min(cell_len(name), _HEADING), *least]),
         max([1, cell_len(name), *lengths]),
     )

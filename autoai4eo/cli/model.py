@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from autoai4eo.cli.console import console, hushed, print_json, print_table
+from autoai4eo.cli.console import MISSING, console, hushed, print_json, print_table
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
@@ -28,6 +28,7 @@ from autoai4eo.learning.verdict import (
     in_words,
     resampled,
     title,
+    told_single,
     told_unseen,
     verdict,
 )
@@ -147,7 +148,7 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
     columns = list(dict.fromkeys(n for figures in parts.values() for n in figures))
     unseen = scores.get("unseen_classes", ())
     rows = [
-        [name, *(figures[c] for c in columns)]
+        [name, *(MISSING if figures[c] is None else figures[c] for c in columns)]
         for name, figures in parts.items()
         if name not in unseen
     ]
@@ -155,7 +156,7 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
     support = "pixels" if "iou" in columns else "support"
     heads = [support if c == "support" else c for c in columns]
     print_table("", [kind, *heads], rows)
-    if told := told_unseen(scores):
+    for told in filter(None, (told_unseen(scores), told_single(scores))):
         console.print(told)
     if "by_group" in scores:
         _print_groups(scores["by_group"])

@@ -106,7 +106,8 @@ class ClassScorer:
 
     ``result`` returns the result of `scores`, ``expected_calibration_error``,
     ``reliability`` (see `calibration.reliability`) and ``intervals`` of OA, AA and
-    kappa.
+    kappa; and of samples in groups ``single_group_classes``, the classes that occur in
+    one group only: the interval of AA does not know how much their recall varies.
 
     Args:
         class_names: the name of each class number.
@@ -142,9 +143,10 @@ class ClassScorer:
             **confusion.scores(_matrix(total), self._names),
             "expected_calibration_error": expected_calibration_error(reliable),
             "reliability": reliable,
-            "intervals": of_groups(table, self._figures)
+            "intervals": of_groups(table, self._drawn)
             if self._grouped
-            else of_counts(total, self._figures),
+            else of_counts(total, self._drawn),
+            **self._in_one_group(table),
         }
 
     def of_each_group(self) -> dict[str, np.ndarray]:
@@ -153,11 +155,26 @@ class ClassScorer:
 
     def resampled(self) -> dict[str, np.ndarray]:
         """See `Scorer.resampled`."""
-        return resampled(self._sums.table, self._figures)
+        return resampled(self._sums.table, self._drawn)
 
-    def _figures(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+    def _figures(
+        self, sums: np.ndarray, like: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
         """Returns OA, AA and kappa, (n,), of confusion matrices (n, classes²)."""
-        return confusion.figures(sums.reshape(-1, *2 * [len(self._names)]))
+        return confusion.figures(sums.reshape(-1, *2 * [len(self._names)]), like)
+
+    def _drawn(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns these of resamples, see `confusion.mean_by_class`."""
+        return self._figures(sums, _matrix(self._sums.table.sum(axis=0)))
+
+    def _in_one_group(self, table: np.ndarray) -> dict[str, list[str]]:
+        """Returns the classes of whose scores no resample can tell the spread."""
+        if not self._grouped:
+            return {}
+        support = table.reshape(len(table), len(self._names), -1).sum(axis=-1)
+        groups = (support > 0).sum(axis=0)
+        alone = [n for n, g in zip(self._names, groups, strict=True) if g == 1]
+        return {"single_group_classes": alone}
 
 
 def scores(
@@ -175,9 +192,9 @@ def scores(
         classes in `y_true`), ``cohen_kappa`` (unweighted, zero if undefined),
         ``macro_f1`` (mean F1 of the classes in `y_true` or `y_pred`, as in
         scikit-learn), ``per_class`` (name -> ``precision, recall, f1, support``; zero
-        if undefined), ``confusion_matrix`` (rows: truth), ``absent_classes``, the
-        names of the classes that are not in `y_true`, and ``unseen_classes``, of those
-        that are not in `y_pred` either.
+        if undefined, None of a class that is not in `y_true`), ``confusion_matrix``
+        (rows: truth), ``absent_classes``, the names of the classes that are not in
+        `y_true`, and ``unseen_classes``, of those that are not in `y_pred` either.
 
     Raises:
         UserError: there are no samples, the numbers of samples differ, or an index

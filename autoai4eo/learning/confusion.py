@@ -47,7 +47,38 @@ def mean_over(values: np.ndarray, counted: np.ndarray) -> np.ndarray:
     return ratio((values * counted).sum(axis=-1), counted.sum(axis=-1))
 
 
-def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
+def mean_by_class(
+    name: str,
+    confusion: np.ndarray,
+    like: np.ndarray | None = None,
+    *,
+    also_predicted: bool = False,
+) -> np.ndarray:
+    """Returns the mean of a score over the classes in the truth, (…,); 0 without any.
+
+    Args:
+        name: of the score, see `by_class`.
+        confusion: counts, (…, classes, classes).
+        like: counts of the whole that each matrix is a resample of, (classes, classes).
+            A rare class may be absent from a resample. Leaving it out there would make
+            a mean over other classes: its score in the whole takes the place of the
+            one that it lacks.
+        also_predicted: whether classes that are only predicted count, too.
+    """
+    each = by_class(confusion)
+    counted, values = each["support"] > 0, each[name]
+    if like is not None:
+        whole = by_class(like)
+        values = np.where((whole["support"] > 0) > counted, whole[name], values)
+        counted = counted | (whole["support"] > 0)
+    if also_predicted:
+        counted = counted | (each["predicted"] > 0)
+    return mean_over(values, counted)
+
+
+def figures(
+    confusion: np.ndarray, like: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """Returns ``accuracy`` (OA), ``average_accuracy`` (AA) and ``cohen_kappa``, (…,).
 
     AA is the mean recall of the classes in the truth; kappa is unweighted. Each is zero
@@ -55,6 +86,7 @@ def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
 
     Args:
         confusion: counts, (…, classes, classes).
+        like: of resamples, see `mean_by_class`.
     """
     each = by_class(confusion)
     total = np.asarray(confusion.sum(axis=(-2, -1)), float)
@@ -64,7 +96,7 @@ def figures(confusion: np.ndarray) -> dict[str, np.ndarray]:
     by_chance = ratio(pairs, total**2)
     return {
         "accuracy": observed,
-        "average_accuracy": mean_over(each["recall"], each["support"] > 0),
+        "average_accuracy": mean_by_class("recall", confusion, like),
         "cohen_kappa": np.where(
             by_chance < 1, ratio(observed - by_chance, 1 - by_chance), 0.0
         ),
@@ -84,7 +116,10 @@ def scores(confusion: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
         "macro_f1": float(mean_over(each["f1"], seen)),
         "per_class": {
             name: {
-                **{n: float(each[n][i]) for n in ("precision", "recall", "f1")},
+                **{
+                    n: float(each[n][i]) if present[i] else None
+                    for n in ("precision", "recall", "f1")
+                },
                 "support": int(each["support"][i]),
             }
             for i, name in enumerate(class_names)

@@ -75,7 +75,7 @@ class MaskScorer:
         found = confusion.scores(matrix, self._names)
         iou = confusion.by_class(matrix)["iou"]
         for values, one in zip(found["per_class"].values(), iou, strict=True):
-            values["iou"] = float(one)
+            values["iou"] = float(one) if values["support"] else None
         reliable = self._reliability.table()
         return {
             **found,
@@ -83,12 +83,12 @@ class MaskScorer:
             "boundary_tolerance": TOLERANCE,
             "expected_calibration_error": expected_calibration_error(reliable),
             "reliability": reliable,
-            "intervals": of_groups(table, self._figures),
+            "intervals": of_groups(table, self._drawn),
         }
 
     def resampled(self) -> dict[str, np.ndarray]:
         """See `Scorer.resampled`."""
-        return resampled(self._sums.table, self._figures)
+        return resampled(self._sums.table, self._drawn)
 
     def _parts(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns confusion matrices, and boundary counts (…, 4, classes)."""
@@ -99,20 +99,34 @@ class MaskScorer:
             boundary.reshape(*sums.shape[:-1], 4, classes),
         )
 
-    def _figures(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+    def _drawn(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the figures of resamples, see `confusion.mean_by_class`."""
+        return self._figures(sums, self._sums.table.sum(axis=0))
+
+    def _figures(
+        self, sums: np.ndarray, like: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
         matrix, boundary = self._parts(sums)
-        each = confusion.by_class(matrix)
-        present = each["support"] > 0
-        found, found_right, true, true_right = np.moveaxis(boundary, -2, 0)
-        precision = confusion.ratio(found_right, found)
-        recall = confusion.ratio(true_right, true)
+        f1, counted = _boundary_f1(boundary)
+        whole = None
+        if like is not None:
+            whole, of_whole = self._parts(like)
+            known, there = _boundary_f1(of_whole)
+            f1, counted = np.where(there > counted, known, f1), counted | there
         return {
-            **confusion.figures(matrix),
-            "mean_iou": confusion.mean_over(each["iou"], present),
-            "macro_f1": confusion.mean_over(
-                each["f1"], present | (each["predicted"] > 0)
+            **confusion.figures(matrix, whole),
+            "mean_iou": confusion.mean_by_class("iou", matrix, whole),
+            "macro_f1": confusion.mean_by_class(
+                "f1", matrix, whole, also_predicted=True
             ),
-            "boundary_f1": confusion.mean_over(
-                confusion.ratio(2 * precision * recall, precision + recall), true > 0
-            ),
+            "boundary_f1": confusion.mean_over(f1, counted),
         }
+
+
+def _boundary_f1(boundary: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns F1 of each class's boundary, and whether it has one, (…, classes)."""
+    found, found_right, true, true_right = np.moveaxis(boundary, -2, 0)
+    precision = confusion.ratio(found_right, found)
+    recall = confusion.ratio(true_right, true)
+    f1 = confusion.ratio(2 * precision * recall, precision + recall)
+    return f1, true > 0

@@ -154,6 +154,10 @@ class LabelScorer(SumsScorer):
         super().add(truth, output, group)
         self._histogram += np.asarray(_histogram(truth.astype("float32"), output, ops))
 
+    def _drawn(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the scores of resamples, see `confusion.mean_by_class`."""
+        return _figures(sums, np, self.total)
+
     def result(self) -> dict[str, Any]:
         """See `Scorer.result`."""
         right, wrong, missed = np.split(self.total[:-3], 3)
@@ -176,7 +180,12 @@ class LabelScorer(SumsScorer):
             **super().result(),
             "per_class": {
                 name: {
-                    **{ratio: float(values[i]) for ratio, values in ratios.items()},
+                    **{
+                        ratio: float(values[i])
+                        if support[i] or ratio == "threshold"
+                        else None
+                        for ratio, values in ratios.items()
+                    },
                     "support": int(support[i]),
                 }
                 for i, name in names
@@ -210,14 +219,21 @@ def _rows(truth: Any, output: Any, thresholds: Any, xp: Any) -> Any:
     return xp.concatenate([right, wrong, missed, rest], axis=-1)
 
 
-def _figures(sums: Any, xp: Any) -> dict[str, Any]:
+def _figures(sums: Any, xp: Any, like: Any = None) -> dict[str, Any]:
+    """Returns scores of sums (…, k); `like`: those of the whole, of resamples."""
     classes = (sums.shape[-1] - 3) // 3
     right = sums[..., :classes]
     errors = sums[..., classes : 2 * classes] + sums[..., 2 * classes : 3 * classes]
     samples = xp.maximum(sums[..., -3], 1.0)
     total = 2 * right + errors
-    f1 = 2 * right / xp.maximum(total, 1.0)
-    counted = xp.sum(xp.where(total > 0, 1.0, 0.0), axis=-1)
+    f1, counts = 2 * right / xp.maximum(total, 1.0), total > 0
+    if like is not None:
+        known = like[:classes] + like[2 * classes : 3 * classes] > 0
+        lacks = known & (right + sums[..., 2 * classes : 3 * classes] == 0)
+        errors_of = like[classes : 2 * classes] + like[2 * classes : 3 * classes]
+        whole = 2 * like[:classes] / xp.maximum(2 * like[:classes] + errors_of, 1.0)
+        f1, counts = xp.where(lacks, whole, f1), counts | known
+    counted = xp.sum(xp.where(counts, 1.0, 0.0), axis=-1)
     everything = xp.maximum(xp.sum(total, axis=-1), 1.0)
     return {
         "f1_macro": xp.sum(f1, axis=-1) / xp.maximum(counted, 1.0),

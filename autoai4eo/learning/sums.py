@@ -76,7 +76,11 @@ class SumsScorer:
 
     def resampled(self) -> dict[str, np.ndarray]:
         """See `Scorer.resampled`."""
-        return resampled(self._sums.table, self._figures)
+        return resampled(self._sums.table, self._drawn)
+
+    def _drawn(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """Returns the scores of resamples of groups, from their sums (n, k)."""
+        return self._figures(sums)
 
     @property
     def total(self) -> np.ndarray:
@@ -88,5 +92,5 @@ class SumsScorer:
         found = self._figures(self.total)
         return {
             **{name: float(value) for name, value in found.items()},
-            "intervals": of_groups(self._sums.table, self._figures),
+            "intervals": of_groups(self._sums.table, self._drawn),
         }

@@ -78,6 +78,21 @@ def told_unseen(scores: Mapping[str, Any]) -> str:
     )
 
 
+def told_single(scores: Mapping[str, Any]) -> str:
+    """Returns a sentence on classes of one group; empty if there is none.
+
+    Args:
+        scores: of an evaluation, with ``single_group_classes``.
+    """
+    alone = scores.get("single_group_classes", ())
+    if not alone:
+        return ""
+    return (
+        f"In one {scores.get('resampled_by', 'group')} only, so that the intervals do "
+        f"not know how much their recall varies: {', '.join(alone)}."
+    )
+
+
 def in_words(scores: Mapping[str, Any]) -> str:
     """Returns the main scores of an evaluation in one line."""
     return "   ".join(

@@ -89,6 +89,7 @@ _SCORES = {
     "resampled_groups?": int,
     "worst_group?": {"name": str, "groups": str, "count": int, "least": int},
     "absent_classes?": [str],
+    "single_group_classes?": [str],
     "unseen_classes?": [str],
     "per_class?": {ANY: {ANY: _NUMBER}},
     "per_value?": {ANY: {ANY: _NUMBER}},

@@ -152,6 +152,8 @@ def test_scores_leave_out_and_name_absent_classes():
     assert found["per_class"]["water"] == pytest.approx(
         {"precision": 2 / 3, "recall": 1.0, "f1": 0.8, "support": 2}
     )
+    nothing = {"precision": None, "recall": None, "f1": None, "support": 0}
+    assert found["per_class"]["ice"] == nothing
     assert found["macro_f1"] == pytest.approx((2 / 3 + 0.8) / 2)
     assert json.loads(json.dumps(found)) == found
 
@@ -159,6 +161,7 @@ def test_scores_leave_out_and_name_absent_classes():
 def test_a_class_predicted_but_absent_counts_in_f1_only():
     found = scores([0, 0, 1], [0, 2, 1], ["a", "b", "c"])
     assert found["average_accuracy"] == pytest.approx((0.5 + 1) / 2)
+    assert found["per_class"]["c"]["precision"] is None
     assert found["macro_f1"] == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert found["macro_f1"] == pytest.approx(
         sk.f1_score([0, 0, 1], [0, 2, 1], average="macro", zero_division=0.0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autoai4eo.learning.verdict import told_unseen
+from autoai4eo.learning.verdict import told_single, told_unseen
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections.confusion import confusion, labels
 from autoai4eo.report.sections.reliability import reliability_chart
@@ -23,7 +23,7 @@ def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
             "sections/classification.html",
             heads=[(labels(classes)[i][0], classes[i]) for i in shown],
             absent=scores.get("absent_classes"),
-            left_out=told_unseen(scores),
+            left_out=" ".join([told_unseen(scores), told_single(scores)]).strip(),
             confusion=confusion(classes, scores["confusion_matrix"], shown),
             per_class=[
                 (n, f) for n, f in scores["per_class"].items() if n not in unseen
