@@ -88,7 +88,10 @@ def pareto(
         at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
         volume = front.dominated(study, point)
         console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
-        errors = [f"{n} {off:.1%}" for n, off in estimate_errors(study).items()]
+        estimated = estimate_errors(study, {*point, *limits})
+        errors = [
+            f"{n} {off:.1%} ({of} networks)" for n, (off, of) in estimated.items()
+        ]
         if errors:
             console.print(
                 "the costs above are exact; before a network was built, the strategy "

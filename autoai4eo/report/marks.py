@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from autoai4eo.report import charts
 from autoai4eo.runs.reading import ShownEnsemble, Trial
+from autoai4eo.runs.trials import PROXY
 
 BLUE, ORANGE, RED, GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
 #: Of the line that joins Pareto-optimal trials.
@@ -35,8 +36,13 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "finalist": (_filled("o", 17, ORANGE), "finalist"),
     "front": (_filled("o", 13, BLUE), "on the front"),
     "complete": (_filled("o", 11, _SOFT_BLUE, _EDGE), "other trained trials"),
+    "proxy-front": (
+        _hollow("s", 9, BLUE),
+        "on the front, by a cheaper training (proxy)",
+    ),
+    "proxy": (_hollow("s", 9, _EDGE), "judged by a cheaper training (proxy)"),
     "running": (_hollow("o", 10, BLUE), "running"),
-    "pruned": (_hollow("s", 9, GREY), "pruned"),
+    "pruned": (_hollow("v", 10, GREY), "pruned"),
     "interrupted": (_hollow("p", 10, GREY), "interrupted"),
     "infeasible": (_hollow("^", 10, _OCHRE), "infeasible: beyond a constraint"),
     "failed": (
@@ -54,7 +60,11 @@ def kind(network: Trial | ShownEnsemble) -> str:
     better = "finalist" if network.is_finalist else "front" if network.on_front else ""
     if isinstance(network, ShownEnsemble):
         return f"ensemble-{better}" if better else "ensemble"
-    return better if better and network.status == "complete" else network.status
+    if network.status != "complete":
+        return network.status
+    if network.training == PROXY and better != "finalist":
+        return f"proxy-{better}" if better else "proxy"
+    return better or network.status
 
 
 def look(network: Trial | ShownEnsemble) -> dict[str, Any]:

@@ -139,8 +139,6 @@ def _ensembles(run: Snapshot) -> dict[str, Any]:
     return {"columns": heads, "rows": rows, "caveat": CAVEAT}
 
 
-
-
 def _references(run: Snapshot) -> dict[str, Any]:
     """The scores of the references, and whether the finalist is better."""
     parts = [("validation", run.evaluation), ("test", run.test)]

@@ -28,6 +28,7 @@ def table_of(run: Snapshot) -> dict[str, Any]:
         "others": others,
         "choices": choices,
         "has_reasons": any(t.message for t in run.trials),
+        "has_trainings": any(t.training for t in run.trials),
         "rows": [_row(trial, columns, others, choices) for trial in ranked],
     }
 
@@ -39,6 +40,7 @@ def _row(
     return {
         "number": trial.number,
         "status": trial.status,
+        "training": trial.training,
         "kind": "finalist" if trial.is_finalist else kind,
         "figures": [trial.figures.get(name) for name in columns],
         "reason": trial.message,

@@ -15,6 +15,7 @@ from autoai4eo.report.marks import BLUE, GREY, ORANGE, PARETO, REFERENCE, look
 from autoai4eo.runs.pareto import on_front
 from autoai4eo.runs.phases import FURTHER
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
+from autoai4eo.runs.trials import PROXY
 from autoai4eo.runs.two_figures import shown_metric
 from autoai4eo.text import line
 
@@ -87,6 +88,8 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     if limit is not None and low < limit < high:
         _draw_limit(axes, limit, high)
     complete = [t for t in scored if _is_complete(t)]
+    # scores of cheaper trainings are no match for those of full ones
+    complete = [t for t in complete if t.training != PROXY] or complete
     stairs = _stairs(
         [(t.figures[cost], t.figures[metric]) for t in complete],
         [_spread(t, cost) for t in complete],
@@ -171,6 +174,7 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
             marker="o" if len(points) == 1 else "",
             color=colour,
             lw=width,
+            ls=":" if trial.training == PROXY else "-",
             alpha=1 if _rank(trial) else 0.75,
         )
         if trial.is_finalist:
@@ -214,6 +218,7 @@ def facts(run: Snapshot, trial: Trial) -> list[tuple[str, str]]:
     objectives = [o.name for o in run.objectives]
     names = dict.fromkeys([*objectives, metric, *costs, "macs", "train_seconds"])
     told = [("reason", trial.message)] if trial.message else []
+    told += [("training", trial.training)] if trial.training else []
     told += [(named(n), rounded(trial.figures[n])) for n in names if n in trial.figures]
     blocks: dict[str, list[str]] = {}
     for name, value in trial.choices.items():

@@ -52,6 +52,8 @@ class Trial:
         on_front: whether it is Pareto-optimal.
         is_finalist: whether its network is in ``RUN/best``.
         measured: what measured its latency; None: it has none.
+        training: whether a cheaper training judged it, see
+            `autoai4eo.runs.trials.trainings`; empty without such trainings.
     """
 
     number: int
@@ -63,6 +65,7 @@ class Trial:
     on_front: bool
     is_finalist: bool
     measured: MeasuredWith | None = None
+    training: str = ""
 
     @property
     def id(self) -> NetworkId:
@@ -226,6 +229,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
                 number in best,
                 NetworkId(TRIAL, number) == chosen,
                 measured_with(row),
+                row.get("training", ""),
             )
         )
     ensembles: list[ShownEnsemble] = _part(

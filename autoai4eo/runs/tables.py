@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -18,22 +19,26 @@ from autoai4eo.learning.figures import (
     PREDICTED,
     THROUGHPUT,
 )
-from autoai4eo.runs.trials import status, trials_of
+from autoai4eo.runs.trials import status, trainings, trials_of
 
 #: Costs that are measured only on request.
 _IF_ANY = (MAP_COST, THROUGHPUT, ENERGY)
+#: Fewest networks for a median error of estimates.
+_FEWEST = 5
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
     """Returns a row per trial: status, objectives, metrics, costs, hyperparameters.
 
     Times are in seconds, latencies in milliseconds, sizes in bytes; metrics are those
-    of the trial's best epoch. Columns ``map_ms_per_km2``, ``samples_per_second`` and
+    of the trial's best epoch. If cheaper trainings judge candidates, ``training`` says
+    which they are. Columns ``map_ms_per_km2``, ``samples_per_second`` and
     ``energy_mj`` exist if the run measures them; ``predicted`` if latencies are
     predicted from a device profile: the digest of the profile, see
     `autoai4eo.devices.profile.DeviceProfile`.
     """
-    rows = [_row(trial) for trial in trials_of(study)]
+    trials = trials_of(study)
+    rows, how = [_row(trial) for trial in trials], trainings(trials)
     objectives = study.user_attrs["objectives"]
     metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
     shown = list(dict.fromkeys([*objectives, *metrics]))
@@ -51,6 +56,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
             {
                 "trial": row["trial"],
                 "status": row["status"],
+                **({"training": how[row["trial"]]} if how else {}),
                 **{name: row["metrics"].get(name) for name in shown},
                 **{name: row["cost"].get(name) for name in costs},
                 **{n: row[n] for n in ("train_seconds", "epochs", "message")},
@@ -61,6 +67,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
         columns=[
             "trial",
             "status",
+            *(["training"] if how else []),
             *shown,
             *costs,
             "train_seconds",
@@ -91,11 +98,19 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
-def estimate_errors(study: optuna.Study) -> dict[str, float]:
+def estimate_errors(
+    study: optuna.Study, used: Collection[str]
+) -> dict[str, tuple[float, int]]:
     """Returns the median relative error |estimate / exact - 1| of each estimated cost.
 
-    Counts all networks that were first estimated, then built or measured. Empty if the
-    strategy estimates no costs.
+    Counts all networks that were first estimated, then built or measured; and returns
+    how many they are. Empty if the strategy estimates no costs, the search uses none,
+    or there are fewer than five networks to judge by.
+
+    Args:
+        study: of the search.
+        used: the costs that its objectives and constraints are about; a strategy may
+            estimate others, too.
     """
     errors: dict[str, list[float]] = {}
     for trial in trials_of(study):
@@ -106,8 +121,12 @@ def estimate_errors(study: optuna.Study) -> dict[str, float]:
             measured = {n: cost[n] for n in MEASURED if n in cost}
             pairs.append((proposed["estimated"], measured))
         for estimated, exact in pairs:
-            for name in estimated.keys() & exact.keys():
+            for name in estimated.keys() & exact.keys() & set(used):
                 if exact[name]:
                     off = abs(estimated[name] / exact[name] - 1)
                     errors.setdefault(name, []).append(off)
-    return {name: float(np.median(off)) for name, off in sorted(errors.items())}
+    return {
+        name: (float(np.median(off)), len(off))
+        for name, off in sorted(errors.items())
+        if len(off) >= _FEWEST
+    }

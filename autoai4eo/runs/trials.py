@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import optuna
@@ -13,7 +14,9 @@ from autoai4eo.learning.objectives import Objective
 #: Attribute of a trial that trains the network of another trial in full, after a
 #: search with cheaper trainings; its value is the number of that trial.
 FULL_TRAINING_OF = "full_of"
-
+#: Attribute of a trial that was judged by a cheaper training, and its name in tables.
+PROXY = "proxy"
+IN_FULL = "full"
 
 #: Attribute of a study: the most trials of a search that is over without a finalist.
 _ENDED = "ended"
@@ -67,6 +70,31 @@ def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
             f"found {len(trials)} trials; `autoai4eo check {run}` lists what is damaged"
         )
     return trials[number]
+
+
+def trainings(trials: Sequence[FrozenTrial]) -> dict[int, str]:
+    """Returns for each trial, by its number, whether a cheaper training judged it.
+
+    Empty if none was; else `PROXY` or `IN_FULL`, with the trial that was cheaper.
+    """
+    full = [t for t in trials if FULL_TRAINING_OF in t.user_attrs]
+    cheaper = [t for t in trials if PROXY in t.user_attrs]
+    if not full and not cheaper:
+        return {}
+    return {t.number: _training(t) for t in trials}
+
+
+def _training(trial: FrozenTrial) -> str:
+    of = trial.user_attrs.get(FULL_TRAINING_OF)
+    return PROXY if of is None else f"{IN_FULL}, of trial {of}"
+
+
+def named_running(trials: Sequence[FrozenTrial]) -> str:
+    """Returns the running trials in words, such as ``"trial 3 of another worker"``."""
+    numbers = [str(t.number) for t in trials if t.state == TrialState.RUNNING]
+    if len(numbers) == 1:
+        return f"trial {numbers[0]} of another worker"
+    return f"trials {', '.join(numbers)} of other workers"
 
 
 def judged(study: optuna.Study) -> list[FrozenTrial]:

@@ -28,6 +28,7 @@ from autoai4eo.runs.folder import locked
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, open_study, trials_of
+from autoai4eo.runs.trials import named_running
 from autoai4eo.runtimes.base import Pixels
 from autoai4eo.search import stopping, strategies
 from autoai4eo.search.compat.optuna import read_once
@@ -57,6 +58,7 @@ from autoai4eo.search.trials.selecting import select_finalist
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress, tell_front
 
+Say = Callable[[str], None] | None
 _POLL_S, _LONGEST_POLL_S = 0.5, 10.0  # seconds between two looks at the record
 
 
@@ -116,7 +118,7 @@ class Tuner:
         )
 
     def instrument(
-        self, patches: Pixels | None = None, say: Callable[[str], None] | None = None
+        self, patches: Pixels | None = None, say: Say = None
     ) -> MeasuringInstrument:
         """Returns the instrument that measures latency.
 
@@ -134,14 +136,13 @@ class Tuner:
             self.settings, instrument_of(self.study), self.run, patches, say
         )
 
-    def open(
-        self, training: Training, say: Callable[[str], None] | None = None
-    ) -> None:
+    def open(self, training: Training, say: Say = None, waits: Say = None) -> None:
         """Makes this process a worker of the folder's study.
 
         Args:
             training: data and options of the trainings.
-            say: takes a line about the worker that is waited for.
+            say, waits: take a line about a worker that is waited for, see
+                `MeasurementLock`.
 
         Raises:
             UserError: the folder holds a search for other objectives, or one that
@@ -150,7 +151,7 @@ class Tuner:
         settings = self.settings
         cheaper = training.cheaper(settings.seed)
         self._name = f"{platform.node()}:{os.getpid()}"
-        self._lock = MeasurementLock(tell=say)
+        self._lock = MeasurementLock(tell=say, waits=waits)
         self.connect()
         instrument = self.instrument(some(training.train), say)
         self._budget = Budget(
@@ -310,11 +311,11 @@ class Tuner:
                 return True
             if not any(t.state == TrialState.RUNNING for t in trials):
                 if training.proxy is None or not finalist.queue_full_trainings(
-                    self.run, self.study, self.settings.finalists or 1
+                    self.run, self.study, self.settings.finalists or 1, progress
                 ):
                     return False
                 continue
-            progress.line("waiting for other workers")
+            progress.line(f"waiting for {named_running(trials)}")
             time.sleep(pause)
             pause = min(1.1 * pause, _LONGEST_POLL_S)
             # results of other workers may allow new proposals

@@ -372,7 +372,12 @@ def test_a_proxy_judges_candidates_and_the_best_are_trained_in_full(tmp_path):
     assert list(widths[4:]) == list(widths[chosen])
     kept = json.loads((model.run / "best" / "evaluation.json").read_text())
     assert kept["trial"] == 4 + int(np.argmax(trials["val_cohen_kappa"][4:]))
-    assert kept["epochs"] == 3
+    (own,) = kept["phases"]
+    assert own["epochs"] == 3 and kept["epochs"] == own["kept"]
+    assert list(trials["training"]) == [
+        *(4 * ["proxy"]),
+        *(f"full, of trial {number}" for number in chosen),
+    ]
     model.fit(DATA, **given)  # is over
     assert len(model.trials()) == 6
 

@@ -102,13 +102,16 @@ def is_of_everything(run: Path) -> bool:
     return Run(run).read_evaluation().get("trained_on") == EVERYTHING
 
 
-def queue_full_trainings(run: Path, study: optuna.Study, number: int) -> bool:
+def queue_full_trainings(
+    run: Path, study: optuna.Study, number: int, progress: Progress
+) -> bool:
     """Queues the best trials that were not trained in full; returns whether any.
 
     Args:
         run: the folder.
         study: of a search with cheaper trainings.
         number: of trials that are to be trained in full.
+        progress: reports that there are fewer.
     """
     with locked(run, "finalist"):
         everything = study.get_trials(deepcopy=False)
@@ -121,7 +124,19 @@ def queue_full_trainings(run: Path, study: optuna.Study, number: int) -> bool:
             kept = {"values": values}
             attributes = {FULL_TRAINING_OF: trial.number, "proposed": kept}
             study.enqueue_trial(trial.params, user_attrs=attributes)
+        if new:
+            tell_if_fewer(study, number, len(best), progress)
     return bool(new)
+
+
+def tell_if_fewer(
+    study: optuna.Study, asked: int, found: int, progress: Progress
+) -> None:
+    """Reports that a search has fewer finalists than were asked for."""
+    if found < asked:
+        where = "on the front" if len(study.directions) > 1 else "complete"
+        trials = "1 trial is" if found == 1 else f"{found} trials are"
+        progress.done(f"finalists   {asked} asked for, but only {trials} {where}")
 
 
 def epochs_alone(training: Training, trial: FrozenTrial) -> int:

@@ -104,7 +104,8 @@ class Repeating:
                             self._train(trial, repeat, progress, lock)
                         trained += 1
             if trained == before:
-                progress.line("waiting for other workers")
+                numbers = ", ".join(map(str, sorted({t.number for t, _ in left})))
+                progress.line(f"waiting for other workers, which train {numbers} again")
                 time.sleep(_POLL_S)
         return True
 

@@ -32,6 +32,7 @@ from autoai4eo.runs.layout import (
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
 from autoai4eo.runs.trial_folder import TrialFolder
+from autoai4eo.runs.trials import PROXY
 from autoai4eo.search import stopping
 from autoai4eo.search.compat.optuna import stored
 from autoai4eo.search.space.base import Values, recipe
@@ -165,10 +166,13 @@ class TrialRunner:
         if reason:
             trial.set_user_attr("status", "infeasible")
             self._end(trial, reason, "infeasible")
+        if self._training.proxy is not None and not in_full:
+            trial.set_user_attr(PROXY, True)
         twin = None if in_full else self._twin(fingerprint, hp.values)
         if twin is not None:
             self._end(trial, f"the same network as trial {twin}")
-        start = time.monotonic()
+        # what other processes make it wait for is no training
+        start = time.monotonic() - self._context.lock.waited_s
         try:
             best = self._trained(
                 model,
@@ -179,7 +183,8 @@ class TrialRunner:
             )
         except PrunedByCurve as pruned:
             self._end(trial, str(pruned))
-        trial.set_user_attr("train_seconds", round(time.monotonic() - start, 3))
+        trained_s = time.monotonic() - self._context.lock.waited_s - start
+        trial.set_user_attr("train_seconds", round(trained_s, 3))
         trial.set_user_attr("epochs", best.epochs)
         trial.set_user_attr("best_epoch", best.epoch)
         metrics = self._metrics(trial, best.logs, cost, training)

@@ -87,6 +87,7 @@ def select_finalist(
     selection, number = None, None
     if training.splits:
         trials = front.finalists(study, settings.finalists or 1, judged(study))
+        finalist.tell_if_fewer(study, settings.finalists or 1, len(trials), progress)
         repeating = Repeating(run, graph, study, settings, training, trials)
         if not repeating.work(progress, lock, most):
             return False

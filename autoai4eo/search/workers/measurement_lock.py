@@ -20,6 +20,7 @@ from autoai4eo.locks import TELL_S, is_stopped, open_lock
 #: so does a batch. Twice this is less than `watching.STALLED_S`.
 LIMIT_S = 240.0
 _POLL_S = 0.01
+_SHOW_S = 1.0  # a shorter wait is not shown
 
 
 class MeasurementLock:
@@ -37,16 +38,26 @@ class MeasurementLock:
     Args:
         folder: of the lock files; None: `private_folder`.
         tell: takes a line about each process that is waited for or passed over.
+        waits: takes what is waited for, in words, after a second, and an empty text
+            when the waiting is over.
+
+    Attributes:
+        waited_s: how long this process has waited so far, in seconds.
 
     Raises:
         UserError: there is no private folder.
     """
 
     def __init__(
-        self, folder: Path | None = None, tell: Callable[[str], None] | None = None
+        self,
+        folder: Path | None = None,
+        tell: Callable[[str], None] | None = None,
+        waits: Callable[[str], None] | None = None,
     ) -> None:
         folder = folder or private_folder()
         self._tell = tell or (lambda line: None)
+        self._waits = waits or (lambda text: None)
+        self.waited_s = 0.0
         self._gate = _Lock(folder / f"{platform.node()}-gate.lock")
         self._room = _Lock(folder / f"{platform.node()}-room.lock")
         self._works = False
@@ -88,7 +99,10 @@ class MeasurementLock:
         self._gate.leave()
 
     def _take(self, lock: _Lock, how: int) -> None:
-        begun, reported = time.monotonic(), False
+        if lock.take(how):
+            return
+        start, shown = time.monotonic(), False
+        begun, reported = start, False
         while not lock.take(how):
             waited = time.monotonic() - begun
             holders = lock.holders()
@@ -102,7 +116,14 @@ class MeasurementLock:
                 what = "working" if how == fcntl.LOCK_SH else "measuring latency"
                 self._tell(f"waits for {_named(holders)} before {what}")
                 reported = True
+            elif waited > _SHOW_S and not shown:
+                what = "measures" if how == fcntl.LOCK_SH else "works"
+                self._waits(f"waits for {_named(holders)}, which {what}")
+                shown = True
             time.sleep(_POLL_S)
+        self.waited_s += time.monotonic() - start
+        if shown:
+            self._waits("")
 
 
 class _Lock:

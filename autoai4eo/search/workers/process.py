@@ -55,12 +55,16 @@ def _work(job: int, tell: Any) -> str:
     def say(line: str) -> None:
         tell({"done": line})
 
-    with MeasurementLock(tell=say).training():  # imports use every core
+    def waits(text: str) -> None:
+        tell({"waits": text})
+
+    lock = MeasurementLock(tell=say, waits=waits)
+    with lock.training():  # imports use every core
         from autoai4eo.search.workers.progress import Progress
 
         tuner, training, whole, task, candidates = pickle.load(file)
         del file
-        tuner.open(training, say)
+        tuner.open(training, say, waits)
     progress = Progress(tell, tuner.monitor)
     if task == "finalist":
         tuner.train_finalist(training, progress, whole)

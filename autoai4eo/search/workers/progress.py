@@ -25,10 +25,11 @@ Tell = Callable[[dict[str, Any]], None]
 class Progress:
     """Reports events as small messages.
 
-    ``{"doing": text}``: the present activity of the worker. ``{"done": text}``: a line
-    for the log. ``{"best": number}``: the figure of a complete trial. ``{"front":
-    [[trial, figure, …], …]}``: the present front. ``{"batch": true}``: a batch was
-    finished, at most every `BEAT_S` seconds.
+    ``{"doing": text}``: the present activity of the worker. ``{"waits": text}``: what
+    it waits for meanwhile, empty if nothing. ``{"done": text}``: a line for the log.
+    ``{"best": number}``: the figure of a complete trial. ``{"front": [[trial, figure,
+    …], …]}``: the present front. ``{"batch": true}``: a batch was finished, at most
+    every `BEAT_S` seconds.
 
     Args:
         tell: takes a message, a dict for JSON.

@@ -37,6 +37,7 @@ class View:
         self._log = log(show)
         self._logged = time.monotonic()
         self._doing: dict[int, str] = {}
+        self._waits: dict[int, str] = {}
         self._front: list[list[float]] = []
         self._best: float | None = None
 
@@ -58,6 +59,8 @@ class View:
         """Shows a message, see `progress.Progress`."""
         if "doing" in message:
             self._doing[worker] = message["doing"]
+        if "waits" in message:
+            self._waits[worker] = message["waits"]
         if "best" in message and (
             self._best is None or self._monitor.better(message["best"], self._best)
         ):
@@ -80,6 +83,7 @@ class View:
     def ended(self, worker: int) -> None:
         """Removes a worker that has ended."""
         self._doing.pop(worker, None)
+        self._waits.pop(worker, None)
 
     def _drawn(self) -> Group:
         parts: list[Any] = []
@@ -94,10 +98,12 @@ class View:
 
     def _doings(self) -> list[str]:
         several = len(self._doing) > 1
-        return [
-            f"worker {worker}   {doing}" if several else doing
-            for worker, doing in sorted(self._doing.items())
-        ]
+        found = []
+        for worker, doing in sorted(self._doing.items()):
+            name = f"worker {worker}" if several else ""
+            words = (name, doing, self._waits.get(worker, ""))
+            found.append("   ".join(filter(None, words)))
+        return found
 
     def _best_so_far(self) -> list[str]:
         if self._best is None:

@@ -195,3 +195,26 @@ def test_a_planted_link_is_not_followed(tmp_path):
     with pytest.raises(UserError, match="expected a lock file"):
         MeasurementLock(tmp_path)
     assert victim.read_text() == "mine"
+
+
+def test_waiting_is_counted_and_shown_with_whom_it_is_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(measurement_lock, "_SHOW_S", 0.1)
+    shown, begun = [], threading.Event()
+
+    def measure():
+        with MeasurementLock(tmp_path).exclusive():
+            begun.set()
+            time.sleep(0.4)
+
+    lock = MeasurementLock(tmp_path, waits=shown.append)
+    with lock.training():
+        assert lock.waited_s == 0.0
+    thread = threading.Thread(target=measure)
+    thread.start()
+    begun.wait()
+    with lock.training():
+        pass
+    thread.join()
+    assert 0.2 < lock.waited_s < 10
+    assert shown[0].startswith("waits for ") and shown[0].endswith(", which measures")
+    assert shown[1:] == [""]
