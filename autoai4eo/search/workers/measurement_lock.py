@@ -117,8 +117,8 @@ class MeasurementLock:
                 self._tell(f"waits for {_named(holders)} before {what}")
                 reported = True
             elif waited > _SHOW_S and not shown:
-                what = "measures" if how == fcntl.LOCK_SH else "works"
-                self._waits(f"waits for {_named(holders)}, which {what}")
+                what = "measuring" if how == fcntl.LOCK_SH else "working"
+                self._waits(f"waits for {_named(holders)} ({what})")
                 shown = True
             time.sleep(_POLL_S)
         self.waited_s += time.monotonic() - start

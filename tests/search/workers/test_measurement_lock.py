@@ -216,5 +216,5 @@ def test_waiting_is_counted_and_shown_with_whom_it_is_for(tmp_path, monkeypatch)
         pass
     thread.join()
     assert 0.2 < lock.waited_s < 10
-    assert shown[0].startswith("waits for ") and shown[0].endswith(", which measures")
+    assert shown[0].startswith("waits for ") and shown[0].endswith(" (measuring)")
     assert shown[1:] == [""]
