@@ -92,8 +92,9 @@ def evaluate(
     # thresholds of labels were tuned on the outputs of the finalist
     known = Run(model).read_evaluation() if model.is_dir() and trial is None else {}
     run = model if model.is_dir() else None
-    how = (batch_size, known, by, block_km, trial)
-    scores = scoring.evaluate(run, network, dataset, *how)
+    scores = scoring.evaluate(
+        run, network, dataset, batch_size, known, by, block_km, trial=trial
+    )
     if json:
         print_json(scores)
     else:

@@ -104,7 +104,7 @@ class Batches(keras.utils.PyDataset):
     def close(self) -> None:
         """Lets go of the data: TensorFlow keeps for ever what it read batches from."""
         del self.dataset
-        self._buffers = {}
+        self._buffers.clear()
 
     def on_epoch_end(self) -> None:
         """Changes to the order of the next epoch."""

@@ -110,7 +110,7 @@ def _number(value: Any) -> str:
 def _plots(shown: Sequence[Shown]) -> list[tuple[str, bytes]]:
     """Returns what each picture shows, and it as a PNG: landscapes side by side."""
     costs = sorted({name for one in shown for name in one.costs})
-    kinds = {
+    kinds: dict[str, Callable[[Axes, Shown], None]] = {
         "density of the fitness": _draw_density,
         "fitness against distance": _draw_distance,
         "autocorrelation": _draw_autocorrelation,
