@@ -276,6 +276,6 @@ def _show(dataset: Any, found: Any) -> None:
     if pixels:
         share = pixels["ignored_pixels"] / max(1, every + pixels["ignored_pixels"])
         console.print(
-            f"{share:.2%} of the pixels of all samples have no known class, lie outside"
-            " of their scene, or are in another tile as well"
+            f"{share:.2%} of the pixels of all samples have no known class or no data, "
+            "lie outside of their scene, or are in another tile as well"
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoai4eo.data.masks.values import MISSING, OUTSIDE, Survey
+from autoai4eo.data.masks.values import MISSING, OUTSIDE, UNSEEN, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
 from autoai4eo.errors import UserError
 
@@ -119,7 +119,7 @@ def classes_of(
     is_known = (found.values >= 0) & ~np.isin(found.values, list(ignored))
     if not is_known.any():
         seen = found.values[found.values != OUTSIDE][:_SHOWN].tolist()
-        told = ", ".join(map(str, seen)) or "none"
+        told = ", ".join(map(_value_told, seen)) or "none"
         raise UserError(
             f"{path}: expected masks with pixels of known classes, found only ignored "
             f"values ({told}); check the masks and the ignored value"
@@ -184,12 +184,18 @@ def _notes(
     found: Survey, is_known: np.ndarray, occurs: np.ndarray, options: MaskOptions
 ) -> list[str]:
     notes = []
-    ignored = ~is_known & (found.values != OUTSIDE)
-    if ignored.any():
-        told = ", ".join(
-            "no data" if v == MISSING else f"value {v}" for v in found.values[ignored]
+    inside = found.values != OUTSIDE
+    every = occurs[inside].sum()
+    unseen = int(occurs[found.values == UNSEEN].sum())
+    if unseen:
+        notes.append(
+            f"masks: {unseen:,} pixels ({unseen / every:.2%}) have no data in their "
+            "scene: they are ignored, whatever their class"
         )
-        share = occurs[ignored].sum() / occurs[ignored | is_known].sum()
+    ignored = ~is_known & inside & (found.values != UNSEEN)
+    if ignored.any():
+        told = ", ".join(map(_value_told, found.values[ignored].tolist()))
+        share = occurs[ignored].sum() / every
         notes.append(
             f"masks: {share:.2%} of the pixels are ignored, as their class is unknown "
             f"({told})"
@@ -207,3 +213,9 @@ def _notes(
             "masks: 255 is taken for a class; ignored=255 leaves its pixels out"
         )
     return notes
+
+
+def _value_told(value: int) -> str:
+    """A stored value for people."""
+    known = {MISSING: "no data", UNSEEN: "no data in the scene"}
+    return known.get(value, f"value {value}")

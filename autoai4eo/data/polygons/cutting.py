@@ -100,7 +100,7 @@ def cut_patches(
         drop_overlap: whether what polygons of different classes share belongs to none
             of them; by default it belongs to the smaller.
         target: ``"class"``: a class for each patch; ``"mask"``: a class for each pixel,
-            -1 outside of all polygons.
+            -1 outside of all polygons and where an input has no data.
         overwrite: replaces an existing file.
         verbose: 0: shows no progress.
 
@@ -239,7 +239,8 @@ class _Cutter:
         height, width = places.max(axis=0) - (top, left) + self.size
         pixels, valid = scene.read(top, left, height, width, self.inputs)
         if self.target == "mask":
-            pixels["label"] = _mask(plan, self.areas, top, left, height, width)
+            label = _mask(plan, self.areas, top, left, height, width)
+            pixels["label"] = np.where(valid, label, np.int16(IGNORED))
 
         def at(values: np.ndarray, i: int) -> np.ndarray:
             row, column = places[i] - (top, left)

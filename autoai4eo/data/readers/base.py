@@ -57,6 +57,7 @@ class ReadOptions:
     ignored: frozenset[int] = frozenset()
     tile: int = TILE
     tile_stride: int | None = None
+    inputs: tuple[str, ...] | None = None
 
 
 DEFAULTS = ReadOptions()

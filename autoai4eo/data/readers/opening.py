@@ -131,6 +131,8 @@ def open_dataset(
             unknown; an input or band is missing.
     """
     source, labels = in_arrays(source, labels)
+    if inputs is not None:
+        inputs = [inputs] if isinstance(inputs, str) else list(inputs)
     if isinstance(source, Dataset):
         dataset = _of_classes(source, _names_in_order(class_names))
     else:
@@ -146,6 +148,7 @@ def open_dataset(
             frozenset(np.atleast_1d([] if ignored is None else ignored).tolist()),
             tile,
             tile_stride,
+            None if inputs is None else tuple(inputs),
         )
         if masks is None:
             reader = _reader(source, labels, options)
@@ -164,7 +167,7 @@ def open_dataset(
         if known.any() and not known.all() and not unlabelled:
             dataset = dataset.subset(np.flatnonzero(known))
     if inputs is not None:
-        dataset = dataset.select([inputs] if isinstance(inputs, str) else inputs)
+        dataset = dataset.select(inputs)
     return dataset if bands is None else _choose(dataset, bands)
 
 

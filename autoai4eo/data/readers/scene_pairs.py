@@ -2,9 +2,10 @@
 
 A sample is a tile, see `autoai4eo.data.masks.tiles`. Scenes are read as for a map, see
 `Scene`: a value without data becomes the median of its band, and the bands of several
-files of a scene lie on the grid of the finest. The mask alone says which pixels have a
-class. Not supported: inputs of one scene on different grids, scenes without names of
-bands (name them with ``bands``), masks in colours.
+files of a scene lie on the grid of the finest. A pixel has the class of its mask unless
+an input has data in none of its bands there, as in a map. Not supported: inputs of one
+scene on different grids, scenes without names of bands (name them with ``bands``),
+masks in colours.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ import numpy as np
 from autoai4eo.data.masks.classes import MaskOptions
 from autoai4eo.data.masks.found import FoundMasks
 from autoai4eo.data.masks.pairs import Pair, read_list
+from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.raster import MaskRaster
 from autoai4eo.data.masks.tiles import check_tile, cut
-from autoai4eo.data.masks.values import OUTSIDE
+from autoai4eo.data.masks.values import OUTSIDE, UNSEEN
 from autoai4eo.data.polygons.placing import to_lonlat
 from autoai4eo.data.polygons.scene_inputs import inputs_of, level_of
 from autoai4eo.data.readers.base import DEFAULTS, InputSpec, ReadOptions
@@ -87,7 +89,7 @@ class ScenePairsReader(TargetsOrMasks):
         resampled = []
         for i, pair in enumerate(self._pairs):
             with self._scene_of(pair) as scene:
-                self._look(scene, first=i == 0, told=i < _TOLD)
+                self._look(scene, options, first=i == 0, told=i < _TOLD)
                 self._grids.append(scene.grid)
             grid = self._grids[i]
             tiles = cut(
@@ -112,10 +114,14 @@ class ScenePairsReader(TargetsOrMasks):
         self._add_masks(names, options)
         self._add_groups()
 
-    def _look(self, scene: Scene, first: bool, told: bool) -> None:
+    def _look(
+        self, scene: Scene, options: ReadOptions, first: bool, told: bool
+    ) -> None:
         """Takes the inputs from the first scene, and checks those of others."""
         if first:
-            self._inputs = inputs_of(scene)
+            every = inputs_of(scene)
+            some = {n: every[n] for n in options.inputs or () if n in every}
+            self._inputs = some or every  # a name that is not there is told later
             levels = level_of(scene, self._inputs)
             self.inputs = tuple(
                 InputSpec(
@@ -146,14 +152,39 @@ class ScenePairsReader(TargetsOrMasks):
             names or None, options.class_names, options.class_values, options.ignored
         )
 
+        shape = (self._tile, self._tile)
+        self._unseen = PixelSets(shape)
+        partly = every = 0
+
         def each() -> Iterator[np.ndarray]:
+            nonlocal partly, every
             for row in range(len(self._of)):
+                some, all_bands = self._look_at_pixels(row)
+                partly += int((some & ~all_bands).sum())
+                every += some.size
                 yield self._stored_mask(row)
 
-        shape = (self._tile, self._tile)
         masks, notes = FoundMasks.of(each(), shape, told, self.path)
         self.use_masks(masks)
         self.notes += tuple(notes)
+        if partly:
+            self.notes += (
+                f"{partly / every:.2%} of the pixels have data in some bands only: the "
+                "others take the median of their band in the scene",
+            )
+
+    def _look_at_pixels(self, row: int) -> tuple[np.ndarray, np.ndarray]:
+        """Keeps which pixels of a tile have no data; see `Scene.has_data`."""
+        top, left = self._places[row].tolist()
+        grid = self._grids[int(self._of[row])]
+        height = min(self._tile, grid.height - top)
+        width = min(self._tile, grid.width - left)
+        with self._lock:
+            scene = self._opened("scene", int(self._of[row]))
+            some, all_bands = scene.has_data(top, left, height, width, self._inputs)
+        beyond = ((0, self._tile - height), (0, self._tile - width))
+        self._unseen.put(row, np.pad(~some, beyond))
+        return some, all_bands
 
     def _add_groups(self) -> None:
         scenes = [pair.name for pair in self._pairs]
@@ -241,6 +272,8 @@ class ScenePairsReader(TargetsOrMasks):
         with self._lock:
             mask = self._opened("mask", int(self._of[row]))
             values: np.ndarray = mask.read(top, left, self._tile, self._tile)
+        if (unseen := self._unseen.of(row)) is not None:
+            values[unseen & (values >= 0)] = UNSEEN
         first_row, first_column = self._repeated[row]
         values[:first_row] = OUTSIDE
         values[:, :first_column] = OUTSIDE

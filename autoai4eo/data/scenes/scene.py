@@ -229,6 +229,29 @@ class Scene:
             pixels[name] = np.ascontiguousarray(together[place])
         return pixels, valid & inside_rows & inside_columns
 
+    def has_data(
+        self,
+        top: int,
+        left: int,
+        height: int,
+        width: int,
+        inputs: Mapping[str, Sequence[str]],
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Returns which pixels of a window inside of the scene have data.
+
+        Args:
+            top, left, height, width, inputs: see `read`.
+
+        Returns:
+            Whether each input has data in at least one band, as `read` returns it, and
+            whether all bands have data, bool (height, width) each.
+        """
+        names = list(dict.fromkeys(n for some in inputs.values() for n in some))
+        values = self._read(names, ((top, top + height), (left, left + width)))
+        known = {n: ~np.isnan(one) for n, one in values.items()}
+        some = [np.logical_or.reduce([known[n] for n in s]) for s in inputs.values()]
+        return np.logical_and.reduce(some), np.logical_and.reduce(list(known.values()))
+
     def block_bytes(self, height: int, width: int, names: Sequence[str]) -> int:
         """About how many bytes of files' blocks a window of this size touches."""
         return sum(

@@ -304,6 +304,20 @@ def test_masks_have_a_class_for_each_pixel(tmp_path, scene):
         assert file["label"].attrs["ignored"] == -1
 
 
+def test_masks_ignore_pixels_without_data(tmp_path, pixels):
+    values = pixels.astype(np.float32)
+    values[10] = np.nan
+    scene = scenes.write_scene(tmp_path / "scene.tif", values)
+    made = [polygons.polygon(TOWN, use="town"), polygons.polygon(WOOD, use="wood")]
+    path = polygons.write_geojson(tmp_path / "a.geojson", made)
+    out = ae.data.cut_patches(
+        scene, path, tmp_path / "p.h5", field="use", target="mask", **HOW
+    )
+    found, _ = content(out)
+    assert found["window"][0].tolist() == [6, 6]
+    assert (found["label"][0, 4] == -1).all() and (found["label"][0, 5, 3:] == 0).all()
+
+
 def test_the_same_call_writes_the_same_bytes(tmp_path, scene, labels, monkeypatch):
     def cut(name):
         out = tmp_path / name
