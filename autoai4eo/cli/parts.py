@@ -11,6 +11,7 @@ from typing import Any
 from autoai4eo.cli.options import parse_bands
 from autoai4eo.data.between_parts import check_apart, may_overlap, told_parts
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.once import each_pixel_once
 from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
@@ -102,6 +103,7 @@ def with_others(
     if other is not None:
         with told_while(tell, f"opening {other}"):
             like = {**names_of(training), **how.options, "masks": how.other_masks}
+            like["tile_stride"] = None  # each pixel is judged once
             return [training, open_dataset(other, **like)]
     group = how.group
     if training.target.kind == "mask" and not (how.allow_overlap or how.at_random):
@@ -116,6 +118,7 @@ def with_others(
             block_km=how.block_km,
             seed=how.seed,
         )
+    parts = [parts[0], *map(each_pixel_once, parts[1:])]
     tell(told_parts(parts, group, how.names))
     asked = how.allow_overlap or how.at_random
     if may_overlap(training, group) and not asked:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.dataset_targets import Targets
+from autoai4eo.data.masks.pixel_sets import PixelSets
+from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers.base import InputSpec, Reader
 from autoai4eo.data.sensors import band, canonical, sensor_of
 from autoai4eo.errors import UserError
@@ -160,6 +162,12 @@ class Dataset:
         """Returns the bytes of one sample's pixels as float32."""
         return 4 * sum(int(np.prod(spec.shape)) for spec in self.inputs)
 
+    @property
+    def places(self) -> TilePlaces | None:
+        """Where samples that are tiles of scenes lie in these; None: they are none."""
+        found = self._reader.places
+        return None if found is None else found.of(self._rows)
+
     def coordinates(self) -> np.ndarray | None:
         """Returns longitude and latitude of the samples, float64 (N, 2), or None."""
         found = self._reader.coordinates()
@@ -176,6 +184,14 @@ class Dataset:
             UnknownClassError: the dataset has samples of another class.
         """
         return self._with(told=self._told.with_classes(wanted, self.path))
+
+    def with_ignored(self, pixels: PixelSets) -> Dataset:
+        """Returns masks in which these pixels are ignored, by the number of the sample.
+
+        Reads the masks of these samples.
+        """
+        told = self._told.with_ignored(self._reader, self._rows, pixels)
+        return self._with(told=told)
 
     def with_labels(self) -> Dataset:
         """Returns the dataset with the class of each sample as its only label."""

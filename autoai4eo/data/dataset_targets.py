@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.readers.base import Reader
 from autoai4eo.data.readers.labels import by_name
 from autoai4eo.data.target import Target
@@ -26,12 +27,14 @@ class Targets:
             (N, 0).
         numbers: of masks, the class number here of each class number of the reader,
             int16 (reader's classes + 1,), the last for -1; None: the same.
+        left_out: of masks, pixels that are ignored here; None: none.
     """
 
     target: Target
     values: np.ndarray
     class_pixels: np.ndarray
     numbers: np.ndarray | None = None
+    left_out: PixelSets | None = None
 
     @classmethod
     def of(cls, reader: Reader) -> Targets:
@@ -51,7 +54,12 @@ class Targets:
             return np.asarray(self.values[rows])
         rows, back = np.unique(rows, return_inverse=True)
         found = reader.read_targets(rows)
-        return (found if self.numbers is None else self.numbers[found])[back]
+        found = found if self.numbers is None else self.numbers[found]
+        if self.left_out is not None:
+            for mask, row in zip(found, rows.tolist(), strict=True):
+                if (pixels := self.left_out.of(row)) is not None:
+                    mask[pixels] = -1
+        return found[back]
 
     def known(self, rows: np.ndarray) -> np.ndarray:
         """Whether the targets of samples are known, bool (n,); see `Dataset.known`."""
@@ -111,6 +119,30 @@ class Targets:
             class_pixels=np.ascontiguousarray(counted.T),
             numbers=numbers if before is None else numbers[before],
         )
+
+    def with_ignored(
+        self, reader: Reader, rows: np.ndarray, pixels: PixelSets
+    ) -> Targets:
+        """Returns masks in which more pixels are ignored; see `Dataset.with_ignored`.
+
+        Args:
+            reader: of the samples.
+            rows: the sample's row for each number of `pixels`.
+            pixels: to ignore.
+        """
+        height, width = self.target.shape
+        left_out = PixelSets((height, width))
+        counted = self.class_pixels.copy()
+        for i, row in enumerate(rows.tolist()):
+            before = None if self.left_out is None else self.left_out.of(row)
+            more = pixels.of(i)
+            if more is not None:
+                mask = self.read(reader, rows[i : i + 1])[0][~more]
+                counted[row] = np.bincount(mask[mask >= 0], minlength=counted.shape[1])
+            union = [one for one in (before, more) if one is not None]
+            if union:
+                left_out.put(row, np.logical_or.reduce(union))
+        return replace(self, class_pixels=counted, left_out=left_out)
 
     def with_labels(self) -> Targets:
         """Returns the class of each sample as its only label."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import coarsest
+from autoai4eo.data.masks.once import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
@@ -51,7 +52,8 @@ def open_for(
         data: the record of its training data in ``run.json``, if known.
         x, y: a path, data set or arrays, and the labels, values or masks of arrays, or
             the masks of scenes, see `open_dataset`; arrays for several inputs in the
-            order of the network's. Tiles have the size of the network's inputs.
+            order of the network's. Tiles have the size of the network's inputs; what
+            tiles share counts once, unless `unlabelled`.
         bands: names of the bands in `x`, if `x` does not name them.
         class_level: see `open_dataset`.
         unlabelled: keeps samples without a label even if others have one.
@@ -121,7 +123,7 @@ def open_for(
             f"{dataset.path}: expected the {model.output_shape[-1]} classes of the "
             f"network, found {dataset.num_classes}"
         )
-    return dataset
+    return dataset if unlabelled else each_pixel_once(dataset)
 
 
 def told_targets(y: Any, kind: str | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.once import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again, tiles_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.readers.streams import in_arrays
@@ -82,6 +83,7 @@ def validation_data(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", LeakWarning)  # fit has told it
                 found = split(dataset, parts, group=by, block_km=block_km, seed=seed)[1]
+        found = each_pixel_once(found)
         if found.fingerprint() == known["fingerprint"]:
             return found
     raise UserError(

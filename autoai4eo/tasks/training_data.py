@@ -13,6 +13,7 @@ import numpy as np
 from autoai4eo.data.between_parts import check_apart, may_overlap, told_overlap
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.groups import coarsest
+from autoai4eo.data.masks.once import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
@@ -97,7 +98,7 @@ def open_both(
     data, labels = validation_data
     if isinstance(data, str | Path):
         tell(f"opening {data}")
-    validation = of_kind(opened(data, labels, like=whole), kind)
+    validation = each_pixel_once(of_kind(opened(data, labels, like=whole), kind))
     check_alike(whole, validation)
     everything = refit or settings.folds is not None
     together = joined(whole, validation) if everything else None
@@ -148,7 +149,10 @@ def _splits(
         return [(train, validation)]
     everything = np.arange(len(whole))
     parts = [
-        (whole.subset(np.setdiff1d(everything, rows)), whole.subset(rows))
+        (
+            whole.subset(np.setdiff1d(everything, rows)),
+            each_pixel_once(whole.subset(rows)),
+        )
         for rows in folds(whole, settings.folds, group, block_km, settings.seed)
     ]
     for _, held_out in parts:
@@ -191,6 +195,7 @@ def split_off_validation(
     train, validation = split(
         dataset, shares, group=group, block_km=block_km, seed=seed
     )
+    validation = each_pixel_once(validation)
     if may_overlap(dataset, group) and not allow_overlap:
         check_apart(
             train,

@@ -1,6 +1,7 @@
 """`fit` and `inspect` of scenes with masks."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -103,3 +104,15 @@ def test_without_val_whole_scenes_are_judged(place):
     assert len(train) == 3 * 4 and len(validation) == 4
     assert not set(train.groups["scene"]) & set(validation.groups["scene"])
     assert "scene" in told[-1]
+
+
+def test_each_pixel_is_judged_once_whatever_the_stride(place):
+    """The parts of a split, and data that --val names."""
+    how = Opening((0.75, 0.25), masks=place / "y", tile=32, tile_stride=8)
+    training = open_training(place / "x", how, str)
+    train, validation = with_others(training, None, how, str)
+    assert train.label_counts().sum() > 3 * SIZE**2
+    assert validation.label_counts().sum() == SIZE**2
+    how = replace(how, other_masks=place / "val_y")
+    _, validation = with_others(training, place / "val_x", how, str)
+    assert validation.label_counts().sum() == 2 * SIZE**2

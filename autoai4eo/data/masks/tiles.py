@@ -27,6 +27,23 @@ class Tiles:
     repeated: np.ndarray
 
 
+@dataclass(frozen=True)
+class TilePlaces:
+    """Where tiles lie in their scenes.
+
+    Attributes:
+        scenes: of each tile, (n,): the path of its mask.
+        first: row and column of the first pixel of each, int64 (n, 2).
+    """
+
+    scenes: np.ndarray
+    first: np.ndarray
+
+    def of(self, rows: np.ndarray) -> TilePlaces:
+        """Returns the places of some tiles."""
+        return TilePlaces(self.scenes[rows], self.first[rows])
+
+
 def check_tile(tile: int, stride: int | None) -> None:
     """Checks the size of tiles.
 
@@ -57,7 +74,7 @@ def cut(height: int, width: int, tile: int, stride: int | None, scene: str) -> T
         height, width: of the scene, in pixels.
         tile: height and width of a tile.
         stride: pixels from tile to tile; None: the tile's size. With a smaller one
-            tiles overlap, and pixels count in each of them.
+            tiles overlap, and pixels count in each of them; see `each_pixel_once`.
         scene: its name, for messages.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import numpy as np
 
-from autoai4eo.data.masks.tiles import TILE
+from autoai4eo.data.masks.tiles import TILE, TilePlaces
 from autoai4eo.data.sensors import Band
 from autoai4eo.data.target import Target
 
@@ -80,6 +80,7 @@ class Reader(Protocol):
             read together; 1 if every order costs the same.
         whole: whether a small data set is best read at once rather than in parts.
         pixel_bytes: bytes of one value as it is read.
+        places: of samples that are tiles of scenes; None: they are none.
         names: name of each sample (its file), or None.
         class_names: names of the target's classes.
         labels: int64 (N,), the class of each sample for a target of the kind
@@ -98,6 +99,10 @@ class Reader(Protocol):
 
     @property
     def pixel_bytes(self) -> int:
+        """See above."""
+
+    @property
+    def places(self) -> TilePlaces | None:
         """See above."""
 
     @property
@@ -145,10 +150,12 @@ class TargetsInMemory:
     Attributes:
         target: the target of a sample.
         targets: targets of all samples, see `Reader.read_targets`.
+        places: see `Reader`.
     """
 
     target: Target
     targets: np.ndarray
+    places: TilePlaces | None = None
 
     def read_targets(self, rows: np.ndarray) -> np.ndarray:
         """See `Reader.read_targets`."""

@@ -33,6 +33,7 @@ class CachedReader:
         self.names = reader.names
         self.notes = reader.notes
         self.pixel_bytes = reader.pixel_bytes
+        self.places = reader.places
         self._forget()
 
     def _forget(self) -> None:

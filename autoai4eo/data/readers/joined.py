@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers.base import TargetsInMemory
 
 
@@ -27,6 +28,7 @@ class _Joined(TargetsInMemory):
             for name in first.groups
             if name in second.groups
         }
+        self.places = _joined_places(first, second)
         self.notes: tuple[str, ...] = ()
         self.chunk_rows = max(part.chunk_rows for part in self._parts)
         self.whole = False
@@ -69,3 +71,12 @@ class _Joined(TargetsInMemory):
         if places[0] is None or places[1] is None:
             return None
         return np.concatenate([places[0], places[1]])
+
+
+def _joined_places(first: Dataset, second: Dataset) -> TilePlaces | None:
+    if first.places is None or second.places is None:
+        return None
+    return TilePlaces(
+        np.concatenate([first.places.scenes, second.places.scenes]),
+        np.concatenate([first.places.first, second.places.first]),
+    )

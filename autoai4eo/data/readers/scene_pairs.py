@@ -23,7 +23,7 @@ from autoai4eo.data.masks.found import FoundMasks
 from autoai4eo.data.masks.pairs import Pair, read_list
 from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.raster import MaskRaster
-from autoai4eo.data.masks.tiles import check_tile, cut
+from autoai4eo.data.masks.tiles import TilePlaces, check_tile, cut
 from autoai4eo.data.masks.values import OUTSIDE, UNSEEN
 from autoai4eo.data.polygons.placing import to_lonlat
 from autoai4eo.data.polygons.scene_inputs import inputs_of, level_of
@@ -104,6 +104,8 @@ class ScenePairsReader(TargetsOrMasks):
                     resampled.append(pair.mask.name)
         self._of, self._places = np.concatenate(of), np.concatenate(places)
         self._repeated = np.concatenate(repeated)
+        scenes = np.array([str(pair.mask) for pair in pairs], object)
+        self.places = TilePlaces(scenes[self._of], self._places)
         if resampled:
             more = ", …" if len(resampled) > _SHOWN else ""
             self.notes += (
