@@ -33,6 +33,7 @@ from autoai4eo.cli.options import (
     Tile,
     TileStride,
     ValMasks,
+    parse_ignored,
     parse_limit,
     parse_proxy,
     parse_shares,
@@ -253,16 +254,11 @@ def fit(
     check_can_write_into(out)
     read = (train, val, masks, val_masks, *(prior or ()))
     check_not_input(folder, filter(None, read))
-    if masks is not None and (val is None) != (val_masks is None):
-        raise UserError(
-            "expected --val and --val-masks together, got one of them; give both, or "
-            "leave both out"
-        )
     limits = dict(parse_limit(text) for text in constraint or [])
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.cli.parts import Opening, open_training, with_others
+        from autoai4eo.cli.parts import Opening, check_masks, open_training, with_others
         from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.runs.folder import Run
         from autoai4eo.tasks import model_of
@@ -274,7 +270,7 @@ def fit(
         task=task,
         masks=masks,
         other_masks=val_masks,
-        ignored=ignored,
+        ignored=parse_ignored(ignored),
         tile=tile,
         tile_stride=tile_stride,
         input=input,
@@ -287,6 +283,7 @@ def fit(
         seed=seed,
         allow_overlap=allow_overlap,
     )
+    check_masks(how, val)
     training = open_training(train, how, tell)
     model = model_of(training.target.kind)(
         inputs=input,

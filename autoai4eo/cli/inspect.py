@@ -14,17 +14,20 @@ from autoai4eo.cli.options import (
     Bands,
     ClassLevel,
     Ignored,
-    Masks,
     MaxGib,
+    Task,
     Tile,
     TileStride,
     parse_bands,
+    parse_ignored,
 )
-from autoai4eo.data.masks.tiles import TILE
+from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.errors import UserError
+from autoai4eo.text import plural
 
 _FIGURES = ("mean", "std", "minimum", "p2", "p98", "maximum", "nan", "nodata")
 _GROUPS_SHOWN = 12
+_ROWS_SHOWN = 40  # of scenes
 
 
 def inspect(
@@ -41,7 +44,14 @@ def inspect(
     ] = None,
     bands: Bands = None,
     class_level: ClassLevel = None,
-    masks: Masks = None,
+    masks: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder of masks (GeoTIFF), one for each scene and named like it, or"
+            " the mask of one scene; for further data sets of scenes again, in order."
+        ),
+    ] = None,
+    task: Task = None,
     ignored: Ignored = None,
     tile: Tile = TILE,
     tile_stride: TileStride = None,
@@ -57,23 +67,27 @@ def inspect(
     from autoai4eo.data.readers.opening import open_dataset
     from autoai4eo.data.statistics import statistics
 
+    of = masks_of(data, masks)
+    check_tile(tile, tile_stride)
     how: dict[str, Any] = {
         "inputs": input,
+        "kind": task,
         "bands": parse_bands(bands),
         "allow_remote": allow_remote,
-        "ignored": ignored,
+        "ignored": parse_ignored(ignored),
         "tile": tile,
         "tile_stride": tile_stride,
     }
-    dataset = open_dataset(data[0], class_level=class_level, masks=masks, **how)
+    dataset = open_dataset(data[0], class_level=class_level, masks=of[0], **how)
     others = {
         str(path): open_dataset(
             path,
             class_level=class_level,
             unlabelled=True,
+            masks=masks_of_other,
             **how,
         )
-        for path in data[1:]
+        for path, masks_of_other in zip(data[1:], of[1:], strict=True)
     }
     if png is not None:
         from autoai4eo.files import check_can_write
@@ -110,6 +124,21 @@ def inspect(
             f"{dataset.path}: expected data that give right results, found "
             f"{len(serious)} problem{'s' if len(serious) > 1 else ''}: {serious[0]}"
         )
+
+
+def masks_of(data: list[Path], masks: list[Path] | None) -> list[Path | None]:
+    """Returns the masks of each data set; None: it has its own, or none.
+
+    Raises:
+        UserError: there are several masks, but not one for each data set.
+    """
+    given = masks or []
+    if len(given) > 1 and len(given) != len(data):
+        raise UserError(
+            f"--masks: expected one for each of the {len(data)} data sets, in their "
+            f"order, got {len(given)}; or one, for the first"
+        )
+    return [*given, *[None] * (len(data) - len(given))]
 
 
 def _list(title: str, sentences: list[str]) -> None:
@@ -242,11 +271,14 @@ def _show(dataset: Any, found: Any) -> None:
         return
     counts = _counts(dataset)
     members = {name: np.unique(of) for name, of in dataset.groups.items()}
-    few = {name: of for name, of in members.items() if len(of) <= _GROUPS_SHOWN}
+    pixels = _pixels(dataset)
+    most = _ROWS_SHOWN if pixels else _GROUPS_SHOWN
+    few = {name: of for name, of in members.items() if len(of) <= most}
     shown = {
         f"{name} {member}": _counts(dataset, dataset.groups[name] == member)
         for name, of in few.items()
         for member in of
+        if not pixels  # whose groups have a table of their own
     }
     # for kinds of groups with many members: how many of them have the class
     spread = {
@@ -257,7 +289,6 @@ def _show(dataset: Any, found: Any) -> None:
         for name in members
         if name not in few
     }
-    pixels = _pixels(dataset)
     columns: dict[str, list[Any]] = {
         "pixels" if pixels else "samples": counts,
         **({"in samples": [*pixels["samples_with_class"].values()]} if pixels else {}),
@@ -273,9 +304,23 @@ def _show(dataset: Any, found: Any) -> None:
     target = dataset.target
     title = target.nouns + (", several per sample" if target.kind == "labels" else "")
     print_table(title, [target.noun, "share", *columns], rows)
+    for name, of in few.items() if pixels else ():
+        _show_scenes(dataset, name, of)
     if pixels:
         share = pixels["ignored_pixels"] / max(1, every + pixels["ignored_pixels"])
         console.print(
             f"{share:.2%} of the pixels of all samples have no known class or no data, "
             "lie outside of their scene, or are in another tile as well"
         )
+
+
+def _show_scenes(dataset: Any, group: str, members: np.ndarray) -> None:
+    """Prints a row for each scene, or another group of tiles: shares of the classes."""
+    rows = []
+    for member in members:
+        here = dataset.groups[group] == member
+        counts = np.array(_counts(dataset, here))
+        every = int(counts.sum())
+        rows.append([str(member), int(here.sum()), every, *(counts / max(1, every))])
+    heads = [group, "tiles", "pixels", *dataset.class_names]
+    print_table(f"{plural(group)}: share of each class", heads, rows)

@@ -22,6 +22,7 @@ from autoai4eo.cli.options import (
     Threads,
     Trial,
     parse_bands,
+    parse_ignored,
 )
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.learning.verdict import (
@@ -72,6 +73,7 @@ def evaluate(
         from autoai4eo.runs import scoring
         from autoai4eo.runs.folder import Run
     check_block_km(by, block_km)
+    values = parse_ignored(ignored)
     network = load_network(model, trial)
     trained = Run(model).read()["data"]["training"] if model.is_dir() else None
     statistics = Run(model).read_statistics() if model.is_dir() else {}
@@ -80,7 +82,7 @@ def evaluate(
         trained,
         data,
         masks,
-        ignored=ignored,
+        ignored=values,
         bands=parse_bands(bands),
         class_level=class_level,
         allow_remote=allow_remote,

@@ -83,8 +83,11 @@ Task = Annotated[
     ),
 ]
 Ignored = Annotated[
-    list[int] | None,
-    typer.Option(help="Value of masks whose pixels have no known class; repeatable."),
+    list[str] | None,
+    typer.Option(
+        metavar="0,255,…",
+        help="Values of masks whose pixels have no known class; repeatable.",
+    ),
 ]
 Tile = Annotated[int, typer.Option(help="Edge of a tile of a scene, in pixels.")]
 TileStride = Annotated[
@@ -229,6 +232,24 @@ def parse_bands(texts: list[str] | None) -> dict[str, list[str]] | list[str] | N
             f"{' '.join(texts)}"
         )
     return by_input[""]
+
+
+def parse_ignored(texts: list[str] | None) -> list[int] | None:
+    """Returns the values of ``--ignored``.
+
+    Raises:
+        UserError: one is no whole number.
+    """
+    if texts is None:
+        return None
+    values = [value.strip() for text in texts for value in text.split(",")]
+    try:
+        return [int(value) for value in values]
+    except ValueError:
+        raise UserError(
+            "--ignored: expected whole numbers with commas between them, such as "
+            f"0,255, got {','.join(texts)!r}"
+        ) from None
 
 
 def parse_shares(text: str) -> tuple[float, ...]:

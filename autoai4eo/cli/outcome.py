@@ -41,6 +41,14 @@ def print_outcome(
         print_scores(scores, f"finalist on the test part ({samples:,} samples)")
     console.print(
         f"finalist: {Run(out).network}   ({seconds:,.0f} s)\n"
-        f"next: autoai4eo evaluate {quote(str(out))} DATA, "
+        f"next: autoai4eo evaluate {quote(str(out))} {data_words(folder)}, "
         f"autoai4eo export {quote(str(out))} MODEL"
     )
+
+
+def data_words(run: Path) -> str:
+    """Names the arguments of `evaluate` for data such as a run was trained on."""
+    from autoai4eo.runs.folder import Run
+
+    opened = Run(run).read()["data"]["training"].get("opened") or {}
+    return "SCENES --masks MASKS" if opened.get("masks") else "DATA"

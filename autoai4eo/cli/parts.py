@@ -12,11 +12,17 @@ from autoai4eo.cli.options import parse_bands
 from autoai4eo.data.between_parts import check_apart, may_overlap, told_parts
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.masks.once import each_pixel_once
-from autoai4eo.data.masks.tiles import TILE
+from autoai4eo.data.masks.pairs import LISTS
+from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
+from autoai4eo.errors import UserError
 from autoai4eo.log import told_while
+from autoai4eo.tasks.segmentation import levels_of
 from autoai4eo.tasks.training_data import names_of
+
+#: Files that may have masks inside, or name them.
+_WITH_MASKS = (*LISTS, ".h5", ".hdf5", ".npz")
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,33 @@ class Opening:
             "tile": self.tile,
             "tile_stride": self.tile_stride,
         }
+
+
+def check_masks(how: Opening, other: Path | None) -> None:
+    """Checks the options for masks before data are read.
+
+    Args:
+        how: see `Opening`.
+        other: the data beside the training data, if any.
+
+    Raises:
+        UserError: a tile or the step between tiles has no possible size, or masks and
+            scenes are not given together.
+    """
+    check_tile(how.tile, how.tile_stride)
+    if how.masks is not None:
+        levels_of(how.tile, how.tile, "--tile")
+    if how.other_masks is not None and other is None:
+        raise UserError(
+            f"expected --val with --val-masks, got --val-masks {how.other_masks} alone;"
+            " give the scenes, or leave it out"
+        )
+    has_own = other is None or other.suffix.lower() in _WITH_MASKS
+    if how.masks is not None and how.other_masks is None and not has_own:
+        raise UserError(
+            "expected --val and --val-masks together, got one of them; give both, or "
+            "leave both out"
+        )
 
 
 def open_training(train: Path, how: Opening, tell: Callable[[str], None]) -> Dataset:
@@ -122,5 +155,6 @@ def with_others(
     tell(told_parts(parts, group, how.names))
     asked = how.allow_overlap or how.at_random
     if may_overlap(training, group) and not asked:
-        check_apart(parts[0], parts[1:], "give --val, or pass --allow-overlap")
+        val = "--val" if how.masks is None else "--val with --val-masks"
+        check_apart(parts[0], parts[1:], f"give {val}, or pass --allow-overlap")
     return parts

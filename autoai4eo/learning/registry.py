@@ -39,7 +39,7 @@ def task_of(target: Target) -> Task:
     if target.kind not in TASKS:
         raise UserError(
             f"expected a target of kind {', '.join(TASKS)}, found {target.kind}; "
-            "give labels, values or masks"
+            "give labels, values or masks (of scenes: --masks)"
         )
     return TASKS[target.kind](target)
 

@@ -67,12 +67,7 @@ class ImageSegmenter(ImageClassifier):
 
     def _graph(self, train: Dataset) -> Graph:
         height, width = train.target.shape
-        self._levels = possible_levels(height, width)
-        if self._levels < FEWEST_LEVELS:
-            raise UserError(
-                f"{train.path}: expected tiles of 5 pixels or more along each edge, "
-                f"found {height}×{width}; give larger ones, or another --tile"
-            )
+        self._levels = levels_of(height, width, train.path)
         return super()._graph(train)
 
     def _features(self) -> Any:
@@ -81,3 +76,22 @@ class ImageSegmenter(ImageClassifier):
 
     def _head(self) -> Any:
         return blocks.SegmentationHead(**self._asked)
+
+
+def levels_of(height: int, width: int, path: str) -> int:
+    """Returns the number of levels of a pyramid of tiles of this size.
+
+    Args:
+        height, width: of a tile.
+        path: of the data, for messages.
+
+    Raises:
+        UserError: the tiles are too small for a pyramid.
+    """
+    levels = possible_levels(height, width)
+    if levels < FEWEST_LEVELS:
+        raise UserError(
+            f"{path}: expected tiles of 5 pixels or more along each edge, found "
+            f"{height}×{width}; give larger ones, or another --tile"
+        )
+    return levels

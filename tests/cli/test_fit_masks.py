@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
+import small_masks
 from scenes import digits, write_scene
 
 from autoai4eo.cli.parts import Opening, open_training, with_others
@@ -50,6 +52,56 @@ def test_inspect_counts_pixels(place, run):
     assert found["target"] == "mask" and sum(found["classes"].values()) == 4 * SIZE**2
 
 
+def test_inspect_shows_a_row_for_each_scene(place, run):
+    done = run("inspect", place / "x", "--masks", place / "y", "--tile", 32)
+    heading = next(line for line in done.out.splitlines() if "tiles" in line)
+    assert "class 10" in heading and "class 20" in heading
+    assert sum(f"│ {name} " in done.out for name in "abcd") == 4
+
+
+def test_inspect_takes_masks_of_each_data_set(place, run):
+    words = ("inspect", place / "x", place / "val_x", "--tile", 32)
+    both = ("--masks", place / "y", "--masks", place / "val_y")
+    done = run(*words, *both, "--json")
+    (other,) = json.loads(done.out)["others"].values()
+    assert sum(other["classes"].values()) == 2 * SIZE**2
+    done = run(*words, *both, "--masks", place / "y")
+    assert done.status == 2 and "one for each of the 2 data sets" in done.err
+
+
+@pytest.mark.parametrize("values", [["10,30"], ["10", "30"], ["30, 10"]])
+def test_several_values_are_ignored(values, place, tmp_path, run):
+    """Of masks with a third class; each form of the option."""
+    scene, mask = place / "x" / "a.tif", tmp_path / "m.tif"
+    classes = np.arange(SIZE**2).reshape(SIZE, SIZE, 1) % 4 * 10
+    write_scene(mask, classes.astype(np.uint8), None)
+    options = [word for value in values for word in ("--ignored", value)]
+    done = run("inspect", scene, "--masks", mask, "--tile", 32, "--json", *options)
+    assert list(json.loads(done.out)["classes"]) == ["class 0", "class 20"]
+
+
+def test_inspect_chooses_the_target_as_fit_does(tmp_path, run):
+    path = small_masks.write(tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        file["label"] = np.eye(2)[np.arange(12) % 2]
+    done = run("inspect", path, "--json")
+    assert json.loads(done.out)["target"] == "class"
+    done = run("inspect", path, "--task", "mask", "--json")
+    assert json.loads(done.out)["target"] == "mask"
+
+
+def test_options_are_judged_before_data_are_read(tmp_path, run):
+    nothing = tmp_path / "none"
+    for words in (["--ignored", "x"], ["--tile", 0], ["--tile-stride", 1000]):
+        for command in (
+            ["fit", nothing, "--out", tmp_path / "r"],
+            ["inspect", nothing],
+        ):
+            done = run(*command, "--masks", nothing, *words)
+            assert done.status == 2 and words[0] in done.err
+            assert "no such file" not in done.err
+
+
 def test_fit_learns_masks_of_two_folders(place, tmp_path, run):
     out = tmp_path / "run"
     done = run(
@@ -57,6 +109,7 @@ def test_fit_learns_masks_of_two_folders(place, tmp_path, run):
         *("--val", place / "val_x", "--val-masks", place / "val_y"),
     )
     assert done.status == 0 and "mIoU" in done.out, done.err
+    assert f"next: autoai4eo evaluate {out} SCENES --masks MASKS" in done.out
     data = Run(out).read()["data"]
     assert data["training"]["target"] == "mask"
     assert data["training"]["classes"] == data["validation"]["classes"]
@@ -81,7 +134,12 @@ def test_fit_learns_masks_of_two_folders(place, tmp_path, run):
     ("words", "message"),
     [
         (["--val", "x"], "expected --val and --val-masks together"),
+        (["--val-masks", "y"], "expected --val with --val-masks"),
         (["--tile", 1000], "--tile"),
+        (["--tile", 4], "--tile: expected tiles of 5 pixels or more"),
+        (["--tile", 32, "--tile-stride", 33], "--tile-stride"),
+        (["--ignored", "0,x"], "expected whole numbers"),
+        (["--ignored", "1.5"], "expected whole numbers"),
         (["--tile", 32, "--task", "value"], "value"),
         (["--tile", 32, "--ignored", 10], "two classes or more"),
     ],

@@ -144,7 +144,7 @@ def test_masks_are_counted_in_pixels(run, tmp_path):
         "9 samples",
         "class 1",
         "pixels",
-        "scene a",
+        "scenes: share of each class",
         "5.00% of the pixels are",
     ):
         assert word in result.out

@@ -26,7 +26,8 @@ def each_pixel_once(dataset: Dataset) -> Dataset:
     repeated, kept = PixelSets((height, width)), np.ones(len(dataset), bool)
     for scene in np.unique(scenes):
         mine = order[scenes[order] == scene]
-        seen = np.zeros(places.first[mine].max(axis=0) + (height, width), bool)
+        last = places.first[mine].max(axis=0)
+        seen = np.zeros((last[0] + height, last[1] + width), bool)
         for i in mine.tolist():
             top, left = places.first[i].tolist()
             here = seen[top : top + height, left : left + width]
