@@ -14,8 +14,10 @@ from rasterio.warp import reproject, transform_bounds
 from scenes import UTM, digits, write_scene
 
 from autoai4eo.data.between_parts import check_apart
+from autoai4eo.data.masks.once import each_pixel_once
+from autoai4eo.data.masks.raster import MaskRaster
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.splits import LeakWarning, split
+from autoai4eo.data.splits import LeakWarning, class_weights, split
 from autoai4eo.errors import MissingError, UnknownClassError, UserError
 
 SIZE = 20
@@ -143,6 +145,22 @@ def test_pixels_without_data_in_the_scene_are_ignored(how, tmp_path):
     assert any("some bands only" in note for note in d.notes)
     copy = pickle.loads(pickle.dumps(d))
     np.testing.assert_array_equal(whole(copy, np.arange(9)), found)
+
+
+def test_opening_and_dividing_read_each_mask_once(tmp_path, monkeypatch):
+    """Classes, counts, strata and weights come of one pass; then masks are kept."""
+    for name in "ab":
+        scenes, masks = pair(tmp_path, name)
+    read, stored = [], MaskRaster.read
+    monkeypatch.setattr(MaskRaster, "read", lambda *a: read.append(1) or stored(*a))
+    d = open_dataset(scenes, masks=masks, **HOW)
+    train, validation = split(d, [0.5, 0.5], group="scene")
+    class_weights(train)
+    validation = each_pixel_once(validation)
+    assert len(read) == len(d) == 18
+    for part in (train, validation, train, validation):
+        part.read_targets(np.arange(len(part)))
+    assert len(read) == 2 * len(d)
 
 
 def test_an_input_that_is_left_out_does_not_ignore_pixels(tmp_path):
