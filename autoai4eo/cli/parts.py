@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.cli.options import parse_bands
-from autoai4eo.data.between_parts import check_apart, may_overlap, told_parts
+from autoai4eo.data.between_parts import apart, told_parts
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.masks.once import each_pixel_once
+from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.pairs import LISTS
 from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.data.readers.opening import open_dataset
@@ -152,9 +152,12 @@ def with_others(
             seed=how.seed,
         )
     parts = [parts[0], *map(each_pixel_once, parts[1:])]
-    tell(told_parts(parts, group, how.names))
     asked = how.allow_overlap or how.at_random
-    if may_overlap(training, group) and not asked:
+    if not asked:
         val = "--val" if how.masks is None else "--val with --val-masks"
-        check_apart(parts[0], parts[1:], f"give {val}, or pass --allow-overlap")
+        cure = f"give {val}, or pass --allow-overlap"
+        parts[0], told = apart(parts[0], parts[1:], group, cure)
+        if told:
+            tell(told)
+    tell(told_parts(parts, group, how.names))
     return parts

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.overlapping import share_pixels
 from autoai4eo.data.overlap import Overlap, overlap
 from autoai4eo.data.patch_checks import look
 from autoai4eo.data.problem import Problem, times
@@ -109,13 +110,60 @@ def told_parts(
     return f"split {f'by {group}' if group else 'at random'}: {', '.join(each)}"
 
 
-def may_overlap(dataset: Dataset, group: str | None) -> bool:
-    """Whether parts of a split may cut windows that overlap asunder.
+def apart(
+    training: Dataset, others: Sequence[Dataset], group: str | None, cure: str
+) -> tuple[Dataset, str]:
+    """Keeps ground that other parts of a split show out of the training part.
 
-    Those of a random split may, and tiles with masks on both sides of a block's edge.
+    Windows of one scene may overlap. A random split of them is refused. Where blocks of
+    coordinates divide them, those at the edges of blocks are left out of the training
+    part: tiles by their place in the scene, patches by their content (`overlap`). Parts
+    by other groups stay as they are.
+
+    Args:
+        training: one part.
+        others: the other parts.
+        group: that the data were split by; None: at random.
+        cure: see `check_apart`.
+
+    Returns:
+        The training part, and a sentence on what was left out; "" if nothing was.
+
+    Raises:
+        UserError: see `check_apart`; or nothing would be left.
     """
-    tiles = dataset.target.kind == "mask"
-    return group is None or (tiles and group == SPATIAL_BLOCK)
+    if group is None:
+        check_apart(training, others, cure)
+    if group != SPATIAL_BLOCK:
+        return training, ""
+    shared = np.zeros(len(training), bool)
+    for other in others:
+        shared |= _shares_ground(training, other)
+    number, noun = int(shared.sum()), training.target.sample
+    if not number:
+        return training, ""
+    told = (
+        f"{training.path}: {number:,} of {counted(len(training), f'training {noun}')} "
+        "share pixels with another part, across the edge of a block"
+    )
+    if shared.all():
+        raise UserError(
+            f"{told}; nothing is left to learn from: take larger blocks (--block-km), "
+            f"or {cure}"
+        )
+    return training.subset(~shared), f"{told}: they are left out"
+
+
+def _shares_ground(training: Dataset, other: Dataset) -> np.ndarray:
+    """Which samples show pixels of other data, bool (N,)."""
+    if training.places is not None and other.places is not None:
+        return share_pixels(training, other)
+    found = np.zeros(len(training), bool)
+    few = overlap(other, training)
+    if len(few.shifted) or len(few.copies):
+        every = overlap(training, other, everything=True)
+        found[every.shifted] = found[every.copies] = True
+    return found
 
 
 def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None:

@@ -45,7 +45,9 @@ class Overlap:
     example: tuple[int, int] | None
 
 
-def overlap(dataset: Dataset, other: Dataset, seed: int = 0) -> Overlap:
+def overlap(
+    dataset: Dataset, other: Dataset, seed: int = 0, everything: bool = False
+) -> Overlap:
     """Compares the first input of two data sets whose inputs have the same shape.
 
     Values are rounded to a 200th of their band's standard deviation. An overlap of a
@@ -57,10 +59,14 @@ def overlap(dataset: Dataset, other: Dataset, seed: int = 0) -> Overlap:
         dataset: whose patches are sought, such as validation data.
         other: where they are sought, such as training data.
         seed: of the drawing.
+        everything: compares all patches, however many.
     """
     rng = np.random.default_rng(seed)
-    rows = _drawn(len(dataset), MOST_OF_OTHER, rng)
-    others = _drawn(len(other), MOST, rng)
+    most, most_others = MOST_OF_OTHER, MOST
+    if everything:
+        most, most_others = len(dataset), len(other)
+    rows = _drawn(len(dataset), most, rng)
+    others = _drawn(len(other), most_others, rng)
     spec = dataset.inputs[0]
     height, width, bands = spec.shape
     if not len(rows) or not len(others) or min(height, width) < _SIDE:

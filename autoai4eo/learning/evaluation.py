@@ -12,7 +12,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import coarsest
-from autoai4eo.data.masks.once import each_pixel_once
+from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.masks.once import each_pixel_once
+from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again, tiles_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.readers.streams import in_arrays

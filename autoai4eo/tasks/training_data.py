@@ -10,14 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.between_parts import check_apart, may_overlap, told_overlap
+from autoai4eo.data.between_parts import apart, told_overlap
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.groups import coarsest
-from autoai4eo.data.masks.once import each_pixel_once
+from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.readers.joined import joined
+from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK
 from autoai4eo.data.splits import folds, shared_groups, split
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.data.units import typical_of
@@ -162,10 +163,14 @@ def _splits(
                 f"in each of {settings.folds} folds, found a fold without; take fewer "
                 "folds, or finer groups"
             )
-    alone = coarsest(whole) is None or group is not None
-    if may_overlap(whole, group) and alone and not allow_overlap:
-        (some, held_out), *_ = parts
-        check_apart(some, [held_out], "leave folds out, or pass allow_overlap")
+    if not allow_overlap:
+        by = group or coarsest(whole)
+        # a random division is refused by its first fold
+        few = len(parts) if by == SPATIAL_BLOCK else 1
+        parts[:few] = [
+            (_kept_apart(some, held_out, by, "leave folds out"), held_out)
+            for some, held_out in parts[:few]
+        ]
     return parts
 
 
@@ -196,13 +201,24 @@ def split_off_validation(
         dataset, shares, group=group, block_km=block_km, seed=seed
     )
     validation = each_pixel_once(validation)
-    if may_overlap(dataset, group) and not allow_overlap:
-        check_apart(
-            train,
-            [validation],
-            "pass validation_data of another place, or allow_overlap",
-        )
+    if not allow_overlap:
+        cure = "pass validation_data of another place"
+        train = _kept_apart(train, validation, group, cure)
     return train, validation
+
+
+def _kept_apart(
+    train: Dataset, other: Dataset, group: str | None, cure: str
+) -> Dataset:
+    """Returns the training part of a split without ground of the other, see `apart`.
+
+    Raises:
+        UserError: see `apart`.
+    """
+    found, told = apart(train, [other], group, f"{cure}, or pass allow_overlap")
+    if told:
+        warnings.warn(told, AutoAI4EOWarning, stacklevel=5)
+    return found
 
 
 def names_of(like: Dataset | None) -> dict[str, Any]:

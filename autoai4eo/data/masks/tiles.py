@@ -32,16 +32,18 @@ class TilePlaces:
     """Where tiles lie in their scenes.
 
     Attributes:
-        scenes: of each tile, (n,): the path of its mask.
+        scenes: a name of the scene of each tile, (n,), unlike those of other data.
         first: row and column of the first pixel of each, int64 (n, 2).
+        once: whether no pixel counts in two tiles, since masks ignore what is repeated.
     """
 
     scenes: np.ndarray
     first: np.ndarray
+    once: bool = False
 
     def of(self, rows: np.ndarray) -> TilePlaces:
         """Returns the places of some tiles."""
-        return TilePlaces(self.scenes[rows], self.first[rows])
+        return TilePlaces(self.scenes[rows], self.first[rows], self.once)
 
 
 def check_tile(tile: int, stride: int | None) -> None:

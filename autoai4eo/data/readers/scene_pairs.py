@@ -105,7 +105,8 @@ class ScenePairsReader(TargetsOrMasks):
         self._of, self._places = np.concatenate(of), np.concatenate(places)
         self._repeated = np.concatenate(repeated)
         scenes = np.array([str(pair.mask) for pair in pairs], object)
-        self.places = TilePlaces(scenes[self._of], self._places)
+        once = options.tile_stride in (None, self._tile)
+        self.places = TilePlaces(scenes[self._of], self._places, once)
         if resampled:
             more = ", …" if len(resampled) > _SHOWN else ""
             self.notes += (

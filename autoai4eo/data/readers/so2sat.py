@@ -126,6 +126,9 @@ class So2SatReader(TargetsOrMasks):
                     f"{spec.name}; write the file anew"
                 )
         self.groups: Mapping[str, np.ndarray] = self._groups(file, found)
+        self.places = so2sat_places.windows(
+            self.path, found.get("window"), self.groups.get("scene"), self._folders
+        )
         self._places = so2sat_places.file_of(self.path)
         if self._places is not None and "city" not in self.groups:
             cities = so2sat_places.cities(self._places, samples, self._folders)

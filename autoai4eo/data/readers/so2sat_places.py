@@ -20,6 +20,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers import hdf5
 from autoai4eo.data.readers.hdf5_links import Folders
 from autoai4eo.data.readers.hdf5_targets import content_of, strings
@@ -54,6 +55,31 @@ def cities(path: Path, samples: int, folders: Folders) -> np.ndarray | None:
             if found is not None:
                 return np.array(strings(found.reshape(samples)))
     return None
+
+
+def windows(
+    path: str,
+    window: h5py.Dataset | None,
+    scenes: np.ndarray | None,
+    folders: Folders,
+) -> TilePlaces | None:
+    """Returns where patches lie in their scenes, as `autoai4eo patches` writes it.
+
+    Args:
+        path: of the file of patches.
+        window: the first row and column of each, (N, 2); None: there is none.
+        scenes: the scene of each; None: it is not known.
+        folders: see `hdf5_links.own_folders`.
+
+    Returns:
+        None if the file does not tell them.
+    """
+    shape = getattr(window, "shape", ())
+    if scenes is None or shape != (len(scenes), 2) or window.dtype.kind not in "iu":
+        return None
+    first = content_of(path, window, folders).astype(np.int64)
+    names = {scene: f"{path}: {scene}" for scene in np.unique(scenes).tolist()}
+    return TilePlaces(np.array([names[s] for s in scenes.tolist()], object), first)
 
 
 def coordinates(

@@ -14,7 +14,7 @@ from rasterio.warp import reproject, transform_bounds
 from scenes import UTM, digits, write_scene
 
 from autoai4eo.data.between_parts import check_apart
-from autoai4eo.data.masks.once import each_pixel_once
+from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.raster import MaskRaster
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import LeakWarning, class_weights, split

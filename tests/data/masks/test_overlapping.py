@@ -1,12 +1,13 @@
 """Tiles that overlap: scores count each pixel once."""
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import digits, write_scene
 
-from autoai4eo.data.masks.once import each_pixel_once
+from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.readers.opening import open_dataset
@@ -79,6 +80,22 @@ def test_parts_that_are_joined_again_count_once(place):
     np.testing.assert_array_equal(
         once.label_counts(), opened(place, None).label_counts()
     )
+
+
+def test_patches_with_masks_that_know_their_window_count_once(tmp_path):
+    """As `autoai4eo patches --target mask --stride 4 --size 8` writes them."""
+    mask = np.random.default_rng(0).integers(0, 2, (24, 24))
+    first = np.arange(0, 17, 4)
+    places = np.stack(np.meshgrid(first, first), -1).reshape(-1, 2)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        cut = np.stack([mask[r : r + 8, c : c + 8] for r, c in places])
+        file["label"], file["image"] = cut, cut[..., None].astype(np.float32)
+        file["scene"], file["window"] = ["a"] * len(places), places
+    d = open_dataset(tmp_path / "a.h5")
+    assert d.label_counts().sum() == 25 * 64
+    once = each_pixel_once(d)
+    assert len(once) == 9
+    np.testing.assert_array_equal(once.label_counts(), np.bincount(mask.ravel()))
 
 
 def test_other_data_stay_as_they_are(place):
