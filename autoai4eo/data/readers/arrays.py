@@ -116,7 +116,8 @@ class ArraysReader(TargetsOrMasks):
 
     def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
         """See `Reader.read`."""
-        return {name: np.asarray(self._arrays[name][rows]) for name in names}
+        pixels = {name: np.asarray(self._arrays[name][rows]) for name in names}
+        return self.on_mask_grid(pixels)
 
     def _find_masks(
         self, samples: int, options: ReadOptions, names: Sequence[str] | None
@@ -131,7 +132,7 @@ class ArraysReader(TargetsOrMasks):
                 "label per sample, or the kind mask"
             )
         shape = (int(masks.shape[1]), int(masks.shape[2]))
-        check_shape(len(masks), shape, samples, self.inputs, "masks", self.path)
+        notes = check_shape(len(masks), shape, samples, self.inputs, "masks", self.path)
         told = MaskOptions(
             # the user's names are not those of the source
             None if names in (None, options.class_names) else dict(enumerate(names)),
@@ -140,9 +141,9 @@ class ArraysReader(TargetsOrMasks):
             options.ignored,
         )
         each = (as_whole(mask, self.path) for mask in masks)
-        found, notes = FoundMasks.of(each, shape, told, self.path)
+        found, more = FoundMasks.of(each, shape, told, self.path)
         self.use_masks(found)
-        return notes
+        return [*notes, *more]
 
     def stored_masks(self, rows: np.ndarray) -> np.ndarray:
         """See `TargetsOrMasks.stored_masks`."""

@@ -71,13 +71,12 @@ def masks_in(
         folders: see `hdf5_links.own_folders`.
 
     Raises:
-        UserError: the masks are not as many or as large as the images, or see
-            `FoundMasks.of`.
+        UserError: see `check_shape` and `FoundMasks.of`.
     """
     data = found[name]
     check_sources(data, folders)
     samples, shape = len(found[inputs[0].name]), data.shape[1:3]
-    check_shape(len(data), shape, samples, inputs, name, file.filename)
+    notes = check_shape(len(data), shape, samples, inputs, name, file.filename)
     names = names_told(file, found, "class_names", name, "names", folders)
     told = MaskOptions(
         None if names is None else dict(enumerate(names)),
@@ -91,7 +90,8 @@ def masks_in(
         for start in range(0, samples, size):
             yield from read_masks(data, np.arange(start, min(start + size, samples)))
 
-    return FoundMasks.of(each(), shape, told, f"{file.filename}: {name}")
+    masks, more = FoundMasks.of(each(), shape, told, f"{file.filename}: {name}")
+    return masks, [*notes, *more]
 
 
 def read_masks(data: h5py.Dataset, rows: np.ndarray) -> np.ndarray:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from autoai4eo.data.masks.found import FoundMasks
+from autoai4eo.data.masks.resampling import are_multiples, on_grid, told
 from autoai4eo.data.readers.base import InputSpec, TargetsInMemory
 from autoai4eo.errors import UserError
 
@@ -20,11 +22,14 @@ def check_shape(
     inputs: Sequence[InputSpec],
     name: str,
     path: str,
-) -> None:
-    """Checks that masks are as many and as large as the images of all inputs.
+) -> list[str]:
+    """Checks that masks are as many as the images, on grids that fit together.
 
     Raises:
-        UserError: they are not.
+        UserError: they are not as many, or the sizes are no whole multiples.
+
+    Returns:
+        Sentences on inputs that are resampled to the grid of the masks.
     """
     if count != samples:
         raise UserError(
@@ -32,12 +37,15 @@ def check_shape(
             f"{samples} images; write the data anew"
         )
     for spec in inputs:
-        if (spec.height, spec.width) != tuple(shape):
+        if not are_multiples(spec.shape[:2], (shape[0], shape[1])):
             raise UserError(
                 f"{path}: expected {name} of {spec.height} × {spec.width} pixels as "
-                f"{spec.name} has, found {shape[0]} × {shape[1]}; resample them to one "
-                "grid, or leave an input out when you write the data"
+                f"{spec.name} has, or whole multiples, found {shape[0]} × {shape[1]}; "
+                "resample them to one grid, or leave an input out when you write the "
+                "data"
             )
+    every = [told(s.name, s.shape[:2], (shape[0], shape[1])) for s in inputs]
+    return [note for note in every if note is not None]
 
 
 class TargetsOrMasks(TargetsInMemory, ABC):
@@ -45,9 +53,11 @@ class TargetsOrMasks(TargetsInMemory, ABC):
 
     Attributes:
         masks: the masks of all samples; None: the target is of another kind.
+        inputs: see `Reader`.
     """
 
     masks: FoundMasks | None = None
+    inputs: tuple[InputSpec, ...]
 
     @abstractmethod
     def stored_masks(self, rows: np.ndarray) -> np.ndarray:
@@ -58,10 +68,20 @@ class TargetsOrMasks(TargetsInMemory, ABC):
         """
 
     def use_masks(self, masks: FoundMasks) -> None:
-        """Makes masks the target."""
+        """Makes masks the target; all inputs get their size."""
         self.masks = masks
+        height, width = masks.shape
+        self.inputs = tuple(
+            replace(spec, height=height, width=width) for spec in self.inputs
+        )
         self.target = masks.target
         self.targets = np.empty((len(masks.class_pixels), 0))
+
+    def on_mask_grid(self, pixels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Returns pixels by input; on the grid of the masks, if these are the target."""
+        if self.masks is None:
+            return pixels
+        return {name: on_grid(one, self.masks.shape) for name, one in pixels.items()}
 
     def read_targets(self, rows: np.ndarray) -> np.ndarray:
         """See `Reader.read_targets`."""

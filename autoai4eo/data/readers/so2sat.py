@@ -248,7 +248,8 @@ class So2SatReader(TargetsOrMasks):
         with hdf5.whole(self.path):
             file = self._open()
             found = {n: hdf5.item(file, n, self._folders) for n in names}
-            return {n: read_rows(found[n], rows, self._nodata[n]) for n in names}
+            read = {n: read_rows(found[n], rows, self._nodata[n]) for n in names}
+        return self.on_mask_grid(read)
 
     def stored_masks(self, rows: np.ndarray) -> np.ndarray:
         """See `TargetsOrMasks.stored_masks`.

@@ -155,7 +155,11 @@ def test_samples_without_a_known_pixel_are_left_out():
 @pytest.mark.parametrize(
     ("mask", "message"),
     [
-        (MASKS[:, :3], "expected masks of 4 × 4 pixels as image has, found 3 × 4"),
+        (
+            MASKS[:, :3],
+            "expected masks of 4 × 4 pixels as image has, or whole multiples, found 3",
+        ),
+        (MASKS.repeat(2, 1)[:, :, :2], "or whole multiples, found 8 × 2"),
         (MASKS[:5], "expected as many masks as images, found 5 masks and 12 images"),
         (MASKS + 0.5, "found fractions such as"),
         (np.full(MASKS.shape, -1), "pixels of known classes, found only ignored"),
