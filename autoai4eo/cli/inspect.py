@@ -13,6 +13,7 @@ from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
     ClassLevel,
+    ClassNames,
     Ignored,
     MaxGib,
     Task,
@@ -20,6 +21,7 @@ from autoai4eo.cli.options import (
     TileStride,
     parse_bands,
     parse_ignored,
+    parse_names,
 )
 from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.errors import UserError
@@ -53,6 +55,7 @@ def inspect(
     ] = None,
     task: Task = None,
     ignored: Ignored = None,
+    class_names: ClassNames = None,
     tile: Tile = TILE,
     tile_stride: TileStride = None,
     allow_remote: AllowRemote = False,
@@ -63,11 +66,12 @@ def inspect(
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show what data contain; exit status 2 if they would make results wrong."""
+    from autoai4eo.data.masks.reopening import classes_again
     from autoai4eo.data.problems import find_problems
     from autoai4eo.data.readers.opening import open_dataset
     from autoai4eo.data.statistics import statistics
 
-    of = masks_of(data, masks)
+    of, names = masks_of(data, masks), parse_names(class_names)
     check_tile(tile, tile_stride)
     how: dict[str, Any] = {
         "inputs": input,
@@ -79,6 +83,9 @@ def inspect(
         "tile_stride": tile_stride,
     }
     dataset = open_dataset(data[0], class_level=class_level, masks=of[0], **how)
+    if names is not None:
+        dataset = dataset.rename_classes(names)
+        how |= classes_again(dataset.opened, dataset.class_names)
     others = {
         str(path): open_dataset(
             path,

@@ -89,6 +89,14 @@ Ignored = Annotated[
         help="Values of masks whose pixels have no known class; repeatable.",
     ),
 ]
+ClassNames = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,NAME,…",
+        help="Names of the classes in the order of their values, where the data have "
+        "none.",
+    ),
+]
 Tile = Annotated[int, typer.Option(help="Edge of a tile of a scene, in pixels.")]
 TileStride = Annotated[
     int | None,
@@ -250,6 +258,20 @@ def parse_ignored(texts: list[str] | None) -> list[int] | None:
             "--ignored: expected whole numbers with commas between them, such as "
             f"0,255, got {','.join(texts)!r}"
         ) from None
+
+
+def parse_names(text: str | None) -> list[str] | None:
+    """Returns the names of ``--class-names``.
+
+    Raises:
+        UserError: one is empty.
+    """
+    names = None if text is None else [name.strip() for name in text.split(",")]
+    if names is not None and not all(names):
+        raise UserError(
+            f"--class-names: expected names with commas between them, got {text!r}"
+        )
+    return names
 
 
 def parse_shares(text: str) -> tuple[float, ...]:

@@ -36,6 +36,7 @@ class Opening:
         task: kind of target to learn, if the data allow several, see `Target`.
         masks, other_masks: of the scenes of the training data, and of other data.
         ignored, tile, tile_stride: see `open_dataset`.
+        class_names: see `Dataset.rename_classes`; None: the names of the data.
         subset: number of samples to draw from the training data; None: all.
         group, block_km, seed: see `autoai4eo.data.splits.split`.
         allow_overlap: whether windows that overlap may lie in several parts.
@@ -52,6 +53,7 @@ class Opening:
     masks: Path | None = None
     other_masks: Path | None = None
     ignored: list[int] | None = None
+    class_names: list[str] | None = None
     tile: int = TILE
     tile_stride: int | None = None
     subset: int | None = None
@@ -111,6 +113,8 @@ def open_training(train: Path, how: Opening, tell: Callable[[str], None]) -> Dat
     with told_while(tell, f"opening {train}"):
         bands = parse_bands(how.bands)
         training = open_dataset(train, bands=bands, masks=how.masks, **how.options)
+    if how.class_names is not None:
+        training = training.rename_classes(how.class_names)
     if how.subset is not None:
         training = sample(training, how.subset, seed=how.seed)
     return training

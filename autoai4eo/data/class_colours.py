@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import colorsys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
 
@@ -24,12 +24,36 @@ _EXPECTED = {
 }
 
 
-def colours(classes: Sequence[str]) -> list[Rgb]:
+def hex_of(colour: Rgb) -> str:
+    """Returns a colour such as ``"#1f78b4"``."""
+    return "#{:02x}{:02x}{:02x}".format(*colour)
+
+
+def rgb_of(text: str) -> Rgb:
+    """Returns red, green and blue of six hexadecimal digits, maybe with a ``#``.
+
+    Raises:
+        ValueError: these are none.
+    """
+    red, green, blue = bytes.fromhex(text.removeprefix("#"))
+    return red, green, blue
+
+
+def colours(
+    classes: Sequence[str], known: Mapping[str, Rgb] | None = None
+) -> list[Rgb]:
     """Returns a colour for each class: the usual one of a climate zone or land cover.
 
     Classes of the same kind of land get shades of its colour. A name without a known
     word gets a colour that differs from its neighbours'.
+
+    Args:
+        classes: their names.
+        known: colours that the training data give their classes, by name; those of all
+            classes, or of none.
     """
+    if known:
+        return [known[name] for name in classes]
     if tuple(classes) == LCZ42_CLASSES:
         return list(LCZ42_COLOURS)
     seen: Counter[tuple[float, ...]] = Counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,15 +11,19 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.dataset_targets import Targets
+from autoai4eo.data.masks.classes import UNNAMED
 from autoai4eo.data.masks.pixel_sets import PixelSets
+from autoai4eo.data.masks.reopening import renamed
 from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers.base import InputSpec, Reader
+from autoai4eo.data.readers.labels import check_names
 from autoai4eo.data.sensors import band, canonical, sensor_of
 from autoai4eo.errors import UserError
 
 __all__ = ["Dataset", "InputSpec"]
 
 FINGERPRINT_ROWS = 4
+_NUMBER = re.compile(r"class \d+")  # the name of a class that the source does not name
 
 
 class Dataset:
@@ -192,6 +197,29 @@ class Dataset:
         """
         told = self._told.with_ignored(self._reader, self._rows, pixels)
         return self._with(told=told)
+
+    def rename_classes(self, names: Sequence[str]) -> Dataset:
+        """Returns the dataset with names for its classes, in their order.
+
+        Raises:
+            UserError: the source names its classes, or they are not so many.
+        """
+        before = self.class_names
+        if not all(_NUMBER.fullmatch(name) for name in before):
+            raise UserError(
+                f"{self.path}: expected data without names of classes to name them, "
+                f"found {', '.join(before)}; leave --class-names out"
+            )
+        if len(names) != len(before):
+            raise UserError(
+                f"{self.path}: expected {len(before)} names for {', '.join(before)}, "
+                f"found {len(names)}: {', '.join(names)}; give one for each"
+            )
+        check_names(names, "--class-names")
+        told = self._told.renamed(names)
+        opened = renamed(self.opened, dict(zip(before, names, strict=True)))
+        notes = tuple(note for note in self.notes if not note.endswith(UNNAMED))
+        return self._with(told=told, opened=opened, notes=notes)
 
     def with_labels(self) -> Dataset:
         """Returns the dataset with the class of each sample as its only label."""

@@ -144,6 +144,10 @@ class Targets:
                 left_out.put(row, np.logical_or.reduce(union))
         return replace(self, class_pixels=counted, left_out=left_out)
 
+    def renamed(self, names: Sequence[str]) -> Targets:
+        """Returns the targets with other names of the same classes."""
+        return replace(self, target=replace(self.target, classes=tuple(names)))
+
     def with_labels(self) -> Targets:
         """Returns the class of each sample as its only label."""
         found = self.values[:, None] == np.arange(len(self.target.classes))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.sensors import Band
 
 #: A class, several labels, numbers, a class for each pixel, an image, nothing.
@@ -27,6 +29,8 @@ class Target:
         bands: bands of an ``image``.
         ignored: class number that means "unknown": −1 for a ``class``.
         named: whether a ``class`` was given as an array of names, not of numbers.
+        colours: red, green and blue of each class, by name, if the masks that it was
+            learned from have a table of them; else {}.
     """
 
     kind: str
@@ -35,6 +39,7 @@ class Target:
     bands: tuple[Band, ...] = ()
     ignored: int | None = None
     named: bool = False
+    colours: Mapping[str, Rgb] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         assert self.kind in KINDS, self.kind

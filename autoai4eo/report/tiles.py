@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.class_colours import colours
+from autoai4eo.data.class_colours import Rgb, colours, hex_of
+from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
 from autoai4eo.report.pictures import images_of, png
 from autoai4eo.runs.folder import Run
@@ -33,7 +34,8 @@ def tiles(run: Snapshot) -> dict[str, Any]:
     if not kept or not len(kept["right"]):
         return {}
     try:
-        return _told(kept, run.classes)
+        known = target_of(folder.read()["data"]["training"]).colours
+        return _told(kept, run.classes, colours(run.classes, known))
     except (IndexError, TypeError, ValueError) as error:
         raise UserError(
             f"{folder.tiles}: expected tiles of this run's classes, found others "
@@ -41,9 +43,11 @@ def tiles(run: Snapshot) -> dict[str, Any]:
         ) from None
 
 
-def _told(kept: dict[str, np.ndarray], classes: Sequence[str]) -> dict[str, Any]:
+def _told(
+    kept: dict[str, np.ndarray], classes: Sequence[str], table: Sequence[Rgb]
+) -> dict[str, Any]:
     truth, prediction = kept["truth"], kept["prediction"]
-    palette = np.array([*colours(classes), _UNKNOWN], np.uint8)
+    palette = np.array([*table, _UNKNOWN], np.uint8)
     state = np.where(truth < 0, 0, np.where(truth == prediction, 1, 2))
     errors = np.array([_UNKNOWN, _RIGHT, _WRONG], np.uint8)[state]
     views = {
@@ -62,10 +66,6 @@ def _told(kept: dict[str, np.ndarray], classes: Sequence[str]) -> dict[str, Any]
             }
             for i in range(len(truth))
         ],
-        "legend": [
-            (classes[n], "#{:02x}{:02x}{:02x}".format(*palette[n]))
-            for n in there.tolist()
-            if n >= 0
-        ],
+        "legend": [(classes[n], hex_of(table[n])) for n in there.tolist() if n >= 0],
         "has_unknown": bool((truth < 0).any()),
     }

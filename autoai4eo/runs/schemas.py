@@ -31,6 +31,7 @@ _DATA = {
         "tile_stride": int | None,
         "ignored": [int],
         "classes": {ANY: str},
+        "colours?": {ANY: str},
     },
     "inputs": [
         {

@@ -17,6 +17,7 @@ IGNORED = -1  # class number of a pixel whose class is unknown
 _UNKNOWN = {"ignore", "ignored", "no data", "nodata", "no_data", "unlabelled"}
 _UNKNOWN |= {"unlabeled", "void", "unknown"}
 _NUMBER = re.compile(r"class \d+")
+UNNAMED = "nothing names them"  # the end of a note
 _SHOWN = 8
 _TABLE = 2**20  # longest table of classes by value
 
@@ -206,7 +207,7 @@ def _notes(
         notes.append(
             f"masks: the values {', '.join(map(str, used[:_SHOWN]))}"
             f"{', …' if len(used) > _SHOWN else ''} become the classes 0 to "
-            f"{len(used) - 1}; nothing names them"
+            f"{len(used) - 1}; {UNNAMED}"
         )
     if unnamed and len(used) > 1 and used[-1] == 255:
         notes.append(

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.masks.alignment import is_same, places
-from autoai4eo.data.masks.raster_names import names_of
+from autoai4eo.data.masks.raster_names import colours_in, names_of
 from autoai4eo.data.masks.values import MISSING, OUTSIDE, as_whole
 from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.data.scenes.masks import alpha_bands, declared_missing
@@ -21,6 +21,7 @@ class MaskRaster:
 
     Attributes:
         names: by value, as the file names the classes; None: it does not.
+        colours: red, green and blue by value, as the file's table has them; or {}.
         resampled: whether it lies on another grid than its scene.
 
     Args:
@@ -53,6 +54,7 @@ class MaskRaster:
             self._grid = Grid.of(self._source)
             self.resampled = not is_same(self._grid, scene, path, scene_name)
             self.names = names_of(path, self._source)
+            self.colours = colours_in(self._source)
         except BaseException:
             self._open.close()
             raise

@@ -1,9 +1,9 @@
-"""Names of the classes of a raster, by their value.
+"""Names and colours of the classes of a raster, by their value.
 
 Looked for in this order: tags ``CLASS_1``, ``CLASS_2``, … of the band, as maps of
 this package have; a tag ``class_names`` of the band or the file, names from 0 with
 commas between them; and beside the file, in ``.aux.xml``, GDAL's category names or its
-raster attribute table. A table of colours has no names.
+raster attribute table. A table of colours has no names, but the colours of maps.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.readers.hdf5_targets import strings
 
 _CLASS = re.compile(r"CLASS_(\d+)")
@@ -48,6 +49,15 @@ def names_of(path: Path, source: Any) -> dict[int, str] | None:
     names = [one.text or "" for one in band.findall("CategoryNames/Category")]
     found = {i: name.strip() for i, name in enumerate(names) if name.strip()}
     return found or _of_table(band.find("GDALRasterAttributeTable")) or None
+
+
+def colours_in(source: Any) -> dict[int, Rgb]:
+    """Returns the colour of each value of an open raster; {} without a table."""
+    from rasterio.enums import ColorInterp
+
+    if source.colorinterp[0] != ColorInterp.palette:
+        return {}
+    return {value: tuple(rgba[:3]) for value, rgba in source.colormap(1).items()}
 
 
 def _of_table(table: ElementTree.Element | None) -> dict[int, str]:

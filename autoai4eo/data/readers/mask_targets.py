@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.masks.found import FoundMasks
 from autoai4eo.data.masks.resampling import are_multiples, on_grid, told
 from autoai4eo.data.readers.base import InputSpec, TargetsInMemory
@@ -53,10 +55,12 @@ class TargetsOrMasks(TargetsInMemory, ABC):
 
     Attributes:
         masks: the masks of all samples; None: the target is of another kind.
+        colours: of stored values, red, green and blue, if the source has them.
         inputs: see `Reader`.
     """
 
     masks: FoundMasks | None = None
+    colours: Mapping[int, Rgb] = MappingProxyType({})
     inputs: tuple[InputSpec, ...]
 
     @abstractmethod
@@ -78,7 +82,7 @@ class TargetsOrMasks(TargetsInMemory, ABC):
         self.targets = np.empty((len(masks.class_pixels), 0))
 
     def on_mask_grid(self, pixels: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Returns pixels by input; on the grid of the masks, if these are the target."""
+        """Returns pixels by input, on the grid of the masks if these are the target."""
         if self.masks is None:
             return pixels
         return {name: on_grid(one, self.masks.shape) for name, one in pixels.items()}

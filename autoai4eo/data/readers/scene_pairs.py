@@ -100,6 +100,7 @@ class ScenePairsReader(TargetsOrMasks):
             repeated.append(tiles.repeated)
             with self._mask_of(i) as mask:
                 _add_names(names, mask.names, pair.mask)
+                self.colours = {**mask.colours, **self.colours}
                 if mask.resampled:
                     resampled.append(pair.mask.name)
         self._of, self._places = np.concatenate(of), np.concatenate(places)

@@ -79,12 +79,19 @@ def described_output(
             ],
             "data_type": "float32",
         },
-        TARGET: {n: v for n, v in target.items() if n != "classes"},
+        TARGET: {n: v for n, v in target.items() if n not in ("classes", "colours")},
     }
     if target["kind"] == "value":
         return {**told, TARGET: dict(target)}
+    # of the classification extension: six digits without a #
+    hints = {n: c.removeprefix("#") for n, c in target.get("colours", {}).items()}
     classes = [
-        {"value": value, "name": label, "description": label}
+        {
+            "value": value,
+            "name": label,
+            "description": label,
+            **({"color_hint": hints[label].upper()} if label in hints else {}),
+        }
         for value, label in enumerate(target["classes"], 1)
     ]
     return {**told, "classification:classes": classes}

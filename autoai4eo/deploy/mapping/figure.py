@@ -135,7 +135,7 @@ def _drawn(made: MadeMap) -> Any:
     }
     for axes in before:
         _show_scene(axes, made.scenes[0], grid, how)
-    table = np.array([(255, 255, 255), *colours(made.classes)], np.uint8)
+    table = np.array([(255, 255, 255), *colours(made.classes, made.colours)], np.uint8)
     middle.imshow(table[thumbnail(made.path, _SIZE)], **how)
     middle.set_title("map", fontsize=9)
     image = last.imshow(thumbnail(made.confidence, _SIZE), vmin=0, vmax=1, **how)

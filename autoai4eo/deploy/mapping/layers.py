@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from autoai4eo.data.class_colours import colours
+from autoai4eo.data.class_colours import Rgb, colours
 from autoai4eo.deploy.mapping.geotiff import MapFile
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
@@ -144,10 +144,13 @@ class ClassMap(MapKind):
         return np.asarray(one.argmax(axis=-1) == other.argmax(axis=-1))
 
     def describe(self, file: MapFile) -> dict[str, str]:
-        """Writes colours and names of the classes."""
-        file.colour(dict(enumerate(colours(self._names), start=1)))
+        """Writes colours and names of the classes; see `MapKind.describe`."""
+        file.colour(dict(enumerate(self._colours(), start=1)))
         file.tag({f"CLASS_{i}": n for i, n in enumerate(self._names, start=1)}, band=1)
         return {"MIN_CONFIDENCE": str(self._min_confidence)}
+
+    def _colours(self) -> list[Rgb]:
+        return colours(self._names, self._predictor.target.colours)
 
 
 class LabelsMap(MapKind):

@@ -268,8 +268,9 @@ def map_scene(
                 check_free(tiles.folder, layers.values(), others, overwrite)
                 place(tiles.folder, layers, others, of_map)
             if shown is not None or products:
-                classes = predictor.target.classes
-                made = MadeMap(out, layers["confidence"], classes, scenes)
+                target, confidence = predictor.target, layers["confidence"]
+                known = target.colours
+                made = MadeMap(out, confidence, target.classes, scenes, known)
                 if shown is not None:
                     keep_picture(shown, made)
                 for product in products:

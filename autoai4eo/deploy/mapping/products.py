@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.scenes.grid import Grid, is_on_earth
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.predictors.base import Predictor
@@ -23,12 +24,14 @@ class MadeMap:
         confidence: its layer of confidence.
         classes: names; that of value 1 is the first.
         scenes: that it was made from, open.
+        colours: of the classes by name, see `Target.colours`.
     """
 
     path: Path
     confidence: Path
     classes: tuple[str, ...]
     scenes: Sequence[Scene] = ()
+    colours: Mapping[str, Rgb] = field(default_factory=dict)
 
 
 class Product(Protocol):

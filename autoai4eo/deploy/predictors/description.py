@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.data.class_colours import hex_of, rgb_of
 from autoai4eo.data.sensors import canonical
 from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of
@@ -35,7 +36,8 @@ def target_of(data: Mapping[str, Any]) -> Target:
     """
     known = data.get("target", "class")
     kind = known if isinstance(known, str) else known["kind"]
-    return _target(kind, data["classes"])
+    given = (data.get("opened") or {}).get("colours") or {}
+    return _target(kind, data["classes"], given)
 
 
 def target_of_run(run: Path, data: Mapping[str, Any], trial: Which) -> dict[str, Any]:
@@ -57,17 +59,24 @@ def target_of_run(run: Path, data: Mapping[str, Any], trial: Which) -> dict[str,
 def target_told(data: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the target in ``run.json`` as a dict, with its thresholds if any."""
     target, known = target_of(data), data.get("target")
-    found = {"kind": target.kind, "classes": list(target.classes)}
+    found: dict[str, Any] = {"kind": target.kind, "classes": list(target.classes)}
+    if target.colours:
+        found["colours"] = {name: hex_of(rgb) for name, rgb in target.colours.items()}
     return {**known, **found} if isinstance(known, dict) else found
 
 
-def _target(kind: str, names: Any) -> Target:
+def _target(kind: str, names: Any, colours: Mapping[str, str]) -> Target:
+    """Returns a target; colours count if each class has one."""
     if kind not in KINDS:
         raise ValueError(f"a target of the kind {kind!r}, not {', '.join(KINDS)}")
     classes = tuple(str(name) for name in names)
     of_patch = kind in ("labels", "value")
     ignored = -1 if kind == "mask" else None
-    return Target(kind, classes, (len(classes),) if of_patch else (), ignored=ignored)
+    shape = (len(classes),) if of_patch else ()
+    shown = {name: rgb_of(colours[name]) for name in classes if name in colours}
+    if len(shown) < len(classes):
+        return Target(kind, classes, shape, ignored=ignored)
+    return Target(kind, classes, shape, ignored=ignored, colours=shown)
 
 
 def of_outputs(target: Target, outputs: Sequence[int], path: object) -> Target:
@@ -173,12 +182,14 @@ def _parse(properties: Mapping[str, Any], outputs: Sequence[int]) -> dict[str, A
     }
     (output,) = properties["mlm:output"]
     known = output.get(TARGET) or {"kind": "class" if len(outputs) == 1 else "mask"}
+    hints: dict[str, str] = {}
     if known["kind"] == "value":
         names = known["classes"]
     else:
         ordered = sorted(output["classification:classes"], key=lambda c: c["value"])
         names = [c["name"] for c in ordered]
-    target = _target(known["kind"], names)
+        hints = {c["name"]: c["color_hint"] for c in ordered if "color_hint" in c}
+    target = _target(known["kind"], names, hints)
     step = properties.get("autoai4eo:map_step")
     if not isinstance(step, int | None):
         raise TypeError(f"a map_step of {step!r}")

@@ -14,11 +14,15 @@ from rasterio.warp import reproject, transform_bounds
 from scenes import UTM, digits, write_scene
 
 from autoai4eo.data.between_parts import check_apart
+from autoai4eo.data.class_colours import colours
 from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.raster import MaskRaster
+from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import LeakWarning, class_weights, split
+from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import MissingError, UnknownClassError, UserError
+from autoai4eo.runs.data_record import describe
 
 SIZE = 20
 BANDS = ("B02", "B03", "B04")
@@ -268,6 +272,47 @@ def write_attribute_table(path, mask):
         f"<FieldDefn><Name>N</Name><Usage>2</Usage></FieldDefn>{each}"
         "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
     )
+
+
+def test_colours_of_the_file_are_those_of_the_classes(tmp_path):
+    scenes, masks = pair(tmp_path, mask=classes() * 10)
+    table = {0: (1, 2, 3, 255), 10: (0, 128, 255, 255), 20: (9, 9, 9, 255)}
+    with rasterio.open(masks / "a.tif", "r+") as file:
+        file.write_colormap(1, {**table, 30: (7, 7, 7, 255)})
+    d = open_dataset(scenes, masks=masks, **HOW)
+    shown = {"class 0": "#010203", "class 10": "#0080ff", "class 20": "#090909"}
+    assert d.opened["colours"] == shown
+    named = d.rename_classes(["sea", "land", "ice"])
+    assert named.opened["colours"]["land"] == "#0080ff"
+    assert named.opened["classes"] == {"0": "sea", "10": "land", "20": "ice"}
+    target = target_of(describe(named))
+    assert target.colours == {"sea": (1, 2, 3), "land": (0, 128, 255), "ice": (9, 9, 9)}
+    assert colours(target.classes, target.colours)[1] == (0, 128, 255)
+
+
+@pytest.mark.parametrize("table", [{}, {0: (1, 2, 3), 1: (1, 2, 3), 2: (5, 5, 5)}])
+def test_colours_that_do_not_tell_classes_apart_are_none(table, tmp_path):
+    scenes, masks = pair(tmp_path)
+    if table:
+        with rasterio.open(masks / "a.tif", "r+") as file:
+            file.write_colormap(1, table)
+    assert "colours" not in open_dataset(scenes, masks=masks, **HOW).opened
+
+
+def test_names_of_the_user_are_in_the_order_of_the_values(tmp_path):
+    scenes, masks = pair(tmp_path, mask=classes() * 10 + 5)
+    d = open_dataset(scenes, masks=masks, **HOW)
+    named = d.rename_classes(["sea", "land", "ice"])
+    assert named.class_names == ("sea", "land", "ice")
+    np.testing.assert_array_equal(named.read_targets([3]), d.read_targets([3]))
+    assert not any("nothing names them" in note for note in named.notes)
+    how = classes_again(named.opened, named.class_names)
+    again = open_dataset(scenes, masks=masks, **HOW, **how)
+    assert again.fingerprint() == named.fingerprint()
+    with pytest.raises(UserError, match="3 names for class 5, class 15, class 25"):
+        d.rename_classes(["sea", "land"])
+    with pytest.raises(UserError, match="found sea, land, ice; leave --class-names"):
+        named.rename_classes(["a", "b", "c"])
 
 
 @pytest.mark.parametrize("how", ["nodata", "minus one", "ignored", "float"])
