@@ -74,6 +74,18 @@ def test_tiles_are_shown_with_truth_prediction_and_errors(page, segmented_run):
     assert [name in legend for name in CLASSES] == [i in used for i in range(4)]
 
 
+def test_classes_have_the_colours_of_their_masks(segmented_run):
+    known = json.loads((segmented_run / "run.json").read_text())
+    shown = {name: f"#0{i}a0b0" for i, name in enumerate(CLASSES)}
+    known["data"]["training"]["opened"]["colours"] = shown
+    (segmented_run / "run.json").write_text(json.dumps(known))
+    page = html.unescape(write_report(segmented_run).read_text())
+    (legend,) = re.findall(r'class="legend">(.*?)</p>', page, re.DOTALL)
+    kept = Run(segmented_run).read_tiles()
+    used = np.union1d(kept["truth"], kept["prediction"])
+    assert [c in legend for c in shown.values()] == [i in used for i in range(4)]
+
+
 def test_damaged_tiles_are_left_out_and_told(segmented_run):
     tiles = dict(np.load(segmented_run / "best" / "tiles.npz"))
     other = segmented_run / "best" / "tiles.npz"

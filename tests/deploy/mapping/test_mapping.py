@@ -138,6 +138,20 @@ def test_the_file_has_metadata(tmp_path, model, scene):
     )
 
 
+def test_a_map_has_the_colours_of_the_training_masks(tmp_path, model, scene):
+    folder = shutil.copytree(model.parent, tmp_path / "coloured")
+    told = json.loads((folder / "model.json").read_text())
+    (output,) = told["properties"]["mlm:output"]
+    for i, one in enumerate(output["classification:classes"]):
+        one["color_hint"] = f"0{i}A0FF"
+    (folder / "model.json").write_text(json.dumps(told))
+    out = tmp_path / "map.tif"
+    map_scene(folder / model.name, scene, out, stride=8, scale=1e-4, verbose=0)
+    with rasterio.open(out) as file:
+        table = file.colormap(1)
+    assert [table[i][:3] for i in (1, 2, 3)] == [(i, 160, 255) for i in range(3)]
+
+
 def test_no_class_without_data_or_confidence(tmp_path, model, pixels):
     holes = pixels.copy()
     holes[:20, :30] = 0
