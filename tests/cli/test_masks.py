@@ -3,20 +3,7 @@
 import json
 
 import pytest
-import small
 import small_masks
-
-
-@pytest.fixture(scope="module")
-def classified(tmp_path_factory):
-    """A classifier's run on files, and the folder of those."""
-    folder = tmp_path_factory.mktemp("classified")
-    model = small.model(folder, max_trials=1)
-    train = small.write(folder / "train.h5")
-    validation = small.write(folder / "val.h5", seed=1)
-    with small.in_this_process():
-        model.fit(str(train), validation_data=str(validation), epochs=1, verbose=0)
-    return folder
 
 
 def test_evaluate_prints_pixels(run, segmented):
@@ -42,20 +29,6 @@ def test_commands_know_a_segmenter(run, segmented_run, command):
     assert done.status == 0, done.err
     words = {"check": "nothing to repair", "report": "written"}
     assert words.get(command, "mIoU") in done.out
-
-
-def test_a_classifier_does_not_take_masks(run, classified, tmp_path):
-    masks = small_masks.write(tmp_path / "masks.h5", size=8)
-    done = run("evaluate", classified / "run", masks)
-    assert done.status == 2 and done.err.count("\n") == 1
-    assert "expected one class per sample, found a class for each pixel" in done.err
-    assert "ae.ImageSegmenter()" in done.err
-
-
-def test_a_segmenter_does_not_take_labels(run, segmented, classified):
-    done = run("evaluate", segmented.run, classified / "train.h5")
-    assert done.status == 2 and done.err.count("\n") == 1
-    assert "expected a data set mask of shape (N, height, width)" in done.err
 
 
 def test_masks_with_other_classes_are_told(run, segmented, tmp_path):
