@@ -74,8 +74,9 @@ def windows(
     Returns:
         None if the file does not tell them.
     """
-    shape = getattr(window, "shape", ())
-    if scenes is None or shape != (len(scenes), 2) or window.dtype.kind not in "iu":
+    if scenes is None or getattr(window, "shape", ()) != (len(scenes), 2):
+        return None
+    if window is None or window.dtype.kind not in "iu":
         return None
     first = content_of(path, window, folders).astype(np.int64)
     names = {scene: f"{path}: {scene}" for scene in np.unique(scenes).tolist()}
