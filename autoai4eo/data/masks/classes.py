@@ -190,8 +190,8 @@ def _notes(
     unseen = int(occurs[found.values == UNSEEN].sum())
     if unseen:
         notes.append(
-            f"masks: {unseen:,} pixels of the tiles ({unseen / every:.2%}) have no data "
-            "in their scene: they are ignored, whatever their class"
+            f"masks: {unseen:,} pixels of the tiles ({unseen / every:.2%}) have no "
+            "data in their scene: they are ignored, whatever their class"
         )
     ignored = ~is_known & inside & (found.values != UNSEEN)
     if ignored.any():

@@ -145,7 +145,8 @@ def test_pixels_without_data_in_the_scene_are_ignored(how, tmp_path):
     np.testing.assert_array_equal(found[~missing], classes()[~missing])
     np.testing.assert_array_equal(d.label_counts(), np.bincount(classes()[~missing]))
     told = [note for note in d.notes if "have no data in their scene" in note]
-    assert len(told) == 1 and told[0].startswith("masks: 62 pixels of the tiles (15.50%)")
+    assert len(told) == 1
+    assert told[0].startswith("masks: 62 pixels of the tiles (15.50%)")
     assert any("some bands only" in note for note in d.notes)
     copy = pickle.loads(pickle.dumps(d))
     np.testing.assert_array_equal(whole(copy, np.arange(9)), found)
