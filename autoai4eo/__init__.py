@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from autoai4eo.tasks import ImageRegressor as ImageRegressor
     from autoai4eo.tasks import ImageSegmenter as ImageSegmenter
     from autoai4eo.tasks import So2SatClassifier as So2SatClassifier
+    from autoai4eo.tasks import open_run as open_run
     from autoai4eo.tasks.profiling import profile_device as profile_device
 
 _FOLDERS = ("blocks", "compact", "cost", "data", "deploy", "search", "tasks")
@@ -45,6 +46,7 @@ _NAMES = {
     "UserError": "autoai4eo.errors",
     "load_model": "autoai4eo.deploy",
     "open_dataset": "autoai4eo.data.readers.opening",
+    "open_run": "autoai4eo.tasks",
     "profile": "autoai4eo.cost",
     "profile_device": "autoai4eo.tasks.profiling",
 }

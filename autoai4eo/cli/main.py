@@ -30,6 +30,7 @@ from autoai4eo.cli import (
     patches,
     report,
     rerun,
+    selecting,
     simulate,
     slurm,
     trials,
@@ -53,6 +54,7 @@ app.command("fit")(fit.fit)
 app.command("trials")(trials.trials)
 app.command("pareto")(trials.pareto)
 app.command("ensemble")(ensemble.ensemble)
+app.command("select")(selecting.select)
 app.command("check")(check.check)
 app.command("evaluate")(model.evaluate)
 app.command("profile")(model.profile)

@@ -292,8 +292,8 @@ def parse_shares(text: str) -> tuple[float, ...]:
     return shares
 
 
-def parse_limit(text: str) -> tuple[str, float]:
-    """Returns the name of a cost and its limit, of ``--constraint``.
+def parse_limit(text: str, option: str = "--constraint") -> tuple[str, float]:
+    """Returns the name of a cost and its limit, of an option.
 
     Raises:
         UserError: there is no limit.
@@ -303,7 +303,7 @@ def parse_limit(text: str) -> tuple[str, float]:
         return name, float(limit)
     except ValueError:
         raise UserError(
-            f"--constraint: expected NAME=LIMIT such as latency_ms=2, got {text!r}"
+            f"{option}: expected NAME=LIMIT such as latency_ms=2, got {text!r}"
         ) from None
 
 

@@ -178,6 +178,24 @@ class Dataset:
         found = self._reader.coordinates()
         return None if found is None else found[self._rows]
 
+    @property
+    def rows(self) -> np.ndarray:
+        """The number of each sample in the file or folder, int64 (N,)."""
+        return self._rows
+
+    def at_rows(self, rows: np.ndarray) -> Dataset:
+        """Returns the samples with these numbers in the file or folder, see `rows`.
+
+        Raises:
+            UserError: there are fewer samples.
+        """
+        if len(rows) and not 0 <= rows.min() <= rows.max() < len(self._reader.labels):
+            raise UserError(
+                f"{self.path}: expected {rows.max() + 1:,} samples or more, found "
+                f"{len(self._reader.labels):,}; give the data that were there before"
+            )
+        return self._with(rows=np.asarray(rows, np.int64))
+
     def subset(self, indices: np.ndarray | Sequence[int]) -> Dataset:
         """Returns the dataset of these samples (indices or a boolean mask)."""
         return self._with(rows=self._rows[np.asarray(indices)])

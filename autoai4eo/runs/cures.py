@@ -9,6 +9,7 @@ EVALUATION = (
     "aside and makes it again"
 )
 STATISTICS = "remove it: `autoai4eo fit` with the same arguments makes it anew"
+SAMPLES = "remove it: `autoai4eo fit` with the same arguments makes it again"
 REFERENCES = "remove it: `autoai4eo fit` with the same arguments makes it again"
 REPORT = "restore it from a copy, or remove it: the report is written without it"
 REPEAT = "remove it: `autoai4eo fit` with the same arguments trains it again"

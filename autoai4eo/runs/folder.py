@@ -95,8 +95,11 @@ class Run(RunPaths):
         data: Mapping[str, Dataset],
         instrument: Mapping[str, Any],
         mark: str,
+        task: Mapping[str, Any],
     ) -> None:
-        """Writes ``run.json``; the arguments of a resumed search replace the old ones.
+        """Writes ``run.json`` and ``samples.npz``.
+
+        The arguments of a resumed search replace the old ones.
 
         Every start is kept, see `autoai4eo.runs.starts`.
 
@@ -106,7 +109,10 @@ class Run(RunPaths):
             instrument: device, runtime, version, precision and threads that measure
                 latency.
             mark: see `mark`.
+            task: what trains a network of the run again, for
+                `autoai4eo.tasks.reopening`.
         """
+        _write_arrays(self.samples, {role: part.rows for role, part in data.items()})
         before = self.read() if self.exists and self.damage() is None else {}
         began = starts.earlier(before) if before.get("id", mark) == mark else []
         now = starts.start(instrument["device"])
@@ -120,8 +126,19 @@ class Run(RunPaths):
             "instrument": dict(instrument),
             "started": (began or [now])[0]["time"],
             "starts": [*began, now],
+            "task": dict(task),
         }
         write_json(self.json, content)
+
+    def read_samples(self) -> dict[str, np.ndarray]:
+        """Returns `Dataset.rows` of the data by role; {} in runs without the file.
+
+        Raises:
+            DamagedError: it is damaged.
+        """
+        if not self.samples.is_file():
+            return {}
+        return read_npz(self.samples, cures.SAMPLES, ("training", "validation"))
 
     def mark(self) -> str | None:
         """Returns the run's unique mark; None without a run, or in earlier versions."""

@@ -29,6 +29,7 @@ from autoai4eo.runs.paths import (
     REPEATS,
     REPORT,
     RUN,
+    SAMPLES,
     SELECTION,
     STATISTICS,
     STUDY,
@@ -59,7 +60,7 @@ _NAMES = {
         *(RUN, STATISTICS, REPORT, TRIALS, ENSEMBLES, BEST, WORKERS, MAPS, DEVICE)
     )
     + f"|{_any_of(REFERENCES, TREES, REPEATS, SELECTION, COMPACT, COMPACT_CHECKPOINT)}"
-    + f"|{_any_of(NETWORKS, EVALUATIONS)}"
+    + f"|{_any_of(NETWORKS, EVALUATIONS, SAMPLES)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),

@@ -9,6 +9,7 @@ from autoai4eo.runs.trial_folder import HISTORY, NETWORK, TrialFolder
 
 RUN, STUDY = "run.json", "study.db"
 STATISTICS, REPORT = "statistics.json", "report.html"
+SAMPLES = "samples.npz"
 REFERENCES, TREES = "references.json", "references.skops"
 TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "device"
 ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
@@ -40,6 +41,11 @@ class RunPaths:
     def statistics(self) -> Path:
         """The statistics of the bands of the training data."""
         return self.path / STATISTICS
+
+    @property
+    def samples(self) -> Path:
+        """The numbers of the samples of each part in their file or folder."""
+        return self.path / SAMPLES
 
     @property
     def report(self) -> Path:

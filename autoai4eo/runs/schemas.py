@@ -80,6 +80,16 @@ RUN = {
             "versions": {ANY: str},
         }
     ],
+    "task?": {
+        "name": str,
+        "inputs?": [str],
+        "max_latency_ms?": int | float,
+        "final_epochs?": int | None,
+        "class_weight?": str | dict | None,
+        "augmentation?": dict | None,
+        "data_parallel?": bool,
+        "unrecorded?": [str],
+    },
 }
 _SCORES = {
     "schema?": int,

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from optuna.trial import FrozenTrial
-
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics, keep_statistics
 from autoai4eo.devices.remote import RemoteDevice
 from autoai4eo.errors import UserError
 from autoai4eo.files import set_aside, written
-from autoai4eo.runs import front
 from autoai4eo.runs.data_record import check_same, check_step
 from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.layout import (
@@ -29,8 +26,6 @@ from autoai4eo.runs.layout import (
     made,
     removed,
 )
-from autoai4eo.runs.network_id import TRIAL, NetworkId
-from autoai4eo.runs.selection import ONE_SE
 from autoai4eo.runs.soundness import mend
 from autoai4eo.runs.storage import open_storage
 from autoai4eo.runs.study import claim, forget, mark_of
@@ -38,10 +33,8 @@ from autoai4eo.runtimes import runtime_of
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.strategies.prior import Prior
-from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.instruments import predicted_device, record_instrument
 from autoai4eo.search.trials.retries import fail_and_retry_all
-from autoai4eo.search.trials.selecting import select_cheapest
 from autoai4eo.search.tuner import Tuner
 
 
@@ -96,6 +89,7 @@ class Session:
         graph: Graph,
         statistics: Mapping[str, BandStatistics],
         arguments: Mapping[str, Any],
+        task: Mapping[str, Any],
         priors: Sequence[Prior] = (),
     ) -> Iterator[Tuner]:
         """Begins the search, or resumes it if the folder holds it already.
@@ -107,6 +101,7 @@ class Session:
             graph: of blocks, with the shapes of the data.
             statistics: of the bands of the training data.
             arguments: further ones of `fit`, for run.json.
+            task: what trains a network again, for run.json.
             priors: earlier searches.
 
         Raises:
@@ -141,7 +136,7 @@ class Session:
                 fail_and_retry_all(tuner.study, run)
             keep_statistics(self.data["training"], statistics, Run(run).statistics)
             recorded = {**self.settings.record(), **arguments}
-            Run(run).write(recorded, self.data, about, mark)
+            Run(run).write(recorded, self.data, about, mark, task)
             claim(tuner.study, mark, begun_with)
             if shared:
                 held.close()  # other machines may join
@@ -189,53 +184,6 @@ class Session:
 
 def _told_priors(paths: Sequence[str]) -> str:
     return f"--prior {', '.join(paths)}" if paths else "no --prior"
-
-
-@contextmanager
-def chosen(
-    tuner: Tuner,
-    rule: str | None,
-    limits: Mapping[str, float],
-    validation: Dataset,
-    batch_size: int,
-) -> Iterator[FrozenTrial]:
-    """Makes a trial of the search the finalist, with the folder locked.
-
-    Args:
-        tuner: of a search that is over.
-        rule: ``"one-se"``, or see `autoai4eo.runs.front.choose`; None without limits
-            takes an earlier choice back.
-        limits: of costs, by ``max_COST``.
-        validation: the data that candidates were judged on.
-        batch_size: patches per batch.
-
-    Raises:
-        UserError: a limit is unknown, or no trial of the front is within the limits.
-    """
-    for name in limits:
-        if not name.startswith("max_"):
-            raise UserError(f"select: expected max_COST=LIMIT, got {name}")
-    within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
-    if rule == ONE_SE:
-        if tuner.settings.judge_quantized:
-            raise UserError(
-                f"select: {ONE_SE} expected a search that scores in float32, found one "
-                "with judge_quantized; select by limits or knee"
-            )
-        by = (tuner.settings, validation, batch_size, within)
-        selection = select_cheapest(tuner.run, tuner.study, *by)
-        trial = tuner.study.get_trials(deepcopy=False)[selection.chosen]
-    else:
-        trial = front.choose(tuner.study, rule, within)
-    check_no_links(tuner.run)
-    shared = tuner.settings.is_shared
-    with locked(tuner.run, "finalist") if shared else alone(tuner.run):
-        if rule is None and not within:
-            finalist.set_to(tuner.study, None)
-            trial = finalist.trial(tuner.study)
-        else:
-            finalist.set_to(tuner.study, NetworkId(TRIAL, trial.number))
-        yield trial
 
 
 def _check_is_a_run(run: Path) -> None:

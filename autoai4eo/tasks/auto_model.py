@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
-from optuna.trial import FrozenTrial
 
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.statistics import cached_statistics, statistics
-from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning.data_parallel import check_data_parallel
 from autoai4eo.learning.objectives import Objective
@@ -24,11 +19,9 @@ from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.trials import end_without_finalist
-from autoai4eo.search.ensembles.refitting import refitting
-from autoai4eo.search.session import Session, chosen
+from autoai4eo.search.session import Session
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
-from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
 from autoai4eo.tasks.configuration import (
     check_finalist,
@@ -36,10 +29,11 @@ from autoai4eo.tasks.configuration import (
     configure,
     inputs_of,
 )
+from autoai4eo.tasks.finalists import Finalists
 from autoai4eo.tasks.graph_data import GraphData
 from autoai4eo.tasks.priors import priors_of
 from autoai4eo.tasks.references import keep_references
-from autoai4eo.tasks.results import SearchResults
+from autoai4eo.tasks.reopening import task_record
 from autoai4eo.tasks.training_data import open_both, warn_of_problems
 from autoai4eo.tasks.validating import validate
 
@@ -47,7 +41,7 @@ from autoai4eo.tasks.validating import validate
 AUGMENTATION = Augmentation()
 
 
-class AutoModel(GraphData, SearchResults):
+class AutoModel(GraphData, Finalists):
     """Searches a graph of blocks for the best network, as AutoKeras's AutoModel.
 
     Args:
@@ -94,8 +88,6 @@ class AutoModel(GraphData, SearchResults):
             max_model_size=max_model_size,
             **settings,
         )
-        self.tuner: Tuner
-        self._training: Training | None = None
 
     @property
     def max_trials(self) -> int:
@@ -226,7 +218,8 @@ class AutoModel(GraphData, SearchResults):
             data_parallel=data_parallel,
         )
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": name}
-        of = graph, found, arguments, priors_of(graph, self.settings)
+        of_task = task_record(self._made_of(), training, class_weight)
+        of = graph, found, arguments, of_task, priors_of(graph, self.settings)
         with session.opened(*of) as self.tuner:
             self._finalist, self._training = None, training
             if references:
@@ -255,69 +248,6 @@ class AutoModel(GraphData, SearchResults):
         configure(graph, train, statistics(train), None)
         return graph, train
 
-    def select(
-        self,
-        rule: str | None = None,
-        *,
-        ensemble: int | None = None,
-        refit: bool = False,
-        **limits: float,
-    ) -> int:
-        """Makes another trial, or an ensemble, the finalist.
-
-        Without arguments it takes an earlier choice back. A trial is trained in full;
-        an ensemble is taken as it is.
-
-        `predict`, `evaluate` and `export` use the new finalist from then on. Call `fit`
-        on this object first, since `select` needs its data; if the search is finished,
-        `fit` takes a moment.
-
-        Args:
-            rule: ``"knee"``: where the front bends most; ``"one-se"``: the cheapest
-                within one standard error of the best, see `SearchSettings`; None: the
-                best by the first objective.
-            ensemble: the number of an ensemble, see `ensemble`; no trial is selected.
-            refit: trains it again on training and validation data together.
-            **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
-
-        Returns:
-            The number of the trial or ensemble.
-
-        Raises:
-            UserError: no trial of the front is within the limits, a limit is not known,
-                or `fit` was not called.
-        """
-        if ensemble is not None:
-            return self._select_ensemble(ensemble)
-        if self._training is None or self._training.validation is None:
-            raise UserError(
-                "select: expected a search of this object, found none; call fit with "
-                "the same arguments first, it resumes the search in the folder"
-            )
-        training, validation = self._training, self._training.validation
-        with chosen(self.tuner, rule, limits, validation, training.batch_size) as trial:
-            pool.search(
-                self.tuner,
-                replace(training, end=math.inf),
-                joined(training.train, validation) if refit else None,
-                verbose=0,
-                task="finalist",
-            )
-            validate(self.run, validation, training.batch_size)
-        self._finalist = None
-        return trial.number
-
-    def _refitting(
-        self, validation: Dataset, tell: Callable[[str], None]
-    ) -> Callable[[FrozenTrial], keras.Model]:
-        if self._training is None:
-            return super()._refitting(validation, tell)
-        whole = joined(self._training.train, validation)
-        return refitting(self.tuner, self._training, whole, tell)
-
-    def _known_data(self) -> Mapping[str, Dataset]:
-        if self._training is None:
-            return {}
-        train, validation = self._training.train, self._training.validation
-        of_validation = {} if validation is None else {"validation": validation}
-        return {"training": train, **of_validation}
+    def _made_of(self) -> dict[str, Any]:
+        """Returns name and arguments of the class, for `open_run`."""
+        return {"name": AutoModel.__name__}

@@ -81,6 +81,11 @@ class ImageClassifier(AutoModel):
     def _user_metrics(self) -> list[Any]:
         return self.metrics
 
+    def _made_of(self) -> dict[str, Any]:
+        given = {"inputs": self.input_names, "max_latency_ms": self.max_latency_ms}
+        known = {name: value for name, value in given.items() if value is not None}
+        return {"name": type(self).__name__, **known}
+
     def _open(self, x: Any, y: Any, like: Dataset | None = None) -> Dataset:
         if isinstance(x, list | tuple):
             x = evaluation.by_input(

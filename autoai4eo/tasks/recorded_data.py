@@ -1,4 +1,4 @@
-"""Opens the validation data of a run again."""
+"""Opens the data of a run again."""
 
 from __future__ import annotations
 
@@ -51,28 +51,16 @@ def validation_data(
     asked = Run(run).read()
     role = "training" if shares else "validation"
     known, kind = asked["data"]["validation"], target_kind(asked)
+    told = (shares, group, subset)
+    if source is None and told == (None, None, None):
+        found = _at_rows(run, asked, "validation", **how)
+        if found is not None:
+            return found
     x, y = in_arrays(*source if isinstance(source, tuple) else (source, None))
     if isinstance(x, Dataset):
-        dataset = x
+        dataset = of_kind(x, kind)
     else:
-        path = asked["data"][role]["path"] if x is None else x
-        if x is None and not Path(path).exists():
-            raise UserError(
-                f"{run}: expected its {role} data at {path}, found nothing there; give "
-                "their path (--val), or in Python call fit with the same arguments "
-                "first"
-            )
-        inputs, trained = known["inputs"], asked["data"]["training"]
-        dataset = open_dataset(
-            evaluation.by_input(path, [spec["name"] for spec in inputs]),
-            inputs=[spec["name"] for spec in inputs],
-            **classes_again(trained.get("opened") or {}, trained["classes"]),
-            **tiles_again(asked["data"][role].get("opened") or {}),
-            bands=evaluation.told_bands({s["name"]: s["bands"] for s in inputs}),
-            **evaluation.told_targets(y, kind),
-            **how,
-        )
-    dataset = of_kind(dataset, kind)
+        dataset = _opened(run, asked, role, x, y, **how)
     seed = int(asked["arguments"].get("seed") or 0)
     if subset is not None:
         dataset = sample(dataset, subset, seed=seed)
@@ -80,9 +68,7 @@ def validation_data(
     for parts, by in _splits(dataset, shares, group):
         found = dataset
         if parts is not None:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", LeakWarning)  # fit has told it
-                found = split(dataset, parts, group=by, block_km=block_km, seed=seed)[1]
+            found = _split(dataset, parts, by, block_km, seed)[1]
         found = each_pixel_once(found)
         if found.fingerprint() == known["fingerprint"]:
             return found
@@ -92,6 +78,97 @@ def validation_data(
         "samples); give --val, or what fit had: --split, --group and --subset; in "
         "Python call fit with the same arguments first"
     )
+
+
+def training_data(run: Path) -> Dataset:
+    """Opens the data that the trials of a run were trained on, where they still are.
+
+    Raises:
+        UserError: they cannot be read there, or have changed.
+    """
+    asked = Run(run).read()
+    known, seed = asked["data"]["training"], int(asked["arguments"].get("seed") or 0)
+    if (found := _at_rows(run, asked, "training")) is not None:
+        return found
+    # runs of earlier versions do not record the samples
+    dataset = _opened(run, asked, "training")
+    for parts, by in _splits(dataset, None, None):
+        found = dataset if parts is None else _split(dataset, parts, by, None, seed)[0]
+        if found.fingerprint() == known["fingerprint"]:
+            return found
+    raise _changed(run, known, dataset)
+
+
+def _at_rows(run: Path, asked: dict[str, Any], role: str, **how: Any) -> Dataset | None:
+    """Returns the recorded samples; None if the run does not record them.
+
+    Raises:
+        UserError: the data have changed.
+    """
+    rows = Run(run).read_samples().get(role)
+    if rows is None:
+        return None
+    dataset = _opened(run, asked, role, **how)
+    found = dataset.at_rows(rows)
+    if role != "training":
+        found = each_pixel_once(found)
+    if found.fingerprint() != asked["data"][role]["fingerprint"]:
+        raise _changed(run, asked["data"][role], dataset)
+    return found
+
+
+def _changed(run: Path, known: dict[str, Any], found: Dataset) -> UserError:
+    return UserError(
+        f"{run}: expected the data of this run in {known['path']}, found others "
+        f"({len(found):,} samples); in Python call fit with the same arguments first"
+    )
+
+
+def _split(
+    dataset: Dataset,
+    parts: tuple[float, ...],
+    by: str | None,
+    block_km: float | None,
+    seed: int,
+) -> list[Dataset]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", LeakWarning)  # fit has told it
+        return split(dataset, parts, group=by, block_km=block_km, seed=seed)
+
+
+def _opened(
+    run: Path,
+    asked: dict[str, Any],
+    role: str,
+    x: Any = None,
+    y: Any = None,
+    **how: Any,
+) -> Dataset:
+    """Opens data, by default those of the run, with the bands and classes of the run.
+
+    Raises:
+        UserError: they cannot be read.
+    """
+    known, trained = asked["data"][role], asked["data"]["training"]
+    path = known["path"] if x is None else x
+    if x is None and not Path(path).exists():
+        give = "give their path (--val), or in Python " if role == "validation" else ""
+        raise UserError(
+            f"{run}: expected its {role} data at {path}, found nothing there; {give}"
+            "call fit with the same arguments first"
+        )
+    inputs, kind = known["inputs"], target_kind(asked)
+    names = [spec["name"] for spec in inputs]
+    dataset = open_dataset(
+        evaluation.by_input(path, names),
+        inputs=names,
+        **classes_again(trained.get("opened") or {}, trained["classes"]),
+        **tiles_again(known.get("opened") or {}),
+        bands=evaluation.told_bands({s["name"]: s["bands"] for s in inputs}),
+        **evaluation.told_targets(y, kind),
+        **how,
+    )
+    return of_kind(dataset, kind)
 
 
 def _splits(

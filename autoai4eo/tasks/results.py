@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,6 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from optuna.trial import FrozenTrial
 
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
@@ -21,7 +20,6 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.lazy_outputs import in_parts
 from autoai4eo.learning.registry import task_of
-from autoai4eo.log import log
 from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
 from autoai4eo.runs import ensembles, front, scoring
@@ -29,16 +27,6 @@ from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which
 from autoai4eo.runs.study import open_study, trials_table
-from autoai4eo.search.ensembles.making import (
-    SIZE,
-    Budget,
-    at_rest,
-    make,
-    make_finalist,
-    told,
-)
-from autoai4eo.tasks.recorded_data import validation_data as opened_validation
-from autoai4eo.tasks.validating import validate
 from autoai4eo.text import line
 
 
@@ -185,81 +173,6 @@ class SearchResults:
         study = open_study(self.run)
         found = ensembles.ensembles_of(self.run, study)
         return ensembles.table(found, front.optimal(study, found))
-
-    def ensemble(
-        self,
-        *,
-        size: int = SIZE,
-        validation_data: Any = None,
-        batch_size: int = 64,
-        refit: bool = False,
-        verbose: int = 1,
-        **limits: float,
-    ) -> int:
-        """Makes an ensemble of the networks that the search trained, within a budget.
-
-        Selects trials one after another, some more than once, so that the weighted mean
-        of their outputs has the best first objective on the validation data (Caruana et
-        al., 2004). The ensemble is one network, and is kept in the run:
-        ``export(trial="ensemble-0")`` exports it, ``select(ensemble=0)`` makes it
-        the finalist. Its score on the validation data, which chose its members, is
-        optimistic; judge it on other data.
-
-        Args:
-            size: the largest number of selections.
-            validation_data: the run's, if neither `fit` was called on this object nor
-                ``run.json`` has their path: a path, data set, or tuple (x, y) of
-                arrays.
-            batch_size: patches per batch.
-            refit: whether the selected networks are trained anew, on training and
-                validation data together; otherwise nothing is trained. Call `fit` on
-                this object first; the ensemble's recorded scores on the validation data
-                are those of the networks before.
-            verbose: 0 prints nothing.
-            **limits: upper limits of the sum of its members' costs, such as
-                ``max_latency_ms=4.0`` or ``max_params=1e6``.
-
-        Returns:
-            The number of the ensemble.
-
-        Raises:
-            UserError: the run has no trained network, or none within the limits; its
-                data are missing; or a search is working in it.
-        """
-        for name in limits:
-            if not name.startswith("max_"):
-                raise UserError(f"ensemble: expected max_COST=LIMIT, got {name}")
-        within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
-        budget, tell = Budget(within, size), log(bool(verbose))
-        validation = self._validation(validation_data)
-        again = self._refitting(validation, tell) if refit else None
-        with at_rest(self.run):
-            made = make(self.run, budget, validation, tell, batch_size, again)
-        for text in told(self.run, made):
-            tell(text)
-        return made.number
-
-    def _select_ensemble(self, number: int, batch_size: int = 64) -> int:
-        """Makes an ensemble the finalist, see `AutoModel.select`."""
-        validation = self._validation(None)
-        with at_rest(self.run):
-            make_finalist(self.run, number)
-            validate(self.run, validation, batch_size)
-        self._finalist = None
-        return number
-
-    def _refitting(
-        self, validation: Dataset, tell: Callable[[str], None]
-    ) -> Callable[[FrozenTrial], keras.Model]:
-        """Returns what trains a member of an ensemble on all data."""
-        raise UserError(
-            "ensemble: expected a search of this object to refit, found none; call fit "
-            "with the same arguments first, it resumes the search in the folder"
-        )
-
-    def _validation(self, given: Any) -> Dataset:
-        known = self._known_data().get("validation")
-        return opened_validation(self.run, known if given is None else given)
 
     def export(
         self,

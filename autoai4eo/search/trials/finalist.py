@@ -45,10 +45,17 @@ def of(study: optuna.Study) -> NetworkId:
     Raises:
         UserError: no trial is complete.
     """
-    kept = study.user_attrs
-    for name in (_CHOSEN, _SELECTED):
-        if kept.get(name) is not None:  # trial 0 is 0
-            return network_id(kept[name])
+    return chosen(study) or by_default(study)
+
+
+def by_default(study: optuna.Study) -> NetworkId:
+    """Returns the selected network, else the best, whatever the user chose.
+
+    Raises:
+        UserError: no trial is complete.
+    """
+    if (key := study.user_attrs.get(_SELECTED)) is not None:  # trial 0 is 0
+        return network_id(key)
     return NetworkId(TRIAL, best_trial(study).number)
 
 

@@ -1,0 +1,180 @@
+"""Makes another trial of a run the finalist."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from math import inf
+from pathlib import Path
+
+import optuna
+
+from autoai4eo.data.readers.joined import joined
+from autoai4eo.errors import UserError
+from autoai4eo.learning.training import Training
+from autoai4eo.runs import front
+from autoai4eo.runs.belonging import trained_finalist
+from autoai4eo.runs.folder import Run, alone, locked
+from autoai4eo.runs.layout import check_no_links
+from autoai4eo.runs.network_id import TRIAL, NetworkId
+from autoai4eo.runs.selection import ONE_SE
+from autoai4eo.runs.storage import database_of
+from autoai4eo.runs.study import objectives_of, open_study, status, trials_of
+from autoai4eo.search.trials import finalist
+from autoai4eo.search.trials.selecting import select_cheapest
+from autoai4eo.search.tuner import Tuner
+from autoai4eo.search.workers import pool
+from autoai4eo.tasks.validating import validate
+
+#: Returns what trains the finalist: the tuner of the search, and data and options.
+Searched = Callable[[], tuple[Tuner, Training]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be the finalist; nothing given takes an earlier choice back.
+
+    Attributes:
+        rule: ``"knee"`` or ``"one-se"``, see `AutoModel.select`.
+        trial: the number of a trial.
+        limits: upper limits of costs, by ``max_COST``.
+
+    Raises:
+        UserError: a limit has another name, or a trial is given with something else.
+    """
+
+    rule: str | None = None
+    trial: int | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.limits:
+            if not name.startswith("max_"):
+                raise UserError(f"select: expected max_COST=LIMIT, got {name}")
+        if self.trial is not None and (self.rule is not None or self.limits):
+            raise UserError(
+                "select: expected a trial, or a rule and limits, got both; leave one "
+                "of them out"
+            )
+
+    @property
+    def within(self) -> dict[str, float]:
+        """The limits by the names of the costs."""
+        return {name.removeprefix("max_"): v for name, v in self.limits.items()}
+
+    @property
+    def is_none(self) -> bool:
+        """Whether an earlier choice is taken back."""
+        return self.rule is None and self.trial is None and not self.limits
+
+
+def select_trial(
+    run: Path,
+    choice: Choice,
+    searched: Searched,
+    *,
+    refit: bool = False,
+    verbose: int = 1,
+    tell: Callable[[str], None],
+) -> int:
+    """Makes a trial the finalist, trained in full; nothing if it is that already.
+
+    Args:
+        run: the folder.
+        choice: the trial, or the rule that selects it.
+        searched: is called if the trial must be trained, or trials are compared on the
+            validation data.
+        refit: whether it is trained on training and validation data together.
+        verbose: 0 shows nothing of the training.
+        tell: takes a line about what was selected.
+
+    Returns:
+        The number of the trial.
+
+    Raises:
+        UserError: no trial fits, or what trains it cannot be had. Nothing is changed.
+    """
+    check_no_links(run)
+    recorded = Run(run).read()["arguments"].get("storage")
+    number = _number(run, open_study(run), choice, searched)
+    with _held(run, shared=recorded is not None):
+        # a study that can be written
+        objectives = objectives_of(open_study(run))
+        storage = None if recorded is None else database_of(run, str(recorded))
+        study = open_study(run, objectives, storage=storage)
+        chosen = None if number is None else NetworkId(TRIAL, number)
+        wanted = chosen or finalist.by_default(study)
+        if _is_there(run, wanted, choice, refit):
+            finalist.set_to(study, chosen)
+            tell(f"{wanted} is the finalist already; nothing was changed")
+            return wanted.number
+        tuner, training = searched()
+        validation = training.validation
+        assert validation is not None, "a search has validation data"
+        finalist.set_to(study, chosen)
+        pool.search(
+            tuner,
+            replace(training, end=inf),
+            joined(training.train, validation) if refit else None,
+            verbose=verbose,
+            task="finalist",
+        )
+        validate(run, validation, training.batch_size)
+    tell(f"{wanted} is the finalist now")
+    return wanted.number
+
+
+def _number(
+    run: Path, study: optuna.Study, choice: Choice, searched: Searched
+) -> int | None:
+    """Returns the trial of a choice; None if an earlier choice is taken back."""
+    if choice.is_none:
+        return None
+    if choice.trial is not None:
+        return _complete(run, study, choice.trial)
+    if choice.rule != ONE_SE:
+        return front.choose(study, choice.rule, choice.within).number
+    tuner, training = searched()
+    if tuner.settings.judge_quantized:
+        raise UserError(
+            f"select: {ONE_SE} expected a search that scores in float32, found one "
+            "with judge_quantized; select by limits or knee"
+        )
+    assert training.validation is not None, "a search has validation data"
+    by = (tuner.settings, training.validation, training.batch_size, choice.within)
+    return select_cheapest(run, study, *by).chosen
+
+
+def _complete(run: Path, study: optuna.Study, number: int) -> int:
+    """Returns the number of a trial that is complete.
+
+    Raises:
+        UserError: there is no such trial, or it is not complete.
+    """
+    known = {trial.number: status(trial) for trial in trials_of(study)}
+    if known.get(number) != "complete":
+        raise UserError(
+            f"{run}: expected a complete trial, found trial {number} to be "
+            f"{known.get(number, 'missing')}; `autoai4eo trials RUN` lists them"
+        )
+    return number
+
+
+def _is_there(run: Path, wanted: NetworkId, choice: Choice, refit: bool) -> bool:
+    """Returns whether the finalist is the wanted network, trained as wanted.
+
+    A choice that is taken back makes a finalist of the training data alone.
+    """
+    if trained_finalist(run) != wanted:
+        return False
+    of_everything = finalist.is_of_everything(run)
+    if refit:
+        return of_everything
+    return not (choice.is_none and of_everything)
+
+
+@contextmanager
+def _held(run: Path, shared: bool) -> Iterator[None]:
+    with locked(run, "finalist") if shared else alone(run):
+        yield
