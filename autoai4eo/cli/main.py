@@ -28,6 +28,7 @@ from autoai4eo.cli import (
     model,
     nasbench,
     patches,
+    predict,
     report,
     rerun,
     selecting,
@@ -57,6 +58,7 @@ app.command("ensemble")(ensemble.ensemble)
 app.command("select")(selecting.select)
 app.command("check")(check.check)
 app.command("evaluate")(model.evaluate)
+app.command("predict")(predict.predict)
 app.command("profile")(model.profile)
 app.command("export")(model.export)
 app.command("map")(map.map)

@@ -17,6 +17,8 @@ from autoai4eo.cli.options import (
     Storage,
     Threads,
     Trial,
+    Trust,
+    Weights,
 )
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
@@ -26,8 +28,8 @@ def map(
     model: Annotated[
         str,
         typer.Argument(
-            help="A run folder, a .keras, SavedModel, .onnx or OpenVINO model, or a "
-            "name of the weight catalogue such as lcz42-resnet20-s2."
+            help="A run folder, a .keras, SavedModel, .onnx, .tflite or OpenVINO model, "
+            "or a name of the weight catalogue such as lcz42-resnet20-s2."
         ),
     ],
     paths: Annotated[
@@ -183,17 +185,8 @@ def map(
     threads: Threads = None,
     trial: Trial = None,
     storage: Storage = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="The file of the catalogue's weights.")
-    ] = None,
-    trust: Annotated[
-        bool,
-        typer.Option(
-            "--trust",
-            help="Run a SavedModel. It can read and write any file: use it only if "
-            "you know who made the model.",
-        ),
-    ] = False,
+    weights: Weights = None,
+    trust: Trust = False,
     allow_no_crs: Annotated[
         bool,
         typer.Option(

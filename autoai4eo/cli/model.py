@@ -21,6 +21,7 @@ from autoai4eo.cli.options import (
     Storage,
     Threads,
     Trial,
+    Trust,
     parse_bands,
     parse_ignored,
 )
@@ -39,7 +40,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def evaluate(
-    model: Annotated[Path, typer.Argument(help="A run folder or a .keras file.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A run folder, or a .keras, SavedModel, .onnx, .tflite or OpenVINO "
+            "model."
+        ),
+    ],
     data: Annotated[Path, typer.Argument(help="Labelled data.")],
     masks: Masks = None,
     ignored: Ignored = None,
@@ -58,6 +65,7 @@ def evaluate(
     class_level: ClassLevel = None,
     allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
+    trust: Trust = False,
     json: Json = False,
 ) -> None:
     """Measure the scores of a network on labelled data.
@@ -66,36 +74,36 @@ def evaluate(
     """
     with hushed():
         from autoai4eo.data.spatial_blocks import check_block_km
-        from autoai4eo.data.units import typical_of
-        from autoai4eo.deploy import load_network
+        from autoai4eo.deploy.predictors.evaluating import evaluated
         from autoai4eo.learning import evaluation
         from autoai4eo.learning.evaluation import SINGLE
         from autoai4eo.runs import scoring
-        from autoai4eo.runs.folder import Run
     check_block_km(by, block_km)
     values = parse_ignored(ignored)
-    network = load_network(model, trial)
-    trained = Run(model).read()["data"]["training"] if model.is_dir() else None
-    statistics = Run(model).read_statistics() if model.is_dir() else {}
+    of = evaluated(model, trial, trust)
     dataset = evaluation.open_for(
-        network,
-        trained,
+        of.network,
+        of.trained,
         data,
         masks,
         ignored=values,
         bands=parse_bands(bands),
         class_level=class_level,
         allow_remote=allow_remote,
-        typical={name: typical_of(kept) for name, kept in statistics.items()},
+        typical=of.typical,
     )
     # before the scores are computed: this fails if the run needs --storage
-    of_finalist = model.is_dir() and trial is None and not json
+    of_finalist = of.run is not None and trial is None and not json
     story = finalist_story(model) if of_finalist else ""
-    # thresholds of labels were tuned on the outputs of the finalist
-    known = Run(model).read_evaluation() if model.is_dir() and trial is None else {}
-    run = model if model.is_dir() else None
     scores = scoring.evaluate(
-        run, network, dataset, batch_size, known, by, block_km, trial=trial
+        of.run,
+        of.network,
+        dataset,
+        batch_size,
+        of.fitted,
+        by,
+        block_km,
+        trial=trial,
     )
     if json:
         print_json(scores)

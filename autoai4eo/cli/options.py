@@ -171,6 +171,17 @@ Trial = Annotated[
         help="A trial of the run, or an ensemble. By default its finalist.",
     ),
 ]
+Weights = Annotated[
+    Path | None, typer.Option(help="The file of the catalogue's weights.")
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust",
+        help="Run a SavedModel. It can read and write any file: use it only if you "
+        "know who made the model.",
+    ),
+]
 Precision = Annotated[
     str | None,
     typer.Option(

@@ -7,6 +7,8 @@ from autoai4eo.deploy.export.exporting import Exported as Exported
 from autoai4eo.deploy.export.exporting import export as export
 from autoai4eo.deploy.export.formats import FORMATS as FORMATS
 from autoai4eo.deploy.mapping.mapping import map_scene as map_scene
+from autoai4eo.deploy.predicting import open_unlabelled as open_unlabelled
+from autoai4eo.deploy.predicting import predict_table as predict_table
 from autoai4eo.deploy.predictors.base import Predictor as Predictor
 from autoai4eo.deploy.predictors.loading import LOADERS as LOADERS
 from autoai4eo.deploy.predictors.loading import load_predictor as load_predictor

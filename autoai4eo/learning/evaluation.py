@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
@@ -21,6 +20,7 @@ from autoai4eo.data.units import Typical
 from autoai4eo.data.unlike import unlike_training
 from autoai4eo.errors import AutoAI4EOWarning, UnknownClassError, UserError
 from autoai4eo.learning.lazy_outputs import LazyOutputs, Outputs, in_parts
+from autoai4eo.learning.network import Network
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.task import Scorer
 from autoai4eo.learning.worst_group import CountedGroups
@@ -31,7 +31,7 @@ SINGLE = ("sample", "tile")
 
 
 def open_for(
-    model: keras.Model,
+    model: Network,
     data: dict[str, Any] | None,
     x: Any,
     y: Any = None,
@@ -169,7 +169,7 @@ def by_input(x: Any, names: Sequence[str]) -> Any:
 
 
 def outputs(
-    model: keras.Model, dataset: Dataset, batch_size: int = 32, verbose: int = 0
+    model: Network, dataset: Dataset, batch_size: int = 32, verbose: int = 0
 ) -> np.ndarray:
     """Returns a network's output for each sample, float32 (N, …), see `Task`."""
     batches = Batches(dataset, batch_size)
@@ -179,7 +179,7 @@ def outputs(
 
 
 def outputs_in_parts(
-    model: keras.Model, dataset: Dataset, batch_size: int = 32, verbose: int = 0
+    model: Network, dataset: Dataset, batch_size: int = 32, verbose: int = 0
 ) -> Outputs:
     """Returns the same as `outputs`; of masks, `LazyOutputs`, to score them."""
     if dataset.target.kind != "mask":
@@ -188,7 +188,7 @@ def outputs_in_parts(
 
 
 def evaluate(
-    model: keras.Model,
+    model: Network,
     dataset: Dataset,
     batch_size: int = 32,
     fitted: Mapping[str, Any] | None = None,

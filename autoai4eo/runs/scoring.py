@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import members
 from autoai4eo.data.spatial_blocks import check_block_km
@@ -15,6 +13,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
 from autoai4eo.learning.lazy_outputs import Outputs
+from autoai4eo.learning.network import Network
 from autoai4eo.learning.user_metrics import user_scores
 from autoai4eo.runs import evaluations
 from autoai4eo.runs.folder import Run
@@ -24,7 +23,7 @@ from autoai4eo.runs.network_id import Which
 
 def evaluate(
     run: Path | None,
-    model: keras.Model,
+    model: Network,
     dataset: Dataset,
     batch_size: int,
     fitted: Mapping[str, Any],

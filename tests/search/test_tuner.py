@@ -213,7 +213,7 @@ def test_an_impossible_choice_is_refused(searched, tmp_path):
         searched.select(params=1)
     with pytest.raises(UserError, match="expected 'knee'"):
         searched.select("elbow")
-    with pytest.raises(UserError, match="expected a run folder with run.json in it"):
+    with pytest.raises(UserError, match=r"expected a run folder with run\.json"):
         small.model(tmp_path).select("knee")
 
 

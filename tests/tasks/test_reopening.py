@@ -105,10 +105,10 @@ def test_data_that_are_gone_or_changed_are_named(copied, searched):
         with pytest.raises(UserError, match=r"training data at .*data.h5, found not"):
             copied.select(trial=other, verbose=0)
         small.write(file, 96, seed=4)
-        with pytest.raises(UserError, match="data of this run in .*, found others"):
+        with pytest.raises(UserError, match=r"data of this run in .*, found others"):
             copied.select(trial=other, verbose=0)
         small.write(file, 10)
-        with pytest.raises(UserError, match="expected .* samples or more, found 10"):
+        with pytest.raises(UserError, match=r"expected .* samples or more, found 10"):
             copied.select(trial=other, verbose=0)
     finally:
         aside.rename(file)
@@ -140,7 +140,7 @@ def test_what_no_file_holds_is_named(tmp_path):
     with_own = {"callbacks": [keras.callbacks.TerminateOnNaN()]}
     model.fit(file, epochs=1, verbose=0, **with_own)
     again = small.model(tmp_path)
-    with pytest.raises(UserError, match="found one with callbacks; call fit with"):
+    with pytest.raises(UserError, match=r"found one with callbacks; call fit with"):
         again.select(trial=others(model)[0], verbose=0)
 
 
@@ -157,13 +157,13 @@ def test_an_opened_run_predicts_exports_and_reports(searched, tmp_path):
     assert model.report().is_file()
     assert model.export(tmp_path / "m.keras", "keras").is_file()
     # the blocks of the search are not those of an ImageClassifier
-    with pytest.raises(UserError, match="blocks of this class, found networks of oth"):
+    with pytest.raises(UserError, match=r"blocks of this class, found networks of oth"):
         model.select(trial=others(model)[0], verbose=0)
 
 
 def test_an_opened_run_has_the_class_of_its_target(segmented, tmp_path):
     assert type(ae.open_run(segmented.run)) is ae.ImageSegmenter
-    with pytest.raises(UserError, match="expected a run folder with run.json in it"):
+    with pytest.raises(UserError, match=r"expected a run folder with run.json in it"):
         ae.open_run(tmp_path)
 
 
@@ -187,5 +187,5 @@ def test_an_opened_classifier_trains_another_trial(tmp_path):
 
 def test_a_choice_has_limits_of_costs():
     assert Choice("knee", limits={"max_params": 3}).within == {"params": 3}
-    with pytest.raises(UserError, match="expected max_COST=LIMIT, got params"):
+    with pytest.raises(UserError, match=r"expected max_COST=LIMIT, got params"):
         Choice(limits={"params": 3})

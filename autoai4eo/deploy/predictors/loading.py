@@ -6,7 +6,12 @@ from pathlib import Path
 
 from autoai4eo.deploy.predictors.base import Loader, Options, Predictor, checked
 from autoai4eo.deploy.predictors.keras import of_catalogue, of_keras_file, of_run
-from autoai4eo.deploy.predictors.runtimes import of_onnx, of_openvino, of_savedmodel
+from autoai4eo.deploy.predictors.runtimes import (
+    of_litert,
+    of_onnx,
+    of_openvino,
+    of_savedmodel,
+)
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 from autoai4eo.runs.network_id import Which
@@ -29,6 +34,11 @@ LOADERS: dict[str, Loader] = {
         lambda path: Path(path).suffix == ".onnx" and Path(path).is_file(),
         of_onnx,
     ),
+    "litert": Loader(
+        "a .tflite file",
+        lambda path: Path(path).suffix == ".tflite" and Path(path).is_file(),
+        of_litert,
+    ),
     "savedmodel": Loader(
         "a SavedModel",
         lambda path: Path(path, "saved_model.pb").is_file(),
@@ -48,7 +58,7 @@ def load_predictor(
     weights: str | Path | None = None,
     trust: bool = False,
 ) -> Predictor:
-    """Loads a run, a ``.keras``, SavedModel, ONNX or OpenVINO model, or weights.
+    """Loads a run, a Keras, SavedModel, ONNX, LiteRT or OpenVINO model, or weights.
 
     Names of bands and classes that a file does not hold are read from ``model.json``
     beside it (inside of a folder), see `read_description`.

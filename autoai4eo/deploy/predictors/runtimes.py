@@ -1,8 +1,9 @@
-"""Predictors in other runtimes: SavedModels, ONNX files and OpenVINO's folders."""
+"""Predictors in other runtimes: SavedModels, ONNX, LiteRT and OpenVINO's files."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from autoai4eo.deploy.predictors.description import METADATA, read_description
 from autoai4eo.deploy.predictors.networks import reason
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain
+from autoai4eo.runtimes.litert import LiteRT
 from autoai4eo.runtimes.openvino import FILE, OpenVINO
 
 
@@ -107,6 +109,43 @@ def of_onnx(path: str, options: Options) -> Predictor:
         files=(file, beside),
         **read_description(beside, shapes, outputs),
     )
+
+
+def of_litert(path: str, options: Options) -> Predictor:
+    """Loads a ``.tflite`` file with ``model.json`` beside it."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        raise UserError(
+            f"{path}: expected ai-edge-litert to run it, found none; "
+            'pip install "autoai4eo[litert]"'
+        ) from None
+    try:
+        signature = Interpreter(path).get_signature_runner()
+        inputs, found = signature.get_input_details(), signature.get_output_details()
+        run = LiteRT().load(Path(path))
+    except Exception as error:  # LiteRT raises errors of any class
+        raise UserError(
+            f"{path}: expected a LiteRT network with a signature, found a file that "
+            f"LiteRT cannot read ({reason(error)}); export it again"
+        ) from None
+    shapes = {name: _signed(told) for name, told in inputs.items()}
+    given = [_signed(told) for told in found.values()]
+    outputs = outputs_of(given[0] if len(given) == 1 else given, path)
+    file, beside = Path(path), Path(path).parent / METADATA
+    return Predictor(
+        path=path,
+        window=window_of(shapes, path),
+        predict=run,
+        fingerprint=digest(file),
+        files=(file, beside),
+        **read_description(beside, shapes, outputs),
+    )
+
+
+def _signed(told: Mapping[str, Any]) -> tuple[int, ...]:
+    """The shape of an input or output; -1 for a dimension that is open."""
+    return tuple(int(n) for n in told["shape_signature"])
 
 
 def of_openvino(path: str, options: Options) -> Predictor:
