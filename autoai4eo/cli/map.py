@@ -28,8 +28,8 @@ def map(
     model: Annotated[
         str,
         typer.Argument(
-            help="A run folder, a .keras, SavedModel, .onnx, .tflite or OpenVINO model, "
-            "or a name of the weight catalogue such as lcz42-resnet20-s2."
+            help="A run folder, a .keras, SavedModel, .onnx, .tflite or OpenVINO "
+            "model, or a name of the weight catalogue such as lcz42-resnet20-s2."
         ),
     ],
     paths: Annotated[
@@ -216,7 +216,10 @@ def map(
     with hushed():
         from autoai4eo import deploy
         from autoai4eo.deploy.mapping.reference_classes import parse_legend
-    predictor = deploy.load_predictor(model, trial=trial, weights=weights, trust=trust)
+
+        predictor = deploy.load_predictor(
+            model, trial=trial, weights=weights, trust=trust
+        )
     deploy.map_scene(
         predictor,
         scene,

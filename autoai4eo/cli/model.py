@@ -78,9 +78,10 @@ def evaluate(
         from autoai4eo.learning import evaluation
         from autoai4eo.learning.evaluation import SINGLE
         from autoai4eo.runs import scoring
-    check_block_km(by, block_km)
-    values = parse_ignored(ignored)
-    of = evaluated(model, trial, trust)
+
+        check_block_km(by, block_km)
+        values = parse_ignored(ignored)
+        of = evaluated(model, trial, trust)
     dataset = evaluation.open_for(
         of.network,
         of.trained,
@@ -256,8 +257,12 @@ def export(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     out: Annotated[Path, typer.Argument(help="The file or folder to write.")],
     format: Annotated[
-        str, typer.Option(help="savedmodel, keras, onnx, litert or openvino.")
-    ] = "savedmodel",
+        str | None,
+        typer.Option(
+            help="savedmodel, keras, onnx, litert or openvino. By default that of the "
+            "ending of OUT (.keras, .onnx, .tflite), otherwise savedmodel."
+        ),
+    ] = None,
     trial: Trial = None,
     storage: Storage = None,
     quantize: Annotated[
@@ -278,7 +283,7 @@ def export(
 ) -> None:
     """Write a run's network for other programs and test it in a fresh process.
 
-    Example: autoai4eo export RUN model.onnx --format onnx
+    Example: autoai4eo export RUN model.onnx
     """
     with hushed():
         from autoai4eo import deploy

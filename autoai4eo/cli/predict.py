@@ -62,8 +62,11 @@ def predict(
     with hushed():
         from autoai4eo import deploy
         from autoai4eo.deploy.tables import check
-    check(out, overwrite)
-    predictor = deploy.load_predictor(model, trial=trial, weights=weights, trust=trust)
+
+        check(out, overwrite)
+        predictor = deploy.load_predictor(
+            model, trial=trial, weights=weights, trust=trust
+        )
     dataset = deploy.open_unlabelled(
         predictor,
         data,

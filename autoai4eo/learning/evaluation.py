@@ -106,7 +106,7 @@ def open_for(
                 f"{dataset.path}: expected {node.name} of {_size(node.shape[1:])}, the "
                 f"input of the network, found {_size(spec.shape)}"
             )
-    if not dataset.known.any():
+    if unlabelled or not dataset.known.any():
         return dataset
     if kind is not None:
         dataset = of_kind(dataset, kind)

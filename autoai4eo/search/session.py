@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from typing import Any
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics, keep_statistics
 from autoai4eo.devices.remote import RemoteDevice
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import set_aside, written
+from autoai4eo.learning.figures import rounded
 from autoai4eo.runs.data_record import check_same, check_step
 from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.layout import (
@@ -66,6 +68,7 @@ class Session:
                 input; or the storage, the device or its profile cannot be used.
         """
         self._check_folder()
+        self._tell_changes()
         settings = self.settings
         if settings.storage is not None:
             open_storage(settings.storage)
@@ -155,6 +158,21 @@ class Session:
             check_step(self.run, step, self.settings.map_step)
             self._check_kind(known["arguments"])
 
+    def _tell_changes(self) -> None:
+        """Warns of other constraints than those that the search began with."""
+        run = Run(self.run)
+        if self.overwrite or run.damage() is not None or not run.exists:
+            return
+        before = run.read()["arguments"].get("constraints") or {}
+        now = dict(self.settings.constraints)
+        if before != now:
+            warnings.warn(
+                f"{self.run}: the search began with {_told_limits(before)}, and goes "
+                f"on with {_told_limits(now)}: earlier trials stay as they were judged",
+                AutoAI4EOWarning,
+                stacklevel=4,
+            )
+
     def _check_kind(self, known: Mapping[str, Any]) -> None:
         """Checks that the folder's search ends as this one; tells of other priors.
 
@@ -180,6 +198,11 @@ class Session:
         if self.settings.storage is not None and Run(self.run).json.is_file():
             forget(self.run, self.settings.storage)
         clear(self.run)
+
+
+def _told_limits(limits: Mapping[str, float]) -> str:
+    told = ", ".join(f"{name} {rounded(limit)}" for name, limit in limits.items())
+    return f"the constraints {told}" if told else "no constraints"
 
 
 def _told_priors(paths: Sequence[str]) -> str:

@@ -21,6 +21,8 @@ from autoai4eo.search.trials.retries import interrupted
 MAX_INFEASIBLE = 200
 #: Number of already trained candidates in a row after which a search is over.
 MAX_PRUNED = 50
+#: Number of trainings in a row that fail alike after which a search ends.
+MAX_FAILED = 3
 #: Smallest relative growth of the hypervolume that counts.
 _GROWN = 1e-3
 
@@ -98,6 +100,34 @@ def raise_if_infeasible(
         f"{', '.join(f'{n} {rounded(v)}' for n, v in cheapest.items()) or 'unmeasured'}"
         "; relax the constraint"
     )
+
+
+def raise_if_all_fail_alike(
+    trials: Sequence[FrozenTrial], run: Path, earlier: int = 0
+) -> None:
+    """Ends a search whose blocks, callbacks or data make every training fail.
+
+    Args:
+        trials: of the search.
+        run: the folder.
+        earlier: number of trials that were there when the search was resumed; what made
+            them fail may be mended.
+
+    Raises:
+        SearchError: no training is complete, and the last ones failed with the same
+            message, which it names.
+    """
+    trained = [t for t in trials if was_trained(t)]
+    if any(t.state == TrialState.COMPLETE for t in trained):
+        return
+    last = [t for t in trained if t.number >= earlier][-MAX_FAILED:]
+    messages = {t.user_attrs.get("message") for t in last}
+    if len(last) == MAX_FAILED and len(messages) == 1:
+        raise SearchError(
+            f"{MAX_FAILED} trials in a row failed alike: {messages.pop()} "
+            f"({Run(run).trial(last[0].number).path}); correct this, and run the same "
+            "command again"
+        )
 
 
 def raise_if_all_failed(trials: Sequence[FrozenTrial], run: Path) -> None:

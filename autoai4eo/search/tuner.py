@@ -86,6 +86,7 @@ class Tuner:
         self._sampler: CandidateSampler
         self._budget: Budget
         self._lock: MeasurementLock
+        self._earlier = 0
         self._name: str
 
     def __getstate__(self) -> dict[str, Any]:
@@ -181,6 +182,7 @@ class Tuner:
         )
         self._sampler = strategies.strategy(settings.tuner, context)
         self.connect(self._sampler)
+        self._earlier = len(self.study.get_trials(deepcopy=False))
         sign_new_trials(self.study, self._name)
         record_instrument(
             self.study, self.run, settings, self.graph, instrument.about()
@@ -296,6 +298,7 @@ class Tuner:
                 everything = self.study.get_trials(deepcopy=False)
                 queued = [t for t in everything if t.state == TrialState.WAITING]
                 trials = trials_of(self.study)
+                stopping.raise_if_all_fail_alike(trials, self.run, self._earlier)
                 stopping.raise_if_infeasible(trials, self.settings.constraints)
                 trained = [t for t in trials if stopping.was_trained(t)]
                 over = (

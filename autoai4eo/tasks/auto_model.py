@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from autoai4eo.search.session import Session
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.search.workers import pool
+from autoai4eo.tasks.call_checks import OF_KERAS, OPTIONS, check_callbacks, check_names
 from autoai4eo.tasks.configuration import (
     check_finalist,
     check_training,
@@ -79,6 +81,7 @@ class AutoModel(GraphData, Finalists):
         self.outputs = keras.tree.flatten(outputs)
         super().__init__(directory, project_name)
         self.overwrite = overwrite
+        check_names(type(self).__name__, settings, (*OPTIONS, *_arguments(type(self))))
         self.settings = SearchSettings(
             max_trials=max_trials,
             objective=objective,
@@ -162,13 +165,17 @@ class AutoModel(GraphData, Finalists):
             refit: whether to train the finalist on the given `validation_data`, too.
             final_epochs: trains the finalist anew for so many epochs; None: it
                 continues its trial's training for `epochs` more.
-            **kwargs: passed to `keras.Model.fit`.
+            **kwargs: ``steps_per_epoch``, ``validation_steps`` and ``validation_freq``
+                of `keras.Model.fit`.
 
         Raises:
             UserError: data or an argument cannot be used, and nothing is written; or
                 another fit is running in the run's folder.
             RuntimeError: every trial failed.
         """
+        names = set(inspect.signature(AutoModel.fit).parameters) - {"self", "kwargs"}
+        check_names("fit", kwargs, (*names, *OF_KERAS))
+        callbacks = check_callbacks(callbacks)
         check_utf8(self.run)
         tell = log(bool(verbose))
         how = (validation_data, validation_split, self.settings, tell)
@@ -206,7 +213,7 @@ class AutoModel(GraphData, Finalists):
             epochs=epochs,
             final_epochs=final_epochs,
             batch_size=batch_size,
-            callbacks=tuple(callbacks),
+            callbacks=callbacks,
             objectives=self.objectives,
             class_weight=weights,
             augmentation=augmentation,
@@ -251,3 +258,10 @@ class AutoModel(GraphData, Finalists):
     def _made_of(self) -> dict[str, Any]:
         """Returns name and arguments of the class, for `open_run`."""
         return {"name": AutoModel.__name__}
+
+
+def _arguments(of: type) -> list[str]:
+    """Returns the names of the arguments of a class and its bases."""
+    every = [inspect.signature(base) for base in of.__mro__[:-1]]
+    named = (p for signature in every for p in signature.parameters.values())
+    return [p.name for p in named if p.kind != p.VAR_KEYWORD]

@@ -177,7 +177,7 @@ class SearchResults:
     def export(
         self,
         path: str | Path,
-        format: str = "savedmodel",
+        format: str | None = None,
         *,
         trial: Which = None,
         quantize: str | None = None,
@@ -192,7 +192,8 @@ class SearchResults:
         Args:
             path: the file or folder to write.
             format: ``"savedmodel"``, ``"keras"``, ``"onnx"``, ``"litert"`` or
-                ``"openvino"``.
+                ``"openvino"``; None: by the ending ``.keras``, ``.onnx`` or
+                ``.tflite``, otherwise a SavedModel.
             trial: the number of a trial, or an ensemble such as ``"ensemble-0"``; None:
                 the finalist.
             quantize: ``"int8"`` for ``"onnx"``, ``"litert"`` and ``"openvino"``;

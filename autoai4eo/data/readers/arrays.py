@@ -86,13 +86,22 @@ class ArraysReader(TargetsOrMasks):
                 named = np.asarray(labels).dtype.kind in "SUO"
                 self.target = replace(self.target, named=named)
         notes += more
+        notes += _channels_first(self.inputs)
         self.notes = tuple(notes)
         for name, array in self._arrays.items():
+            if len(array) != total:
+                first = next(iter(self._arrays))
+                raise UserError(
+                    f"{path}: expected as many images in each input, found {total} in "
+                    f"{first} and {len(array)} in {name}; give those of the same "
+                    "samples"
+                )
             if len(array) != len(self.targets):
                 what = "values" if self.target.kind == "value" else "labels"
                 raise UserError(
                     f"{path}: expected as many {what} as images, found "
-                    f"{len(self.targets)} {what} and {len(array)} images in {name}"
+                    f"{len(self.targets)} {what} and {len(array)} images in {name}; "
+                    "give both of the same samples"
                 )
 
     def _spec(self, name: str, array: np.ndarray) -> InputSpec:
@@ -153,6 +162,17 @@ class ArraysReader(TargetsOrMasks):
     def coordinates(self) -> np.ndarray | None:
         """Returns None: arrays have no coordinates."""
         return None
+
+
+def _channels_first(inputs: Sequence[InputSpec]) -> list[str]:
+    """Returns a note about each input that looks like (N, bands, height, width)."""
+    return [
+        f"{spec.name} has {spec.height}×{spec.width} pixels with {len(spec.bands)} "
+        "bands, which looks like (N, bands, height, width): pixels come before bands "
+        "here; transpose it, x.transpose(0, 2, 3, 1)"
+        for spec in inputs
+        if spec.height < spec.width == len(spec.bands)
+    ]
 
 
 def _pixels(array: np.ndarray) -> np.ndarray:

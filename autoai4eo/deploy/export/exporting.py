@@ -11,7 +11,7 @@ from typing import Any
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.deploy.export import card, metadata
 from autoai4eo.deploy.export.comparison import Exported, Source, compare
-from autoai4eo.deploy.export.formats import FORMATS, Format, check
+from autoai4eo.deploy.export.formats import FORMATS, Format, check, format_of
 from autoai4eo.deploy.export.places import assets_beside, check_free, check_outside
 from autoai4eo.deploy.export.temperature import with_fitted_temperature
 from autoai4eo.deploy.predictors.description import target_of, target_of_run
@@ -35,7 +35,7 @@ from autoai4eo.runtimes.base import FLOAT32
 def export(
     run: str | Path,
     out: str | Path,
-    format: str = "savedmodel",
+    format: str | None = None,
     *,
     trial: Which = None,
     quantize: str | None = None,
@@ -72,7 +72,7 @@ def export(
         run: the run's folder.
         out: the file or folder to write, outside of the run; a missing parent folder is
             made.
-        format: one of `FORMATS`.
+        format: one of `FORMATS`; None: that of the ending of `out`, see `format_of`.
         trial: the number of a trial, or an ensemble such as ``"ensemble-0"``; None:
             the finalist.
         quantize: ``"int8"`` weights and activations for ``"onnx"``, ``"litert"`` and
@@ -96,6 +96,7 @@ def export(
         RuntimeError: the export does not run. Nothing is left behind.
     """
     run, out = Path(run).expanduser(), Path(out).expanduser()
+    format = format_of(out) if format is None else format
     if format not in FORMATS:
         raise UserError(f"format: expected one of {', '.join(FORMATS)}, got {format!r}")
     kind = FORMATS[format]

@@ -19,7 +19,7 @@ from autoai4eo.deploy.export.formats import FORMATS
 from autoai4eo.deploy.predictors.base import Loader, Predictor
 from autoai4eo.errors import UserError
 
-KINDS = ("run", "keras", "savedmodel", "onnx", "openvino", "numpy")
+KINDS = ("run", "keras", "savedmodel", "onnx", "litert", "openvino", "numpy")
 
 
 def numpy_weights(path, options):
@@ -76,6 +76,7 @@ def models(target, network, tmp_path_factory):
         ("keras", "m.keras"),
         ("savedmodel", "saved"),
         ("onnx", "m.onnx"),
+        ("litert", "m.tflite"),
         ("openvino", "vino"),
     ]:
         paths[name] = folder / file
@@ -134,7 +135,7 @@ def test_other_patches_are_refused(predictor):
         predictor.predict({"other": np.zeros((5, 8, 8, 3), "float32")})
 
 
-@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx", "openvino"])
+@pytest.mark.parametrize("kind", ["keras", "savedmodel", "onnx", "litert", "openvino"])
 def test_a_description_of_other_bands_or_outputs_is_refused(
     models, target, kind, tmp_path
 ):

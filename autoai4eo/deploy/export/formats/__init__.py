@@ -1,5 +1,8 @@
 """The formats that a network is exported in, by name."""
 
+from pathlib import Path
+
+from autoai4eo.deploy.export.formats.base import OF_SUFFIX
 from autoai4eo.deploy.export.formats.base import Format as Format
 from autoai4eo.deploy.export.formats.base import RuntimeFormat as RuntimeFormat
 from autoai4eo.deploy.export.formats.base import check as check
@@ -14,3 +17,11 @@ FORMATS: dict[str, Format] = {
     format.name: format
     for format in (SavedModel(), KerasFile(), ONNX(), LiteRT(), OpenVINO())
 }
+
+
+def format_of(out: Path) -> str:
+    """Returns the format that a name's ending tells; a SavedModel without one.
+
+    A folder is a SavedModel: OpenVINO's has to be asked for by name.
+    """
+    return OF_SUFFIX.get(out.suffix, SavedModel.name)
