@@ -136,7 +136,7 @@ def test_a_run_from_a_source_tree_names_its_version(run, monkeypatch):
         return real(name)
 
     monkeypatch.setattr(importlib.metadata, "version", version)
-    run.write({}, {}, {"device": "CPU"}, "a mark")
+    run.write({}, {}, {"device": "CPU"}, "a mark", {})
     versions = json.loads(run.json.read_text())["versions"]
     assert versions["autoai4eo"] == autoai4eo.__version__
     assert versions["keras"] == real("keras")

@@ -77,8 +77,7 @@ def load_network(path: Path, trial: Which = None) -> keras.Model:
         if (path / file).is_file() and not Run(path).json.exists():
             raise UserError(
                 f"{path}: expected a run folder or a .keras file, found {kind}, which "
-                "`autoai4eo map` can run and other commands cannot; export with "
-                "--format keras"
+                "evaluate, predict and map take; export with --format keras"
             )
     return load_model(network_file(path, trial) if path.is_dir() else path)
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from autoai4eo import deploy
 from autoai4eo.deploy.export import metadata
-from autoai4eo.deploy.export.formats import FORMATS
+from autoai4eo.deploy.export.formats import FORMATS, format_of
 from autoai4eo.deploy.export.temperature import temperature_of
 from autoai4eo.errors import UserError
 from autoai4eo.learning.calibration import scaled
@@ -169,16 +169,24 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
     assert list(told["assets"]) == ["n.keras"]
 
 
+def test_the_ending_of_the_name_tells_the_format(run, tmp_path):
+    known = {name: kind.suffix for name, kind in FORMATS.items() if kind.suffix}
+    for name, ending in known.items():
+        assert format_of(tmp_path / f"m{ending}") == name
+    assert format_of(tmp_path / "m") == "savedmodel"
+    assert deploy.export(run, tmp_path / "m.keras").format == "keras"
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
         ("m", {"format": "onnxx"}, "onnx, litert, openvino, got 'onn"),
         ("m", {"format": "keras"}, "expected a name that ends with .keras"),
-        ("m.onnx", {"format": "litert"}, "litert, found that of format onnx; add --fo"),
+        ("m.onnx", {"format": "litert"}, "litert, found that of format onnx; leave "),
         (
-            "m.onnx",
-            {},
-            "for format savedmodel, found that of format onnx; add --format",
+            "m.tflite",
+            {"format": "savedmodel"},
+            "for format savedmodel, found that of format litert; leave the format out",
         ),
         (
             "m.keras",
