@@ -1,6 +1,7 @@
 """A table of what a model predicts for patches."""
 
 import json
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -164,12 +165,11 @@ def test_parquet_is_written_by_pandas(predictor, tmp_path, monkeypatch):
 
 
 def test_text_that_a_spreadsheet_would_run_is_marked(predictor, images, tmp_path):
-    folder = tmp_path / "odd"
-    folder.mkdir()
-    (folder / "=1+1.tif").write_bytes((images / "p0.tif").read_bytes())
+    folder = shutil.copytree(images, tmp_path / "odd")
+    (folder / "p0.tif").rename(folder / "=1+1.tif")
     data = deploy.open_unlabelled(predictor, folder)
     deploy.predict_table(predictor, data, tmp_path / "p.csv")
-    assert pd.read_csv(tmp_path / "p.csv")["name"][0] == "'=1+1.tif"
+    assert "'=1+1.tif" in list(pd.read_csv(tmp_path / "p.csv")["name"])
 
 
 def test_masks_are_for_map(segmented, tmp_path):
