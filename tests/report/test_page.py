@@ -17,7 +17,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.verdict import verdict
 from autoai4eo.report.page import _content, write_report
-from autoai4eo.report.pictures import png
+from autoai4eo.report.pictures import png, views_in_words
 from autoai4eo.report.rendering import render
 from autoai4eo.runs.reading import Trial, read
 from autoai4eo.runs.study import open_study
@@ -179,9 +179,12 @@ def test_the_key_and_the_captions_tell_of_each_kind_of_trial(run):
 
 
 def test_the_colours_of_patches_are_told(run):
+    told = views_in_words(read(run))
+    shown = r"true colour \(red B04, green B03, blue B02\)"
+    assert re.match(rf"Shown of sen2( \([^)]*\))?: {shown}", told)
+    assert "from the 2nd to the 98th percentile" in told
     page = text_of(page_of(run))
-    assert "Shown of sen2: true colour (red B04, green B03, blue B02)" in page
-    assert "from the 2nd to the 98th percentile" in page
+    assert (told in page) == ("What it gets wrong" in page)
 
 
 def test_a_history_with_a_cut_number_is_left_out(run):
