@@ -19,7 +19,7 @@ from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import statistics
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.learning import checkpoint
+from autoai4eo.learning import checkpoint, checkpoint_file
 from autoai4eo.learning.callbacks import NonFiniteLossError
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.two_optimizers import TwoOptimizers
@@ -120,7 +120,7 @@ def _searched(
     path, of = run.compact_checkpoint, {"compact": asked}
     finished = 0
     # without the figures of its epochs the state of a search is of no use
-    if checkpoint.epochs(path) <= len(record["epochs"]):
+    if checkpoint_file.epochs(path) <= len(record["epochs"]):
         try:
             finished = checkpoint.restore(path, model, None, None, of)
         except UserError as error:

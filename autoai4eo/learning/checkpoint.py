@@ -10,11 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from autoai4eo.errors import DamagedError
-from autoai4eo.files import in_one_step, read_npz
+from autoai4eo.files import in_one_step
 from autoai4eo.learning.callbacks import BestEpoch, History
-
-_CURE = "the training begins anew"
+from autoai4eo.learning.checkpoint_file import check, damaged, read
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -72,34 +70,6 @@ class Checkpoint(keras.callbacks.Callback):
             self._path.unlink(missing_ok=True)
 
 
-def epochs(path: Path) -> int:
-    """Returns the number of finished epochs in a file.
-
-    It is 0 if the file is missing or damaged: then the training begins anew.
-    """
-    try:
-        return int(_read(path)[0]["epochs"]) if path.is_file() else 0
-    except DamagedError:
-        return 0
-
-
-def check(path: Path, of: Mapping[str, Any]) -> None:
-    """Checks that a file is sound and of this training.
-
-    Args:
-        path: of a file that `Checkpoint` wrote.
-        of: identifies the training; only the names given here are compared.
-
-    Raises:
-        UserError: it is damaged, or of another training.
-    """
-    story, _ = _read(path)
-    known = story.get("of", of)  # earlier versions did not record it
-    for name, value in of.items():
-        if known.get(name) != value:
-            raise _damaged(path, f"it is that of {name} {known.get(name)}")
-
-
 def restore(
     path: Path,
     model: keras.Model,
@@ -125,15 +95,15 @@ def restore(
     if not path.is_file():
         return 0
     check(path, of)
-    story, kept = _read(path)
+    story, kept = read(path)
     model.optimizer.build(model.trainable_variables)
     variables = _variables(model)
     states = [kept.get(f"state_{i}") for i in range(len(variables))]
     for variable, state in zip(variables, states, strict=True):
         if state is None or tuple(state.shape) != tuple(variable.shape):
-            raise _damaged(path, "it is that of another network")
+            raise damaged(path, "it is that of another network")
         if state.dtype.kind not in "biufV":
-            raise _damaged(path, "values that are no numbers")
+            raise damaged(path, "values that are no numbers")
     for variable, state in zip(variables, states, strict=True):
         variable.assign(state)
     finished = int(story["epochs"])
@@ -146,24 +116,6 @@ def restore(
     if history is not None:
         history.go_on(story.get("history", []))
     return finished
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    kept = read_npz(path, _CURE, ("story",))
-    try:
-        story = json.loads(str(kept["story"]))
-        if int(story["epochs"]) < 0:
-            raise ValueError(f"{story['epochs']} epochs")
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, str(error)) from None
-    return story, kept
-
-
-def _damaged(path: Path, reason: str) -> DamagedError:
-    return DamagedError(
-        f"{path}: expected the state of this training, found a damaged file "
-        f"({reason}); {_CURE}"
-    )
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.data import statistics
 from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
-from autoai4eo.learning import checkpoint, history
+from autoai4eo.learning import checkpoint_file, history
 from autoai4eo.learning.kept_trees import read_trees
 from autoai4eo.runs import ensembles, evaluations, repeats
 from autoai4eo.runs.belonging import (
@@ -183,7 +183,7 @@ def _of_trials(run: Run, study: optuna.Study) -> Iterator[Finding]:
                 if name in trial.user_attrs
             }
             remedy = "begins this training anew"
-            yield from _look(state, remedy, partial(checkpoint.check, of=of))
+            yield from _look(state, remedy, partial(checkpoint_file.check, of=of))
 
 
 def _of_files(run: Run, trial: FrozenTrial) -> Iterator[Finding]:

@@ -37,8 +37,14 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     predicted from a device profile: the digest of the profile, see
     `autoai4eo.devices.profile.DeviceProfile`.
     """
+    went_on = {
+        trial.user_attrs["retry_of"]: trial.number
+        for trial in study.get_trials(deepcopy=False)
+        if "retry_of" in trial.user_attrs
+    }
     trials = trials_of(study)
-    rows, how = [_row(trial) for trial in trials], trainings(trials)
+    rows = [_row(trial, went_on.get(trial.number)) for trial in trials]
+    how = trainings(trials)
     objectives = study.user_attrs["objectives"]
     metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
     shown = list(dict.fromkeys([*objectives, *metrics]))
@@ -78,8 +84,14 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     )
 
 
-def _row(trial: FrozenTrial) -> dict[str, Any]:
+def _row(trial: FrozenTrial, went_on: int | None) -> dict[str, Any]:
+    """Returns the parts of a row; ``went_on``: the trial that resumed this one."""
     kept = trial.user_attrs
+    # no message: its worker disappeared
+    failed = trial.state == TrialState.FAIL
+    message = kept.get("message", "interrupted" if failed else "")
+    if went_on is not None:
+        message = f"{message}; goes on as trial {went_on}"
     cost = dict(kept.get("cost", {}))
     if prediction := cost.get("prediction"):
         cost[PREDICTED] = prediction["profile"]
@@ -90,10 +102,7 @@ def _row(trial: FrozenTrial) -> dict[str, Any]:
         "cost": cost,
         "train_seconds": kept.get("train_seconds"),
         "epochs": kept.get("epochs"),
-        # no message: its worker disappeared
-        "message": kept.get(
-            "message", "interrupted" if trial.state == TrialState.FAIL else ""
-        ),
+        "message": message,
         "hyperparameters": kept.get("hyperparameters", trial.params),
     }
 

@@ -35,17 +35,35 @@ def objectives_of(study: optuna.Study) -> tuple[Objective, ...]:
 def status(trial: FrozenTrial) -> str:
     """Returns the status of a trial.
 
-    One of complete, infeasible, failed, pruned, running, waiting (in the queue) and
-    exhausted (nothing was left to try).
+    One of complete, infeasible, failed, interrupted (its worker ended), pruned,
+    running, waiting (in the queue) and exhausted (nothing was left to try).
     """
     if trial.state == TrialState.PRUNED:
         return str(trial.user_attrs.get("status", "pruned"))
     return {
         TrialState.COMPLETE: "complete",
-        TrialState.FAIL: "failed",
+        TrialState.FAIL: "interrupted" if interrupted(trial) else "failed",
         TrialState.RUNNING: "running",
         TrialState.WAITING: "waiting",
     }[trial.state]
+
+
+def interrupted(trial: FrozenTrial) -> bool:
+    """Returns whether a trial ended because its worker ended."""
+    return trial.state == TrialState.FAIL and (
+        trial.user_attrs.get("interrupted", False) or "message" not in trial.user_attrs
+    )
+
+
+def was_trained(trial: FrozenTrial) -> bool:
+    """Returns whether a trial counts as a training; full trainings do not."""
+    if FULL_TRAINING_OF in trial.user_attrs:
+        return False
+    if trial.state == TrialState.PRUNED:
+        return bool(trial.user_attrs.get("stopped", False))
+    return trial.state == TrialState.COMPLETE or (
+        trial.state == TrialState.FAIL and not interrupted(trial)
+    )
 
 
 def trials_of(study: optuna.Study) -> list[FrozenTrial]:

@@ -14,8 +14,7 @@ from autoai4eo.learning.figures import rounded
 from autoai4eo.learning.objectives import violation
 from autoai4eo.runs import front
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.study import FULL_TRAINING_OF, status
-from autoai4eo.search.trials.retries import interrupted
+from autoai4eo.runs.trials import status, was_trained
 
 #: Number of infeasible candidates in a row after which a search gives up.
 MAX_INFEASIBLE = 200
@@ -25,17 +24,6 @@ MAX_PRUNED = 50
 MAX_FAILED = 3
 #: Smallest relative growth of the hypervolume that counts.
 _GROWN = 1e-3
-
-
-def was_trained(trial: FrozenTrial) -> bool:
-    """Returns whether a trial counts as a training; full trainings do not."""
-    if FULL_TRAINING_OF in trial.user_attrs:
-        return False
-    if trial.state == TrialState.PRUNED:
-        return bool(trial.user_attrs.get("stopped", False))
-    return trial.state == TrialState.COMPLETE or (
-        trial.state == TrialState.FAIL and not interrupted(trial)
-    )
 
 
 def has_budget(trials: Sequence[FrozenTrial], max_trials: int) -> bool:

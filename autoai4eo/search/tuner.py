@@ -28,7 +28,7 @@ from autoai4eo.runs.folder import locked
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, open_study, trials_of
-from autoai4eo.runs.trials import named_running
+from autoai4eo.runs.trials import interrupted, named_running, was_trained
 from autoai4eo.runtimes.base import Pixels
 from autoai4eo.search import stopping, strategies
 from autoai4eo.search.compat.optuna import read_once
@@ -50,7 +50,6 @@ from autoai4eo.search.trials.instruments import (
 from autoai4eo.search.trials.retries import (
     enqueue_retry,
     fail_and_retry_stale,
-    interrupted,
     sign_new_trials,
 )
 from autoai4eo.search.trials.runner import TrialRunner
@@ -300,7 +299,7 @@ class Tuner:
                 trials = trials_of(self.study)
                 stopping.raise_if_all_fail_alike(trials, self.run, self._earlier)
                 stopping.raise_if_infeasible(trials, self.settings.constraints)
-                trained = [t for t in trials if stopping.was_trained(t)]
+                trained = [t for t in trials if was_trained(t)]
                 over = (
                     len(trained) >= most
                     or self._sampler.exhausted

@@ -21,14 +21,14 @@ def search(folder, callback, **arguments):
 def test_a_training_that_stalls_is_given_to_another_worker(tmp_path, monkeypatch):
     monkeypatch.setattr(watching, "STALLED_S", 3.0)
     trials = search(tmp_path, Stall(tmp_path))
-    assert list(trials["status"]) == ["failed", "complete"]
+    assert list(trials["status"]) == ["interrupted", "complete"]
     assert trials["message"][0].startswith("interrupted: no batch for")
 
 
 def test_a_worker_that_is_stopped_for_minutes_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(watching, "STOPPED_S", 3.0)
     trials = search(tmp_path, StopWorker(tmp_path))
-    assert list(trials["status"]) == ["failed", "complete"]
+    assert list(trials["status"]) == ["interrupted", "complete"]
     assert trials["message"][0].startswith("interrupted: stopped for")
 
 
@@ -42,7 +42,7 @@ def test_another_candidate_takes_the_place_of_one_that_is_given_up(
     tmp_path, once_again
 ):
     trials = search(tmp_path, KillEveryWorker(tmp_path, 2))
-    assert list(trials["status"]) == ["failed", "failed", "complete"]
+    assert list(trials["status"]) == ["interrupted", "interrupted", "complete"]
     assert trials["message"][1].endswith("not tried again")
 
 
@@ -57,4 +57,4 @@ def test_a_search_without_memory_ends_with_advice_and_goes_on_later(
         search(tmp_path, starved)
     assert "\n" not in str(end.value)
     trials = search(tmp_path, starved)
-    assert list(trials["status"]) == ["failed", "failed", "complete"]
+    assert list(trials["status"]) == ["interrupted", "interrupted", "complete"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from autoai4eo.errors import UserError
-from autoai4eo.learning.checkpoint import check, epochs
+from autoai4eo.learning.checkpoint_file import check, epochs
 
 OF = {"run": "a", "candidate": 3, "fingerprint": "x"}
 

@@ -5,6 +5,7 @@ from optuna.trial import TrialState, create_trial
 from autoai4eo.learning.objectives import Objective, parse_objectives
 from autoai4eo.runs import front
 from autoai4eo.runs.study import FULL_TRAINING_OF, best_trial, trials_of
+from autoai4eo.runs.trials import was_trained
 from autoai4eo.search import stopping
 from autoai4eo.search.trials.pruning import (
     LEAST,
@@ -100,7 +101,7 @@ def test_only_full_trainings_are_compared_if_there_are_any():
     add(study, (0.6,), **{FULL_TRAINING_OF: 0})
     assert best_trial(study).number == 2
     assert [t.number for t in front.front(study)] == [2]
-    assert not stopping.was_trained(study.trials[2])
+    assert not was_trained(study.trials[2])
 
 
 CURVES = [[0.1, 0.3, 0.5, 0.6, 0.6, 0.62], [0.0, 0.2, 0.25, 0.2, 0.3, 0.35]] * 3

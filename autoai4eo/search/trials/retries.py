@@ -11,10 +11,11 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from autoai4eo.learning import checkpoint
+from autoai4eo.learning import checkpoint_file
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.seeds import candidate
 from autoai4eo.runs.study import FULL_TRAINING_OF
+from autoai4eo.runs.trials import interrupted
 from autoai4eo.search.compat import optuna as compat
 
 #: How often in a row a trial is tried again without completing another epoch.
@@ -24,13 +25,6 @@ GIVEN_UP = "not tried again"
 _ASKED_BY = "asked_by"
 # more than the duration of any proposal
 _PROPOSED_BY = timedelta(minutes=5)
-
-
-def interrupted(trial: FrozenTrial) -> bool:
-    """Returns whether a trial ended because its worker ended."""
-    return trial.state == TrialState.FAIL and (
-        trial.user_attrs.get("interrupted", False) or "message" not in trial.user_attrs
-    )
 
 
 def given_up(trial: FrozenTrial) -> bool:
@@ -175,7 +169,7 @@ def fail_and_retry_all(study: optuna.Study, run: Path) -> None:
 
 def _retries(trial: FrozenTrial, run: Path) -> int:
     """Returns how often in a row the trial did not complete another epoch."""
-    finished = checkpoint.epochs(Run(run).trial(trial.number).state)
+    finished = checkpoint_file.epochs(Run(run).trial(trial.number).state)
     if finished > trial.user_attrs.get("resumed", 0):
         return 0
     return int(trial.user_attrs.get("retries", 0)) + 1

@@ -32,7 +32,7 @@ from autoai4eo.runs.layout import (
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
 from autoai4eo.runs.trial_folder import TrialFolder
-from autoai4eo.runs.trials import PROXY
+from autoai4eo.runs.trials import PROXY, was_trained
 from autoai4eo.search import stopping
 from autoai4eo.search.compat.optuna import stored
 from autoai4eo.search.space.base import Values, recipe
@@ -253,7 +253,7 @@ class TrialRunner:
         """Reports the end of a trial, its time, and the number of trainings so far."""
         kept = trial.user_attrs
         training = status in ("complete", "failed") or kept.get("stopped", False)
-        count = sum(map(stopping.was_trained, trials_of(self._study)))
+        count = sum(map(was_trained, trials_of(self._study)))
         count += training and FULL_TRAINING_OF not in kept
         took = f"{time.monotonic() - self._begun:,.0f} s"
         of = f"{count} of {self._context.settings.max_trials} trained"

@@ -28,8 +28,7 @@ from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning.training import Training
 from autoai4eo.log import open_streams
 from autoai4eo.runs import databases
-from autoai4eo.runs.study import trials_of
-from autoai4eo.search.stopping import was_trained
+from autoai4eo.runs.trials import trials_of, was_trained
 from autoai4eo.search.trials import retries
 from autoai4eo.search.trials.fine_tuning import check_judged
 from autoai4eo.search.tuner import Tuner

@@ -7,15 +7,14 @@ from optuna.trial import TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.runs import front
 from autoai4eo.runs.layout import STATE
-from autoai4eo.runs.study import claim, mark_of, status
-from autoai4eo.search.stopping import was_trained
+from autoai4eo.runs.study import claim, mark_of
+from autoai4eo.runs.trials import interrupted, status, was_trained
 from autoai4eo.search.trials.retries import (
     MAX_RETRIES,
     StillMine,
     fail_and_retry,
     fail_and_retry_all,
     given_up,
-    interrupted,
     sign_new_trials,
     worker_of,
 )
@@ -46,7 +45,7 @@ def test_a_trial_is_queued_again_as_it_was(study, tmp_path):
     trial = begun(study)
     fail_and_retry(study, trial, tmp_path, "interrupted: SIGKILL")
     first, again = study.trials
-    assert status(first) == "failed" and interrupted(first)
+    assert status(first) == "interrupted" and interrupted(first)
     assert first.user_attrs["message"] == "interrupted: SIGKILL"
     assert again.state == TrialState.WAITING
     assert again.user_attrs["retry_of"] == 0 and again.user_attrs["candidate"] == 0
