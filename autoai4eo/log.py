@@ -60,12 +60,14 @@ def say(text: str) -> None:
         os.close(silent)
 
 
-def log(verbose: bool) -> Callable[[str], None]:
+def log(verbose: int) -> Callable[[str], None]:
     """Returns `say`, or a function that prints nothing.
 
-    `say` only if `verbose`, and outside of live terminals and notebooks.
+    Args:
+        verbose: 0: prints nothing; 1: `say` outside of live terminals and notebooks;
+            2: `say`.
     """
-    wanted = verbose and not is_watched() and not Console().is_jupyter
+    wanted = verbose > 1 or (verbose and not is_watched() and not Console().is_jupyter)
     return say if wanted else _keep_quiet
 
 

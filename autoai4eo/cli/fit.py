@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from autoai4eo.cli.console import hushed
+from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.dry_run import print_plan
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
@@ -40,7 +41,26 @@ from autoai4eo.cli.options import (
     parse_proxy,
     parse_shares,
 )
-from autoai4eo.cli.outcome import print_outcome
+from autoai4eo.cli.outcome import keep_completed, print_outcome, told_completed
+from autoai4eo.cli.search_options import (
+    AllowOverlap,
+    Constraints,
+    DryRun,
+    FinalEpochs,
+    Finalists,
+    FineTuneQuantized,
+    Folds,
+    Group,
+    Loss,
+    MapStep,
+    Objectives,
+    Patience,
+    ProxyTraining,
+    References,
+    Split,
+    Tuner,
+    Verbose,
+)
 from autoai4eo.data.masks.tiles import TILE
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input
@@ -48,6 +68,7 @@ from autoai4eo.log import log, told_while
 
 
 def fit(
+    context: typer.Context,
     train: Annotated[
         Path,
         typer.Argument(
@@ -59,27 +80,9 @@ def fit(
     val: Annotated[
         Path | None, typer.Option(help="Data to judge the candidates on.")
     ] = None,
-    split: Annotated[
-        str | None,
-        typer.Option(
-            help="Shares of TRAIN for training, validation and optionally a final "
-            "test, such as 0.8/0.1/0.1. By default 0.8/0.2 if --val is missing."
-        ),
-    ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            help="Keep the samples of a group in one part of --split and in one fold: "
-            "city, parent, …"
-        ),
-    ] = None,
-    allow_overlap: Annotated[
-        bool,
-        typer.Option(
-            "--allow-overlap",
-            help="Let --split divide windows of one scene that overlap at random.",
-        ),
-    ] = False,
+    split: Split = None,
+    group: Group = None,
+    allow_overlap: AllowOverlap = False,
     block_km: BlockKm = None,
     subset: Annotated[
         int | None,
@@ -99,23 +102,9 @@ def fit(
     class_level: ClassLevel = None,
     allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
-    objective: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Metric or cost; several make a Pareto search. By default kappa; mean "
-            "average precision of labels, RMSE of values, mIoU of pixels."
-        ),
-    ] = None,
-    constraint: Annotated[
-        list[str] | None, typer.Option(help="NAME=LIMIT of a cost: latency_ms=2")
-    ] = None,
-    tuner: Annotated[
-        str | None,
-        typer.Option(
-            help="cost-aware (the default), greedy, bayesian, hyperband, random, tpe, "
-            "nsga2, gp, local-search, policy, cost-sorted"
-        ),
-    ] = None,
+    objective: Objectives = None,
+    constraint: Constraints = None,
+    tuner: Tuner = None,
     prior: Prior = None,
     max_trials: Annotated[
         int, typer.Option(help="Number of candidates to train.")
@@ -123,43 +112,12 @@ def fit(
     max_hours: Annotated[
         float | None, typer.Option(help="End the search after this many hours.")
     ] = None,
-    patience: Annotated[
-        int | None,
-        typer.Option(
-            help="End the search after this many trainings in a row that did not "
-            "enlarge the hypervolume of the front."
-        ),
-    ] = None,
+    patience: Patience = None,
     epochs: Annotated[int, typer.Option(help="Epochs of each candidate.")] = 20,
-    final_epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Train the finalist anew for so many epochs. By default it continues "
-            "its trial's training for as many epochs more.",
-        ),
-    ] = None,
-    proxy: Annotated[
-        str | None,
-        typer.Option(
-            help="Judge candidates by a cheaper training: epochs=5,fraction=0.25"
-        ),
-    ] = None,
-    finalists: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Number of candidates to train in full after --proxy (by default 1), "
-            "and again with --folds or --seeds (3).",
-        ),
-    ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(
-            help="Judge the finalists by a cross-validation of so many folds of whole "
-            "groups, over training and validation data; train the best on all of them."
-        ),
-    ] = None,
+    final_epochs: FinalEpochs = None,
+    proxy: ProxyTraining = None,
+    finalists: Finalists = None,
+    folds: Folds = None,
     seeds: Annotated[
         int, typer.Option(help="Train the finalists so many times, with other seeds.")
     ] = 1,
@@ -185,13 +143,7 @@ def fit(
     class_weight: Annotated[
         str | None, typer.Option(help="balanced: rare classes count more.")
     ] = None,
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            help="crossentropy (default) or focal; for pixels also dice, lovasz and "
-            "sums such as focal+dice; for values mse (default), mae, huber or gaussian."
-        ),
-    ] = None,
+    loss: Loss = None,
     latency_batch_size: LatencyBatchSize = 1,
     runtime: Runtime = None,
     precision: Precision = None,
@@ -205,22 +157,8 @@ def fit(
             "--judge-quantized", help="Score candidates in --precision, such as int8."
         ),
     ] = False,
-    fine_tune_quantized: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="With --precision int8: train the finalist for so many epochs more, "
-            "rounding as in int8, and keep the best if it is better in int8.",
-        ),
-    ] = None,
-    map_step: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Search networks for maps whose windows are this many pixels apart; "
-            "their cost is map_ms_per_km2.",
-        ),
-    ] = None,
+    fine_tune_quantized: FineTuneQuantized = None,
+    map_step: MapStep = None,
     refit: Annotated[
         bool,
         typer.Option("--refit", help="Train the finalist on the validation data, too."),
@@ -232,13 +170,9 @@ def fit(
             "--overwrite", help="Delete the search in OUT and begin a new one."
         ),
     ] = False,
-    references: Annotated[
-        bool,
-        typer.Option(
-            help="Train references first: the same prediction for every sample, and "
-            "boosted trees on band statistics (of masks on pixels around each pixel)."
-        ),
-    ] = True,
+    references: References = True,
+    dry_run: DryRun = False,
+    verbose: Verbose = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Search for the best network, then train it; resumes the search in OUT.
@@ -248,6 +182,8 @@ def fit(
     """
     if val is not None and split is not None:
         raise UserError("expected --val or --split, got both; leave one out")
+    if verbose not in (None, "log"):
+        raise UserError(f"--verbose: expected log, got {verbose!r}; or leave it out")
     if class_weight not in (None, "balanced"):
         raise UserError(f"--class-weight: expected balanced, got {class_weight!r}")
     # resolved, so that . and .. have a name
@@ -257,6 +193,9 @@ def fit(
     check_can_write_into(out)
     read = (train, val, masks, val_masks, *(prior or ()))
     check_not_input(folder, filter(None, read))
+    anew = overwrite or dry_run
+    if not anew and (done := told_completed(out, context.params)) is not None:
+        return None if quiet else console.print(done)
     limits = dict(parse_limit(text) for text in constraint or [])
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
@@ -265,8 +204,10 @@ def fit(
         from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.runs.folder import Run
         from autoai4eo.tasks import model_of
+        from autoai4eo.tasks.planning import plan
         from autoai4eo.tasks.validating import keep_test
-    tell = log(not quiet)
+    shown = 0 if quiet else 2 if verbose == "log" else 1
+    tell = log(shown)
     check_block_km(group, block_km)
     how = Opening(
         shares,
@@ -320,6 +261,19 @@ def fit(
         fine_tune_quantized=fine_tune_quantized,
     )
     training, validation, *rest = with_others(training, val, how, tell)
+    if dry_run:
+        return print_plan(
+            plan(
+                model,
+                training,
+                validation,
+                epochs=epochs,
+                batch_size=batch_size,
+                loss=loss,
+                final_epochs=final_epochs,
+                tell=tell,
+            )
+        )
     model.fit(
         training,
         validation_data=validation,
@@ -335,7 +289,7 @@ def fit(
         allow_overlap=allow_overlap,
         refit=refit,
         final_epochs=final_epochs,
-        verbose=0 if quiet else 1,
+        verbose=shown,
     )
     scores, test = None, rest[0] if rest else None
     if test is not None:
@@ -343,6 +297,7 @@ def fit(
             network = Run(folder).read_evaluation().get("network")
             scores = model.evaluate(test)
             keep_test(folder, network, scores)
+    keep_completed(model.tuner.study, context.params)
     if not quiet:
         seconds = time.monotonic() - begin
         tested = None if test is None else (scores, len(test))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -10,6 +12,52 @@ from autoai4eo.cli.console import console
 from autoai4eo.cli.model import finalist_story, print_scores
 from autoai4eo.cli.trials import print_trials
 from autoai4eo.learning.verdict import verdict
+
+#: Options of `fit` that do not change what is searched.
+_ASIDE = (
+    *("dry_run", "verbose", "quiet", "overwrite", "workers", "max_hours", "max_gib"),
+    *("out", "storage", "device_token_file"),
+)
+
+
+def asked_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the arguments of `fit` that say what is searched, to be compared."""
+    from autoai4eo.runs.completed import plain
+
+    return plain({n: v for n, v in arguments.items() if n not in _ASIDE})
+
+
+def told_completed(out: Path, arguments: Mapping[str, Any]) -> str | None:
+    """Returns a line if the same `fit` finished this search; None: it did not.
+
+    Args:
+        out: the folder as the user named it.
+        arguments: of `fit`.
+    """
+    from autoai4eo.runs.completed import trained_if_completed
+
+    folder = Path(os.path.realpath(out.expanduser()))
+    count = trained_if_completed(folder, asked_of(arguments), arguments["storage"])
+    if count is None:
+        return None
+    most = arguments["max_trials"]
+    done = f"{out}: complete, {count} of {most} trials are trained"
+    more = "raise --max-trials to go on"
+    if count < most:
+        ended = "--patience was over, or " if arguments["patience"] else ""
+        done += f": {ended}nothing new was left to try"
+        more = "another --seed or other options, with another --out, search anew"
+    return f"{done}; {more}; `autoai4eo report {quote(str(out))}` shows the search"
+
+
+def keep_completed(study: Any, arguments: Mapping[str, Any]) -> None:
+    """Records that `fit` finished a search, unless it only ran out of time."""
+    from autoai4eo.runs.completed import keep_completed as keep
+    from autoai4eo.runs.trials import trials_of, was_trained
+
+    count = sum(map(was_trained, trials_of(study)))
+    if arguments["max_hours"] is None or count >= arguments["max_trials"]:
+        keep(study, asked_of(arguments))
 
 
 def print_outcome(

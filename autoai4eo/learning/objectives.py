@@ -53,6 +53,15 @@ DEFAULTS = {
 }
 
 
+def metrics_of(kind: str) -> list[str]:
+    """Returns the metrics that a search for a kind of target can optimise.
+
+    The default one is the first.
+    """
+    default = DEFAULTS[kind].name
+    return [default, *(n for n in objectives_for(kind) if n not in (default, *COSTS))]
+
+
 def parse_objectives(asked: Any, kind: str = "class") -> tuple[Objective, ...]:
     """Parses a name, a `keras_tuner.Objective` or a list of them.
 

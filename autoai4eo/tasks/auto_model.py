@@ -147,7 +147,7 @@ class AutoModel(GraphData, Finalists):
                 is None; of whole groups, if the data have groups. The finalist is then
                 trained again on all of `x`.
             validation_data: a path or data set, or a tuple (x, y) of arrays.
-            verbose: 0 prints nothing.
+            verbose: 0 prints nothing; 2 a line with date and time for each epoch.
             class_weight: ``"balanced"``, or weights by class number.
             loss: for classes and labels ``"crossentropy"`` or ``"focal"`` (Lin et al.,
                 2017); for values ``"mse"``, ``"mae"``, ``"huber"`` or ``"gaussian"``
@@ -177,7 +177,7 @@ class AutoModel(GraphData, Finalists):
         check_names("fit", kwargs, (*names, *OF_KERAS))
         callbacks = check_callbacks(callbacks)
         check_utf8(self.run)
-        tell = log(bool(verbose))
+        tell = log(verbose)
         how = (validation_data, validation_split, self.settings, tell)
         by = (group, block_km, allow_overlap)
         data = open_both(self._opened, self.kind, x, y, *how, *by, refit)

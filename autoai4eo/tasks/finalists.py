@@ -159,7 +159,7 @@ class Finalists(SearchResults):
             if not name.startswith("max_"):
                 raise UserError(f"ensemble: expected max_COST=LIMIT, got {name}")
         within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
-        budget, tell = Budget(within, size), log(bool(verbose))
+        budget, tell = Budget(within, size), log(verbose)
         validation = self._validation(validation_data)
         again = self._refitting(validation, tell) if refit else None
         with at_rest(self.run):

@@ -73,7 +73,7 @@ def search(
         tuner: of an existing study, see `Tuner.connect`.
         training, refit_on: as for `Tuner.work`.
         workers: number of processes.
-        verbose: 0: shows nothing.
+        verbose: 0: shows nothing; 2: every epoch, see `View`.
         task: ``"search"``, or ``"finalist"`` to train only this.
 
     Raises:
@@ -91,7 +91,7 @@ def search(
     content = (tuner, training, refit_on, task, CANDIDATES)
     with (
         _written(tuner.run, content) as job,
-        View(bool(verbose), tuner.objectives, tuner.monitor) as view,
+        View(verbose, tuner.objectives, tuner.monitor) as view,
     ):
         trials = trials_of(tuner.study)
         for trial in trials:

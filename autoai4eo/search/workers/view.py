@@ -21,20 +21,21 @@ class View:
     """Shows messages of workers live on a terminal; elsewhere writes a log.
 
     Args:
-        show: False: shows nothing.
+        verbose: 0: shows nothing; 2: writes a log with every epoch, also on a terminal.
         objectives: of the search; several are shown as a table of the front.
         monitor: the metric whose best value is shown.
     """
 
     def __init__(
-        self, show: bool, objectives: tuple[Objective, ...], monitor: Objective
+        self, verbose: int, objectives: tuple[Objective, ...], monitor: Objective
     ) -> None:
         self._console = Console(stderr=True, highlight=False)
         self._objectives, self._monitor = objectives, monitor
         self._live: Live | None = None
-        if show and is_watched():
+        if verbose == 1 and is_watched():
             self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._log = log(show)
+        self._log = log(verbose)
+        self._every = verbose > 1
         self._logged = time.monotonic()
         self._doing: dict[int, str] = {}
         self._waits: dict[int, str] = {}
@@ -73,6 +74,9 @@ class View:
             self._live.update(self._drawn(), refresh=True)
         elif "done" in message:
             self._write(message["done"])
+        elif self._every and "doing" in message:
+            several = f"worker {worker}   " if len(self._doing) > 1 else ""
+            self._write(several + message["doing"])
 
     def go_on(self) -> None:
         """Logs the activities of the workers if nothing was logged for a minute."""

@@ -1,0 +1,79 @@
+"""What ``fit --dry-run`` prints."""
+
+from __future__ import annotations
+
+from math import isinf
+from typing import TYPE_CHECKING
+
+from autoai4eo.cli.console import console, print_table
+from autoai4eo.learning.figures import FIGURES, rounded
+
+if TYPE_CHECKING:
+    from autoai4eo.tasks.planning import Plan
+
+_SHOWN = ("params", "macs")
+
+
+def print_plan(plan: Plan) -> None:
+    """Prints data, search space and the time of the trials."""
+    train, settings, found = plan.train, plan.model.settings, plan.rehearsal
+    inputs = "; ".join(
+        f"{spec.name}: {spec.height}×{spec.width} pixels, {len(spec.bands)} bands"
+        for spec in train.inputs
+    )
+    console.print("data", style="bold")
+    console.print(
+        f"{len(train):,} samples for training, {len(plan.validation):,} for "
+        f"validation, {train.num_classes} {train.target.nouns}; {inputs}; "
+        f"`autoai4eo inspect` looks for problems in them"
+    )
+    several = "without end" if isinf(found.networks) else f"{found.networks:,.0f}"
+    console.print("search space", style="bold")
+    rows = [[name, values] for name, values in found.choices.items()]
+    print_table("", ["hyperparameter", "values"], rows)
+    console.print(
+        f"{several} combinations of these; other values may have further "
+        f"hyperparameters. Strategy {settings.record()['tuner']}; objectives "
+        f"{', '.join(o.name for o in settings.objectives)}" + _limits(plan)
+    )
+    console.print("time on this machine", style="bold")
+    costs = ", ".join(f"{FIGURES[n].label} {rounded(found.cost[n])}" for n in _SHOWN)
+    part = (
+        "" if found.share == 1 else f" (scaled from {found.share:.1%} of its batches)"
+    )
+    console.print(
+        f"measured on the default network ({costs}): {span(found.start_s)} to begin, "
+        f"{span(found.epoch_s)} for its second epoch with validation{part}"
+    )
+    console.print(
+        f"estimated: a trial of {found.epochs} epochs {span(found.trial_s)}; "
+        f"{settings.max_trials} trials {span(found.search_s - found.finalist_s)}, "
+        f"what is trained after them {span(found.finalist_s)}, in all "
+        f"{span(found.search_s)}"
+    )
+    console.print(
+        "not in it: other networks than the default one may take several times as long "
+        "or a fraction; latency measurements, references and infeasible candidates "
+        "take seconds each"
+        + (
+            f"; {settings.workers} workers share the processor or GPU, so they take "
+            "less, but more than the share of each"
+            if settings.workers > 1
+            else ""
+        )
+    )
+
+
+def span(seconds: float) -> str:
+    """Returns a time for people: 12 s, 5 min, 3.2 h."""
+    if seconds < 100:
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 100 * 60:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.3g} h"
+
+
+def _limits(plan: Plan) -> str:
+    limits = plan.model.settings.constraints
+    told = ", ".join(f"{name} {rounded(limit)}" for name, limit in limits.items())
+    return f"; constraints {told}" if told else "; no constraints"

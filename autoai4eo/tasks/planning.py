@@ -1,0 +1,76 @@
+"""What a search would do, without doing it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autoai4eo.data.dataset import Dataset
+from autoai4eo.learning.registry import task_of
+from autoai4eo.learning.training import Training
+from autoai4eo.log import told_while
+from autoai4eo.search.rehearsal import Rehearsal, rehearse
+from autoai4eo.tasks.auto_model import AUGMENTATION, AutoModel
+from autoai4eo.tasks.configuration import check_training
+from autoai4eo.tasks.training_data import check_alike
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search would do.
+
+    Attributes:
+        model: that would search.
+        train, validation: the data that candidates are trained and judged on.
+        rehearsal: what was measured, and what is estimated from it.
+    """
+
+    model: AutoModel
+    train: Dataset
+    validation: Dataset
+    rehearsal: Rehearsal
+
+
+def plan(
+    model: AutoModel,
+    train: Dataset,
+    validation: Dataset,
+    *,
+    epochs: int,
+    batch_size: int,
+    loss: str | None,
+    final_epochs: int | None,
+    tell: Callable[[str], None],
+) -> Plan:
+    """Returns what a search would do; writes nothing.
+
+    Trains the default network for two epochs, see `rehearse`.
+
+    Args:
+        model: that would search.
+        train, validation: its data, opened.
+        epochs, batch_size, loss, final_epochs: see `AutoModel.fit`.
+        tell: takes a line on what is being done.
+
+    Raises:
+        UserError: data or an argument cannot be used.
+    """
+    with told_while(tell, "computing the statistics of the bands"):
+        graph, train = model.search_space(train)
+    check_alike(train, validation)
+    task = task_of(train.target)
+    check_training(task, epochs, loss, model.objectives, validation)
+    if loss is not None:
+        graph.loss = task.loss(loss, train.targets)
+    training = Training(
+        train,
+        validation,
+        epochs=epochs,
+        final_epochs=final_epochs,
+        batch_size=batch_size,
+        objectives=model.objectives,
+        augmentation=AUGMENTATION,
+        proxy=model.settings.proxy,
+    )
+    with told_while(tell, "training the default network for two epochs"):
+        return Plan(model, train, validation, rehearse(graph, model.settings, training))
