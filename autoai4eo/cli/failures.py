@@ -6,13 +6,16 @@ import contextlib
 import errno
 import os
 import re
+import signal
 import tempfile
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 from autoai4eo.causes import cause
+from autoai4eo.cli.interrupts import after_interrupt
 from autoai4eo.errors import SearchError, UserError
 
 DONE, FAILED, WRONG = 0, 1, 2
@@ -30,20 +33,16 @@ _ADVICE = {
 }
 
 
-#: What to do after Ctrl-C, by command; any other command begins anew.
-_AFTER_INTERRUPT = {
-    "compact search": "rerun compact search to resume",
-    "compact table": "rerun compact table to resume",
-    "fit": "rerun fit, without --overwrite, to resume",
-    "nasbench train": "rerun nasbench train to resume",
-    "map": "rerun map to resume",
-    "simulate": "rerun simulate to resume",
-    "slurm": "rerun slurm, unless squeue lists its job",
-}
-
-
-def told(error: BaseException, command: str = "") -> tuple[int, str]:
+def told(
+    error: BaseException,
+    command: str = "",
+    arguments: Sequence[str] = (),
+    begun: float = 0.0,
+) -> tuple[int, str]:
     """Returns the exit status and the error line for an exception.
+
+    After Ctrl-C, which raises KeyboardInterrupt, the status is 130, as of a program
+    that SIGINT ends; after another signal, whose number it then has, 128 more.
 
     Any other exception is an internal error: its traceback is saved in a file, and
     the line names the file.
@@ -51,24 +50,20 @@ def told(error: BaseException, command: str = "") -> tuple[int, str]:
     Args:
         error: that ended the command.
         command: its name; empty: none was called.
+        arguments: of the command line.
+        begun: when the command began, in seconds since 1970.
     """
     if isinstance(error, UserError):
         return WRONG, f"error: {error}"
     if isinstance(error, SearchError):
         return FAILED, f"error: {error}"
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        return FAILED, _interrupted(command)
+        number = next((n for n in error.args if isinstance(n, int)), signal.SIGINT)
+        return 128 + number, after_interrupt(command, arguments, begun)
     # Typer contains a copy of click, whose exceptions have no public name
     if hasattr(error, "format_message"):
         return WRONG, f"error: {error.format_message()}"
     return FAILED, _known(error) or _unknown(error)
-
-
-def _interrupted(command: str) -> str:
-    """The line that says what becomes of a command after Ctrl-C."""
-    anew = f"rerun {command} to begin anew" if command else ""
-    after = _AFTER_INTERRUPT.get(command, anew)
-    return f"interrupted; {after}" if after else "interrupted"
 
 
 def _known(error: BaseException) -> str | None:

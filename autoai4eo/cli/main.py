@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import sys
+import time
 import warnings
 from typing import TextIO
 
@@ -76,9 +77,11 @@ for _name, _group in GROUPS.items():
 def main() -> None:
     """Runs a command: exit status 0 done, 2 wrong input or call, 1 anything else.
 
-    If nobody reads standard output any more (``| head``), the exit status is 141, as of
-    other programs that SIGPIPE ends.
+    After Ctrl-C it is 130, after SIGTERM 143, see `failures.told`. If nobody reads
+    standard output any more (``| head``), it is 141, as of other programs that SIGPIPE
+    ends.
     """
+    begun = time.time()
     _open_streams()
     # TensorFlow reports missing GPUs and instruction sets when it is imported
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -104,7 +107,9 @@ def main() -> None:
         ):
             status = 128 + signal.SIGPIPE
         else:
-            status, reason = failures.told(error, _command(sys.argv[1:]))
+            status, reason = failures.told(
+                error, _command(sys.argv[1:]), sys.argv[1:], begun
+            )
             _tell(reason)
     _leave(sys.stdout)
     _leave(sys.stderr)
@@ -187,5 +192,5 @@ def _tell(text: str) -> None:
         print(line(text), file=sys.stderr, flush=True)
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)

@@ -147,8 +147,8 @@ def test_ctrl_c_says_how_to_resume(run, folder, tmp_path, monkeypatch):
 
     monkeypatch.setattr("autoai4eo.deploy.map_scene", interrupted)
     done = run("map", folder / "net.keras", folder / "scene.tif", tmp_path / "m.tif")
-    assert done.status == 1
-    assert done.err == "interrupted; rerun map to resume\n"
+    assert done.status == 130
+    assert done.err == "interrupted; rerun map to begin anew\n"
 
 
 def test_digital_numbers_in_place_of_reflectance_are_reported(run, tmp_path, shared):

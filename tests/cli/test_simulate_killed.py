@@ -114,11 +114,7 @@ def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_pa
     assert simulation.line() == "0 of 8 searches finished"
     time.sleep(1)
     os.killpg(simulation.process.pid, signal.SIGINT)
-    interrupted = (
-        1,
-        "interrupted; rerun simulate to resume\n",
-    )
-    assert simulation.end() == interrupted
+    assert simulation.end() == (130, "interrupted; rerun simulate to begin anew\n")
 
     # a batch system's signal, once there is something to lose
     simulation = Simulation(table, out)
@@ -126,7 +122,7 @@ def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_pa
     assert "1 of 8 searches finished" in simulation.line()
     assert len(simulation.children()) >= 2
     simulation.process.send_signal(signal.SIGTERM)
-    assert simulation.end() == interrupted
+    assert simulation.end() == (143, "interrupted; rerun simulate to resume\n")
     kept = finished(out)
     assert kept and all(len(rows) == BUDGET for rows in kept.values())
 

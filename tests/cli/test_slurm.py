@@ -188,7 +188,7 @@ def test_a_command_ends_at_usr1_as_at_ctrl_c(run, monkeypatch):
         done = run("report", "a_run")
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert done.status == 1 and done.err.startswith("interrupted; rerun")
+    assert done.status == 138 and done.err.startswith("interrupted; rerun")
 
 
 def write_patches(path, samples, seed):

@@ -1,0 +1,72 @@
+"""What becomes of a command that was interrupted: whether it can be resumed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+#: Commands that resume what they began, and how.
+_RESUMED = {
+    "compact search": "rerun compact search to resume",
+    "compact table": "rerun compact table to resume",
+    "fit": "rerun fit to resume",
+    "nasbench train": "rerun nasbench train to resume",
+    "map": "rerun map to resume",
+    "simulate": "rerun simulate to resume",
+}
+_OVERWRITE = "--overwrite"
+_TILES = "autoai4eo.deploy.mapping.tile_store"  # seconds to import
+
+
+def after_interrupt(command: str, arguments: Sequence[str], begun: float) -> str:
+    """Returns the line about a command that was interrupted.
+
+    Args:
+        command: its name; empty: none was called.
+        arguments: of the command line.
+        begun: when it began, in seconds since 1970.
+    """
+    if command == "slurm":
+        return "interrupted; rerun slurm, unless squeue lists its job"
+    if command in _RESUMED and _has_begun(command, arguments, begun):
+        how = _RESUMED[command]
+        if _OVERWRITE in arguments:
+            how = how.replace(" to resume", f", without {_OVERWRITE}, to resume")
+        return f"interrupted; {how}"
+    return f"interrupted; rerun {command} to begin anew" if command else "interrupted"
+
+
+def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
+    """Returns whether something was written that the command would resume."""
+    if command == "map":
+        if _TILES not in sys.modules:
+            return False  # interrupted before it could write anything
+        from autoai4eo.deploy.mapping.tile_store import folder_of
+
+        return any(folder_of(Path(a)).is_dir() for a in arguments if Path(a).name)
+    out = _option(arguments, "--out")
+    if out is None or "--dry-run" in arguments:
+        return False
+    kept = _kept(command, Path(out))
+    if _OVERWRITE in arguments:  # an earlier search does not count
+        return any(path.stat().st_mtime >= begun for path in kept)
+    return bool(kept)
+
+
+def _kept(command: str, out: Path) -> list[Path]:
+    """Returns the files that are resumed from."""
+    if command in ("fit", "compact search"):
+        from autoai4eo.runs.folder import Run
+
+        return [Run(out).json] if Run(out).exists else []
+    return [path for path in out.glob("[!.]*") if path.is_file()]
+
+
+def _option(arguments: Sequence[str], name: str) -> str | None:
+    for i, argument in enumerate(arguments):
+        if argument == name and i + 1 < len(arguments):
+            return arguments[i + 1]
+        if argument.startswith(f"{name}="):
+            return argument.removeprefix(f"{name}=")
+    return None

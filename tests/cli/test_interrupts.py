@@ -1,0 +1,79 @@
+"""Ctrl-C: the exit status that shells expect, and what is true of the command."""
+
+import signal
+import time
+
+import pytest
+import typer
+
+from autoai4eo.cli import failures
+from autoai4eo.cli.main import _command
+from autoai4eo.deploy.mapping.tile_store import folder_of
+
+ANEW = "interrupted; rerun fit to begin anew"
+
+
+def told(*arguments, begun=0.0):
+    given = [str(a) for a in arguments]
+    return failures.told(KeyboardInterrupt(), _command(given), given, begun)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (KeyboardInterrupt(), 130),
+        (KeyboardInterrupt(signal.SIGTERM), 143),
+        (KeyboardInterrupt(signal.SIGUSR1), 138),
+        (typer.Abort(), 130),
+    ],
+    ids=repr,
+)
+def test_the_status_is_that_of_the_signal(error, status):
+    assert failures.told(error) == (status, "interrupted")
+
+
+def test_fit_resumes_only_where_a_search_has_begun(tmp_path):
+    """Users rely on: "to resume" is said only if the same command goes on."""
+    run = tmp_path / "run"
+    assert told("fit", "a.h5", "--out", run) == (130, ANEW)
+    run.mkdir()
+    (run / "notes.txt").touch()
+    assert told("fit", "a.h5", f"--out={run}") == (130, ANEW)
+    before = time.time() - 60
+    (run / "run.json").touch()
+    resumed = "interrupted; rerun fit to resume"
+    assert told("fit", "a.h5", f"--out={run}") == (130, resumed)
+    assert told("fit", "a.h5", "--out", run, "--dry-run")[1] == ANEW
+    anew = ("fit", "a.h5", "--out", run, "--overwrite")
+    # the search in the folder may be the one that was to be overwritten
+    assert told(*anew, begun=time.time() + 60)[1] == ANEW
+    assert told(*anew, begun=before)[1] == (
+        "interrupted; rerun fit, without --overwrite, to resume"
+    )
+
+
+def test_maps_and_simulations_resume_from_what_they_kept(tmp_path):
+    out = tmp_path / "m.tif"
+    assert told("map", "RUN", "s.tif", out)[1].endswith("rerun map to begin anew")
+    folder_of(out).mkdir()
+    assert told("map", "RUN", "s.tif", out)[1].endswith("rerun map to resume")
+    kept = ("simulate", "t.csv", "--out", tmp_path / "kept")
+    assert told(*kept)[1].endswith("rerun simulate to begin anew")
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "searches.csv").touch()
+    assert told(*kept)[1].endswith("rerun simulate to resume")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["patches", "x"], "interrupted; rerun patches to begin anew"),
+        (["device", "profile"], "interrupted; rerun device profile to begin anew"),
+        (["slurm"], "interrupted; rerun slurm, unless squeue lists its job"),
+        (["no-command"], "interrupted"),
+        ([], "interrupted"),
+    ],
+    ids=str,
+)
+def test_other_commands_begin_anew(arguments, line):
+    assert told(*arguments) == (130, line)
