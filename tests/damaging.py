@@ -172,7 +172,7 @@ def resumed(run: Path, whole: dict[tuple[str, ...], str]) -> list[str]:
     except BaseException as error:
         return [f"fit: traceback {type(error).__name__}: {error}"]
     found = [f"after fit: {f.problem}" for f in findings(run) if not _is_lost(f.path)]
-    table = model.trials()
+    table = model.trials(all=True)
     before = {row["trial"]: row for row in json.loads(whole["trials", "--json"])}
     for number in (0, 1):
         (row,) = table[table["trial"] == number].to_dict("records")

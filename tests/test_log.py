@@ -46,7 +46,7 @@ def shown(monkeypatch, capsys):
 
 def test_what_ends_is_told_at_once_and_what_goes_on_once_a_minute(shown):
     pass_, lines = shown
-    with view.View(True, (KAPPA,), KAPPA) as seen:
+    with view.View(1, (KAPPA,), KAPPA) as seen:
         seen.told(1, {"doing": "trial 0   in epoch 1/9"})
         seen.go_on()
         assert lines() == []
@@ -71,9 +71,23 @@ def test_what_ends_is_told_at_once_and_what_goes_on_once_a_minute(shown):
         ]
 
 
+def test_every_epoch_is_told_if_asked(shown):
+    _, lines = shown
+    with view.View(2, (KAPPA,), KAPPA) as seen:
+        seen.told(1, {"doing": "trial 0   epoch 1/9"})
+        seen.told(1, {"batch": True})
+        seen.told(2, {"doing": "trial 1   epoch 1/9"})
+        seen.told(1, {"done": "trial 0   complete"})
+    assert lines() == [
+        "trial 0   epoch 1/9",
+        "worker 2   trial 1   epoch 1/9",
+        "trial 0   complete",
+    ]
+
+
 def test_quiet_is_quiet(shown):
     pass_, lines = shown
-    with view.View(False, (KAPPA,), KAPPA) as seen:
+    with view.View(0, (KAPPA,), KAPPA) as seen:
         seen.told(1, {"doing": "trial 0", "done": "trial 0   complete"})
         pass_(100)
         seen.go_on()
@@ -99,14 +113,15 @@ SCRIPT = """
     from autoai4eo.search.workers.view import View
 
     kappa = Objective("val_cohen_kappa", "max")
-    with View(True, (kappa,), kappa) as view:
+    with View(VERBOSE, (kappa,), kappa) as view:
         view.told(1, {"doing": "in epoch 1/9"})
         view.told(1, {"done": "a[0] [red]:smile:"})
 """
 
 
-def in_a_process(**environment):
-    return [sys.executable, "-c", textwrap.dedent(SCRIPT)], {
+def in_a_process(verbose=1, **environment):
+    script = textwrap.dedent(SCRIPT).replace("VERBOSE", str(verbose))
+    return [sys.executable, "-c", script], {
         **os.environ,
         **environment,
     }
@@ -145,6 +160,14 @@ def test_a_terminal_shows_it_live_with_texts_as_they_are():
     assert "in epoch 1/9" in written and "\x1b[" in written
 
 
+def test_a_terminal_gets_every_epoch_in_lines_if_asked():
+    """Users rely on: --verbose log is the same log in tmux as in a batch job."""
+    written = on_a_terminal(verbose=2, TERM="xterm-256color")
+    assert "\x1b" not in written
+    told = [line[22:] for line in written.splitlines()]
+    assert told == ["in epoch 1/9", "a[0] [red]:smile:"]
+
+
 def test_a_terminal_that_cannot_show_it_gets_the_log():
     written = on_a_terminal(TERM="dumb")
     assert written[22:] == "a[0] [red]:smile:\r\n"
@@ -157,7 +180,7 @@ open_streams()
 for number in range(3):
     os.fstat(number)
 assert os.open(os.devnull, os.O_RDONLY) > 2
-say = log(True)
+say = log(1)
 for i in range(20_000):
     say(f"trial {i}")
 open(sys.argv[1], "w").write("went on")

@@ -86,7 +86,7 @@ def test_old_search_goes_on(old):
     assert {p: p.read_bytes() for p in before} == before
     # latency as the old trials have it
     assert instrument_of(open_study(old))["runtime"] == "tensorflow"
-    assert model.trials()["runtime"].iloc[-1] == "tensorflow"
+    assert model.trials(all=True)["runtime"].iloc[-1] == "tensorflow"
 
 
 class Growing(ak.Block):
@@ -119,7 +119,7 @@ def test_a_search_goes_on_where_a_block_has_more_choices(tmp_path, monkeypatch):
             training, validation = dataset(24), dataset(12, 1)
             how = {"epochs": 1, "verbose": 0, "references": False}
             model.fit(training, validation_data=validation, **how)
-        return model.trials()
+        return model.trials(all=True)
 
     search(1)
     monkeypatch.setattr(Growing, "kinds", ["new", *Growing.kinds])

@@ -36,11 +36,12 @@ from autoai4eo.cli.options import (
     parse_shares,
 )
 from autoai4eo.cli.outcome import print_outcome
+from autoai4eo.cli.usage import Commands
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input
 from autoai4eo.log import told_while
 
-app = typer.Typer(
+app = Commands(
     help="Search compact networks: one cell, its depth in each block, a cost loss.",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -184,7 +185,7 @@ def search(
     if not quiet:
         seconds = time.monotonic() - begin
         tested = None if test is None else (scores, len(test))
-        print_outcome(out, folder, classifier.trials(), seconds, tested)
+        print_outcome(out, folder, classifier.trials(all=True), seconds, tested)
 
 
 app.command("table")(compact_table.table)

@@ -26,10 +26,11 @@ from autoai4eo.cli.options import (
     Threads,
     parse_bands,
 )
+from autoai4eo.cli.usage import Commands
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input, written
 
-app = typer.Typer(
+app = Commands(
     help="Measure networks on the device where they will run.",
     no_args_is_help=True,
     rich_markup_mode=None,

@@ -301,4 +301,4 @@ def fit(
     if not quiet:
         seconds = time.monotonic() - begin
         tested = None if test is None else (scores, len(test))
-        print_outcome(out, folder, model.trials(), seconds, tested)
+        print_outcome(out, folder, model.trials(all=True), seconds, tested)

@@ -12,7 +12,7 @@ import signal
 import sys
 import time
 import warnings
-from typing import TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -38,15 +38,17 @@ from autoai4eo.cli import (
     trials,
 )
 from autoai4eo.cli.options import RENAMED_OPTIONS
+from autoai4eo.cli.usage import Commands
 from autoai4eo.errors import AutoAI4EOWarning
 from autoai4eo.log import open_streams
 from autoai4eo.runs import databases, starts
 from autoai4eo.text import line
+from autoai4eo.version import __version__
 
-app = typer.Typer(
+app = Commands(
     name="autoai4eo",
-    help="Neural architecture search for Earth observation.",
-    add_completion=False,
+    help="Neural architecture search for Earth observation.\n\n"
+    "autoai4eo --install-completion makes your shell complete commands and options.",
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -68,8 +70,30 @@ app.command("rerun")(rerun.rerun)
 app.command("simulate")(simulate.simulate)
 app.command("slurm")(slurm.slurm)
 app.command("demo")(demo.demo)
+
+
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"autoai4eo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version."
+        ),
+    ] = False,
+) -> None:
+    """Options of no command."""
+
+
 #: Commands that have commands of their own.
 GROUPS = {"compact": compact.app, "device": device.app, "nasbench": nasbench.app}
+#: Set by a shell that asks for completions.
+COMPLETE = "_AUTOAI4EO_COMPLETE"
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
 
@@ -93,6 +117,8 @@ def main() -> None:
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", category=AutoAI4EOWarning)
+    if COMPLETE in os.environ:
+        app(prog_name="autoai4eo")  # answers the shell, and ends
     try:
         # removes passwords before anything can show them
         given = [_renamed(databases.name(_at_home(a))) for a in sys.argv[1:]]

@@ -9,6 +9,7 @@ import typer
 
 from autoai4eo.cli import nasbench_surrogate, nasbench_train
 from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.usage import Commands
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write, check_not_input
 from autoai4eo.text import counted
@@ -18,7 +19,7 @@ Adjacency = Annotated[
     str, typer.Option(help="Columns of a cell's matrix and of its operations: a,b")
 ]
 
-app = typer.Typer(
+app = Commands(
     help="Sample and train cells, import trained networks, describe and predict their "
     "fitness.",
     no_args_is_help=True,

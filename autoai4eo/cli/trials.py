@@ -35,19 +35,51 @@ if TYPE_CHECKING:
 def trials(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     storage: Storage = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Sort by a column of --csv, the best first: val_cohen_kappa, "
+            "latency_ms, params, …",
+        ),
+    ] = None,
+    top: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Show so many trials; without --sort the best by the first objective.",
+        ),
+    ] = None,
+    all: Annotated[
+        bool,
+        typer.Option(
+            "--all",
+            help="Show every metric and cost, and the hyperparameters, as --csv and "
+            "--json do.",
+        ),
+    ] = False,
     csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the trials of a run, one per row."""
+    """Show the trials of a run, one per row.
+
+    Example: autoai4eo trials RUN --sort latency_ms --top 5
+    """
     from autoai4eo.runs.belonging import trained_finalist
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import open_study, trials_table
+    from autoai4eo.runs.tables import sorted_by
 
     if csv is not None:
         check_can_write(csv)
-    table = trials_table(open_study(run))
+    study = open_study(run)
+    table = trials_table(study, Run(run).is_at_work())
+    if top is not None and sort is None:
+        sort = study.user_attrs["objectives"][0]
+    if sort is not None:
+        table = sorted_by(table, sort).head(top)
     references = Run(run).read_references().get("scores")
-    _show(table, str(run), csv, json, references, trained_finalist(run))
+    _show(table, str(run), csv, json, references, trained_finalist(run), all)
 
 
 def pareto(
@@ -106,6 +138,7 @@ def _show(
     json: bool,
     references: Mapping[str, Mapping[str, float]] | None = None,
     finalist: NetworkId | None = None,
+    all: bool = False,
 ) -> None:
     """Writes a table of trials as CSV, or prints it as JSON or as text."""
     if csv is not None:
@@ -116,7 +149,7 @@ def _show(
         known = found.notna() & ~found.isin([math.inf, -math.inf])
         print_json(found.astype(object).where(known, None).to_dict("records"))
     else:
-        print_trials(found, title, references, finalist)
+        print_trials(found, title, references, finalist, all)
         console.print(
             "scores: of each trial's best epoch in the search, on the validation data"
         )
@@ -135,6 +168,7 @@ def print_trials(
     title: str,
     references: Mapping[str, Mapping[str, float]] | None = None,
     finalist: NetworkId | None = None,
+    all: bool = False,
 ) -> None:
     """Prints the main columns, and a row for each reference; --csv and --json have all.
 
@@ -146,13 +180,14 @@ def print_trials(
         title: of the table.
         references: scores of each reference by name.
         finalist: of the run; a trial that is it is marked.
+        all: whether to print every column.
     """
     from autoai4eo.runs.comparable import told_apart
 
     main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
     names = [
         n
-        for n in (*main, "message")
+        for n in (trials.columns[2:] if all else (*main, "message"))
         if n in trials and (trials[n].notna() & (trials[n] != "")).any()
     ]
     found = trials[["trial", "status", *names]].astype(object)
@@ -162,7 +197,7 @@ def print_trials(
     for reference, scores in (references or {}).items():
         values = [scores.get(n.removeprefix(VALIDATION)) for n in names]
         rows.append([reference, "reference", *values])
-    headers = [find(n).short for n in names]
+    headers = [n if all else find(n).short for n in names]
     measured = _measured(trials)
     if PREDICTED in trials and all(how.profile for how in measured.values() if how):
         headers = [

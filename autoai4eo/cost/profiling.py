@@ -67,6 +67,20 @@ class Cost:
     energy_mj: float | None = None
     prediction: dict[str, Any] | None = None
 
+    def __repr__(self) -> str:
+        counted = (
+            f"{self.params:,} parameters, {self.macs:,} MACs, {self.flops:,} FLOPs, "
+            f"{self.size_bytes:,} bytes"
+        )
+        if self.latency_ms is None:
+            return f"Cost({counted}; latency not measured)"
+        how = " ".join(filter(None, (self.runtime, self.precision)))
+        told = "predicted" if self.prediction else "measured"
+        return (
+            f"Cost({counted}; {self.latency_ms:.4g} ms for a batch of "
+            f"{self.latency_batch_size}, {told} in {how} on {self.device})"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Returns all fields by name, ready for JSON."""
         return asdict(self)

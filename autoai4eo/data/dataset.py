@@ -25,6 +25,8 @@ __all__ = ["Dataset", "InputSpec"]
 FINGERPRINT_ROWS = 4
 _NUMBER = re.compile(r"class \d+")  # the name of a class that the source does not name
 
+_BANDS_SHOWN = 13  # as many as Sentinel-2 has
+
 
 class Dataset:
     """An immutable view of the samples of a reader; `open_dataset` makes one.
@@ -71,8 +73,17 @@ class Dataset:
         return len(self._rows)
 
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{spec.name} {spec.shape}" for spec in self.inputs)
-        return f"Dataset({self.path}: {len(self)} samples, {shapes})"
+        parts = [f"{len(self):,} samples"]
+        if self.num_classes:
+            parts.append(f"{self.num_classes} {self.target.nouns}")
+        for spec in self.inputs:
+            bands = " ".join(band.name for band in spec.bands[:_BANDS_SHOWN])
+            more = " …" if len(spec.bands) > _BANDS_SHOWN else ""
+            parts.append(
+                f"{spec.name} {spec.height}×{spec.width} pixels, {len(spec.bands)} "
+                f"bands ({bands}{more})"
+            )
+        return f"Dataset({self.path}: {'; '.join(parts)})"
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autoai4eo.errors import UserError
+from autoai4eo.learning.figures import find
 from autoai4eo.report.comparable import left_out
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import axes_of, cost_chart, named
@@ -38,6 +40,23 @@ def notebook_view(path: Path) -> str:
         chart=cost_chart(run, metric, costs[0], tooltips=True) if costs else None,
         left_out=left_out(run, costs[0]) if costs else "",
     )
+
+
+def told_state(path: Path) -> str:
+    """Returns a line about a run: its folder, its state, and its best trial."""
+    if not Run(path).exists:
+        return f"{path}: no search yet"
+    try:
+        run = read(path, curves=False)
+    except UserError as error:
+        return str(error)
+    told = f"{path}: {_state(run)}"
+    if run.complete:
+        (first, *_) = run.objectives
+        best = run.complete[0]
+        value = find(first.name).text(best.figures[first.name])
+        told += f"; best {first.name} {value} (trial {best.number})"
+    return told if run.finalist is None else f"{told}; finalist {run.finalist.id}"
 
 
 def _state(run: Snapshot) -> str:

@@ -201,19 +201,17 @@ def read(path: Path, curves: bool = True) -> Snapshot:
         state = _state(path, False, None, [])
         return Snapshot(path, state, asked, _objectives(asked), [], {}, {}, {})
     study = open_study(path)
-    table = trials_table(study)
+    working = folder.is_at_work()
+    table = trials_table(study, working)
     best = {t.number for t in front.front(study)}
     chosen = trained_finalist(path)
     names = list(table.columns)
     after = names.index("message") + 1
-    working = folder.is_at_work()
     notes: list[str] = []
     kept = {t.number: t for t in trials_of(study)}
     trials = []
     for row in table.to_dict("records"):
         number, status = int(row["trial"]), row["status"]
-        if status == "running" and working is False:
-            status = "interrupted"
         figures = {n: row[n] for n in names[2 : after - 1] if _is_number(row[n])}
         curve: list[dict[str, float]] = []
         if curves:

@@ -84,7 +84,8 @@ def findings(run: Path) -> list[Finding]:
 
 def summary(run: Path) -> str:
     """Summarises an undamaged run in a line: trials by status, and its finalist."""
-    counts = Counter(map(status, trials_of(open_study(run))))
+    study = open_study(run)
+    counts = Counter(map(status, trials_of(study)))
     trials = ", ".join(f"{count} {name}" for name, count in counts.items())
     trials = trials or "no trial"
     if Run(run).is_at_work():
@@ -94,7 +95,10 @@ def summary(run: Path) -> str:
         return f"{trials}; it ends with its trials, without a finalist"
     if chosen is None:
         return f"{trials}; no finalist yet: fit with the same arguments resumes it"
-    return f"{trials}; {chosen} is the finalist; fit has nothing to repair"
+    found = f"{trials}; {chosen} is the finalist"
+    if study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        return f"{found}; fit with the same arguments goes on with what is queued"
+    return f"{found}; fit has nothing to repair"
 
 
 def mend(

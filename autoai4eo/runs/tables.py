@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,18 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
+from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import (
     COSTS,
     ENERGY,
     FIGURES,
     MAP_COST,
     MEASURED,
+    METRICS,
     PREDICTED,
     THROUGHPUT,
+    VALIDATION,
+    find,
 )
 from autoai4eo.runs.trials import status, trainings, trials_of
 
@@ -27,7 +31,7 @@ _IF_ANY = (MAP_COST, THROUGHPUT, ENERGY)
 _FEWEST = 5
 
 
-def trials_table(study: optuna.Study) -> pd.DataFrame:
+def trials_table(study: optuna.Study, at_work: bool | None = None) -> pd.DataFrame:
     """Returns a row per trial: status, objectives, metrics, costs, hyperparameters.
 
     Times are in seconds, latencies in milliseconds, sizes in bytes; metrics are those
@@ -36,6 +40,11 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     ``energy_mj`` exist if the run measures them; ``predicted`` if latencies are
     predicted from a device profile: the digest of the profile, see
     `autoai4eo.devices.profile.DeviceProfile`.
+
+    Args:
+        study: of the run.
+        at_work: whether a search is working on it, see `Run.is_at_work`; if not, what
+            is recorded as running was interrupted. None: unknown.
     """
     went_on = {
         trial.user_attrs["retry_of"]: trial.number
@@ -45,6 +54,9 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     trials = trials_of(study)
     rows = [_row(trial, went_on.get(trial.number)) for trial in trials]
     how = trainings(trials)
+    for row in rows:
+        if row["status"] == "running" and at_work is False:
+            row |= {"status": "interrupted", "message": "interrupted"}
     objectives = study.user_attrs["objectives"]
     metrics = dict.fromkeys(name for row in rows for name in row["metrics"])
     shown = list(dict.fromkeys([*objectives, *metrics]))
@@ -82,6 +94,40 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
             *hyperparameters,
         ],
     )
+
+
+def short(table: pd.DataFrame, objectives: Iterable[str]) -> pd.DataFrame:
+    """Returns a table of trials without its less important columns.
+
+    Status, objectives, the main metrics on the validation data and the main costs,
+    epochs and message are left.
+
+    Args:
+        table: see `trials_table`.
+        objectives: names of the objectives of the search.
+    """
+    kept = {"trial", "status", "message", *objectives}
+    for name in table:
+        on_training = name in METRICS  # metrics on validation data begin with val_
+        if find(str(name)).main and not on_training:
+            kept.add(name)
+    return table[[name for name in table if name in kept]]
+
+
+def sorted_by(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Returns a table of trials sorted by a column, best first; trials without it last.
+
+    Raises:
+        UserError: there is no such column.
+    """
+    name = column if column in table else f"{VALIDATION}{column}"
+    if name not in table:
+        raise UserError(
+            f"sort: expected one of the columns {', '.join(map(str, table))}, got "
+            f"{column!r}"
+        )
+    up = find(name).direction != "max"
+    return table.sort_values(name, ascending=up, na_position="last", kind="stable")
 
 
 def _row(trial: FrozenTrial, went_on: int | None) -> dict[str, Any]:

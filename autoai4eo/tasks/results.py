@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
@@ -20,33 +18,24 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.lazy_outputs import in_parts
 from autoai4eo.learning.registry import task_of
-from autoai4eo.report.notebook import notebook_view
 from autoai4eo.report.page import write_report
-from autoai4eo.runs import ensembles, front, scoring
+from autoai4eo.runs import scoring
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which
-from autoai4eo.runs.study import open_study, trials_table
-from autoai4eo.text import line
+from autoai4eo.tasks.search_record import SearchRecord
 
 
-class SearchResults:
-    """The trials and the finalist of a run's folder.
+class SearchResults(SearchRecord):
+    """The finalist and the other networks of a run's folder.
 
     Args:
-        directory: parent of the run's folder; None: the current folder.
-        project_name: the run's folder is ``directory/project_name``.
+        directory, project_name: see `SearchRecord`.
     """
 
     def __init__(self, directory: str | Path | None, project_name: str) -> None:
-        self.directory = Path(directory or ".").expanduser()
-        self.project_name = project_name
+        super().__init__(directory, project_name)
         self._finalist: keras.Model | None = None
-
-    @property
-    def run(self) -> Path:
-        """The run's folder."""
-        return self.directory / self.project_name
 
     def export_model(self) -> keras.Model:
         """Returns the trained finalist; it takes raw pixels.
@@ -99,10 +88,9 @@ class SearchResults:
         shows Keras's progress bar.
         """
         model, dataset = self._unlabelled(x)
-        known = Run(self.run).read()["data"]["training"]
-        classes = known["classes"]
+        named = Run(self.run).read()["data"]["training"].get("named")
         pixels = tuple(model.output_shape[1:-1])
-        task = task_of(Target(self._kind, tuple(classes), pixels))
+        task = task_of(Target(self._kind, self.class_names, pixels))
         fitted = Run(self.run).read_evaluation()
         some = [
             task.decide(evaluation.outputs(model, part, batch_size, verbose), fitted)
@@ -110,7 +98,7 @@ class SearchResults:
             for part in [dataset.subset(rows)]
         ]
         found = np.concatenate(some)
-        return np.array(classes)[found] if known.get("named") else found
+        return np.array(self.class_names)[found] if named else found
 
     def predict_proba(
         self, x: Any, batch_size: int = 32, verbose: int = 0
@@ -150,29 +138,6 @@ class SearchResults:
             UserError: scene or output cannot be used, or the run has no finalist yet.
         """
         return deploy.map_scene(self.run, scene, out, **how)
-
-    def trials(self) -> pd.DataFrame:
-        """Returns one row per trial: status, metrics, costs, hyperparameters."""
-        return trials_table(open_study(self.run))
-
-    def pareto_front(self) -> pd.DataFrame:
-        """Returns the rows of `trials` that are Pareto-optimal.
-
-        No other complete trial is at least as good in every objective and better in
-        one. Rows are sorted by the first objective, the best first.
-        """
-        return front.front_table(open_study(self.run))
-
-    def ensembles(self) -> pd.DataFrame:
-        """Returns one row per ensemble: members, metrics, costs; see `ensemble`.
-
-        Costs are those of the whole network, measured; ``summed_COST`` is the sum of
-        its members' costs. ``on_front``: no trial and no other ensemble is at least as
-        good in every objective and better in one.
-        """
-        study = open_study(self.run)
-        found = ensembles.ensembles_of(self.run, study)
-        return ensembles.table(found, front.optimal(study, found))
 
     def export(
         self,
@@ -224,13 +189,6 @@ class SearchResults:
             UserError: the folder holds no run yet.
         """
         return write_report(self.run)
-
-    def _repr_html_(self) -> str:
-        """Status, leaderboard and a small chart, for notebooks."""
-        try:
-            return notebook_view(self.run)
-        except Exception as error:  # shows one line in place of a traceback
-            return f"<code>{escape(line(f'{self}: {error}'))}</code>"
 
     def _open_for(
         self, model: keras.Model, x: Any, y: Any = None, unlabelled: bool = False

@@ -66,7 +66,7 @@ def _kept(rows: Rows, classifier: ae.ImageClassifier, workers: int) -> Iterator[
     def keep() -> None:
         if not hasattr(classifier, "tuner"):
             return  # the search has not begun
-        for trial in classifier.trials().to_dict("records"):
+        for trial in classifier.trials(all=True).to_dict("records"):
             if trial["status"] != "running" and trial["trial"] not in known:
                 known.add(trial["trial"])
                 told = {n: _plain(trial[n]) for n in SHOWN if n in trial}

@@ -86,6 +86,28 @@ def test_fit_leaves_the_runs_folder(finished):
     assert asked["versions"]["autokeras"].startswith("3.0")
 
 
+def test_the_same_command_says_at_once_that_the_search_is_complete(finished, so2sat):
+    """Users rely on: a second Enter costs no minutes, and says how to go on."""
+    given = ("--max-trials", "1", "--epochs", "1", "--constraint", "macs=20e6")
+    data = (so2sat / "training.h5", "--val", so2sat / "validation.h5")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-X", "importtime", "-m", "autoai4eo", "fit", *data),
+            *("--out", finished, *given),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        f"{finished}: complete, 1 of 1 trials are trained; raise --max-trials to go "
+        f"on; `autoai4eo report {finished}` shows the search\n"
+    )
+    assert "autoai4eo.runs.study" in done.stderr
+    for slow in ("tensorflow", "keras", "autoai4eo.tasks"):
+        assert f" {slow}\n" not in done.stderr
+
+
 def test_fit_resumes_in_an_existing_folder(finished, so2sat, run):
     result = run(
         "fit",

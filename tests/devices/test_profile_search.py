@@ -39,7 +39,7 @@ def test_predictions_are_recorded_as_predictions(tmp_path, file):
     model = small.model(tmp_path, device_profile=file, objective=BOTH)
     model.fit(DATA, **GIVEN)
     digest = DeviceProfile.read(file).digest
-    trials = model.trials()
+    trials = model.trials(all=True)
     complete = trials[trials["status"] == "complete"]
     assert len(complete) == 2 and (complete["latency_ms"] > 0).all()
     assert set(complete["device"]) == {"CPU of the tests"}

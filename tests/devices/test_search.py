@@ -49,7 +49,7 @@ def test_a_search_survives_a_device_that_is_killed_on_the_way(tmp_path, capsys):
         device = served.lines[0].rpartition(" on ")[2].strip()
     out = capsys.readouterr().out
     assert "waits for the device" in out and "answers again" in out
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["status"]).count("complete") == 3
     complete = trials[trials["status"] == "complete"]
     assert (complete["latency_ms"] > 0).all() and set(complete["device"]) == {device}
@@ -125,7 +125,7 @@ def test_an_infeasible_network_tells_the_devices_reason(tmp_path, here):
         ):
             patch.setattr("autoai4eo.search.stopping.MAX_INFEASIBLE", 3)
             model.fit(DATA, **GIVEN)
-        trials = model.trials()
+        trials = model.trials(all=True)
     assert list(trials["status"]) == ["infeasible"] * 3
     assert trials["message"].str.contains("100 bytes at most").all()
 

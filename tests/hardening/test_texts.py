@@ -83,7 +83,7 @@ def trials():
 def foreign(monkeypatch):
     """Whatever run is opened has those trials."""
     monkeypatch.setattr("autoai4eo.runs.study.open_study", lambda run: None)
-    monkeypatch.setattr("autoai4eo.runs.study.trials_table", lambda study: trials())
+    monkeypatch.setattr("autoai4eo.runs.study.trials_table", lambda *_: trials())
 
 
 def test_trials_are_printed_as_text(run, foreign):

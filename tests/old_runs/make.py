@@ -39,4 +39,4 @@ if __name__ == "__main__":
     out = Path(sys.argv[1])
     made = search(out, 3)
     assert CLASSES == 3
-    print(made.trials().T)
+    print(made.trials(all=True).T)

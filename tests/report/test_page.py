@@ -99,7 +99,7 @@ def test_the_page_needs_nothing_beside_it(run):
 
 def test_hovering_shows_architecture_cost_and_reason(run, searched):
     told = facts(page_of(run))
-    for row in searched.trials().to_dict("records"):
+    for row in searched.trials(all=True).to_dict("records"):
         trial = told[row["trial"]]
         assert trial["title"] == f"trial {row['trial']} · {row['status']}"
         if row["status"] == "failed":

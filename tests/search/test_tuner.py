@@ -32,7 +32,7 @@ def finished(tmp_path_factory):
 
 
 def test_every_trial_is_recorded_with_metrics_and_cost(finished):
-    trials = finished.trials()
+    trials = finished.trials(all=True)
     assert list(trials.columns[:3]) == ["trial", "status", "val_cohen_kappa"]
     assert list(trials["status"]) == ["complete"] * 3
     for column in ("params", "macs", "flops", "size_bytes", "latency_ms"):
@@ -66,10 +66,10 @@ def test_the_finalist_predicts(finished):
 
 
 def test_resuming_trains_only_missing_trials(finished):
-    before = finished.trials()
+    before = finished.trials(all=True)
     again = small.model(finished.directory, max_trials=4)
     again.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
-    after = again.trials()
+    after = again.trials(all=True)
     assert len(after) == 4
     assert after[:3].equals(before[after.columns])
 
@@ -80,7 +80,7 @@ def test_the_seed_makes_a_search_repeatable(tmp_path):
         model = small.model(tmp_path / name)
         model.fit(DATA, validation_data=small.dataset(seed=1), epochs=2, verbose=0)
         scores.append(
-            model.trials()[["val_loss", "tiny_block_1/width", "learning_rate"]]
+            model.trials(all=True)[["val_loss", "tiny_block_1/width", "learning_rate"]]
         )
     assert scores[0].equals(scores[1])
 
@@ -93,7 +93,7 @@ def test_a_candidate_over_a_limit_is_infeasible_and_not_trained(tmp_path, monkey
     model = small.model(tmp_path, constraints={"params": 500}, max_trials=2)
     with small.in_this_process():
         model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
-    trials = model.trials()
+    trials = model.trials(all=True)
     over = trials[trials["status"] == "infeasible"]
     assert len(over) and (over["params"] > 500).all()
     assert over["train_seconds"].isna().all()
@@ -124,7 +124,7 @@ def test_cost_can_be_the_objective(tmp_path):
     model = small.model(tmp_path, objective="macs", max_trials=3)
     model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
     best = json.loads((model.run / "best" / "evaluation.json").read_text())["trial"]
-    trials = model.trials().set_index("trial")
+    trials = model.trials(all=True).set_index("trial")
     assert trials.loc[best, "macs"] == trials["macs"].min()
 
 
@@ -163,7 +163,7 @@ def searched(tmp_path_factory):
 def test_several_objectives_are_searched_with_costs_known(searched):
     asked = json.loads((searched.run / "run.json").read_text())["arguments"]
     assert asked["tuner"] == "cost-aware"
-    trials = searched.trials()
+    trials = searched.trials(all=True)
     complete = trials[trials["status"] == "complete"]
     assert len(complete) == 4 and (complete["params"] <= 700).all()
     recipes = complete[["params", "learning_rate", "weight_decay", "label_smoothing"]]
@@ -173,7 +173,7 @@ def test_several_objectives_are_searched_with_costs_known(searched):
 
 
 def test_no_trial_dominates_a_trial_on_the_front(searched):
-    trials, found = searched.trials(), searched.pareto_front()
+    trials, found = searched.trials(all=True), searched.pareto_front(all=True)
     points = trials.loc[trials["status"] == "complete", ["val_cohen_kappa", "params"]]
     for _, row in found.iterrows():
         as_good = (points["val_cohen_kappa"] >= row["val_cohen_kappa"]) & (
@@ -230,7 +230,7 @@ def test_the_same_network_is_not_trained_twice(tmp_path, monkeypatch):
     monkeypatch.setattr(stopping, "MAX_PRUNED", 3)
     model = small.model(tmp_path, tuner=SameAgain, max_trials=3)
     model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["status"]) == ["complete", *["pruned"] * 3]
     assert set(trials["message"][1:]) == {"the same network as trial 0"}
 
@@ -245,7 +245,7 @@ def test_if_every_trial_fails_the_first_cause_is_reported(tmp_path):
             callbacks=[Raises()],
             verbose=0,
         )
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["status"]) == ["failed"] * 2
     assert trials["message"].iloc[0] == "OSError: the disk is on fire"
     assert "on fire" in (model.run / "trials" / "0" / "error.txt").read_text()
@@ -350,7 +350,7 @@ def test_a_full_disk_ends_the_search_and_keeps_finished_trials(tmp_path):
     with pytest.raises(UserError, match=r"full disk .*No space left.*; free some"):
         model.fit(DATA, callbacks=[full], **given)
     model.fit(DATA, **given)
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["status"]) == ["complete", "interrupted", "complete"]
     assert trials["message"][1] == "interrupted; goes on as trial 2"
 
@@ -362,7 +362,7 @@ def test_a_proxy_judges_candidates_and_the_best_are_trained_in_full(tmp_path):
     )
     given = {"validation_data": small.dataset(seed=1), "epochs": 3, "verbose": 0}
     model.fit(DATA, **given)
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["epochs"]) == [1, 1, 1, 1, 3, 3]
     study = open_study(model.run)
     kappas = trials["val_cohen_kappa"][:4]
@@ -413,7 +413,7 @@ def test_a_training_that_cannot_reach_the_best_is_stopped(tmp_path):
         callbacks=[Worse(model.run / "trials")],
         verbose=0,
     )
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert (trials["status"] == "complete").sum() == 5
     last = trials.iloc[-1]
     assert last["status"] == "pruned"

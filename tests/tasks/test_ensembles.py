@@ -86,7 +86,7 @@ def test_its_score_is_that_of_the_search_and_no_worse_than_any_trials(made):
 
 def test_costs_are_summed_over_members_and_measured_as_a_whole(made):
     kept = ensembles.read(made.run, 0)
-    trials = made.trials().set_index("trial").loc[[*kept.members]]
+    trials = made.trials(all=True).set_index("trial").loc[[*kept.members]]
     for name in ("params", "macs", "latency_ms"):
         assert kept.summed[name] == pytest.approx(trials[name].sum())
     assert kept.cost["params"] == kept.summed["params"]
@@ -96,7 +96,7 @@ def test_costs_are_summed_over_members_and_measured_as_a_whole(made):
 
 
 def test_a_budget_for_one_network_gives_that_network(model):
-    trials = model.trials()
+    trials = model.trials(all=True)
     least = trials.loc[trials["params"].idxmin()]
     number = model.ensemble(max_params=float(least["params"]), verbose=0)
     kept = ensembles.read(model.run, number)
@@ -250,7 +250,7 @@ def test_an_unknown_ensemble_changes_nothing(made):
 
 
 def test_memory_for_some_networks_uses_the_best(model, monkeypatch):
-    ranked = model.trials().sort_values("val_cohen_kappa", ascending=False)
+    ranked = model.trials(all=True).sort_values("val_cohen_kappa", ascending=False)
     two = 2 * 4 * len(VALIDATION) * small.CLASSES
     monkeypatch.setattr(library, "max_bytes", lambda: two)
     with pytest.warns(UserWarning, match="the best 2 are used"):

@@ -106,7 +106,7 @@ def test_thresholds_are_tuned_on_the_validation_data_and_kept(labelled):
 
 
 def test_metrics_of_a_trial_are_those_of_the_evaluation(labelled, regressor):
-    row, told = labelled.trials().iloc[0], kept(labelled.run)
+    row, told = labelled.trials(all=True).iloc[0], kept(labelled.run)
     assert row["status"] == "complete"
     for name in ("f1_macro", "f1_micro", "f1_samples", "subset_accuracy"):
         assert 0 <= row[f"val_{name}"] <= 1

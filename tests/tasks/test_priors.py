@@ -93,7 +93,7 @@ def earlier(tmp_path_factory):
 
 def test_an_earlier_run_is_read(earlier):
     (prior,) = read_priors([earlier.run], KAPPA, NAMES)
-    known = earlier.trials()
+    known = earlier.trials(all=True)
     assert (-prior.figures["val_cohen_kappa"]).tolist() == list(
         known["val_cohen_kappa"]
     )
@@ -115,7 +115,7 @@ def test_a_search_begins_with_the_best_network_of_an_earlier_one(tmp_path):
             warnings.simplefilter("ignore", AutoAI4EOWarning)  # it tells little
             data = (small.dataset(), small.dataset(seed=1))
             model.fit(data[0], validation_data=data[1], epochs=1, verbose=0)
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert trials["tiny_block_1/width"].tolist() == [8, 24]  # after the default
 
 

@@ -112,7 +112,7 @@ def test_trap_5_too_big_is_infeasible_and_not_a_failure(plain, tmp_path):
 
 def test_trap_6_callbacks_stay_callbacks_and_seed_0_is_a_seed(plain, tmp_path):
     assert plain[6] is False
-    seen = [search(tmp_path / name, seed=0).trials() for name in ("a", "b")]
+    seen = [search(tmp_path / name, seed=0).trials(all=True) for name in ("a", "b")]
     columns = ["val_loss", "learning_rate", "weight_decay", "tiny_block_1/width"]
     assert seen[0][columns].equals(seen[1][columns])
 
@@ -138,7 +138,7 @@ def test_trap_12_inputs_keep_their_name_and_are_float32(plain, tmp_path):
 def test_trap_13_our_metrics_are_objectives_by_name(plain, tmp_path):
     assert "Could not infer optimization direction" in plain[13]
     model = search(tmp_path, objective="val_average_accuracy")
-    assert model.trials()["val_average_accuracy"].notna().all()
+    assert model.trials(all=True)["val_average_accuracy"].notna().all()
 
 
 def test_trap_14_nothing_is_scaled_up_beyond_a_cap(plain):

@@ -52,7 +52,7 @@ def model(tmp_path_factory):
 
 
 def test_a_search_of_a_list_ends_with_it(model):
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["tiny_block_1/width"]) == [16, 8, 24]
     assert (trials["status"] == "complete").all()
     assert (trials["learning_rate"] == 3e-3).all()  # the default, as none is given

@@ -39,9 +39,9 @@ def curve(model, trial):
 
 def check_nothing_is_lost(model, undisturbed, seen):
     """Checks that the second trial was interrupted in its third epoch and resumed."""
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["status"]) == ["complete", "interrupted", "complete"]
-    expected = undisturbed.trials()["val_loss"].tolist()
+    expected = undisturbed.trials(all=True)["val_loss"].tolist()
     assert trials["val_loss"].iloc[[0, 2]].tolist() == pytest.approx(expected)
     # its third epoch again, then the finalist's three
     assert seen.read_text().split() == list("012" + "012" + "2" + "012")
@@ -92,7 +92,7 @@ def test_a_killed_command_can_be_resumed_and_its_workers_end_with_it(
         time.sleep(0.1)
     assert not os.path.exists(f"/proc/{worker}")
     model = small.model(tmp_path)
-    assert list(model.trials()["status"]) == ["complete", "running"]
+    assert list(model.trials()["status"]) == ["complete", "interrupted"]
     seen = tmp_path / "seen"
     model.fit(DATA, validation_data=OTHER, epochs=3, callbacks=[Seen(seen)], verbose=0)
     check_nothing_is_lost(model, undisturbed, seen)
@@ -103,7 +103,7 @@ def test_a_killed_command_can_be_resumed_and_its_workers_end_with_it(
 @pytest.mark.slow
 def test_a_crash_fails_one_trial_and_its_cause_is_recorded(tmp_path):
     model = search(tmp_path, Crash(tmp_path), epochs=1)
-    trials = model.trials()
+    trials = model.trials(all=True)
     assert list(trials["status"]) == ["failed", "complete"]
     assert trials["message"][0] == "crashed: SIGSEGV (Segmentation fault)"
 
@@ -118,7 +118,7 @@ def test_two_workers_share_a_search(tmp_path):
         objective=["val_cohen_kappa", "params"],
         constraints={"params": 1500},
     )
-    trials = model.trials()
+    trials = model.trials(all=True)
     complete = trials[trials["status"] == "complete"]
     assert len(complete) == 5
     assert not complete[["params", "learning_rate", "weight_decay"]].duplicated().any()
@@ -135,8 +135,8 @@ def test_a_worker_is_replaced_and_the_trials_are_the_same(
     model = search(tmp_path)
     names = {t.user_attrs["worker"] for t in open_study(model.run).trials}
     assert len(names) == 2
-    expected = undisturbed.trials()["val_loss"].tolist()
-    assert model.trials()["val_loss"].tolist() == pytest.approx(expected)
+    expected = undisturbed.trials(all=True)["val_loss"].tolist()
+    assert model.trials(all=True)["val_loss"].tolist() == pytest.approx(expected)
 
 
 def test_objects_that_cannot_be_pickled_are_refused(tmp_path):

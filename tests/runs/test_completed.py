@@ -1,0 +1,82 @@
+"""A finished search is known by its command, without data and TensorFlow."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import optuna
+import pytest
+import small
+
+from autoai4eo.runs.completed import keep_completed, plain, trained_if_completed
+from autoai4eo.runs.study import open_study
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """The arguments of a command; one is a file of data."""
+    data = tmp_path_factory.mktemp("data") / "training.h5"
+    data.write_bytes(b"patches")
+    return {"train": data, "max_trials": 2, "objective": ["val_cohen_kappa"]}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, in_process, asked):
+    model = small.model(tmp_path_factory.mktemp("search"))
+    data = {"validation_data": small.dataset(seed=1), "epochs": 1, "verbose": 0}
+    model.fit(small.dataset(), **data)
+    assert trained_if_completed(model.run, plain(asked)) is None  # not recorded yet
+    keep_completed(model.tuner.study, plain(asked))
+    return model.run
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def test_the_same_command_has_nothing_to_do(run, asked):
+    assert trained_if_completed(run, plain(asked)) == 2
+    for other in ({"max_trials": 3}, {"objective": ["params"]}, {"train": run}):
+        assert trained_if_completed(run, plain(asked | other)) is None, other
+    assert trained_if_completed(run.parent / "none", plain(asked)) is None
+
+
+def test_data_that_changed_are_other_data(run, asked, tmp_path):
+    folder = tmp_path / "images"
+    (folder / "wood").mkdir(parents=True)
+    (folder / "wood" / "1.tif").write_bytes(b"1")
+    before = plain({"train": folder})
+    assert plain({"train": str(folder)}) != before  # text is no path
+    os.utime(folder / "wood" / "1.tif", ns=(0, 0))
+    changed = plain({"train": folder})
+    assert changed != before
+    (folder / "wood" / "gone").symlink_to("nowhere")
+    assert plain({"train": folder}) == changed
+
+
+def test_a_run_with_work_left_is_not_complete(run, asked):
+    """Users rely on: the same command mends a run, as it always did."""
+    known = plain(asked)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{run / 'study.db'}")
+    study.enqueue_trial({})
+    assert trained_if_completed(run, known) is None
+
+
+@pytest.mark.parametrize("lost", ["best/model.keras", "trials/0/cost.json", "run.json"])
+def test_a_damaged_run_is_not_complete(run, asked, lost):
+    (run / lost).write_text("{")
+    assert trained_if_completed(run, plain(asked)) is None
+
+
+def test_nothing_slow_is_imported(run):
+    script = (
+        "import sys; from pathlib import Path\n"
+        "from autoai4eo.runs.completed import trained_if_completed\n"
+        f"trained_if_completed(Path({str(run)!r}), {{}})\n"
+        "sys.exit('keras' in sys.modules or 'tensorflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], check=False)
+    assert done.returncode == 0
+    assert len(open_study(run).trials) >= 2
