@@ -8,7 +8,10 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from autoai4eo.quiet import hide_start
 from autoai4eo.version import __version__ as __version__
+
+hide_start()
 
 if TYPE_CHECKING:
     from autoai4eo import blocks as blocks

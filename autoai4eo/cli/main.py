@@ -107,8 +107,6 @@ def main() -> None:
     """
     begun = time.time()
     _open_streams()
-    # TensorFlow reports missing GPUs and instruction sets when it is imported
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # hides TensorFlow's warning that each candidate is traced again
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # batch systems send these: as with Ctrl-C, workers end and locks are released

@@ -1,0 +1,93 @@
+"""Hides the lines that TensorFlow writes when it starts, and nothing else.
+
+TensorFlow's C++ code writes to the file descriptor of standard error while it is
+imported, before any of its settings can silence it. What it writes there is held back,
+and written afterwards without the known lines.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+_TENSORFLOW = "tensorflow"
+#: TensorFlow's setting: 2 hides information and warnings, 3 errors, too.
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+_DRIVERS = ("/proc/driver/nvidia", "/dev/dxg")
+_STARTING = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog\(\)"
+    # information, with a time, a thread and a place in the code
+    rb"|(\d{4}-\d\d-\d\d [\d:.]+: )?I(\d{4} [\d:.]+ +\d+)? \S+:\d+\] "
+    rb"|To enable the following instructions: "
+    # a library that another one has registered already
+    rb"|.*Unable to register cu\w+ factory"
+    rb"|.*computation_placer already registered"
+)
+
+
+def hide_start() -> None:
+    """Makes TensorFlow start silently in this process and in those that it starts.
+
+    Does nothing about a level of messages that the user has set.
+    """
+    # without a driver, TensorFlow reports as an error that there is no GPU
+    has_gpu = any(os.path.exists(driver) for driver in _DRIVERS)
+    os.environ.setdefault(_LEVEL, "2" if has_gpu else "3")
+    if _TENSORFLOW not in sys.modules and os.environ[_LEVEL] != "0":
+        sys.meta_path.insert(0, _Finder())
+
+
+class _Finder:
+    """Finds TensorFlow, once, so that its import is silent."""
+
+    def find_spec(
+        self, name: str, path: Any = None, target: Any = None
+    ) -> ModuleSpec | None:
+        if name != _TENSORFLOW:
+            return None
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            execute = spec.loader.exec_module
+
+            def silent(module: Any) -> None:
+                with _held_back():
+                    execute(module)
+
+            spec.loader.exec_module = silent  # type: ignore[method-assign]
+        return spec
+
+
+@contextmanager
+def _held_back() -> Iterator[None]:
+    """Holds standard error back, and writes it afterwards without known lines."""
+    if sys.stderr is not None:
+        sys.stderr.flush()
+    try:
+        written, kept = tempfile.TemporaryFile(), os.dup(2)  # noqa: SIM115
+    except OSError:  # no room, or standard error is closed
+        yield
+        return
+    with written:
+        os.dup2(written.fileno(), 2)
+        try:
+            yield
+        finally:
+            if sys.stderr is not None:
+                sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+            written.seek(0)
+            os.write(2, b"".join(filter(_is_news, written.read().splitlines(True))))
+
+
+def _is_news(line: bytes) -> bool:
+    return _STARTING.match(line) is None
