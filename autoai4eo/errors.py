@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from autoai4eo.callers import in_callers_words
 from autoai4eo.text import line
 
 
 class UserError(ValueError):
     """The input or the call is wrong.
 
-    The message is one line: what was expected, what was found, the next step.
-    The command line prints it after ``error:`` and ends with exit status 2.
+    The message is one line: what was expected, what was found, the next step; written
+    in the words of the shell, see `autoai4eo.callers`. The command line prints it after
+    ``error:`` and ends with exit status 2.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(line(message))
+        super().__init__(line(in_callers_words(message)))
 
 
 class MissingError(UserError):
@@ -35,8 +37,12 @@ class UnsuitableStrategyError(UserError):
 class AutoAI4EOWarning(UserWarning):
     """Something that a user should know, and that does not end the work.
 
-    The command line prints it after ``warning:``.
+    The message is written as that of `UserError`. The command line prints it after
+    ``warning:``.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(in_callers_words(message))
 
 
 class SearchError(RuntimeError):
@@ -47,4 +53,4 @@ class SearchError(RuntimeError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(line(message))
+        super().__init__(line(in_callers_words(message)))

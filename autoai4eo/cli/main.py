@@ -16,6 +16,7 @@ from typing import Annotated, TextIO
 
 import typer
 
+from autoai4eo.callers import called_from_shell
 from autoai4eo.cli import (
     check,
     compact,
@@ -99,6 +100,12 @@ for _name, _group in GROUPS.items():
 
 
 def main() -> None:
+    """Runs a command, see `_main`; its messages speak of options."""
+    with called_from_shell():
+        _main()
+
+
+def _main() -> None:
     """Runs a command: exit status 0 done, 2 wrong input or call, 1 anything else.
 
     After Ctrl-C it is 130, after SIGTERM 143, see `failures.told`. If nobody reads

@@ -29,12 +29,12 @@ def check_block_km(group: str | None, block_km: float | None) -> None:
         return
     if not _LEAST_KM <= block_km < math.inf:
         raise UserError(
-            f"--block-km (block_km=…): expected {_LEAST_KM:g} kilometres or more, "
+            f"--block-km: expected {_LEAST_KM:g} kilometres or more, "
             f"found {block_km:g}; 5 makes squares of 5 by 5 kilometres"
         )
     if group != SPATIAL_BLOCK:
         raise UserError(
-            f"--block-km (block_km=…): expected the group {SPATIAL_BLOCK}, found "
+            f"--block-km: expected the group {SPATIAL_BLOCK}, found "
             f"{'no group' if group is None else group}; name {SPATIAL_BLOCK}, or leave "
             "the side out"
         )

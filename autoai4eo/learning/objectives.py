@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from autoai4eo.callers import either
 from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import (
     COSTS,
@@ -53,6 +54,10 @@ DEFAULTS = {
 }
 
 
+#: For Python: the shell knows no metrics of a user.
+_OWN = '; a metric of your own needs keras_tuner.Objective("val_…", "max")'
+
+
 def metrics_of(kind: str) -> list[str]:
     """Returns the metrics that a search for a kind of target can optimise.
 
@@ -78,7 +83,7 @@ def parse_objectives(asked: Any, kind: str = "class") -> tuple[Objective, ...]:
     names = [objective.name for objective in found]
     if not found or len(set(names)) < len(names):
         raise UserError(
-            f"objective: expected one or several different ones, got {names}"
+            f"--objective: expected one or several different ones, got {names}"
         )
     return found
 
@@ -90,17 +95,18 @@ def _parse(asked: Any, kind: str) -> Objective:
             return Objective(asked, known[asked])
         of_others = find(asked).kinds
         raise UserError(
-            f"objective: expected one of {', '.join(known)}, got {asked!r}"
+            f"--objective: expected one of {', '.join(known)}, got {asked!r}"
             + (
                 f", which is of targets of the kind {' or '.join(of_others)}"
                 if of_others and kind not in of_others
-                else "; a metric of your own needs "
-                'keras_tuner.Objective("val_…", "max")'
+                else either("", _OWN)
             )
         )
     if hasattr(asked, "name") and hasattr(asked, "direction"):
         return Objective(asked.name, asked.direction)
-    raise UserError(f"objective: expected a name or keras_tuner.Objective, got {asked}")
+    raise UserError(
+        f"--objective: expected a name or keras_tuner.Objective, got {asked}"
+    )
 
 
 def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
@@ -114,15 +120,15 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
     for name, limit in limits.items():
         if name not in COSTS:
             raise UserError(
-                f"constraint: expected one of {', '.join(COSTS)}, got {name!r}"
+                f"--constraint: expected one of {', '.join(COSTS)}, got {name!r}"
             )
         if name == THROUGHPUT:
             raise UserError(
-                f"constraint: expected a cost that is minimised, got {name}; "
+                f"--constraint: expected a cost that is minimised, got {name}; "
                 "make it an objective, or limit latency_ms"
             )
         if not limit > 0:
-            raise UserError(f"constraint: {name} must be above 0, got {limit}")
+            raise UserError(f"--constraint: {name} must be above 0, got {limit}")
     return limits
 
 
@@ -135,7 +141,7 @@ def check_map_step(names: Iterable[str], map_step: int | None) -> None:
     if map_step is None and MAP_COST in names:
         raise UserError(
             f"{MAP_COST}: expected the pixels from one window of the map to the next, "
-            "got none; give them with --map-step (map_step=…)"
+            "got none; give them with --map-step"
         )
 
 

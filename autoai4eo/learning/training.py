@@ -97,12 +97,12 @@ class Training:
     def __post_init__(self) -> None:
         if self.final_epochs is not None and self.final_epochs < 1:
             raise UserError(
-                f"final_epochs: expected 1 or more, got {self.final_epochs}"
+                f"--final-epochs: expected 1 or more, got {self.final_epochs}"
             )
         if self.data_parallel and is_asked_for(self.objectives):
             raise UserError(
-                f"data_parallel: expected objectives of one device, found {OBJECTIVE}, "
-                "which is not computed on several; leave one of them out"
+                "--data-parallel: expected objectives of one device, found "
+                f"{OBJECTIVE}, which is not computed on several; leave one of them out"
             )
 
     @property

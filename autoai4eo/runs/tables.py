@@ -123,7 +123,7 @@ def sorted_by(table: pd.DataFrame, column: str) -> pd.DataFrame:
     name = column if column in table else f"{VALIDATION}{column}"
     if name not in table:
         raise UserError(
-            f"sort: expected one of the columns {', '.join(map(str, table))}, got "
+            f"--sort: expected one of the columns {', '.join(map(str, table))}, got "
             f"{column!r}"
         )
     up = find(name).direction != "max"

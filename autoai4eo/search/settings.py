@@ -140,7 +140,8 @@ class SearchSettings:
         ):
             number, least = getattr(self, name), int(name != "finalists")
             if number is not None and number < least:
-                raise UserError(f"{name}: expected {least} or more, got {number}")
+                option = f"--{name.replace('_', '-')}"
+                raise UserError(f"{option}: expected {least} or more, got {number}")
         limits = dict(self.constraints or {})
         if self.max_model_size is not None:
             size = limits.get("params", self.max_model_size)
@@ -157,28 +158,28 @@ class SearchSettings:
             address_of(self.device)
             if self.map_step is not None:
                 raise UserError(
-                    f"device: expected costs that a device measures, found {MAP_COST}, "
-                    "which this machine does; leave out --map-step or --device"
+                    "--device: expected costs that a device measures, found "
+                    f"{MAP_COST}, which this machine does; leave out --map-step or "
+                    "--device"
                 )
         if self.device_profile is not None:
             _check_profiled(names, self.device)
             if self.map_step is not None:
                 raise UserError(
-                    "device_profile: expected a search without --map-step, found one "
+                    "--device-profile: expected a search without --map-step, found one "
                     "with it: a profile is of other networks; leave out --map-step or "
                     "--device-profile"
                 )
             self._keep(device_profile=str(self.device_profile))
         if self.judge_quantized and (self.precision or FLOAT32) == FLOAT32:
             raise UserError(
-                "judge_quantized: expected a precision to score in, found float32; add "
-                '--precision int8 (precision="int8")'
+                "--judge-quantized: expected a precision to score in, found float32; "
+                "add --precision int8"
             )
         if self.fine_tune_quantized is not None and self.precision != "int8":
             raise UserError(
-                "fine_tune_quantized: expected the precision int8, found "
-                f"{self.precision or FLOAT32}; add --precision int8 "
-                '(precision="int8")'
+                "--fine-tune-quantized: expected the precision int8, found "
+                f"{self.precision or FLOAT32}; add --precision int8"
             )
         if self.runtime is not None:
             runtime_of(self.runtime, self.precision or FLOAT32)
@@ -187,14 +188,14 @@ class SearchSettings:
         tuned = self.fine_tune_quantized is not None
         if self.finalists == 0 and (again or self.rule or self.proxy or tuned):
             raise UserError(
-                "finalists: expected 1 or more with folds, seeds, a rule, a proxy or "
+                "--finalists: expected 1 or more with folds, seeds, a rule, a proxy or "
                 "fine_tune_quantized, got 0; leave them out for a search without a "
                 "finalist"
             )
         if self.judge_quantized and (again or self.rule == ONE_SE):
             raise UserError(
-                "judge_quantized: expected a search without folds, seeds and the rule "
-                f"{ONE_SE}, which score networks in float32, found one with them; "
+                "--judge-quantized: expected a search without folds, seeds and the "
+                f"rule {ONE_SE}, which score networks in float32, found one with them; "
                 "leave them or --judge-quantized out"
             )
         self._keep(
@@ -209,8 +210,9 @@ class SearchSettings:
         )
         if self.prior and self.tuner != COST_AWARE:
             raise UserError(
-                f"prior: expected the strategy {COST_AWARE}, which learns from earlier "
-                f"searches, found {self.record()['tuner']}; leave one of them out"
+                f"--prior: expected the strategy {COST_AWARE}, which learns from "
+                f"earlier searches, found {self.record()['tuner']}; leave one of them "
+                "out"
             )
 
     def _keep(self, **checked: Any) -> None:
@@ -257,13 +259,13 @@ def _check_selection(folds: int | None, seeds: int, rule: str | None) -> None:
     """
     if folds is not None and folds < 2:
         raise UserError(
-            f"folds: expected 2 or more, got {folds}; leave it out for no folds"
+            f"--folds: expected 2 or more, got {folds}; leave it out for no folds"
         )
     if rule not in (None, *RULES):
-        raise UserError(f"rule: expected {' or '.join(RULES)}, got {rule!r}")
+        raise UserError(f"--rule: expected {' or '.join(RULES)}, got {rule!r}")
     if rule == KNEE and (folds is not None or seeds > 1):
         raise UserError(
-            f"rule: expected {ONE_SE} or none with folds or seeds, got {rule}, which "
+            f"--rule: expected {ONE_SE} or none with folds or seeds, got {rule}, which "
             "does not use them; leave one of them out"
         )
 
@@ -271,13 +273,13 @@ def _check_selection(folds: int | None, seeds: int, rule: str | None) -> None:
 def _check_profiled(costs: Sequence[str], device: str | None) -> None:
     if device is not None:
         raise UserError(
-            "device_profile: expected a device that measures or a profile that "
+            "--device-profile: expected a device that measures or a profile that "
             "predicts, found both; leave out --device or --device-profile"
         )
     for name in costs:
         if name in MEASURED and name != "latency_ms":
             raise UserError(
-                "device_profile: expected costs that a profile predicts, found "
+                "--device-profile: expected costs that a profile predicts, found "
                 f"{name}; use latency_ms, or leave --device-profile out"
             )
 
@@ -289,7 +291,7 @@ def _proxy(given: Mapping[str, float] | Proxy | None) -> Proxy | None:
     known = given.keys() <= {"epochs", "fraction"}
     if not known or not 0 < fraction <= 1 or (epochs is not None and epochs < 1):
         raise UserError(
-            "proxy: expected epochs of 1 or more, or a fraction of the training data "
+            "--proxy: expected epochs of 1 or more, or a fraction of the training data "
             f"above 0, or both, got {dict(given)}"
         )
     return Proxy(None if epochs is None else int(epochs), fraction)

@@ -38,7 +38,7 @@ def check_training(
             data lack the groups of an objective.
     """
     if epochs is not None and epochs < 1:
-        raise UserError(f"epochs: expected 1 or more, got {epochs}")
+        raise UserError(f"--epochs: expected 1 or more, got {epochs}")
     task.loss_name(loss)
     check_groups(objectives, validation)
 
@@ -59,7 +59,7 @@ def check_finalist(number: int | None, trained: bool) -> None:
     """
     if number == 0 and trained:
         raise UserError(
-            "finalists: expected 1 or more with refit or final_epochs, got 0; leave "
+            "--finalists: expected 1 or more with refit or final_epochs, got 0; leave "
             "them out for a search without a finalist"
         )
 

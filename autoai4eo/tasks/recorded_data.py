@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.callers import either
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again, tiles_again
@@ -21,6 +22,8 @@ from autoai4eo.runs.folder import Run
 
 #: Of `fit` without validation data.
 _DEFAULT = (0.8, 0.2)
+
+_FIT_FIRST = "give validation_data, or call fit with the same arguments first"
 
 
 def validation_data(
@@ -75,8 +78,10 @@ def validation_data(
     raise UserError(
         f"{run}: expected the validation data of this run ({known['path']}, "
         f"{known['samples']:,} samples), found others ({found.path}, {len(found):,} "
-        "samples); give --val, or what fit had: --split, --group and --subset; in "
-        "Python call fit with the same arguments first"
+        "samples); "
+        + either(
+            "give --val, or what fit had: --split, --group and --subset", _FIT_FIRST
+        )
     )
 
 
@@ -120,7 +125,8 @@ def _at_rows(run: Path, asked: dict[str, Any], role: str, **how: Any) -> Dataset
 def _changed(run: Path, known: dict[str, Any], found: Dataset) -> UserError:
     return UserError(
         f"{run}: expected the data of this run in {known['path']}, found others "
-        f"({len(found):,} samples); in Python call fit with the same arguments first"
+        f"({len(found):,} samples); "
+        + either("restore them there", "call fit with the same arguments first")
     )
 
 
@@ -152,10 +158,11 @@ def _opened(
     known, trained = asked["data"][role], asked["data"]["training"]
     path = known["path"] if x is None else x
     if x is None and not Path(path).exists():
-        give = "give their path (--val), or in Python " if role == "validation" else ""
+        there = "restore them there"
+        give = "give their path (--val)" if role == "validation" else there
         raise UserError(
-            f"{run}: expected its {role} data at {path}, found nothing there; {give}"
-            "call fit with the same arguments first"
+            f"{run}: expected its {role} data at {path}, found nothing there; "
+            + either(give, _FIT_FIRST)
         )
     inputs, kind = known["inputs"], target_kind(asked)
     names = [spec["name"] for spec in inputs]

@@ -168,7 +168,7 @@ def _splits(
         # a random division is refused by its first fold
         few = len(parts) if by == SPATIAL_BLOCK else 1
         parts[:few] = [
-            (_kept_apart(some, held_out, by, "leave folds out"), held_out)
+            (_kept_apart(some, held_out, by, "leave --folds out"), held_out)
             for some, held_out in parts[:few]
         ]
     return parts
@@ -202,7 +202,7 @@ def split_off_validation(
     )
     validation = each_pixel_once(validation)
     if not allow_overlap:
-        cure = "pass validation_data of another place"
+        cure = "pass --val of another place"
         train = _kept_apart(train, validation, group, cure)
     return train, validation
 
@@ -215,7 +215,7 @@ def _kept_apart(
     Raises:
         UserError: see `apart`.
     """
-    found, told = apart(train, [other], group, f"{cure}, or pass allow_overlap")
+    found, told = apart(train, [other], group, f"{cure}, or pass --allow-overlap")
     if told:
         warnings.warn(told, AutoAI4EOWarning, stacklevel=5)
     return found

@@ -89,7 +89,7 @@ def test_energy_is_not_asked_of_a_device(tmp_path, here):
     with in_thread() as running:
         both = ["val_cohen_kappa", "energy_mj"]
         model = small.model(tmp_path, device=url_of(running), objective=both)
-        with pytest.raises(UserError, match=r"energy_mj: .* found --device, .* leave"):
+        with pytest.raises(UserError, match=r"energy_mj: .* found device, .* leave"):
             model.fit(DATA, **GIVEN)
     assert not (model.run / "run.json").exists()
 

@@ -117,7 +117,7 @@ def test_a_lost_record_does_not_begin_anew_over_old_networks(folder, empty):
     if empty:
         (folder / "study.db").touch()
     shutil.rmtree(folder / "trials")  # the finalist alone is enough
-    with pytest.raises(UserError, match=r"begin the search anew \(--overwrite\)"):
+    with pytest.raises(UserError, match=r"begin the search anew \(overwrite=True\)"):
         damaging.fit(folder.parent)
     assert (folder / "best" / "model.keras").exists()
 

@@ -78,10 +78,10 @@ def test_the_server_that_the_user_names_is_connected_to(
 def test_a_search_goes_on_only_where_its_record_is(tmp_path, spy):
     url, visits = spy
     elsewhere = run_folder(tmp_path / "a", url, study=False)
-    with pytest.raises(UserError, match=r"expected --storage, as .* give it"):
+    with pytest.raises(UserError, match=r"expected storage, as .* give it"):
         open_study(elsewhere, OBJECTIVES)
     here = run_folder(tmp_path / "b")
-    with pytest.raises(UserError, match="expected no --storage"):
+    with pytest.raises(UserError, match="expected no storage"):
         open_study(here, OBJECTIVES, storage=url)
     assert visits == []
 

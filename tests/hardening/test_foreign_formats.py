@@ -320,7 +320,7 @@ def test_a_vrt_shows_its_own_folder(tmp_path, monkeypatch, server, place, kind):
     monkeypatch.setenv("GDAL_VRT_ENABLE_PYTHON", "YES")
     monkeypatch.chdir(folder)
     (folder / "s.vrt").write_text(filled(_OUTSIDE[kind]))
-    with pytest.raises(UserError, match=r"--allow-remote|expected a mask or"):
+    with pytest.raises(UserError, match=r"allow_remote=True|expected a mask or"):
         Scene(folder / "s.vrt", ["B02"])
     with pytest.raises(UserError):
         grid_of(folder / "s.vrt")

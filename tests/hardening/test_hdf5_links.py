@@ -12,7 +12,7 @@ from autoai4eo import UserError, open_dataset
 
 SHAPE = (4, 2, 2, 10)
 SECRET = 77.0
-REFUSED = "--allow-remote"
+REFUSED = "allow_remote=True"
 
 
 def samples(path, sen2=True):
@@ -190,7 +190,7 @@ def test_external_storage_beside_the_file_is_refused(shared, monkeypatch):
     (shared.parent / "notes.txt").write_bytes(np.full(SHAPE, SECRET, "f4"))
     with h5py.File(shared, "r+") as file:
         file.create_dataset("sen2", SHAPE, "f4", external="notes.txt")
-    with pytest.raises(UserError, match=r"external storage.*--allow-remote"):
+    with pytest.raises(UserError, match=r"external storage.*allow_remote=True"):
         open_dataset(shared)
     allowed = open_dataset(shared, allow_remote=True)
     assert (allowed.read([1])["sen2"] == SECRET).all()

@@ -33,7 +33,7 @@ def test_strategies_run_on_a_data_base(shared, tmp_path):
     import_eo_hw_nas(shared / "eo_hw_nas", path)[0].close()
     table = read_table(path, maximize=["val_accuracy"], minimize=["latency_ms"])
     assert len(table) == 450
-    with pytest.raises(UserError, match="neither --choices nor --adjacency"):
+    with pytest.raises(UserError, match="neither choices nor adjacency"):
         read_table(path, maximize=["val_accuracy"], minimize=[], choices=["matrix"])
 
 
@@ -110,7 +110,7 @@ def test_a_csv_of_nasbench_201_strings(tmp_path):
         ({"choices": ["a"]}, "expected each network once"),
         (
             {"choices": ["a", "b"], "known": ["c"]},
-            "numbers that are no choices as --known",
+            "numbers that are no choices as known",
         ),
         ({"adjacency": ["a"]}, "expected two columns"),
         ({"architecture": "c"}, "an operation for each earlier node"),
@@ -136,7 +136,7 @@ def test_wrong_columns_are_told(tmp_path, columns, expected):
         ),
         ("a,f\n1,0.5\n2,inf\n", {"choices": ["a"]}, "row 2: expected a finite number"),
         ("id,f\n1,0.5\n2,1\n", {"choices": ["id"]}, "other names of choices"),
-        ("a,f,epoch\n1,1,1\n", {"choices": ["a"], "epochs": 5}, "leave --epochs out"),
+        ("a,f,epoch\n1,1,1\n", {"choices": ["a"], "epochs": 5}, "leave epochs out"),
         ("a,f,epoch\n1,1,inf\n", {"choices": ["a"]}, "whole numbers in epoch"),
         ("a,f,epoch\n1,1,1e20\n", {"choices": ["a"]}, "whole numbers in epoch"),
         (

@@ -47,7 +47,7 @@ def test_the_smaller_of_two_limits_of_the_size_counts():
         ({"proxy": {"fraction": 2}}, "proxy: expected epochs of 1 or more"),
         ({"proxy": {"epoch": 2}}, "proxy: expected epochs of 1 or more"),
         ({"tuner": int}, "tuner: expected one of greedy"),
-        ({"objective": "map_ms_per_km2"}, "--map-step"),
+        ({"objective": "map_ms_per_km2"}, "map_step"),
         ({"storage": "mysql://host/db"}, "found mysql"),
     ],
 )

@@ -114,7 +114,7 @@ def test_a_lost_learning_curve_is_told(run, tmp_path):
     "other", [{"epochs": 3}, {"seed": 1}, {"shape": Stacks(8)}, {"every": 1}]
 )
 def test_other_options_in_the_same_folder_are_refused(run, other):
-    with pytest.raises(UserError, match="choose another --out"):
+    with pytest.raises(UserError, match="choose another project_name"):
         _train(run, WALKS, **other)
 
 

@@ -71,5 +71,5 @@ def test_one_over_the_limit_is_infeasible(fitted):
     "asked", [{"objective": BOTH}, {"constraints": {"map_ms_per_km2": 50}}]
 )
 def test_a_map_without_a_step_has_no_cost(tmp_path, asked):
-    with pytest.raises(UserError, match="--map-step"):
+    with pytest.raises(UserError, match="map_step"):
         classifier(tmp_path, **asked)

@@ -33,7 +33,7 @@ def test_the_part_itself_is_taken_as_it_is(run):
 
 
 def test_another_split_is_refused(run):
-    with pytest.raises(UserError, match="give --val, or what fit had: --split"):
+    with pytest.raises(UserError, match="give validation_data, or call fit"):
         validation_data(run, DATA, shares=(0.5, 0.5))
     with pytest.raises(UserError, match="found others"):
         validation_data(run, small.dataset(seed=7))

@@ -24,6 +24,7 @@ from autoai4eo.blocks.backbones.resnets import (
     find_architecture,
 )
 from autoai4eo.blocks.pretrained_weights.catalogue import Scaling, Weights, standardised
+from autoai4eo.callers import either
 from autoai4eo.data.sensors import Band, band
 from autoai4eo.errors import UserError
 
@@ -111,9 +112,15 @@ def locate(weights: Weights) -> Path:
     except Exception as error:  # get_file raises Exception itself
         raise UserError(
             f"expected the weights {weights.name!r} in {path}, found no such file and "
-            f"could not download it ({_line(error)}); put the file there or give "
-            f"weights=find_weights({weights.name!r}, file=…)"
+            f"could not download it ({_line(error)}); put the file there or "
+            f"{_give_file(weights)}"
         ) from error
+
+
+def _give_file(weights: Weights) -> str:
+    """How to name a file of weights: the command ``map`` and the blocks differ."""
+    in_python = f"give weights=find_weights({weights.name!r}, file=…)"
+    return either("name it with --weights", in_python)
 
 
 def _line(error: Exception) -> str:
@@ -174,7 +181,7 @@ def _read_keras_application(weights: Weights) -> keras.Model:
         raise UserError(
             f"expected to download the weights {weights.name!r} with "
             f"keras.applications, found {_line(error)}; get the file elsewhere and "
-            f"give weights=find_weights({weights.name!r}, file=…)"
+            f"{_give_file(weights)}"
         ) from error
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autoai4eo.callers import either
 from autoai4eo.data.masks.values import MISSING, OUTSIDE, UNSEEN, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
 from autoai4eo.errors import UserError
@@ -139,8 +140,11 @@ def classes_of(
         raise UserError(
             f"{path}: expected masks of two classes or more, found one only "
             f"({', '.join(in_order)}, {occurs[is_known].sum():,} pixels); there is "
-            "nothing to tell apart: name the classes with class_names=… where others "
-            "exist"
+            "nothing to tell apart: "
+            + either(
+                "give masks that have others, too",
+                "name the classes with class_names=… where others exist",
+            )
         )
     all_numbers = np.full(len(found.values), IGNORED, np.int16)
     all_numbers[is_known] = numbers
@@ -177,7 +181,7 @@ def _check_named(
     each = ", ".join(f"{used[i]} ({pixels[i]:,} pixels)" for i in other[:_SHOWN])
     raise UserError(
         f"{path}: expected masks of the values {known}{more}, found also {each}; name "
-        f"their classes, or leave the pixels out with ignored={used[other[0]]}"
+        f"their classes, or leave the pixels out with --ignored {used[other[0]]}"
     )
 
 

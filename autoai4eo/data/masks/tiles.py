@@ -55,12 +55,12 @@ def check_tile(tile: int, stride: int | None) -> None:
     for option, number in (("tile", tile), ("tile-stride", stride)):
         if number is not None and not 1 <= number <= _LARGEST:
             raise UserError(
-                f"--{option} ({option.replace('-', '_')}=…): expected 1 to {_LARGEST:,}"
+                f"--{option}: expected 1 to {_LARGEST:,}"
                 f" pixels, found {number}; {TILE} is usual"
             )
     if stride is not None and stride > tile:
         raise UserError(
-            f"--tile-stride (tile_stride=…): expected at most the tile's {tile} pixels,"
+            f"--tile-stride: expected at most the tile's {tile} pixels,"
             f" found {stride}, which leaves pixels out; give a smaller one"
         )
 
@@ -85,8 +85,8 @@ def cut(height: int, width: int, tile: int, stride: int | None, scene: str) -> T
     if 2 * min(height, width) < tile:
         raise UserError(
             f"{scene}: expected a scene of at least half a tile, {-(-tile // 2)} × "
-            f"{-(-tile // 2)} pixels, found {height} × {width}; give a smaller --tile "
-            "(tile=…), or leave the scene out"
+            f"{-(-tile // 2)} pixels, found {height} × {width}; give a smaller "
+            "--tile, or leave the scene out"
         )
     rows, rows_before = _along(height, tile, stride)
     columns, columns_before = _along(width, tile, stride)

@@ -55,7 +55,7 @@ def _whole(values: np.ndarray, name: str) -> np.ndarray:
         raise UserError(
             f"{name}: expected masks of class numbers, found fractions such as "
             f"{values[odd][0]:g}; write whole numbers, or open what is to be "
-            "predicted as a number with kind='value'"
+            "predicted as a number with --task value"
         )
     _check_range(values[known], name)
     return np.where(known, values, MISSING).astype(np.int32)

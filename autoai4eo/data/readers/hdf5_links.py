@@ -147,7 +147,7 @@ def _check_raw(data: h5py.Dataset, folders: Folders, here: str) -> None:
             raise UserError(
                 f"{here} lies in the file {path} (HDF5's external storage), expected "
                 "pixels in the HDF5 file itself; if you know its maker, allow it with "
-                "--allow-remote (allow_remote=True)"
+                "--allow-remote"
             )
         check_regular(path)
         there = path.stat().st_size - offset if path.exists() else None
@@ -195,5 +195,5 @@ def _check_inside(path: Path, folders: Folders, what: str) -> None:
 def _elsewhere(what: str, found: str) -> UserError:
     return UserError(
         f"{what} {found}, expected a file in its own folder; move it there, or, if you "
-        "know who made the file, allow it with --allow-remote (allow_remote=True)"
+        "know who made the file, allow it with --allow-remote"
     )

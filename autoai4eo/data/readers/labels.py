@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from autoai4eo.callers import either
 from autoai4eo.errors import UnknownClassError, UserError
 
 MOST_CLASSES = 10_000  # a larger number is an id or a fill value
@@ -157,7 +158,9 @@ def _names_for(
     if len(names) != count:
         raise UserError(
             f"{path}: expected {count} class names, one per class, found {len(names)} "
-            f"({', '.join(names)}); give class_names=[…] in the order of the labels"
+            f"({', '.join(names)}); "
+            + either("write", "give class_names=[…] or write")
+            + " the names into the file, in the order of the labels"
         )
     return names, wanted if told else None
 

@@ -98,7 +98,7 @@ def read_targets(
         raise UserError(
             f"{path}: expected one class per sample, found "
             f"{int(several.sum())} of {len(targets)} rows with several; keep one, or "
-            "leave kind='class' out"
+            "leave --task class out"
         )
     return Target("labels", names, (len(names),)), targets, notes + told
 

@@ -29,10 +29,8 @@ def load_model(path: str | Path) -> keras.Model:
 
     path = Path(path).expanduser()
     if not path.is_file() or path.suffix != ".keras":
-        found = "something else" if path.exists() else "nothing"
         raise UserError(
-            f"{path}: expected a run folder or a .keras file, found {found}; check the "
-            "path"
+            f"{path}: expected a .keras file, found {_found(path)}; check the path"
         )
     try:
         # safe_mode: the file cannot run code or read other files
@@ -46,6 +44,12 @@ def load_model(path: str | Path) -> keras.Model:
             f"read ({reason(error)}); restore it from a copy, or export it again"
         ) from None
     return model
+
+
+def _found(path: Path) -> str:
+    if path.is_dir():
+        return "a folder"
+    return f"a file {path.suffix or 'without suffix'}" if path.exists() else "nothing"
 
 
 def reason(error: Exception) -> str:
@@ -79,6 +83,11 @@ def load_network(path: Path, trial: Which = None) -> keras.Model:
                 f"{path}: expected a run folder or a .keras file, found {kind}, which "
                 "evaluate, predict and map take; export with --format keras"
             )
+    if not path.is_dir() and (not path.is_file() or path.suffix != ".keras"):
+        raise UserError(
+            f"{path}: expected a run folder or a .keras file, found {_found(path)}; "
+            "check the path"
+        )
     return load_model(network_file(path, trial) if path.is_dir() else path)
 
 

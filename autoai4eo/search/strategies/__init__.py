@@ -85,7 +85,7 @@ def check(tuner: Any) -> Any:
     ):
         return tuner
     raise UserError(
-        f"tuner: expected one of {', '.join(STRATEGIES)}, or a class of "
+        f"--tuner: expected one of {', '.join(STRATEGIES)}, or a class of "
         f"autoai4eo.search.strategies.CandidateSampler or keras_tuner.Oracle, got "
         f"{tuner!r}"
     )

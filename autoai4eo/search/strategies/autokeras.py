@@ -45,8 +45,8 @@ def of_oracle(
     """
     if len(context.objectives) > 1:
         raise UnsuitableStrategyError(
-            f"tuner: {oracle.__name__} takes one objective, got "
-            f"{[o.name for o in context.objectives]}; use tuner='cost-aware' for "
+            f"--tuner: {oracle.__name__} takes one objective, got "
+            f"{[o.name for o in context.objectives]}; use --tuner cost-aware for "
             "several"
         )
     (objective,) = context.objectives

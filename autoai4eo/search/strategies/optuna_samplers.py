@@ -33,7 +33,7 @@ _POPULATION = 20
 def _gp(seed: int) -> BaseSampler:
     if importlib.util.find_spec("torch") is None:
         raise UnsuitableStrategyError(
-            "tuner: expected the extra gp for 'gp', found no PyTorch; "
+            "--tuner: expected the extra gp for 'gp', found no PyTorch; "
             'pip install "autoai4eo[gp]"'
         )
     with warnings.catch_warnings():

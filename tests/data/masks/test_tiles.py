@@ -47,5 +47,5 @@ def test_a_scene_smaller_than_half_a_tile_is_refused():
 
 @pytest.mark.parametrize("how", [(0, None), (10**6, None), (64, 0), (64, 65)])
 def test_impossible_sizes_are_refused(how):
-    with pytest.raises(UserError, match=r"--tile.* expected .*found"):
+    with pytest.raises(UserError, match=r"tile.* expected .*found"):
         check_tile(*how)

@@ -106,7 +106,7 @@ def test_a_file_without_a_crs(tmp_path):
         crs="EPSG:32630",
     )
     path.with_suffix(".prj").unlink()
-    with pytest.raises(UserError, match="name it with --labels-crs"):
+    with pytest.raises(UserError, match="name it with labels_crs"):
         read_areas(path)
     assert read_areas(path, crs="EPSG:32630").crs.to_epsg() == 32630
     with pytest.raises(UserError, match="that PROJ knows, found nonsense"):
@@ -116,5 +116,5 @@ def test_a_file_without_a_crs(tmp_path):
 
 
 def test_a_coordinate_system_of_another_planet_is_refused(tmp_path):
-    with pytest.raises(UserError, match="--labels-crs, such as EPSG:4326"):
+    with pytest.raises(UserError, match="labels_crs, such as EPSG:4326"):
         read_areas(write(tmp_path, a(), b()), None, crs="IAU_2015:30100")

@@ -38,7 +38,7 @@ def test_usual_names_are_found(name):
 def test_the_only_field_is_taken_and_told():
     found = classes_of(features(cover=["x", "y"]), None, None)
     assert found.names == ("x", "y") and "the field cover" in found.told[0]
-    with pytest.raises(UserError, match="found cover, use; name it with --field"):
+    with pytest.raises(UserError, match="found cover, use; name it with field"):
         classes_of(features(cover=["x", "y"], use=["1", "2"]), None, None)
 
 

@@ -65,7 +65,7 @@ def test_thirteen_bands_in_another_order_are_asked_for(build, tmp_path):
         pixels = np.arange(100, 113, dtype=np.uint16) * np.ones((4, 4, 1), np.uint16)
         pixels[..., 10] = 10  # in Sentinel-2's own order B10 is the eleventh
         build.write_image(tmp_path / name / "1.tif", pixels)
-    with pytest.raises(UserError, match=r"the darkest, here it is band 11 .* --bands"):
+    with pytest.raises(UserError, match=r"the darkest, here it is band 11 .* bands"):
         open_dataset(tmp_path)
     order = [band.name for band in SENTINEL2.bands]
     d = open_dataset(tmp_path, bands=order)

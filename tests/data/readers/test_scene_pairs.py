@@ -456,9 +456,9 @@ def test_a_random_split_of_overlapping_tiles_is_refused(tmp_path):
         write_mask(tmp_path / "y" / f"{name}.tif", classes(64, 64, seed=i))
     how = {"masks": tmp_path / "y", "tile": 32, "tile_stride": 16}
     d = open_dataset(tmp_path / "x", **how)
-    with pytest.warns(LeakWarning, match="--group scene"):
+    with pytest.warns(LeakWarning, match="group='scene'"):
         parts = split(d, [0.5, 0.5])
-    with pytest.raises(UserError, match="split by --group scene, stop"):
+    with pytest.raises(UserError, match="split by group='scene', stop"):
         check_apart(parts[0], parts[1:], "stop")
     parts = split(d, [0.5, 0.5], group="scene")
     check_apart(parts[0], parts[1:], "stop")

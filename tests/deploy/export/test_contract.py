@@ -164,7 +164,7 @@ def test_labels_and_values_are_exported(other, tmp_path, name):
 
 
 def test_labels_and_values_have_no_temperature(other, tmp_path):
-    with pytest.raises(UserError, match=r"predicts one class.*--calibrated out"):
+    with pytest.raises(UserError, match=r"predicts one class.*calibrated out"):
         deploy.export(other[0], tmp_path / "m.keras", "keras", calibrated=True)
 
 

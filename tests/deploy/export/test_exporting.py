@@ -161,7 +161,7 @@ def test_the_description_of_another_model_stays(run, tmp_path, name):
 def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_path):
     deploy.export(run, tmp_path / "m.keras", "keras", trial=0)
     how = {"format": "keras", "trial": 1}
-    with pytest.raises(UserError, match=r"overwrite it .--overwrite"):
+    with pytest.raises(UserError, match=r"overwrite it .overwrite=True"):
         deploy.export(run, tmp_path / "n.keras", **how)
     deploy.export(run, tmp_path / "n.keras", overwrite=True, **how)
     told = json.loads((tmp_path / "model.json").read_text())
@@ -186,7 +186,7 @@ def test_the_ending_of_the_name_tells_the_format(run, tmp_path):
         (
             "m.tflite",
             {"format": "savedmodel"},
-            "for format savedmodel, found that of format litert; leave the format out",
+            "for format savedmodel, found that of format litert; leave format out",
         ),
         (
             "m.keras",

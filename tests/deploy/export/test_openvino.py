@@ -74,7 +74,7 @@ def test_an_export_is_replaced_and_a_folder_of_other_files_is_not(of_class, tmp_
     run, _ = of_class
     out = deploy.export(run, tmp_path / "vino", "openvino").path
     before = (out / FILE).stat().st_ino
-    with pytest.raises(UserError, match=r"exists already.*--overwrite"):
+    with pytest.raises(UserError, match=r"exists already.*overwrite=True"):
         deploy.export(run, out, "openvino")
     deploy.export(run, out, "openvino", overwrite=True)
     assert (out / FILE).stat().st_ino != before

@@ -340,7 +340,7 @@ def test_a_savedmodel_gives_the_same_map(tmp_path, model, network, scene):
     network.export(tmp_path / "saved", verbose=False)
     scenes.describe(tmp_path / "saved")
     how = {"stride": 8, "scale": 1e-4, "verbose": 0}
-    with pytest.raises(UserError, match="expected --trust with a SavedModel"):
+    with pytest.raises(UserError, match="expected trust=True with a SavedModel"):
         map_scene(tmp_path / "saved", scene, tmp_path / "a.tif", **how)
     one = map_scene(tmp_path / "saved", scene, tmp_path / "a.tif", trust=True, **how)
     other = map_scene(model, scene, tmp_path / "b.tif", **how)
@@ -422,10 +422,10 @@ def test_units_that_differ_from_training_are_reported(tmp_path, model, scene):
     typical = {"image": (Typical(0.16, 0.07, 0.02, 0.3),) * 3}
     classifier = replace(load_predictor(model), typical=typical)
     (note,) = told(classifier, scene, tmp_path / "a.tif")
-    assert "--scale 0.0001" in note
+    assert "scale=0.0001" in note
     assert told(classifier, scene, tmp_path / "b.tif", scale=1e-4) == []
     (note,) = told(classifier, scene, tmp_path / "c.tif", scale=1e-7)
-    assert "fits the values: --scale 0.0001" in note
+    assert "fits the values: scale=0.0001" in note
     decibels = {"image": (Typical(-15, 5, -25, -5),) * 3}
     radar = replace(classifier, typical=decibels)
     assert told(radar, scene, tmp_path / "d.tif", scale=5e-3, offset=-23) == []
@@ -451,7 +451,7 @@ def test_units_of_the_training_are_read_from_beside_a_model(tmp_path, network, s
     }
     (tmp_path / "m" / "model.json").write_text(json.dumps(told_of))
     (note,) = told(model, scene, tmp_path / "a.tif")
-    assert "--scale 0.0001" in note
+    assert "scale=0.0001" in note
 
 
 def test_another_processing_level_is_reported(tmp_path, model, pixels, network):
@@ -640,20 +640,20 @@ def test_advice_about_tags_is_tried_on_the_values_first(tmp_path, model, pixels)
     path = tagged("s.tif", pixels, [1e-4] * 3)
     assert told(on_numbers, path, tmp_path / "a.tif") == []
     (note,) = told(on_numbers, path, tmp_path / "b.tif", scale="tags")
-    assert "--scale 1" in note
+    assert "scale=1" in note
     (note,) = told(on_shares, path, tmp_path / "c.tif")
-    assert "fits the values: --scale" in note
+    assert "fits the values: scale" in note
     # tags that differ by band, which one number cannot stand for
     mixed = (pixels * np.array([1, 10, 1])).astype(np.uint16)
     path = tagged("t.tif", mixed, [1e-4, 1e-5, 1e-4], [0, 0, -0.01])
     (note,) = told(on_shares, path, tmp_path / "d.tif")
-    assert "--scale tags" in note and "B03 × 1e-05 + 0" in note
+    assert "scale='tags'" in note and "B03 × 1e-05 + 0" in note
     assert "B04 × 0.0001 − 0.01" in note
     assert told(on_shares, path, tmp_path / "e.tif", scale="tags") == []
     # tags that are wrong are not advised, and where nothing fits that is said
     path = tagged("u.tif", (pixels // 10), [7.0] * 3)
     (note,) = told(on_shares, path, tmp_path / "f.tif")
-    assert "--scale tags" not in note
+    assert "scale='tags'" not in note
     strange = replace(on_shares, typical={"image": (Typical(5e8, 1e8, 3e8, 7e8),) * 3})
     (note,) = told(strange, path, tmp_path / "g.tif")
     assert "no usual scale or offset fits" in note and "median" in note
@@ -676,7 +676,7 @@ def test_tiles_of_another_scene_or_mask_are_not_used(tmp_path, monkeypatch, mode
 
     with monkeypatch.context() as patch:
         patch.setattr(mapping, "write_layers", full)
-        with pytest.raises(UserError), pytest.warns(UserWarning, match="--mask-clouds"):
+        with pytest.raises(UserError), pytest.warns(UserWarning, match="mask_clouds"):
             map_scene(model, path, out, **how)
     with pytest.warns(UserWarning, match="masked by SCL: "):
         map_scene(model, path, out, mask_clouds=True, **how)

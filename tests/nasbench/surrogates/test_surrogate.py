@@ -149,7 +149,7 @@ def test_what_is_not_recorded_is_told(planted):
         )
         for given, told in (
             ({"target": "kappa"}, "--target: expected a figure .*naswot, val_accuracy"),
-            ({"target": "naswot", "epoch": 3}, r"--epoch: expected one of .*\(5\)"),
+            ({"target": "naswot", "epoch": 3}, r"epoch: expected one of .*\(5\)"),
             ({"target": "naswot", "known": ["naswot"]}, "--known: .*there is none"),
         ):
             with pytest.raises(UserError, match=told):

@@ -22,7 +22,7 @@ def test_a_walk_is_in_one_fold_and_folds_are_even(groups, number, seed):
     groups = np.array(groups)
     sizes = np.unique(groups, return_counts=True)[1]
     if len(sizes) < number:
-        with pytest.raises(UserError, match=rf"--folds: expected 2 to {len(sizes)}"):
+        with pytest.raises(UserError, match=rf"folds: expected 2 to {len(sizes)}"):
             folds_of(groups, number, seed)
         return
     folds = folds_of(groups, number, seed)

@@ -161,7 +161,7 @@ def check(format: Format, out: Path, quantize: str | None) -> None:
     if (other := OF_SUFFIX.get(out.suffix)) not in (None, format.name):
         raise UserError(
             f"{out}: expected a name for format {format.name}, found that of format "
-            f"{other}; leave the format out, or take another name"
+            f"{other}; leave --format out, or take another name"
         )
     if format.suffix and out.suffix != format.suffix:
         raise UserError(
