@@ -19,7 +19,7 @@ _OPTION = re.compile(
 )
 _VALUED = re.compile(
     r"(?<![\w`-])--(task|loss|precision|format|runtime|group|tuner|scale) "
-    r"([a-z][a-z0-9_-]*)"
+    r"(?!(?:and|as|for|if|in|is|of|on|or|out|to|where|with)\b)([a-z][a-z0-9_-]*)"
 )
 #: Arguments that have other names than their options.
 _NAMES = {
@@ -70,7 +70,8 @@ def either(shell: str, python: str) -> str:
 
 def _in_python(text: str) -> str:
     text = _VALUED.sub(lambda found: f"{_name(found[1])}='{found[2]}'", text)
-    return _OPTION.sub(_argument, text)
+    # arguments one after another have commas between them
+    return re.sub(r"(\w=\S*\w) (?=\w+=)", r"\1, ", _OPTION.sub(_argument, text))
 
 
 def _argument(found: re.Match[str]) -> str:

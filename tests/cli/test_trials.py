@@ -1,10 +1,13 @@
 """``trials`` and ``pareto`` mark the finalist, and say which latencies compare."""
 
+import json
+
 import optuna
 import pytest
 import runs
 
 from autoai4eo.runs.network_id import TRIAL, NetworkId
+from autoai4eo.runs.soundness import summary
 from autoai4eo.runs.study import open_study
 
 
@@ -47,3 +50,63 @@ def test_latencies_that_cannot_be_compared_are_told(run, folder):
     assert "latencies cannot be compared: measured for trial 1 with onnx" in told
     assert "; for trial 2 with onnx in float32 with 2 threads on CPU" in told
     assert "cannot be compared" not in run("pareto", folder).out  # of trial 0 alone
+
+
+@pytest.fixture
+def several(tmp_path):
+    """A run of four trials: the third is infeasible, the last was interrupted."""
+    made = runs.run_folder(tmp_path / "several")
+    study = open_study(made, runs.OBJECTIVES)
+    for kappa, params in ((0.3, 10), (0.6, 30), (0.9, 20)):
+        kept = {"metrics": {"val_cohen_kappa": kappa}, "cost": {"params": params}}
+        kept["hyperparameters"] = {"width": 8}
+        study.add_trial(optuna.trial.create_trial(value=kappa, user_attrs=kept))
+    kept = {"interrupted": True, "message": "interrupted: SIGKILL", "cost": {}}
+    failed = optuna.trial.TrialState.FAIL
+    study.add_trial(optuna.trial.create_trial(state=failed, user_attrs=kept))
+    study.enqueue_trial({}, user_attrs={"retry_of": len(study.trials) - 1})
+    runs.close(study)
+    return made
+
+
+def listed(run, *given):
+    return [row["trial"] for row in json.loads(run("trials", *given, "--json").out)]
+
+
+def test_trials_are_sorted_best_first(run, several):
+    """Users rely on: of hundreds of trials the few that matter are on one screen."""
+    everything = listed(run, several)
+    assert everything == sorted(everything)
+    kappa = listed(run, several, "--sort", "val_cohen_kappa")
+    assert kappa == listed(run, several, "--sort", "cohen_kappa")
+    table = {r["trial"]: r for r in json.loads(run("trials", several, "--json").out)}
+    reached = [table[n]["val_cohen_kappa"] for n in kappa]
+    known = [value for value in reached if value is not None]
+    assert known == sorted(known, reverse=True)
+    assert reached[len(known) :] == [None] * (len(reached) - len(known))
+    params = [table[n]["params"] for n in listed(run, several, "--sort", "params")]
+    assert params[:3] == [10, 20, 30]
+    assert listed(run, several, "--top", 2) == kappa[:2]
+    assert listed(run, several, "--top", 1, "--sort", "params") == [
+        n for n in everything if table[n]["params"] == 10
+    ]
+
+
+def test_an_unknown_column_is_told_with_those_that_exist(run, several):
+    done = run("trials", several, "--sort", "latency")
+    assert done.status == 2 and done.err.startswith("error: --sort: expected one of")
+    assert "latency_ms" in done.err and done.err.count("\n") == 1
+
+
+def test_all_columns_are_shown_if_asked(run, several):
+    assert "width" not in run("trials", several).out
+    told = run("trials", several, "--all").out
+    assert "width" in told and "val_cohen_kappa" in told
+
+
+def test_an_interrupted_trial_is_not_a_failed_one(run, several):
+    last = json.loads(run("trials", several, "--json").out)[-1]
+    assert last["status"] == "interrupted"
+    number = last["trial"] + 1
+    assert last["message"] == f"interrupted: SIGKILL; goes on as trial {number}"
+    assert "1 interrupted" in summary(several)

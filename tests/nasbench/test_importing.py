@@ -104,7 +104,7 @@ def test_a_csv_of_nasbench_201_strings(tmp_path):
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
-        ({}, "--choices, --adjacency or --architecture, got none"),
+        ({}, "choices, adjacency or architecture, got none"),
         ({"choices": ["a"], "architecture": "a"}, "got several"),
         ({"choices": ["nothing"]}, "expected the columns nothing"),
         ({"choices": ["a"]}, "expected each network once"),

@@ -232,7 +232,7 @@ def test_operations_may_leave_out_input_and_output():
         ({"choices": []}, "either choices or adjacency"),
         ({"maximize": [], "minimize": []}, "one or more different columns"),
         ({"maximize": ["b"]}, "expected numbers in b"),
-        ({"log": ["params"]}, "--log: expected an objective"),
+        ({"log": ["params"]}, "log: expected an objective"),
     ],
 )
 def test_bad_columns_are_refused(path, change, words):

@@ -92,8 +92,8 @@ def test_seeds_draw_other_networks(table):
 @pytest.mark.parametrize(
     ("fitted_on", "charge", "words"),
     [
-        (82, None, "--fitted-on: expected at most 81"),
-        (10, 11, "--charge: expected at most 10"),
+        (82, None, "fitted_on: expected at most 81"),
+        (10, 11, "charge: expected at most 10"),
     ],
 )
 def test_what_cannot_be_charged_is_refused(table, fitted_on, charge, words):

@@ -39,7 +39,7 @@ def cut(folder, *paths, **how):
 def test_digital_numbers_are_told_in_one_line(folder):
     """Users rely on: So2Sat's layout holds reflectance, and `map` needs the same."""
     (told,) = cut(folder, folder / "scene.tif")
-    assert DIGITAL in told and "give --scale 0.0001, here and to map" in told
+    assert DIGITAL in told and "give scale=0.0001, here and to map" in told
     assert "\n" not in told
     assert not cut(folder, folder / "scene.tif", scale=0.0001)
 
@@ -69,13 +69,13 @@ def test_only_a_conversion_that_fits_is_advised(folder):
     with rasterio.open(scene, "r+") as file:
         file.scales = (0.0002,) * 3
     (told,) = cut(folder, scene)
-    assert "give --scale tags, as its file tells" in told
+    assert "give scale='tags', as its file tells" in told
     assert not cut(folder, scene, scale="tags")
     huge = scenes.write_scene(
         folder / "huge.tif", (scenes.digits(40, 60) * 1e6).astype("float32")
     )
     (told,) = cut(folder, huge)
-    assert "check --scale and --offset" in told and "0.0001" not in told
+    assert "check scale and offset" in told and "0.0001" not in told
 
 
 def test_the_offset_of_a_product_is_told_once(folder):
@@ -83,7 +83,7 @@ def test_the_offset_of_a_product_is_told_once(folder):
     new = folder / "S2A_MSIL2A_20220801T100000_N0400_R022_T30SXH_20220801T120000.SAFE"
     scenes.write_scene(new / "a.tif", scenes.digits(40, 60))
     (told,) = cut(folder, new / "a.tif")
-    assert "give --scale 0.0001 --offset -0.1" in told
+    assert "give scale=0.0001, offset=-0.1" in told
 
 
 def test_a_scene_that_is_given_twice_is_refused(folder, monkeypatch):
