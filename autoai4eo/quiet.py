@@ -86,7 +86,8 @@ def _held_back() -> Iterator[None]:
             os.dup2(kept, 2)
             os.close(kept)
             written.seek(0)
-            os.write(2, b"".join(filter(_is_news, written.read().splitlines(True))))
+            lines = written.read().splitlines(keepends=True)
+            os.write(2, b"".join(text for text in lines if _is_news(text)))
 
 
 def _is_news(line: bytes) -> bool:

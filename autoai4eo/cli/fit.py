@@ -68,7 +68,6 @@ from autoai4eo.log import log, told_while
 
 
 def fit(
-    context: typer.Context,
     train: Annotated[
         Path,
         typer.Argument(
@@ -182,6 +181,7 @@ def fit(
     """
     if val is not None and split is not None:
         raise UserError("expected --val or --split, got both; leave one out")
+    arguments = dict(locals())
     if verbose not in (None, "log"):
         raise UserError(f"--verbose: expected log, got {verbose!r}; or leave it out")
     if class_weight not in (None, "balanced"):
@@ -194,7 +194,7 @@ def fit(
     read = (train, val, masks, val_masks, *(prior or ()))
     check_not_input(folder, filter(None, read))
     anew = overwrite or dry_run
-    if not anew and (done := told_completed(out, context.params)) is not None:
+    if not anew and (done := told_completed(out, arguments)) is not None:
         return None if quiet else console.print(done)
     limits = dict(parse_limit(text) for text in constraint or [])
     shares = parse_shares(split or "0.8/0.2")
@@ -297,7 +297,7 @@ def fit(
             network = Run(folder).read_evaluation().get("network")
             scores = model.evaluate(test)
             keep_test(folder, network, scores)
-    keep_completed(model.tuner.study, context.params)
+    keep_completed(model.tuner.study, arguments)
     if not quiet:
         seconds = time.monotonic() - begin
         tested = None if test is None else (scores, len(test))

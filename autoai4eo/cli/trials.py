@@ -50,7 +50,7 @@ def trials(
             help="Show so many trials; without --sort the best by the first objective.",
         ),
     ] = None,
-    all: Annotated[
+    whole: Annotated[
         bool,
         typer.Option(
             "--all",
@@ -79,7 +79,7 @@ def trials(
     if sort is not None:
         table = sorted_by(table, sort).head(top)
     references = Run(run).read_references().get("scores")
-    _show(table, str(run), csv, json, references, trained_finalist(run), all)
+    _show(table, str(run), csv, json, references, trained_finalist(run), whole)
 
 
 def pareto(
@@ -138,7 +138,7 @@ def _show(
     json: bool,
     references: Mapping[str, Mapping[str, float]] | None = None,
     finalist: NetworkId | None = None,
-    all: bool = False,
+    whole: bool = False,
 ) -> None:
     """Writes a table of trials as CSV, or prints it as JSON or as text."""
     if csv is not None:
@@ -149,7 +149,7 @@ def _show(
         known = found.notna() & ~found.isin([math.inf, -math.inf])
         print_json(found.astype(object).where(known, None).to_dict("records"))
     else:
-        print_trials(found, title, references, finalist, all)
+        print_trials(found, title, references, finalist, whole)
         console.print(
             "scores: of each trial's best epoch in the search, on the validation data"
         )
@@ -168,7 +168,7 @@ def print_trials(
     title: str,
     references: Mapping[str, Mapping[str, float]] | None = None,
     finalist: NetworkId | None = None,
-    all: bool = False,
+    whole: bool = False,
 ) -> None:
     """Prints the main columns, and a row for each reference; --csv and --json have all.
 
@@ -180,14 +180,14 @@ def print_trials(
         title: of the table.
         references: scores of each reference by name.
         finalist: of the run; a trial that is it is marked.
-        all: whether to print every column.
+        whole: whether to print every column.
     """
     from autoai4eo.runs.comparable import told_apart
 
     main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
     names = [
         n
-        for n in (trials.columns[2:] if all else (*main, "message"))
+        for n in (trials.columns[2:] if whole else (*main, "message"))
         if n in trials and (trials[n].notna() & (trials[n] != "")).any()
     ]
     found = trials[["trial", "status", *names]].astype(object)
@@ -197,7 +197,7 @@ def print_trials(
     for reference, scores in (references or {}).items():
         values = [scores.get(n.removeprefix(VALIDATION)) for n in names]
         rows.append([reference, "reference", *values])
-    headers = [n if all else find(n).short for n in names]
+    headers = [n if whole else find(n).short for n in names]
     measured = _measured(trials)
     if PREDICTED in trials and all(how.profile for how in measured.values() if how):
         headers = [

@@ -119,7 +119,7 @@ class MaskLoss(keras.losses.Loss):
         for name in kind.split("+"):
             if name not in TERMS:
                 raise UserError(
-                    f"loss: expected {', '.join(TERMS)} or a sum such as "
+                    f"--loss: expected {', '.join(TERMS)} or a sum such as "
                     f"crossentropy+dice, got {kind!r}"
                 )
 

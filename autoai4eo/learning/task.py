@@ -127,7 +127,7 @@ class Task:
         if known:
             return None
         raise UserError(
-            f"loss: expected one of {', '.join(self.losses)}, or a Keras loss of "
+            f"--loss: expected one of {', '.join(self.losses)}, or a Keras loss of "
             f"{self.target.output} (classes are one-hot), got {asked!r}"
         )
 

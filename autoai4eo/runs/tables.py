@@ -106,7 +106,7 @@ def short(table: pd.DataFrame, objectives: Iterable[str]) -> pd.DataFrame:
         table: see `trials_table`.
         objectives: names of the objectives of the search.
     """
-    kept = {"trial", "status", "message", *objectives}
+    kept = {"trial", "status", "training", "message", *objectives}
     for name in table:
         on_training = name in METRICS  # metrics on validation data begin with val_
         if find(str(name)).main and not on_training:
