@@ -116,7 +116,7 @@ def test_a_wrong_argument_is_refused_at_once(tmp_path, arguments, message):
         ({"validation_split": 0}, "validation_split: expected a share"),
         ({"epochs": 0}, "epochs: expected 1 or more, got 0"),
         ({"class_weight": "equal"}, "class_weight: expected balanced or weights"),
-        ({"loss": "hinge"}, "loss: expected one of crossentropy, focal"),
+        ({"loss": "hinges"}, "loss: expected one of crossentropy, focal"),
         (
             {"validation_data": small.dataset(bands=5)},
             "validation data: expected the inputs of the training data",
