@@ -109,9 +109,7 @@ class Graph(UncompiledGraph):
             for node in self.inputs
         )
         return [
-            np.broadcast_to(
-                np.asarray(pair, np.float32)[:, None, None], (2, *node.shape)
-            )
+            np.broadcast_to(np.array(pair, np.float32)[:, None, None], (2, *node.shape))
             for pair, node in zip(edges, self.inputs, strict=True)
         ]
 
