@@ -43,6 +43,7 @@ def test_long_names_of_hyperparameters_can_have_several_lines():
         "others": [],
         "choices": ["block_1/<b>_size"],
         "has_reasons": False,
+        "has_trainings": False,
         "rows": [],
     }
     shown = render("table.html", trials=table, run={"told_apart": ""})
