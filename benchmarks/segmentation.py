@@ -130,11 +130,12 @@ def majority(train: Any, test: Any, groups: np.ndarray, folder: Path) -> Found:
 
 def trees(train: Any, test: Any, groups: np.ndarray, folder: Path) -> Found:
     """The reference of every search: boosted trees on the neighbourhood of a pixel."""
-    from autoai4eo.learning.references import TREES, reference_outputs, train_references
+    from autoai4eo.learning import references
 
     path = folder / "trees.skops"
-    record = train_references(train, test, path)
-    found = reference_outputs(record, path, test)[TREES][np.arange(len(test))]
+    record = references.train_references(train, test, path)
+    outputs = references.reference_outputs(record, path, test)
+    found = outputs[references.PIXEL_TREES][np.arange(len(test))]
     return found.argmax(axis=-1).astype(np.int16), {}
 
 

@@ -120,7 +120,8 @@ References = Annotated[
     bool,
     typer.Option(
         help="Train references first: the same prediction for every sample, and "
-        "boosted trees on band statistics (of masks on pixels around each pixel)."
+        "boosted trees on band statistics. Of masks, trees see the pixels around "
+        "each pixel, and a U-Net of the finalist's size is trained in the end."
     ),
 ]
 DryRun = Annotated[

@@ -11,6 +11,7 @@ from autoai4eo.learning.evaluation import groups_of, resampled_by, scored
 from autoai4eo.learning.figures import FIGURES, VALIDATION
 from autoai4eo.learning.intervals import blocks, interval
 from autoai4eo.learning.lazy_outputs import Outputs
+from autoai4eo.learning.mask_references import judged_rows, told_part
 from autoai4eo.learning.references import reference_outputs
 from autoai4eo.learning.registry import task_of
 
@@ -21,12 +22,14 @@ def beside_references(
     dataset: Dataset,
     output: Outputs,
     fitted: Mapping[str, Any],
+    networks: Mapping[str, Outputs] | None = None,
 ) -> dict[str, Any]:
     """Scores references on the same samples as a network, and compares, for JSON.
 
     The comparison is a paired bootstrap of whole groups: each resample scores the
-    network and the reference on the same samples. The score is the one that a search
-    improves by default, or the first that has intervals.
+    network and the reference on the same samples, of masks on those of `judged_rows`.
+    The score is the one that a search improves by default, or the first that has
+    intervals.
 
     Args:
         record, trees: of the references, see `autoai4eo.learning.references`.
@@ -34,27 +37,33 @@ def beside_references(
         output: of the network for these samples, (N, …).
         fitted: the result of `Task.fit` for the network; without one, that of the
             references is not used either.
+        networks: output of further references for these samples, by name.
 
     Returns:
         ``references``: the scores of each by name. ``against_reference``: of the
         reference that the network surpasses least, its name ``other``; ``metric``;
         ``difference``: how much better the network is, in units of the metric;
         ``interval``: [lower, upper] (95 %) of that. Both with the result of
-        `autoai4eo.learning.evaluation.resampled_by`.
+        `autoai4eo.learning.evaluation.resampled_by`, and ``against_reference`` with
+        ``tiles`` and ``all_tiles`` if these are a part of all.
     """
     _, groups = groups_of(dataset)
-    drawn = resampled_by(dataset)
+    rows = judged_rows(dataset)
+    whole = len(rows) == len(dataset)
+    drawn = resampled_by(dataset if whole else dataset.subset(rows))
+    part = told_part(dataset, rows)
     if groups is None:
         groups = blocks(len(dataset))
-    network = scored(dataset, output, groups, fitted)
+    network = scored(dataset, output, groups, fitted, rows)
     mine, my_draws = network.result(), network.resampled()
     wanted = task_of(dataset.target).objective.name.removeprefix(VALIDATION)
     metric = wanted if wanted in my_draws else next(iter(my_draws))
     sign = 1 if FIGURES[metric].direction == "max" else -1
     scores, against = {}, []
-    for name, found in reference_outputs(record, trees, dataset).items():
+    others = {**reference_outputs(record, trees, dataset), **(networks or {})}
+    for name, found in others.items():
         known = record["fitted"].get(name) if fitted else None
-        reference = scored(dataset, found, groups, known)
+        reference = scored(dataset, found, groups, known, rows)
         scores[name] = {**reference.result(), **drawn}
         gains = sign * (my_draws[metric] - reference.resampled()[metric])
         against.append(
@@ -64,6 +73,7 @@ def beside_references(
                 "difference": sign * (mine[metric] - scores[name][metric]),
                 "interval": interval(gains),
                 **drawn,
+                **part,
             }
         )
     least = min(against, key=lambda found: found["difference"])

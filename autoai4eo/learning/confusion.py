@@ -109,11 +109,20 @@ def scores(confusion: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
     See `autoai4eo.learning.classification.scores`.
     """
     each = by_class(confusion)
-    present = each["support"] > 0
-    seen = present | (each["predicted"] > 0)
+    seen = (each["support"] > 0) | (each["predicted"] > 0)
     return {
         **{name: float(value) for name, value in figures(confusion).items()},
         "macro_f1": float(mean_over(each["f1"], seen)),
+        **described(confusion, class_names),
+    }
+
+
+def described(confusion: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
+    """Returns those of `scores` that are no means over classes or samples."""
+    each = by_class(confusion)
+    present = each["support"] > 0
+    seen = present | (each["predicted"] > 0)
+    return {
         "per_class": {
             name: {
                 **{

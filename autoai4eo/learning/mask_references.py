@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.groups import coarsest
 from autoai4eo.data.pixel_neighbourhoods import pixel_neighbourhoods
 from autoai4eo.learning.kept_trees import of_others, predicted
 from autoai4eo.learning.lazy_outputs import LazyOutputs, Outputs
 
 #: Pixels that the trees are trained on, at most.
 PIXELS = 20_000
+#: Pixels of the tiles that references are scored on, about, since trees are slow.
+JUDGED_PIXELS = 1_000_000
 #: Pixels of the tiles that they are drawn from, about: statistics take time.
 _IN_TILES = 2_000_000
 _TABLE_BYTES = 128 * 2**20  # of statistics that are in memory at once
@@ -102,6 +105,34 @@ def tree_outputs(
         return output
 
     return LazyOutputs(dataset, predict)
+
+
+def judged_rows(dataset: Dataset) -> np.ndarray:
+    """Returns the rows of the samples that references are scored on, sorted, int (n,).
+
+    They are all but of masks of many pixels. Of these, tiles of about a million pixels
+    are drawn at random, of each group of samples the same share, and one at least. So
+    intervals that resample groups hold for them, and they have borders.
+    """
+    everything = np.arange(len(dataset))
+    share = JUDGED_PIXELS / max(1, math.prod(dataset.target.shape) * len(dataset))
+    if dataset.target.kind != "mask" or share >= 1:
+        return everything
+    rng = np.random.default_rng(0)
+    by = coarsest(dataset)
+    groups = np.zeros(len(dataset), int) if by is None else dataset.groups[by]
+    drawn = [
+        rng.choice(rows, max(1, round(share * len(rows))), replace=False)
+        for rows in (np.flatnonzero(groups == one) for one in np.unique(groups))
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
+def told_part(dataset: Dataset, rows: np.ndarray) -> dict[str, int]:
+    """Returns ``tiles`` and ``all_tiles``, for JSON, if rows are a part; else {}."""
+    if len(rows) == len(dataset):
+        return {}
+    return {"tiles": len(rows), "all_tiles": len(dataset)}
 
 
 def same_outputs(dataset: Dataset, output: np.ndarray) -> Outputs:

@@ -72,7 +72,7 @@ class MaskScorer:
         table = self._sums.table
         total = table.sum(axis=0)
         matrix, _ = self._parts(total.astype(int))
-        found = confusion.scores(matrix, self._names)
+        found = confusion.described(matrix, self._names)
         iou = confusion.by_class(matrix)["iou"]
         for values, one in zip(found["per_class"].values(), iou, strict=True):
             values["iou"] = float(one) if values["support"] else None

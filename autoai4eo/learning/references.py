@@ -3,8 +3,10 @@
 ``majority`` predicts the same for every sample: how frequent each class or label is in
 the training data, or the mean of each value. ``trees`` are scikit-learn's
 histogram-based gradient boosting on `autoai4eo.data.patch_statistics`: one model of all
-classes, or one of each label or value. Of masks, both predict each pixel, trees from
-`autoai4eo.data.pixel_neighbourhoods`.
+classes, or one of each label or value. Of masks, both predict each pixel; the trees
+are ``pixel_trees`` then, on `autoai4eo.data.pixel_neighbourhoods`. A third reference of
+masks, a U-Net, is trained after the finalist, see
+`autoai4eo.learning.network_reference`.
 """
 
 from __future__ import annotations
@@ -22,10 +24,16 @@ from autoai4eo.data.splits import sample
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.kept_trees import of_others, predicted, read_trees, write_trees
 from autoai4eo.learning.lazy_outputs import Outputs
-from autoai4eo.learning.mask_references import drawn_pixels, same_outputs, tree_outputs
+from autoai4eo.learning.mask_references import (
+    drawn_pixels,
+    judged_rows,
+    same_outputs,
+    told_part,
+    tree_outputs,
+)
 from autoai4eo.learning.registry import task_of
 
-MAJORITY, TREES = "majority", "trees"
+MAJORITY, TREES, PIXEL_TREES = "majority", "trees", "pixel_trees"
 #: Samples that the trees are trained on, at most; so they take less than a minute.
 SAMPLES = 10_000
 _BINS = 63  # of each column; with 255, the default, training takes twice as long
@@ -48,8 +56,8 @@ def train_references(
     Returns:
         The record of the references, for JSON: what `reference_outputs` needs;
         ``samples`` of the trees, of masks pixels; by name ``scores`` on the validation
-        data, as a trial has them, and what `Task.fit` ``fitted`` there; and ``seconds``
-        of all this.
+        data, as a trial has them (of masks on tiles of `judged_rows`), and what
+        `Task.fit` ``fitted`` there; and ``seconds`` of all this.
     """
     begin = time.perf_counter()
     known = train.subset(np.flatnonzero(train.known))
@@ -73,12 +81,13 @@ def train_references(
         "fitted": {},
     }
     task = task_of(validation.target)
-    for name, output in reference_outputs(record, trees, validation).items():
-        record["scores"][name] = score(validation, output)
+    rows = judged_rows(validation)
+    judged = validation if len(rows) == len(validation) else validation.subset(rows)
+    record |= told_part(validation, rows)
+    for name, output in reference_outputs(record, trees, judged).items():
+        record["scores"][name] = score(judged, output)
         record["fitted"][name] = (
-            task.fit(validation.targets, output)
-            if isinstance(output, np.ndarray)
-            else {}
+            task.fit(judged.targets, output) if isinstance(output, np.ndarray) else {}
         )
     return {**record, "seconds": round(time.perf_counter() - begin, 3)}
 
@@ -110,7 +119,7 @@ def reference_outputs(
         raise of_others(trees)
     if dataset.target.kind == "mask":
         by_trees = tree_outputs(dataset, models, record, trees)
-        return {MAJORITY: same_outputs(dataset, output), TREES: by_trees}
+        return {MAJORITY: same_outputs(dataset, output), PIXEL_TREES: by_trees}
     found = predicted(models, patch_statistics(dataset, record["bands"]), trees)
     majority = np.tile(output, (len(dataset), 1))
     of_trees = majority.copy()

@@ -12,6 +12,8 @@ from autoai4eo.text import counted
 TITLES = {
     "majority": "the same prediction for every sample",
     "trees": "boosted trees on band statistics",
+    "pixel_trees": "boosted trees on pixel neighbourhoods",
+    "unet": "a U-Net of about as many parameters",
 }
 
 
@@ -41,6 +43,9 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
         sure = "is worse"
     of = "gain in" if figure.direction == "max" else "reduction of the"
     on = f" on the {data} data" if data else ""
+    if "tiles" in against:
+        part = f"{against['tiles']:,} of {against['all_tiles']:,} tiles"
+        on = f" on {part} of the {data} data" if data else f" on {part}"
     return (
         f"The network {sure} than {title(against['other'])}: {of} "
         f"{figure.label} {gain}{on} (95 % interval {low} to {high} "

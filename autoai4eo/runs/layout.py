@@ -25,6 +25,7 @@ from autoai4eo.runs.paths import (
     MAPS,
     MISTAKES,
     NETWORKS,
+    REFERENCE_NETWORK,
     REFERENCES,
     REPEATS,
     REPORT,
@@ -60,7 +61,7 @@ _NAMES = {
         *(RUN, STATISTICS, REPORT, TRIALS, ENSEMBLES, BEST, WORKERS, MAPS, DEVICE)
     )
     + f"|{_any_of(REFERENCES, TREES, REPEATS, SELECTION, COMPACT, COMPACT_CHECKPOINT)}"
-    + f"|{_any_of(NETWORKS, EVALUATIONS, SAMPLES)}"
+    + f"|{_any_of(NETWORKS, EVALUATIONS, SAMPLES, REFERENCE_NETWORK)}"
     + rf"|{re.escape(STUDY)}(-journal|-wal|-shm)?|graph",
     TRIALS: r"\d+",
     "trial": _any_of(NETWORK, COST, HISTORY, STATE, ERROR, EVENTS),

@@ -11,6 +11,7 @@ RUN, STUDY = "run.json", "study.db"
 STATISTICS, REPORT = "statistics.json", "report.html"
 SAMPLES = "samples.npz"
 REFERENCES, TREES = "references.json", "references.skops"
+REFERENCE_NETWORK = "references.keras"
 TRIALS, BEST, WORKERS, MAPS, DEVICE = "trials", "best", "workers", "maps", "device"
 ENSEMBLES, ENSEMBLE = "ensembles", "ensemble.json"
 EVALUATION, TEST = "evaluation.json", "test.json"
@@ -149,6 +150,11 @@ class RunPaths:
     def trees(self) -> Path:
         """The boosted trees, one of the references."""
         return self.path / TREES
+
+    @property
+    def reference_network(self) -> Path:
+        """The U-Net, one of the references of masks."""
+        return self.path / REFERENCE_NETWORK
 
     @property
     def maps(self) -> Path:

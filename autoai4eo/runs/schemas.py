@@ -117,6 +117,8 @@ _SCORES = {
         "interval": [int | float],
         "resampled_by": str,
         "resampled_groups?": int,
+        "tiles?": int,
+        "all_tiles?": int,
     },
 }
 REFERENCES = {
@@ -125,6 +127,15 @@ REFERENCES = {
     "output": [int | float],
     "columns": [[int]],
     "samples": int,
+    "tiles?": int,
+    "all_tiles?": int,
+    "unet?": {
+        "network": str,
+        "params": int,
+        "width": int,
+        "epochs": int,
+        "wanted_params": int,
+    },
     "scores": {ANY: {f"{name}?": int | float for name in METRICS}},
     "fitted": {ANY: {"thresholds?": [int | float]}},
     "seconds": int | float,

@@ -19,6 +19,7 @@ from autoai4eo.runs import evaluations
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.learned_from import warn_if_learned
 from autoai4eo.runs.network_id import Which
+from autoai4eo.runs.reference_network import network_outputs
 
 
 def evaluate(
@@ -67,7 +68,7 @@ def evaluate(
     if run is not None:
         warn_if_learned(run, dataset, fitted)
     output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
-    scores = score_beside(run, dataset, output, fitted)
+    scores = score_beside(run, dataset, output, fitted, batch_size)
     if run is not None:
         evaluations.keep(run, dataset, scores, trial, fitted)
     scores = {**user_scores(metrics, dataset, output), **scores}
@@ -77,9 +78,18 @@ def evaluate(
 
 
 def score_beside(
-    run: Path | None, dataset: Dataset, output: Outputs, fitted: Mapping[str, Any]
+    run: Path | None,
+    dataset: Dataset,
+    output: Outputs,
+    fitted: Mapping[str, Any],
+    batch_size: int = 32,
 ) -> dict[str, Any]:
     """Returns the scores of a network's output, and of the references of its run.
+
+    Args:
+        run, dataset, fitted: see `evaluate`.
+        output: of the network for these samples.
+        batch_size: of a network among the references.
 
     Returns:
         The result of `evaluation.score`; where the run has references, also that of
@@ -90,4 +100,6 @@ def score_beside(
     if run is None or not known:
         return scores
     trees = Run(run).trees
-    return {**scores, **beside_references(known, trees, dataset, output, fitted)}
+    networks = network_outputs(run, known, dataset, batch_size)
+    beside = beside_references(known, trees, dataset, output, fitted, networks)
+    return {**scores, **beside}

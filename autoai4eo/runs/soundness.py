@@ -28,6 +28,7 @@ from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import check_no_links, made
 from autoai4eo.runs.paths import ENSEMBLE
+from autoai4eo.runs.reference_network import check_network
 from autoai4eo.runs.selection import read_selection
 from autoai4eo.runs.study import open_study, status, trials_of
 from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
@@ -260,6 +261,10 @@ def _of_references(run: Run) -> Iterator[Finding]:
         problem = f"{record}: expected it beside the trees, found no file"
         damaged = [Finding(record, problem, _ANEW)]
     yield from damaged or _look(trees, _ANEW, read_trees)
+    if not damaged:
+        known = run.read_references()
+        network = run.reference_network
+        yield from _look(network, _ANEW, lambda _: check_network(run, known))
 
 
 def _of_selection(run: Run) -> Iterator[Finding]:

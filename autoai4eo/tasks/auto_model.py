@@ -18,7 +18,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
-from autoai4eo.runs.folder import Run, locked
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.trials import end_without_finalist
 from autoai4eo.search.session import Session
 from autoai4eo.search.settings import SearchSettings
@@ -37,7 +37,8 @@ from autoai4eo.tasks.priors import priors_of
 from autoai4eo.tasks.references import keep_references
 from autoai4eo.tasks.reopening import task_record
 from autoai4eo.tasks.training_data import open_both, warn_of_problems
-from autoai4eo.tasks.validating import validate
+from autoai4eo.tasks.unet_reference import UNets, keep_unet
+from autoai4eo.tasks.validating import judge, validate
 
 #: The default augmentation of `fit`, which is valid for Earth observation.
 AUGMENTATION = Augmentation()
@@ -156,7 +157,7 @@ class AutoModel(GraphData, Finalists):
             augmentation: None: no augmentation.
             max_hours: ends the search after this many hours.
             data_parallel: trains each network on all GPUs of this machine (JAX).
-            references: whether to train `autoai4eo.learning.references` first.
+            references: whether to train `autoai4eo.learning.references`.
             group: name of the groups of samples, such as ``"city"``, that stay together
                 in `validation_split` and in ``folds``; None: the data's own.
             block_km: side in kilometres of the squares of ``group="spatial_block"``.
@@ -238,11 +239,10 @@ class AutoModel(GraphData, Finalists):
             if self.settings.finalists == 0:
                 end_without_finalist(self.tuner.study, self.settings.max_trials)
                 return
-            with (
-                locked(self.run, "finalist"),
-                told_while(tell, "evaluating the finalist on the validation data"),
-            ):
-                validate(self.run, validation, batch_size)
+            if references:
+                unets = UNets(training, found, loss, self.tuner.monitor, self.seed)
+                keep_unet(self.run, self.tuner.study, unets, tell)
+            judge(self.run, validation, batch_size, tell)
 
     def search_space(self, x: Any, y: Any = None) -> tuple[Graph, Dataset]:
         """Returns the graph that `fit` searches on these data, and the data.

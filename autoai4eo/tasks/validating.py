@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from autoai4eo.data.pictures import pictures
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import task_of
+from autoai4eo.log import told_while
 from autoai4eo.networks.outputs import without_spread
 from autoai4eo.runs import ensembles
 from autoai4eo.runs.folder import Run, locked
@@ -24,6 +25,15 @@ from autoai4eo.runs.scoring import score_beside
 from autoai4eo.tasks.kept_tiles import JudgedOutputs, judged_outputs, keep_tiles
 
 _SHOWN = 12
+
+
+def judge(
+    run: Path, validation: Dataset, batch_size: int, tell: Callable[[str], None]
+) -> None:
+    """Does `validate` while no other worker does, and tells so."""
+    doing = "evaluating the finalist on the validation data"
+    with locked(run, "finalist"), told_while(tell, doing):
+        validate(run, validation, batch_size)
 
 
 def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
@@ -50,8 +60,9 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     if finalist is None:
         return
     task = task_of(validation.target)
-    compared = {"against_reference"} if folder.read_references() else set()
-    done = {"evaluated_on", *task.fitted, *compared} <= kept.keys()
+    references = folder.read_references().get("scores", {}).keys()
+    done = {"evaluated_on", *task.fitted} <= kept.keys()
+    done = done and references <= kept.get("references", {}).keys()
     pictured = folder.pictured(task.target.kind)
     if done and (pictured is None or pictured.is_file()):
         return
@@ -72,7 +83,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     fitted = {}
     if isinstance(found, np.ndarray):
         fitted = task.fit(validation.targets, found)
-    scores = score_beside(run, validation, found, fitted)
+    scores = score_beside(run, validation, found, fitted, batch_size)
     if isinstance(found, JudgedOutputs):
         keep_tiles(folder, validation, found, kept.get("network"))
     elif isinstance(found, np.ndarray) and task.target.kind == "class":

@@ -13,6 +13,7 @@ from autoai4eo.learning.comparison import beside_references
 from autoai4eo.learning.lazy_outputs import LazyOutputs
 from autoai4eo.learning.references import (
     MAJORITY,
+    PIXEL_TREES,
     TREES,
     reference_outputs,
     train_references,
@@ -184,27 +185,29 @@ def test_of_masks_each_pixel_is_predicted_and_never_all_are_in_memory(tmp_path):
     known = validation.read_targets(np.arange(10)) >= 0
     assert record["samples"] == train.class_pixels.sum()
     assert record["columns"] == [[0, 2]]
-    assert record["scores"][TREES]["mean_iou"] > 0.9
-    assert record["scores"][TREES]["absent_classes"] == ["forest"]
+    assert record["scores"][PIXEL_TREES]["mean_iou"] > 0.9
+    assert record["scores"][PIXEL_TREES]["absent_classes"] == ["forest"]
     assert record["scores"][MAJORITY]["cohen_kappa"] == 0
     assert record["scores"][MAJORITY]["accuracy"] == pytest.approx(
         validation.class_pixels[:, 2].sum() / known.sum()
     )
     rows = np.array([7, 2])
-    for name in (MAJORITY, TREES):
+    for name in (MAJORITY, PIXEL_TREES):
         assert isinstance(found[name], LazyOutputs)
         some = found[name][rows]
         assert some.shape == (2, 16, 16, 3) and (some[..., 1] == 0).all()
         np.testing.assert_allclose(some.sum(axis=-1), 1, rtol=1e-5)
-    beside = beside_references(record, tmp_path / "trees", validation, found[TREES], {})
+    beside = beside_references(
+        record, tmp_path / "trees", validation, found[PIXEL_TREES], {}
+    )
     against = beside["against_reference"]
-    assert (against["other"], against["metric"]) == (TREES, "mean_iou")
+    assert (against["other"], against["metric"]) == (PIXEL_TREES, "mean_iou")
     assert (against["difference"], against["interval"]) == (0, [0, 0])
     for columns in ([], [[0, 1, 2]], [[0, 7]]):
         with pytest.raises(UserError, match=r"found others; `autoai4eo fit`"):
             changed = {**record, "columns": columns}
             again = reference_outputs(changed, tmp_path / "trees", validation)
-            again[TREES][rows]
+            again[PIXEL_TREES][rows]
 
 
 def test_pixels_are_drawn_by_class_and_are_those_of_the_data(monkeypatch):
@@ -225,3 +228,30 @@ def test_pixels_are_drawn_by_class_and_are_those_of_the_data(monkeypatch):
     of_class = [everything[truth == c] for c in range(3)]
     for row, number in zip(table, classes, strict=True):
         assert np.isclose(of_class[number], row, rtol=1e-4).all(axis=1).any()
+
+
+@pytest.mark.parametrize("groups", [None, {"scene": np.repeat([0, 1, 2], [6, 30, 4])}])
+def test_of_many_pixels_tiles_of_every_scene_are_scored(tmp_path, monkeypatch, groups):
+    """Users rely on: references cost little, and intervals are still over scenes."""
+    train = tiles(0)
+    truth = masks.random_masks(n=40, unknown=0)
+    truth[truth == 1] = 0
+    validation = masks.dataset(truth, groups=groups)
+    assert len(mask_references.judged_rows(validation)) == 40
+    monkeypatch.setattr(mask_references, "JUDGED_PIXELS", 16 * 16 * 10)
+    rows = mask_references.judged_rows(validation)
+    if groups:
+        assert np.bincount(groups["scene"][rows]).tolist() == [2, 8, 1]
+    else:
+        assert len(rows) == len(set(rows)) == 10
+    record, _ = outputs(train, validation, tmp_path)
+    assert (record["tiles"], record["all_tiles"]) == (len(rows), 40)
+    scores = record["scores"][PIXEL_TREES]
+    assert sum(map(sum, scores["confusion_matrix"])) == len(rows) * 16 * 16
+    best = np.eye(3, dtype="float32")[truth]  # a network without a mistake
+    beside = beside_references(record, tmp_path / "trees", validation, best, {})
+    assert beside["references"][PIXEL_TREES]["mean_iou"] == scores["mean_iou"]
+    against = beside["against_reference"]
+    assert against["difference"] == pytest.approx(1 - scores["mean_iou"])
+    assert (against["tiles"], against["all_tiles"]) == (len(rows), 40)
+    assert against["resampled_groups"] == (3 if groups else len(rows))

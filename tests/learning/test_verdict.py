@@ -33,6 +33,14 @@ def test_intervals_tell_how_many_groups_they_are_over():
     assert resampled({"resampled_by": "parent"}) == "resampled by parent"
 
 
+def test_of_masks_it_says_how_many_tiles_were_compared():
+    told = verdict({**AGAINST, "other": "pixel_trees", "tiles": 61, "all_tiles": 1500})
+    assert "than boosted trees on pixel neighbourhoods: gain" in told
+    assert "+0.051 on 61 of 1,500 tiles (95 %" in told
+    told = verdict({**AGAINST, "tiles": 61, "all_tiles": 1500}, "test")
+    assert "+0.051 on 61 of 1,500 tiles of the test data (95 %" in told
+
+
 def test_classes_that_tables_leave_out_are_counted():
     assert told_unseen({}) == told_unseen({"unseen_classes": []}) == ""
     assert told_unseen({"unseen_classes": ["a"]}).startswith("1 class that does not")
