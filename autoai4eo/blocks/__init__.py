@@ -8,7 +8,6 @@ from autoai4eo.blocks.cells.nasbench_block import NASBenchCellBlock
 from autoai4eo.blocks.decoders.block import DecoderBlock
 from autoai4eo.blocks.decoders.fpn import FPNDecoder
 from autoai4eo.blocks.decoders.lraspp import LRASPPDecoder
-from autoai4eo.blocks.decoders.merging import MergingCell
 from autoai4eo.blocks.decoders.nasfpn import NASFPNBlock
 from autoai4eo.blocks.decoders.unet import UNetDecoder
 from autoai4eo.blocks.fusion import SensorFusion
@@ -18,6 +17,7 @@ from autoai4eo.blocks.heads.segmentation import SegmentationHead
 from autoai4eo.blocks.nodes import ImageInput
 from autoai4eo.blocks.repair import repair
 from autoai4eo.blocks.stem import MultispectralStem
+from autoai4eo.networks.merging import MergingCell
 
 repair()
 

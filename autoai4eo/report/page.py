@@ -20,6 +20,7 @@ from autoai4eo.report.compact import compact_search
 from autoai4eo.report.costs import cost_charts
 from autoai4eo.report.finalist import evaluations, parts, story
 from autoai4eo.report.numbers import duration, large
+from autoai4eo.report.pyramid import pyramid
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
 from autoai4eo.report.selection import selection
@@ -101,6 +102,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
             for p in sorted(Run(run.path).maps.glob("*.png"))
             if (url := run.part(partial(_map, p), ""))
         ],
+        "pyramid": run.part(partial(pyramid, run), {}),
         "network": drawn,
         "asked": asked(run),
         "told": {

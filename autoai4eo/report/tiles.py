@@ -60,7 +60,9 @@ def _told(
     return {
         "rows": [
             {
-                "title": f"tile {int(kept['sample'][i])}",
+                "title": str(kept["name"][i])
+                if "name" in kept
+                else f"tile {int(kept['sample'][i])}",
                 "right": float(kept["right"][i]),
                 "views": [(name, png(view[i])) for name, view in views.items()],
             }

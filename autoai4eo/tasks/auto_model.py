@@ -38,7 +38,7 @@ from autoai4eo.tasks.references import keep_references
 from autoai4eo.tasks.reopening import task_record
 from autoai4eo.tasks.training_data import open_both, warn_of_problems
 from autoai4eo.tasks.unet_reference import UNets, keep_unet
-from autoai4eo.tasks.validating import judge, validate
+from autoai4eo.tasks.validating import judge
 
 #: The default augmentation of `fit`, which is valid for Earth observation.
 AUGMENTATION = Augmentation()

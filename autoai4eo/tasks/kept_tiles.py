@@ -61,10 +61,10 @@ def keep_tiles(run: Run, dataset: Dataset, judged: JudgedOutputs, of: Any) -> No
     """Writes ``RUN/best/tiles.npz``: at most four worst and four best tiles.
 
     The worst come first: ``right``, the share of right pixels (n,), ``sample``, the
-    number in the data (n,), ``truth`` and ``prediction``, int16 (n, H, W), ``truth`` -1
-    where the class is unknown, for each input ``image_NAME``, uint8 (n, H, W, 3), and
-    ``network``, the finalist's digest. Of large tiles every second pixel is kept, or
-    fewer.
+    number in the data (n,), if tiles have names ``name`` (n,), ``truth`` and
+    ``prediction``, int16 (n, H, W), ``truth`` -1 where the class is unknown, for each
+    input ``image_NAME``, uint8 (n, H, W, 3), and ``network``, the finalist's digest. Of
+    large tiles every second pixel is kept, or fewer.
 
     Args:
         run: the run.
@@ -89,6 +89,9 @@ def keep_tiles(run: Run, dataset: Dataset, judged: JudgedOutputs, of: Any) -> No
             f"image_{spec.name}": thinned(pictures(pixels[spec.name], spec))
             for spec in dataset.inputs
         }
+    names = dataset.names
+    if names is not None:
+        images["name"] = np.array([names[row] for row in chosen], np.str_)
     run.write_tiles(
         {
             "right": right,

@@ -31,10 +31,15 @@ def keep_references(
     with locked(run, "references"):
         known = folder.read_references()
         if not known or not folder.trees.is_file():
-            samples = min(SAMPLES, len(train))
-            doing = f"training the references, trees on {samples:,} samples"
+            samples = f"{min(SAMPLES, len(train)):,} samples"
+            if train.target.kind == "mask":
+                samples = f"pixels of {len(train):,} tiles"
+            doing = f"training the references, trees on {samples}"
             with told_while(tell, doing):
                 known = train_references(train, validation, folder.trees, seed)
                 folder.write_references(known)
+    on = "validation"
+    if "tiles" in known:
+        on += f", {known['tiles']:,} of {known['all_tiles']:,} tiles"
     for name, scores in known["scores"].items():
-        tell(f"reference {name}: {in_words(scores)} (validation)")
+        tell(f"reference {name}: {in_words(scores)} ({on})")

@@ -86,6 +86,18 @@ def test_classes_have_the_colours_of_their_masks(segmented_run):
     assert [c in legend for c in shown.values()] == [i in used for i in range(4)]
 
 
+def test_tiles_of_scenes_are_called_by_scene_row_and_column(segmented_run):
+    path = segmented_run / "best" / "tiles.npz"
+    tiles = dict(np.load(path))
+    names = np.array([f"fire {i} row {i} column 9" for i in tiles["sample"]])
+    np.savez(path, **{**tiles, "name": names})
+    page = write_report(segmented_run).read_text()
+    (part,) = re.findall(r'<div class="tiles">(.*?)</section>', page, re.DOTALL)
+    for name, right in zip(names, tiles["right"], strict=True):
+        assert f"{name}: <b>{100 * right:.0f}" in part
+    assert "tile " not in part
+
+
 def test_damaged_tiles_are_left_out_and_told(segmented_run):
     tiles = dict(np.load(segmented_run / "best" / "tiles.npz"))
     other = segmented_run / "best" / "tiles.npz"

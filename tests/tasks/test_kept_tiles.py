@@ -1,7 +1,9 @@
 """A segmenter is scored batch by batch, and keeps its worst and best tiles."""
 
 import json
+from types import SimpleNamespace
 
+import masks
 import numpy as np
 import pytest
 import small_masks
@@ -66,6 +68,21 @@ def test_the_worst_and_the_best_tiles_are_kept(segmented, validation):
     np.testing.assert_array_equal(kept["prediction"], predicted[kept["sample"]])
     assert kept["image_sen2"].shape == (8, 16, 16, 3)
     assert kept["image_sen2"].dtype == np.uint8
+
+
+def test_names_of_tiles_are_kept(tmp_path):
+    """Users rely on: a bad tile is found again in its scene."""
+    data = masks.dataset(masks.random_masks(n=10))
+    data._reader.names = [f"scene {i // 4} row {i} column 0" for i in range(10)]
+    kept = {}
+    run = SimpleNamespace(write_tiles=kept.update)
+    wrong = np.zeros((*data.target.shape, 3), np.float32)
+    judged = kept_tiles.JudgedOutputs(
+        data, lambda part: np.broadcast_to(wrong, (len(part), *wrong.shape))
+    )
+    evaluation.score(data, judged)
+    kept_tiles.keep_tiles(run, data, judged, None)
+    assert kept["name"].tolist() == [data.names[i] for i in kept["sample"]]
 
 
 def test_large_tiles_are_thinned():

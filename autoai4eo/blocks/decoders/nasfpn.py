@@ -20,14 +20,14 @@ from autoai4eo.blocks.decoders.levels import (
     rectified,
     summed,
 )
-from autoai4eo.blocks.decoders.merging import (
+from autoai4eo.errors import UserError
+from autoai4eo.networks.merging import (
     OPERATIONS,
     MergingCell,
     check_cells,
     outputs,
     usual_cell,
 )
-from autoai4eo.errors import UserError
 
 CELLS = (3, 5, 7)
 REPEATS = (1, 2, 3)

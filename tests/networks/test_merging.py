@@ -1,10 +1,14 @@
 """The rules of NAS-FPN's merging cells."""
 
+import keras_tuner
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autoai4eo.blocks import MergingCell
-from autoai4eo.blocks.decoders.merging import check_cells, outputs, usual_cell
+from autoai4eo.blocks.decoders import nasfpn
 from autoai4eo.errors import UserError
+from autoai4eo.networks.merging import check_cells, chosen_cells, outputs, usual_cell
 
 #: The pyramid that the paper found, figure 6, with levels P3 to P7 as 0 to 4; the
 #: entries are those of the authors' code (tensorflow/models, nasfpn.py).
@@ -70,3 +74,23 @@ def test_the_usual_cells_go_to_the_finest_level_and_back():
 def test_impossible_cells_are_refused(cell, message):
     with pytest.raises(UserError, match=message):
         check_cells([cell], 2)
+
+
+@given(st.integers(2, 5), st.randoms(use_true_random=False))
+def test_recorded_hyperparameters_are_the_cells_that_were_built(levels, random):
+    """A report draws what a search built, from what the trial recorded."""
+    hp = keras_tuner.HyperParameters()
+    nasfpn.drawn_cells(hp, levels)
+    for one in hp.space:
+        hp.values[one.name] = random.choice(one.values)
+    hp.values["cells"] = random.choice([3, 5, 7])
+    built = nasfpn.drawn_cells(hp, levels)[: hp.values["cells"]]
+    assert chosen_cells(hp.values, levels) == built
+
+
+@pytest.mark.parametrize("value", ["stride_64", "cell_9", None])
+def test_hyperparameters_that_are_no_feature_are_an_error(value):
+    hp = keras_tuner.HyperParameters()
+    nasfpn.drawn_cells(hp, 4)
+    with pytest.raises(ValueError, match=str(value)):
+        chosen_cells({**hp.values, "cells": 3, "cell_2_first": value}, 4)

@@ -6,8 +6,9 @@ detection*, arXiv:1904.07392.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from autoai4eo.errors import UserError
 
@@ -98,3 +99,29 @@ def usual_cell(i: int, levels: int) -> MergingCell:
     if up == levels - 1:
         return MergingCell(before, up, up, "sum")
     return MergingCell(before, 0, 0, "sum")
+
+
+def chosen_cells(values: Mapping[str, Any], levels: int) -> list[MergingCell]:
+    """Returns the cells that hyperparameters stand for, see `NASFPNBlock`.
+
+    Args:
+        values: of the block: ``cells``, the number of cells, and of each of them
+            ``cell_1_first``, ``cell_1_second``, ``cell_1_level``, ``cell_1_operation``.
+        levels: of the pyramid.
+
+    Raises:
+        KeyError, ValueError: one is missing, or is no feature, level or number.
+    """
+    strides = [f"stride_{2 ** (i + 1)}" for i in range(levels)]
+    features = list(strides)
+    cells = []
+    for i in range(1, int(values["cells"]) + 1):
+        name = f"cell_{i}"
+        first = features.index(values[f"{name}_first"])
+        second = features.index(values[f"{name}_second"])
+        if first == second:
+            second = (second + 1) % len(features)
+        level = strides.index(values[f"{name}_level"])
+        cells.append(MergingCell(first, second, level, values[f"{name}_operation"]))
+        features.append(name)
+    return cells
