@@ -26,7 +26,9 @@ from autoai4eo.cli.options import (
     Masks,
     MaxGib,
     Precision,
+    PretrainedWeights,
     Prior,
+    References,
     Rule,
     Runtime,
     SearchStorage,
@@ -172,6 +174,7 @@ def fit(
     references: References = True,
     dry_run: DryRun = False,
     verbose: Verbose = None,
+    weights: PretrainedWeights = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Search for the best network, then train it; resumes the search in OUT.
@@ -200,7 +203,13 @@ def fit(
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():
-        from autoai4eo.cli.parts import Opening, check_masks, open_training, with_others
+        from autoai4eo.cli.parts import (
+            Opening,
+            check_masks,
+            open_training,
+            pretrained,
+            with_others,
+        )
         from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.runs.folder import Run
         from autoai4eo.tasks import model_of
@@ -259,6 +268,7 @@ def fit(
         prune=prune,
         judge_quantized=judge_quantized,
         fine_tune_quantized=fine_tune_quantized,
+        **pretrained(weights, training.target.kind),
     )
     training, validation, *rest = with_others(training, val, how, tell)
     if dry_run:

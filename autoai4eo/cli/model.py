@@ -25,7 +25,7 @@ from autoai4eo.cli.options import (
     parse_bands,
     parse_ignored,
 )
-from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.learning.figures import FIGURES, MAP_COST, METRICS
 from autoai4eo.learning.verdict import (
     in_words,
     resampled,
@@ -231,21 +231,26 @@ def profile(
     Example: autoai4eo profile RUN
     """
     with hushed():
+        from autoai4eo.cost import measure_map_ms_per_km2
         from autoai4eo.cost import profile as measure
         from autoai4eo.cost.instrument import Instrument
+        from autoai4eo.cost.mapping import is_of_pixels
         from autoai4eo.deploy import load_network
         from autoai4eo.runs.folder import Run
     # by default as the run was measured
     known = Run(model).read().get("instrument", {}) if model.is_dir() else {}
     instrument = Instrument.like(known, runtime, precision, threads)
+    network = load_network(model, trial)
     cost = measure(
-        load_network(model, trial),
+        network,
         batch_size,
         runtime=instrument.runtime,
         precision=instrument.precision,
         threads=instrument.threads,
         throughput=throughput,
     ).to_dict()
+    if is_of_pixels(network):
+        cost[MAP_COST] = round(measure_map_ms_per_km2(network), 4)
     if json:
         print_json(cost)
     else:

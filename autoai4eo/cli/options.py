@@ -27,6 +27,23 @@ Inputs = Annotated[
 LatencyBatchSize = Annotated[
     int, typer.Option(min=1, help="Batch size that latency is measured with.")
 ]
+References = Annotated[
+    bool,
+    typer.Option(
+        help="Train references: the same prediction for every sample, and boosted "
+        "trees on band statistics. Of masks, trees see the pixels around each pixel, "
+        "and a U-Net of the finalist's size is trained in the end."
+    ),
+]
+PretrainedWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--weights",
+        metavar="NAME[=FILE]",
+        help="With --masks: try a trunk with pretrained weights of the catalogue, too, "
+        "such as imagenet-resnet50; FILE where they are not downloaded.",
+    ),
+]
 Bands = Annotated[
     list[str] | None,
     typer.Option(

@@ -165,3 +165,28 @@ def with_others(
             tell(told)
     tell(told_parts(parts, group, how.names))
     return parts
+
+
+def pretrained(weights: str | None, kind: str) -> dict[str, Any]:
+    """Returns the argument of `ImageSegmenter` for ``--weights``; {} without it.
+
+    Args:
+        weights: the name of a record of the catalogue, or ``NAME=FILE``.
+        kind: of target.
+
+    Raises:
+        UserError: the target is no mask, the file is missing, or the name is unknown.
+    """
+    if weights is None:
+        return {}
+    if kind != "mask":
+        raise UserError(
+            "weights: expected masks (--masks), found another target; in Python "
+            "blocks.PretrainedResNetBlock is a trunk of patches with such weights"
+        )
+    from autoai4eo.blocks.pretrained_weights.catalogue import find_weights
+
+    name, _, file = weights.partition("=")
+    if file and not Path(file).is_file():
+        raise UserError(f"{file}: expected a file of weights, found none; check it")
+    return {"weights": find_weights(name, file or None)}

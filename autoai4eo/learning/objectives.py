@@ -132,13 +132,18 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
     return limits
 
 
-def check_map_step(names: Iterable[str], map_step: int | None) -> None:
-    """Refuses the cost of a map without a map step.
+def check_map_step(names: Iterable[str], map_step: int | None, kind: str) -> None:
+    """Refuses the cost of a map without a map step, but of masks, which need none.
+
+    Args:
+        names: of objectives and constraints.
+        map_step: pixels from one window of a map to the next, if any.
+        kind: of target.
 
     Raises:
         UserError: the cost is an objective or constraint, but there is no step.
     """
-    if map_step is None and MAP_COST in names:
+    if kind != "mask" and map_step is None and MAP_COST in names:
         raise UserError(
             f"{MAP_COST}: expected the pixels from one window of the map to the next, "
             "got none; give them with --map-step"

@@ -153,14 +153,14 @@ class SearchSettings:
             else parse_objectives(self.objective, self.kind),
         )
         names = [*(o.name for o in self.objectives), *self.constraints]
-        check_map_step(names, self.map_step)
+        check_map_step(names, self.map_step, self.kind)
         if self.device is not None:
             address_of(self.device)
-            if self.map_step is not None:
+            if self.mapped_every is not None:
                 raise UserError(
                     "--device: expected costs that a device measures, found "
-                    f"{MAP_COST}, which this machine does; leave out --map-step or "
-                    "--device"
+                    f"{MAP_COST}, which this machine does; leave it, --map-step or "
+                    "--device out"
                 )
         if self.device_profile is not None:
             _check_profiled(names, self.device)
@@ -224,6 +224,15 @@ class SearchSettings:
         """The metric that determines the best epoch of a trial."""
         trained = (o for o in self.objectives if not o.is_cost)
         return next(trained, TASKS[self.kind].objective)
+
+    @property
+    def mapped_every(self) -> int | None:
+        """Pixels from one class of a map to the next, if its cost is measured.
+
+        That is `map_step`, or of masks 1 if an objective or constraint names the cost.
+        """
+        names = {*(o.name for o in self.objectives), *self.constraints}
+        return 1 if self.kind == "mask" and MAP_COST in names else self.map_step
 
     @property
     def is_shared(self) -> bool:

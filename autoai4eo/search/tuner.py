@@ -158,7 +158,7 @@ class Tuner:
             settings.constraints,
             settings.latency_batch_size,
             heads_of(self.graph),
-            settings.map_step,
+            settings.mapped_every,
             self._lock,
             instrument,
             any(o.name == THROUGHPUT for o in settings.objectives),

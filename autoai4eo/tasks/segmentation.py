@@ -11,6 +11,7 @@ from autoai4eo.blocks.backbones.pyramid import (
     MOST_LEVELS,
     possible_levels,
 )
+from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
@@ -38,6 +39,8 @@ class ImageSegmenter(ImageClassifier):
     take masks (N, H, W) of class numbers, -1 where unknown.
 
     Args:
+        weights: pretrained weights of the trunk, which the search tries, too: see
+            `blocks.FeaturePyramid`, whose family ``transfer`` has them.
         **kwargs: as `ImageClassifier`, except `max_latency_ms`, `multi_label` and
             ``map_step``. The objective is ``val_mean_iou`` by default.
 
@@ -45,14 +48,20 @@ class ImageSegmenter(ImageClassifier):
         UserError: an argument is not valid.
     """
 
-    def __init__(self, project_name: str = "image_segmenter", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        project_name: str = "image_segmenter",
+        weights: str | Weights | None = None,
+        **kwargs: Any,
+    ) -> None:
         for name, advice in _OF_PATCHES.items():
             if kwargs.pop(name, None) is not None:
                 raise UserError(
                     f"{name}: expected an argument of ImageSegmenter, found one of "
                     f"ImageClassifier; {advice}"
                 )
-        self._levels = MOST_LEVELS
+        self._levels, self.weights = MOST_LEVELS, weights
+        blocks.FeaturePyramid(weights=weights)  # before data are read: are they known?
         super().__init__(project_name=project_name, **kwargs)
 
     @property
@@ -71,7 +80,9 @@ class ImageSegmenter(ImageClassifier):
         return super()._graph(train)
 
     def _features(self) -> Any:
-        pyramid = blocks.FeaturePyramid(levels=self._levels)(self.inputs)
+        pyramid = blocks.FeaturePyramid(levels=self._levels, weights=self.weights)(
+            self.inputs
+        )
         return blocks.DecoderBlock()(pyramid)[0]
 
     def _head(self) -> Any:

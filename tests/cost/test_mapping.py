@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+import segmenters
 from keras import layers
 
 from autoai4eo.cost import mapping, measure_map_ms_per_km2
@@ -32,6 +33,26 @@ def test_a_square_kilometre_is_of_10_m_pixels(monkeypatch, padding, step, km2):
     monkeypatch.setattr(mapping, "time_passes", half_a_second)
     found = measure_map_ms_per_km2(network(padding), step)
     assert found == pytest.approx(500 / km2)
+
+
+@pytest.mark.parametrize(
+    ("make", "window", "tile_km2"),
+    [
+        (segmenters.padded, (24, 32), 0.12 * 0.16),  # tiles overlap by half
+        (segmenters.unpadded, (26, 26), 0.2 * 0.2),  # 20 of 26 pixels, side by side
+    ],
+)
+def test_of_pixels_tiles_lie_as_map_lays_them(monkeypatch, make, window, tile_km2):
+    monkeypatch.setattr(mapping, "_PIXELS_CPU", 3 * window[0] * window[1])
+    monkeypatch.setattr(mapping, "device_name", lambda: "CPU")
+
+    def half_a_second(run, *_):
+        run()
+        return Timing(500.0, 600.0, 0.0, 3)
+
+    monkeypatch.setattr(mapping, "time_passes", half_a_second)
+    found = measure_map_ms_per_km2(make(window))
+    assert found == pytest.approx(500 / (3 * tile_km2))
 
 
 @pytest.mark.timing

@@ -14,6 +14,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from autoai4eo.cost.mapping import tiles_at_once
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.mapping.layers import MapKind
 from autoai4eo.deploy.mapping.sampling import read
@@ -22,10 +23,8 @@ from autoai4eo.deploy.mapping.tile_store import TileStore
 from autoai4eo.deploy.mapping.tiles import CACHE, read_ahead
 from autoai4eo.deploy.mapping.windows import Tile
 from autoai4eo.deploy.predictors.base import Pixels, Predictor
-from autoai4eo.networks.device import device_name
 
 _ROW_BYTES = 128 * 2**20  # of the pixels and sums of a row of tiles
-_BATCH_CPU, _BATCH_GPU = 2**18, 2**21  # pixels
 
 #: The pixels of a row of tiles, (h, w, bands) by input, and which are valid, (h, w).
 Row = tuple[dict[str, np.ndarray], np.ndarray]
@@ -170,7 +169,7 @@ def row_outputs(
         }
         for _, left, _ in wanted
     ]
-    size = min(batch_size(grid.window), len(columns.starts))
+    size = min(tiles_at_once(grid.window), len(columns.starts))
     outputs = predicted(predictor, views, size)
     weights = rows.weights[:, None] * columns.weights
     for (at, _, here), found in zip(wanted, outputs, strict=True):
@@ -195,9 +194,3 @@ def predicted(
         full = some + some[-1:] * (size - len(some))
         batch = {name: np.stack([one[name] for one in full]) for name in full[0]}
         yield from predictor.predict(batch)[: len(some)]
-
-
-def batch_size(window: tuple[int, int]) -> int:
-    """Returns how many windows the device predicts well together."""
-    most = _BATCH_CPU if device_name().startswith("CPU") else _BATCH_GPU
-    return max(1, most // (window[0] * window[1]))

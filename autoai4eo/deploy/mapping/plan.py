@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.cost.mapping import TILE_OVERLAP, tiles_at_once
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.scenes.window_places import has_enough
 from autoai4eo.deploy.mapping.blending import (
-    batch_size,
     compute_blended,
     in_bounded_memory,
     predicted,
@@ -30,7 +30,6 @@ from autoai4eo.networks.unpadded import unpadded_period
 
 STRIDE = 10  # 100 m of Sentinel-2, the usual grid of local climate zones
 MOST_STRIDE = 100_000  # pixels, more than scenes have
-OVERLAP = 0.5  # Hann's windows of half overlap add up to 1
 MOST_OVERLAP = 0.9  # each pixel is then predicted 100 times
 _SAMPLED = 8  # tiles on which a runtime is compared with the model
 _TRIED = 64  # tiles that are read to find as many with data
@@ -159,7 +158,7 @@ def _of_pixels(
     period = _period(predictor)
     overlap = how.overlap
     if overlap is None:
-        overlap = OVERLAP if period is None else 0.0
+        overlap = TILE_OVERLAP if period is None else 0.0
     rows, columns = predictor.target.shape
     whole = tile_grid(size, predictor.window, (rows, columns), overlap, period)
     grid = in_bounded_memory(whole, scenes, predictor)
@@ -230,7 +229,7 @@ def _converted(
     }
     found = converter.predictor(predictor, together)
     if windows:
-        size = min(batch_size(predictor.window), len(windows))
+        size = min(tiles_at_once(predictor.window), len(windows))
         one, other = (
             np.concatenate(list(predicted(p, windows, size)))
             for p in (found, predictor)

@@ -21,13 +21,16 @@ def check_scene(predictor: Predictor, scene: Scene) -> bool:
         training data's.
 
     Raises:
-        UserError: the scene lacks bands, or is smaller than a window.
+        UserError: the scene lacks bands, or is smaller than a window; or than half a
+            tile of a network with a class for each pixel, for which it is reflected.
     """
     scene.check_bands(predictor.bands)
-    height, width = predictor.window
+    height, width, least = *predictor.window, "one window"
+    if predictor.target.kind == "mask":
+        height, width, least = -(-height // 2), -(-width // 2), "half a tile"
     if scene.grid.height < height or scene.grid.width < width:
         raise UserError(
-            f"{scene}: expected a scene of at least one window, {height}×{width} "
+            f"{scene}: expected a scene of at least {least}, {height}×{width} "
             f"pixels, found {scene.grid.height}×{scene.grid.width}; use a larger one"
         )
     if predictor.level and scene.level and predictor.level != scene.level:

@@ -92,6 +92,7 @@ class Budget:
                 known
                 and known not in self._costs
                 and comparable(kept["cost"], about, self.batch_size)
+                and (self.map_step is None or MAP_COST in kept["cost"])
             ):
                 self._remember(known, kept["cost"])
 

@@ -206,7 +206,7 @@ def test_an_interrupted_map_resumes_to_the_same_bytes(
     from dataclasses import replace
 
     monkeypatch.setattr("autoai4eo.deploy.mapping.blending._ROW_BYTES", row_bytes)
-    monkeypatch.setattr("autoai4eo.deploy.mapping.blending._BATCH_CPU", 1)
+    monkeypatch.setattr("autoai4eo.cost.mapping._PIXELS_CPU", 1)
     predictor = load_predictor(models["padded"])
     calls = []
 
@@ -290,9 +290,38 @@ def test_an_option_of_the_other_kind_of_network_is_refused(
     assert "\n" not in str(error.value) and not (tmp_path / "m.tif").exists()
 
 
-def test_a_tile_larger_than_the_scene_is_refused(tmp_path, models, pixels):
-    path = scenes.write_scene(tmp_path / "s.tif", pixels[:20])
-    with pytest.raises(UserError, match=r"at least one window, 24×32 pixels") as error:
+@pytest.mark.parametrize("shape", [(20, 84), (60, 20), (12, 16)])
+@pytest.mark.parametrize("name", ["padded", "unpadded"])
+def test_a_scene_smaller_than_a_tile_is_reflected(
+    tmp_path, models, pixels, name, shape
+):
+    """Users rely on: a small clip is mapped like a tile of the training was read."""
+    part = pixels[: shape[0], : shape[1]]
+    if name == "unpadded":
+        part = pixels[13:31, 13:31]  # smaller than its window of 26
+    path = scenes.write_scene(tmp_path / "s.tif", part)
+    out = map_scene(models[name], path, tmp_path / "m.tif", **HOW)
+    if name == "unpadded":
+        expected = untiled(name, part)
+    else:
+        larger = np.maximum(part.shape[:2], WINDOWS[name])
+        more = [(0, n - have) for n, have in zip(larger, part.shape, strict=False)]
+        whole = np.pad(part, [*more, (0, 0)], "reflect")
+        starts = [
+            sorted({*range(0, n - window + 1, window // 2), n - window})
+            for n, window in zip(whole.shape, WINDOWS[name], strict=False)
+        ]
+        model = getattr(segmenters, name)(WINDOWS[name])
+        expected = blended(model, whole, WINDOWS[name], starts)
+    found = read(beside(out, "probabilities")).transpose(1, 2, 0)
+    assert found.shape == (*part.shape[:2], 3)
+    expected = expected[: part.shape[0], : part.shape[1]]
+    np.testing.assert_allclose(found, expected, atol=2e-6)
+
+
+def test_a_tile_more_than_twice_the_scene_is_refused(tmp_path, models, pixels):
+    path = scenes.write_scene(tmp_path / "s.tif", pixels[:11])
+    with pytest.raises(UserError, match=r"at least half a tile, 12×16 pixels") as error:
         map_scene(models["padded"], path, tmp_path / "m.tif", **HOW)
     assert "\n" not in str(error.value)
 
