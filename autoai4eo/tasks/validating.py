@@ -14,6 +14,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
+from autoai4eo.learning.lazy_outputs import Outputs
 from autoai4eo.learning.registry import task_of
 from autoai4eo.log import told_while
 from autoai4eo.networks.outputs import without_spread
@@ -101,18 +102,24 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
 
 def _before_refit(
     run: Path, number: int, validation: Dataset, batch_size: int
-) -> np.ndarray:
+) -> Outputs:
     """Returns the output of an ensemble of the trials' networks, as it was selected."""
     weights = ensembles.read(run, number).weights
     members = [
         without_spread(deploy.load_network(run, trial), validation.target)
         for trial in weights
     ]
-    some = [
-        weight * evaluation.outputs(member, validation, batch_size)
-        for member, weight in zip(members, weights.values(), strict=True)
-    ]
-    return np.asarray(sum(some))
+
+    def mean(part: Dataset) -> np.ndarray:
+        some = [
+            weight * evaluation.outputs(member, part, batch_size)
+            for member, weight in zip(members, weights.values(), strict=True)
+        ]
+        return np.asarray(sum(some))
+
+    if validation.target.kind == "mask":
+        return JudgedOutputs(validation, mean)
+    return mean(validation)
 
 
 def keep_test(run: Path, network: str | None, scores: Mapping[str, Any]) -> None:

@@ -7,7 +7,9 @@ import pytest
 from scenes import digits, write_scene
 
 import autoai4eo as ae
+from autoai4eo.deploy import load_network
 from autoai4eo.errors import UserError
+from autoai4eo.runs.ensembles import read as read_ensemble
 from autoai4eo.tasks.training_data import names_of
 
 BANDS = ["B03", "B04", "B08"]
@@ -100,9 +102,20 @@ def test_classes_of_patches_are_refused(tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_ensembles_are_refused(segmenter):
-    with pytest.raises(UserError, match="ensembles of segmenters"):
-        segmenter.ensemble(verbose=0)
+def test_an_ensemble_of_one_is_its_member(segmenter):
+    """Users rely on: an ensemble's outputs are the mean of its members', by pixel."""
+    validation = of_one_class_a_band(8, seed=1)
+    number = segmenter.ensemble(validation_data=validation, verbose=0)
+    kept = read_ensemble(segmenter.run, number)
+    network = load_network(segmenter.run, f"ensemble-{number}")
+    member = load_network(segmenter.run, 0)
+    pixels = validation[0].astype("float32")
+    np.testing.assert_allclose(
+        network.predict(pixels, verbose=0), member.predict(pixels, verbose=0), atol=1e-6
+    )
+    trial = segmenter.trials().iloc[0]
+    assert kept.metrics["val_mean_iou"] == pytest.approx(trial["val_mean_iou"])
+    assert kept.scores["boundary_f1"] > 0
 
 
 def test_other_masks_have_the_classes_of_the_training_data_by_value(tmp_path):

@@ -33,6 +33,7 @@ from autoai4eo.runs.belonging import file_of
 from autoai4eo.runs.front import check_comparable
 from autoai4eo.runs.study import judged, objectives_of
 from autoai4eo.runs.trial_folder import NETWORK
+from autoai4eo.search.ensembles.pixels import PixelSample
 
 _BLOCK = 1 << 16  # samples that are scored at a time
 
@@ -56,8 +57,14 @@ class Judge:
     groups: CountedGroups | None = None
 
     @classmethod
-    def of(cls, study: optuna.Study, validation: Dataset) -> Judge:
-        """Returns the judge by the first objective that scores outputs.
+    def of(
+        cls,
+        study: optuna.Study,
+        validation: Dataset,
+        pixels: PixelSample | None = None,
+    ) -> Judge:
+        """Returns the judge by the first objective that scores outputs, of masks of
+        a sample of their pixels.
 
         A cost, a loss or a metric of the user's own scores no outputs; without another
         objective it is the default one of the task.
@@ -79,7 +86,8 @@ class Judge:
                 AutoAI4EOWarning,
                 stacklevel=2,
             )
-        return cls(task, found, validation.targets, groups)
+        targets = validation.targets if pixels is None else pixels.targets
+        return cls(task, found, targets, groups)
 
     def metrics(self, output: np.ndarray) -> dict[str, float]:
         """Returns all metrics of a training, such as ``val_cohen_kappa``."""
@@ -188,8 +196,11 @@ def validation_outputs(
     validation: Dataset,
     batch_size: int,
     tell: Tell,
+    pixels: PixelSample | None = None,
 ) -> tuple[list[Candidate], list[np.ndarray]]:
     """Computes the outputs of networks for the validation data, once each.
+
+    Of masks they are of a sample of their pixels.
 
     If all of them need more memory than `autoai4eo.files.max_bytes`, those of the
     trials with the worst first objective are left out, with a warning.
@@ -198,7 +209,8 @@ def validation_outputs(
         The networks that were not left out, and the output of each, float32 (N, …).
     """
     width = task_of(validation.target).widths[0]
-    room = max(1, int(max_bytes() // (4 * len(validation) * width)))
+    number = len(validation) if pixels is None else len(pixels.numbers)
+    room = max(1, int(max_bytes() // (4 * number * width)))
     if room < len(found):
         warnings.warn(
             f"the outputs of {len(found)} networks need more memory than allowed: the "
@@ -212,7 +224,11 @@ def validation_outputs(
     for i, candidate in enumerate(found, 1):
         tell(f"trial {candidate.trial.number}   predicting   {i} of {len(found)}")
         network = without_spread(candidate.load(), validation.target)
-        outputs.append(evaluation.outputs(network, validation, batch_size))
+        outputs.append(
+            evaluation.outputs(network, validation, batch_size)
+            if pixels is None
+            else pixels.outputs(network, batch_size)
+        )
         del network
         gc.collect()
     return list(found), outputs

@@ -13,14 +13,17 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.cost import measure_map_ms_per_km2, profile
+from autoai4eo.cost.mapping import is_of_pixels
 from autoai4eo.cost.profiling import with_latency
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
+from autoai4eo.learning.evaluation import outputs_in_parts
 from autoai4eo.learning.figures import (
     COUNTED,
     MAP_COST,
     MEASURED,
     THROUGHPUT,
+    VALIDATION,
     find,
     rounded,
 )
@@ -51,6 +54,7 @@ from autoai4eo.search.ensembles.library import (
     candidates,
     validation_outputs,
 )
+from autoai4eo.search.ensembles.pixels import PixelSample
 from autoai4eo.search.ensembles.selection import mean_of, select
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.trials import finalist
@@ -108,38 +112,43 @@ def make(
         refit: trains the network of a selected trial anew; None: nothing is trained.
 
     Raises:
-        UserError: there is no trained network, or none within the budget, or the
-            networks are segmenters, whose outputs do not fit into memory together.
+        UserError: there is no trained network, or none within the budget.
     """
-    if validation.target.kind == "mask":
-        raise UserError(
-            f"{run}: expected one prediction per patch to average, found a class of "
-            "each pixel; ensembles of segmenters are not made"
-        )
+    masks = validation.target.kind == "mask"
+    pixels = PixelSample.of(validation) if masks else None
     study = open_study(run)
     found = candidates(run, study, budget.limits)
-    judge = Judge.of(study, validation)
-    found, outputs = validation_outputs(study, found, validation, batch_size, tell)
+    judge = Judge.of(study, validation, pixels)
+    how = (validation, batch_size, tell, pixels)
+    found, outputs = validation_outputs(study, found, *how)
     costs = {name: [c.cost(name) for c in found] for name in budget.limits}
     selection = select(outputs, judge.score, costs, budget.limits, budget.size)
     output = mean_of(outputs, selection.counts)
     members = [found[row] for row in selection.counts]
     counts = [*selection.counts.values()]
-    network = weighted_mean(
-        {
-            f"trial_{c.trial.number}": without_spread(
-                c.load() if refit is None else refit(c.trial), validation.target
-            )
+
+    def mean(of: Callable[[Candidate], keras.Model]) -> keras.Model:
+        named = {
+            f"trial_{c.trial.number}": without_spread(of(c), validation.target)
             for c in members
-        },
-        counts,
-    )
+        }
+        return weighted_mean(named, counts)
+
+    network = mean(Candidate.load if refit is None else lambda c: refit(c.trial))
+    metrics = judge.metrics(output)
+    if masks:
+        judged = network if refit is None else mean(Candidate.load)
+        every = outputs_in_parts(judged, validation, batch_size)
+        scores = score_beside(run, validation, every, {}, batch_size)
+        metrics = {n: scores[n.removeprefix(VALIDATION)] for n in metrics}
+    else:
+        scores = score_beside(run, validation, output, {})
     return ensembles.add(
         run,
         lambda path: save_model(network, path),
         members=dict(zip((c.trial.number for c in members), counts, strict=True)),
-        metrics=judge.metrics(output),
-        scores=score_beside(run, validation, output, {}),
+        metrics=metrics,
+        scores=scores,
         cost=_measured(run, study, network, validation),
         summed=_summed(members),
         limits=dict(budget.limits),
@@ -237,13 +246,13 @@ def _measured(
     batch_size = int(known.get("latency_batch_size", 1))
     instrument = instrument_for(settings, instrument_of(study), run, some(validation))
     counted = profile(network, batch_size, latency=False)
+    names = {*(o.name for o in objectives_of(study)), *known.get("constraints", {})}
     quiet = MeasurementLock().exclusive() if instrument.local else nullcontext()
     try:
         with instrument.prepared(network) as prepared, quiet:
             cost = with_latency(
                 counted, prepared.latency(batch_size, _SECONDS)
             ).to_dict()
-            names = {o.name for o in objectives_of(study)}
             if THROUGHPUT in names:
                 cost[THROUGHPUT] = prepared.samples_per_second(_SECONDS)
     except NotConvertible as error:
@@ -251,6 +260,7 @@ def _measured(
             f"{run}: expected an ensemble that the runtime of this search runs, found "
             f"that it does not ({error}); export it in another format"
         ) from error
-    if (step := known.get("map_step")) is not None:
-        cost[MAP_COST] = measure_map_ms_per_km2(network, int(step))
+    step = known.get("map_step")
+    if step is not None or (is_of_pixels(network) and MAP_COST in names):
+        cost[MAP_COST] = measure_map_ms_per_km2(network, step)
     return cost | instrument.remarks()
