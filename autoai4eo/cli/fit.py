@@ -28,7 +28,6 @@ from autoai4eo.cli.options import (
     Precision,
     PretrainedWeights,
     Prior,
-    References,
     Rule,
     Runtime,
     SearchStorage,

@@ -27,14 +27,6 @@ Inputs = Annotated[
 LatencyBatchSize = Annotated[
     int, typer.Option(min=1, help="Batch size that latency is measured with.")
 ]
-References = Annotated[
-    bool,
-    typer.Option(
-        help="Train references: the same prediction for every sample, and boosted "
-        "trees on band statistics. Of masks, trees see the pixels around each pixel, "
-        "and a U-Net of the finalist's size is trained in the end."
-    ),
-]
 PretrainedWeights = Annotated[
     str | None,
     typer.Option(

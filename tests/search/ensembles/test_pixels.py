@@ -14,7 +14,9 @@ from autoai4eo.search.ensembles.pixels import PixelSample
 def network():
     keras.utils.set_random_seed(0)
     image = keras.Input((16, 16, 3), name="sen2")
-    return keras.Model({"sen2": image}, keras.layers.Conv2D(3, 3, padding="same")(image))
+    return keras.Model(
+        {"sen2": image}, keras.layers.Conv2D(3, 3, padding="same")(image)
+    )
 
 
 @pytest.mark.parametrize("parts", [1, 5])

@@ -41,9 +41,13 @@ def complete(model):
     trials = trials[trials["status"] == "complete"]
     chosen = [n for n in trials if "/" in n or n in ("learning_rate", "weight_decay")]
     assert chosen
-    return trials.sort_values([*chosen, "val_mean_iou"])[
-        [*chosen, "epochs", "params", "val_mean_iou", "val_loss"]
-    ].reset_index(drop=True).astype({"epochs": int})
+    return (
+        trials.sort_values([*chosen, "val_mean_iou"])[
+            [*chosen, "epochs", "params", "val_mean_iou", "val_loss"]
+        ]
+        .reset_index(drop=True)
+        .astype({"epochs": int})
+    )
 
 
 @pytest.mark.slow
