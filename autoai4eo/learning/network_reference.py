@@ -56,6 +56,8 @@ def train_network(
     Raises:
         NonFiniteLossError: the loss is NaN or infinite.
     """
-    # the time limit of the search does not apply, as it does not to the finalist
-    whole = replace(training.by_recipe(recipe), epochs=epochs, end=math.inf)
+    # the time limit of the search does not apply, as it does not to the finalist;
+    # the user's callbacks, which may write files, are for candidates
+    whole = training.by_recipe(recipe)
+    whole = replace(whole, epochs=epochs, end=math.inf, callbacks=())
     whole.run(network, seed, [BestEpoch(path, monitor)])
