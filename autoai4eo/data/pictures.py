@@ -9,7 +9,8 @@ import numpy as np
 from autoai4eo.data.readers.base import InputSpec
 
 _REFLECTANCE = ("B04", "B03", "B02")
-_TRUE_COLOUR = (_REFLECTANCE, ("R", "G", "B"))
+#: The last are those of Sentinel-2's product of this name.
+_TRUE_COLOUR = (_REFLECTANCE, ("R", "G", "B"), ("TCI_R", "TCI_G", "TCI_B"))
 _GAMMA = 0.6
 _RADAR = (("VV", "VH"), ("VV_intensity", "VH_intensity"))
 #: Percentiles that become black and white.

@@ -13,7 +13,7 @@ TITLES = {
     "majority": "the same prediction for every sample",
     "trees": "boosted trees on band statistics",
     "pixel_trees": "boosted trees on pixel neighbourhoods",
-    "unet": "a U-Net of about as many parameters",
+    "unet": "a plain U-Net of about as many parameters",
 }
 
 

@@ -20,6 +20,13 @@ def test_true_colour_takes_the_bands_by_name():
     assert not found[..., 1:].any()
 
 
+def test_the_true_colour_image_of_sentinel_2_is_shown_in_colour():
+    pixels = np.zeros((1, 4, 4, 3))
+    pixels[..., 0] = np.arange(16).reshape(4, 4)
+    found = pictures(pixels, spec("TCI_R", "TCI_G", "TCI_B"))
+    assert found[0, 3, 3].tolist() == [255, 0, 0]
+
+
 def test_radar_is_vv_vh_and_their_difference():
     decibel = np.stack(np.meshgrid([-20.0, -10, -5, 0], [-25.0, -15, -9, -3]), -1)
     found = pictures(decibel[None], spec("VV", "VH"))

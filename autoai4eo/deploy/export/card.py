@@ -107,7 +107,7 @@ on other data its scores may be lower; `autoai4eo evaluate` measures them.
 {{ m.two_figures }}
 {% endif -%}
 {% if m.references is defined %}
-What costs next to nothing reaches on the same data:
+References on the same data:
 
 | reference | score | value |
 |---|---|---|
