@@ -73,6 +73,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
     metric, costs = axes_of(run)
     mistakes: list[dict[str, Any]] = run.part(lambda: _mistakes(run), [])
     drawn: list[dict[str, Any]] = run.part(lambda: _network(run.path), [])
+    merging: dict[str, Any] = run.part(lambda: pyramid(run), {})
     tiles_of_run: dict[str, Any] = run.part(lambda: tiles(run), {})
     monitors = dict.fromkeys([metric, "val_loss"])
     curves = [curve_chart(run, name) for name in monitors]
@@ -102,7 +103,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
             for p in sorted(Run(run.path).maps.glob("*.png"))
             if (url := run.part(partial(_map, p), ""))
         ],
-        "pyramid": run.part(partial(pyramid, run), {}),
+        "pyramid": merging,
         "network": drawn,
         "asked": asked(run),
         "told": {
