@@ -240,7 +240,9 @@ class AutoModel(GraphData, Finalists):
                 end_without_finalist(self.tuner.study, self.settings.max_trials)
                 return
             if references:
-                unets = UNets(training, found, loss, self.tuner.monitor, self.seed)
+                unets = UNets(
+                    training, found, name or loss, self.tuner.monitor, self.seed
+                )
                 keep_unet(self.run, self.tuner.study, unets, tell)
             judge(self.run, validation, batch_size, tell)
 

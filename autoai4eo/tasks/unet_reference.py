@@ -52,7 +52,7 @@ class UNets:
 
     training: Training
     statistics: Mapping[str, BandStatistics]
-    loss: str | None
+    loss: Any
     monitor: Objective
     seed: int
 
