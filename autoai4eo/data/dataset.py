@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.band_choice import chosen_bands
 from autoai4eo.data.dataset_targets import Targets
 from autoai4eo.data.masks.classes import UNNAMED
 from autoai4eo.data.masks.pixel_sets import PixelSets
@@ -17,7 +18,7 @@ from autoai4eo.data.masks.reopening import renamed
 from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers.base import InputSpec, Reader
 from autoai4eo.data.readers.labels import check_names
-from autoai4eo.data.sensors import band, canonical, sensor_of
+from autoai4eo.data.sensors import band, sensor_of
 from autoai4eo.errors import UserError
 
 __all__ = ["Dataset", "InputSpec"]
@@ -280,18 +281,13 @@ class Dataset:
         Raises:
             UserError: a band is missing.
         """
-        by_input = bands if isinstance(bands, Mapping) else self._inputs_of(bands)
+        known = {spec.name: spec for spec in self.inputs}
         inputs, columns = [], {}
-        for spec in self.select(list(by_input)).inputs:
-            there = [b.name for b in spec.bands]
-            wanted = [canonical(name) for name in by_input[spec.name]]
-            for name in wanted:
-                if name not in there:
-                    raise self._no_band(name, spec.name, there)
-            picked = [there.index(name) for name in wanted]
-            before = self._columns.get(spec.name, list(range(len(there))))
-            columns[spec.name] = [before[i] for i in picked]
-            inputs.append(replace(spec, bands=tuple(spec.bands[i] for i in picked)))
+        for name, picked in chosen_bands(self.inputs, bands, self.path).items():
+            before = self._columns.get(name, list(range(len(known[name].bands))))
+            columns[name] = [before[i] for i in picked]
+            some = tuple(known[name].bands[i] for i in picked)
+            inputs.append(replace(known[name], bands=some))
         return self._with(inputs=tuple(inputs), columns=columns)
 
     def name_bands(self, name: str, bands: Sequence[str]) -> Dataset:
@@ -304,27 +300,6 @@ class Dataset:
             for spec in self.inputs
         )
         return self._with(inputs=inputs)
-
-    def _inputs_of(self, bands: Sequence[str]) -> dict[str, Sequence[str]]:
-        by_input: dict[str, list[str]] = {}
-        for name in (canonical(b) for b in bands):
-            homes = [
-                spec.name
-                for spec in self.inputs
-                if name in [b.name for b in spec.bands]
-            ]
-            if not homes:
-                everything = [b.name for spec in self.inputs for b in spec.bands]
-                raise self._no_band(name, "any input", everything)
-            for home in homes:
-                by_input.setdefault(home, []).append(name)
-        return {s.name: by_input[s.name] for s in self.inputs if s.name in by_input}
-
-    def _no_band(self, name: str, where: str, there: list[str]) -> UserError:
-        return UserError(
-            f"{self.path}: expected a band {name} in {where}, found "
-            f"{', '.join(there)}; choose among these"
-        )
 
     def _with(self, **changes: Any) -> Dataset:
         """Returns a copy with some constructor arguments changed."""

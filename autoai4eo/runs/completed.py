@@ -11,7 +11,7 @@ from typing import Any
 import optuna
 from optuna.trial import TrialState
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, MissingError
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.soundness import findings
 from autoai4eo.runs.study import open_study
@@ -56,7 +56,7 @@ def trained_if_completed(
             return None
         if Run(run).is_at_work():
             return None
-    except UserError:
+    except (DamagedError, MissingError):
         return None  # the search itself tells what is wrong
     return sum(map(was_trained, trials_of(study)))
 

@@ -20,7 +20,8 @@ from rasterio.transform import Affine
 from autoai4eo.cli.options import parse_bands
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.scenes.files import split_paths
-from autoai4eo.data.scenes.scene import Scene, grid_of
+from autoai4eo.data.scenes.raster_grid import grid_of
+from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.errors import UserError
 
 _PLACE = (10.0, 0.0, 5e5, 0.0, -10.0, 5e6)

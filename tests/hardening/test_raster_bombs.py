@@ -18,7 +18,8 @@ from rasterio.transform import Affine
 
 from autoai4eo.data.readers.images import accepts
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.scenes.scene import Scene, grid_of
+from autoai4eo.data.scenes.raster_grid import grid_of
+from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.errors import UserError
 
 _HOW = {"crs": "EPSG:32632", "transform": Affine(10, 0, 5e5, 0, -10, 5e6)}

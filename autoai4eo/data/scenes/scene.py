@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.raster_files import gdal_name, is_remote
+from autoai4eo.data.raster_files import gdal_name
 from autoai4eo.data.scenes.band_slots import TAGS, named_slots, tags_of, units_of
 from autoai4eo.data.scenes.blocks import block_bytes
 from autoai4eo.data.scenes.files import (
@@ -20,14 +20,14 @@ from autoai4eo.data.scenes.files import (
     level_in,
     scene_files,
 )
-from autoai4eo.data.scenes.grid import Grid, finest, is_on_earth
+from autoai4eo.data.scenes.grid import Grid, finest
 from autoai4eo.data.scenes.masks import QUALITY
 from autoai4eo.data.scenes.opening import opened
 from autoai4eo.data.scenes.overview import overview
+from autoai4eo.data.scenes.raster_grid import check_crs
 from autoai4eo.data.scenes.sample import Sample, notes, sample, scaled
 from autoai4eo.data.scenes.stored_bands import StoredBands
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_regular
 
 
 class Scene:
@@ -132,7 +132,7 @@ class Scene:
                 )
             if not allow_no_crs:
                 for path, source in zip(self.paths, sources, strict=True):
-                    _check_crs(path, source)
+                    check_crs(path, source)
             self.grid = grid or self._finest()
             self._stored = StoredBands.of(
                 str(self), self._slots, self.grid, mask_clouds
@@ -312,37 +312,6 @@ class Scene:
 
     def _has_offset(self) -> bool:
         return any(has_offset(path.absolute()) for path in self.paths)
-
-
-def grid_of(
-    path: str | Path, allow_no_crs: bool = False, allow_remote: bool = False
-) -> Grid:
-    """Returns the grid of a raster file.
-
-    Raises:
-        UserError: it cannot be read, may refer to other files, which is not allowed, or
-            has no coordinate reference system.
-    """
-    path = Path(path)
-    check_regular(path)
-    if not (os.path.isfile(path) or is_remote(path)):
-        raise UserError(
-            f"{path}: expected a raster whose grid the map takes, found nothing of "
-            "this name; check the path"
-        )
-    with opened(path, vrt=True, allow_remote=allow_remote) as source:
-        if not allow_no_crs:
-            _check_crs(path, source)
-        return Grid.of(source)
-
-
-def _check_crs(path: Path, source: Any) -> None:
-    if not is_on_earth(source.crs):
-        found = "one without a place on the Earth" if source.crs else "none"
-        raise UserError(
-            f"{gdal_name(path)}: expected a coordinate reference system, found {found};"
-            " georeference it, or take it as it is with --allow-no-crs"
-        )
 
 
 def _reflected(first: int, number: int, size: int) -> np.ndarray:
