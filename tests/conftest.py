@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import autoai4eo  # noqa: F401, before TensorFlow, which then starts silently
+
 #: They take minutes each: begun last, one of them would be waited for alone.
 LONGEST = (
     "test_pool.py",
@@ -33,8 +35,6 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 # Two test processes have a core each; more threads would wait for each other.
 for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(name, "1")
-# Else every test process begins with lines about the instructions of the processor.
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 def pytest_configure():
