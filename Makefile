@@ -22,7 +22,7 @@ test: .venv/.installed-dev
 	$(IN)/ruff format --check .
 	$(IN)/mypy
 	$(IN)/lint-imports
-	$(IN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(IN)/mkdocs build --quiet --strict
 	$(IN)/pytest -n $(WORKERS) --dist loadfile
 
 slow: .venv/.installed-dev
@@ -30,7 +30,7 @@ slow: .venv/.installed-dev
 	$(IN)/pytest -m timing
 
 docs: .venv/.installed-dev
-	$(IN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(IN)/mkdocs build --strict
 	@echo "the site: site/index.html"
 
 clean:

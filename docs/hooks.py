@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
@@ -59,9 +60,22 @@ def linked(text: str, folder: Path) -> str:
     return LINK.sub(page, text)
 
 
+def examples() -> str:
+    """Returns the page of all examples: what each does, and its code."""
+    parts = ["# Examples", "Scripts in the folder `examples`; the tests run them."]
+    for path in sorted((ROOT / "examples").glob("*.py")):
+        code = path.read_text("utf-8")
+        title, _, told = (ast.get_docstring(ast.parse(code)) or "").partition("\n")
+        below = code.split('"""\n', 2)[-1].strip()
+        parts += [f"## {title.rstrip('.')}", f"`examples/{path.name}`", told.strip()]
+        parts.append(f"```python\n{below}\n```")
+    return "\n\n".join(parts) + "\n"
+
+
 def on_files(files: Any, config: Any) -> Any:
     """Adds the pages that are made."""
     files.append(File.generated(config, "commands.md", content=commands()))
+    files.append(File.generated(config, "examples.md", content=examples()))
     for name, page in PAGES.items():
         if page != "index.md":
             text = linked((ROOT / name).read_text("utf-8"), (ROOT / name).parent)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import keras
@@ -32,7 +35,20 @@ def write_signature(model: keras.Model, out: Path, output: str) -> None:
         input_signature=[signature],
     )
     try:
-        archive.write_out(str(out), verbose=False)
+        with _silent():
+            archive.write_out(str(out), verbose=False)
     except tf.errors.OpError as error:
         # TensorFlow's own errors of the disk are no OSErrors
         raise OSError(error.message.rsplit("; ", 1)[-1]) from error
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Hides that TensorFlow wrote files, which have temporary names."""
+    log = logging.getLogger("tensorflow")
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
