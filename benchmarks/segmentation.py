@@ -255,6 +255,8 @@ def job(
     rest = np.setdiff1d(np.arange(len(dataset)), held)
     test = dataset.subset(held)
     with tempfile.TemporaryDirectory() as folder:
+        # the jobs do not wait for each other's measurements: `measure` repeats them
+        os.environ["XDG_RUNTIME_DIR"] = folder
         train = dataset.subset(rest)
         found, about = does(train, test, groups[rest], Path(folder))
     truth, classes = test.read_targets(np.arange(len(test))), dataset.num_classes
