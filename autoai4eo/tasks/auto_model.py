@@ -246,7 +246,9 @@ class AutoModel(GraphData, Finalists):
                 keep_unet(self.run, self.tuner.study, unets, tell)
             judge(self.run, validation, batch_size, tell)
 
-    def search_space(self, x: Any, y: Any = None) -> tuple[Graph, Dataset]:
+    def search_space(
+        self, x: Any, y: Any = None, loss: Any = None
+    ) -> tuple[Graph, Dataset]:
         """Returns the graph that `fit` searches on these data, and the data.
 
         Reads the training data `x`, `y` (see `fit`) once, for their statistics.
@@ -254,7 +256,7 @@ class AutoModel(GraphData, Finalists):
         train = of_kind(self._opened(x, y), self.kind)
         task_of(train.target).check(train)
         graph = self._graph(train)
-        configure(graph, train, statistics(train), None)
+        configure(graph, train, statistics(train), loss)
         return graph, train
 
     def _made_of(self) -> dict[str, Any]:

@@ -56,12 +56,10 @@ def plan(
         UserError: data or an argument cannot be used.
     """
     with told_while(tell, "computing the statistics of the bands"):
-        graph, train = model.search_space(train)
+        graph, train = model.search_space(train, loss=loss)
     check_alike(train, validation)
     task = task_of(train.target)
     check_training(task, epochs, loss, model.objectives, validation)
-    if loss is not None:
-        graph.loss = task.loss(loss, train.targets)
     training = Training(
         train,
         validation,
