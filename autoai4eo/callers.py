@@ -26,6 +26,7 @@ _NAMES = {
     "constraint": "constraints",
     "input": "inputs",
     "out": "project_name",
+    "reference-class": "reference_classes",
     "task": "kind",
     "val": "validation_data",
 }

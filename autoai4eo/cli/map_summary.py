@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.cli.console import console, print_table
+from autoai4eo.cli.console import MISSING, console, print_table
 from autoai4eo.data.target import Target
 from autoai4eo.files import read_json
 from autoai4eo.learning.figures import FIGURES
@@ -46,7 +46,7 @@ def print_reference(out: Path) -> None:
     rows = [
         [
             name,
-            f"{scores['per_class'][name]['f1']:.3f}",
+            _text(scores["per_class"][name]["f1"]),
             _interval(one["users_accuracy"], ".3f"),
             _interval(one["producers_accuracy"], ".3f"),
             f"{one['mapped_km2']:,.2f}",
@@ -69,9 +69,13 @@ def print_reference(out: Path) -> None:
     )
 
 
+def _text(score: float | None) -> str:
+    return MISSING if score is None else f"{score:.3f}"
+
+
 def _interval(told: dict[str, Any] | None, digits: str) -> str:
     if told is None:
-        return "–"
+        return MISSING
     low, high = told["interval_95"]
     return f"{told['value']:{digits}} ± {(high - low) / 2:{digits}}"
 

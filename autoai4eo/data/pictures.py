@@ -9,8 +9,8 @@ import numpy as np
 from autoai4eo.data.readers.base import InputSpec
 
 _REFLECTANCE = ("B04", "B03", "B02")
-#: The last are those of Sentinel-2's product of this name.
-_TRUE_COLOUR = (_REFLECTANCE, ("R", "G", "B"), ("TCI_R", "TCI_G", "TCI_B"))
+#: Red, green and blue; the last are those of Sentinel-2's product of this name.
+TRUE_COLOUR = (_REFLECTANCE, ("R", "G", "B"), ("TCI_R", "TCI_G", "TCI_B"))
 _GAMMA = 0.6
 _RADAR = (("VV", "VH"), ("VV_intensity", "VH_intensity"))
 #: Percentiles that become black and white.
@@ -71,5 +71,5 @@ def colours_in_words(names: Sequence[str]) -> str:
 
 def _shown(names: Sequence[str]) -> tuple[str, ...]:
     """Returns the bands that a picture shows: three, two of radar, or one."""
-    known = (n for n in (*_TRUE_COLOUR, *_RADAR) if set(n) <= set(names))
+    known = (n for n in (*TRUE_COLOUR, *_RADAR) if set(n) <= set(names))
     return next(known, tuple(names[:1]))

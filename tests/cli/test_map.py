@@ -210,6 +210,10 @@ def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):
     found = json.loads((tmp_path / "map_reference.json").read_text())
     assert found["classes"] == ["water", "rest"] and found["pixels"] == 3500
     assert (tmp_path / "map.png").stat().st_size > 10_000
+    again = ("--reference", labels, "--overwrite", "--reference-class", "1=water")
+    done = run("map", net, scene, out, *how, *again, "--reference-class", "9=rest")
+    assert done.status == 0, done.err  # rest is nowhere in the reference: no F1
+    assert "–" in done.out
     for more, expected in (
         (("--reference-class", "1=water"), "--reference LABELS"),
         (("--reference", tmp_path / "no.tif"), "nothing of this name"),

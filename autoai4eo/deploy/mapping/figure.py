@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.class_colours import colours
+from autoai4eo.data.pictures import TRUE_COLOUR
 from autoai4eo.data.scenes.grid import Grid, is_on_earth
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.mapping.frames import add_north, add_scale_bar, frame
@@ -31,8 +32,7 @@ _TALLEST = 3.0  # times as high as wide that a panel may be
 _FIGURE_SPACE = "\u2007"  # as wide as a digit
 #: What is shown of a scene, the first of which it has all bands.
 _SHOWN = {
-    ("B04", "B03", "B02"): "true colour",
-    ("R", "G", "B"): "true colour",
+    **dict.fromkeys(TRUE_COLOUR, "true colour"),
     ("B08",): "near infrared",
     ("VV",): "radar",
 }

@@ -17,6 +17,7 @@ from autoai4eo.deploy.mapping.plan import How, plan_of
 from autoai4eo.deploy.mapping.polygons import Polygons
 from autoai4eo.deploy.mapping.products import MadeMap, Product
 from autoai4eo.deploy.mapping.reference import Reference, reference_json
+from autoai4eo.deploy.mapping.reference_classes import values_of
 from autoai4eo.deploy.mapping.scenes import (
     HowRead,
     ScenePaths,
@@ -206,7 +207,8 @@ def map_scene(
         products.append(Figure(Path(figure)))
     if reference is not None:
         path, legend = reference_json(out), reference_classes or {}
-        products.append(Reference(Path(reference), path, legend, reference_field))
+        of = (Path(reference), path, legend, reference_field, values_of(predictor))
+        products.append(Reference(*of))
     elif reference_classes or reference_field is not None:
         raise UserError(
             "reference_classes, reference_field: expected a reference that they are "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +44,15 @@ class Reference:
         path: of the JSON.
         legend: see `groups_of`.
         field: of polygons, that holds the class; None: see `read_areas`.
+        values: the classes of the values of a raster that names none, see `values_of`;
+            {}: numbers from 1, as in a map.
     """
 
     source: Path
     path: Path
     legend: Mapping[str, str]
     field: str | None = None
+    values: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def check(self, predictor: Predictor, overwrite: bool) -> None:
         """Checks the options, before the map is made.
@@ -131,7 +135,8 @@ class Reference:
             for key, name in tags.items()
             if key.startswith("CLASS_")
         }
-        if not values:  # numbers from 1, as in a map
+        values = values or dict(self.values)
+        if not values:
             values = {str(i): name for i, name in enumerate(names, start=1)}
         for value in self.legend:
             if not _is_number(value):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from autoai4eo.callers import either
+from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
+from autoai4eo.runs.folder import Run
 
 REST = "rest"  # stands for all classes of the map that no other value does
 _LISTED = 12
+_NUMBERED = re.compile(r"class (\d+)")  # what a value of masks without names is called
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,10 @@ def groups_of(
             raise UserError(
                 f"{source}: expected classes of the map ({_listed(classes)}), found "
                 f"{_listed(unknown)}; say which of the map's each stands for, such as "
-                f"--reference-class '{unknown[0]}={classes[0]}'"
+                + either(
+                    f"--reference-class '{unknown[0]}={classes[0]}'",
+                    f"reference_classes={{{unknown[0]!r}: {classes[0]!r}}}",
+                )
             )
         of_truth = {value: folded[n.casefold()] for value, n in values.items()}
         return Groups(tuple(classes), of_truth, np.arange(len(classes) + 1) - 1)
@@ -88,6 +97,21 @@ def groups_of(
     return Groups(
         tuple(names), {value: places[text] for value, text in legend.items()}, of_map
     )
+
+
+def values_of(predictor: Predictor) -> dict[str, str]:
+    """Returns the class of each value of the masks that a network learned from.
+
+    The network's run tells them, or the names of its classes; else {}.
+    """
+    if predictor.target.kind != "mask":
+        return {}
+    run = Run(Path(predictor.path))
+    known = run.read()["data"]["training"] if run.exists else {}
+    if values := (known.get("opened") or {}).get("classes"):
+        return dict(values)
+    found = [_NUMBERED.fullmatch(name) for name in predictor.target.classes]
+    return {one[1]: one[0] for one in found if one is not None} if all(found) else {}
 
 
 def parse_legend(texts: Sequence[str]) -> dict[str, str]:

@@ -139,6 +139,14 @@ def test_a_map_is_drawn_beside_its_scene_and_a_second_of_the_same_name_is_not(tm
     np.testing.assert_allclose(picture, np.clip((pixels - low) / (high - low), 0, 1))
 
 
+def test_a_true_colour_image_is_shown_in_its_colours(tmp_path):
+    names = ["B8", "TCI_R", "TCI_G", "TCI_B"]
+    path = scenes.write_scene(tmp_path / "s.tif", scenes.digits(20, 30, 4), names)
+    with Scene(path) as scene:
+        drawn = figure._drawn(made(tmp_path, np.ones((20, 30), np.uint8), of=[scene]))
+    assert drawn.axes[0].get_title() == "true colour (TCI_R, TCI_G, TCI_B)"
+
+
 def test_a_scene_on_another_grid_lies_where_it_is(tmp_path):
     """Half as many pixels, twice as large."""
     pixels = scenes.digits(20, 30).repeat(2, axis=0).repeat(2, axis=1)

@@ -1,18 +1,25 @@
 """A map against a reference: each pixel where it lies, classes as they are told."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
+import predictors
 import pytest
 import rasterio
 import scenes
 import shapely
 from rasterio.transform import Affine
 
+from autoai4eo.data.target import Target
 from autoai4eo.deploy import map_scene
 from autoai4eo.deploy.mapping.products import MadeMap
 from autoai4eo.deploy.mapping.reference import Reference
-from autoai4eo.deploy.mapping.reference_classes import groups_of, parse_legend
+from autoai4eo.deploy.mapping.reference_classes import (
+    groups_of,
+    parse_legend,
+    values_of,
+)
 from autoai4eo.errors import UserError
 
 CLASSES = ("water", "field", "town")
@@ -124,7 +131,7 @@ def test_polygons_and_points_count_the_pixels_that_they_cover(tmp_path, classes,
         ({"1": "sea"}, {}, "expected classes of the map .water, field, town. or rest"),
         ({"1": "water", "2": "town+Water"}, {}, "found water in water and town"),
         ({"1": "water+field+town", "0": "rest"}, {}, "in no group"),
-        ({}, {"1": "sea"}, "--reference-class 'sea=water'"),
+        ({}, {"1": "sea"}, "such as reference_classes={'sea': 'water'}"),
     ],
 )
 def test_classes_that_are_not_the_maps_are_told(legend, values, match):
@@ -150,3 +157,32 @@ def test_a_map_is_written_also_where_it_is_compared(tmp_path):
     )
     with pytest.raises(UserError, match="found none; does it lie elsewhere"):
         map_scene(net, scene, tmp_path / "c.tif", reference=elsewhere, **how)
+
+
+def test_masks_as_a_reference_have_the_values_of_the_training_masks(tmp_path):
+    """The run tells them; of an export, names such as ``class 10``."""
+    run = predictors.write_run(tmp_path / "run", "class", predictors.network("class"))
+    known = json.loads((run / "run.json").read_text())
+    values = {"0": "soil", "10": "water"}
+    opened = {"masks": None, "tile": 8, "tile_stride": None, "ignored": []}
+    training = known["data"]["training"]
+    training |= {"target": "mask", "classes": ["soil", "water"]}
+    training["opened"] = {**opened, "classes": values}
+    (run / "run.json").write_text(json.dumps(known))
+
+    def of(path, *names, kind="mask"):
+        return values_of(SimpleNamespace(path=path, target=Target(kind, names)))
+
+    assert of(run, "soil", "water") == values
+    elsewhere = tmp_path / "net.onnx"
+    assert of(elsewhere, "class 0", "class 10") == {"0": "class 0", "10": "class 10"}
+    assert of(elsewhere, "soil", "class 10") == {}
+    assert of(elsewhere, "class 0", "class 1", kind="class") == {}
+
+
+def test_values_of_masks_are_not_taken_for_numbers_of_a_map(tmp_path, classes):
+    made = write_map(tmp_path, classes)
+    path = scenes.write_scene(tmp_path / "t.tif", classes[..., None] - 1, None)
+    values = {str(i): name for i, name in enumerate(CLASSES)}
+    found = Reference(path, tmp_path / "r.json", {}, None, values).write(made)
+    assert found["scores"]["accuracy"] == 1
