@@ -141,9 +141,9 @@ class Finalists(SearchResults):
                 arrays.
             batch_size: patches per batch.
             refit: whether the selected networks are trained anew, on training and
-                validation data together; otherwise nothing is trained. Call `fit` on
-                this object first; the ensemble's recorded scores on the validation data
-                are those of the networks before.
+                validation data together, as `select` trains a trial; otherwise nothing
+                is trained. The ensemble's recorded scores on the validation data are
+                those of the networks before.
             verbose: 0 prints nothing.
             **limits: upper limits of the sum of its members' costs, such as
                 ``max_latency_ms=4.0`` or ``max_params=1e6``.
