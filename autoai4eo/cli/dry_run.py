@@ -16,6 +16,8 @@ _SHOWN = ("params", "macs")
 
 def print_plan(plan: Plan) -> None:
     """Prints data, search space and the time of the trials."""
+    from autoai4eo.report.numbers import duration
+
     train, settings, found = plan.train, plan.model.settings, plan.rehearsal
     inputs = "; ".join(
         f"{spec.name}: {spec.height}×{spec.width} pixels, {len(spec.bands)} bands"
@@ -42,14 +44,15 @@ def print_plan(plan: Plan) -> None:
         "" if found.share == 1 else f" (scaled from {found.share:.1%} of its batches)"
     )
     console.print(
-        f"measured on the default network ({costs}): {span(found.start_s)} to begin, "
-        f"{span(found.epoch_s)} for its second epoch with validation{part}"
+        f"measured on the default network ({costs}): "
+        f"{duration(found.start_s)} to begin, {duration(found.epoch_s)} for its second "
+        f"epoch with validation{part}"
     )
     console.print(
-        f"estimated: a trial of {found.epochs} epochs {span(found.trial_s)}; "
-        f"{settings.max_trials} trials {span(found.search_s - found.finalist_s)}, "
-        f"what is trained after them {span(found.finalist_s)}, in all "
-        f"{span(found.search_s)}"
+        f"estimated: a trial of {found.epochs} epochs {duration(found.trial_s)}; "
+        f"{settings.max_trials} trials {duration(found.search_s - found.finalist_s)}, "
+        f"what is trained after them {duration(found.finalist_s)}, in all "
+        f"{duration(found.search_s)}"
     )
     console.print(
         "not in it: other networks than the default one may take several times as long "
@@ -62,15 +65,6 @@ def print_plan(plan: Plan) -> None:
             else ""
         )
     )
-
-
-def span(seconds: float) -> str:
-    """Returns a time for people: 12 s, 5 min, 3.2 h."""
-    if seconds < 100:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    if seconds < 100 * 60:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.3g} h"
 
 
 def _limits(plan: Plan) -> str:

@@ -181,8 +181,7 @@ def pretrained(weights: str | None, kind: str) -> dict[str, Any]:
         return {}
     if kind != "mask":
         raise UserError(
-            "weights: expected masks (--masks), found another target; in Python "
-            "blocks.PretrainedResNetBlock is a trunk of patches with such weights"
+            "--weights: expected masks (--masks), found another target; leave it out"
         )
     from autoai4eo.blocks.pretrained_weights.catalogue import find_weights
 

@@ -18,8 +18,6 @@ from autoai4eo.files import check_not_input, in_one_step, remove_leftovers, writ
 from autoai4eo.learning import evaluation
 from autoai4eo.text import line
 
-_THRESHOLD = 0.5  # of a label without a tuned one
-
 
 def open_unlabelled(predictor: Predictor, data: Any, **how: Any) -> Dataset:
     """Opens data with the inputs and bands of a model; labels are not needed.
@@ -133,10 +131,9 @@ def _predicted(predictor: Predictor, output: np.ndarray) -> dict[str, Any]:
         found["class"] = [names[i] for i in best]
         found["confidence"] = output.max(axis=1, initial=0.0)
     else:
-        least = np.array(predictor.thresholds or [_THRESHOLD] * len(names))
         found["labels"] = [
             "; ".join(n for n, has in zip(names, row, strict=True) if has)
-            for row in output >= least
+            for row in output >= np.array(predictor.least)
         ]
     columns = zip(names, output.T, strict=True)
     return found | {f"p_{name}": values for name, values in columns}

@@ -102,7 +102,7 @@ def _drawn(genotype: Genotype) -> Axes:
     width = 2 * _SIDE + nodes * _COLUMN
     height = lanes * _LANE + _ABOVE + _NODE + 2 * _BELOW
     middle = height - 2 * _BELOW - _NODE / 2
-    axes = _canvas(width, height)
+    axes = charts.canvas(width, height)
     for edge in edges:
         _draw_edge(axes, edge, edges, middle)
     _draw_concatenation(axes, range(INPUTS, nodes), middle)
@@ -128,16 +128,6 @@ def _placed(genotype: Genotype) -> list[_Edge]:
         free = next(lane for lane in range(len(edges)) if lane not in taken)
         placed.append(_Edge(kind, start, end, free))
     return placed
-
-
-def _canvas(width: float, height: float) -> Axes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.set_axis_off()
-    return axes
 
 
 def _x(node: int) -> float:

@@ -189,6 +189,17 @@ def svg(
     return Markup(line(ElementTree.tostring(root, encoding="unicode")))
 
 
+def canvas(width: float, height: float) -> Axes:
+    """Returns axes of this size without a scale; y counts from the top."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set_axis_off()
+    return axes
+
+
 def sign(**look: Any) -> Markup:
     """Returns a mark by itself, for the key of a chart.
 

@@ -14,6 +14,6 @@ def large(value: float) -> str:
 def duration(seconds: float) -> str:
     """Formats a duration in seconds, minutes or hours."""
     if seconds < 90:
-        return f"{seconds:.0f} s"
+        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -92,7 +92,7 @@ def pyramid_svg(cells: Sequence[MergingCell], levels: int) -> str:
 
 def _drawn(cells: Sequence[MergingCell], levels: int) -> Axes:
     last = len(cells) + 1
-    axes = _canvas(_SIDE + last * _COLUMN + _EDGE, levels * _ROW + _EDGE)
+    axes = charts.canvas(_SIDE + last * _COLUMN + _EDGE, levels * _ROW + _EDGE)
     level_of = [*range(levels), *(cell.level for cell in cells)]
     place = [(max(0, i - levels + 1), level) for i, level in enumerate(level_of)]
     links = [
@@ -115,16 +115,6 @@ def _drawn(cells: Sequence[MergingCell], levels: int) -> Axes:
             _node(axes, (column, level), "", _LINE, (_SMALL, _SMALL))
     for i, cell in enumerate(cells, levels):
         _node(axes, place[i], cell.operation, _COLOURS[cell.operation], (_WIDE, _HIGH))
-    return axes
-
-
-def _canvas(width: float, height: float) -> Axes:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(height, 0))
-    axes.set_axis_off()
     return axes
 
 

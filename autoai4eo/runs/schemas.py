@@ -84,6 +84,7 @@ RUN = {
         "name": str,
         "inputs?": [str],
         "max_latency_ms?": int | float,
+        "weights?": str | dict,
         "final_epochs?": int | None,
         "class_weight?": str | dict | None,
         "augmentation?": dict | None,

@@ -52,7 +52,7 @@ def open_run(run: str | Path) -> AutoModel:
     opened = model_of(target_kind(known))
     if task.get("name") == So2SatClassifier.__name__:
         opened = So2SatClassifier
-    names = ("inputs", "max_latency_ms")
+    names = ("inputs", "max_latency_ms", "weights")
     return opened(
         directory=folder.parent,
         project_name=folder.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ class ImageSegmenter(ImageClassifier):
     def __init__(
         self,
         project_name: str = "image_segmenter",
-        weights: str | Weights | None = None,
+        weights: str | Weights | Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         for name, advice in _OF_PATCHES.items():
@@ -61,7 +62,9 @@ class ImageSegmenter(ImageClassifier):
                     f"ImageClassifier; {advice}"
                 )
         self._levels, self.weights = MOST_LEVELS, weights
-        blocks.FeaturePyramid(weights=weights)  # before data are read: are they known?
+        # before data are read: are they known?
+        trunk = blocks.FeaturePyramid(weights=weights)
+        self._recorded = trunk.get_config()["weights"]
         super().__init__(project_name=project_name, **kwargs)
 
     @property
@@ -73,6 +76,10 @@ class ImageSegmenter(ImageClassifier):
         if not isinstance(y, str | Path):
             return super()._open(x, y, like)
         return open_dataset(x, masks=y, inputs=self.input_names, **names_of(like))
+
+    def _made_of(self) -> dict[str, Any]:
+        known = {} if self._recorded is None else {"weights": self._recorded}
+        return {**super()._made_of(), **known}
 
     def _graph(self, train: Dataset) -> Graph:
         height, width = train.target.shape

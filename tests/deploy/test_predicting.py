@@ -133,7 +133,7 @@ def test_a_file_is_not_replaced_by_mistake(predictor, tmp_path):
     data = deploy.open_unlabelled(predictor, {"image": patches()})
     out = tmp_path / "p.csv"
     out.write_text("mine")
-    with pytest.raises(UserError, match=r"exists already.*--overwrite"):
+    with pytest.raises(UserError, match=r"exists already.*overwrite=True"):
         deploy.predict_table(predictor, data, out)
     assert out.read_text() == "mine"
     deploy.predict_table(predictor, data, out, overwrite=True)

@@ -1,12 +1,18 @@
 """`ImageSegmenter`: from masks to a network that predicts masks."""
 
+import json
+
 import keras
 import masks
 import numpy as np
+import predictors
 import pytest
 from scenes import digits, write_scene
 
 import autoai4eo as ae
+from autoai4eo.blocks.backbones.resnets import build_trunk
+from autoai4eo.blocks.pretrained_weights.catalogue import Scaling
+from autoai4eo.blocks.pretrained_weights.files import from_file
 from autoai4eo.deploy import load_network
 from autoai4eo.errors import UserError
 from autoai4eo.runs.ensembles import read as read_ensemble
@@ -78,6 +84,22 @@ def test_two_folders_are_images_and_masks(tmp_path):
     assert train.target.kind == "mask" and train.target.shape == (128, 128)
     assert set(train.groups["scene"]) == set("abcd")
     assert graph.smooths_labels
+
+
+def test_a_run_is_opened_with_the_weights_that_its_trunk_may_have(tmp_path):
+    bands = ["B02", "B03", "B04", "B08"]
+    scaling = Scaling(None, (0.0,) * 4, (1.0,) * 4, (0.0,) * 4)
+    path = tmp_path / "trunk.weights.h5"
+    build_trunk("resnet20", (32, 32, 4), "trunk").save_weights(path)
+    weights = from_file(path, "resnet20", bands, scaling)
+    run = predictors.write_run(tmp_path / "run", "class", predictors.network("class"))
+    known = json.loads((run / "run.json").read_text())
+    known["data"]["training"]["target"] = "mask"
+    known["task"] = ae.ImageSegmenter(weights=weights)._made_of()
+    (run / "run.json").write_text(json.dumps(known))
+    found = ae.open_run(run)
+    assert isinstance(found, ae.ImageSegmenter)
+    assert ae.blocks.FeaturePyramid(weights=found.weights).weights == weights
 
 
 @pytest.mark.parametrize(

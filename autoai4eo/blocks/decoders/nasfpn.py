@@ -25,6 +25,7 @@ from autoai4eo.networks.merging import (
     OPERATIONS,
     MergingCell,
     check_cells,
+    chosen_cells,
     outputs,
     usual_cell,
 )
@@ -142,27 +143,19 @@ class NASFPNBlock(ak.Block):
 def drawn_cells(hp: Any, levels: int) -> list[MergingCell]:
     """Returns the most cells of a search, as `hp` has them; all choices are made."""
     strides = [f"stride_{2 ** (i + 1)}" for i in range(levels)]
-    features = list(strides)
-    cells = []
+    features, values = list(strides), {}
     for i in range(max(CELLS)):
         name, usual = f"cell_{i + 1}", usual_cell(i, levels)
-        first, second = (
-            features.index(
-                hp.Choice(f"{name}_{which}", features, default=features[default])
-            )
-            for which, default in (("first", usual.first), ("second", usual.second))
-        )
-        if first == second:
-            second = (second + 1) % len(features)
-        level = strides.index(
-            hp.Choice(f"{name}_level", strides, default=strides[usual.level])
-        )
-        operation = hp.Choice(
-            f"{name}_operation", list(OPERATIONS), default=usual.operation
-        )
-        cells.append(MergingCell(first, second, level, operation))
+        for what, known, default in (
+            ("first", features, features[usual.first]),
+            ("second", features, features[usual.second]),
+            ("level", strides, strides[usual.level]),
+            ("operation", OPERATIONS, usual.operation),
+        ):
+            key = f"{name}_{what}"
+            values[key] = hp.Choice(key, list(known), default=default)
         features.append(name)
-    return cells
+    return chosen_cells({"cells": max(CELLS), **values}, levels)
 
 
 def _pyramid(

@@ -176,7 +176,7 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
                 _size(first),
                 name,
                 _size(header),
-                "cut or resample them to one size; scenes need --masks (masks=…)",
+                "cut or resample them to one size; scenes need --masks",
             )
         if header.kind != first.kind:
             refuse(

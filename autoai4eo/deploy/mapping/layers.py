@@ -13,7 +13,6 @@ from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 
 MOST_CLASSES = 255  # values of a uint8 pixel besides nodata
-_THRESHOLD = 0.5
 _NEAR = 0.01  # share of the spread by which two equal values may differ
 
 
@@ -161,7 +160,7 @@ class LabelsMap(MapKind):
     ) -> None:
         _refuse_confidence(predictor, min_confidence)
         names = predictor.target.classes
-        self._thresholds = predictor.thresholds or (_THRESHOLD,) * len(names)
+        self._thresholds = predictor.least
         self.layers = (Layer("labels", "uint8", 255, names, average=False),)
         super().__init__(predictor, probabilities, min_confidence)
 

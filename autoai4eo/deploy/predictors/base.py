@@ -19,6 +19,7 @@ from autoai4eo.runs.network_id import Which
 
 _ROUNDED = 0.01  # how far a quantised network's probability may leave 0 to 1
 #: The last layer of a network for probabilities, by kind of target.
+_THRESHOLD = 0.5  # of a label without a tuned one
 _LAST = {"class": "a softmax", "labels": "a sigmoid", "mask": "a softmax"}
 
 Pixels = Mapping[str, np.ndarray]
@@ -61,6 +62,11 @@ class Predictor:
     network: keras.Model | None = None
     typical: Mapping[str, tuple[Typical, ...]] | None = None
     thresholds: tuple[float, ...] | None = None
+
+    @property
+    def least(self) -> tuple[float, ...]:
+        """The threshold of each of ``labels``; 0.5 where none is known."""
+        return self.thresholds or (_THRESHOLD,) * len(self.target.classes)
 
     @property
     def typical_by_band(self) -> dict[str, Typical]:
