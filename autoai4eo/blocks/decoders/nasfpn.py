@@ -143,7 +143,8 @@ class NASFPNBlock(ak.Block):
 def drawn_cells(hp: Any, levels: int) -> list[MergingCell]:
     """Returns the most cells of a search, as `hp` has them; all choices are made."""
     strides = [f"stride_{2 ** (i + 1)}" for i in range(levels)]
-    features, values = list(strides), {}
+    features = list(strides)
+    values: dict[str, Any] = {}
     for i in range(max(CELLS)):
         name, usual = f"cell_{i + 1}", usual_cell(i, levels)
         for what, known, default in (

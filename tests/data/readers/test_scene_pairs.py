@@ -312,7 +312,7 @@ def test_names_of_the_user_are_in_the_order_of_the_values(tmp_path):
     assert again.fingerprint() == named.fingerprint()
     with pytest.raises(UserError, match="3 names for class 5, class 15, class 25"):
         d.rename_classes(["sea", "land"])
-    with pytest.raises(UserError, match="found sea, land, ice; leave --class-names"):
+    with pytest.raises(UserError, match="found sea, land, ice; leave class_names"):
         named.rename_classes(["a", "b", "c"])
 
 

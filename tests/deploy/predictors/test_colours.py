@@ -73,7 +73,7 @@ def test_what_needs_no_stretch_is_left(predictor):
     for bands in (("R", "G", "B", "B02", "B03", "B04"), ("VV",)):
         found, tags = on_reflectance(predictor, bands)
         assert found is predictor and tags == {}
-        with pytest.raises(UserError, match="leave --stretch out"):
+        with pytest.raises(UserError, match="leave stretch out"):
             on_reflectance(predictor, bands, (0.0, 0.3))
     with pytest.raises(UserError, match="LOW below HIGH"):
         on_reflectance(predictor, SENTINEL, (0.3, 0.3))
