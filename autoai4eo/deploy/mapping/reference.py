@@ -131,9 +131,9 @@ class Reference:
             )
         tags = file.tags(1)
         values = {
-            key.removeprefix("CLASS_"): name
+            value: name
             for key, name in tags.items()
-            if key.startswith("CLASS_")
+            if (value := key.removeprefix("CLASS_")) != key and _is_number(value)
         }
         values = values or dict(self.values)
         if not values:

@@ -52,6 +52,15 @@ def test_a_map_against_itself(tmp_path, classes):
         assert one["area_km2"]["standard_error"] == 0
 
 
+def test_tags_that_name_no_value_are_no_classes(tmp_path, classes):
+    made = write_map(tmp_path, classes)
+    with rasterio.open(made.path, "r+") as file:
+        file.update_tags(1, CLASS_NAMES="water, field", CLASS_x="water", CLASS_2="town")
+    found = compare(made, made.path)
+    assert found["pixels"] == (classes == 2).sum()
+    assert found["scores"]["confusion_matrix"][2] == [0, (classes == 2).sum(), 0]
+
+
 def test_finer_labels_are_compared_pixel_by_pixel(tmp_path, classes):
     """With groups of classes, values that stand for none, and nodata."""
     rng = np.random.default_rng(1)
