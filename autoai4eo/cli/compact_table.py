@@ -29,6 +29,7 @@ from autoai4eo.cli.options import (
     ClassLevel,
     Inputs,
     MaxGib,
+    SearchStorage,
 )
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input
@@ -79,11 +80,13 @@ def table(
     workers: Annotated[
         int, typer.Option(min=1, help="Trainings at the same time.")
     ] = 1,
+    storage: SearchStorage = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Compare compact networks with residual networks: search, train and test each.
 
-    Rerun the command to resume. OUT/table.csv has a row for each method.
+    Rerun the command to resume; run it several times at once to share the trainings,
+    with --storage also on several machines. OUT/table.csv has a row for each method.
 
     Example: autoai4eo compact table so2sat --out TABLE --seeds 2 --search-epochs 10
     """
@@ -143,7 +146,7 @@ def table(
     )
     training = open_training(train_path, how, tell)
     training, testing = with_others(training, test, how, tell)
-    found = make_table(training, testing, out, settings, workers, tell)
+    found = make_table(training, testing, out, settings, workers, tell, storage)
     if not quiet:
         console.print(markdown(found), soft_wrap=True, markup=False)
         console.print(f"table: {out / TABLE}", soft_wrap=True, markup=False)

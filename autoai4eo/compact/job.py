@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autoai4eo import locks
 from autoai4eo.compact.baselines import RESNETS
 from autoai4eo.compact.settings import METHODS as COMPACT
 from autoai4eo.compact.settings import CompactSettings
@@ -18,11 +17,17 @@ from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import in_one_step, read_json, read_npz, write_json
 from autoai4eo.text import counted
 
+if TYPE_CHECKING:
+    import keras
+
 Tell = Callable[[str], None]
+#: A method and a seed.
+Job = tuple[str, int]
 #: The rows of the table.
 METHODS = (*RESNETS, *COMPACT)
 SCORES = ("accuracy", "average_accuracy", "cohen_kappa")
-_RESULT, _OUTPUTS, _LOCK = "result.json", "outputs.npz", ".job.lock"
+COSTS = ("params", "macs")
+_RESULT, _OUTPUTS = "result.json", "outputs.npz"
 _STATE, _HISTORY = "training.npz", "epochs.csv"
 _FORM = {
     "method": str,
@@ -31,8 +36,7 @@ _FORM = {
     **dict.fromkeys(SCORES, float),
     "depths": list | None,
     "confusion_matrix": [[int]],
-    "params": int,
-    "macs": int,
+    **dict.fromkeys(COSTS, int),
     "train_seconds": float,
 }
 _RATE, _DECAY, _SMOOTHING = 3e-3, 1e-2, 0.1
@@ -74,7 +78,7 @@ class TableSettings:
                 )
 
     @property
-    def jobs(self) -> list[tuple[str, int]]:
+    def jobs(self) -> list[Job]:
         """The trainings: every method with one seed, then with the next."""
         return [(name, seed) for seed in range(self.seeds) for name in self.methods]
 
@@ -145,29 +149,34 @@ def do_job(
     method: str,
     seed: int,
     tell: Tell = lambda text: None,
-) -> str | None:
-    """Does one training and writes its result; returns it in words.
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> dict[str, Any]:
+    """Does one training, resumed after its last epoch, and writes its result.
 
-    Returns None if another command does it. `tell` takes a line about each epoch of a
-    search, and one when the training begins.
+    Args:
+        train: the training data.
+        test: the test data.
+        out: the folder of the table.
+        settings: the options.
+        method, seed: of the training.
+        tell: takes a line about each epoch of a search, and one when the training
+            begins.
+        callbacks: of the search and of the training; they come before those that write.
+
+    Returns:
+        The content of ``OUT/METHOD-SEED/result.json``.
     """
     folder = out / f"{method}-{seed}"
     folder.mkdir(exist_ok=True)
-    try:
-        with locks.locked(folder / _LOCK):
-            asked = asked_of(train, test, settings)
-            known = result_of(out, method, seed, asked)  # of another command
-            if known is None:
-                known = _trained(
-                    train, test, folder, settings, method, seed, asked, tell
-                )
-                known["asked"] = _of_method(asked, method)
-                write_json(folder / _RESULT, known)
-                (folder / _STATE).unlink(missing_ok=True)
-            kappa, macs = known["cohen_kappa"], known["macs"] / 1e6
-            return f"kappa {kappa:.3f}   {macs:.2f} M MACs"
-    except BlockingIOError:
-        return None
+    asked = asked_of(train, test, settings)
+    known = result_of(out, method, seed, asked)  # of a command that was killed then
+    if known is None:
+        of = (settings, method, seed, asked, tell, callbacks)
+        known = _trained(train, test, folder, *of)
+        known["asked"] = _of_method(asked, method)
+        write_json(folder / _RESULT, known)
+        (folder / _STATE).unlink(missing_ok=True)
+    return known
 
 
 def _trained(
@@ -179,6 +188,7 @@ def _trained(
     seed: int,
     asked: dict[str, Any],
     tell: Tell,
+    callbacks: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
     import keras
 
@@ -200,7 +210,7 @@ def _trained(
     search_seconds, found = None, None
     if method in COMPACT:
         of_search = replace(settings.search, method=method, seed=seed)
-        found = search(train, folder, of_search, tell=tell)
+        found = search(train, folder, of_search, callbacks=callbacks, tell=tell)
         search_seconds = Run(folder).read_compact()["seconds"]
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
@@ -236,7 +246,8 @@ def _trained(
     tell(f"trains {counted(settings.epochs, 'epoch')}{after}")
     keep = checkpoint.Checkpoint(state, None, history, of, until_end=False)
     if finished < settings.epochs:
-        training.run(model, seed, [history, keep], initial_epoch=finished)
+        every = [*callbacks, history, keep]
+        training.run(model, seed, every, initial_epoch=finished)
     output = evaluation.outputs(model, test, 64)
     scores = evaluation.score(test, output)
     cost = profile(model, latency=False)

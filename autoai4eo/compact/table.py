@@ -19,13 +19,15 @@ from autoai4eo.compact.job import (
     result_of,
     results,
 )
-from autoai4eo.compact.processes import run_jobs
+from autoai4eo.compact.processes import Work, run_jobs
+from autoai4eo.compact.queue import open_queue
 from autoai4eo.data.between_parts import told_overlap
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.overlap import overlap
 from autoai4eo.files import in_one_step
 from autoai4eo.learning.evaluation import check_labelled, groups_of, scored
 from autoai4eo.learning.intervals import blocks, interval
+from autoai4eo.runs import databases
 from autoai4eo.tasks.training_data import check_alike
 
 TABLE, MARKDOWN, CONFUSION = "table.csv", "table.md", "confusion.png"
@@ -39,12 +41,13 @@ def make_table(
     settings: TableSettings,
     workers: int = 1,
     tell: Tell = lambda text: None,
+    storage: str | None = None,
 ) -> pd.DataFrame:
     """Searches, trains and tests every row with every seed; resumes in its folder.
 
-    Each training is a folder ``OUT/METHOD-SEED`` and a process of its own. Several
-    commands with the same folder share the trainings. The weights of the last epoch
-    are tested: test data choose nothing.
+    Each training is a trial of a study, a folder ``OUT/METHOD-SEED`` and a process of
+    its own. Several commands with the same folder share the trainings. The weights of
+    the last epoch are tested: test data choose nothing.
 
     Args:
         train: the training data.
@@ -53,12 +56,15 @@ def make_table(
         settings: the options.
         workers: trainings at the same time; they share the cores.
         tell: takes lines about the trainings.
+        storage: URL of the database of the study, for several machines that share the
+            folder; None: ``OUT/study.db``.
 
     Returns:
         The table, see `summary`; also written as ``OUT/table.csv`` and ``table.md``.
 
     Raises:
-        UserError: the folder has trainings of other data or options.
+        UserError: the folder has trainings of other data or options, or the database
+            cannot be used.
         SearchError: a training failed.
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -70,21 +76,17 @@ def make_table(
     asked = asked_of(train, test, settings)
     jobs = settings.jobs
     missing = [job for job in jobs if result_of(out, *job, asked) is None]
-    done = len(jobs) - len(missing)
-    tell(f"{done} of {len(jobs)} trainings are done")
-    busy = 0
-    for (name, seed), told in run_jobs(
-        train, test, out, settings, missing, workers, tell
-    ):
-        if told is None:
-            busy += 1
-            continue
-        done += 1
-        tell(f"{name} seed {seed}   {told}   {done} of {len(jobs)}")
-        _write(out, test, results(out, settings, asked))
-    if busy:
-        tell(f"{busy} trainings are being done by another command in {out}")
+    storage = storage and databases.name(storage)  # it keeps the password
+    study = open_queue(out, storage)
+    tell(f"{len(jobs) - len(missing)} of {len(jobs)} trainings are done")
+    work = Work(train, test, out, settings, missing, storage)
+    for (name, seed), told in run_jobs(work, study, workers, tell):
+        found = results(out, settings, asked)
+        tell(f"{name} seed {seed}   {told}   {len(found)} of {len(jobs)}")
+        _write(out, test, found)
     found = results(out, settings, asked)
+    if lacking := len(jobs) - len(found):
+        tell(f"{lacking} trainings failed in another command; rerun to resume them")
     _write(out, test, found)
     return summary(found)
 

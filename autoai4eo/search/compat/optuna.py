@@ -6,18 +6,20 @@ only for a worker's own trial.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.search.compat import private, unsupported
 
 private("optuna", "optuna.distributions:BaseDistribution._contains")
 _READ = "_read_trials_from_remote_storage"
+_thread = private("optuna", "optuna.storages._heartbeat:get_heartbeat_thread")
 private("optuna", f"optuna.storages._cached_storage:_CachedStorage.{_READ}")
 
 
@@ -42,13 +44,38 @@ def set_attribute(
     _storage(study).set_trial_user_attr(_id(trial), name, value)
 
 
-def end(study: optuna.Study, trial: FrozenTrial, state: TrialState) -> None:
+def take(study: optuna.Study, trial: FrozenTrial) -> bool:
+    """Begins a waiting trial; returns False if another process took it.
+
+    `optuna.Study.ask` takes any waiting trial, and makes one where none waits.
+    """
+    storage = _storage(study)
+    # before it begins: a trial without heartbeats is never found stale
+    storage.record_heartbeat(_id(trial))
+    try:
+        return bool(storage.set_trial_state_values(_id(trial), TrialState.RUNNING))
+    except UpdateFinishedTrialError:
+        return False
+
+
+def heartbeats(study: optuna.Study, trial: FrozenTrial) -> AbstractContextManager[None]:
+    """Sends the heartbeats of a running trial, as `optuna.Study.optimize` does."""
+    sending: AbstractContextManager[None] = _thread(_id(trial), _storage(study))
+    return sending
+
+
+def end(
+    study: optuna.Study,
+    trial: FrozenTrial,
+    state: TrialState,
+    values: Sequence[float] | None = None,
+) -> None:
     """Ends a running trial of any worker, without calling the sampler.
 
     Raises:
         optuna.exceptions.UpdateFinishedTrialError: the trial has ended.
     """
-    _storage(study).set_trial_state_values(_id(trial), state)
+    _storage(study).set_trial_state_values(_id(trial), state, values)
 
 
 def is_same(one: FrozenTrial, trial_id: int) -> bool:

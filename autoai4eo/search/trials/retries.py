@@ -142,7 +142,7 @@ class StillMine(keras.callbacks.Callback):
     nothing.
     """
 
-    def __init__(self, study: optuna.Study, trial: optuna.Trial) -> None:
+    def __init__(self, study: optuna.Study, trial: optuna.Trial | FrozenTrial) -> None:
         super().__init__()
         self._study, self._trial = study, trial
 
