@@ -96,13 +96,18 @@ def asked_of(train: Dataset, test: Dataset, settings: TableSettings) -> dict[str
     }
 
 
+def is_done(out: Path, method: str, seed: int) -> bool:
+    """Returns whether a training has a result."""
+    return (out / f"{method}-{seed}" / _RESULT).is_file()
+
+
 def result_of(
     out: Path, method: str, seed: int, asked: dict[str, Any]
 ) -> dict[str, Any] | None:
     """Returns the result of a training; None if it is not done."""
-    path = out / f"{method}-{seed}" / _RESULT
-    if not path.is_file():
+    if not is_done(out, method, seed):
         return None
+    path = out / f"{method}-{seed}" / _RESULT
     cure = "remove it to train again"
     known = read_json(path, cure, _FORM)
     if (known["method"], known["seed"]) != (method, seed):

@@ -18,7 +18,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from autoai4eo.compact.job import COSTS, SCORES, Job
+from autoai4eo.compact.job import COSTS, SCORES, Job, is_done
 from autoai4eo.errors import UserError
 from autoai4eo.files import read_json, write_json
 from autoai4eo.learning.objectives import Objective
@@ -75,8 +75,10 @@ def add(study: optuna.Study, out: Path, jobs: Sequence[Job]) -> None:
     """Queues trainings without a result, except those that wait or run already."""
     with _alone(out):
         known = _last(study, jobs)
+        is_open = {job for job, trial in known.items() if trial.state in _OPEN}
         for job in jobs:
-            if job not in known or known[job].state not in _OPEN:
+            # after the trials were read: a result is written before its trial ends
+            if job not in is_open and not is_done(out, *job):
                 _enqueue(study, job)
 
 

@@ -162,6 +162,35 @@ def test_a_table_that_is_done_trains_nothing(run, known, tmp_path):
     ]
 
 
+def test_a_storage_that_cannot_be_used_is_told_in_a_line(run, known, tmp_path):
+    given, _ = known
+    shared = f"sqlite:///{tmp_path}/shared.db"
+    for storage, expected in (
+        ("mysql://me@server/searches", "expected a URL like sqlite:///FILE"),
+        ("postgresql://me@127.0.0.1:1/searches", "start the server or correct the URL"),
+    ):
+        done = run(*given, "--storage", storage)
+        assert done.status == 2 and expected in done.err
+        assert len(done.err.strip().splitlines()) == 1
+    assert "1 of 1" in run(*given, "--storage", shared).out
+    done = run(*given)
+    assert done.status == 2 and f"expected --storage {shared}" in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.slow  # processes that import Keras
+@pytest.mark.filterwarnings("ignore")
+def test_a_table_of_the_former_form_goes_on(run, known, tmp_path):
+    given, _ = known
+    assert not (tmp_path / "TABLE" / "study.db").exists()
+    done = run(*given, "--seeds", 2)
+    assert done.status == 0, done.err
+    assert "1 of 2 trainings are done" in done.out
+    assert "resnet-8 seed 1   trains" in done.out and "seed 0 " not in done.out
+    table = pd.read_csv(tmp_path / "TABLE" / "table.csv")
+    assert list(table["seeds"]) == [2]
+
+
 @pytest.mark.parametrize(
     "change",
     [
