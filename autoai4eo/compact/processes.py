@@ -8,7 +8,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -55,6 +55,7 @@ class _Running:
     job: Job
     trial: FrozenTrial
     process: SpawnProcess
+    beating: ExitStack
 
     @property
     def name(self) -> str:
@@ -90,7 +91,10 @@ def run_jobs(
                 queue.add_interrupted(study, out, jobs)
             while len(running) < workers and (found := queue.take(study, jobs)):
                 connection, process = _started(work, *found, cores)
-                running[connection] = _Running(*found, process)
+                # not by the process: it may import libraries for minutes
+                beating = ExitStack()
+                beating.enter_context(heartbeats(study, found[1]))
+                running[connection] = _Running(*found, process, beating)
             if not running:
                 others = queue.unfinished(study, jobs)
                 if not others:
@@ -113,6 +117,7 @@ def run_jobs(
                     queue.fail(study, of.trial, told)
                     raise _error(kind, told, of, out)
                 of.process.join()
+                of.beating.close()
                 ready.close()
                 del running[ready]
                 if kind == "lost":
@@ -124,6 +129,7 @@ def run_jobs(
             of.process.terminate()
         for of in running.values():
             of.process.join()
+            of.beating.close()
             queue.give_back(study, of.trial)
 
 
@@ -194,9 +200,8 @@ def _work(
         trial = study.get_trials(deepcopy=False)[number]
         mine = StillMine(study, trial)
         data = (work.train, work.test, work.out, work.settings)
-        with heartbeats(study, trial):
-            found = do_job(*data, *job, lambda line: told.send(("line", line)), [mine])
-            queue.complete(study, trial, found)
+        found = do_job(*data, *job, lambda line: told.send(("line", line)), [mine])
+        queue.complete(study, trial, found)
         kappa, macs = found["cohen_kappa"], found["macs"] / 1e6
         told.send(("done", f"kappa {kappa:.3f}   {macs:.2f} M MACs"))
     except UpdateFinishedTrialError:
