@@ -9,7 +9,8 @@ import pytest
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from autoai4eo.compact import queue
+from autoai4eo.compact import processes, queue
+from autoai4eo.compact.job import TableSettings
 from autoai4eo.errors import UserError
 from autoai4eo.runs.storage import open_storage
 from autoai4eo.search.compat.optuna import heartbeats
@@ -121,6 +122,24 @@ def test_a_training_given_back_goes_on_at_once_and_a_failed_one_later(tmp_path):
     assert queue.take(study, jobs) is None
     queue.add(study, tmp_path, jobs)  # the command is run again
     assert queue.take(study, jobs)[0] == ("s", 1)
+
+
+def test_trainings_of_other_commands_are_waited_for(tmp_path, monkeypatch):
+    other, jobs = queue.open_queue(tmp_path, None), [("s", 0)]
+    queue.add(other, tmp_path, jobs)
+    _, theirs = queue.take(other, jobs)
+    (tmp_path / "s-0").mkdir()
+
+    def end(seconds):
+        (tmp_path / "s-0" / "result.json").touch()
+        queue.complete(other, theirs, FOUND)
+
+    monkeypatch.setattr(processes.time, "sleep", end)
+    told = []
+    work = processes.Work(None, None, tmp_path, TableSettings(), jobs, None)
+    study = queue.open_queue(tmp_path, None)
+    assert list(processes.run_jobs(work, study, 1, told.append)) == []
+    assert told == [f"1 trainings are being done by another command in {tmp_path}"]
 
 
 def test_a_table_stays_where_it_was_begun(tmp_path):
