@@ -56,7 +56,7 @@ def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
 
 def _kept(command: str, out: Path) -> list[Path]:
     """Returns the files that are resumed from."""
-    if command in ("fit", "compact search"):
+    if command == "fit":
         from autoai4eo.runs.folder import Run
 
         return [Run(out).json] if Run(out).exists else []

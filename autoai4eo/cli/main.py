@@ -142,6 +142,7 @@ def _main() -> None:
                 error, _command(sys.argv[1:]), sys.argv[1:], begun
             )
             _tell(reason)
+            _forget_interrupt()
     _leave(sys.stdout)
     _leave(sys.stderr)
     sys.exit(status)
@@ -221,6 +222,16 @@ def _at_home(argument: str) -> str:
 def _tell(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody reads it
         print(line(text), file=sys.stderr, flush=True)
+
+
+def _forget_interrupt() -> None:
+    """Makes Python end with the exit status of the command after Ctrl-C.
+
+    If the signal arrives while text is executed, as classes are made on import, Python
+    remembers it, although it was handled, and kills itself at the end. Executing text
+    makes it forget.
+    """
+    exec("")
 
 
 def _interrupt(number: int, _: object) -> None:

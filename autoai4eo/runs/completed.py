@@ -57,7 +57,7 @@ def trained_if_completed(
         if Run(run).is_at_work():
             return None
     except (DamagedError, MissingError):
-        return None  # the search itself tells what is wrong
+        return None  # the search mends it, or tells what is wrong
     return sum(map(was_trained, trials_of(study)))
 
 

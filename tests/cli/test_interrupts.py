@@ -1,6 +1,9 @@
 """Ctrl-C: the exit status that shells expect, and what is true of the command."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -30,6 +33,32 @@ def told(*arguments, begun=0.0):
 )
 def test_the_status_is_that_of_the_signal(error, status):
     assert failures.told(error) == (status, "interrupted")
+
+
+def test_the_status_is_the_same_where_the_signal_hits_an_import(tmp_path):
+    """With ``python -m``, Python would end by SIGINT: text was being executed."""
+    script = """
+import os, signal, sys
+from autoai4eo.cli import main
+
+def ends(*_):
+    exec("import os, signal; os.kill(os.getpid(), signal.SIGTERM)")
+
+import autoai4eo.report.page
+autoai4eo.report.page.write_report = ends
+sys.argv = ["autoai4eo", "report", "a_run"]
+main()
+"""
+    (tmp_path / "hit.py").write_text(script)
+    done = subprocess.run(
+        [sys.executable, "-m", "hit"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 143
+    assert done.stderr == "interrupted; rerun report to begin anew\n"
 
 
 def test_fit_resumes_only_where_a_search_has_begun(tmp_path):
