@@ -14,7 +14,6 @@ from autoai4eo.learning.callbacks import BestEpoch
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 
-UNET = "unet"
 _FIRST = 16  # the width that is tried first
 
 

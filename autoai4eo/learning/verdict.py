@@ -8,12 +8,14 @@ from typing import Any
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.text import counted
 
+#: The network among the references.
+UNET = "unet"
 #: What each reference is, for tables and sentences.
 TITLES = {
     "majority": "the same prediction for every sample",
     "trees": "boosted trees on band statistics",
     "pixel_trees": "boosted trees on pixel neighbourhoods",
-    "unet": "a plain U-Net of about as many parameters",
+    UNET: "a plain U-Net of about as many parameters",
 }
 
 

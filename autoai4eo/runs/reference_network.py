@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-
-from autoai4eo.data.dataset import Dataset
-from autoai4eo.learning.evaluation import outputs_in_parts
-from autoai4eo.learning.lazy_outputs import Outputs
-from autoai4eo.learning.network_reference import UNET
+from autoai4eo.learning.verdict import UNET
 from autoai4eo.runs import cures
 from autoai4eo.runs.belonging import check_file
 from autoai4eo.runs.folder import Run
+
+if TYPE_CHECKING:
+    from autoai4eo.data.dataset import Dataset
+    from autoai4eo.learning.lazy_outputs import Outputs
 
 
 def check_network(run: Run, record: dict[str, Any]) -> None:
@@ -47,5 +46,9 @@ def network_outputs(
     check_network(Run(run), record)
     if UNET not in record:
         return {}
+    import keras  # slow to import, and `check_network` does without it
+
+    from autoai4eo.learning.evaluation import outputs_in_parts
+
     network = keras.models.load_model(Run(run).reference_network, compile=False)
     return {UNET: outputs_in_parts(network, dataset, batch_size)}

@@ -24,10 +24,10 @@ from autoai4eo.errors import DamagedError, MissingError
 from autoai4eo.learning.callbacks import NonFiniteLossError
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.mask_references import judged_rows
-from autoai4eo.learning.network_reference import UNET, train_network, width_for
+from autoai4eo.learning.network_reference import train_network, width_for
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
-from autoai4eo.learning.verdict import in_words
+from autoai4eo.learning.verdict import UNET, in_words
 from autoai4eo.log import told_while
 from autoai4eo.runs.belonging import digest
 from autoai4eo.runs.folder import Run, locked

@@ -114,7 +114,7 @@ def test_validation_with_other_classes(refused, tmp_path):
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
-        ("--max-trials", 0, "max_trials: expected 1 or more, got 0"),
+        ("--max-trials", 0, "--max-trials: expected 1 or more, got 0"),
         ("--objective", "kappa", "objective: expected one of val_cohen_kappa"),
         ("--constraint", "latency", "--constraint: expected NAME=LIMIT"),
         ("--constraint", "speed=3", "constraint: expected one of params"),
