@@ -31,7 +31,7 @@ _PANEL, _LEGEND, _LEAST = 3.6, 3.0, 3.2  # inches: a panel, the legend, the heig
 _TALLEST = 3.0  # times as high as wide that a panel may be
 _FIGURE_SPACE = "\u2007"  # as wide as a digit
 #: What is shown of a scene, the first of which it has all bands.
-_SHOWN = {
+_SHOWN: dict[tuple[str, ...], str] = {
     **dict.fromkeys(TRUE_COLOUR, "true colour"),
     ("B08",): "near infrared",
     ("VV",): "radar",
