@@ -13,7 +13,6 @@ import pytest
 import small
 
 from autoai4eo.compact import queue
-from autoai4eo.learning import checkpoint
 
 pytestmark = pytest.mark.slow  # several commands that import Keras
 _PATIENCE_S = 240
@@ -66,7 +65,7 @@ def test_the_training_of_an_ended_command_is_taken_over(begin, tmp_path, ended_b
     options = ("--seeds", 1, "--epochs", 40)
     first = begin(*options)
     until = time.monotonic() + _PATIENCE_S
-    while not checkpoint.epochs(state):
+    while not state.is_file():
         assert time.monotonic() < until and first.poll() is None
         time.sleep(0.1)
     first.send_signal(ended_by)

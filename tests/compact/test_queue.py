@@ -149,9 +149,9 @@ def test_a_table_stays_where_it_was_begun(tmp_path):
         folder.mkdir()
     queue.open_queue(here, None)
     queue.open_queue(there, storage)
-    with pytest.raises(UserError, match=r"expected no --storage, .* found --storage"):
+    with pytest.raises(UserError, match=r"expected no storage, .* found storage"):
         queue.open_queue(here, storage)
-    with pytest.raises(UserError, match=r"expected --storage .* found no --storage"):
+    with pytest.raises(UserError, match=r"expected storage .* found no storage"):
         queue.open_queue(there, None)
     namesake = tmp_path / "other" / "there"
     namesake.mkdir(parents=True)
