@@ -39,6 +39,12 @@ def rgb_of(text: str) -> Rgb:
     return red, green, blue
 
 
+def given_colours(classes: Sequence[str], told: Mapping[str, str]) -> dict[str, Rgb]:
+    """Returns the colours of classes as told, by name; {} unless all have one."""
+    found = {name: rgb_of(told[name]) for name in classes if name in told}
+    return found if len(found) == len(classes) else {}
+
+
 def colours(
     classes: Sequence[str], known: Mapping[str, Rgb] | None = None
 ) -> list[Rgb]:

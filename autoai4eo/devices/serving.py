@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
+from autoai4eo.callers import called_from_shell
 from autoai4eo.devices.isolation import Measurer
 from autoai4eo.devices.server import Device, DeviceServer
 from autoai4eo.devices.tokens import TOKEN, new_token, read_token
@@ -125,4 +126,5 @@ def _interrupt(*_: object) -> None:
 
 def run() -> NoReturn:
     """Serves as a command of its own, without the rest of the command line."""
-    sys.exit(main(sys.argv[3:]))
+    with called_from_shell():
+        sys.exit(main(sys.argv[3:]))

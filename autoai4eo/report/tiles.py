@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.class_colours import Rgb, colours, hex_of
-from autoai4eo.deploy.predictors.description import target_of
+from autoai4eo.data.class_colours import Rgb, colours, given_colours, hex_of
 from autoai4eo.errors import UserError
 from autoai4eo.report.pictures import images_of, png
 from autoai4eo.runs.folder import Run
@@ -34,7 +33,8 @@ def tiles(run: Snapshot) -> dict[str, Any]:
     if not kept or not len(kept["right"]):
         return {}
     try:
-        known = target_of(folder.read()["data"]["training"]).colours
+        opened = folder.read()["data"]["training"].get("opened") or {}
+        known = given_colours(run.classes, opened.get("colours") or {})
         return _told(kept, run.classes, colours(run.classes, known))
     except (IndexError, TypeError, ValueError) as error:
         raise UserError(

@@ -278,7 +278,7 @@ class Run(RunPaths):
         Returns None if unknown: the run has a storage elsewhere, or the lock belongs to
         another user.
         """
-        if self.read()["arguments"].get("storage") is not None:
+        if self.exists and self.read()["arguments"].get("storage") is not None:
             return None
         return is_locked(self.path)
 

@@ -70,7 +70,7 @@ def test_other_networks_are_refused(file):
     [
         ({"runtime": "litert"}, "runtime litert, found onnx"),
         ({"precision": "int8"}, "precision int8, found float32"),
-        ({"threads": 2}, "threads 2, found 1; leave --threads out"),
+        ({"threads": 2}, "threads 2, found 1; leave threads out"),
     ],
 )
 def test_what_is_wanted_must_be_what_the_profile_is_of(file, asked, message):

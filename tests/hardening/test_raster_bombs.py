@@ -23,7 +23,7 @@ from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.errors import UserError
 
 _HOW = {"crs": "EPSG:32632", "transform": Affine(10, 0, 5e5, 0, -10, 5e6)}
-_BIG = "declares .* GiB; where that is right, allow it with --max-gib"
+_BIG = "declares .* GiB; where that is right, allow it with max_gib"
 
 
 def _tiff(path: Path, size: int = 8, bands: int = 1, kind="uint8", **how) -> Path:

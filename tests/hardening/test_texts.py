@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
+from affine import Affine
 from markdown_it import MarkdownIt
 from PIL import Image
 
@@ -234,11 +236,20 @@ def test_pages_and_notebooks_show_them_as_text(name):
         assert not re.search(r"<(?!/?(div|b|code|svg|g|path|text|title|t))", page)
 
 
+PLACE = {"crs": "EPSG:32630", "transform": Affine(10, 0, 3e5, 0, -10, 42e5)}
+
+
 @pytest.mark.parametrize("name", EVIL, ids=ascii)
 def test_pictures_draw_them_as_text(name, tmp_path):
-    from autoai4eo.deploy.mapping.geotiff import picture
+    from autoai4eo.deploy.mapping.figure import Figure
+    from autoai4eo.deploy.mapping.products import MadeMap
 
+    for stem, dtype in (("map", "uint8"), ("confidence", "float32")):
+        size = {"width": 4, "height": 4, "count": 1, "dtype": dtype}
+        with rasterio.open(tmp_path / f"{stem}.tif", "w", **PLACE, **size) as file:
+            file.write(np.ones((1, 4, 4), dtype))
+    made = MadeMap(tmp_path / "map.tif", tmp_path / "confidence.tif", ("_" + name,))
     # what has no glyph would be a warning, and half a character no picture
     out = tmp_path / "a.png"
-    picture(lambda step: np.ones((4, 4), "uint8"), ["_" + name], name, out)
+    Figure(out).write(made)
     assert out.stat().st_size > 0

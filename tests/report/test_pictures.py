@@ -1,11 +1,9 @@
 """Names in pictures are no mathematics."""
 
-import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from autoai4eo.deploy.mapping import geotiff
 from autoai4eo.report import comparison
 
 DOLLARS = r"$\frac$ and a"
@@ -35,11 +33,3 @@ def test_a_column_of_a_table(drawn):
     shown = {"hv": "hypervolume", DOLLARS: f"best {DOLLARS}"}
     assert comparison.plot(curves, shown).startswith(b"\x89PNG")
     assert f"best {DOLLARS}" in drawn
-
-
-def test_a_class_and_a_file_of_a_map(drawn, tmp_path):
-    cells = np.array([[1, 2], [1, 1]], np.uint8)
-    out = tmp_path / "map.png"
-    geotiff.picture(lambda _: cells, [DOLLARS, "_water"], DOLLARS, out)
-    assert out.read_bytes().startswith(b"\x89PNG")
-    assert {DOLLARS, f"75.0%  {DOLLARS}", "25.0%  _water"} <= drawn

@@ -20,6 +20,7 @@ from autoai4eo.runs.repetition import repeating
 
 DATA = {"training": small.dataset(), "validation": small.dataset(seed=1)}
 
+TASK = {"name": "ImageClassifier"}
 INSTRUMENT = {
     **{"device": "CPU", "runtime": "keras", "runtime_version": "3"},
     **{"precision": "float32", "threads": 1},
@@ -35,7 +36,7 @@ def command(monkeypatch):
 
 
 def begin(run, seed=0, mark="a mark"):
-    Run(run).write({"seed": seed, "patience": None}, DATA, INSTRUMENT, mark)
+    Run(run).write({"seed": seed, "patience": None}, DATA, INSTRUMENT, mark, TASK)
     return json.loads((run / "run.json").read_text())
 
 

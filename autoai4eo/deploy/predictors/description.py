@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.data.class_colours import hex_of, rgb_of
+from autoai4eo.data.class_colours import given_colours, hex_of
 from autoai4eo.data.sensors import canonical
 from autoai4eo.data.target import Target
 from autoai4eo.data.units import typical_of
@@ -66,16 +66,14 @@ def target_told(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _target(kind: str, names: Any, colours: Mapping[str, str]) -> Target:
-    """Returns a target; colours count if each class has one."""
+    """Returns a target; see `given_colours`."""
     if kind not in KINDS:
         raise ValueError(f"a target of the kind {kind!r}, not {', '.join(KINDS)}")
     classes = tuple(str(name) for name in names)
     of_patch = kind in ("labels", "value")
     ignored = -1 if kind == "mask" else None
     shape = (len(classes),) if of_patch else ()
-    shown = {name: rgb_of(colours[name]) for name in classes if name in colours}
-    if len(shown) < len(classes):
-        return Target(kind, classes, shape, ignored=ignored)
+    shown = given_colours(classes, colours)
     return Target(kind, classes, shape, ignored=ignored, colours=shown)
 
 

@@ -51,7 +51,7 @@ def test_a_polygon_that_crosses_itself(tmp_path):
     with pytest.raises(UserError) as told:
         read_areas(path)
     assert "feature 3 (Self-intersection" in str(told.value)
-    assert "give --repair" in str(told.value)
+    assert "give repair" in str(told.value)
     with pytest.warns(AutoAI4EOWarning, match=r"feature 3 is repaired \(Self"):
         found = read_areas(path, repair=True)
     # the two triangles of the bow tie

@@ -251,7 +251,7 @@ def test_a_split_by_scene_is_advised_only_where_there_are_several(tmp_path, scen
             ae.data.cut_patches(scenes_, path, out, field="use", **HOW)
         texts = [str(t.message) for t in told if "share pixels" in str(t.message)]
         assert len(texts) == len(scenes_)
-        assert all(("--group scene" in text) == advised for text in texts)
+        assert all(("group='scene'" in text) == advised for text in texts)
 
 
 def test_points_that_contradict_each_other_are_counted(tmp_path, scene):
@@ -377,7 +377,7 @@ def test_no_overlap_shows_both_places(tmp_path, scene):
         ({"min_share": 0}, "min_share: expected a share above 0"),
         ({"min_share": 1.5}, "min_share: expected a share above 0"),
         ({"target": "box"}, "target: expected one of class, mask"),
-        ({"stride": 40}, "found none; give a smaller --stride"),
+        ({"stride": 40}, "found none; give a smaller stride"),
         ({"lcz": True}, "expected local climate zones"),
         ({"mask_clouds": True}, "SCL or QA60"),
         ({"bands": ["B02"]}, "one name for each of its 3 bands"),
@@ -396,7 +396,7 @@ def test_wrong_files(tmp_path, scene, labels, pixels):
             ae.data.cut_patches(scenes_, labels_, out, field="use", **HOW)
 
     (tmp_path / "there.h5").write_bytes(b"")
-    refused("give --overwrite", out=tmp_path / "there.h5")
+    refused("give overwrite=True", out=tmp_path / "there.h5")
     refused("expected a folder to write it to", out=tmp_path / "no" / "p.h5")
     refused("one or more, got none", scenes_=[])
     refused("files of each scene", scenes_=[[]])

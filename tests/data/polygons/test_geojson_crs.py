@@ -49,7 +49,7 @@ def test_a_system_that_does_not_exist_is_refused(areas, crs, capfd):
     """GDAL takes longitudes and latitudes then, and says nothing."""
     with pytest.raises(UserError, match="system that PROJ knows, found") as told:
         areas(crs)
-    assert "--labels-crs" in str(told.value) and "\n" not in str(told.value)
+    assert "labels_crs" in str(told.value) and "\n" not in str(told.value)
     assert "PROJ:" not in capfd.readouterr().err  # it writes nothing either
     assert areas(crs, crs="EPSG:4326").crs.to_epsg() == 4326
 

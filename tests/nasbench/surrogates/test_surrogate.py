@@ -148,9 +148,9 @@ def test_what_is_not_recorded_is_told(planted):
             channels=16, size=8, bands=4, classes=3
         )
         for given, told in (
-            ({"target": "kappa"}, "--target: expected a figure .*naswot, val_accuracy"),
+            ({"target": "kappa"}, "target: expected a figure .*naswot, val_accuracy"),
             ({"target": "naswot", "epoch": 3}, r"epoch: expected one of .*\(5\)"),
-            ({"target": "naswot", "known": ["naswot"]}, "--known: .*there is none"),
+            ({"target": "naswot", "known": ["naswot"]}, "known: .*there is none"),
         ):
             with pytest.raises(UserError, match=told):
                 read_records(database, **given)
