@@ -18,7 +18,8 @@ _OPTION = re.compile(
     r"(?: (-?\d+(?:\.\d+)?)\b)?"  # and a number, its value
 )
 _VALUED = re.compile(
-    r"(?<![\w`-])--(task|loss|precision|format|runtime|group|tuner|scale) "
+    r"(?<![\w`-])--(task|loss|precision|format|runtime|group|tuner|scale|match-training)"
+    r" "
     r"(?!(?:and|as|for|if|in|is|of|on|or|out|to|where|with)\b)([a-z][a-z0-9_-]*)"
 )
 #: Arguments that have other names than their options.
@@ -30,7 +31,14 @@ _NAMES = {
     "task": "kind",
     "val": "validation_data",
 }
-_FLAGS = ("allow-no-crs", "allow-overlap", "allow-remote", "overwrite", "trust")
+_FLAGS = (
+    "allow-no-crs",
+    "allow-overlap",
+    "allow-remote",
+    "overwrite",
+    "trust",
+    "unlike",
+)
 
 
 def in_shell() -> bool:

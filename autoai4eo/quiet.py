@@ -11,7 +11,6 @@ import importlib.util
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
@@ -71,6 +70,8 @@ def _held_back() -> Iterator[None]:
     """Holds standard error back, and writes it afterwards without known lines."""
     if sys.stderr is not None:
         sys.stderr.flush()
+    import tempfile  # not at the start, when modules of the current folder come first
+
     try:
         written, kept = tempfile.TemporaryFile(), os.dup(2)  # noqa: SIM115
     except OSError:  # no room, or standard error is closed

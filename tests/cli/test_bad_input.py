@@ -120,7 +120,7 @@ def test_validation_with_other_classes(refused, tmp_path):
         ("--constraint", "speed=3", "constraint: expected one of params"),
         ("--tuner", "genetic", "tuner: expected one of greedy"),
         ("--class-weight", "equal", "--class-weight: expected balanced"),
-        ("--loss", "hinge", "loss: expected one of crossentropy, focal"),
+        ("--loss", "hinges", "loss: expected one of crossentropy, focal"),
         ("--split", "0.9/0.2", "--split: expected two or three shares"),
         ("--group", "country", "country"),
         ("--epochs", 0, "epochs: expected 1 or more, got 0"),

@@ -60,8 +60,8 @@ def test_a_savedmodel_touches_no_file_until_it_is_trusted(tmp_path):
         return thirds(image)
 
     path = saved(tmp_path / "m", writes, None, 8, 8, 3)
-    refused("expected --trust with a SavedModel.*a .keras or .onnx file", path)
-    with pytest.raises(UserError, match=r"found a SavedModel, which .autoai4eo map"):
+    refused("expected trust=True with a SavedModel.*a .keras or .onnx file", path)
+    with pytest.raises(UserError, match=r"found a SavedModel, which evaluate"):
         deploy.load_network(path)
     assert not victim.exists()
     found = deploy.load_predictor(path, trust=True).predict(PIXELS)

@@ -171,7 +171,6 @@ def test_a_traceback_without_a_folder_for_it_is_still_one_line(run, monkeypatch)
         ),
         (OSError("a library's own"), "internal error: OSError: a library's own; "),
         (BrokenPipeError(errno.EPIPE, "of a worker"), "internal error: BrokenPipeEr"),
-        (KeyboardInterrupt(), "interrupted; rerun"),
     ],
     ids=lambda value: type(value).__name__,
 )

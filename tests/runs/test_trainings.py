@@ -34,7 +34,7 @@ def add(study, **attributes):
 def test_a_run_without_cheaper_trainings_has_no_column_for_them(run, study):
     assert "training" not in trials_table(study)
     runs.close(study)
-    assert "□" not in write_report(run).read_text("utf-8")
+    assert "(proxy)" not in write_report(run).read_text("utf-8")
 
 
 def test_cheaper_and_full_trainings_are_told_apart(run, study):
@@ -44,7 +44,7 @@ def test_cheaper_and_full_trainings_are_told_apart(run, study):
     assert told == ["proxy", "proxy", "full, of trial 1"]
     runs.close(study)
     page = write_report(run).read_text("utf-8")
-    assert "full, of trial 1" in page and "□" in page
+    assert "full, of trial 1" in page and "judged by a cheaper training (proxy)" in page
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ def test_missing_pixels_become_the_bands_mean_and_are_told(tmp_path):
         ({"max_trials": 0}, "max_trials: expected 1 or more, got 0"),
         ({"objective": "kappa"}, "objective: expected one of val_cohen_kappa"),
         ({"tuner": "genetic"}, "tuner: expected one of greedy"),
-        ({"constraints": {"ms": 2}}, "constraint: expected one of params"),
+        ({"constraints": {"ms": 2}}, "constraints: expected one of params"),
     ],
 )
 def test_a_wrong_argument_is_refused_at_once(tmp_path, arguments, message):

@@ -81,6 +81,7 @@ def test_candidates_are_judged_by_the_right_classes(tmp_path):
     assert model.trials()["val_cohen_kappa"].max() == 1
 
 
+@pytest.mark.filterwarnings("ignore:.*unlike the training data")
 def test_evaluate_matches_classes_and_bands_by_name(fitted, tmp_path):
     there = folder(tmp_path / "x", ["Pasture", "River"], bands=BANDS[::-1])
     scores = fitted.evaluate(there)

@@ -276,7 +276,7 @@ def test_a_path_that_cannot_be_made_is_refused(run, tmp_path):
 
 
 def test_a_path_that_is_no_model_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"expected a run folder or a .keras file"):
+    with pytest.raises(UserError, match=r"expected a .keras file, found nothing"):
         deploy.load_model(tmp_path / "nothing.keras")
     (tmp_path / "broken.keras").write_bytes(b"PK no zip")
     with pytest.raises(UserError, match="expected a network saved by Keras"):

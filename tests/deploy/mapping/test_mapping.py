@@ -485,7 +485,7 @@ def test_bad_outputs(tmp_path, refused, model, scene):
     assert "ends with .tif" in refused(model, scene, tmp_path / "m.png")
     assert "found none; make it" in refused(model, scene, tmp_path / "no" / "m.tif")
     (tmp_path / "old.tif").write_text("precious")
-    assert "--overwrite" in refused(model, scene, tmp_path / "old.tif")
+    assert "overwrite=True" in refused(model, scene, tmp_path / "old.tif")
     assert (tmp_path / "old.tif").read_text() == "precious"
     (tmp_path / "n_confidence.tif").write_text("precious")
     assert "n_confidence.tif: exists" in refused(model, scene, tmp_path / "n.tif")

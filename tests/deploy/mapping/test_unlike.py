@@ -56,7 +56,7 @@ def test_haze_is_told_and_matching_removes_it(tmp_path, predictor, pixels):
     assert told(predictor, clear, tmp_path / "a.tif") == []
     (note,) = told(predictor, hazy, tmp_path / "b.tif")
     assert "unlike the training data's: B02 0." in note and "B03" not in note
-    assert "--match-training dark-object" in note
+    assert "match_training='dark-object'" in note and "unlike=True shows" in note
     matched = {"match_training": "dark-object"}
     assert told(predictor, hazy, tmp_path / "c.tif", **matched) == []
     classes, tags = read(tmp_path / "c.tif")
