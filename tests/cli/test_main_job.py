@@ -120,6 +120,8 @@ def test_fit_resumes_in_an_existing_folder(finished, so2sat, run):
         1,
         "--epochs",
         1,
+        "--constraint",
+        "macs=20e6",
         "--quiet",
     )
     assert result == (0, "", "")
