@@ -140,6 +140,7 @@ def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
         *_of_trials(run, study),
         *_of_ensembles(run, study),
         *_of_best(run),
+        *_of_samples(run),
         *_of_statistics(run),
         *_of_references(run),
         *_of_selection(run),
@@ -239,6 +240,23 @@ def _of_best(run: Run) -> Iterator[Finding]:
     own = partial(history.read, trial=run.read_evaluation().get("trial", -1))
     yield from _look(run.history, _NOTHING, own)
     yield from _look(run.test, "tests the finalist again", lambda _: run.read_test())
+
+
+def _of_samples(run: Run) -> Iterator[Finding]:
+    def check(path: Path) -> None:
+        for role, rows in run.read_samples().items():
+            known = run.read()["data"].get(role, {}).get("samples")
+            if known != len(rows):
+                raise DamagedError(
+                    f"{path}: expected {known} samples ({role}), found {len(rows)}; "
+                    f"{_ANEW}"
+                )
+
+    # runs of earlier versions have neither
+    if "task" in run.read() and not run.samples.exists():
+        problem = f"{run.samples}: expected it beside run.json, found no file"
+        yield Finding(run.samples, problem, _ANEW)
+    yield from _look(run.samples, _ANEW, check)
 
 
 def _of_statistics(run: Run) -> Iterator[Finding]:
