@@ -28,8 +28,15 @@ def open_unlabelled(predictor: Predictor, data: Any, **how: Any) -> Dataset:
         **how: ``bands``, ``class_level`` and ``allow_remote`` there.
 
     Raises:
-        UserError: inputs or bands are missing, or patches have another size.
+        UserError: the model predicts masks, inputs or bands are missing, or patches
+            have another size.
     """
+    if predictor.target.kind == "mask":
+        raise UserError(
+            f"predict: expected a network with one prediction for a patch, found "
+            f"{predictor.path}, which predicts a class for each pixel; `autoai4eo map` "
+            "writes these as a GeoTIFF"
+        )
     network = PredictorNetwork(predictor)
     record, typical = record_of(predictor), predictor.typical or {}
     how = {**how, "unlabelled": True, "typical": typical}
@@ -68,17 +75,10 @@ def predict_table(
         How many patches there are.
 
     Raises:
-        UserError: the ending is another one, the model predicts masks, coordinates or
-            a package are missing, or the file cannot be written. Nothing is left
-            behind.
+        UserError: the ending is another one, coordinates or a package are missing, or
+            the file cannot be written. Nothing is left behind.
     """
     out = Path(out).expanduser()
-    if predictor.target.kind == "mask":
-        raise UserError(
-            f"predict: expected a network with one prediction for a patch, found "
-            f"{predictor.path}, which predicts a class for each pixel; `autoai4eo map` "
-            "writes these as a GeoTIFF"
-        )
     check(out, overwrite)
     check_not_input(out, [Path(dataset.path), *predictor.files])
     places = dataset.coordinates()

@@ -175,7 +175,7 @@ def test_text_that_a_spreadsheet_would_run_is_marked(predictor, images, tmp_path
 def test_masks_are_for_map(segmented, tmp_path):
     predictor = deploy.load_predictor(segmented.run)
     with pytest.raises(UserError, match="`autoai4eo map`"):
-        deploy.predict_table(predictor, None, tmp_path / "p.csv")
+        deploy.open_unlabelled(predictor, tmp_path / "no data are read")
 
 
 def test_the_command_evaluates_and_predicts_an_export(tmp_path, monkeypatch, capsys):
