@@ -49,9 +49,11 @@ class Choice:
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name in self.limits:
+        for name, limit in self.limits.items():
             if not name.startswith("max_"):
                 raise UserError(f"select: expected max_COST=LIMIT, got {name}")
+            if not limit > 0:
+                raise UserError(f"select: expected {name} above 0, got {limit:g}")
         if self.trial is not None and (self.rule is not None or self.limits):
             raise UserError(
                 "select: expected a trial, or a rule and limits, got both; leave one "

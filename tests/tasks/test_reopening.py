@@ -189,3 +189,6 @@ def test_a_choice_has_limits_of_costs():
     assert Choice("knee", limits={"max_params": 3}).within == {"params": 3}
     with pytest.raises(UserError, match=r"expected max_COST=LIMIT, got params"):
         Choice(limits={"params": 3})
+    for wrong in (0, -1, float("nan")):
+        with pytest.raises(UserError, match="expected max_params above 0, got"):
+            Choice(limits={"max_params": wrong})
