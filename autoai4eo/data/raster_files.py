@@ -22,6 +22,8 @@ from autoai4eo.files import check_regular, check_size
 DRIVERS = ("GTiff", "JPEG", "PNG", "WEBP", "JP2OpenJPEG", "BMP", "GIF", "SGI")
 _TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BEGINNING = 16  # bytes of a file that tell its format
+#: GDAL loses the errors of threads that decode one JPEG 2000: damaged blocks become 0.
+ONE_DECODER = {"GDAL_NUM_THREADS": 1}
 #: What GDAL reads beside an image and may name other files.
 BESIDE = (".msk", ".ovr", ".aux.xml")
 _REMOTE = re.compile(r"/vsi[a-z0-9_]+/|[a-z][a-z0-9+]+:/")

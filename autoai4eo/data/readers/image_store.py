@@ -14,7 +14,13 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from autoai4eo.data.raster_files import DRIVERS, check_image, is_utf8, open_raster
+from autoai4eo.data.raster_files import (
+    DRIVERS,
+    ONE_DECODER,
+    check_image,
+    is_utf8,
+    open_raster,
+)
 from autoai4eo.data.readers.image_files import (
     ZIP_ERRORS,
     Listing,
@@ -78,7 +84,9 @@ class ImageStore:
 
         alone = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_PAM_ENABLED": "NO"}
         return rasterio.Env(
-            GDAL_ERROR_ON_LIBJPEG_WARNING="YES", **({} if self.sidecars else alone)
+            GDAL_ERROR_ON_LIBJPEG_WARNING="YES",
+            **ONE_DECODER,
+            **({} if self.sidecars else alone),
         )
 
     def each(

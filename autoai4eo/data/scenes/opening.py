@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autoai4eo.data.raster_files import (
+    ONE_DECODER,
     check_all_beside,
     check_blocks,
     check_tags,
@@ -20,7 +21,7 @@ from autoai4eo.data.raster_files import (
 from autoai4eo.data.scenes.vrts import check_vrt, is_vrt
 from autoai4eo.errors import UserError
 
-#: Threads that read files, and that decode blocks of a file.
+#: Threads that read files.
 THREADS = min(
     4,
     len(os.sched_getaffinity(0))
@@ -56,7 +57,7 @@ def told_in_threads(path: Path) -> Iterator[None]:
     import rasterio
     from rasterio._err import CPLE_BaseError  # GDAL's own, which rasterio lets through
 
-    options = {"GDAL_VRT_ENABLE_PYTHON": "NO", "GDAL_NUM_THREADS": THREADS}
+    options = {"GDAL_VRT_ENABLE_PYTHON": "NO"} | ONE_DECODER
     try:
         with rasterio.Env(**options):
             yield

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shutil
 import signal
 import threading
 import time
@@ -12,6 +13,7 @@ import pytest
 import rasterio
 import scenes
 
+from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.scenes import opening, rasters
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy import map_scene
@@ -106,6 +108,24 @@ def test_a_damaged_file_is_one_line_also_from_a_thread(monkeypatch, safe, tmp_pa
     ):
         scene.read(0, 0, 96, 128, {"image": scenes.BANDS})
     assert "\n" not in str(error.value)
+
+
+def test_gdal_threads_hide_no_damaged_block(monkeypatch, safe, tmp_path):
+    """GDAL's threads lose the error of a block of JPEG 2000 and leave it 0."""
+    monkeypatch.setenv("GDAL_NUM_THREADS", "4")
+    content = (safe / "T30SXH_B03.jp2").read_bytes()
+    (tmp_path / "T30SXH_B03.jp2").write_bytes(content[: len(content) // 2])
+    with (
+        pytest.raises(UserError, match=r"B03.*damaged or something else"),
+        Scene(tmp_path) as scene,
+    ):
+        scene.read(0, 0, 96, 128, {"image": ("B03",)})
+    for name in ("water/1.jp2", "town/2.jp2"):
+        (tmp_path / "patches" / name).parent.mkdir(parents=True)
+        shutil.copy(tmp_path / "T30SXH_B03.jp2", tmp_path / "patches" / name)
+    patches = open_dataset(tmp_path / "patches")
+    with pytest.raises(UserError, match=r"cannot read the image water/1\.jp2"):
+        patches.read(np.arange(1, 2))
 
 
 def test_swaths_have_each_tile_once_and_rows_from_the_top(small_tiles):
