@@ -9,10 +9,13 @@ pixels; four folds of three fires. ``landcover``: 96 patches of BigEarthNet with
 sensors and 11 classes; five folds of whole patches. Each method learns from all folds
 but one, of which a fifth (whole groups) is validation data, and predicts that one.
 
-All networks have the same epochs in all: a search those of its trials and of its
-finalist, a fixed network as many. ``unet``, ``fpn`` and ``fpn_inverted`` are the
-default network with that decoder and trunk; ``found`` is a search of all decoders,
-``found_fast`` one in which a network may need half the latency of ``unet``.
+All networks have the same epochs in all, `EPOCHS`: a fixed network learns for half of
+them and then for as many more, the better of the two by validation is kept; a search
+spends half on its trials and half on its finalist, which learns anew. ``unet``, ``fpn``
+and ``fpn_inverted`` are the default network with that decoder and trunk; ``found`` is a
+search of all decoders, ``found_fast`` one in which a network may need half the latency
+of ``unet``; as an epoch of it then takes about half the time, its finalist learns for
+twice the epochs.
 ``threshold`` is the best threshold of NDWI (water) or of the normalised burn ratio of
 B8 and B12 (fires) on the training folds; ``trees`` is the reference of every search.
 
@@ -39,8 +42,8 @@ from typing import Any
 
 import numpy as np
 
-TRIALS = 4
-EPOCHS = {"water": 10, "fires": 8, "landcover": 6}
+TRIALS = 8
+EPOCHS = {"water": 48, "fires": 48, "landcover": 48}
 FOLDS = {"water": 4, "fires": 4, "landcover": 5}
 TILE, QUARTER = 64, 256  # pixels, of the scene of 512
 BATCH = 8
@@ -207,9 +210,14 @@ def segmenter(
         max_trials=1 if decoder else trials,
         constraints=limits,
     )
-    # the finalist of a fixed network continues for the same number of epochs
-    each = (trials + 1) * epochs // 2 if decoder else epochs
-    clf.fit(first, validation_data=second, epochs=each, references=False, **QUIET)
+    clf.fit(
+        first,
+        validation_data=second,
+        epochs=epochs // (2 if decoder else 2 * trials),
+        final_epochs=None if decoder else epochs // (1 if fast else 2),
+        references=False,
+        **QUIET,
+    )
     network = clf.export_model()
     cost = ae.profile(network)
     return clf.predict(test), {
@@ -377,7 +385,7 @@ def main() -> None:
     what.choices["run"].add_argument("--methods")
     what.choices["run"].add_argument("--workers", type=int, default=2)
     what.choices["run"].add_argument("--trials", type=int, default=TRIALS)
-    what.choices["run"].add_argument("--epochs", type=int, help="of a trial")
+    what.choices["run"].add_argument("--epochs", type=int, help="of a network in all")
     what.choices["show"].add_argument("--against", default="unet")
     args = parser.parse_args()
     if args.what == "show":

@@ -33,6 +33,11 @@ def print_reference(out: Path) -> None:
     scores, estimates = found["scores"], found["estimates"]
     labels = {n: FIGURES[n].label for n in ("accuracy", "cohen_kappa", "macro_f1")}
     console.print(f"against {found['reference']} ({found['pixels']:,} pixels)")
+    if left_out := found["pixels_left_out"]:
+        console.print(
+            f"left out: {left_out:,} pixels whose value in the reference stands for no "
+            "class of the map; --reference-class VALUE=CLASS gives it one"
+        )
     console.print(
         "   ".join(f"{text} {scores[name]:.4f}" for name, text in labels.items())
     )

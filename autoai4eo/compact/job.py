@@ -201,7 +201,7 @@ def _trained(
     from autoai4eo.compact.network import build
     from autoai4eo.compact.search import search
     from autoai4eo.cost import profile
-    from autoai4eo.data.augmentation import Augmentation
+    from autoai4eo.data.augmentation import AUGMENTATION
     from autoai4eo.data.statistics import statistics
     from autoai4eo.learning import checkpoint, evaluation
     from autoai4eo.learning.callbacks import History
@@ -230,7 +230,7 @@ def _trained(
         None,
         epochs=settings.epochs,
         batch_size=settings.batch_size,
-        augmentation=Augmentation(),
+        augmentation=AUGMENTATION,
         label_smoothing=_SMOOTHING,
     )
     task = task_of(train.target)

@@ -15,7 +15,7 @@ from autoai4eo.compact.halves import Halves
 from autoai4eo.compact.network import check_sizes
 from autoai4eo.compact.settings import CompactSettings
 from autoai4eo.compact.supernet import Supernet, supernet
-from autoai4eo.data.augmentation import Augmentation
+from autoai4eo.data.augmentation import AUGMENTATION, Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import statistics
 from autoai4eo.errors import SearchError, UserError
@@ -30,7 +30,6 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 Tell = Callable[[str], None]
 #: That of `fit`.
-AUGMENTATION = Augmentation()
 _RATES, _MOMENTUM, _DECAY, _CLIP = (0.025, 0.001), 0.9, 3e-4, 5.0
 _LOGITS_BETA = 0.5
 

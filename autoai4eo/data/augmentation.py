@@ -90,6 +90,10 @@ class Augmentation:
         return changed, targets
 
 
+#: What networks are trained with unless something else is asked for.
+AUGMENTATION = Augmentation()
+
+
 def _turn(
     pixels: np.ndarray,
     left_right: np.ndarray,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,12 +18,12 @@ from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers.base import InputSpec, Reader
 from autoai4eo.data.readers.labels import check_names
 from autoai4eo.data.sensors import band, sensor_of
+from autoai4eo.data.target import NUMBERED
 from autoai4eo.errors import UserError
 
 __all__ = ["Dataset", "InputSpec"]
 
 FINGERPRINT_ROWS = 4
-_NUMBER = re.compile(r"class \d+")  # the name of a class that the source does not name
 
 _BANDS_SHOWN = 13  # as many as Sentinel-2 has
 
@@ -235,7 +234,7 @@ class Dataset:
             UserError: the source names its classes, or they are not so many.
         """
         before = self.class_names
-        if not all(_NUMBER.fullmatch(name) for name in before):
+        if not all(NUMBERED.fullmatch(name) for name in before):
             raise UserError(
                 f"{self.path}: expected data without names of classes to name them, "
                 f"found {', '.join(before)}; leave --class-names out"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from autoai4eo.data.sensors import Band
 
 #: A class, several labels, numbers, a class for each pixel, an image, nothing.
 KINDS = ("class", "labels", "value", "mask", "image", "none")
+#: The name of a class that nothing names.
+NUMBERED = re.compile(r"class (\d+)")
 _QUANTILES = 10  # of a value, for strata
 
 

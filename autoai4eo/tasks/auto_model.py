@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from autoai4eo.data.augmentation import Augmentation
+from autoai4eo.data.augmentation import AUGMENTATION, Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import cached_statistics, statistics
 from autoai4eo.files import check_utf8
@@ -41,7 +41,6 @@ from autoai4eo.tasks.unet_reference import UNets, keep_unet
 from autoai4eo.tasks.validating import judge
 
 #: The default augmentation of `fit`, which is valid for Earth observation.
-AUGMENTATION = Augmentation()
 
 
 class AutoModel(GraphData, Finalists):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from autoai4eo.data.augmentation import AUGMENTATION
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training
 from autoai4eo.log import told_while
 from autoai4eo.search.rehearsal import Rehearsal, rehearse
-from autoai4eo.tasks.auto_model import AUGMENTATION, AutoModel
+from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.configuration import check_training
 from autoai4eo.tasks.training_data import check_alike
 

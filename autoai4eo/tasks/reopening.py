@@ -10,7 +10,7 @@ from typing import Any
 import keras_tuner
 
 from autoai4eo.cost.registry import has_rule
-from autoai4eo.data.augmentation import Augmentation
+from autoai4eo.data.augmentation import AUGMENTATION, Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import cached_statistics
 from autoai4eo.errors import UserError
@@ -107,7 +107,7 @@ def search_again(
         cached_statistics(train, Run(run).statistics),
         arguments.get("loss"),
     )
-    augmentation = task.get("augmentation", asdict(Augmentation()))
+    augmentation = task.get("augmentation", asdict(AUGMENTATION))
     training = Training(
         train,
         validation,

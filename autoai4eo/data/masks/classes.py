@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,13 +10,13 @@ import numpy as np
 from autoai4eo.callers import either
 from autoai4eo.data.masks.values import MISSING, OUTSIDE, UNSEEN, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
+from autoai4eo.data.target import NUMBERED
 from autoai4eo.errors import UserError
 
 IGNORED = -1  # class number of a pixel whose class is unknown
 #: Names of a value that mean that the class is unknown.
 _UNKNOWN = {"ignore", "ignored", "no data", "nodata", "no_data", "unlabelled"}
 _UNKNOWN |= {"unlabeled", "void", "unknown"}
-_NUMBER = re.compile(r"class \d+")
 UNNAMED = "nothing names them"  # the end of a note
 _SHOWN = 8
 _TABLE = 2**20  # longest table of classes by value
@@ -162,7 +161,7 @@ def _names(found: Survey, options: MaskOptions) -> tuple[dict[int, str], set[int
         named = dict(options.names)
     elif wanted is not None and options.wanted_values is not None:
         named = dict(zip(options.wanted_values, wanted, strict=True))
-    elif wanted is not None and not all(_NUMBER.fullmatch(name) for name in wanted):
+    elif wanted is not None and not all(NUMBERED.fullmatch(name) for name in wanted):
         named = dict(enumerate(wanted))
     else:
         named = {int(v): f"class {v}" for v in found.values if v >= 0}

@@ -16,7 +16,6 @@ from autoai4eo.data.polygons.patch_file import IGNORED, PatchFile
 from autoai4eo.data.polygons.placing import to_lonlat
 from autoai4eo.data.polygons.planning import (
     Plan,
-    ScenePaths,
     levels_of,
     plans_of,
 )
@@ -24,7 +23,7 @@ from autoai4eo.data.polygons.scene_inputs import (
     named_inputs,
 )
 from autoai4eo.data.polygons.windows import WindowRule
-from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.data.scenes.scene import Scene, ScenePaths
 from autoai4eo.data.scenes.window_places import has_enough
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import (

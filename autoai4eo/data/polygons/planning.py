@@ -26,12 +26,10 @@ from autoai4eo.data.polygons.windows import (
     choose,
     sharing_pixels,
 )
-from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.data.scenes.scene import Scene, ScenePaths
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.files import check_not_input
 from autoai4eo.text import counted
-
-ScenePaths = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)

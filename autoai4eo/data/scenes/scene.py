@@ -29,6 +29,9 @@ from autoai4eo.data.scenes.sample import Sample, notes, sample, scaled
 from autoai4eo.data.scenes.stored_bands import StoredBands
 from autoai4eo.errors import UserError
 
+#: A file, or several of one scene.
+ScenePaths = str | Path | Sequence[str | Path]
+
 
 class Scene:
     """Bands on one grid; a context manager.
@@ -79,7 +82,7 @@ class Scene:
 
     def __init__(
         self,
-        paths: str | Path | Sequence[str | Path],
+        paths: ScenePaths,
         bands: Sequence[str] | None = None,
         *,
         scale: float | str = 1.0,

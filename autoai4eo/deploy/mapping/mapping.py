@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.data.scenes.scene import Scene, ScenePaths
 from autoai4eo.deploy.mapping.figure import Figure, keep_picture, picture_of
 from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
@@ -20,7 +20,6 @@ from autoai4eo.deploy.mapping.reference import Reference, reference_json
 from autoai4eo.deploy.mapping.reference_classes import values_of
 from autoai4eo.deploy.mapping.scenes import (
     HowRead,
-    ScenePaths,
     check_typical,
     opened_scenes,
 )
@@ -208,7 +207,7 @@ def map_scene(
     if reference is not None:
         path, legend = reference_json(out), reference_classes or {}
         of = (Path(reference), path, legend, reference_field, values_of(predictor))
-        products.append(Reference(*of))
+        products.append(Reference(*of, allow_remote))
     elif reference_classes or reference_field is not None:
         raise UserError(
             "reference_classes, reference_field: expected a reference that they are "

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -18,12 +17,12 @@ from autoai4eo.deploy.mapping.products import (
     check_product,
 )
 from autoai4eo.deploy.mapping.strip_polygons import strip_polygons
+from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, remove_leftovers
 from autoai4eo.text import line
 
-_STRIP = 2**22  # pixels that are turned into polygons together
 _FIELDS = ("class", "value", "area_m2", "confidence")
 
 
@@ -145,13 +144,10 @@ def _edge(grid: Grid) -> float:
 
 def _strips(out: Path, confidence: Path, grid: Grid) -> Iterator[Strip]:
     import rasterio
-    from rasterio.windows import Window
 
-    rows = max(1, _STRIP // grid.width)
     with rasterio.open(out) as one, rasterio.open(confidence) as other:
-        for first in range(0, grid.height, rows):
-            last = min(first + rows, grid.height)
-            window: Any = Window(0, first, grid.width, last - first)
+        for window in strips(grid.height, grid.width):
+            first, last = window.row_off, window.row_off + window.height
             yield Strip.of(
                 one.read(1, window=window),
                 other.read(1, window=window),

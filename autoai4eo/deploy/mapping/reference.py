@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from autoai4eo.data.scenes.opening import opened, told
 from autoai4eo.deploy.mapping.products import MadeMap, check_on_earth, check_product
 from autoai4eo.deploy.mapping.reference_classes import Groups, groups_of
 from autoai4eo.deploy.mapping.shares import class_shares
+from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular, write_json
 from autoai4eo.learning.area_estimates import area_estimates, told_estimates
 from autoai4eo.learning.confusion import scores
 
-_STRIP = 2**22  # pixels that are compared together
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
 #: Values of the reference and classes of the map, both int (n,), for the same places.
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
@@ -46,6 +47,7 @@ class Reference:
         field: of polygons, that holds the class; None: see `read_areas`.
         values: the classes of the values of a raster that names none, see `values_of`;
             {}: numbers from 1, as in a map.
+        allow_remote: of a raster, see `Scene`.
     """
 
     source: Path
@@ -53,6 +55,7 @@ class Reference:
     legend: Mapping[str, str]
     field: str | None = None
     values: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    allow_remote: bool = False
 
     def check(self, predictor: Predictor, overwrite: bool) -> None:
         """Checks the options, before the map is made.
@@ -69,7 +72,7 @@ class Reference:
                 "against, found nothing of this name; check the path"
             )
         if self._is_raster:
-            with opened(self.source, vrt=True, allow_remote=False) as file:
+            with self._opened() as file:
                 check_on_earth(Grid.of(file), "reference")
                 self._of_raster(file, predictor.target.classes)
         else:
@@ -83,34 +86,38 @@ class Reference:
         """Compares, and writes what was found.
 
         Returns:
-            The same: ``classes``; ``scores`` of the pixels that were compared, see
-            `scores`; ``estimates``, see `told_estimates`.
+            The same: ``classes``; ``pixels``, the number that was compared;
+            ``pixels_left_out``, the number where the map has a class and the reference
+            a value that stands for none; ``scores``, see `scores`; ``estimates``, see
+            `told_estimates`.
 
         Raises:
             UserError: no pixel can be compared.
         """
         names = made.classes
         if self._is_raster:
-            with opened(self.source, vrt=True, allow_remote=False) as file:
+            with self._opened() as file:
                 groups = self._of_raster(file, names)
-                confusion = _confusion(_pixels(file, self.source, made.path), groups)
+                found = _confusion(_pixels(file, self.source, made.path), groups)
         else:
             areas, groups = self._of_areas(names)
-            confusion = _confusion(_covered(areas, made.path), groups)
+            found = _confusion(_covered(areas, made.path), groups)
+        confusion, left_out = found
         if not confusion.sum():
             raise UserError(
                 f"{self.source}: expected labels where the map has classes, found none;"
                 " does it lie elsewhere, or are its values others?"
             )
-        found = class_shares(made.path, len(names))
-        assert found.areas is not None, "see check_place"
-        mapped = np.bincount(groups.of_map[1:], found.areas, len(groups.names))
+        shares = class_shares(made.path, len(names))
+        assert shares.areas is not None, "see check_place"
+        mapped = np.bincount(groups.of_map[1:], shares.areas, len(groups.names))
         told_scores = scores(confusion, groups.names)
         content = {
             "map": str(made.path),
             "reference": str(self.source),
             "classes": list(groups.names),
             "pixels": int(confusion.sum()),
+            "pixels_left_out": left_out,
             "scores": told_scores,
             "estimates": told_estimates(
                 area_estimates(confusion, mapped), mapped, groups.names
@@ -122,6 +129,9 @@ class Reference:
     @property
     def _is_raster(self) -> bool:
         return self.source.suffix.lower() in _RASTERS
+
+    def _opened(self) -> AbstractContextManager[Any]:
+        return opened(self.source, vrt=True, allow_remote=self.allow_remote)
 
     def _of_raster(self, file: Any, names: Sequence[str]) -> Groups:
         if self.field is not None:
@@ -173,18 +183,19 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _confusion(pairs: Pairs, groups: Groups) -> np.ndarray:
-    """Counts, rows: reference, columns: map, int64 (groups, groups)."""
-    number = len(groups.names)
+def _confusion(pairs: Pairs, groups: Groups) -> tuple[np.ndarray, int]:
+    """Counts, rows: reference, columns: map, int64 (groups, groups); those left out."""
+    number, left_out = len(groups.names), 0
     counts = np.zeros((number, number), np.int64)
     for truth, classes in pairs:
         rows = np.full(truth.shape, -1)
         for value, group in groups.of_truth.items():
             rows[truth == float(value)] = group
         known = (rows >= 0) & (classes > 0)
+        left_out += int(((rows < 0) & (classes > 0)).sum())
         at = rows[known] * number + groups.of_map[classes[known]]
         counts += np.bincount(at, minlength=number**2).reshape(number, number)
-    return counts
+    return counts, left_out
 
 
 def _pixels(file: Any, path: Path, out: Path) -> Pairs:
@@ -192,9 +203,7 @@ def _pixels(file: Any, path: Path, out: Path) -> Pairs:
     import rasterio
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
-    from rasterio.windows import Window
 
-    rows = max(1, _STRIP // file.width)
     with (
         rasterio.open(out) as source,
         WarpedVRT(
@@ -208,9 +217,7 @@ def _pixels(file: Any, path: Path, out: Path) -> Pairs:
         ) as classes,
         told(path),
     ):
-        for first in range(0, file.height, rows):
-            number = min(rows, file.height - first)
-            window = Window(0, first, file.width, number)
+        for window in strips(file.height, file.width):
             truth = file.read(1, window=window, masked=True)
             known = ~np.ma.getmaskarray(truth)
             yield truth.data[known], classes.read(1, window=window)[known]
@@ -221,7 +228,6 @@ def _covered(areas: Any, out: Path) -> Pairs:
     import rasterio
     from rasterio.features import rasterize
     from rasterio.transform import Affine
-    from rasterio.windows import Window
 
     from autoai4eo.data.polygons.placing import place
 
@@ -232,14 +238,12 @@ def _covered(areas: Any, out: Path) -> Pairs:
             (geometry, int(areas.classes[row]) + 1)
             for row, geometry in zip(placed.rows, placed.geometries, strict=True)
         ]
-        rows = max(1, _STRIP // grid.width)
-        for first in range(0, grid.height if shapes else 0, rows):
-            number = min(rows, grid.height - first)
-            classes = file.read(1, window=Window(0, first, grid.width, number))
+        for window in strips(grid.height if shapes else 0, grid.width):
+            classes = file.read(1, window=window)
             truth = rasterize(
                 shapes,
-                out_shape=(number, grid.width),
-                transform=Affine.translation(0, first),
+                out_shape=classes.shape,
+                transform=Affine.translation(0, window.row_off),
                 dtype="int32",
             )
             yield truth[truth > 0] - 1, classes[truth > 0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.callers import either
+from autoai4eo.data.target import NUMBERED
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
 
 REST = "rest"  # stands for all classes of the map that no other value does
 _LISTED = 12
-_NUMBERED = re.compile(r"class (\d+)")  # what a value of masks without names is called
 
 
 @dataclass(frozen=True)
@@ -110,7 +109,7 @@ def values_of(predictor: Predictor) -> dict[str, str]:
     known = run.read()["data"]["training"] if run.exists else {}
     if values := (known.get("opened") or {}).get("classes"):
         return dict(values)
-    found = [_NUMBERED.fullmatch(name) for name in predictor.target.classes]
+    found = [NUMBERED.fullmatch(name) for name in predictor.target.classes]
     return {one[1]: one[0] for one in found if one is not None} if all(found) else {}
 
 

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from autoai4eo.data.band_matching import MATCHINGS, matching
 from autoai4eo.data.scenes.raster_grid import grid_of
-from autoai4eo.data.scenes.scene import Scene
+from autoai4eo.data.scenes.scene import Scene, ScenePaths
 from autoai4eo.deploy.mapping.scene_checks import check_scene, warn_of_shifted
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.deploy.predictors.colours import on_reflectance
 from autoai4eo.errors import UserError
-
-ScenePaths = str | Path | Sequence[str | Path]
 
 
 @dataclass(frozen=True)

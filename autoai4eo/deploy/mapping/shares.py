@@ -9,8 +9,7 @@ import numpy as np
 
 from autoai4eo.data.scenes.grid import Grid, is_on_earth
 from autoai4eo.deploy.mapping.pixel_areas import pixel_areas
-
-_STRIP = 2**22  # pixels that are counted together
+from autoai4eo.deploy.mapping.strips import strips
 
 
 @dataclass(frozen=True)
@@ -40,20 +39,17 @@ def class_shares(path: Path, classes: int) -> Shares:
         classes: how many there are.
     """
     import rasterio
-    from rasterio.windows import Window
 
     pixels, areas = np.zeros(classes, np.int64), np.zeros(classes)
     with rasterio.open(path) as file:
         grid = Grid.of(file)
         placed = is_on_earth(grid.crs)
-        rows = max(1, _STRIP // grid.width)
-        for first in range(0, grid.height, rows):
-            last = min(first + rows, grid.height)
-            window = Window(0, first, grid.width, last - first)
+        for window in strips(grid.height, grid.width):
             found = file.read(1, window=window).ravel()
             pixels += np.bincount(found, minlength=classes + 1)[1 : classes + 1]
             if placed:
-                size = pixel_areas(grid, first, last).ravel() / 1e6
+                last = window.row_off + window.height
+                size = pixel_areas(grid, window.row_off, last).ravel() / 1e6
                 counted = np.bincount(found, weights=size, minlength=classes + 1)
                 areas += counted[1 : classes + 1]
     return Shares(pixels, areas if placed else None)

@@ -67,7 +67,7 @@ def connected(classes):
 def test_each_area_is_a_polygon_with_its_class_size_and_confidence(
     tmp_path, monkeypatch, strip
 ):
-    monkeypatch.setattr("autoai4eo.deploy.mapping.polygons._STRIP", strip)
+    monkeypatch.setattr("autoai4eo.deploy.mapping.strips.PIXELS", strip)
     classes = blobs(61, 90)
     out, confidence = write(tmp_path, classes)
     crs, shapes, table = polygons(out)
@@ -90,7 +90,7 @@ def test_each_area_is_a_polygon_with_its_class_size_and_confidence(
 def test_simplified_neighbours_have_no_gaps_and_do_not_overlap(
     tmp_path, monkeypatch, strip
 ):
-    monkeypatch.setattr("autoai4eo.deploy.mapping.polygons._STRIP", strip)
+    monkeypatch.setattr("autoai4eo.deploy.mapping.strips.PIXELS", strip)
     classes = blobs(80, 120)
     out, _ = write(tmp_path, classes)
     _, exact, table = polygons(out)
@@ -116,7 +116,7 @@ def test_simplified_neighbours_have_no_gaps_and_do_not_overlap(
 
 
 def test_small_areas_are_left_out(tmp_path, monkeypatch):
-    monkeypatch.setattr("autoai4eo.deploy.mapping.polygons._STRIP", 90 * 7)
+    monkeypatch.setattr("autoai4eo.deploy.mapping.strips.PIXELS", 90 * 7)
     classes = blobs(61, 90)
     out, _ = write(tmp_path, classes)
     expected = sorted(

@@ -82,6 +82,8 @@ def test_finer_labels_are_compared_pixel_by_pixel(tmp_path, classes):
         for t in (1, 2)
     ]
     assert found["scores"]["confusion_matrix"] == expected
+    left_out = np.isin(truth, [-1, 0, 3]) & (fine > 0)  # their values have no class
+    assert found["pixels_left_out"] == left_out.sum()
     found = compare(made, path, ["1=water", "0=rest", "3=rest"])
     expected = [
         [(np.isin(truth, t) & np.isin(fine, of)).sum() for of in ([1], [2, 3])]
