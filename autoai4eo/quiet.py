@@ -7,6 +7,7 @@ and written afterwards without the known lines.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import re
@@ -44,7 +45,7 @@ def hide_start() -> None:
 
 
 class _Finder:
-    """Finds TensorFlow, once, so that its import is silent."""
+    """Finds TensorFlow, once, so that its import is silent, and that of skops short."""
 
     def find_spec(
         self, name: str, path: Any = None, target: Any = None
@@ -53,6 +54,9 @@ class _Finder:
             return None
         if self in sys.meta_path:
             sys.meta_path.remove(self)
+        # skops looks for its functions in all modules, in their order: where they come
+        # after TensorFlow's thousands, its import takes 6 s instead of 1 s
+        importlib.import_module("scipy.special")
         spec = importlib.util.find_spec(name)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module

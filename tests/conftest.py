@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import sqlite3
 import tempfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine, event
 
 import autoai4eo  # noqa: F401, before TensorFlow, which then starts silently
 
@@ -40,6 +42,13 @@ for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"
 def pytest_configure():
     """Test processes do not wait for each other's measurements."""
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="autoai4eo-tests-")
+
+
+@event.listens_for(Engine, "connect")
+def _not_written_to_disk_at_once(connection, _):
+    """What the tests write need not survive a power cut: a commit waits for no disk."""
+    if isinstance(connection, sqlite3.Connection):
+        connection.execute("PRAGMA synchronous = OFF")
 
 
 def pytest_unconfigure():

@@ -45,7 +45,7 @@ def test_every_command_knows_what_the_data_have(run, data):
     assert all(name in run("inspect", "data.npz").out for name in data.names)
 
     how = ("--split", "0.6/0.2/0.2", "--out", "run", "--max-trials", "1")
-    done = run("fit", "data.npz", *how, "--epochs", "1", "--tuner", "random")
+    done = run("fit", "data.npz", *how, "--epochs", "1")
     assert done.status == 0, done.err
     kept = json.loads(Path("run/run.json").read_text("utf-8"))
     assert kept["data"]["training"]["target"] == data.kind
