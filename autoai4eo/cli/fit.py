@@ -11,6 +11,7 @@ import typer
 
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.cli.dry_run import print_plan
+from autoai4eo.cli.named_numbers import parse_limits, parse_proxy
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
@@ -37,9 +38,7 @@ from autoai4eo.cli.options import (
     TileStride,
     ValMasks,
     parse_ignored,
-    parse_limit,
     parse_names,
-    parse_proxy,
     parse_shares,
 )
 from autoai4eo.cli.outcome import keep_completed, print_outcome, told_completed
@@ -198,7 +197,7 @@ def fit(
     anew = overwrite or dry_run
     if not anew and (done := told_completed(out, arguments)) is not None:
         return None if quiet else console.print(done)
-    limits = dict(parse_limit(text) for text in constraint or [])
+    limits = parse_limits(constraint or [])
     shares = parse_shares(split or "0.8/0.2")
     begin = time.monotonic()
     with hushed():

@@ -310,35 +310,3 @@ def parse_shares(text: str) -> tuple[float, ...]:
             f"0.8/0.1/0.1, got {text!r}"
         )
     return shares
-
-
-def parse_limit(text: str, option: str = "--constraint") -> tuple[str, float]:
-    """Returns the name of a cost and its limit, of an option.
-
-    Raises:
-        UserError: there is no limit.
-    """
-    name, _, limit = text.partition("=")
-    try:
-        return name, float(limit)
-    except ValueError:
-        raise UserError(
-            f"{option}: expected NAME=LIMIT such as latency_ms=2, got {text!r}"
-        ) from None
-
-
-def parse_proxy(text: str | None) -> dict[str, float] | None:
-    """Returns the cheaper training of ``--proxy``.
-
-    Raises:
-        UserError: a value is no number.
-    """
-    if text is None:
-        return None
-    parts = [part.partition("=") for part in text.split(",")]
-    try:
-        return {name.strip(): float(value) for name, _, value in parts}
-    except ValueError:
-        raise UserError(
-            f"--proxy: expected such as epochs=5,fraction=0.25, got {text!r}"
-        ) from None

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, hushed
-from autoai4eo.cli.options import MaxGib, Storage, parse_limit
+from autoai4eo.cli.named_numbers import parse_limits
+from autoai4eo.cli.options import MaxGib, Storage
 from autoai4eo.errors import UserError
 
 
@@ -56,7 +57,7 @@ def select(
 
     Example: autoai4eo select RUN --max latency_ms=2
     """
-    limits = dict(parse_limit(text, "--max") for text in max or [])
+    limits = parse_limits(max or [], "--max")
     if knee + one_se + (trial is not None) > 1 or (trial is not None and limits):
         raise UserError(
             "select: expected one of --trial, --knee and --one-se, the last two also "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def repeating(run: Path) -> list[str]:
         if command is None:
             raise UserError(_told(run, start, known["arguments"]))
         place = shlex.join(["cd", start["folder"]]) if start["folder"] else "true"
-        line = f"{place} && {shlex.join(['autoai4eo', *_elsewhere(command)])}"
+        again = shlex.join(["autoai4eo", *_elsewhere(command, start["folder"])])
+        line = f"{place} && {again}"
         if lines[-1:] != [line]:
             lines.append(line)
     if not lines:
@@ -39,19 +41,28 @@ def repeating(run: Path) -> list[str]:
     return lines
 
 
-def _elsewhere(command: list[str]) -> list[str]:
-    """Returns a command with another folder for the run, and without overwriting."""
+def _elsewhere(command: list[str], folder: str) -> list[str]:
+    """Returns a command with another folder for the run, and without overwriting.
+
+    Args:
+        command: that began the run.
+        folder: in which it was called.
+    """
     found = [*command]
     for place, argument in enumerate(command):
         if argument == _OUT and place + 1 < len(command):
-            found[place + 1] = _beside(command[place + 1])
+            found[place + 1] = _beside(command[place + 1], folder)
         elif argument.startswith(f"{_OUT}="):
-            found[place] = f"{_OUT}={_beside(argument.partition('=')[2])}"
+            found[place] = f"{_OUT}={_beside(argument.partition('=')[2], folder)}"
     return [argument for argument in found if argument != "--overwrite"]
 
 
-def _beside(out: str) -> str:
-    return out.rstrip("/") + _AGAIN
+def _beside(out: str, folder: str) -> str:
+    """Returns a name beside a path, which may be ``.`` or end with ``..``."""
+    path = Path(out)
+    if path.name in ("", ".."):
+        path = Path(os.path.realpath(Path(folder, path)))
+    return f"{path}{_AGAIN}"
 
 
 def _told(run: Path, start: dict[str, object], arguments: dict[str, object]) -> str:

@@ -36,6 +36,7 @@ def test_the_finalist_is_left_alone(run, folder):
     [
         (["--max", "params=1"], "expected a trial within params 1, found none of"),
         (["--max", "params"], "--max: expected NAME=LIMIT"),
+        (["--max", "params=9", "--max", "params=1"], "expected params once, got it"),
         (["--max", "beauty=1"], "expected a limit of params"),
         (["--trial", "99"], "expected a complete trial, found trial 99 to be missing"),
         (["--trial", "best"], "expected the number of a trial"),

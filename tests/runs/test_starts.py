@@ -98,6 +98,27 @@ def test_the_commands_are_repeated_in_another_folder(tmp_path, command, monkeypa
     ]
 
 
+@pytest.mark.parametrize(
+    ("where", "out", "again"),
+    [
+        (".", "run/.", "run-again"),
+        ("run", ".", "{}/run-again"),
+        ("run", "./", "{}/run-again"),
+        ("run/sub", "..", "{}/run-again"),
+    ],
+)
+def test_a_run_in_the_current_folder_is_repeated_beside_it(
+    tmp_path, command, monkeypatch, where, out, again
+):
+    run = tmp_path / "run"
+    (run / "sub").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / where)
+    command(["fit", "d.h5", "--out", out])
+    begin(run)
+    (line,) = repeating(run)
+    assert shlex.split(line)[-1] == again.format(tmp_path.resolve())
+
+
 def test_a_run_of_an_earlier_version_says_that_its_command_is_not_known(tmp_path):
     known = begin(tmp_path)
     del known["starts"]
