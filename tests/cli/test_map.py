@@ -214,6 +214,9 @@ def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):
     done = run("map", net, scene, out, *how, *again, "--reference-class", "9=rest")
     assert done.status == 0, done.err  # rest is nowhere in the reference: no F1
     assert "–" in done.out
+    done = run("map", net, scene, out, *how[:4], "--overwrite", "--quiet")
+    assert done.status == 0, done.err
+    assert not (tmp_path / "map_reference.json").exists()  # of the earlier map
     for more, expected in (
         (("--reference-class", "1=water"), "--reference LABELS"),
         (("--reference", tmp_path / "no.tif"), "nothing of this name"),

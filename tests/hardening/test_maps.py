@@ -451,11 +451,16 @@ def test_what_is_not_of_a_map_is_never_removed(folder, scene):
 
 def test_a_layer_that_the_new_map_has_not_is_not_left_beside_it(folder, scene, whole):
     make_map(scene, folder / "m.tif")
-    with pytest.raises(
-        UserError, match=r"m_probabilities\.tif: expected no such layer"
-    ):
-        make_map(scene, folder / "m.tif", stride=8, probabilities=False, overwrite=True)
-    assert content(folder) == whole
+    layer = folder / "m_probabilities.tif"
+    theirs = content(folder) | {layer.name: b"somebody else's"}
+    again = {"stride": 8, "probabilities": False, "overwrite": True}
+    layer.write_bytes(theirs[layer.name])
+    with pytest.raises(UserError, match=r"m_probabilities\.tif: expected a file of"):
+        make_map(scene, folder / "m.tif", **again)
+    assert content(folder) == theirs
+    layer.write_bytes(whole[layer.name])
+    make_map(scene, folder / "m.tif", **again)
+    assert set(content(folder)) == {"m.tif", "m_confidence.tif"}
 
 
 def test_the_picture_of_a_run_does_not_leave_it(folder, scene):

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from autoai4eo.data.scenes.scene import Scene, ScenePaths
+from autoai4eo.deploy.mapping.earlier import BESIDE, beside
 from autoai4eo.deploy.mapping.figure import Figure, keep_picture, picture_of
 from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
@@ -33,9 +34,6 @@ from autoai4eo.files import check_can_write_into, check_not_input, check_utf8
 from autoai4eo.locks import output_alone
 from autoai4eo.runs.network_id import Which
 from autoai4eo.runtimes.base import FLOAT32
-
-#: The layers that a map can have besides the map itself.
-BESIDE = ("confidence", "probabilities", UNLIKE)
 
 
 def map_scene(
@@ -157,7 +155,8 @@ def map_scene(
         trial: see `load_predictor`.
         weights: the file of the catalogue's weights, if it is not in the cache.
         trust: see `load_predictor`.
-        overwrite: replaces an existing map.
+        overwrite: replaces an existing map, with all layers and the comparison beside
+            it; polygons and figures of other names stay.
         allow_no_crs: accepts a scene without a coordinate reference system.
         allow_remote: accepts VRTs that read files elsewhere or on the network, and any
             format of GDAL.
@@ -222,6 +221,8 @@ def map_scene(
     if unlike:
         layers[UNLIKE] = beside(out, UNLIKE)
     others = [p for p in (beside(out, w) for w in BESIDE) if p not in layers.values()]
+    if reference is None:
+        others.append(reference_json(out))
     with ExitStack() as opened:
         with _resumable(out):
             for path in (*layers.values(), *others):
@@ -267,7 +268,7 @@ def map_scene(
                     path = tiles.folder / f"{UNLIKE}.tif"
                     write_unlike(path, predictor, scenes, plan.grid, verbose)
                 check_free(tiles.folder, layers.values(), others, overwrite)
-                place(tiles.folder, layers, others, of_map)
+                place(tiles.folder, layers, [*others, reference_json(out)], of_map)
             if shown is not None or products:
                 target, confidence = predictor.target, layers["confidence"]
                 known = target.colours
@@ -294,11 +295,6 @@ def _resumable(out: Path) -> Iterator[None]:
             f"{out}: cannot be written ({error.strerror or error}); make room there, "
             "and rerun to resume"
         ) from error
-
-
-def beside(out: Path, what: str) -> Path:
-    """Returns the path of a layer beside a map, see `BESIDE`."""
-    return out.with_name(f"{out.stem}_{what}.tif")
 
 
 def _check_place(out: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.deploy.mapping.earlier import is_of_map
 from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import (
     ANY,
@@ -32,8 +33,8 @@ def check_free(
     Args:
         folder: of the tiles of an interrupted map; it may not exist.
         layers: the files that will be written.
-        others: the files of layers that this map does not have.
-        overwrite: whether layers may be replaced.
+        others: files of an earlier map that this one does not have.
+        overwrite: whether layers may be replaced, and others removed.
 
     Raises:
         UserError: a file or a folder is in the way, or the folder is not writable.
@@ -48,10 +49,10 @@ def check_free(
                 f"{path}: exists already; choose another name for the map, or "
                 "overwrite it (--overwrite)"
             )
-        if path in others:
+        if path in others and not is_of_map(path):
             raise UserError(
-                f"{path}: expected no such layer of another map, found one, and this "
-                "map has no such layer; remove it"
+                f"{path}: expected a file of the earlier map, which goes with it, "
+                "found something else; move it elsewhere"
             )
 
 
@@ -66,7 +67,7 @@ def place(
     Args:
         folder: with the layers, ``NAME.tif`` each.
         layers: final path of each layer, by its name; the map itself is the first.
-        others: see `check_free`; they are removed if an interrupted map placed them.
+        others: see `check_free`; those of an earlier map are removed with it.
         cache_key: everything that the map depends on.
     """
     files = {what: folder / f"{what}.tif" for what in layers}
@@ -80,6 +81,9 @@ def place(
     first = next(iter(layers))
     out = layers[first]
     out.unlink(missing_ok=True)
+    for path in others:
+        if is_of_map(path):
+            path.unlink()
     for what in sorted(layers, key=lambda what: what == first):
         os.replace(files[what], layers[what])
     sync(out.parent)

@@ -23,6 +23,8 @@ from autoai4eo.files import check_regular, write_json
 from autoai4eo.learning.area_estimates import area_estimates, told_estimates
 from autoai4eo.learning.confusion import scores
 
+#: The form of the JSON of a comparison, see `Reference.write`.
+COMPARISON = {"map": str, "reference": str, "scores": dict, "estimates": dict}
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
 #: Values of the reference and classes of the map, both int (n,), for the same places.
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]

@@ -15,6 +15,7 @@ from autoai4eo.deploy.mapping.windows import WindowGrid
 from autoai4eo.deploy.predictors.base import Predictor
 
 UNLIKE = "unlike"  # name of the layer
+BAND = "bands unlike the training data"
 _NODATA = 255
 _EDGE = 1024  # pixels of the scene along the edge of what is read at once
 
@@ -45,9 +46,8 @@ def write_unlike(
     """
     coarse = scenes[0].grid.coarser(grid.stride)
     edge = max(1, _EDGE // grid.stride)
-    name = "bands unlike the training data"
     known = some = 0
-    with map_file(path, coarse, "uint8", _NODATA, (name,), average=False) as file:
+    with map_file(path, coarse, "uint8", _NODATA, (BAND,), average=False) as file:
         file.tag(
             {
                 "MODEL": predictor.path,

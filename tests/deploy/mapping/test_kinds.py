@@ -8,7 +8,7 @@ import rasterio
 import scenes
 
 from autoai4eo.deploy import load_predictor, map_scene
-from autoai4eo.deploy.mapping.mapping import beside
+from autoai4eo.deploy.mapping.earlier import beside
 from autoai4eo.errors import UserError
 
 HOW = {"stride": 4, "scale": 1e-4, "verbose": 0}
@@ -204,7 +204,7 @@ def test_a_layer_of_another_kind_of_map_is_not_left_beside_it(tmp_path, models, 
     (tmp_path / "m_confidence.tif").write_text("of a map of classes")
     with pytest.raises(UserError, match=r"m_confidence\.tif: exists already"):
         map_scene(models["value", False], scene, tmp_path / "m.tif", **HOW)
-    with pytest.raises(UserError, match="this map has no such layer; remove it"):
+    with pytest.raises(UserError, match="found something else; move it elsewhere"):
         map_scene(
             models["value", False], scene, tmp_path / "m.tif", overwrite=True, **HOW
         )

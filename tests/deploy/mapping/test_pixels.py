@@ -11,7 +11,7 @@ import segmenters
 
 from autoai4eo.deploy import load_predictor, map_scene
 from autoai4eo.deploy.mapping import figure
-from autoai4eo.deploy.mapping.mapping import beside
+from autoai4eo.deploy.mapping.earlier import beside
 from autoai4eo.deploy.mapping.seams import seams
 from autoai4eo.deploy.mapping.tile_grid import tile_grid
 from autoai4eo.errors import UserError

@@ -14,7 +14,7 @@ from scipy.ndimage import label, uniform_filter
 
 from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.deploy import load_predictor, map_scene
-from autoai4eo.deploy.mapping.mapping import beside
+from autoai4eo.deploy.mapping.earlier import beside
 from autoai4eo.deploy.mapping.pixel_areas import pixel_areas
 from autoai4eo.deploy.mapping.polygons import Polygons
 from autoai4eo.deploy.mapping.products import MadeMap

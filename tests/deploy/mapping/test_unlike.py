@@ -107,5 +107,5 @@ def test_what_cannot_be_compared_is_refused_in_one_line(tmp_path, predictor, pix
 def test_a_layer_of_another_map_is_not_left_beside(tmp_path, predictor, pixels):
     path = scenes.write_scene(tmp_path / "s.tif", pixels)
     map_scene(predictor, path, tmp_path / "m.tif", unlike=True, **HOW)
-    with pytest.raises(UserError, match="remove it"):
-        map_scene(predictor, path, tmp_path / "m.tif", overwrite=True, **HOW)
+    map_scene(predictor, path, tmp_path / "m.tif", overwrite=True, **HOW)
+    assert {one.name for one in tmp_path.glob("m*")} == {"m.tif", "m_confidence.tif"}

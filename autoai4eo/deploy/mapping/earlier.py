@@ -1,0 +1,50 @@
+"""The files beside a map, and how those of an earlier map are known."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from autoai4eo.deploy.mapping.reference import COMPARISON
+from autoai4eo.deploy.mapping.unlike import BAND, UNLIKE
+from autoai4eo.errors import UserError
+from autoai4eo.files import is_plain, read_json
+
+#: The layers that a map can have besides the map itself.
+BESIDE = ("confidence", "probabilities", UNLIKE)
+
+
+def beside(out: Path, what: str) -> Path:
+    """Returns the path of a layer beside a map, see `BESIDE`."""
+    return out.with_name(f"{out.stem}_{what}.tif")
+
+
+def is_of_map(path: Path) -> bool:
+    """Returns whether a file has the content of one that `map_scene` writes."""
+    if not is_plain(path):
+        return False
+    try:
+        if path.suffix == ".json":
+            return bool(read_json(path, "", COMPARISON))
+        return _is_layer(path)
+    except UserError:
+        return False
+
+
+def _is_layer(path: Path) -> bool:
+    from autoai4eo.data.scenes.opening import opened
+
+    with opened(path, vrt=False, allow_remote=False) as file:
+        cloud_optimized = file.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"
+        return cloud_optimized and _is_known(file)
+
+
+def _is_known(file: Any) -> bool:
+    """Whether a raster has the bands of one of the layers `BESIDE`."""
+    names = file.descriptions
+    if names == (BAND,):
+        return True
+    return (
+        set(file.dtypes) == {"float32"} and math.isnan(file.nodata or 0) and all(names)
+    )
