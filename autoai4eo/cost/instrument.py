@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ import numpy as np
 
 from autoai4eo.cost.latency import BATCHES, Latency, best_throughput
 from autoai4eo.errors import UserError
+from autoai4eo.files import scratch_folder
 from autoai4eo.networks.device import (
     cpu_name,
     device_name,
@@ -143,8 +143,8 @@ class Instrument:
         Raises:
             NotConvertible: the runtime cannot run it, or gives other outputs.
         """
-        with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
-            prepared = self._prepare(model, Path(folder), input_shapes)
+        with scratch_folder() as folder:
+            prepared = self._prepare(model, folder, input_shapes)
             yield LocalNetwork(model, prepared, self, input_shapes)
 
     def _prepare(

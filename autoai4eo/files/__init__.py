@@ -30,6 +30,7 @@ from autoai4eo.files.reading import (
     read_npz,
     reading,
 )
+from autoai4eo.files.scratch import scratch_folder
 from autoai4eo.files.writing import (
     folder_in_one_step,
     in_one_step,
@@ -63,6 +64,7 @@ __all__ = [
     "read_npz",
     "reading",
     "remove_leftovers",
+    "scratch_folder",
     "set_aside",
     "sync",
     "write_json",

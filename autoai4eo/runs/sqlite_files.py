@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import sqlite3
-import tempfile
 from pathlib import Path
 from urllib.parse import quote, unquote_to_bytes
 
@@ -17,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from autoai4eo.errors import DamagedError, UserError
+from autoai4eo.files import scratch_folder
 from autoai4eo.runs.database_errors import (
     from_database,
     is_away_sqlite,
@@ -100,7 +100,7 @@ def _copy(path: Path, memory: sqlite3.Connection) -> None:
             if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
                 raise
     # a search was killed while writing: SQLite undoes the rest in a copy
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         for name in (path.name, f"{path.name}-journal"):
             with contextlib.suppress(FileNotFoundError):  # undone by another
                 shutil.copyfile(path.with_name(name), Path(folder, name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from autoai4eo.files import scratch_folder
 from autoai4eo.runtimes.base import FLOAT32, Calibration, FileRuntime, Run, cores
 
 if TYPE_CHECKING:
@@ -51,10 +51,10 @@ class LiteRT(FileRuntime):
 
         from autoai4eo.networks.savedmodel import write_signature
 
-        with tempfile.TemporaryDirectory() as folder:
-            write_signature(model, Path(folder, "savedmodel"), output)
+        with scratch_folder() as folder:
+            write_signature(model, folder / "savedmodel", output)
             converter = tf.lite.TFLiteConverter.from_saved_model(
-                str(Path(folder, "savedmodel"))
+                str(folder / "savedmodel")
             )
             if precision != FLOAT32:
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]

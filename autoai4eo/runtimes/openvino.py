@@ -6,7 +6,6 @@ with its own files: `FILE`, and the weights beside it.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from autoai4eo.errors import UserError
+from autoai4eo.files import scratch_folder
 from autoai4eo.runtimes.base import FLOAT32, Calibration, Run, cores
 from autoai4eo.runtimes.onnx import ONNX
 
@@ -75,8 +75,8 @@ class OpenVINO(ONNX):
         """
         import openvino
 
-        with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
-            file = Path(folder, "network.onnx")
+        with scratch_folder() as folder:
+            file = folder / "network.onnx"
             self.write(model, file, output, precision, calibration)
             read = openvino.Core().read_model(str(file))
             out.mkdir()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from autoai4eo.data.synthetic import SIZE
 from autoai4eo.devices.profile import DeviceProfile
 from autoai4eo.devices.profiling import Sizes, measure_device_profile
 from autoai4eo.errors import UserError
+from autoai4eo.files import scratch_folder
 from autoai4eo.search.space.drawing import draw, network_of
 from autoai4eo.search.trials.instruments import instrument_for
 from autoai4eo.tasks.auto_model import AutoModel
@@ -57,9 +56,9 @@ def profile_device(
     graph, _ = model.search_space(x, y)
     # all, before anything is measured: the search space may be too small
     drawn = [values for values, _ in draw(graph, sizes.networks + sizes.held_out)]
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         # no patches: single layers have other inputs than the data
-        instrument = instrument_for(model.settings, {}, Path(folder), None, tell)
+        instrument = instrument_for(model.settings, {}, folder, None, tell)
         return measure_device_profile(
             (network_of(graph, values) for values in drawn),
             instrument,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from autoai4eo.deploy.export.checking import FreshProcess
 from autoai4eo.deploy.export.formats import Format, output_of
 from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.errors import UserError
+from autoai4eo.files import scratch_folder
 from autoai4eo.learning.registry import task_of
 from autoai4eo.networks.device import cpu_name
 
@@ -182,7 +182,7 @@ def _cost(kind: Format, quantised: FreshProcess, source: Source) -> dict[str, An
         return {"not_measured": f"{path}: no such file"}
     task, fitted = task_of(source.target), target_told(source.training)
     scorers = {name: task.scorer(fitted) for name in ("float32", "quantized")}
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch_folder() as folder:
         plain = Path(folder, f"float32{kind.suffix}")
         kind.write(source.model, plain, source.training, None, None)
         with FreshProcess(kind, plain, output_of(source.training)) as float32:

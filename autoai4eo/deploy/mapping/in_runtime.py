@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ import numpy as np
 from autoai4eo.cost.instrument import Instrument
 from autoai4eo.deploy.predictors.base import Predictor, checked
 from autoai4eo.errors import UserError
+from autoai4eo.files import scratch_folder
 from autoai4eo.runtimes import FileRuntime, runtime_of
 from autoai4eo.runtimes.base import FLOAT32, Pixels, Run
 from autoai4eo.runtimes.checking import not_convertible
@@ -180,5 +180,5 @@ def converter(how: MapRuntime) -> Iterator[Converter | None]:
     if how.runtime is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
-        yield Converter(how, Path(folder))
+    with scratch_folder() as folder:
+        yield Converter(how, folder)

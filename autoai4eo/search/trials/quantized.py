@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,6 +10,7 @@ import numpy as np
 
 from autoai4eo.cost.instrument import Instrument
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.files import scratch_folder
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.figures import VALIDATION
 from autoai4eo.runtimes.base import Pixels
@@ -39,8 +38,8 @@ def quantized_metrics(
         NotConvertible: the runtime cannot run the network, or it is refused.
     """
     instrument = Instrument(about["runtime"], about["precision"], None, patches)
-    with tempfile.TemporaryDirectory(prefix="autoai4eo-") as folder:
-        run = instrument.converted(network, Path(folder), checked)
+    with scratch_folder() as folder:
+        run = instrument.converted(network, folder, checked)
         rows = np.array_split(
             np.arange(len(validation)), max(1, len(validation) // _BATCH)
         )
