@@ -108,9 +108,9 @@ def main() -> None:
 def _main() -> None:
     """Runs a command: exit status 0 done, 2 wrong input or call, 1 anything else.
 
-    After Ctrl-C it is 130, after SIGTERM 143, see `failures.told`. If nobody reads
-    standard output any more (``| head``), it is 141, as of other programs that SIGPIPE
-    ends.
+    After Ctrl-C it is 130, after SIGTERM 143, after SIGHUP 129, see `failures.told`. If
+    nobody reads standard output any more (``| head``), it is 141, as of other programs
+    that SIGPIPE ends.
     """
     begun = time.time()
     _open_streams()
@@ -119,6 +119,9 @@ def _main() -> None:
     # batch systems send these: as with Ctrl-C, workers end and locks are released
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGUSR1, _interrupt)
+    # a terminal that is closed; ignored under nohup
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _interrupt)
     warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", category=AutoAI4EOWarning)

@@ -210,7 +210,8 @@ def _running(
                 initargs=(table,),
             )
             # workers inherit the blocked signals, so only this process ends them
-            with _blocked(signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+            ends = signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1
+            with _blocked(*ends):
                 running = {
                     pool.submit(_one, *task, budget, start): task for task in tasks
                 }

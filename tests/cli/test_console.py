@@ -256,8 +256,9 @@ def test_an_error_is_one_line_whatever_is_in_it(run, tmp_path):
             143,
             "interrupted; rerun report to begin anew\n",
         ),
+        (signal.SIGHUP, 129, "interrupted; rerun report to begin anew\n"),
     ],
-    ids=["failed", "terminated"],
+    ids=["failed", "terminated", "terminal closed"],
 )
 def test_what_ends_a_command_is_one_line(run, monkeypatch, raised, status, told):
     def ends(*_, **__):
@@ -265,13 +266,29 @@ def test_what_ends_a_command_is_one_line(run, monkeypatch, raised, status, told)
             raise raised
         os.kill(os.getpid(), raised)
 
-    before = signal.getsignal(signal.SIGTERM)
+    numbers = signal.SIGTERM, signal.SIGHUP
+    before = {number: signal.getsignal(number) for number in numbers}
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     monkeypatch.setattr("autoai4eo.report.page.write_report", ends)
     try:
         result = run("report", "a_run")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, action in before.items():
+            signal.signal(number, action)
     assert (result.status, result.err) == (status, told)
+
+
+def test_under_nohup_a_closed_terminal_ends_nothing(run, monkeypatch):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    monkeypatch.setattr(
+        "autoai4eo.report.page.write_report",
+        lambda *_, **__: os.kill(os.getpid(), signal.SIGHUP),
+    )
+    try:
+        result = run("report", "a_run")
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert "interrupted" not in result.err and result.status != 129
 
 
 def test_old_option_names_still_work(run, tmp_path):

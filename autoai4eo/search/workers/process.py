@@ -24,9 +24,10 @@ from autoai4eo.search.workers.measurement_lock import MeasurementLock
 
 def main(job: int) -> None:
     """Does the job in an open file, given by its descriptor."""
-    # the parent ends this process; a batch system may signal both
+    # the parent ends this process; a batch system or a closed terminal signals both
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     messages = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # output of libraries goes to stderr
