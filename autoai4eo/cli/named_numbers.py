@@ -34,7 +34,7 @@ def _numbers(texts: Sequence[str], option: str, form: str) -> dict[str, float]:
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
         try:
-            number = float(value)
+            number = float(value if name else "")
         except ValueError:
             raise UserError(f"{option}: expected {form}, got {text!r}") from None
         if name in found:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import AutoAI4EOWarning, DamagedError
+from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
 from autoai4eo.files import read_json, write_json
 from autoai4eo.runs import cures, schemas
 from autoai4eo.runs.belonging import digest
@@ -115,6 +115,8 @@ def keep(
         write_json(own_folder(folder.evaluations) / f"{name}.json", content)
     except OSError as error:
         _warn(f"{folder.evaluations}: cannot be written ({error.strerror or error})")
+    except UserError as error:
+        _warn(str(error))
 
 
 def _warn(why: str) -> None:

@@ -197,9 +197,13 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     check_no_links(path)
     folder = Run(path)
     asked = folder.read()
+    notes: list[str] = []
     if not asked["arguments"].get("storage") and not folder.study.is_file():
         state = _state(path, False, None, [])
-        return Snapshot(path, state, asked, _objectives(asked), [], {}, {}, {})
+        if trained_finalist(path) is not None:  # no search that is yet to begin
+            lost = "expected the record of the trials, found no file"
+            notes.append(f"{folder.study}: {lost}; restore it from a copy")
+        return Snapshot(path, state, asked, _objectives(asked), [], {}, {}, {}, notes)
     study = open_study(path)
     working = folder.is_at_work()
     table = trials_table(study, working)
@@ -207,7 +211,6 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     chosen = trained_finalist(path)
     names = list(table.columns)
     after = names.index("message") + 1
-    notes: list[str] = []
     kept = {t.number: t for t in trials_of(study)}
     trials = []
     for row in table.to_dict("records"):

@@ -22,7 +22,7 @@ def test_two_numbers_for_one_name_are_refused(second):
         parse_proxy(f"epochs=2,epochs={second}")
 
 
-@pytest.mark.parametrize("text", ["params", "params=", "params=few", "=", ""])
+@pytest.mark.parametrize("text", ["params", "params=", "params=few", "=2", "=", ""])
 def test_what_is_no_number_is_one_line(text):
     with pytest.raises(UserError, match="expected NAME=LIMIT such as") as error:
         parse_limits([text])

@@ -13,7 +13,7 @@ import pytest
 import small
 from optuna.trial import TrialState, create_trial
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning.evaluation import score
 from autoai4eo.learning.verdict import verdict
 from autoai4eo.report.page import _content, write_report
@@ -136,6 +136,12 @@ def test_a_search_without_a_trial_says_so(run):
     page = page_of(run)
     assert "No trial is complete." in text_of(page) and "interrupted" in page
     assert "Arguments, data and machine" in page and "<svg" not in page
+
+
+def test_a_lost_record_of_the_trials_is_told(run):
+    (run / "study.db").unlink()
+    with pytest.warns(AutoAI4EOWarning, match=r"study\.db: expected the record of the"):
+        page_of(run)
 
 
 def test_a_running_search_is_shown_as_running(run, searched):

@@ -104,3 +104,12 @@ def test_a_run_that_cannot_be_written_is_evaluated_all_the_same(searched, monkey
     monkeypatch.setattr("autoai4eo.runs.evaluations.write_json", full)
     with pytest.warns(AutoAI4EOWarning, match="No space left on device.*not kept"):
         assert searched.evaluate(TEST)["cohen_kappa"] is not None
+
+
+def test_scores_are_not_lost_where_something_else_has_their_folder_s_name(searched):
+    path = Run(searched.run).evaluations
+    path.write_text("a note of the user")
+    with pytest.warns(AutoAI4EOWarning, match="found something else.*not kept"):
+        assert searched.evaluate(TEST)["cohen_kappa"] is not None
+    assert path.read_text() == "a note of the user"
+    path.unlink()
