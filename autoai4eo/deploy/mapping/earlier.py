@@ -20,16 +20,28 @@ def beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.stem}_{what}.tif")
 
 
-def is_of_map(path: Path) -> bool:
-    """Returns whether a file has the content of one that `map_scene` writes."""
+def check_of_map(path: Path) -> None:
+    """Checks that a file has the content of one that `map_scene` writes.
+
+    Raises:
+        UserError: it is something else, which must not be removed with a map.
+    """
+    other = (
+        f"{path}: expected a file of the earlier map, which goes with it, found "
+        "something else; move it elsewhere"
+    )
     if not is_plain(path):
-        return False
+        raise UserError(other)
     try:
-        if path.suffix == ".json":
-            return bool(read_json(path, "", COMPARISON))
-        return _is_layer(path)
-    except UserError:
-        return False
+        ours = _is_comparison(path) if path.suffix == ".json" else _is_layer(path)
+    except UserError as error:  # it cannot be read
+        raise UserError(other) from error
+    if not ours:
+        raise UserError(other)
+
+
+def _is_comparison(path: Path) -> bool:
+    return bool(read_json(path, "move it elsewhere", COMPARISON))
 
 
 def _is_layer(path: Path) -> bool:

@@ -268,7 +268,7 @@ def map_scene(
                     path = tiles.folder / f"{UNLIKE}.tif"
                     write_unlike(path, predictor, scenes, plan.grid, verbose)
                 check_free(tiles.folder, layers.values(), others, overwrite)
-                place(tiles.folder, layers, [*others, reference_json(out)], of_map)
+                place(tiles.folder, layers, others, of_map)
             if shown is not None or products:
                 target, confidence = predictor.target, layers["confidence"]
                 known = target.colours

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.deploy.mapping.earlier import is_of_map
+from autoai4eo.deploy.mapping.earlier import check_of_map
 from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import (
     ANY,
@@ -49,11 +49,8 @@ def check_free(
                 f"{path}: exists already; choose another name for the map, or "
                 "overwrite it (--overwrite)"
             )
-        if path in others and not is_of_map(path):
-            raise UserError(
-                f"{path}: expected a file of the earlier map, which goes with it, "
-                "found something else; move it elsewhere"
-            )
+        if path in others:
+            check_of_map(path)
 
 
 def place(
@@ -77,13 +74,15 @@ def place(
     for path in (*layers.values(), *others):
         if placed.get(path.name) == _identity(path):
             path.unlink(missing_ok=True)
+    stale = [path for path in others if os.path.lexists(path)]
+    for path in stale:
+        check_of_map(path)
     write_json(folder / PLACED, {"asked": cache_key, "layers": identities})
     first = next(iter(layers))
     out = layers[first]
     out.unlink(missing_ok=True)
-    for path in others:
-        if is_of_map(path):
-            path.unlink()
+    for path in stale:
+        path.unlink()
     for what in sorted(layers, key=lambda what: what == first):
         os.replace(files[what], layers[what])
     sync(out.parent)
