@@ -16,6 +16,7 @@ import typer
 
 from autoai4eo.causes import cause
 from autoai4eo.cli.interrupts import after_interrupt
+from autoai4eo.cli.usage_errors import wrong_call
 from autoai4eo.errors import SearchError, UserError
 
 DONE, FAILED, WRONG = 0, 1, 2
@@ -60,9 +61,8 @@ def told(
     if isinstance(error, KeyboardInterrupt | typer.Abort):
         number = next((n for n in error.args if isinstance(n, int)), signal.SIGINT)
         return 128 + number, after_interrupt(command, arguments, begun)
-    # Typer contains a copy of click, whose exceptions have no public name
-    if hasattr(error, "format_message"):
-        return WRONG, f"error: {error.format_message()}"
+    if hasattr(error, "format_message"):  # Typer's
+        return WRONG, f"error: {wrong_call(error)}"
     return FAILED, _known(error) or _unknown(error)
 
 

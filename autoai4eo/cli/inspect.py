@@ -24,6 +24,7 @@ from autoai4eo.cli.options import (
     parse_names,
 )
 from autoai4eo.data.masks.tiles import TILE, check_tile
+from autoai4eo.data.quantities import quantities
 from autoai4eo.errors import UserError
 from autoai4eo.text import plural
 
@@ -197,6 +198,7 @@ def _content(
 ) -> dict[str, Any]:
     """The content of ``--json``."""
     names = dataset.class_names
+    kinds = {s.name: quantities(s.bands, found[s.name].p98) for s in dataset.inputs}
     return {
         "path": dataset.path,
         "samples": len(dataset),
@@ -223,7 +225,7 @@ def _content(
                     {
                         "name": band.name,
                         "wavelength": band.wavelength,
-                        "quantity": band.quantity,
+                        "quantity": kinds[spec.name][i],
                         **_figures(found[spec.name], i, (*_FIGURES, *_MORE_FIGURES)),
                     }
                     for i, band in enumerate(spec.bands)
@@ -262,11 +264,12 @@ def _figures(
 def _show(dataset: Any, found: Any) -> None:
     console.print(f"{dataset.path}   {len(dataset):,} samples")
     for spec in dataset.inputs:
+        kinds = quantities(spec.bands, found[spec.name].p98)
         rows = [
             [
                 band.name,
                 band.wavelength,
-                band.quantity,
+                kinds[i],
                 *_figures(found[spec.name], i, _FIGURES).values(),
             ]
             for i, band in enumerate(spec.bands)
@@ -289,7 +292,7 @@ def _show(dataset: Any, found: Any) -> None:
     }
     # for kinds of groups with many members: how many of them have the class
     spread = {
-        f"number of {name}": [
+        plural(name): [
             len(np.unique(dataset.groups[name][_having(dataset, i)]))
             for i in range(dataset.num_classes)
         ]
@@ -298,17 +301,20 @@ def _show(dataset: Any, found: Any) -> None:
     }
     columns: dict[str, list[Any]] = {
         "pixels" if pixels else "samples": counts,
-        **({"in samples": [*pixels["samples_with_class"].values()]} if pixels else {}),
+        **({"samples": [*pixels["samples_with_class"].values()]} if pixels else {}),
         **_spreads(dataset),
         **spread,
         **shown,
     }
     every = sum(counts) if pixels else len(dataset)
+    target = dataset.target
+    # a note names classes without samples
+    noted = target.kind != "value" and dataset.known.any()
     rows = [
         [name, n / max(1, every), *(column[i] for column in columns.values())]
         for i, (name, n) in enumerate(zip(dataset.class_names, counts, strict=True))
+        if n or not noted
     ]
-    target = dataset.target
     title = target.nouns + (", several per sample" if target.kind == "labels" else "")
     print_table(title, [target.noun, "share", *columns], rows)
     for name, of in few.items() if pixels else ():

@@ -1,4 +1,8 @@
-"""What becomes of a command that was interrupted: whether it can be resumed."""
+"""What becomes of a command that was interrupted: whether it can be resumed.
+
+Of commands that never resume, only the interrupt is told: there is nothing to go on
+with, and nothing of theirs is half-written.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +33,14 @@ def after_interrupt(command: str, arguments: Sequence[str], begun: float) -> str
     """
     if command == "slurm":
         return "interrupted; rerun slurm, unless squeue lists its job"
-    if command in _RESUMED and _has_begun(command, arguments, begun):
+    if command not in _RESUMED or "--dry-run" in arguments:
+        return "interrupted"
+    if _has_begun(command, arguments, begun):
         how = _RESUMED[command]
         if _OVERWRITE in arguments:
             how = how.replace(" to resume", f", without {_OVERWRITE}, to resume")
         return f"interrupted; {how}"
-    return f"interrupted; rerun {command} to begin anew" if command else "interrupted"
+    return f"interrupted; rerun {command} to begin anew"
 
 
 def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
@@ -46,7 +52,7 @@ def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
 
         return any(folder_of(Path(a)).is_dir() for a in arguments if Path(a).name)
     out = _option(arguments, "--out")
-    if out is None or "--dry-run" in arguments:
+    if out is None:
         return False
     kept = _kept(command, Path(out))
     if _OVERWRITE in arguments:  # an earlier search does not count

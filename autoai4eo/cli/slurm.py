@@ -16,6 +16,7 @@ import typer
 
 from autoai4eo.cli import fit
 from autoai4eo.cli.console import console
+from autoai4eo.cli.usage import Commands
 from autoai4eo.errors import UserError
 from autoai4eo.runs import databases
 from autoai4eo.text import line
@@ -108,9 +109,10 @@ def slurm(
 
 def _parsed(arguments: Sequence[str]) -> dict[str, Any]:
     """What `fit` understands, so that no job waits in a queue for a misspelt option."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app = Commands(add_completion=False, rich_markup_mode=None)
     app.command("fit")(fit.fit)
-    with typer.main.get_command(app).make_context("fit", [*arguments]) as context:
+    command = typer.main.get_command(app)
+    with command.make_context("autoai4eo fit", [*arguments]) as context:
         return dict(context.params)
 
 

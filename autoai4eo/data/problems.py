@@ -10,18 +10,19 @@ from autoai4eo.data.between_parts import between_parts
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.patch_checks import look
 from autoai4eo.data.problem import Problem, times
+from autoai4eo.data.quantities import DIGITAL_NUMBER, quantities
 from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.readers.labels import fold
 from autoai4eo.data.statistics import FILLS, ZEROS_SHARE, BandStatistics
 
-#: The range in which values of a quantity are plausible; reflectance by its scale.
+#: The range in which values of a quantity are plausible.
 _PLAUSIBLE = {
-    "reflectance": ((-0.2, 2.0), (-2000.0, 20000.0)),  # a share, or × 10,000
-    "decibel": ((-70.0, 40.0),),
-    "colour": ((0.0, 255.0),),
-    "intensity": ((0.0, 1e9),),
+    "reflectance": (-0.2, 2.0),
+    DIGITAL_NUMBER: (-2000.0, 20000.0),  # of reflectance × 10,000
+    "decibel": (-70.0, 40.0),
+    "colour": (0.0, 255.0),
+    "intensity": (0.0, 1e9),
 }
-_SHARE_UP_TO = 2.0  # reflectance whose 98th percentile is below is a share
 _PAIRS = 3  # of copies that are named
 _SERIOUS_SHARE = 0.01  # of the patches: what is learnt from them is wrong
 _MOSTLY_NEGATIVE = 0.5
@@ -179,20 +180,18 @@ def _implausible(
     found = []
     for spec in inputs:
         values = statistics[spec.name]
-        for i, band in enumerate(spec.bands):
-            ranges = _PLAUSIBLE.get(band.quantity, ())
-            if band.quantity == "reflectance":
-                share = values.p98[i] <= _SHARE_UP_TO
-                ranges = ranges[:1] if share else ranges[1:]
+        kinds = quantities(spec.bands, values.p98)
+        for i, (band, kind) in enumerate(zip(spec.bands, kinds, strict=True)):
+            least, most = _PLAUSIBLE.get(kind, (-np.inf, np.inf))
             low, high = values.minimum[i], values.maximum[i]
-            filled = not np.isnan(values.fill[i])
-            if filled or not ranges or ranges[0][0] <= low <= high <= ranges[0][1]:
+            told = low == high or not np.isnan(values.fill[i])
+            if told or least <= low <= high <= most:
                 continue
             found.append(
                 Problem(
                     f"{spec.name} {band.name}: values from {low:g} to {high:g} are "
-                    f"implausible for {band.quantity} (expected {ranges[0][0]:g} to "
-                    f"{ranges[0][1]:g}); check the unit and outliers"
+                    f"implausible for {kind} (expected {least:g} to {most:g}); check "
+                    "the unit and outliers"
                 )
             )
     return found
@@ -231,15 +230,15 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
     counts = dataset.label_counts()
     masks = dataset.target.kind == "mask"
     one_each = masks or dataset.target.kind == "class"
+    found = []
     if one_each and np.count_nonzero(counts) == 1:
-        return [
+        found.append(
             Problem(
                 f"there is only one class ({dataset.class_names[counts.argmax()]}): "
                 f"a {'segmenter' if masks else 'classifier'} needs two or more",
                 serious=True,
             )
-        ]
-    found = []
+        )
     folded = [fold(name) for name in dataset.class_names]
     alike = [n for n in dataset.class_names if folded.count(fold(n)) > 1]
     if alike:

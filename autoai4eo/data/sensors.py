@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from autoai4eo.errors import UserError
 
 QUANTITIES = (
-    "reflectance",  # top or bottom of atmosphere, as a share or as a digital number
+    "reflectance",  # top or bottom of atmosphere; its scale: autoai4eo.data.quantities
     "complex",  # real or imaginary part of a radar signal (amplitude)
     "intensity",  # radar power, linear
     "covariance",  # real or imaginary part of a product of two radar signals (power)

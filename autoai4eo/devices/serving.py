@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="autoai4eo device serve",
         description="Measure networks here for a search on another machine. Needs "
         "Python, NumPy and one runtime.",
@@ -73,6 +73,16 @@ def _options() -> argparse.ArgumentParser:
         help="address space for measuring a network (default: %(default)s)",
     )
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong call in one line, as the other commands do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(
+            f"{self.prog}: expected its options and their values, found {message}; "
+            f"see {self.prog} --help"
+        )
 
 
 def _serve(options: argparse.Namespace) -> None:

@@ -254,7 +254,7 @@ def test_an_error_is_one_line_whatever_is_in_it(run, tmp_path):
         (
             signal.SIGTERM,
             143,
-            "interrupted; rerun report to begin anew\n",
+            "interrupted\n",
         ),
         (signal.SIGHUP, 129, "interrupted; rerun report to begin anew\n"),
     ],

@@ -55,6 +55,30 @@ def test_json_is_whole(write, run):
     assert any("values are missing" in note for note in told["notes"])
 
 
+def test_unscaled_values_are_digital_numbers(write, run):
+    """Users rely on: a unit is told only where the values show it."""
+    path = write(change=lambda x: np.round(x * 10000))
+    out = run("inspect", path).out
+    assert "digital number" in out and "reflectance" not in out
+    (spec,) = json.loads(run("inspect", path, "--json").out)["inputs"].values()
+    assert [band["quantity"] for band in spec["bands"]] == ["digital number"] * 2
+    assert "reflectance" in run("inspect", write("share.h5")).out
+
+
+def test_an_empty_class_is_listed_once(write, run):
+    path = write()
+    with h5py.File(path, "r+") as file:
+        del file["label"]
+        file["label"] = np.eye(3)[np.arange(24) % 2]
+        file.attrs["class_names"] = [*NAMES, "sand"]
+    out = run("inspect", path).out
+    assert "- 1 class has no samples: sand" in out and out.count("sand") == 1
+    with h5py.File(path, "r+") as file:  # one class only is a problem, and the rest
+        file["label"][:] = np.eye(3)[np.zeros(24, int)]
+    out = run("inspect", path).out
+    assert "only one class (forest)" in out and out.count("sand") == 1
+
+
 def test_problems_are_one_line_and_status_2(write, run):
     first, second = write(), write("b.h5")
     result = run("inspect", first, second)
@@ -80,7 +104,7 @@ def test_many_groups_are_counted(write, run):
     with h5py.File(path, "r+") as file:
         file["parent"] = np.arange(24) * 2 // 3
     result = run("inspect", path)
-    assert "number of parent" in result.out and "parent 5" not in result.out
+    assert "parents ┃" in result.out and "parent 5" not in result.out
 
 
 def test_the_picture_shows_patches_of_each_class(write, run, tmp_path):

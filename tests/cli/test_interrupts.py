@@ -10,9 +10,16 @@ import pytest
 import typer
 
 from autoai4eo.cli import failures
-from autoai4eo.cli.main import _command
+from autoai4eo.cli.interrupts import _RESUMED
+from autoai4eo.cli.main import GROUPS, _command, app
 from autoai4eo.deploy.mapping.tile_store import folder_of
 
+NAMES = [str(command.name) for command in app.registered_commands]
+NAMES += [
+    f"{group} {command.name}"
+    for group, its in GROUPS.items()
+    for command in its.registered_commands
+]
 ANEW = "interrupted; rerun fit to begin anew"
 
 
@@ -58,7 +65,7 @@ main()
         check=False,
     )
     assert done.returncode == 143
-    assert done.stderr == "interrupted; rerun report to begin anew\n"
+    assert done.stderr == "interrupted\n"
 
 
 def test_fit_resumes_only_where_a_search_has_begun(tmp_path):
@@ -72,7 +79,7 @@ def test_fit_resumes_only_where_a_search_has_begun(tmp_path):
     (run / "run.json").touch()
     resumed = "interrupted; rerun fit to resume"
     assert told("fit", "a.h5", f"--out={run}") == (130, resumed)
-    assert told("fit", "a.h5", "--out", run, "--dry-run")[1] == ANEW
+    assert told("fit", "a.h5", "--out", run, "--dry-run")[1] == "interrupted"
     anew = ("fit", "a.h5", "--out", run, "--overwrite")
     # the search in the folder may be the one that was to be overwritten
     assert told(*anew, begun=time.time() + 60)[1] == ANEW
@@ -94,15 +101,15 @@ def test_maps_and_simulations_resume_from_what_they_kept(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "line"),
-    [
-        (["patches", "x"], "interrupted; rerun patches to begin anew"),
-        (["device", "profile"], "interrupted; rerun device profile to begin anew"),
-        (["slurm"], "interrupted; rerun slurm, unless squeue lists its job"),
-        (["no-command"], "interrupted"),
-        ([], "interrupted"),
-    ],
-    ids=str,
+    "command",
+    [name for name in NAMES if name not in (*_RESUMED, "slurm")],
 )
-def test_other_commands_begin_anew(arguments, line):
-    assert told(*arguments) == (130, line)
+def test_of_commands_that_never_resume_only_the_interrupt_is_told(command):
+    """Users rely on: a command that only reads has nothing to begin anew."""
+    assert told(*command.split(), "RUN") == (130, "interrupted")
+
+
+def test_slurm_may_have_sent_its_job():
+    line = "interrupted; rerun slurm, unless squeue lists its job"
+    assert told("slurm") == (130, line)
+    assert told("no-command") == told() == (130, "interrupted")

@@ -37,6 +37,49 @@ def test_the_version_is_told(run):
     assert run("--version") == (0, f"autoai4eo {__version__}\n", "")
 
 
+WRONG = [*COMMANDS, ["device", "serve"]]
+
+
+@pytest.mark.parametrize("command", WRONG, ids=" ".join)
+def test_a_wrong_call_is_one_line_of_every_command(command, run):
+    """Users rely on: what was expected, what was found, what to do next."""
+    path = f"autoai4eo {' '.join(command)}"
+    wrong = [["--no-such-option"]]
+    if command not in (["map"], ["inspect"], ["patches"], ["predict"], ["slurm"]):
+        wrong.append(["extra"] * 9)
+    for arguments in wrong:
+        status, out, err = run(*command, *arguments)
+        assert (status, out, err.count("\n")) == (2, "", 1), err
+        assert re.fullmatch(
+            f"error: {path}: expected .+ found .+see {path} --help\n", err
+        )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("demo x", "autoai4eo demo: expected options only, found also x; see"),
+        ("trials a b", "autoai4eo trials: expected RUN, found also b; see"),
+        ("trials", "autoai4eo trials: expected RUN, found none; see"),
+        ("fit a", "autoai4eo fit: expected --out, found none; see"),
+        ("tria", "its commands, found tria; did you mean trials? see autoai4eo --help"),
+        ("device nope", "autoai4eo device: expected one of its commands, found nope"),
+        ("--nope", "autoai4eo: expected an option that it has, found --nope; see"),
+        ("fit a --epoch 3", "found --epoch; did you mean --epochs or --final-epochs?"),
+        ("fit a --epochs x", "--epochs: expected a whole number, found 'x'; see"),
+        ("compact search a --blocks 0", "--blocks: expected 1 or more, found '0'; see"),
+        ("fit a --out", "--out: expected a value, found none; give one after it"),
+        (
+            "trials a --json=3",
+            "--json: expected no value, found one; give",
+        ),
+    ],
+)
+def test_a_wrong_call_says_what_was_expected_and_found(arguments, told, run):
+    status, out, err = run(*arguments.split())
+    assert (status, out, err.count("\n")) == (2, "", 1) and told in err
+
+
 def test_every_metric_and_cost_is_named_in_the_help_of_fit(run, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     text = " ".join(run("fit", "--help").out.split())

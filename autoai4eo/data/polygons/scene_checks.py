@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from autoai4eo.data.quantities import BRIGHTEST
 from autoai4eo.data.raster_files import is_remote
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.sensors import band
 from autoai4eo.errors import UserError
 
-#: Largest 98th percentile that reflectance has; digital numbers are far above.
-_BRIGHTEST = 2.0
 #: Smallest 98th percentile that digital numbers have as reflectance, over a dark sea.
 _DARKEST = 0.002
 _SCALE = 1e-4  # of the digital numbers of Sentinel-2 and Landsat's like
@@ -61,7 +60,7 @@ def advice_on_units(scene: Scene, names: Sequence[str]) -> str:
         names: of the bands that are cut.
     """
     sample = scene.sample(names)
-    if not _brightest(sample.read) > _BRIGHTEST:
+    if not _brightest(sample.read) > BRIGHTEST:
         return ""
     if scene.tags:
         tagged = {
@@ -69,9 +68,9 @@ def advice_on_units(scene: Scene, names: Sequence[str]) -> str:
             for name, (scale, offset) in scene.tags.items()
             if name in names
         }
-        if _DARKEST <= _brightest(tagged) <= _BRIGHTEST:
+        if _DARKEST <= _brightest(tagged) <= BRIGHTEST:
             return "give --scale tags, as its file tells"
-    if _DARKEST <= _SCALE * _brightest(sample.raw) <= _BRIGHTEST:
+    if _DARKEST <= _SCALE * _brightest(sample.raw) <= BRIGHTEST:
         return f"give --scale {_SCALE:g}"
     return "check --scale and --offset"
 
