@@ -56,8 +56,8 @@ def print_plan(plan: Plan) -> None:
     )
     console.print(
         "not in it: other networks than the default one may take several times as long "
-        "or a fraction; latency measurements, references and infeasible candidates "
-        "take seconds each"
+        "or a fraction; latency measurements and infeasible candidates take seconds "
+        "each; training the references is not estimated"
         + (
             f"; {settings.workers} workers share the processor or GPU, so they take "
             "less, but more than the share of each"

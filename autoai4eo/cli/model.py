@@ -31,7 +31,6 @@ from autoai4eo.learning.verdict import (
     resampled,
     title,
     told_single,
-    told_unseen,
     verdict,
 )
 from autoai4eo.text import counted, plural
@@ -158,18 +157,18 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
         )
     parts = scores.get("per_class") or scores.get("per_value") or {}
     columns = list(dict.fromkeys(n for figures in parts.values() for n in figures))
-    unseen = scores.get("unseen_classes", ())
+    absent = scores.get("absent_classes", ())  # told above
     rows = [
         [name, *(MISSING if figures[c] is None else figures[c] for c in columns)]
         for name, figures in parts.items()
-        if name not in unseen
+        if name not in absent
     ]
     kind = "value" if "per_value" in scores else "class"
-    support = "pixels" if "iou" in columns else "support"
+    support = "pixels" if "iou" in columns else "samples"
     heads = [support if c == "support" else c for c in columns]
     print_table("", [kind, *heads], rows)
-    for told in filter(None, (told_unseen(scores), told_single(scores))):
-        console.print(told)
+    if single := told_single(scores):
+        console.print(single)
     if "by_group" in scores:
         _print_groups(scores["by_group"])
 

@@ -12,6 +12,8 @@ from autoai4eo.report.marks import PARETO, REFERENCE, key_of
 from autoai4eo.report.trials import cost_chart
 from autoai4eo.runs.reading import Snapshot, Trial
 
+_LINE = "joins the trials that are Pareto-optimal in the two figures of the chart"
+
 
 def cost_charts(run: Snapshot, metric: str, costs: Sequence[str]) -> dict[str, Any]:
     """Returns the charts with their captions, their key, and who is in none of them.
@@ -26,7 +28,7 @@ def cost_charts(run: Snapshot, metric: str, costs: Sequence[str]) -> dict[str, A
     beside = [e for e in run.ensembles if e.figures.keys() & set(costs)]
     key = key_of([*drawn, *beside])
     if any(t.status == "complete" for t in drawn):
-        key.append((charts.sign(**PARETO), "joins the Pareto-optimal trials"))
+        key.append((charts.sign(**PARETO), _LINE))
     if run.references:
         key.append((charts.sign(**REFERENCE), "references"))
     return {

@@ -16,7 +16,7 @@ from autoai4eo.runs.reading import ShownEnsemble, Trial
 from autoai4eo.runs.trials import PROXY
 
 BLUE, ORANGE, RED, GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
-#: Of the line that joins Pareto-optimal trials.
+#: Of the line that joins the Pareto-optimal trials of a chart.
 PARETO: dict[str, Any] = {"color": "#9dc1ff", "lw": 2}
 #: Of the line at the level of a reference.
 REFERENCE: dict[str, Any] = {"color": GREY, "lw": 1, "ls": (0, (4, 3))}

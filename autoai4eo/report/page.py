@@ -18,6 +18,7 @@ from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.compact import compact_search
 from autoai4eo.report.costs import cost_charts
+from autoai4eo.report.curves import curves
 from autoai4eo.report.finalist import evaluations, parts, story
 from autoai4eo.report.numbers import duration, large
 from autoai4eo.report.pyramid import pyramid
@@ -28,7 +29,6 @@ from autoai4eo.report.table import table_of
 from autoai4eo.report.tiles import tiles
 from autoai4eo.report.trials import (
     axes_of,
-    curve_chart,
     facts,
     facts_of_ensemble,
     named,
@@ -76,7 +76,6 @@ def _content(run: Snapshot) -> dict[str, Any]:
     merging: dict[str, Any] = run.part(lambda: pyramid(run), {})
     tiles_of_run: dict[str, Any] = run.part(lambda: tiles(run), {})
     monitors = dict.fromkeys([metric, "val_loss"])
-    curves = [curve_chart(run, name) for name in monitors]
     return {
         "run": run,
         "counts": [(s, n) for s in _STATUS if (n := run.count(s))],
@@ -88,7 +87,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "predicted": predicted(run),
         "references": _references(run),
         "compact": run.part(partial(compact_search, run), Markup()),
-        "curves": [curve for curve in curves if curve],
+        "curves": curves(run, [*monitors]),
         "metric": find(metric).label,
         "trials": table_of(run),
         "evaluations": evaluations(run),

@@ -1,9 +1,9 @@
-"""Charts of trials: accuracy against cost, and learning curves."""
+"""Charts of trials: accuracy against cost."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
@@ -11,9 +11,8 @@ from markupsafe import Markup
 from autoai4eo.learning.figures import METRICS, VALIDATION, find, rounded
 from autoai4eo.report import charts
 from autoai4eo.report.comparable import comparable, drawn_with
-from autoai4eo.report.marks import BLUE, GREY, ORANGE, PARETO, REFERENCE, look
+from autoai4eo.report.marks import GREY, ORANGE, PARETO, REFERENCE, look
 from autoai4eo.runs.pareto import on_front
-from autoai4eo.runs.phases import FURTHER
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
 from autoai4eo.runs.trials import PROXY
 from autoai4eo.runs.two_figures import shown_metric
@@ -58,9 +57,10 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     """Draws every trial: a metric against a cost.
 
     Marks are those of `autoai4eo.report.marks`; the line joins the trials that are
-    Pareto-optimal in the metric and the cost. Those without a score are in a strip
-    below. Dashed lines are the references. A chart of a measured cost leaves out what
-    was measured in another way than most trials, see `autoai4eo.report.comparable`.
+    Pareto-optimal in the metric and the cost, whatever the objectives are. Those
+    without a score are in a strip below. Dashed lines are the references. A chart of a
+    measured cost leaves out what was measured in another way than most trials, see
+    `autoai4eo.report.comparable`.
 
     Args:
         run: the run.
@@ -80,7 +80,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     # the chart reaches to the best reference
     best = sorted(levels.values(), reverse=better == "max")[:1]
     reached = [f[metric] for f in (*(t.figures for t in scored), *more)]
-    charts.fit(axes, "y", [*reached, *best], log=False, most=_most(metric))
+    charts.fit(axes, "y", [*reached, *best], log=False, most=most(metric))
     below = None
     if len(scored) < len(placed):
         below = charts.strip_below(axes, "no score")
@@ -143,66 +143,6 @@ def _draw_references(axes: Axes, levels: dict[str, float]) -> None:
             color=GREY,
             fontsize=12,
         )
-
-
-def curve_chart(run: Snapshot, name: str) -> Markup | None:
-    """Draws a figure of each trial over the epochs; None if no trial has it.
-
-    The finalist's own training is dashed. If it continued its trial, it begins where
-    the trial's best epoch ends.
-    """
-    lines = [(t, _points(t.curve, name)) for t in run.trials]
-    lines = [(trial, points) for trial, points in lines if points]
-    if not lines:
-        return None
-    own = run.phases[1:] or run.phases
-    further = bool(own) and own[0].training == FURTHER
-    last = _points(run.last_curve, name, run.phases[0].kept if further else 0)
-    every = [*(points for _, points in lines), last]
-    axes = charts.chart("epoch", named(name))
-    charts.fit_epochs(axes, [x for points in every for x, _ in points])
-    values = [y for points in every for _, y in points if np.isfinite(y)]
-    charts.fit(axes, "y", values, log=False, most=_most(name))
-    for trial, points in sorted(lines, key=lambda line: _rank(line[0])):
-        points = [p for p in points if np.isfinite(p[1])]
-        if not points:
-            continue
-        colour, width = _curve_style(trial)
-        axes.plot(
-            *zip(*points, strict=True),
-            gid=charts.curve_of(trial.number),
-            marker="o" if len(points) == 1 else "",
-            color=colour,
-            lw=width,
-            ls=":" if trial.training == PROXY else "-",
-            alpha=1 if _rank(trial) else 0.75,
-        )
-        if trial.is_finalist:
-            _name_curve(axes, f"trial {trial.number}", points[-1], 9)
-    if last := [p for p in last if np.isfinite(p[1])]:
-        marker = "o" if len(last) == 1 else ""
-        dashed: dict[str, Any] = {"ls": (0, (4, 2)), "marker": marker}
-        axes.plot(*zip(*last, strict=True), color=ORANGE, lw=2.5, **dashed)
-        _name_curve(axes, f"finalist, {own[0].training}" if own else "", last[-1], -18)
-    return charts.svg(axes, f"{named(name)} over the epochs")
-
-
-def _points(
-    curve: list[dict[str, float]], name: str, after: int = 0
-) -> list[tuple[float, float]]:
-    return [(row["epoch"] + after, row[name]) for row in curve if name in row]
-
-
-def _name_curve(axes: Axes, text: str, at: tuple[float, float], up: int) -> None:
-    axes.annotate(
-        text,
-        at,
-        (-4, up),
-        textcoords="offset points",
-        ha="right",
-        color=ORANGE,
-        fontsize=13,
-    )
 
 
 def summary(trial: Trial, *names: str) -> str:
@@ -272,7 +212,7 @@ def _spread(trial: Trial, cost: str) -> float:
     return trial.figures.get("latency_spread_ms", 0.0) if cost == "latency_ms" else 0.0
 
 
-def _most(name: str) -> float:
+def most(name: str) -> float:
     """Returns the largest value that a figure can have."""
     is_score = name.removeprefix(VALIDATION) in METRICS
     return 1.0 if is_score and find(name).direction == "max" else math.inf
@@ -313,11 +253,3 @@ def _stairs(
 
 def _direction(run: Snapshot, metric: str) -> str:
     return next((o.direction for o in run.objectives if o.name == metric), "max")
-
-
-def _rank(trial: Trial) -> int:
-    return 2 if trial.is_finalist else int(trial.on_front)
-
-
-def _curve_style(trial: Trial) -> tuple[str, float]:
-    return [("#b3c0cc", 1.5), (BLUE, 2.0), (ORANGE, 3.0)][_rank(trial)]

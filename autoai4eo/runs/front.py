@@ -130,6 +130,17 @@ def reference(study: optuna.Study, limits: Mapping[str, float]) -> dict[str, flo
     return point
 
 
+def is_fixed(study: optuna.Study, limits: Mapping[str, float]) -> bool:
+    """Returns whether the reference point stays where it is while trials come.
+
+    Hypervolumes up to another point cannot be compared.
+    """
+    return all(
+        objective.name in limits or find(objective.name).worthless is not None
+        for objective in objectives_of(study)
+    )
+
+
 def dominated(
     study: optuna.Study,
     point: Mapping[str, float],

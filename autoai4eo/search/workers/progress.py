@@ -58,22 +58,26 @@ class Progress:
 
 
 def tell_front(study: optuna.Study, limits: Mapping[str, float], to: Progress) -> None:
-    """Reports the front of several objectives after a trial."""
+    """Reports the front of several objectives after a trial.
+
+    With its hypervolume if that compares from trial to trial, see `front.is_fixed`.
+    """
     if len(study.directions) == 1:
         return
     with read_once(study):
         last = trials_of(study)[-1]
         if last.state != TrialState.COMPLETE:
             return
-        point = front.reference(study, limits)
-        volume = front.dominated(study, point)
+        told = _volume(study, limits) if front.is_fixed(study, limits) else ""
         found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
-    at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
     to.tell({"front": found})
-    to.done(
-        f"trial {last.number}   {len(found)} on the front   "
-        f"hypervolume {volume:.4g} (reference: {at})"
-    )
+    to.done(f"trial {last.number}   {len(found)} on the front{told}")
+
+
+def _volume(study: optuna.Study, limits: Mapping[str, float]) -> str:
+    point = front.reference(study, limits)
+    at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
+    return f"   hypervolume {front.dominated(study, point):.4g} (reference: {at})"
 
 
 class _Epochs(keras.callbacks.Callback):

@@ -1,0 +1,31 @@
+"""What the log tells of the front: figures that compare from line to line."""
+
+import optuna
+import runs
+
+from autoai4eo.learning.objectives import parse_objectives
+from autoai4eo.runs.study import open_study
+from autoai4eo.search.workers.progress import Progress, tell_front
+
+
+def told(path, objectives, limits):
+    """The lines for the log after each of two trials, the second slower."""
+    lines, kept = [], parse_objectives(objectives)
+    path.mkdir()
+    study = open_study(path, kept)
+    to = Progress(lines.append, kept[0])
+    for values in ([0.5, 1.0], [0.4, 9.0]):
+        study.add_trial(optuna.trial.create_trial(values=values))
+        tell_front(study, limits, to)
+    runs.close(study)
+    return [one["done"] for one in lines if "done" in one]
+
+
+def test_a_hypervolume_is_logged_only_where_its_reference_stays(tmp_path):
+    """Users rely on: a figure that grows means a better front."""
+    objectives = ["val_cohen_kappa", "latency_ms"]
+    limited = told(tmp_path / "limited", objectives, {"latency_ms": 10.0})
+    volume = "1 on the front   hypervolume 4.5 (reference: val_cohen_kappa 0, "
+    assert limited == [f"trial {i}   {volume}latency_ms 10)" for i in (0, 1)]
+    free = told(tmp_path / "free", objectives, {})
+    assert free == [f"trial {i}   1 on the front" for i in (0, 1)]
