@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
+from typing import Any
+
 from autoai4eo.callers import in_callers_words
 from autoai4eo.text import line
 
@@ -43,6 +47,36 @@ class AutoAI4EOWarning(UserWarning):
 
     def __init__(self, message: str) -> None:
         super().__init__(in_callers_words(message))
+
+
+def warn(message: str, kind: type[AutoAI4EOWarning] = AutoAI4EOWarning) -> None:
+    """Warns at the user's line: the one that called into this package.
+
+    However deep the function is that warns, and whatever of Keras or AutoKeras lies
+    between, so that Python shows a line that the user can change.
+
+    Args:
+        message: what the user should know.
+        kind: of the warning.
+    """
+    frame = place = inspect.currentframe()
+    while frame is not None:
+        if _package_of(frame.f_globals) == _package_of(globals()):
+            place = frame.f_back or frame
+        frame = frame.f_back
+    assert place is not None
+    warnings.warn_explicit(
+        message,
+        kind,
+        place.f_code.co_filename,
+        place.f_lineno,
+        module=place.f_globals.get("__name__"),
+        registry=place.f_globals.setdefault("__warningregistry__", {}),
+    )
+
+
+def _package_of(names: dict[str, Any]) -> str:
+    return str(names.get("__name__", "")).partition(".")[0]
 
 
 class SearchError(RuntimeError):

@@ -149,23 +149,15 @@ def test_no_error_is_swallowed(trees):
     assert not found
 
 
-def test_every_warning_reaches_the_command_line(trees):
-    """It shows warnings of this class, whoever called the function."""
+def test_every_warning_is_of_our_class_and_at_the_users_line(trees):
+    """The command line shows this class only; `errors.warn` finds the user's line."""
     modules, _ = trees
-    ours = {"AutoAI4EOWarning"}
-    for tree in modules.values():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ClassDef) and ours & set(
-                map(ast.unparse, node.bases)
-            ):
-                ours.add(node.name)
     found = {
-        (name, ast.unparse(node.args[1]) if len(node.args) > 1 else "")
+        name
         for name, tree in modules.items()
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "warnings.warn"
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func).startswith("warnings.warn")
     }
-    assert len(found) > 5
-    silent = {(name, kind) for name, kind in found if kind not in ours}
     # a warning for programmers
-    assert silent == {("autoai4eo.deploy", "DeprecationWarning")}
+    assert found == {"autoai4eo.errors", "autoai4eo.deploy"}

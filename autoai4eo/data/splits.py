@@ -8,7 +8,6 @@ dataset has groups, split by them.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from autoai4eo.data.groups import coarsest, from_csv, members
 from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK, check_block_km
 from autoai4eo.data.stratification import balanced_rows, iterative_parts
 from autoai4eo.data.target import mask_strata, strata
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError, warn
 from autoai4eo.text import counted
 
 
@@ -69,13 +68,12 @@ def split(
     check_block_km(group if groups is None else "groups=…", block_km)
     if group is None and groups is None:
         if shared := shared_groups(dataset):
-            warnings.warn(
+            warn(
                 f"{dataset.path}: a random split of data that have groups "
                 f"({', '.join(shared)}) leaks: samples of one group may lie in "
                 f"several parts; split by --group {shared[0]} (in Python "
                 f"group={shared[0]!r})",
                 LeakWarning,
-                stacklevel=2,
             )
         part = _ungrouped(dataset, shares, seed)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
 from autoai4eo.data.units import Typical
 from autoai4eo.data.unlike import unlike_training
-from autoai4eo.errors import AutoAI4EOWarning, UnknownClassError, UserError
+from autoai4eo.errors import UnknownClassError, UserError, warn
 from autoai4eo.learning.lazy_outputs import LazyOutputs, Outputs, in_parts
 from autoai4eo.learning.network import Network
 from autoai4eo.learning.registry import of_kind, task_of
@@ -99,7 +98,7 @@ def open_for(
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
     for note in (*dataset.notes, *unlike_training(dataset, typical or {})):
-        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=3)
+        warn(line(note))
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:
             raise UserError(

@@ -24,7 +24,6 @@ import hashlib
 import json
 import math
 import sqlite3
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ from urllib.parse import quote
 
 import pandas as pd
 
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_regular, in_one_step
 from autoai4eo.nasbench.database_file import check_new, using
 from autoai4eo.networks.cell import Cell
@@ -266,11 +265,9 @@ class Database:
             figures = {**known.get(0, {}), **known[epoch]}
             rows.append({"id": number, **architecture, **place, **figures})
         if missing := len(found) - len(rows):
-            warnings.warn(
+            warn(
                 f"{self.path}: {missing:,} of {len(found):,} networks have no figures "
-                f"of epoch {epoch} and are left out",
-                AutoAI4EOWarning,
-                stacklevel=2,
+                f"of epoch {epoch} and are left out"
             )
         return pd.DataFrame(rows)
 

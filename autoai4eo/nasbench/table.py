@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.cell_table import coded_cells
 from autoai4eo.nasbench.database import NASBENCH101, Database
@@ -99,11 +98,9 @@ def read_table(
     _, first = np.unique(numbers_of(levels, codes), return_index=True)
     rows = np.sort(first)
     if len(rows) < len(frame):
-        warnings.warn(
+        warn(
             f"{path}: {len(frame) - len(rows)} rows repeat the network of an earlier "
-            "row and are left out",
-            AutoAI4EOWarning,
-            stacklevel=2,
+            "row and are left out"
         )
     if len(rows) < 2:
         raise UserError(f"{path}: expected two networks or more, found {len(rows)}")

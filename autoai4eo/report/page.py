@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_can_write_into, in_one_step, written
 from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find
 from autoai4eo.learning.verdict import resampled, title, verdict
@@ -59,9 +58,7 @@ def write_report(path: str | Path) -> Path:
     run = read(folder)
     page = render("run.html", **_content(run))
     for note in run.notes:
-        warnings.warn(
-            f"{note.rpartition('; ')[0]}; left out", AutoAI4EOWarning, stacklevel=2
-        )
+        warn(f"{note.rpartition('; ')[0]}; left out")
     out = Run(folder).report
     with written(out), in_one_step(out) as temporary:
         # a path that is not UTF-8 has halves of characters

@@ -6,7 +6,6 @@ One file for a network and data: what is evaluated on the same data again replac
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
+from autoai4eo.errors import DamagedError, UserError, warn
 from autoai4eo.files import read_json, write_json
 from autoai4eo.runs import cures, schemas
 from autoai4eo.runs.belonging import digest
@@ -120,9 +119,7 @@ def keep(
 
 
 def _warn(why: str) -> None:
-    warnings.warn(
-        f"{why}; the scores are not kept in the run", AutoAI4EOWarning, stacklevel=4
-    )
+    warn(f"{why}; the scores are not kept in the run")
 
 
 def evaluations_of(run: Path) -> list[Evaluation]:

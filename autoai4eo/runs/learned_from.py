@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import AutoAI4EOWarning
+from autoai4eo.errors import warn
 from autoai4eo.runs.folder import Run
 
 
@@ -30,10 +29,8 @@ def warn_if_learned(run: Path, dataset: Dataset, evaluation: Mapping[str, Any]) 
         inside = same_file and known["samples"] < len(dataset)
         if inside or known["fingerprint"] == mark:
             what = "they include" if inside else "these are"
-            warnings.warn(
+            warn(
                 f"{dataset.path}: {what} the {role} data of {run}, which the "
                 "finalist learned from: its scores on them say nothing about other "
-                "data; evaluate it on data that it has not seen",
-                AutoAI4EOWarning,
-                stacklevel=3,
+                "data; evaluate it on data that it has not seen"
             )

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import BandStatistics, keep_statistics
 from autoai4eo.devices.remote import RemoteDevice
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import set_aside, written
 from autoai4eo.learning.figures import rounded
 from autoai4eo.runs.data_record import check_same, check_step
@@ -166,11 +165,9 @@ class Session:
         before = run.read()["arguments"].get("constraints") or {}
         now = dict(self.settings.constraints)
         if before != now:
-            warnings.warn(
+            warn(
                 f"{self.run}: the search began with {_told_limits(before)}, and goes "
-                f"on with {_told_limits(now)}: earlier trials stay as they were judged",
-                AutoAI4EOWarning,
-                stacklevel=4,
+                f"on with {_told_limits(now)}: earlier trials stay as they were judged"
             )
 
     def _check_kind(self, known: Mapping[str, Any]) -> None:

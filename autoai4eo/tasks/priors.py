@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pandas as pd
 from keras_tuner.engine import hyperparameters as hp_types
 
 from autoai4eo.blocks.cells.nasbench_block import choices_of
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.database import Database
 from autoai4eo.nasbench.database_file import is_database
@@ -101,11 +100,9 @@ def _prior(path: Path, metrics: Sequence[Objective], names: Sequence[str]) -> Pr
         )
     missing = [name for name in names if name not in of_networks]
     if 2 * len(missing) > len(names):
-        warnings.warn(
+        warn(
             f"{path}: its networks have no {_few(missing)}: it tells little of this "
-            "search",
-            AutoAI4EOWarning,
-            stacklevel=2,
+            "search"
         )
     figures = {
         m.name: np.array([float(f[m.name]) for _, f in good])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,7 @@ from autoai4eo.data.splits import folds, shared_groups, split
 from autoai4eo.data.statistics import BandStatistics
 from autoai4eo.data.units import typical_of
 from autoai4eo.data.unlike import unlike_training
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.worst_group import OBJECTIVE, CountedGroups, is_asked_for
@@ -217,7 +216,7 @@ def _kept_apart(
     """
     found, told = apart(train, [other], group, f"{cure}, or pass --allow-overlap")
     if told:
-        warnings.warn(told, AutoAI4EOWarning, stacklevel=5)
+        warn(told)
     return found
 
 
@@ -293,4 +292,4 @@ def warn_of_problems(
         "validation data", overlap(validation, train), np.empty(0, int)
     )
     for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *told)):
-        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=3)
+        warn(line(note))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 from autoai4eo import deploy
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.lazy_outputs import Outputs
 from autoai4eo.learning.registry import task_of
@@ -75,11 +74,7 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
         else:
             found = _before_refit(run, finalist.number, validation, batch_size)
     except UserError as error:
-        warnings.warn(
-            f"{error}; the finalist has no scores without it",
-            AutoAI4EOWarning,
-            stacklevel=2,
-        )
+        warn(f"{error}; the finalist has no scores without it")
         return
     fitted = {}
     if isinstance(found, np.ndarray):

@@ -96,8 +96,11 @@ def test_random_split_of_groups_warns(build, tmp_path):
     d = open_dataset(
         build.write_h5(tmp_path / "a.h5", city=np.arange(60) // 6, number=np.arange(60))
     )
-    with pytest.warns(LeakWarning, match=r"groups \(city\) leaks.*group='city'"):
+    with pytest.warns(
+        LeakWarning, match=r"groups \(city\) leaks.*group='city'"
+    ) as told:
         split(d, (0.5, 0.5))
+    assert [one.filename for one in told] == [__file__]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         first, second = split(d, (0.5, 0.5), group="city")

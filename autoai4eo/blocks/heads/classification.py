@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 from typing import Any
 
 import autokeras as ak
@@ -12,7 +11,7 @@ import keras
 from keras import layers
 
 from autoai4eo.blocks.heads.pooled import HIDDEN, POOLINGS, Pooled
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError, warn
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
@@ -107,11 +106,10 @@ class LatencyConstrainedHead(PooledHead):
         """(N, height, width, channels) or (N, channels) -> (N, classes)"""
         if not self._warned:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"{self.name}: max_latency_ms={self.max_latency_ms:g} is enforced by "
                 "autoai4eo.AutoModel only; this search does not measure latency",
                 BudgetNotEnforced,
-                stacklevel=2,
             )
         return super().build(hp, inputs)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from autoai4eo.data.polygons.class_fields import classes_of
 from autoai4eo.data.polygons.vector_files import Features, read_features
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 
 _LISTED = 3  # invalid features that a message describes
 
@@ -86,7 +85,7 @@ def read_areas(
             "are left out"
         )
     for sentence in told:
-        warnings.warn(sentence, AutoAI4EOWarning, stacklevel=3)
+        warn(sentence)
     if len(set(numbers)) < 2:
         raise UserError(
             f"{features.path}: expected polygons or points of two classes or more, "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from autoai4eo.data.polygons.scene_inputs import (
 from autoai4eo.data.polygons.windows import WindowRule
 from autoai4eo.data.scenes.scene import Scene, ScenePaths
 from autoai4eo.data.scenes.window_places import has_enough
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import (
     check_can_write,
     in_one_step,
@@ -201,7 +200,7 @@ def _check_classes(areas: Areas, file: PatchFile, labels: Path) -> None:
     lacking = [areas.class_names[i] for i in sorted(drawn - found)]
     if lacking:
         none = f"{labels}: no patches of {', '.join(lacking)}"
-        warnings.warn(none, AutoAI4EOWarning, stacklevel=3)
+        warn(none)
 
 
 @dataclass(frozen=True)

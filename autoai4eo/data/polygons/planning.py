@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +26,7 @@ from autoai4eo.data.polygons.windows import (
     sharing_pixels,
 )
 from autoai4eo.data.scenes.scene import Scene, ScenePaths
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_not_input
 from autoai4eo.text import counted
 
@@ -240,4 +239,4 @@ def levels_of(plans: Sequence[Plan]) -> dict[str, str]:
 
 
 def _warn(sentence: str) -> None:
-    warnings.warn(sentence, AutoAI4EOWarning, stacklevel=5)
+    warn(sentence)

@@ -23,7 +23,7 @@ import numpy as np
 
 from autoai4eo.data.polygons.geojson_crs import crs_of_geojson
 from autoai4eo.data.readers.image_files import ZIP_ERRORS
-from autoai4eo.errors import AutoAI4EOWarning, MissingError, UserError
+from autoai4eo.errors import MissingError, UserError, warn
 from autoai4eo.files import check_regular, check_size
 
 FORMS = "KML, KMZ, GeoJSON, GeoPackage (.gpkg) or a shapefile (.shp)"
@@ -237,7 +237,7 @@ def _told(path: Path, form: str) -> Iterator[None]:
                 "all files that belong to it"
             ) from cause
     for one in dict.fromkeys(_short(str(w.message)) for w in found):
-        warnings.warn(f"{path}: {one}", AutoAI4EOWarning, stacklevel=4)
+        warn(f"{path}: {one}")
 
 
 def _short(message: str) -> str:

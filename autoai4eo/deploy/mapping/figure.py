@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from autoai4eo.deploy.mapping.ground import pixel_metres
 from autoai4eo.deploy.mapping.products import MadeMap, check_product
 from autoai4eo.deploy.mapping.shares import Shares, class_shares
 from autoai4eo.deploy.predictors.base import Predictor
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import in_one_step, remove_leftovers
 from autoai4eo.locks import output_alone
 from autoai4eo.runs.folder import Run
@@ -94,11 +93,9 @@ def keep_picture(path: Path, made: MadeMap) -> None:
             Figure(path).write(made)
     except (OSError, UserError) as error:
         why = getattr(error, "strerror", None) or error
-        warnings.warn(
+        warn(
             f"{path}: the map's picture cannot be written ({why}); the map itself is "
-            "complete",
-            AutoAI4EOWarning,
-            stacklevel=3,
+            "complete"
         )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.unit_advice import advice
 from autoai4eo.data.unlike import shifted, told_shifted
 from autoai4eo.deploy.predictors.base import Predictor
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.text import line
 
 
@@ -34,17 +33,15 @@ def check_scene(predictor: Predictor, scene: Scene) -> bool:
             f"pixels, found {scene.grid.height}×{scene.grid.width}; use a larger one"
         )
     if predictor.level and scene.level and predictor.level != scene.level:
-        warnings.warn(
+        warn(
             f"{scene}: a scene of level {scene.level}, and the network was made for "
             f"{predictor.level}: the map may be wrong; use a {predictor.level} product "
-            "of the scene",
-            AutoAI4EOWarning,
-            stacklevel=4,
+            "of the scene"
         )
     names = list(dict.fromkeys(n for some in predictor.bands.values() for n in some))
     units = _units(predictor, scene, names)
     for note in (*scene.notes(names), *units):
-        warnings.warn(line(note), AutoAI4EOWarning, stacklevel=4)
+        warn(line(note))
     return not units
 
 
@@ -61,13 +58,11 @@ def warn_of_shifted(predictor: Predictor, scene: Scene, match: str | None) -> No
     names = shifted(values, typical)
     if names:
         cure = "try --match-training dark-object" if match is None else f"after {match}"
-        warnings.warn(
+        warn(
             line(
                 f"{scene}: {told_shifted(names, values, typical)} ({cure}); --unlike "
                 "shows which pixels"
-            ),
-            AutoAI4EOWarning,
-            stacklevel=4,
+            )
         )
 
 

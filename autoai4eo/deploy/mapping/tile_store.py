@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import os
 import re
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 from autoai4eo.deploy.mapping.layers import Layer
 from autoai4eo.deploy.mapping.placing import PLACED
 from autoai4eo.deploy.mapping.windows import Tile
-from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
+from autoai4eo.errors import DamagedError, UserError, warn
 from autoai4eo.files import in_one_step, is_plain, read_npz
 
 _OURS = re.compile(
@@ -81,11 +80,9 @@ class TileStore:
                 missing.append(tile)
                 damaged.append(error)
         if damaged:
-            warnings.warn(
+            warn(
                 f"{self._out}: of {len(tiles)} tiles {len(damaged)} are kept damaged "
-                f"and are computed anew (the first: {damaged[0]})",
-                AutoAI4EOWarning,
-                stacklevel=2,
+                f"and are computed anew (the first: {damaged[0]})"
             )
         return missing
 

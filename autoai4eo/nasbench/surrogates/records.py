@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.nasbench.database import NASBENCH101, Architecture, Database, Entry
 from autoai4eo.nasbench.surrogates.costs import Shape
 from autoai4eo.nasbench.surrogates.encoding import (
@@ -99,11 +98,9 @@ def read_records(
         if {target, *known} <= {*one.figures.get(0, {}), *one.figures.get(after, {})}
     ]
     if missing := len(every) - len(entries):
-        warnings.warn(
+        warn(
             f"{database.path}: {missing:,} of {len(every):,} networks have no "
-            f"{' or no '.join([target, *known])} after epoch {after} and are left out",
-            AutoAI4EOWarning,
-            stacklevel=2,
+            f"{' or no '.join([target, *known])} after epoch {after} and are left out"
         )
     if len(entries) < _LEAST:
         raise UserError(

@@ -7,7 +7,6 @@ kept in memory, and its cost as the search measured it.
 from __future__ import annotations
 
 import gc
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import MAX_GIB, max_bytes
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.figures import VALIDATION, find, rounded
@@ -80,11 +79,9 @@ class Judge:
             known.add(OBJECTIVE)
         found = next((o for o in metrics if o.name in known), task.objective)
         if metrics and metrics[0] != found:
-            warnings.warn(
+            warn(
                 f"{metrics[0].name} cannot be computed of an ensemble: members are "
-                f"chosen by {found.name}",
-                AutoAI4EOWarning,
-                stacklevel=2,
+                f"chosen by {found.name}"
             )
         targets = validation.targets if pixels is None else pixels.targets
         return cls(task, found, targets, groups)
@@ -170,11 +167,7 @@ def candidates(
         try:
             found.append(Candidate(trial, file_of(run, trial, NETWORK)))
         except UserError as error:
-            warnings.warn(
-                f"trial {trial.number} is left out: {error}",
-                AutoAI4EOWarning,
-                stacklevel=2,
-            )
+            warn(f"trial {trial.number} is left out: {error}")
     if not found:
         raise UserError(
             f"{run}: expected the networks of its {len(complete)} trials in "
@@ -212,11 +205,9 @@ def validation_outputs(
     number = len(validation) if pixels is None else len(pixels.numbers)
     room = max(1, int(max_bytes() // (4 * number * width)))
     if room < len(found):
-        warnings.warn(
+        warn(
             f"the outputs of {len(found)} networks need more memory than allowed: the "
-            f"best {room} are used (allow more with {MAX_GIB})",
-            AutoAI4EOWarning,
-            stacklevel=2,
+            f"best {room} are used (allow more with {MAX_GIB})"
         )
         (first, *_) = objectives_of(study)
         found = [found[i] for i in sorted(_best(found, first, room))]

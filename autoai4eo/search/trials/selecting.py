@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -13,7 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
+from autoai4eo.errors import DamagedError, UserError, warn
 from autoai4eo.learning.evaluation import groups_of, outputs_in_parts, scored
 from autoai4eo.learning.figures import VALIDATION
 from autoai4eo.learning.intervals import blocks
@@ -207,7 +206,7 @@ def select_cheapest(
         try:
             network = keras.models.load_model(file_of(run, trial, NETWORK))
         except UserError as error:
-            warnings.warn(f"{error}; left out", AutoAI4EOWarning, stacklevel=2)
+            warn(f"{error}; left out")
             continue
         output = outputs_in_parts(network, validation, batch_size)
         scorer = scored(validation, output, groups)

@@ -374,10 +374,11 @@ def test_a_run_maps_and_keeps_a_picture(tmp_path, in_process):
     assert read(other).shape == (6, 8)
     shutil.rmtree(auto.run / "maps")
     (auto.run / "maps").write_text("no folder can be made here")
-    with pytest.warns(UserWarning, match="picture cannot be written"):
+    with pytest.warns(UserWarning, match="picture cannot be written") as told:
         auto.predict_scene(
             scene, tmp_path / "p.tif", scale=1e-3, offset=-1.5, stride=5, verbose=0
         )
+    assert {one.filename for one in told} == {__file__}
     assert read(tmp_path / "p.tif").shape == (6, 8)
     shutil.rmtree(auto.run / "best")
     with pytest.raises(UserError, match="resumes it"):
