@@ -45,7 +45,8 @@ def beside_references(
         ``difference``: how much better the network is, in units of the metric;
         ``interval``: [lower, upper] (95 %) of that. Both with the result of
         `autoai4eo.learning.evaluation.resampled_by`, and ``against_reference`` with
-        ``tiles`` and ``all_tiles`` if these are a part of all.
+        ``tiles`` and ``all_tiles`` if these are a part of all, and the ``params`` of a
+        reference that is a network.
     """
     _, groups = groups_of(dataset)
     rows = judged_rows(dataset)
@@ -65,6 +66,7 @@ def beside_references(
         known = record["fitted"].get(name) if fitted else None
         reference = scored(dataset, found, groups, known, rows)
         scores[name] = {**reference.result(), **drawn}
+        size = {n: v for n, v in record.get(name, {}).items() if n == "params"}
         gains = sign * (my_draws[metric] - reference.resampled()[metric])
         against.append(
             {
@@ -74,6 +76,7 @@ def beside_references(
                 "interval": interval(gains),
                 **drawn,
                 **part,
+                **size,
             }
         )
     least = min(against, key=lambda found: found["difference"])

@@ -15,7 +15,7 @@ TITLES = {
     "majority": "the same prediction for every sample",
     "trees": "boosted trees on band statistics",
     "pixel_trees": "boosted trees on pixel neighbourhoods",
-    UNET: "a plain U-Net of about as many parameters",
+    UNET: "a plain U-Net",
 }
 
 
@@ -48,8 +48,11 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
     if "tiles" in against:
         part = f"{against['tiles']:,} of {against['all_tiles']:,} tiles"
         on = f" on {part} of the {data} data" if data else f" on {part}"
+    other = title(against["other"])
+    if "params" in against:
+        other += f" of {against['params']:,} parameters"
     return (
-        f"The network {sure} than {title(against['other'])}: {of} "
+        f"The network {sure} than {other}: {of} "
         f"{figure.label} {gain}{on} (95 % interval {low} to {high} "
         f"{resampled(against)})."
     )

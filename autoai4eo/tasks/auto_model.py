@@ -239,9 +239,7 @@ class AutoModel(GraphData, Finalists):
                 end_without_finalist(self.tuner.study, self.settings.max_trials)
                 return
             if references:
-                unets = UNets(
-                    training, found, name or loss, self.tuner.monitor, self.seed
-                )
+                unets = UNets.of(self.tuner, training)
                 keep_unet(self.run, self.tuner.study, unets, tell)
             judge(self.run, validation, batch_size, tell)
 

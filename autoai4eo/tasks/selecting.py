@@ -25,6 +25,7 @@ from autoai4eo.search.trials import finalist
 from autoai4eo.search.trials.selecting import select_cheapest
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
+from autoai4eo.tasks.unet_reference import UNets, keep_unet
 from autoai4eo.tasks.validating import validate
 
 #: Returns what trains the finalist: the tuner of the search, and data and options.
@@ -82,6 +83,9 @@ def select_trial(
 ) -> int:
     """Makes a trial the finalist, trained in full; nothing if it is that already.
 
+    Where the run has references, that of masks which depends on the finalist is trained
+    anew, see `keep_unet`; all are scored beside it.
+
     Args:
         run: the folder.
         choice: the trial, or the rule that selects it.
@@ -122,6 +126,8 @@ def select_trial(
             verbose=verbose,
             task="finalist",
         )
+        if Run(run).read_references():
+            keep_unet(run, tuner.study, UNets.of(tuner, training), tell)
         validate(run, validation, training.batch_size)
     tell(f"{wanted} is the finalist now")
     return wanted.number
@@ -164,12 +170,14 @@ def _complete(run: Path, study: optuna.Study, number: int) -> int:
 
 
 def _is_there(run: Path, wanted: NetworkId, choice: Choice, refit: bool) -> bool:
-    """Returns whether the finalist is the wanted network, trained as wanted.
+    """Returns whether the finalist is the wanted network, trained as wanted, and scored.
 
     A choice that is taken back makes a finalist of the training data alone.
     """
     if trained_finalist(run) != wanted:
         return False
+    if "evaluated_on" not in Run(run).read_evaluation():
+        return False  # interrupted before it was scored
     of_everything = finalist.is_of_everything(run)
     if refit:
         return of_everything

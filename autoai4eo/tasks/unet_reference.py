@@ -19,7 +19,7 @@ from autoai4eo.blocks import (
 )
 from autoai4eo.blocks.backbones.pyramid import FEWEST_LEVELS, possible_levels
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.statistics import BandStatistics
+from autoai4eo.data.statistics import BandStatistics, cached_statistics
 from autoai4eo.errors import DamagedError, MissingError
 from autoai4eo.learning.callbacks import NonFiniteLossError
 from autoai4eo.learning.evaluation import score
@@ -29,12 +29,14 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 from autoai4eo.learning.verdict import UNET, in_words
 from autoai4eo.log import told_while
+from autoai4eo.runs import phases
 from autoai4eo.runs.belonging import digest
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.network_id import EVERYTHING, finalist_in
 from autoai4eo.runs.reference_network import check_network, network_outputs
 from autoai4eo.runs.trials import FULL_TRAINING_OF, trial_of
 from autoai4eo.search.space.graph import Graph, build
+from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks.configuration import configure, graph_of
 
 
@@ -55,6 +57,17 @@ class UNets:
     loss: Any
     monitor: Objective
     seed: int
+
+    @classmethod
+    def of(cls, tuner: Tuner, training: Training) -> UNets:
+        """Returns those for the data of a search, with the loss of its run."""
+        return cls(
+            training,
+            cached_statistics(training.train, Run(tuner.run).statistics),
+            Run(tuner.run).read()["arguments"].get("loss"),
+            tuner.monitor,
+            tuner.settings.seed,
+        )
 
     def graph(self, width: int) -> Graph:
         """Returns the graph of the U-Net whose finest level has so many channels."""
@@ -186,10 +199,16 @@ def _is_unet(hyperparameters: Mapping[str, Any]) -> bool:
 
 
 def _epochs(kept: Mapping[str, Any], trial: Mapping[str, Any]) -> int:
-    """Returns the epochs of the network that is judged on the validation data."""
+    """Returns the epochs of the network that is judged on the validation data.
+
+    They are those of all trainings after another, also those after the best epoch.
+    """
     before = int(trial["epochs"])
     if kept["trained_on"] == EVERYTHING:
         return before  # that of the trial is judged
+    if found := phases.read(kept):
+        return sum(phase.epochs for phase in found)
+    # of an earlier version
     if FULL_TRAINING_OF in trial and "final_epochs" not in kept:
         return before  # the trial was the full training
     return before + int(kept["epochs"])

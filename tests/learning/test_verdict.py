@@ -41,6 +41,12 @@ def test_of_masks_it_says_how_many_tiles_were_compared():
     assert "+0.051 on 61 of 1,500 tiles of the test data (95 %" in told
 
 
+def test_of_a_network_it_says_its_size():
+    """Beside other networks of the run it is not of their size."""
+    told = verdict({**AGAINST, "other": "unet", "params": 12345})
+    assert "than a plain U-Net of 12,345 parameters: gain" in told
+
+
 def test_classes_that_tables_leave_out_are_counted():
     assert told_unseen({}) == told_unseen({"unseen_classes": []}) == ""
     assert told_unseen({"unseen_classes": ["a"]}).startswith("1 class that does not")

@@ -32,7 +32,7 @@ def fitted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unet")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(small_masks, "TinySegmenter", Widened)
-        model = small_masks.searched(folder)
+        model = small_masks.searched(folder, max_trials=2)
     model.again()
     return model
 
@@ -41,10 +41,12 @@ def fitted(tmp_path_factory):
 def test_it_is_as_large_and_trained_as_long_as_the_finalist(fitted):
     record = Run(fitted.run).read_references()
     unet = record["unet"]
-    cost = fitted.trials().iloc[0]
-    assert unet["wanted_params"] == cost["params"]
     evaluation = Run(fitted.run).read_evaluation()
-    assert unet["epochs"] == cost["epochs"] + evaluation["epochs"] == 6
+    cost = fitted.trials().set_index("trial").loc[evaluation["trial"]]
+    assert unet["wanted_params"] == cost["params"]
+    # three of its trial and three more, whichever of them was the best
+    assert [phase["epochs"] for phase in evaluation["phases"]] == [3, 3]
+    assert unet["epochs"] == 6
     # one convolution is smaller than any U-Net
     assert unet["width"] == 1 and unet["params"] > unet["wanted_params"]
     assert set(record["scores"]) == {"majority", "pixel_trees", "unet"}
@@ -58,6 +60,20 @@ def test_further_data_are_scored_with_the_same_network(fitted, monkeypatch):
     again = fitted.evaluate(str(fitted.directory / "val.h5"))
     assert 0 <= again["references"]["unet"]["mean_iou"] <= 1
     fitted.again()  # trains no second one
+
+
+@pytest.mark.slow
+def test_another_finalist_gets_a_unet_of_its_own(fitted, capsys):
+    """Users rely on: the run compares its finalist with a network of its size."""
+    before = Run(fitted.run).read_references()["unet"]
+    trials = fitted.trials().set_index("trial")
+    (other,) = set(trials.index) - {Run(fitted.run).read_evaluation()["trial"]}
+    fitted.select(trial=int(other))
+    unet = Run(fitted.run).read_references()["unet"]
+    assert unet["wanted_params"] == trials["params"][other] != before["wanted_params"]
+    assert unet["network"] != before["network"] and findings(fitted.run) == []
+    assert "unet" in Run(fitted.run).read_evaluation()["references"]
+    assert "reference unet: " in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -86,6 +102,19 @@ def test_a_finalist_that_is_a_unet_needs_none(fitted, monkeypatch):
 @pytest.mark.parametrize(
     ("kept", "trial", "epochs"),
     [
+        (
+            {
+                "trained_on": "training",
+                "epochs": 6,
+                "phases": [
+                    {"training": "trial 0", "epochs": 4, "kept": 3},
+                    {"training": "further training", "epochs": 5, "kept": 3},
+                ],
+            },
+            {"epochs": 4},
+            9,
+        ),
+        # of earlier versions: epochs of the last training
         ({"trained_on": "training", "epochs": 5}, {"epochs": 4}, 9),
         # judged is the trial's network
         ({"trained_on": "training and validation", "epochs": 5}, {"epochs": 4}, 4),
