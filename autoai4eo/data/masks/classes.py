@@ -193,8 +193,8 @@ def _notes(
     unseen = int(occurs[found.values == UNSEEN].sum())
     if unseen:
         notes.append(
-            f"masks: {unseen:,} pixels of the tiles ({unseen / every:.2%}) have no "
-            "data in their scene: they are ignored, whatever their class"
+            f"masks: {unseen:,} pixels ({unseen / every:.2%}) have no data in one of "
+            "the inputs: they are ignored, whatever their class"
         )
     ignored = ~is_known & inside & (found.values != UNSEEN)
     if ignored.any():
@@ -221,5 +221,5 @@ def _notes(
 
 def _value_told(value: int) -> str:
     """A stored value for people."""
-    known = {MISSING: "no data", UNSEEN: "no data in the scene"}
+    known = {MISSING: "no data", UNSEEN: "no data in an input"}
     return known.get(value, f"value {value}")

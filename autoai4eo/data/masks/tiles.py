@@ -10,6 +10,7 @@ from autoai4eo.errors import UserError
 
 TILE = 128  # pixels along the edge
 _LARGEST = 8192
+_RUN_PIXELS = 2**22  # of tiles that are read together
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,23 @@ def cut(height: int, width: int, tile: int, stride: int | None, scene: str) -> T
     rows, rows_before = _along(height, tile, stride)
     columns, columns_before = _along(width, tile, stride)
     return Tiles(_pairs(rows, columns), _pairs(rows_before, columns_before))
+
+
+def side_by_side(scenes: np.ndarray, first: np.ndarray, tile: int) -> list[np.ndarray]:
+    """Returns which tiles are best read together: neighbours in a row of a scene.
+
+    Args:
+        scenes: number of the scene of each tile, (n,).
+        first: row and column of its first pixel, int64 (n, 2), row by row.
+        tile: height and width of a tile.
+
+    Returns:
+        Numbers of the tiles of each run, which has at most 4 million pixels.
+    """
+    new = (np.diff(scenes) != 0) | (np.diff(first[:, 0]) != 0)
+    rows = np.split(np.arange(len(first)), np.flatnonzero(new) + 1)
+    most = max(1, _RUN_PIXELS // tile**2)
+    return [row[i : i + most] for row in rows for i in range(0, len(row), most)]
 
 
 def _along(length: int, tile: int, stride: int | None) -> tuple[np.ndarray, np.ndarray]:

@@ -72,7 +72,7 @@ class ArraysReader(TargetsOrMasks):
         self._stored: np.ndarray | None = None
         if labels is not None and is_mask(np.asarray(labels)):
             self._stored = labels if labels.ndim == 3 else labels[..., 0]
-            more = self._find_masks(total, options, names)
+            more = self._find_masks(options, names)
         else:
             self.target, self.targets, more = read_targets(
                 Told(labels, names),
@@ -129,7 +129,7 @@ class ArraysReader(TargetsOrMasks):
         return self.on_mask_grid(pixels)
 
     def _find_masks(
-        self, samples: int, options: ReadOptions, names: Sequence[str] | None
+        self, options: ReadOptions, names: Sequence[str] | None
     ) -> list[str]:
         """Makes the stored masks the target; returns notes."""
         masks = self._stored
@@ -141,7 +141,8 @@ class ArraysReader(TargetsOrMasks):
                 "label per sample, or the kind mask"
             )
         shape = (int(masks.shape[1]), int(masks.shape[2]))
-        notes = check_shape(len(masks), shape, samples, self.inputs, "masks", self.path)
+        counts = [len(array) for array in self._arrays.values()]
+        notes = check_shape(len(masks), shape, counts, self.inputs, "masks", self.path)
         told = MaskOptions(
             # the user's names are not those of the source
             None if names in (None, options.class_names) else dict(enumerate(names)),
@@ -149,7 +150,13 @@ class ArraysReader(TargetsOrMasks):
             options.class_values,
             options.ignored,
         )
-        each = (as_whole(mask, self.path) for mask in masks)
+        wanted = options.inputs or tuple(self._arrays)
+        may_miss = [
+            name
+            for name, array in self._arrays.items()
+            if name in wanted and array.dtype.kind == "f"
+        ]
+        each = self.look_at_masks(shape, len(masks), may_miss)
         found, more = FoundMasks.of(each, shape, told, self.path)
         self.use_masks(found)
         return [*notes, *more]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import h5py
@@ -59,6 +59,7 @@ def masks_in(
     inputs: Sequence[InputSpec],
     options: ReadOptions,
     folders: Folders,
+    each: Iterable[np.ndarray],
 ) -> tuple[FoundMasks, list[str]]:
     """Looks at each mask of a file once; returns them and notes.
 
@@ -69,13 +70,14 @@ def masks_in(
         inputs: of the file.
         options: see `ReadOptions`.
         folders: see `hdf5_links.own_folders`.
+        each: mask, see `TargetsOrMasks.look_at_masks`.
 
     Raises:
         UserError: see `check_shape` and `FoundMasks.of`.
     """
     data = found[name]
     check_sources(data, folders)
-    samples, shape = len(found[inputs[0].name]), data.shape[1:3]
+    samples, shape = [len(found[spec.name]) for spec in inputs], data.shape[1:3]
     notes = check_shape(len(data), shape, samples, inputs, name, file.filename)
     names = names_told(file, found, "class_names", name, "names", folders)
     told = MaskOptions(
@@ -84,13 +86,7 @@ def masks_in(
         options.class_values,
         options.ignored | _declared(data),
     )
-    size = max(1, 2**24 // max(1, data.dtype.itemsize * int(np.prod(shape))))
-
-    def each() -> Iterator[np.ndarray]:
-        for start in range(0, samples, size):
-            yield from read_masks(data, np.arange(start, min(start + size, samples)))
-
-    masks, more = FoundMasks.of(each(), shape, told, f"{file.filename}: {name}")
+    masks, more = FoundMasks.of(each, shape, told, f"{file.filename}: {name}")
     return masks, [*notes, *more]
 
 

@@ -52,10 +52,15 @@ def runs(rows: np.ndarray, chunk: int, row_bytes: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
+def may_be_missing(data: h5py.Dataset, nodata: np.ndarray) -> bool:
+    """Whether `read_rows` can return NaN."""
+    return bool(data.dtype.kind == "f" or len(nodata))
+
+
 def read_rows(data: h5py.Dataset, rows: np.ndarray, nodata: np.ndarray) -> np.ndarray:
     """Reads rows of a data set, in its type; float32 with NaN if values are missing."""
     kind = data.dtype.newbyteorder("=")
-    if kind.kind == "f" or len(nodata):
+    if may_be_missing(data, nodata):
         kind = np.dtype(np.float32)
     out = np.empty((len(rows), *data.shape[1:]), kind)
     if len(rows) == 0:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -12,20 +13,32 @@ import numpy as np
 
 from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.masks.found import FoundMasks
+from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.resampling import are_multiples, on_grid, told
+from autoai4eo.data.masks.unseen import marked, without_data
 from autoai4eo.data.readers.base import InputSpec, TargetsInMemory
 from autoai4eo.errors import UserError
+
+_LOOK_VALUES = 2**23  # of masks and pixels that are looked at together
 
 
 def check_shape(
     count: int,
     shape: tuple[int, ...],
-    samples: int,
+    samples: Sequence[int],
     inputs: Sequence[InputSpec],
     name: str,
     path: str,
 ) -> list[str]:
     """Checks that masks are as many as the images, on grids that fit together.
+
+    Args:
+        count: of the masks.
+        shape: height and width of a mask, and maybe more.
+        samples: images of each input.
+        inputs: of the data.
+        name: of the masks.
+        path: of the data, for messages.
 
     Raises:
         UserError: they are not as many, or the sizes are no whole multiples.
@@ -33,11 +46,12 @@ def check_shape(
     Returns:
         Sentences on inputs that are resampled to the grid of the masks.
     """
-    if count != samples:
-        raise UserError(
-            f"{path}: expected as many masks as images, found {count} masks and "
-            f"{samples} images; write the data anew"
-        )
+    for spec, images in zip(inputs, samples, strict=True):
+        if count != images:
+            raise UserError(
+                f"{path}: expected as many masks as images, found {count} masks and "
+                f"{images} images in {spec.name}; write the data anew"
+            )
     for spec in inputs:
         if not are_multiples(spec.shape[:2], (shape[0], shape[1])):
             raise UserError(
@@ -56,12 +70,16 @@ class TargetsOrMasks(TargetsInMemory, ABC):
     Attributes:
         masks: the masks of all samples; None: the target is of another kind.
         colours: of stored values, red, green and blue, if the source has them.
+        unseen: pixels of the masks without data in one of the inputs; they have no
+            class. None: there are none.
         inputs: see `Reader`.
     """
 
     masks: FoundMasks | None = None
+    unseen: PixelSets | None = None
     colours: Mapping[int, Rgb] = MappingProxyType({})
     inputs: tuple[InputSpec, ...]
+    chunk_rows: int
 
     @abstractmethod
     def stored_masks(self, rows: np.ndarray) -> np.ndarray:
@@ -70,6 +88,36 @@ class TargetsOrMasks(TargetsInMemory, ABC):
         Args:
             rows: int64 (n,), strictly increasing.
         """
+
+    @abstractmethod
+    def read(self, rows: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+        """See `Reader.read`."""
+
+    def look_at_masks(
+        self, shape: tuple[int, int], samples: int, may_miss: Sequence[str]
+    ) -> Iterator[np.ndarray]:
+        """Reads each mask, and the inputs in which pixels may have no data, once.
+
+        Args:
+            shape: height and width of a mask.
+            samples: how many there are.
+            may_miss: names of the inputs.
+
+        Yields:
+            The stored mask of each sample, `UNSEEN` where one of these has no data.
+        """
+        self.unseen = PixelSets(shape)
+        values = math.prod(shape)
+        values += sum(math.prod(s.shape) for s in self.inputs if s.name in may_miss)
+        size = -(-max(1, _LOOK_VALUES // values) // self.chunk_rows) * self.chunk_rows
+        for start in range(0, samples, size):
+            rows = np.arange(start, min(start + size, samples))
+            if may_miss:
+                pixels = self.read(rows, may_miss)
+                missing = without_data(pixels.values(), shape)
+                for row, one in zip(rows.tolist(), missing, strict=True):
+                    self.unseen.put(row, one)
+            yield from marked(self.stored_masks(rows), rows, self.unseen)
 
     def use_masks(self, masks: FoundMasks) -> None:
         """Makes masks the target; all inputs get their size."""
@@ -94,7 +142,10 @@ class TargetsOrMasks(TargetsInMemory, ABC):
         some, back = np.unique(rows, return_inverse=True)
         if not len(some):
             return np.empty((0, *self.masks.shape), np.int16)
-        return self.masks.numbers_of(self.stored_masks(some))[back]
+        stored = self.stored_masks(some)
+        if self.unseen is not None:
+            stored = marked(stored, some, self.unseen)
+        return self.masks.numbers_of(stored)[back]
 
     @property
     def class_pixels(self) -> np.ndarray:

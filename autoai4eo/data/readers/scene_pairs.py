@@ -23,15 +23,16 @@ from autoai4eo.data.masks.found import FoundMasks
 from autoai4eo.data.masks.pairs import Pair, read_list
 from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.raster import MaskRaster
-from autoai4eo.data.masks.tiles import TilePlaces, check_tile, cut
-from autoai4eo.data.masks.values import OUTSIDE, UNSEEN
+from autoai4eo.data.masks.tiles import TilePlaces, check_tile, cut, side_by_side
+from autoai4eo.data.masks.unseen import marked
+from autoai4eo.data.masks.values import OUTSIDE
 from autoai4eo.data.polygons.placing import to_lonlat
 from autoai4eo.data.polygons.scene_inputs import inputs_of, level_of
 from autoai4eo.data.readers.base import DEFAULTS, InputSpec, ReadOptions
 from autoai4eo.data.readers.mask_targets import TargetsOrMasks
-from autoai4eo.data.scenes.files import band_in
+from autoai4eo.data.readers.scene_names import add_names, names_needed
 from autoai4eo.data.scenes.grid import Grid, is_on_earth
-from autoai4eo.data.scenes.opening import opened
+from autoai4eo.data.scenes.rasters import zero_kind
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.sensors import band, sensor_of
 from autoai4eo.errors import UserError
@@ -39,6 +40,7 @@ from autoai4eo.errors import UserError
 _OPEN = 8  # scenes that stay open
 _TOLD = 8  # scenes whose missing pixels are looked for
 _SHOWN = 5
+_RUNS = 16  # about so many runs of tiles show where some bands have no data
 
 
 def open_list(path: Path, options: ReadOptions = DEFAULTS) -> ScenePairsReader:
@@ -79,7 +81,7 @@ class ScenePairsReader(TargetsOrMasks):
         self._pairs = list(pairs)
         self._tile = options.tile
         self._allow_remote = options.allow_remote
-        self._bands = _names_needed(pairs, options)
+        self._bands = names_needed(pairs, options)
         self._inputs: dict[str, tuple[str, ...]] = {}
         self._grids: list[Grid] = []
         self._forget()
@@ -99,7 +101,7 @@ class ScenePairsReader(TargetsOrMasks):
             places.append(tiles.places)
             repeated.append(tiles.repeated)
             with self._mask_of(i) as mask:
-                _add_names(names, mask.names, pair.mask)
+                add_names(names, mask.names, pair.mask)
                 self.colours = {**mask.colours, **self.colours}
                 if mask.resampled:
                     resampled.append(pair.mask.name)
@@ -155,40 +157,65 @@ class ScenePairsReader(TargetsOrMasks):
         told = MaskOptions(
             names or None, options.class_names, options.class_values, options.ignored
         )
-
         shape = (self._tile, self._tile)
-        self._unseen = PixelSets(shape)
+        self.unseen = PixelSets(shape)
         partly = every = 0
+        runs = side_by_side(self._of, self._places, self._tile)
+        apart = max(1, len(runs) // _RUNS)
 
         def each() -> Iterator[np.ndarray]:
             nonlocal partly, every
-            for row in range(len(self._of)):
-                some, all_bands = self._look_at_pixels(row)
-                partly += int((some & ~all_bands).sum())
-                every += some.size
-                yield self._stored_mask(row)
+            for number, run in enumerate(runs):
+                in_all = number % apart == 0
+                some, all_bands = self._look_at_pixels(run, in_all)
+                if in_all:
+                    partly += int((some & ~all_bands).sum())
+                    every += some.size
+                yield from self._marked(run)
 
         masks, notes = FoundMasks.of(each(), shape, told, self.path)
         self.use_masks(masks)
         self.notes += tuple(notes)
         if partly:
+            about = "about " if apart > 1 else ""
             self.notes += (
-                f"{partly / every:.2%} of the pixels have data in some bands only: the "
-                "others take the median of their band in the scene",
+                f"{about}{partly / every:.2%} of the pixels have data in some bands "
+                "only: the others take the median of their band in the scene",
             )
 
-    def _look_at_pixels(self, row: int) -> tuple[np.ndarray, np.ndarray]:
-        """Keeps which pixels of a tile have no data; see `Scene.has_data`."""
-        top, left = self._places[row].tolist()
-        grid = self._grids[int(self._of[row])]
-        height = min(self._tile, grid.height - top)
-        width = min(self._tile, grid.width - left)
+    def _look_at_pixels(
+        self, run: np.ndarray, in_all_bands: bool
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Keeps which pixels of tiles side by side have no data.
+
+        Since reading is slow, further bands of an input are read only where its first
+        lacks data, or where it is wanted.
+
+        Returns:
+            See `Scene.has_data`; of all bands only if that is wanted.
+        """
+        top, left, width = self._place_of(run)
+        grid, size = self._grids[int(self._of[run[0]])], self._tile
+        window = (top, left, min(size, grid.height - top), min(width, grid.width - left))
         with self._lock:
-            scene = self._opened("scene", int(self._of[row]))
-            some, all_bands = scene.has_data(top, left, height, width, self._inputs)
-        beyond = ((0, self._tile - height), (0, self._tile - width))
-        self._unseen.put(row, np.pad(~some, beyond))
+            scene = self._opened("scene", int(self._of[run[0]]))
+            if not in_all_bands:
+                some, _ = scene.has_data(*window, _first_bands(self._inputs))
+            if in_all_bands or not some.all():
+                some, all_bands = scene.has_data(*window, self._inputs)
+            else:
+                all_bands = some
+        missing = np.pad(~some, ((0, size - window[2]), (0, width - window[3])))
+        assert self.unseen is not None
+        for row in run.tolist():
+            first = int(self._places[row, 1]) - left
+            self.unseen.put(row, missing[:, first : first + size])
         return some, all_bands
+
+    def _place_of(self, run: np.ndarray) -> tuple[int, int, int]:
+        """First row, first column and width of tiles side by side."""
+        top, left = self._places[run[0]].tolist()
+        return top, left, int(self._places[run[-1], 1]) - left + self._tile
 
     def _add_groups(self) -> None:
         scenes = [pair.name for pair in self._pairs]
@@ -269,19 +296,27 @@ class ScenePairsReader(TargetsOrMasks):
         Raises:
             UserError: a file is damaged.
         """
-        return np.stack([self._stored_mask(int(row)) for row in rows])
+        return np.concatenate([self._stored(rows[i : i + 1]) for i in range(len(rows))])
 
-    def _stored_mask(self, row: int) -> np.ndarray:
-        top, left = self._places[row].tolist()
+    def _marked(self, run: np.ndarray) -> np.ndarray:
+        """Stored masks of tiles side by side, `UNSEEN` where there are no data."""
+        assert self.unseen is not None
+        return marked(self._stored(run), run, self.unseen)
+
+    def _stored(self, run: np.ndarray) -> np.ndarray:
+        """Stored masks of tiles side by side, int32 (n, tile, tile)."""
+        top, left, width = self._place_of(run)
         with self._lock:
-            mask = self._opened("mask", int(self._of[row]))
-            values: np.ndarray = mask.read(top, left, self._tile, self._tile)
-        if (unseen := self._unseen.of(row)) is not None:
-            values[unseen & (values >= 0)] = UNSEEN
-        first_row, first_column = self._repeated[row]
-        values[:first_row] = OUTSIDE
-        values[:, :first_column] = OUTSIDE
-        return values
+            mask = self._opened("mask", int(self._of[run[0]]))
+            values: np.ndarray = mask.read(top, left, self._tile, width)
+        found = np.empty((len(run), self._tile, self._tile), np.int32)
+        for one, row in zip(found, run.tolist(), strict=True):
+            first = int(self._places[row, 1]) - left
+            one[:] = values[:, first : first + self._tile]
+            first_row, first_column = self._repeated[row]
+            one[:first_row] = OUTSIDE
+            one[:, :first_column] = OUTSIDE
+        return found
 
     def coordinates(self) -> np.ndarray | None:
         """See `Reader.coordinates`; of the centres of tiles, if scenes have a place."""
@@ -295,33 +330,12 @@ class ScenePairsReader(TargetsOrMasks):
         return found
 
 
-def _names_needed(
-    pairs: Sequence[Pair], options: ReadOptions
-) -> tuple[str, ...] | None:
-    """Returns the names that the user gives for bands, if the files have none."""
-    if options.bands is None:
-        return None
-    for path in pairs[0].paths:
-        if path.is_dir() or path.suffix.lower() == ".zip":
-            continue
-        with opened(path, vrt=True, allow_remote=options.allow_remote) as source:
-            unnamed = not all(source.descriptions)
-            if unnamed and not (source.count == 1 and band_in(path)):
-                return options.bands
-    return None
+def _first_bands(inputs: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Returns bands that have no data wherever all bands of an input have none.
 
-
-def _add_names(
-    names: dict[int, str], more: Mapping[int, str] | None, path: Path
-) -> None:
-    """Adds the names that a mask has for its values.
-
-    Raises:
-        UserError: a mask before it calls a value otherwise.
+    Of radar these are all: whether a 0 is one depends on the others.
     """
-    for value, name in (more or {}).items():
-        if names.setdefault(value, name) != name:
-            raise UserError(
-                f"{path}: expected {value} to be {names[value]}, as in the masks "
-                f"before, found {name}; use one legend for all masks"
-            )
+    return {
+        name: some if "radar" in map(zero_kind, some) else some[:1]
+        for name, some in inputs.items()
+    }

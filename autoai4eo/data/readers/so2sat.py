@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,12 @@ from autoai4eo.data.readers.base import (
 )
 from autoai4eo.data.readers.hdf5_links import check_sources, own_folders
 from autoai4eo.data.readers.hdf5_masks import mask_name, masks_in, read_masks
-from autoai4eo.data.readers.hdf5_pixels import chunk_rows, read_rows, share_below_zero
+from autoai4eo.data.readers.hdf5_pixels import (
+    chunk_rows,
+    may_be_missing,
+    read_rows,
+    share_below_zero,
+)
 from autoai4eo.data.readers.hdf5_targets import (
     content_of,
     names_told,
@@ -102,9 +107,11 @@ class So2SatReader(TargetsOrMasks):
             )
         samples = len(found[self.inputs[0].name])
         self._mask = mask_name(found, options.kind, self.path)
+        self.chunk_rows = max(chunk_rows(found[s.name]) for s in self.inputs)
         if self._mask is not None:
+            each = self._each_mask(found, options)
             masks, notes = masks_in(
-                file, found, self._mask, self.inputs, options, self._folders
+                file, found, self._mask, self.inputs, options, self._folders, each
             )
             self.use_masks(masks)
         else:
@@ -134,7 +141,16 @@ class So2SatReader(TargetsOrMasks):
             cities = so2sat_places.cities(self._places, samples, self._folders)
             if cities is not None:
                 self.groups = {"city": cities, **self.groups}
-        self.chunk_rows = max(chunk_rows(found[s.name]) for s in self.inputs)
+
+    def _each_mask(
+        self, found: Mapping[str, Any], options: ReadOptions
+    ) -> Iterator[np.ndarray]:
+        """Looks at each mask, see `TargetsOrMasks.look_at_masks`."""
+        data = found[str(self._mask)]
+        names = [s.name for s in self.inputs]
+        some = [n for n in options.inputs or () if n in names] or names
+        may_miss = [n for n in some if may_be_missing(found[n], self._nodata[n])]
+        yield from self.look_at_masks(data.shape[1:3], len(data), may_miss)
 
     def _open(self) -> h5py.File:
         # a forked process must not share a handle

@@ -247,3 +247,67 @@ def test_real_patches(shared):
     np.testing.assert_array_equal(d.label_counts(), np.bincount(label.ravel()))
     rows = [95, 0, 40]
     np.testing.assert_array_equal(d.read_targets(rows), label[rows])
+
+
+@pytest.mark.parametrize("form", ["h5", "declared", "whole numbers", "npz", "arrays"])
+def test_pixels_without_data_are_ignored_as_in_scenes(form, tmp_path):
+    """One rule for all readers: where an input has data in none of its bands."""
+    pixels, missing = X + 10, np.zeros((N, 4, 4), bool)
+    missing[0, 1, 2], missing[5, 3], missing[11] = True, True, True
+    value = np.nan if form in ("h5", "npz", "arrays") else 7
+    pixels[missing], pixels[1, 0, 0, 1] = value, value  # and one band of a pixel
+    source, how = tmp_path / f"a.{form}", {}
+    if form == "arrays":
+        source, how = pixels, {"labels": MASKS}
+    elif form == "npz":
+        np.savez(source, image=pixels, mask=MASKS)
+    else:
+        source = write(tmp_path / "a.h5")
+        with h5py.File(source, "a") as file:
+            del file["image"]
+            kind = "int16" if form == "whole numbers" else "float32"
+            file["image"] = pixels.astype(kind)
+            if form == "declared" or form == "whole numbers":
+                file["image"].attrs["_FillValue"] = 7
+    d = open_dataset(source, **how)
+    known = np.delete(np.arange(N), 11)  # nothing is known of the last
+    assert len(d) == len(known)
+    found = d.read_targets(np.arange(len(d)))
+    expected = np.where(missing, -1, NUMBERS)[known]
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(
+        d.label_counts(), np.bincount(NUMBERS[~missing], minlength=3)
+    )
+    (told,) = [note for note in d.notes if "have no data in one of the inputs" in note]
+    assert told.startswith("masks: 21 pixels (10.94%)") and "are ignored" in told
+    copy = pickle.loads(pickle.dumps(d))
+    np.testing.assert_array_equal(copy.read_targets([4, 0]), expected[[4, 0]])
+
+
+def test_missing_pixels_of_another_resolution_are_those_around(tmp_path):
+    """As `resampling.on_grid` reads them: an input that is NaN there is ignored."""
+    coarse, fine = np.zeros((N, 2, 2, 1)), np.zeros((N, 8, 8, 1))
+    coarse[0, 0, 1] = np.nan  # rows 0 and 1, columns 2 and 3
+    fine[1, 2:4, 4:6] = np.nan  # row 1, column 2
+    fine[2, 0, 0] = np.nan  # a quarter of a pixel
+    inputs = {"coarse": coarse, "fine": fine, "image": X}
+    d = open_dataset(inputs, labels=MASKS)
+    ignored = d.read_targets(np.arange(N)) == -1
+    expected = np.zeros((N, 4, 4), bool)
+    expected[0, :2, 2:], expected[1, 1, 2] = True, True
+    np.testing.assert_array_equal(ignored, expected)
+    pixels = d.read(np.arange(N))
+    gone = [np.isnan(one).all(axis=-1) for one in pixels.values()]
+    np.testing.assert_array_equal(np.logical_or.reduce(gone), expected)
+    only = open_dataset(inputs, labels=MASKS, inputs=["fine", "image"])
+    assert (only.read_targets([0]) >= 0).all()
+
+
+def test_whole_numbers_are_not_read_for_missing_pixels(tmp_path, monkeypatch):
+    """Users rely on: a file that cannot lack data opens without reading its pixels."""
+    path = write(tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        del file["image"]
+        file["image"] = X.astype("uint16")
+    monkeypatch.setattr("autoai4eo.data.readers.so2sat.read_rows", None)
+    assert open_dataset(path).label_counts().sum() == MASKS.size

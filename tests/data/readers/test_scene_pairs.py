@@ -19,6 +19,7 @@ from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.raster import MaskRaster
 from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.splits import LeakWarning, class_weights, split
 from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import MissingError, UnknownClassError, UserError
@@ -144,16 +145,18 @@ def test_pixels_without_data_in_the_scene_are_ignored(how, tmp_path):
     assert (found[missing] == -9).all()
     np.testing.assert_array_equal(found[~missing], classes()[~missing])
     np.testing.assert_array_equal(d.label_counts(), np.bincount(classes()[~missing]))
-    told = [note for note in d.notes if "have no data in their scene" in note]
+    told = [note for note in d.notes if "have no data in one of the inputs" in note]
     assert len(told) == 1
-    assert told[0].startswith("masks: 62 pixels of the tiles (15.50%)")
+    assert told[0].startswith("masks: 62 pixels (15.50%)")
     assert any("some bands only" in note for note in d.notes)
     copy = pickle.loads(pickle.dumps(d))
     np.testing.assert_array_equal(whole(copy, np.arange(9)), found)
 
 
 def test_opening_and_dividing_read_each_mask_once(tmp_path, monkeypatch):
-    """Classes, counts, strata and weights come of one pass; then masks are kept."""
+    """Classes, counts, strata and weights come of one pass by rows of tiles; then masks
+    are kept.
+    """
     for name in "ab":
         scenes, masks = pair(tmp_path, name)
     read, stored = [], MaskRaster.read
@@ -162,10 +165,10 @@ def test_opening_and_dividing_read_each_mask_once(tmp_path, monkeypatch):
     train, validation = split(d, [0.5, 0.5], group="scene")
     class_weights(train)
     validation = each_pixel_once(validation)
-    assert len(read) == len(d) == 18
+    assert len(d) == 18 and len(read) == 6
     for part in (train, validation, train, validation):
         part.read_targets(np.arange(len(part)))
-    assert len(read) == 2 * len(d)
+    assert len(read) == 6 + len(d)
 
 
 def test_an_input_that_is_left_out_does_not_ignore_pixels(tmp_path):
@@ -185,7 +188,7 @@ def test_an_input_that_is_left_out_does_not_ignore_pixels(tmp_path):
 def test_a_scene_without_data_is_refused(tmp_path):
     write_scene(tmp_path / "a.tif", np.full((SIZE, SIZE, 3), np.nan, np.float32))
     write_mask(tmp_path / "m.tif", classes())
-    with pytest.raises(UserError, match=r"only ignored values \(no data in the scene"):
+    with pytest.raises(UserError, match=r"only ignored values \(no data in an input"):
         open_dataset(tmp_path / "a.tif", masks=tmp_path / "m.tif", **HOW)
 
 
@@ -508,3 +511,26 @@ def test_water_of_spain(shared):
     assert [spec.name for spec in d.inputs] == ["sen1", "sen2"]
     parts = split(d, [0.5, 0.5], group="spatial_block", block_km=1.5)
     assert sum(len(part) for part in parts) == 16
+
+
+def test_missing_pixels_need_the_other_bands_only_where_the_first_lacks_data(
+    tmp_path, monkeypatch
+):
+    """Users rely on: a large scene opens fast, and ignores the same pixels."""
+    pixels = digits(160, 160)
+    pixels[70:90, 100:] = 0
+    pixels[9, 5, 0] = 0
+    write_scene(tmp_path / "a.tif", pixels, nodata=0)
+    write_mask(tmp_path / "m.tif", np.resize(classes(), (160, 160)))
+    read, has_data = [], Scene.has_data
+    monkeypatch.setattr(
+        Scene,
+        "has_data",
+        lambda *a: read.append([len(some) for some in a[5].values()]) or has_data(*a),
+    )
+    how = {"masks": tmp_path / "m.tif", "tile": 4}
+    d = open_dataset(tmp_path / "a.tif", **how)
+    assert d.label_counts().sum() == 160 * 160 - 20 * 60
+    # 40 rows of tiles: each second in all bands, others in one, where 3 need all
+    assert len(read) == 43 and read.count([1]) == 20
+    assert any("about 0.01% of the pixels have data in some bands" in n for n in d.notes)
