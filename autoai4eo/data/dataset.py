@@ -18,7 +18,7 @@ from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers.base import InputSpec, Reader
 from autoai4eo.data.readers.labels import check_names
 from autoai4eo.data.sensors import band, sensor_of
-from autoai4eo.data.target import NUMBERED
+from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UserError
 
 __all__ = ["Dataset", "InputSpec"]
@@ -234,7 +234,7 @@ class Dataset:
             UserError: the source names its classes, or they are not so many.
         """
         before = self.class_names
-        if not all(NUMBERED.fullmatch(name) for name in before):
+        if not all(UNNAMED_CLASS.fullmatch(name) for name in before):
             raise UserError(
                 f"{self.path}: expected data without names of classes to name them, "
                 f"found {', '.join(before)}; leave --class-names out"

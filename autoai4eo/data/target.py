@@ -13,8 +13,8 @@ from autoai4eo.data.sensors import Band
 
 #: A class, several labels, numbers, a class for each pixel, an image, nothing.
 KINDS = ("class", "labels", "value", "mask", "image", "none")
-#: The name of a class that nothing names.
-NUMBERED = re.compile(r"class (\d+)")
+#: The name of a class that nothing names: of its number, or the colour of its mask.
+UNNAMED_CLASS = re.compile(r"class (\d+)|#[0-9a-f]{6}")
 _QUANTILES = 10  # of a value, for strata
 
 

@@ -50,10 +50,20 @@ MASKS = {
         ("--tile", 100),
         ["at least half a tile", "found 48 × 48; give a smaller --tile"],
     ),
-    "colours": (
-        np.stack([GOOD] * 3, axis=-1),
+    "several bands": (
+        np.stack([GOOD] * 2, axis=-1),
         TILE,
-        ["expected a mask of one band of class numbers, found 3 bands"],
+        ["one band of class numbers, or of red, green and blue as bytes, found 2 bands"],
+    ),
+    "photos": (
+        RNG.integers(0, 256, (SIZE, SIZE, 3), np.uint8),
+        TILE,
+        ["expected masks of colours that are classes, found more than 64 different"],
+    ),
+    "too few names of colours": (
+        np.stack([GOOD] * 3, axis=-1),
+        (*TILE, "--class-names", "dry"),
+        ["expected 2 names for #000000, #010101, found 1: dry; give one for each"],
     ),
     "images": (
         np.arange(SIZE**2, dtype=np.int32).reshape(SIZE, SIZE),

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from autoai4eo.callers import either
+from autoai4eo.data.class_colours import hex_of
+from autoai4eo.data.masks.colour_values import colour_of
 from autoai4eo.data.masks.values import MISSING, OUTSIDE, UNSEEN, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
-from autoai4eo.data.target import NUMBERED
+from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UserError
 
 IGNORED = -1  # class number of a pixel whose class is unknown
@@ -31,12 +33,15 @@ class MaskOptions:
         wanted: names of the classes in order, such as those of the training data.
         wanted_values: the value of each of `wanted`; None: 0, 1, 2, ….
         ignored: values that mean an unknown class, beside those below 0.
+        coloured: whether values are colours, see `colour_values`; `wanted` are then the
+            names of those that occur, in their order.
     """
 
     names: Mapping[int, str] | None = None
     wanted: Sequence[str] | None = None
     wanted_values: Sequence[int] | None = None
     ignored: frozenset[int] = frozenset()
+    coloured: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def classes_of(
             have one; names are repeated; there is one class only.
         UnknownClassError: a class that occurs is not among those wanted.
     """
-    names, ignored = _names(found, options)
+    names, ignored = _names(found, options, path)
     check_names(list(names.values()), path)
     occurs = found.pixels.sum(axis=0)
     is_known = (found.values >= 0) & ~np.isin(found.values, list(ignored))
@@ -153,7 +158,9 @@ def classes_of(
     return classes, np.ascontiguousarray(pixels.T), notes
 
 
-def _names(found: Survey, options: MaskOptions) -> tuple[dict[int, str], set[int]]:
+def _names(
+    found: Survey, options: MaskOptions, path: str
+) -> tuple[dict[int, str], set[int]]:
     """Returns the name of each value that is a class, and values that are ignored."""
     ignored = set(options.ignored)
     wanted = options.wanted
@@ -161,12 +168,31 @@ def _names(found: Survey, options: MaskOptions) -> tuple[dict[int, str], set[int
         named = dict(options.names)
     elif wanted is not None and options.wanted_values is not None:
         named = dict(zip(options.wanted_values, wanted, strict=True))
-    elif wanted is not None and not all(NUMBERED.fullmatch(name) for name in wanted):
+    elif wanted is not None and not all(UNNAMED_CLASS.fullmatch(name) for name in wanted):
         named = dict(enumerate(wanted))
+        if options.coloured:
+            named = _in_order(found, wanted, ignored, path)
     else:
-        named = {int(v): f"class {v}" for v in found.values if v >= 0}
+        named = {v: _unnamed(v, options) for v in found.values.tolist() if v >= 0}
     ignored |= {value for value, name in named.items() if fold(name) in _UNKNOWN}
     return {v: n for v, n in named.items() if v >= 0 and v not in ignored}, ignored
+
+
+def _unnamed(value: int, options: MaskOptions) -> str:
+    return hex_of(colour_of(value)) if options.coloured else f"class {value}"
+
+
+def _in_order(
+    found: Survey, names: Sequence[str], ignored: set[int], path: str
+) -> dict[int, str]:
+    used = [v for v in found.values.tolist() if v >= 0 and v not in ignored]
+    if len(used) != len(names):
+        told = ", ".join(hex_of(colour_of(v)) for v in used)
+        raise UserError(
+            f"{path}: expected {len(used)} names for the colours {told}, found "
+            f"{len(names)}: {', '.join(names)}; give one for each"
+        )
+    return dict(zip(used, names, strict=True))
 
 
 def _check_named(
@@ -206,13 +232,18 @@ def _notes(
         )
     unnamed = options.names is None and options.wanted is None
     used = found.values[is_known].tolist()
-    if unnamed and used != list(range(len(used))):
+    if unnamed and options.coloured:
+        notes.append(
+            f"masks: the colours {', '.join(_unnamed(v, options) for v in used)} become"
+            f" the classes 0 to {len(used) - 1}; {UNNAMED}"
+        )
+    elif unnamed and used != list(range(len(used))):
         notes.append(
             f"masks: the values {', '.join(map(str, used[:_SHOWN]))}"
             f"{', …' if len(used) > _SHOWN else ''} become the classes 0 to "
             f"{len(used) - 1}; {UNNAMED}"
         )
-    if unnamed and len(used) > 1 and used[-1] == 255:
+    if unnamed and len(used) > 1 and used[-1] == 255 and not options.coloured:
         notes.append(
             "masks: 255 is taken for a class; ignored=255 leaves its pixels out"
         )

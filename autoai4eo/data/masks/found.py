@@ -13,6 +13,7 @@ from autoai4eo.data.masks.classes import (
     MaskOptions,
     classes_of,
 )
+from autoai4eo.data.masks.colour_values import MOST_COLOURS
 from autoai4eo.data.masks.values import survey
 from autoai4eo.data.target import Target
 
@@ -52,7 +53,8 @@ class FoundMasks:
         Raises:
             UserError: see `autoai4eo.data.masks.values.survey` and `classes_of`.
         """
-        classes, pixels, notes = classes_of(survey(masks, path), options, path)
+        how = (MOST_COLOURS, "colours that are classes") if options.coloured else ()
+        classes, pixels, notes = classes_of(survey(masks, path, *how), options, path)
         return cls(path, classes, pixels, shape), notes
 
     @property

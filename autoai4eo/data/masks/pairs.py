@@ -16,6 +16,7 @@ from autoai4eo.files import check_regular
 
 LISTS = (".csv", ".geojson", ".json")
 _RASTERS = (".tif", ".tiff", ".jp2")
+_MASKS = (*_RASTERS, ".png")
 _MARK = re.compile(r"^(?:mask|label)s?[_-]|[_-](?:mask|label)s?$", re.IGNORECASE)
 _SHOWN = 5
 
@@ -70,7 +71,7 @@ def pairs_of(source: Path, masks: Path) -> list[Pair]:
 
 
 def _of_folders(source: Path, masks: Path) -> list[Pair]:
-    found = _rasters(masks)
+    found = _rasters(masks, _MASKS)
     same = source.resolve() == masks.resolve()
     if same:
         found = [path for path in found if _MARK.search(path.stem)]
@@ -83,9 +84,11 @@ def _of_folders(source: Path, masks: Path) -> list[Pair]:
         and (inside is None or inside not in path.resolve().parents)
     ]
     if not scenes or not found:
-        lacking, folder = ("scenes", source) if not scenes else ("masks", masks)
+        lacking, folder, endings = (
+            ("masks", masks, _MASKS) if scenes else ("scenes", source, _RASTERS)
+        )
         raise UserError(
-            f"{folder}: expected {lacking} ({', '.join(_RASTERS)}), found none; "
+            f"{folder}: expected {lacking} ({', '.join(endings)}), found none; "
             + ("in one folder, masks are called a_mask.tif" if same else "check it")
         )
     partners: dict[tuple[Path, str], list[Path]] = {}
@@ -117,11 +120,11 @@ def _of_folders(source: Path, masks: Path) -> list[Pair]:
     return pairs
 
 
-def _rasters(folder: Path) -> list[Path]:
+def _rasters(folder: Path, endings: Sequence[str] = _RASTERS) -> list[Path]:
     return [
         path
         for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in _RASTERS
+        if path.suffix.lower() in endings
         and path.is_file()
         and not any(p.startswith(".") for p in path.relative_to(folder).parts)
     ]

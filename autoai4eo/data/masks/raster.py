@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.masks.alignment import is_same, places
+from autoai4eo.data.masks.colour_values import as_values, is_coloured
 from autoai4eo.data.masks.raster_names import colours_in, names_of
 from autoai4eo.data.masks.values import MISSING, OUTSIDE, as_whole
 from autoai4eo.data.scenes.grid import Grid
@@ -23,15 +24,17 @@ class MaskRaster:
         names: by value, as the file names the classes; None: it does not.
         colours: red, green and blue by value, as the file's table has them; or {}.
         resampled: whether it lies on another grid than its scene.
+        is_coloured: whether its values are colours, see
+            `autoai4eo.data.masks.colour_values`.
 
     Args:
-        path: of the file, which has one band.
+        path: of the file, which has one band, or red, green and blue.
         scene: the grid of its scene.
         scene_name: of the scene, for messages.
         allow_remote: see `autoai4eo.data.scenes.scene.Scene`.
 
     Raises:
-        UserError: it cannot be read, has several bands, or see `is_same`.
+        UserError: it cannot be read, has other bands, or see `is_same`.
     """
 
     def __init__(
@@ -45,15 +48,17 @@ class MaskRaster:
                 opened(path, vrt=True, allow_remote=allow_remote)
             )
             self._alpha = alpha_bands(self._source)
-            count = self._source.count - len(self._alpha)
-            if count != 1:
+            self._bands = [i for i in self._source.indexes if i not in self._alpha]
+            self.is_coloured = is_coloured(self._source, self._bands)
+            if len(self._bands) != 1 and not self.is_coloured:
                 raise UserError(
-                    f"{path}: expected a mask of one band of class numbers, found "
-                    f"{count} bands; write the classes as numbers, not as colours"
+                    f"{path}: expected a mask of one band of class numbers, or of red, "
+                    f"green and blue as bytes, found {len(self._bands)} bands of "
+                    f"{self._source.dtypes[0]}; write the classes as numbers"
                 )
             self._grid = Grid.of(self._source)
             self.resampled = not is_same(self._grid, scene, path, scene_name)
-            self.names = names_of(path, self._source)
+            self.names = None if self.is_coloured else names_of(path, self._source)
             self.colours = colours_in(self._source)
         except BaseException:
             self._open.close()
@@ -107,14 +112,16 @@ class MaskRaster:
     def _stored(self, top: int, bottom: int, left: int, right: int) -> np.ndarray:
         """Values of a window of the file, `MISSING` without data."""
         window = ((int(top), int(bottom)), (int(left), int(right)))
-        band = next(i for i in self._source.indexes if i not in self._alpha)
+        bands = self._bands
         with told(self._path):
-            raw = self._source.read([band], window=window)
+            raw = self._source.read(bands, window=window)
             if raw.dtype.kind not in "iuf":
                 raise UserError(
                     f"{self._path}: expected a mask of class numbers, found {raw.dtype}"
                 )
-            missing = declared_missing(self._source, raw, [band], self._alpha, window)
+            missing = declared_missing(self._source, raw, bands, self._alpha, window)
+        if self.is_coloured:
+            return np.where(missing.all(axis=0), MISSING, as_values(raw))
         values = raw[0].astype(np.float64) if raw.dtype.kind == "f" else raw[0]
         if raw.dtype.kind == "f":  # nodata need not be whole
             values[missing[0]] = np.nan

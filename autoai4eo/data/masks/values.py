@@ -17,6 +17,7 @@ OUTSIDE = -(2**31)
 UNSEEN = OUTSIDE + 1
 MOST_VALUES = 1000  # more different values are measurements, not classes
 _LARGEST = 2**31
+_WHAT = "class numbers"
 
 
 def as_whole(values: np.ndarray, name: str) -> np.ndarray:
@@ -83,15 +84,19 @@ class Survey:
     pixels: np.ndarray
 
 
-def survey(masks: Iterable[np.ndarray], name: str) -> Survey:
+def survey(
+    masks: Iterable[np.ndarray], name: str, most: int = MOST_VALUES, what: str = _WHAT
+) -> Survey:
     """Counts the values of masks, one mask after the other.
 
     Args:
         masks: whole numbers, see `as_whole`; each of any shape.
         name: of the data, for messages.
+        most: different values that there may be.
+        what: was expected, and is counted, for messages.
 
     Raises:
-        UserError: there are more than 1,000 different values.
+        UserError: there are more different values.
     """
     each = []
     seen: set[int] = set()
@@ -99,11 +104,10 @@ def survey(masks: Iterable[np.ndarray], name: str) -> Survey:
         values, counts = _counts(mask)
         each.append((values, counts))
         seen.update(values.tolist())
-        if len(seen) > MOST_VALUES:
+        if len(seen) > most:
             raise UserError(
-                f"{name}: expected masks of class numbers, found more than "
-                f"{MOST_VALUES:,} different values; are these images, or ids of "
-                "objects?"
+                f"{name}: expected masks of {what}, found more than {most:,} different "
+                "values; are these images, or ids of objects?"
             )
     values = np.array(sorted(seen), np.int64)
     pixels = np.zeros((len(each), len(values)), np.int64)

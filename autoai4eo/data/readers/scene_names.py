@@ -1,4 +1,4 @@
-"""Names of bands and classes that scenes and masks together have."""
+"""What scenes and masks together have: names of bands and classes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from autoai4eo.data.masks.pairs import Pair
 from autoai4eo.data.readers.base import ReadOptions
 from autoai4eo.data.scenes.files import band_in
 from autoai4eo.data.scenes.opening import opened
+from autoai4eo.data.scenes.rasters import zero_kind
 from autoai4eo.errors import UserError
 
 
@@ -42,3 +43,28 @@ def add_names(
                 f"{path}: expected {value} to be {names[value]}, as in the masks "
                 f"before, found {name}; use one legend for all masks"
             )
+
+
+def check_alike(coloured: Sequence[bool], path: Path) -> None:
+    """Checks that all masks up to the last are pictures in colours, or none is.
+
+    Raises:
+        UserError: the last is unlike those before.
+    """
+    if coloured[-1] != coloured[0]:
+        kinds = ("class numbers", "colours")
+        raise UserError(
+            f"{path}: expected a mask of {kinds[coloured[0]]} as those before, found "
+            f"{kinds[coloured[-1]]}; write all masks alike"
+        )
+
+
+def first_bands(inputs: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
+    """Returns bands that have no data wherever all bands of an input have none.
+
+    Of radar these are all: whether a 0 is one depends on the others.
+    """
+    return {
+        name: some if "radar" in map(zero_kind, some) else some[:1]
+        for name, some in inputs.items()
+    }

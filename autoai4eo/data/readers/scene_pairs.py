@@ -4,8 +4,7 @@ A sample is a tile, see `autoai4eo.data.masks.tiles`. Scenes are read as for a m
 `Scene`: a value without data becomes the median of its band, and the bands of several
 files of a scene lie on the grid of the finest. A pixel has the class of its mask unless
 an input has data in none of its bands there, as in a map. Not supported: inputs of one
-scene on different grids, scenes without names of bands (name them with ``bands``),
-masks in colours.
+scene on different grids, scenes without names of bands (name them with ``bands``).
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.data.masks.classes import MaskOptions
+from autoai4eo.data.masks.colour_values import colour_of
 from autoai4eo.data.masks.found import FoundMasks
 from autoai4eo.data.masks.pairs import Pair, read_list
 from autoai4eo.data.masks.pixel_sets import PixelSets
@@ -30,9 +30,13 @@ from autoai4eo.data.polygons.placing import to_lonlat
 from autoai4eo.data.polygons.scene_inputs import inputs_of, level_of
 from autoai4eo.data.readers.base import DEFAULTS, InputSpec, ReadOptions
 from autoai4eo.data.readers.mask_targets import TargetsOrMasks
-from autoai4eo.data.readers.scene_names import add_names, names_needed
+from autoai4eo.data.readers.scene_names import (
+    add_names,
+    check_alike,
+    first_bands,
+    names_needed,
+)
 from autoai4eo.data.scenes.grid import Grid, is_on_earth
-from autoai4eo.data.scenes.rasters import zero_kind
 from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.data.sensors import band, sensor_of
 from autoai4eo.errors import UserError
@@ -87,6 +91,7 @@ class ScenePairsReader(TargetsOrMasks):
         self._forget()
         self.notes = ()
         names: dict[int, str] = {}
+        coloured: list[bool] = []
         of, places, repeated = [], [], []
         resampled = []
         for i, pair in enumerate(self._pairs):
@@ -103,6 +108,8 @@ class ScenePairsReader(TargetsOrMasks):
             with self._mask_of(i) as mask:
                 add_names(names, mask.names, pair.mask)
                 self.colours = {**mask.colours, **self.colours}
+                coloured.append(mask.is_coloured)
+                check_alike(coloured, pair.mask)
                 if mask.resampled:
                     resampled.append(pair.mask.name)
         self._of, self._places = np.concatenate(of), np.concatenate(places)
@@ -117,7 +124,7 @@ class ScenePairsReader(TargetsOrMasks):
                 "their scenes and are resampled to it (nearest neighbour): "
                 f"{', '.join(resampled[:_SHOWN])}{more}",
             )
-        self._add_masks(names, options)
+        self._add_masks(names, options, coloured[0])
         self._add_groups()
 
     def _look(
@@ -153,9 +160,15 @@ class ScenePairsReader(TargetsOrMasks):
         if told:
             self.notes += tuple(scene.notes(wanted))
 
-    def _add_masks(self, names: Mapping[int, str], options: ReadOptions) -> None:
+    def _add_masks(
+        self, names: Mapping[int, str], options: ReadOptions, coloured: bool
+    ) -> None:
         told = MaskOptions(
-            names or None, options.class_names, options.class_values, options.ignored
+            names or None,
+            options.class_names,
+            options.class_values,
+            options.ignored,
+            coloured,
         )
         shape = (self._tile, self._tile)
         self.unseen = PixelSets(shape)
@@ -175,6 +188,8 @@ class ScenePairsReader(TargetsOrMasks):
 
         masks, notes = FoundMasks.of(each(), shape, told, self.path)
         self.use_masks(masks)
+        if coloured:
+            self.colours = {value: colour_of(value) for value in masks.classes.by_value}
         self.notes += tuple(notes)
         if partly:
             about = "about " if apart > 1 else ""
@@ -200,7 +215,7 @@ class ScenePairsReader(TargetsOrMasks):
         with self._lock:
             scene = self._opened("scene", int(self._of[run[0]]))
             if not in_all_bands:
-                some, _ = scene.has_data(*window, _first_bands(self._inputs))
+                some, _ = scene.has_data(*window, first_bands(self._inputs))
             if in_all_bands or not some.all():
                 some, all_bands = scene.has_data(*window, self._inputs)
             else:
@@ -328,14 +343,3 @@ class ScenePairsReader(TargetsOrMasks):
             mine = self._of == i
             found[mine] = to_lonlat(centres[mine, 1], centres[mine, 0], grid)
         return found
-
-
-def _first_bands(inputs: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:
-    """Returns bands that have no data wherever all bands of an input have none.
-
-    Of radar these are all: whether a 0 is one depends on the others.
-    """
-    return {
-        name: some if "radar" in map(zero_kind, some) else some[:1]
-        for name, some in inputs.items()
-    }

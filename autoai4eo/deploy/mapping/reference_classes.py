@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.callers import either
-from autoai4eo.data.target import NUMBERED
+from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
@@ -109,8 +109,9 @@ def values_of(predictor: Predictor) -> dict[str, str]:
     known = run.read()["data"]["training"] if run.exists else {}
     if values := (known.get("opened") or {}).get("classes"):
         return dict(values)
-    found = [NUMBERED.fullmatch(name) for name in predictor.target.classes]
-    return {one[1]: one[0] for one in found if one is not None} if all(found) else {}
+    found = [UNNAMED_CLASS.fullmatch(name) for name in predictor.target.classes]
+    numbers = {one[1]: one[0] for one in found if one is not None and one[1]}
+    return numbers if len(numbers) == len(found) else {}
 
 
 def parse_legend(texts: Sequence[str]) -> dict[str, str]:

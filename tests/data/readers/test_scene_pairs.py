@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import rasterio
+from PIL import Image
 from rasterio import Affine
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
@@ -534,3 +535,46 @@ def test_missing_pixels_need_the_other_bands_only_where_the_first_lacks_data(
     # 40 rows of tiles: each second in all bands, others in one, where 3 need all
     assert len(read) == 43 and read.count([1]) == 20
     assert any("about 0.01% of the pixels have data in some bands" in n for n in d.notes)
+
+
+@pytest.mark.parametrize("form", ["tif", "png", "alpha"])
+def test_colours_of_masks_are_classes_in_their_order(form, tmp_path):
+    """Users rely on: masks of many published data sets are coloured pictures."""
+    palette = np.array([[0, 0, 0], [0, 255, 10], [200, 0, 0]], np.uint8)
+    numbers = classes()
+    picture = palette[numbers]
+    if form == "alpha":
+        clear = np.where(numbers == 0, 0, 255).astype(np.uint8)[..., None]
+        picture = np.concatenate([picture, clear], axis=-1)
+    write_scene(tmp_path / "x" / "a.tif", digits(SIZE, SIZE))
+    (tmp_path / "y").mkdir()
+    if form == "tif":
+        write_scene(tmp_path / "y" / "a.tif", picture, None)
+    else:
+        Image.fromarray(picture).save(tmp_path / "y" / "a_mask.png")
+    folders, found = {"masks": tmp_path / "y"}, ("#000000", "#00ff0a", "#c80000")
+    names, expected = ("soil", "forest", "town"), numbers.astype(int)
+    if form == "alpha":  # black is transparent
+        found, names, expected = found[1:], names[1:], np.where(numbers, numbers - 1, -9)
+    d = open_dataset(tmp_path / "x", **folders, **HOW)
+    assert d.class_names == found
+    np.testing.assert_array_equal(whole(d, np.arange(len(d))), expected)
+    assert any(f"the colours {', '.join(found)} become" in note for note in d.notes)
+    assert d.opened["colours"] == dict(zip(found, found, strict=True))
+    named = open_dataset(tmp_path / "x", class_names=names, **folders, **HOW)
+    assert named.class_names == d.rename_classes(names).class_names == names
+    np.testing.assert_array_equal(named.label_counts(), d.label_counts())
+    assert named.opened["colours"] == dict(zip(names, found, strict=True))
+    # other data have the classes of these, by their colours
+    like = classes_again(named.opened, names)
+    again = open_dataset(tmp_path / "x", **folders, **like, **HOW)
+    assert again.class_names == names
+    np.testing.assert_array_equal(whole(again, np.arange(len(again))), expected)
+
+
+def test_masks_of_colours_and_of_numbers_are_not_mixed(tmp_path):
+    pair(tmp_path)
+    write_scene(tmp_path / "x" / "b.tif", digits(SIZE, SIZE))
+    write_scene(tmp_path / "y" / "b.tif", np.stack([classes()] * 3, axis=-1), None)
+    with pytest.raises(UserError, match=r"b.tif: expected a mask of class numbers as"):
+        open_dataset(tmp_path / "x", masks=tmp_path / "y", **HOW)
