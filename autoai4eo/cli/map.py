@@ -134,7 +134,7 @@ def map(
         Path | None,
         typer.Option(
             metavar="OUT.png",
-            help="Also draw the map beside the scene, with coordinates and legend.",
+            help="Also draw the map beside the scene, and beside the --reference.",
         ),
     ] = None,
     reference: Annotated[

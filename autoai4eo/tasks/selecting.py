@@ -170,9 +170,10 @@ def _complete(run: Path, study: optuna.Study, number: int) -> int:
 
 
 def _is_there(run: Path, wanted: NetworkId, choice: Choice, refit: bool) -> bool:
-    """Returns whether the finalist is the wanted network, trained as wanted, and scored.
+    """Returns whether the finalist is the wanted network, trained as wanted.
 
-    A choice that is taken back makes a finalist of the training data alone.
+    It must be scored, too. A choice that is taken back makes a finalist of the training
+    data alone.
     """
     if trained_finalist(run) != wanted:
         return False

@@ -53,7 +53,10 @@ MASKS = {
     "several bands": (
         np.stack([GOOD] * 2, axis=-1),
         TILE,
-        ["one band of class numbers, or of red, green and blue as bytes, found 2 bands"],
+        [
+            "one band of class numbers, or of red, green and blue as bytes",
+            "found 2 bands of uint8; write the classes as numbers",
+        ],
     ),
     "photos": (
         RNG.integers(0, 256, (SIZE, SIZE, 3), np.uint8),

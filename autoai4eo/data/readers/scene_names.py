@@ -13,9 +13,7 @@ from autoai4eo.data.scenes.rasters import zero_kind
 from autoai4eo.errors import UserError
 
 
-def names_needed(
-    pairs: Sequence[Pair], options: ReadOptions
-) -> tuple[str, ...] | None:
+def names_needed(pairs: Sequence[Pair], options: ReadOptions) -> tuple[str, ...] | None:
     """Returns the names that the user gives for bands, if the files have none."""
     if options.bands is None:
         return None

@@ -211,7 +211,12 @@ class ScenePairsReader(TargetsOrMasks):
         """
         top, left, width = self._place_of(run)
         grid, size = self._grids[int(self._of[run[0]])], self._tile
-        window = (top, left, min(size, grid.height - top), min(width, grid.width - left))
+        window = (
+            top,
+            left,
+            min(size, grid.height - top),
+            min(width, grid.width - left),
+        )
         with self._lock:
             scene = self._opened("scene", int(self._of[run[0]]))
             if not in_all_bands:

@@ -16,6 +16,7 @@ from autoai4eo.data.scenes.scene import Scene
 from autoai4eo.deploy.mapping.frames import add_north, add_scale_bar, frame
 from autoai4eo.deploy.mapping.ground import pixel_metres
 from autoai4eo.deploy.mapping.products import MadeMap, check_product
+from autoai4eo.deploy.mapping.reference import Reference
 from autoai4eo.deploy.mapping.shares import Shares, class_shares
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError, warn
@@ -42,15 +43,17 @@ class Figure:
     """A picture of a map; a `Product`.
 
     It shows the scene in true colour (each band from its 2nd to its 98th percentile),
-    the map and its confidence, with coordinates on the frame, a scale bar, an arrow
-    where north is not up, the day where it is known, and the classes in their order,
-    with shares and areas.
+    the reference if there is one, the map and its confidence, with coordinates on the
+    frame, a scale bar, an arrow where north is not up, the day where it is known, and
+    the classes in their order, with shares and areas.
 
     Attributes:
         path: of the PNG.
+        reference: that the map is held against; None: none.
     """
 
     path: Path
+    reference: Reference | None = None
 
     def check(self, predictor: Predictor, overwrite: bool) -> None:
         """See `check_product`."""
@@ -68,7 +71,8 @@ class Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
         remove_leftovers(self.path.parent, self.path.name)
-        drawn = _drawn(made)
+        of = self.reference
+        drawn = _drawn(made, None if of is None else of.picture(made, _SIZE))
         with in_one_step(self.path) as temporary:
             FigureCanvasAgg(drawn).print_png(
                 str(temporary), pil_kwargs={"optimize": True}
@@ -109,8 +113,8 @@ def thumbnail(path: Path, size: int) -> np.ndarray:
         return np.asarray(source.read(1, out_shape=shape))
 
 
-def _drawn(made: MadeMap) -> Any:
-    """Returns matplotlib's figure of a map."""
+def _drawn(made: MadeMap, reference: np.ndarray | None = None) -> Any:
+    """Returns matplotlib's figure of a map, and a reference, see `Figure`."""
     import rasterio
     from matplotlib.figure import Figure as Drawing
 
@@ -119,20 +123,24 @@ def _drawn(made: MadeMap) -> Any:
     placed = is_on_earth(grid.crs)
     down, across = pixel_metres(grid) if placed else (1.0, 1.0)
     tall = min(_TALLEST, grid.height * down / (grid.width * across))
-    number = 2 + bool(made.scenes)
+    number = 2 + bool(made.scenes) + (reference is not None)
     drawing = Drawing(
         figsize=(_PANEL * number + _LEGEND, max(_LEAST, _PANEL * tall + 0.5)),
         layout="compressed",
     )
-    *before, middle, last = panels = drawing.subplots(1, number, squeeze=False)[0]
+    panels = drawing.subplots(1, number, squeeze=False)[0]
+    middle, last = panels[-2:]
     how: dict[str, Any] = {
         "extent": (-0.5, grid.width - 0.5, grid.height - 0.5, -0.5),
         "aspect": down / across,
         "interpolation": "nearest",
     }
-    for axes in before:
-        _show_scene(axes, made.scenes[0], grid, how)
+    if made.scenes:
+        _show_scene(panels[0], made.scenes[0], grid, how)
     table = np.array([(255, 255, 255), *colours(made.classes, made.colours)], np.uint8)
+    if reference is not None:
+        panels[-3].imshow(table[reference], **how)
+        panels[-3].set_title("reference", fontsize=9)
     middle.imshow(table[thumbnail(made.path, _SIZE)], **how)
     middle.set_title("map", fontsize=9)
     image = last.imshow(thumbnail(made.confidence, _SIZE), vmin=0, vmax=1, **how)

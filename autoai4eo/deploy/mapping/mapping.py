@@ -201,17 +201,19 @@ def map_scene(
             "tolerance, min_area: expected polygons that they are for, found none; add "
             "--polygons OUT.gpkg, or leave them out"
         )
-    if figure is not None:
-        products.append(Figure(Path(figure)))
+    against: Reference | None = None
     if reference is not None:
         path, legend = reference_json(out), reference_classes or {}
         of = (Path(reference), path, legend, reference_field, values_of(predictor))
-        products.append(Reference(*of, allow_remote))
+        against = Reference(*of, allow_remote)
+        products.append(against)
     elif reference_classes or reference_field is not None:
         raise UserError(
             "reference_classes, reference_field: expected a reference that they are "
             "for, found none; add --reference LABELS, or leave them out"
         )
+    if figure is not None:
+        products.append(Figure(Path(figure), against))
     for product in products:
         product.check(predictor, overwrite)
     how = How(stride, dense, overlap, min_agreement, verbose).of(predictor)

@@ -15,6 +15,12 @@ from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.data.scenes.opening import opened, told
 from autoai4eo.deploy.mapping.products import MadeMap, check_on_earth, check_product
 from autoai4eo.deploy.mapping.reference_classes import Groups, groups_of
+from autoai4eo.deploy.mapping.reference_picture import (
+    as_classes,
+    of_areas,
+    of_raster,
+    small_grid,
+)
 from autoai4eo.deploy.mapping.shares import class_shares
 from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
@@ -127,6 +133,19 @@ class Reference:
         }
         write_json(self.path, content)
         return content
+
+    def picture(self, made: MadeMap, size: int) -> np.ndarray:
+        """Returns the reference in the classes of a map, see `as_classes`.
+
+        It has the map's grid, with no more than `size` pixels per edge.
+        """
+        grid = small_grid(made.path, size)
+        if self._is_raster:
+            with opened(self.source, vrt=True, allow_remote=False) as file:
+                groups = self._of_raster(file, made.classes)
+                return as_classes(*of_raster(file, self.source, grid), groups)
+        areas, groups = self._of_areas(made.classes)
+        return as_classes(*of_areas(areas, grid), groups)
 
     @property
     def _is_raster(self) -> bool:

@@ -534,7 +534,9 @@ def test_missing_pixels_need_the_other_bands_only_where_the_first_lacks_data(
     assert d.label_counts().sum() == 160 * 160 - 20 * 60
     # 40 rows of tiles: each second in all bands, others in one, where 3 need all
     assert len(read) == 43 and read.count([1]) == 20
-    assert any("about 0.01% of the pixels have data in some bands" in n for n in d.notes)
+    assert any(
+        "about 0.01% of the pixels have data in some bands" in n for n in d.notes
+    )
 
 
 @pytest.mark.parametrize("form", ["tif", "png", "alpha"])
@@ -555,7 +557,11 @@ def test_colours_of_masks_are_classes_in_their_order(form, tmp_path):
     folders, found = {"masks": tmp_path / "y"}, ("#000000", "#00ff0a", "#c80000")
     names, expected = ("soil", "forest", "town"), numbers.astype(int)
     if form == "alpha":  # black is transparent
-        found, names, expected = found[1:], names[1:], np.where(numbers, numbers - 1, -9)
+        found, names, expected = (
+            found[1:],
+            names[1:],
+            np.where(numbers, numbers - 1, -9),
+        )
     d = open_dataset(tmp_path / "x", **folders, **HOW)
     assert d.class_names == found
     np.testing.assert_array_equal(whole(d, np.arange(len(d))), expected)

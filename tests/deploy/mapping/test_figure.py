@@ -51,6 +51,9 @@ def test_the_legend_has_all_classes_in_their_order_with_areas(tmp_path):
         "33.3% 0.02 km² town",
     ]
     assert [axes.get_title() for axes in drawn.axes[:2]] == ["map", "confidence"]
+    drawn = figure._drawn(made(tmp_path, classes), classes)
+    titles = [axes.get_title() for axes in drawn.axes[:3]]
+    assert titles == ["reference", "map", "confidence"]
 
 
 def test_coordinates_are_on_the_frame_and_a_bar_tells_the_scale(tmp_path):

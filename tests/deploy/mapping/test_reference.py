@@ -197,3 +197,44 @@ def test_values_of_masks_are_not_taken_for_numbers_of_a_map(tmp_path, classes):
     values = {str(i): name for i, name in enumerate(CLASSES)}
     found = Reference(path, tmp_path / "r.json", {}, None, values).write(made)
     assert found["scores"]["accuracy"] == 1
+
+
+@pytest.mark.parametrize("kind", ["raster", "finer", "groups", "polygons"])
+def test_the_reference_is_drawn_in_the_classes_of_the_map(kind, tmp_path, classes):
+    """Users rely on: the panels of reference and map have the same colours."""
+    made = write_map(tmp_path, classes)
+    truth = np.full((30, 40), 255, np.uint8)
+    truth[5:20, 10:25], truth[5:20, 25:30] = 1, 3
+    expected = np.where(truth == 255, 0, truth)
+    legend, path = [], tmp_path / "t.tif"
+    if kind == "polygons":
+        path = tmp_path / "t.geojson"
+        corners = ((10, 25, "water"), (25, 30, "town"))
+        boxes = [
+            (shapely.box(*(scenes.UTM @ (a, 20)), *(scenes.UTM @ (b, 5))), name)
+            for a, b, name in corners
+        ]
+        features = [
+            {
+                "type": "Feature",
+                "properties": {"class": name},
+                "geometry": json.loads(shapely.to_geojson(box)),
+            }
+            for box, name in boxes
+        ]
+        crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32630"}}
+        text = {"type": "FeatureCollection", "crs": crs, "features": features}
+        path.write_text(json.dumps(text))
+    else:
+        fine, transform = truth, scenes.UTM
+        if kind == "finer":
+            fine = truth.repeat(3, axis=0).repeat(3, axis=1)
+            transform = scenes.UTM @ Affine.scale(1 / 3)
+        how = {"transform": transform, "nodata": 255}
+        scenes.write_scene(path, fine[..., None], None, **how)
+        if kind == "groups":
+            legend = ["1=field+town", "3=water"]
+            expected = np.select([truth == 1, truth == 3], [2, 1])
+    of = Reference(path, tmp_path / "r.json", parse_legend(legend))
+    np.testing.assert_array_equal(of.picture(made, 800), expected)
+    assert of.picture(made, 20).shape == (15, 20)

@@ -1,0 +1,75 @@
+"""The labels of a reference on the grid of a map, as small as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from autoai4eo.data.scenes.grid import Grid
+from autoai4eo.data.scenes.opening import told
+from autoai4eo.deploy.mapping.reference_classes import Groups
+
+
+def small_grid(path: Path, size: int) -> Grid:
+    """Returns the grid of a raster with no more than `size` pixels per edge."""
+    import rasterio
+
+    with rasterio.open(path) as file:
+        grid = Grid.of(file)
+    factor = max(1.0, max(grid.height, grid.width) / size)
+    height, width = (max(1, round(n / factor)) for n in (grid.height, grid.width))
+    scaled = grid.transform.scale(grid.width / width, grid.height / height)
+    return Grid(grid.crs, grid.transform @ scaled, height, width)
+
+
+def of_raster(file: Any, path: Path, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the values of a raster on a grid (nearest), and where it has some.
+
+    Args:
+        file: open.
+        path: of it, for messages.
+        grid: to read it on.
+    """
+    from rasterio.enums import Resampling
+    from rasterio.vrt import WarpedVRT
+
+    how = {"crs": grid.crs, "transform": grid.transform}
+    shape = {"height": grid.height, "width": grid.width}
+    with (
+        told(path),
+        WarpedVRT(
+            file, **how, **shape, resampling=Resampling.nearest, add_alpha=True
+        ) as there,
+    ):
+        return there.read(1), there.read(there.count) > 0
+
+
+def of_areas(areas: Any, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the class numbers of areas on a grid, and the pixels they cover."""
+    from rasterio.features import rasterize
+
+    from autoai4eo.data.polygons.placing import place
+
+    placed = place(areas, grid)
+    shapes = [
+        (geometry, int(areas.classes[row]) + 1)
+        for row, geometry in zip(placed.rows, placed.geometries, strict=True)
+    ]
+    shape = (grid.height, grid.width)
+    found = rasterize(shapes, out_shape=shape, dtype="int32") if shapes else None
+    numbers = np.zeros(shape, np.int32) if found is None else found
+    return numbers - 1, numbers > 0
+
+
+def as_classes(values: np.ndarray, known: np.ndarray, groups: Groups) -> np.ndarray:
+    """Returns the map's class of each value, from 1; 0: there is no label.
+
+    That of a group of classes is the first of them.
+    """
+    found = np.zeros(values.shape, np.int64)
+    for value, group in groups.of_truth.items():
+        first = 1 + int(np.flatnonzero(groups.of_map[1:] == group)[0])
+        found[known & (values == float(value))] = first
+    return found
