@@ -45,6 +45,12 @@ def ensemble(
     finalist: Annotated[
         bool, typer.Option("--finalist", help="Make the ensemble the finalist.")
     ] = False,
+    refit: Annotated[
+        bool,
+        typer.Option(
+            "--refit", help="Train its members anew, on the validation data, too."
+        ),
+    ] = False,
     val: Annotated[
         Path | None,
         typer.Option(help="The run's validation data, if they were moved."),
@@ -64,7 +70,7 @@ def ensemble(
 ) -> None:
     """Average networks that a search trained, so that their score is best.
 
-    Trains nothing. The ensemble is kept in the run as one network: evaluate, profile,
+    Trains nothing without --refit. The ensemble is kept in the run as one network: evaluate, profile,
     export and map take it with --trial ensemble-NUMBER.
 
     Example: autoai4eo ensemble RUN --max-latency-ms 4
@@ -72,6 +78,7 @@ def ensemble(
     with hushed():
         from autoai4eo.runs.folder import Run
         from autoai4eo.search.ensembles import making
+        from autoai4eo.tasks import open_run
         from autoai4eo.tasks.recorded_data import validation_data
         from autoai4eo.tasks.validating import validate
     limits = {"latency_ms": max_latency_ms, "params": max_params, "macs": max_macs}
@@ -87,7 +94,9 @@ def ensemble(
             class_level=class_level,
             allow_remote=allow_remote,
         )
-        made = making.make(run, budget, validation, log(not quiet), batch_size)
+        tell = log(not quiet)
+        again = open_run(run).refitting(validation, tell) if refit else None
+        made = making.make(run, budget, validation, tell, batch_size, again)
         if finalist:
             making.make_finalist(run, made.number)
             validate(run, validation, batch_size)

@@ -109,9 +109,18 @@ class Finalists(SearchResults):
             self.tuner, self._training = search_again(self.run, self._graph, self.kind)
         return self.tuner, self._training
 
-    def _refitting(
+    def refitting(
         self, validation: Dataset, tell: Callable[[str], None]
     ) -> Callable[[FrozenTrial], keras.Model]:
+        """Returns what trains a trial's network anew on all data, see `refitting`.
+
+        Args:
+            validation: the data that the trials were judged on.
+            tell: takes a line about each training.
+
+        Raises:
+            UserError: what trains it is not there any more.
+        """
         tuner, training = self._searched()
         return refitting(tuner, training, joined(training.train, validation), tell)
 
@@ -161,7 +170,7 @@ class Finalists(SearchResults):
         within = {name.removeprefix("max_"): limit for name, limit in limits.items()}
         budget, tell = Budget(within, size), log(verbose)
         validation = self._validation(validation_data)
-        again = self._refitting(validation, tell) if refit else None
+        again = self.refitting(validation, tell) if refit else None
         with at_rest(self.run):
             made = make(self.run, budget, validation, tell, batch_size, again)
         for text in told(self.run, made):

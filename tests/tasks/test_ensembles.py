@@ -322,7 +322,7 @@ def test_members_can_be_trained_anew_on_all_data(model, fitted):
 
 def test_refitting_needs_the_data_of_the_search(tmp_path):
     with pytest.raises(UserError, match=r"expected a run folder with run\.json"):
-        search(tmp_path)._refitting(VALIDATION, print)
+        search(tmp_path).refitting(VALIDATION, print)
 
 
 def test_the_network_of_an_ensemble_is_that_of_its_members(made):
