@@ -70,8 +70,8 @@ def ensemble(
 ) -> None:
     """Average networks that a search trained, so that their score is best.
 
-    Trains nothing without --refit. The ensemble is kept in the run as one network: evaluate, profile,
-    export and map take it with --trial ensemble-NUMBER.
+    Trains nothing without --refit. The ensemble is kept in the run as one network:
+    evaluate, profile, export and map take it with --trial ensemble-NUMBER.
 
     Example: autoai4eo ensemble RUN --max-latency-ms 4
     """

@@ -1,4 +1,4 @@
-"""Tells whether a run's finalist learned from the data that it is scored on."""
+"""Tells whether a run's network learned from the data that it is scored on."""
 
 from __future__ import annotations
 
@@ -8,22 +8,33 @@ from typing import Any
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import warn
+from autoai4eo.runs import ensembles
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import Which, network_id
 
 
-def warn_if_learned(run: Path, dataset: Dataset, evaluation: Mapping[str, Any]) -> None:
-    """Warns if a finalist is scored on data that it was trained on.
+def warn_if_learned(
+    run: Path, dataset: Dataset, fitted: Mapping[str, Any], trial: Which
+) -> None:
+    """Warns if a finalist or an ensemble is scored on data that it was trained on.
 
     Args:
         run: the folder.
         dataset: that it is scored on.
-        evaluation: the content of ``best/evaluation.json``; {} for another network.
+        fitted: the content of ``best/evaluation.json``; {} for another network.
+        trial: the network's name; None: it is the finalist.
     """
-    if "trained_on" not in evaluation or not Run(run).exists:
+    if not Run(run).exists:
+        return
+    network = None if trial is None else network_id(trial)
+    trained_on = fitted.get("trained_on", "")
+    if network is not None and network.is_ensemble:
+        trained_on = ensembles.read(run, network.number).trained_on
+    if not trained_on:
         return
     mark = dataset.fingerprint()
     for role, known in Run(run).read()["data"].items():
-        if role not in evaluation["trained_on"]:
+        if role not in trained_on:
             continue
         same_file = known["path"] == dataset.path and Path(dataset.path).exists()
         inside = same_file and known["samples"] < len(dataset)
@@ -31,6 +42,6 @@ def warn_if_learned(run: Path, dataset: Dataset, evaluation: Mapping[str, Any]) 
             what = "they include" if inside else "these are"
             warn(
                 f"{dataset.path}: {what} the {role} data of {run}, which the "
-                "finalist learned from: its scores on them say nothing about other "
-                "data; evaluate it on data that it has not seen"
+                f"{network or 'finalist'} learned from: its scores on them say nothing "
+                "about other data; evaluate it on data that it has not seen"
             )

@@ -54,8 +54,8 @@ def evaluate(
         ``by_group``, the result of `autoai4eo.learning.by_group.by_group`.
 
     Warns:
-        AutoAI4EOWarning: it is the finalist, and learned from these data; or the run
-            cannot keep the scores.
+        AutoAI4EOWarning: it is the finalist or an ensemble, and learned from these
+            data; or the run cannot keep the scores.
 
     Raises:
         UserError: the target of a sample is unknown, there are no such groups, or the
@@ -66,7 +66,7 @@ def evaluate(
     if by is not None:
         members(dataset, by, block_km)
     if run is not None:
-        warn_if_learned(run, dataset, fitted)
+        warn_if_learned(run, dataset, fitted, trial)
     output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
     scores = score_beside(run, dataset, output, fitted, batch_size)
     if run is not None:

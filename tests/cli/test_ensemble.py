@@ -99,6 +99,8 @@ def test_it_becomes_the_finalist_and_is_told_as_such(place, run):
         (("--val", "test.h5"), "expected the validation data of this run"),
         (("--split", "0.5/0.5"), "expected the validation data of this run"),
         (("--split", "0.5"), "--split: expected two or three shares"),
+        # what trains its networks is in the user's script
+        (("--refit",), "expected a search over the blocks of this class"),
     ],
 )
 def test_a_wrong_call_is_one_line_and_status_2(place, run, more, message):

@@ -14,7 +14,7 @@ from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.locks import locked
 from autoai4eo.networks.ensemble import weighted_mean
-from autoai4eo.runs import ensembles, soundness
+from autoai4eo.runs import ensembles, scoring, soundness
 from autoai4eo.runs.folder import Run
 from autoai4eo.search.ensembles import library
 from autoai4eo.search.tuner import Tuner
@@ -313,6 +313,9 @@ def test_members_can_be_trained_anew_on_all_data(model, fitted):
     assert np.abs(after - before).max() > 1e-3
     scores = evaluation.score(VALIDATION, before)
     assert kept.metrics["val_cohen_kappa"] == pytest.approx(scores["cohen_kappa"])
+    with pytest.warns(AutoAI4EOWarning, match="which the ensemble 0 learned from"):
+        how = (deploy.load_network(model.run, "ensemble-0"), VALIDATION, 64, {})
+        scoring.evaluate(model.run, *how, trial="ensemble-0")
     model.select(ensemble=0)
     evaluated = Run(model.run).read_evaluation()
     assert evaluated["cohen_kappa"] == pytest.approx(scores["cohen_kappa"])

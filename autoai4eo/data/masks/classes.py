@@ -168,7 +168,9 @@ def _names(
         named = dict(options.names)
     elif wanted is not None and options.wanted_values is not None:
         named = dict(zip(options.wanted_values, wanted, strict=True))
-    elif wanted is not None and not all(UNNAMED_CLASS.fullmatch(name) for name in wanted):
+    elif wanted is not None and not all(
+        UNNAMED_CLASS.fullmatch(name) for name in wanted
+    ):
         named = dict(enumerate(wanted))
         if options.coloured:
             named = _in_order(found, wanted, ignored, path)
