@@ -9,14 +9,13 @@ import os
 import platform
 import stat
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UserError, warn
 
 #: After so many seconds of waiting, the holder of the lock is reported.
 TELL_S = 10.0
@@ -71,7 +70,7 @@ def is_held(path: Path) -> bool:
 
 @contextmanager
 def locked(
-    path: Path, *, wait: bool = False, tell: Callable[[str], None] = warnings.warn
+    path: Path, *, wait: bool = False, tell: Callable[[str], None] = warn
 ) -> Iterator[None]:
     """Holds a lock file.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from autoai4eo import locks
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UserError, warn
 
 LOCK = ".lock"
 
@@ -37,9 +36,7 @@ def alone(run: Path, command: str = "fit") -> Iterator[None]:
 
 
 @contextmanager
-def locked(
-    run: Path, name: str, tell: Callable[[str], None] = warnings.warn
-) -> Iterator[None]:
+def locked(run: Path, name: str, tell: Callable[[str], None] = warn) -> Iterator[None]:
     """Locks one activity of a run; waits until no other worker does it.
 
     Args:

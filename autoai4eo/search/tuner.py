@@ -6,7 +6,6 @@ import gc
 import os
 import platform
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -21,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.cost.latency import MeasuringInstrument, comparable
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import warn
 from autoai4eo.learning.figures import THROUGHPUT
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
@@ -175,7 +175,7 @@ class Tuner:
             recorded_choices(self.study),
         )
         about = (settings.objectives, space, cheaper.max_epochs, settings.seed)
-        lock = partial(locked, self.run, "proposing", say or warnings.warn)
+        lock = partial(locked, self.run, "proposing", say or warn)
         context = strategies.SearchContext(
             *about, candidates, settings.constraints, lock, self.priors
         )
