@@ -176,7 +176,7 @@ def test_nobody_is_told_to_wait_for_a_search_that_is_over(run):
 
 def test_the_key_and_the_captions_tell_of_each_kind_of_trial(run):
     page = page_of(run)
-    (key,) = re.findall(r'<div class="key">.*?</ul>', page, re.DOTALL)
+    (key, _) = re.findall(r'<div class="key">.*?</ul>', page, re.DOTALL)
     statuses = {t.status for t in read(run).trials if "params" in t.figures}
     assert ("infeasible" in key) == ("infeasible" in statuses)
     assert "failed" not in key  # it has no cost, so it is in no chart
