@@ -29,7 +29,7 @@ class Transferred(ae.ImageSegmenter):
         pyramid = blocks.FeaturePyramid(
             family="transfer", depth=1, levels=self._levels, weights=self.weights
         )(self.inputs)
-        return blocks.FPNDecoder(width=8)(pyramid)[0]
+        return blocks.FPNDecoder(channels=32, finest=2)(pyramid)[0]
 
 
 def fitted(folder, trials):
@@ -55,7 +55,7 @@ def test_a_file_of_weights_is_used_from_fit_to_export(tmp_path):
     fitted(tmp_path, 1)
     model = fitted(tmp_path, 2)  # resumed
     trials = model.trials(all=True)
-    assert list(trials["state"]) == ["complete", "complete"]
+    assert list(trials["status"]) == ["complete", "complete"]
     network = load_network(model.run)
     assert any("transfer" in layer.name for layer in network.layers)
     # the file is no longer needed
