@@ -255,7 +255,7 @@ def test_an_error_is_one_line_whatever_is_in_it(run, tmp_path):
             143,
             "interrupted\n",
         ),
-        (signal.SIGHUP, 129, "interrupted; rerun report to begin anew\n"),
+        (signal.SIGHUP, 129, "interrupted\n"),
     ],
     ids=["failed", "terminated", "terminal closed"],
 )

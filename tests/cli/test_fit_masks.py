@@ -14,6 +14,8 @@ from autoai4eo.deploy import load_network
 from autoai4eo.deploy.export.samples import find
 from autoai4eo.runs.folder import Run
 
+pytestmark = pytest.mark.usefixtures("in_process")
+
 SIZE = 48
 SMALL = [
     "--no-references",
