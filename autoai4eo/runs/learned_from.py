@@ -10,13 +10,13 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import warn
 from autoai4eo.runs import ensembles
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.network_id import Which, network_id
+from autoai4eo.runs.network_id import TRAINING, Which, network_id
 
 
 def warn_if_learned(
     run: Path, dataset: Dataset, fitted: Mapping[str, Any], trial: Which
 ) -> None:
-    """Warns if a finalist or an ensemble is scored on data that it was trained on.
+    """Warns if a network of a run is scored on data that it was trained on.
 
     Args:
         run: the folder.
@@ -27,11 +27,12 @@ def warn_if_learned(
     if not Run(run).exists:
         return
     network = None if trial is None else network_id(trial)
-    trained_on = fitted.get("trained_on", "")
-    if network is not None and network.is_ensemble:
+    if network is None:
+        trained_on = fitted.get("trained_on", "")
+    elif network.is_ensemble:
         trained_on = ensembles.read(run, network.number).trained_on
-    if not trained_on:
-        return
+    else:
+        trained_on = TRAINING
     mark = dataset.fingerprint()
     for role, known in Run(run).read()["data"].items():
         if role not in trained_on:

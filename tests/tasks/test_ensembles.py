@@ -316,6 +316,10 @@ def test_members_can_be_trained_anew_on_all_data(model, fitted):
     with pytest.warns(AutoAI4EOWarning, match="which the ensemble 0 learned from"):
         how = (deploy.load_network(model.run, "ensemble-0"), VALIDATION, 64, {})
         scoring.evaluate(model.run, *how, trial="ensemble-0")
+    one = str(next(iter(kept.weights)))
+    with pytest.warns(AutoAI4EOWarning, match=f"which the trial {one} learned from"):
+        how = (deploy.load_network(model.run, one), DATA, 64, {})
+        scoring.evaluate(model.run, *how, trial=one)
     model.select(ensemble=0)
     evaluated = Run(model.run).read_evaluation()
     assert evaluated["cohen_kappa"] == pytest.approx(scores["cohen_kappa"])
