@@ -12,12 +12,16 @@ from keras_tuner.engine import hyperparameters as hp_types
 from optuna.trial import FrozenTrial
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern, WhiteKernel
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from autoai4eo.learning.figures import COUNTED
 from autoai4eo.search.space.base import Values, is_of_training, recipe
 
 _MOST = 300  # samples of a Gaussian process, whose run time is cubic in them
 _LAST = float(np.nextafter(1.0, 0.0))  # KerasTuner's probabilities are below 1
+_MEASURED = 8  # networks, from which on MACs and FLOPs tell of the cost of others
 _UNKNOWN = 1e-3  # estimate of a cost before any measurement: below every limit
 
 
@@ -26,7 +30,9 @@ class GraphCandidates:
 
     The space consists of the hyperparameters of all networks built so far. A Gaussian
     process over the hyperparameters estimates the costs of other networks; it is fitted
-    on the logarithms of known costs, each as noisy as its measurement was.
+    on the logarithms of known costs, each as noisy as its measurement was. Of a network
+    that was built, MACs and FLOPs tell more about its latency than the hyperparameters
+    do: it is on a line through their logarithms, once eight networks were measured.
 
     Args:
         count: builds a network from values; returns its hyperparameters, fingerprint
@@ -53,10 +59,12 @@ class GraphCandidates:
         self._fingerprints: dict[Hashable, str] = {}
         self._recipes: dict[Hashable, Hashable] = {}
         self._exact: dict[str, dict[str, float]] = {}
+        self._counts: dict[str, list[float]] = {}
         self._spread: dict[str, dict[str, float]] = {}
         self._of_fingerprint: dict[str, Values] = {}
         self._read: set[int] = set()
         self._models: dict[str, Any] = {}
+        self._lines: dict[str, Any] = {}
         self.learn_space(space)
 
     @property
@@ -163,9 +171,14 @@ class GraphCandidates:
         features = self.features(several)
         for i, name in enumerate(self.costs):
             table[:, i] = np.exp(self._model(name)(features))
+            of_counts = self._line(name)
             for row, fingerprint in enumerate(fingerprints):
-                if fingerprint is not None and self._exact[fingerprint].get(name):
+                if fingerprint is None:
+                    continue
+                if self._exact[fingerprint].get(name):
                     table[row, i] = self._exact[fingerprint][name]
+                elif of_counts is not None:
+                    table[row, i] = np.exp(of_counts(self._counts[fingerprint]))
         return table
 
     def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
@@ -226,11 +239,13 @@ class GraphCandidates:
         self._fingerprints[key] = fingerprint
         self._recipes[key] = recipe(values if asked is None else asked)
         self._of_fingerprint.setdefault(fingerprint, dict(values))
+        self._counts[fingerprint] = [np.log(max(cost[n], 1)) for n in ("macs", "flops")]
         known = self._exact.setdefault(fingerprint, {})
         for name in self.costs:
             if cost.get(name) and known.get(name) != cost[name]:
                 known[name] = cost[name]
                 self._models.pop(name, None)
+                self._lines.pop(name, None)
         if "latency_ms" in known and cost.get("latency_spread_ms"):
             spread = {"latency_ms": cost["latency_spread_ms"] / known["latency_ms"]}
             self._spread[fingerprint] = spread
@@ -257,6 +272,17 @@ class GraphCandidates:
                 np.array([self._spread.get(f, {}).get(name, 0.0) for f in known]),
             )
         return self._models[name]
+
+    def _line(self, name: str) -> Callable[[list[float]], float] | None:
+        """Returns a model of the logarithm of a cost of built networks, if any."""
+        if name not in self._lines:
+            known = [m for m, costs in self._exact.items() if name in costs]
+            if len(known) < _MEASURED:
+                return None
+            line = make_pipeline(StandardScaler(), Ridge(1e-3))
+            logs = np.log([self._exact[m][name] for m in known])
+            self._lines[name] = line.fit([self._counts[m] for m in known], logs)
+        return lambda counts: float(self._lines[name].predict([counts])[0])
 
     def _parameters(self) -> list[tuple[str, Any]]:
         return [(hp.name, hp) for hp in self._space.values()]

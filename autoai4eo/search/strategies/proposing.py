@@ -95,13 +95,17 @@ class ProposingSampler(CandidateSampler):
         raise AssertionError("the last round returns")
 
     def _built(self, few: list[Values], earlier: Sequence[FrozenTrial]) -> Values:
-        """Builds candidates until one is within the limits and untried; returns it."""
+        """Builds candidates until one is within the limits and untried; returns it.
+
+        If there is none, returns the nearest to the limits, where possible untried.
+        """
         for values in few:
             self.limits.build_and_count([values])
             fits = self.limits.excess([values])[0] <= 0
             if fits and untried([values], earlier, self.context.candidates):
                 return values
-        return few[0]
+        left = untried(few, earlier, self.context.candidates) or few
+        return left[int(np.maximum(self.limits.excess(left), 0).argmin())]
 
 
 def values_of(trial: FrozenTrial) -> Values | None:
