@@ -141,7 +141,7 @@ class Reference:
         """
         grid = small_grid(made.path, size)
         if self._is_raster:
-            with opened(self.source, vrt=True, allow_remote=False) as file:
+            with self._opened() as file:
                 groups = self._of_raster(file, made.classes)
                 return as_classes(*of_raster(file, self.source, grid), groups)
         areas, groups = self._of_areas(made.classes)

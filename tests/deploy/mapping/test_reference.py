@@ -7,6 +7,7 @@ import numpy as np
 import predictors
 import pytest
 import rasterio
+import rasterio.shutil
 import scenes
 import shapely
 from rasterio.transform import Affine
@@ -91,6 +92,19 @@ def test_finer_labels_are_compared_pixel_by_pixel(tmp_path, classes):
     ]
     assert found["classes"] == ["water", "rest"]
     assert found["scores"]["confusion_matrix"] == expected
+
+
+def test_a_reference_may_name_other_files_where_the_user_allows_it(tmp_path, classes):
+    made = write_map(tmp_path, classes)
+    elsewhere = tmp_path / "elsewhere" / "labels.vrt"
+    elsewhere.parent.mkdir()
+    rasterio.shutil.copy(made.path, elsewhere, driver="VRT")
+    with pytest.raises(UserError, match="allow that with allow_remote=True"):
+        compare(made, elsewhere)
+    path = tmp_path / "r.json"
+    found = Reference(elsewhere, path, {}, allow_remote=True)
+    assert found.write(made)["scores"]["accuracy"] == 1
+    assert found.picture(made, 20).shape == (15, 20)
 
 
 def test_classes_that_no_value_stands_for_are_wrong(tmp_path, classes):
