@@ -21,7 +21,7 @@ from autoai4eo.search.space.base import Values, is_of_training, recipe
 
 _MOST = 300  # samples of a Gaussian process, whose run time is cubic in them
 _LAST = float(np.nextafter(1.0, 0.0))  # KerasTuner's probabilities are below 1
-_MEASURED = 8  # networks, from which on MACs and FLOPs tell of the cost of others
+_FEWEST = 8  # measured networks, from which on a line is fitted
 _UNKNOWN = 1e-3  # estimate of a cost before any measurement: below every limit
 
 
@@ -274,10 +274,10 @@ class GraphCandidates:
         return self._models[name]
 
     def _line(self, name: str) -> Callable[[list[float]], float] | None:
-        """Returns a model of the logarithm of a cost of built networks, if any."""
+        """Returns the logarithm of a cost by those of MACs and FLOPs; None: too few."""
         if name not in self._lines:
             known = [m for m, costs in self._exact.items() if name in costs]
-            if len(known) < _MEASURED:
+            if len(known) < _FEWEST:
                 return None
             line = make_pipeline(StandardScaler(), Ridge(1e-3))
             logs = np.log([self._exact[m][name] for m in known])
