@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from autoai4eo.runtimes.base import (
     Run,
     cores,
 )
+from autoai4eo.runtimes.onnx_graph import write_graph
 
 if TYPE_CHECKING:
     import keras
@@ -49,11 +50,11 @@ class ONNX(FileRuntime):
         """
         if precision == "int8":
             plain = out.with_name(f"plain-{out.name}")
-            _write(model, plain, output)
+            write_graph(model, plain, output)
             _quantise(plain, out, calibration)
             plain.unlink()
         else:
-            _write(model, out, output)
+            write_graph(model, out, output)
 
     def load(
         self, file: Path, precision: str = FLOAT32, threads: int | None = None
@@ -69,52 +70,6 @@ class ONNX(FileRuntime):
             str(file), options, providers=["CPUExecutionProvider"]
         )
         return lambda pixels: np.asarray(session.run(None, dict(pixels))[0])
-
-
-def _write(model: keras.Model, out: Path, output: str) -> None:
-    import tensorflow as tf
-    import tf2onnx
-
-    from autoai4eo.networks.compiled import named_outputs
-
-    forward = tf.function(lambda *flat: named_outputs(model, flat, output))
-    pixels = [tf.TensorSpec(x.shape, x.dtype, name=x.name) for x in model.inputs]
-    found, _ = tf2onnx.convert.from_function(
-        forward, pixels, custom_op_handlers={"SelectV2": (_where, [])}
-    )
-    _keep_constants(found.graph, forward.get_concrete_function(*pixels).graph.captures)
-    out.write_bytes(found.SerializeToString())
-
-
-def _keep_constants(graph: Any, captured: Iterable[tuple[Any, Any]]) -> None:
-    """Makes constants that a layer holds, such as Normalization's mean, constants.
-
-    tf2onnx takes tensors that are no variables for inputs.
-
-    Args:
-        graph: of the ONNX model; it is changed.
-        captured: tensors that TensorFlow's graph holds, with their placeholders in it.
-    """
-    import tensorflow as tf
-    from onnx import numpy_helper
-
-    constants = {
-        inside.name: value.numpy()
-        for value, inside in captured
-        if value.dtype != tf.resource  # else a variable, which tf2onnx knows
-    }
-    for one in [one for one in graph.input if one.name in constants]:
-        graph.input.remove(one)
-        graph.initializer.append(numpy_helper.from_array(constants[one.name], one.name))
-
-
-def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
-    """Writes a choice between two tensors as ONNX's Where.
-
-    tf2onnx writes it as a sum of products; there NaN × 0 makes NaN of every missing
-    pixel, which the model replaces.
-    """
-    node.type = "Where"
 
 
 def _quantise(plain: Path, out: Path, calibration: Calibration | None) -> None:
