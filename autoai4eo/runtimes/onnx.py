@@ -34,6 +34,7 @@ class ONNX(FileRuntime):
     runs_with = "onnxruntime"
     suffix = ".onnx"
     tolerances: ClassVar[Mapping[str, float]] = {FLOAT32: 1e-3, "int8": 0.5}
+    reorders_int8: ClassVar[bool] = True
 
     def write(
         self,
@@ -50,7 +51,7 @@ class ONNX(FileRuntime):
         """
         if precision == "int8":
             plain = out.with_name(f"plain-{out.name}")
-            write_graph(model, plain, output)
+            write_graph(model, plain, output, self.reorders_int8)
             _quantise(plain, out, calibration)
             plain.unlink()
         else:

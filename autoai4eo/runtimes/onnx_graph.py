@@ -12,13 +12,16 @@ if TYPE_CHECKING:
     import keras
 
 
-def write_graph(model: keras.Model, out: Path, output: str) -> None:
-    """Writes a Keras model as an ``.onnx`` file, see `channels_first`.
+def write_graph(
+    model: keras.Model, out: Path, output: str, reorder: bool = True
+) -> None:
+    """Writes a Keras model as an ``.onnx`` file.
 
     Args:
         model: its inputs keep their names, shapes and order of axes.
         out: the file.
         output: name of the output.
+        reorder: whether to compute with the channels first, see `channels_first`.
     """
     import onnx
     import tensorflow as tf
@@ -32,7 +35,7 @@ def write_graph(model: keras.Model, out: Path, output: str) -> None:
         forward, pixels, custom_op_handlers={"SelectV2": (_where, [])}, opset=OPSET
     )
     _keep_constants(found.graph, forward.get_concrete_function(*pixels).graph.captures)
-    onnx.save(channels_first(found), out)
+    onnx.save(channels_first(found) if reorder else found, out)
 
 
 def _keep_constants(graph: Any, captured: Iterable[tuple[Any, Any]]) -> None:

@@ -40,6 +40,8 @@ class OpenVINO(ONNX):
         _BFLOAT16: 0.05,
         "int8": 0.5,
     }
+    # next to a quantised convolution, OpenVINO would quantise the standardisation, too
+    reorders_int8 = False
 
     def check_precision(self, precision: str) -> None:
         """See `Runtime.check_precision`."""
