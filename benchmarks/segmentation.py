@@ -21,8 +21,9 @@ twice the epochs.
 B8 and B12 (fires) on the training folds; ``trees`` is the reference of every search.
 
 `run` does the jobs (method, fold) that OUT lacks, so that the same command resumes.
-`measure` measures the networks of OUT again, one after the other, on a machine that
-does nothing else; `show` then prints these latencies.
+Latency is that of ONNX Runtime with one thread, so that two jobs may run beside each
+other on two cores. `measure` measures the networks of OUT again, one after the other,
+on a machine that does nothing else; `show` then prints these latencies.
 `show` prints the mean intersection over union (mean over the folds, standard error),
 that of the last class (water, burned), the difference of the first to `--against` with
 its 95 % interval (paired bootstrap over all folds of parents and fires, of the water's
@@ -204,13 +205,14 @@ def segmenter(
         from autoai4eo.search.space.graph import build
 
         unet = build(graph, keras_tuner.HyperParameters(), 0, 1)
-        limits = {"latency_ms": (ae.profile(unet).latency_ms or np.inf) / 2}
+        limits = {"latency_ms": (ae.profile(unet, threads=1).latency_ms or np.inf) / 2}
     kind = Fixed if decoder else ae.ImageSegmenter
     clf = kind(
         directory=folder,
         project_name="run",
         max_trials=1 if decoder else trials,
         constraints=limits,
+        threads=1,
         seed=seed,
     )
     clf.fit(
@@ -222,7 +224,7 @@ def segmenter(
         **QUIET,
     )
     network = clf.export_model()
-    cost = ae.profile(network)
+    cost = ae.profile(network, threads=1)
     return clf.predict(test), {
         "macs": cost.macs,
         "params": cost.params,
@@ -307,7 +309,7 @@ def measure(out: Path) -> None:
 
     latencies = {}
     for file in sorted(out.glob("*-?.json")):
-        cost = ae.profile(keras.models.model_from_json(file.read_text()))
+        cost = ae.profile(keras.models.model_from_json(file.read_text()), threads=1)
         latencies[file.stem] = cost.latency_ms
         print(f"{file.stem}: {cost.latency_ms:.2f} ms on {cost.device}", flush=True)
     (out / "latencies.json").write_text(json.dumps(latencies, indent=1))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -16,6 +17,25 @@ def choose(hp: Any, name: str, given: Any, choices: Sequence[Any], default: Any)
     if given is not None:
         return given
     return hp.Choice(name, list(choices), default=default)
+
+
+@contextmanager
+def where(hp: Any, name: str, given: Any, values: Sequence[Any]) -> Iterator[None]:
+    """Within it, hyperparameters are only asked for where another has some values.
+
+    So strategies know that they mean nothing for other networks.
+
+    Args:
+        hp: KerasTuner's hyperparameters.
+        name: of the other one, which was asked for before in the same block.
+        given: the argument of the block; if it is given, there is no other one.
+        values: those of the other one, its present one among them.
+    """
+    if given is not None:
+        yield
+        return
+    with hp.conditional_scope(name, list(values)):
+        yield
 
 
 def require(argument: str, given: Any, choices: Sequence[Any]) -> None:

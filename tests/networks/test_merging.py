@@ -80,17 +80,18 @@ def test_impossible_cells_are_refused(cell, message):
 def test_recorded_hyperparameters_are_the_cells_that_were_built(levels, random):
     """A report draws what a search built, from what the trial recorded."""
     hp = keras_tuner.HyperParameters()
-    nasfpn.drawn_cells(hp, levels)
+    number = hp.Choice("cells", [random.choice([3, 5, 7])])
+    nasfpn.drawn_cells(hp, levels, number)
     for one in hp.space:
         hp.values[one.name] = random.choice(one.values)
-    hp.values["cells"] = random.choice([3, 5, 7])
-    built = nasfpn.drawn_cells(hp, levels)[: hp.values["cells"]]
+    built = nasfpn.drawn_cells(hp, levels, number)
+    assert len(built) == number
     assert chosen_cells(hp.values, levels) == built
 
 
 @pytest.mark.parametrize("value", ["stride_64", "cell_9", None])
 def test_hyperparameters_that_are_no_feature_are_an_error(value):
     hp = keras_tuner.HyperParameters()
-    nasfpn.drawn_cells(hp, 4)
+    nasfpn.drawn_cells(hp, 4, hp.Choice("cells", [3]))
     with pytest.raises(ValueError, match=str(value)):
         chosen_cells({**hp.values, "cells": 3, "cell_2_first": value}, 4)

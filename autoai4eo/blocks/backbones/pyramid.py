@@ -20,14 +20,21 @@ from autoai4eo.blocks.backbones.units import (
 )
 from autoai4eo.blocks.cells import found
 from autoai4eo.blocks.cells.trunk import trunk
-from autoai4eo.blocks.choices import choose, require, require_image, require_number
+from autoai4eo.blocks.choices import (
+    choose,
+    require,
+    require_image,
+    require_number,
+    where,
+)
 from autoai4eo.blocks.inner import build_inside
 from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.blocks.stem import MultispectralStem
 from autoai4eo.errors import UserError
 from autoai4eo.networks.genotype import Architecture
 
-FAMILIES = ("residual", "inverted", "compact")
+_OF_UNITS = ("residual", "inverted")
+FAMILIES = (*_OF_UNITS, "compact")
 #: Strides 2, 4, 8, 16 and 32.
 MOST_LEVELS = 5
 FEWEST_LEVELS = 2
@@ -180,14 +187,17 @@ class FeaturePyramid(ak.Block):
             return self._transferred(hp, tensors, filters, depth)
         tensor = self._stems(hp, tensors, range(len(tensors)), filters)
         if family == "compact":
-            genotype = found.genotype(hp.Choice("genotype", list(found.NAMES)))
+            with where(hp, "family", self.family, [family]):
+                genotype = found.genotype(hp.Choice("genotype", list(found.NAMES)))
             channels = max(filters // len(genotype.nodes), 1)
             architecture = Architecture(genotype, (depth,) * self.levels, channels)
             return trunk(tensor, architecture, self.name)
-        kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)
+        with where(hp, "family", self.family, _OF_UNITS):
+            kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)
         expansion = None
         if family == "inverted":
-            expansion = choose(hp, "expansion", self.expansion, (2, 4, 6), 4)
+            with where(hp, "family", self.family, [family]):
+                expansion = choose(hp, "expansion", self.expansion, (2, 4, 6), 4)
         return self._grown([], tensor, filters, depth, kernel, expansion)
 
     def _stems(
@@ -251,15 +261,16 @@ class FeaturePyramid(ak.Block):
         tensor, full = tensors[main], _size(tensors)
         if tuple(tensor.shape[1:3]) != full:
             tensor = layers.Resizing(*full, name=f"{self.name}_enlarge_{main}")(tensor)
-        levels = build_inside(
-            self,
-            self.transfer,
-            "transfer",
-            hp,
-            tensor,
-            [self.inputs[main]],
-            self.transfer.build_levels,
-        )[: self.levels]
+        with where(hp, "family", self.family, ["transfer"]):
+            levels = build_inside(
+                self,
+                self.transfer,
+                "transfer",
+                hp,
+                tensor,
+                [self.inputs[main]],
+                self.transfer.build_levels,
+            )[: self.levels]
         self.learning_rate_factors = self.transfer.learning_rate_factors
         others = [i for i in range(len(tensors)) if i != main]
         if not others:

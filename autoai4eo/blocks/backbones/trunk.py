@@ -31,6 +31,7 @@ from autoai4eo.blocks.choices import (
     require,
     require_image,
     require_number,
+    where,
 )
 from autoai4eo.blocks.inner import build_inside
 from autoai4eo.blocks.pretrained_weights.catalogue import Weights
@@ -189,11 +190,13 @@ class EOImageBlock(ak.Block):
         family = choose(hp, "family", self.family, self.families, "residual")
         if family == "transfer":
             assert self.transfer is not None, "otherwise it is no family"
-            tensor = build_inside(self, self.transfer, family, hp, tensor)
+            with where(hp, "family", self.family, [family]):
+                tensor = build_inside(self, self.transfer, family, hp, tensor)
             self.learning_rate_factors = self.transfer.learning_rate_factors
             return tensor
         if family == CELLS:
-            return build_inside(self, self.cells, family, hp, tensor)
+            with where(hp, "family", self.family, [family]):
+                return build_inside(self, self.cells, family, hp, tensor)
         units = self._units(hp, family)
         tensor = affordable(
             self,
@@ -246,10 +249,11 @@ class EOImageBlock(ak.Block):
     def _units(
         self, hp: Any, family: str, total_strides: Sequence[int] | None = None
     ) -> list[Unit]:
-        width = choose(hp, "width", self.width, (8, 12, 16, 24, 32), 16)
-        depth = choose(hp, "depth", self.depth, (1, 2, 3), 1)
-        kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)
-        first, *later = self._strides(hp, total_strides)
+        with where(hp, "family", self.family, FAMILIES):
+            width = choose(hp, "width", self.width, (8, 12, 16, 24, 32), 16)
+            depth = choose(hp, "depth", self.depth, (1, 2, 3), 1)
+            kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)
+            first, *later = self._strides(hp, total_strides)
         stages = self._stages(width, depth, (1, *later))
         units: list[Unit] = []
         if first:
@@ -257,12 +261,14 @@ class EOImageBlock(ak.Block):
         if family == "residual":
             pre = self.preactivate
             if pre is None:
-                pre = hp.Boolean("preactivate", default=False)
+                with where(hp, "family", self.family, [family]):
+                    pre = hp.Boolean("preactivate", default=False)
             return units + [
                 ResidualUnit(name, filters, kernel, strides, pre)
                 for name, filters, strides in stages
             ]
-        expansion = choose(hp, "expansion", self.expansion, (2, 4, 6), 4)
+        with where(hp, "family", self.family, [family]):
+            expansion = choose(hp, "expansion", self.expansion, (2, 4, 6), 4)
         units += [
             InvertedUnit(name, filters, kernel, strides, expansion)
             for name, filters, strides in stages

@@ -7,7 +7,7 @@ from typing import Any
 import autokeras as ak
 import keras
 
-from autoai4eo.blocks.choices import choose, require
+from autoai4eo.blocks.choices import choose, require, where
 from autoai4eo.blocks.decoders.fpn import FPNDecoder
 from autoai4eo.blocks.decoders.lraspp import LRASPPDecoder
 from autoai4eo.blocks.decoders.nasfpn import NASFPNBlock
@@ -50,4 +50,5 @@ class DecoderBlock(ak.Block):
     def build(self, hp: Any, inputs: Any = None) -> Any:
         """Levels, the finest (N, h, w, …) first -> (N, h', w', channels)"""
         kind = choose(hp, "decoder", self.decoder, list(DECODERS), "unet")
-        return build_inside(self, self.decoders[kind], kind, hp, inputs)
+        with where(hp, "decoder", self.decoder, [kind]):
+            return build_inside(self, self.decoders[kind], kind, hp, inputs)

@@ -11,7 +11,7 @@ import keras
 from keras import layers
 
 from autoai4eo.blocks.backbones.units import convolution, normalised
-from autoai4eo.blocks.choices import choose, require_number
+from autoai4eo.blocks.choices import choose, require_number, where
 from autoai4eo.blocks.decoders.levels import (
     CHANNELS,
     convolved,
@@ -67,8 +67,7 @@ class NASFPNBlock(ak.Block):
     separable  False, True            False    depthwise and 1×1 in place of 3×3
     =========  =====================  =======
 
-    and of each cell i from 1 to 7, also of those beyond `cells`, so that the space is
-    always the same:
+    and of each cell i from 1 to `cells`:
 
     ================  ====================================================
     cell_i_first      stride_2, stride_4, …, cell_1, …: an earlier feature
@@ -129,7 +128,7 @@ class NASFPNBlock(ak.Block):
         cells = self.cells
         if cells is None:
             number = hp.Choice("cells", list(CELLS), default=5)
-            cells = drawn_cells(hp, len(levels))[:number]
+            cells = drawn_cells(hp, len(levels), number)
         check_cells(cells, len(levels))
         for i, level in enumerate(levels):
             name = f"{self.name}_lateral{i + 1}"
@@ -140,8 +139,8 @@ class NASFPNBlock(ak.Block):
         return rectified(summed(levels, self.name), self.name)
 
 
-def drawn_cells(hp: Any, levels: int) -> list[MergingCell]:
-    """Returns the most cells of a search, as `hp` has them; all choices are made."""
+def drawn_cells(hp: Any, levels: int, number: int) -> list[MergingCell]:
+    """Returns the first `number` cells, as `hp` has them; asks for all choices."""
     strides = [f"stride_{2 ** (i + 1)}" for i in range(levels)]
     features = list(strides)
     values: dict[str, Any] = {}
@@ -154,9 +153,10 @@ def drawn_cells(hp: Any, levels: int) -> list[MergingCell]:
             ("operation", OPERATIONS, usual.operation),
         ):
             key = f"{name}_{what}"
-            values[key] = hp.Choice(key, list(known), default=default)
+            with where(hp, "cells", None, [n for n in CELLS if n > i]):
+                values[key] = hp.Choice(key, list(known), default=default)
         features.append(name)
-    return chosen_cells({"cells": max(CELLS), **values}, levels)
+    return chosen_cells({"cells": number, **values}, levels)
 
 
 def _pyramid(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
@@ -10,18 +11,17 @@ import keras_tuner
 import numpy as np
 from keras_tuner.engine import hyperparameters as hp_types
 from optuna.trial import FrozenTrial
-from sklearn.gaussian_process import GaussianProcessRegressor
-from sklearn.gaussian_process.kernels import Matern, WhiteKernel
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from autoai4eo.learning.figures import COUNTED
+from autoai4eo.learning.figures import COUNTED, THROUGHPUT
 from autoai4eo.search.space.base import Values, is_of_training, recipe
+from autoai4eo.search.space.interpolation import interpolation
 
-_MOST = 300  # samples of a Gaussian process, whose run time is cubic in them
 _LAST = float(np.nextafter(1.0, 0.0))  # KerasTuner's probabilities are below 1
 _FEWEST = 8  # measured networks, from which on a line is fitted
+_WORK = ("macs", "flops")  # what it is fitted on
 _UNKNOWN = 1e-3  # estimate of a cost before any measurement: below every limit
 
 
@@ -29,10 +29,12 @@ class GraphCandidates:
     """`Candidates` of a graph: costs are counted if built, otherwise estimated.
 
     The space consists of the hyperparameters of all networks built so far. A Gaussian
-    process over the hyperparameters estimates the costs of other networks; it is fitted
-    on the logarithms of known costs, each as noisy as its measurement was. Of a network
-    that was built, MACs and FLOPs tell more about its latency than the hyperparameters
-    do: it is on a line through their logarithms, once eight networks were measured.
+    process over the hyperparameters estimates the counted costs of other networks,
+    fitted on the logarithms of known costs. Few networks are measured, and MACs and
+    FLOPs, counted or estimated, tell more about a latency than the hyperparameters do:
+    it is on a line through their logarithms, once eight networks were measured, and
+    proportional to the MACs before. A second process corrects the line; there each cost
+    is as noisy as its measurement was.
 
     Args:
         count: builds a network from values; returns its hyperparameters, fingerprint
@@ -59,7 +61,6 @@ class GraphCandidates:
         self._fingerprints: dict[Hashable, str] = {}
         self._recipes: dict[Hashable, Hashable] = {}
         self._exact: dict[str, dict[str, float]] = {}
-        self._counts: dict[str, list[float]] = {}
         self._spread: dict[str, dict[str, float]] = {}
         self._of_fingerprint: dict[str, Values] = {}
         self._read: set[int] = set()
@@ -170,16 +171,27 @@ class GraphCandidates:
             return table
         features = self.features(several)
         for i, name in enumerate(self.costs):
-            table[:, i] = np.exp(self._model(name)(features))
-            of_counts = self._line(name)
+            logs = self._model(name)(features)
+            if name not in COUNTED:
+                logs = logs + self._line(name)(self._work(features, fingerprints))
+            table[:, i] = np.exp(logs)
             for row, fingerprint in enumerate(fingerprints):
-                if fingerprint is None:
-                    continue
-                if self._exact[fingerprint].get(name):
+                if fingerprint is not None and self._exact[fingerprint].get(name):
                     table[row, i] = self._exact[fingerprint][name]
-                elif of_counts is not None:
-                    table[row, i] = np.exp(of_counts(self._counts[fingerprint]))
         return table
+
+    def _work(
+        self, features: np.ndarray, fingerprints: Sequence[str | None]
+    ) -> np.ndarray:
+        """Returns the logarithms of MACs and FLOPs, exact or estimated, (n, 2)."""
+        logs = np.stack([self._model(name)(features) for name in _WORK], axis=1)
+        for row, fingerprint in enumerate(fingerprints):
+            if fingerprint is not None:
+                logs[row] = self._counts(fingerprint)
+        return logs
+
+    def _counts(self, fingerprint: str) -> list[float]:
+        return [np.log(max(self._exact[fingerprint][name], 1)) for name in _WORK]
 
     def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
         """Builds the networks that were not built yet, and counts their costs.
@@ -239,9 +251,8 @@ class GraphCandidates:
         self._fingerprints[key] = fingerprint
         self._recipes[key] = recipe(values if asked is None else asked)
         self._of_fingerprint.setdefault(fingerprint, dict(values))
-        self._counts[fingerprint] = [np.log(max(cost[n], 1)) for n in ("macs", "flops")]
         known = self._exact.setdefault(fingerprint, {})
-        for name in self.costs:
+        for name in dict.fromkeys((*self.costs, *_WORK)):
             if cost.get(name) and known.get(name) != cost[name]:
                 known[name] = cost[name]
                 self._models.pop(name, None)
@@ -252,37 +263,50 @@ class GraphCandidates:
 
     def _know(self, space: list[dict[str, Any]]) -> list[dict[str, Any]]:
         new = [one for one in space if json.dumps(one) not in self._space]
-        found = keras_tuner.HyperParameters.from_config({"space": new, "values": {}})
+        copied = copy.deepcopy(new)  # KerasTuner puts objects in place of conditions
+        found = keras_tuner.HyperParameters.from_config({"space": copied, "values": {}})
         for one, hp in zip(new, found.space, strict=True):
             self._space[json.dumps(one)] = hp
             self._models.clear()  # they were fitted on fewer features
         return new
 
     def _model(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
-        """Returns a model of the logarithm of a cost, fitted on known costs."""
+        """Returns a model of the logarithm of a cost, or of what its line lacks."""
         if name not in self._models:
-            known = {m: c[name] for m, c in self._exact.items() if name in c}
+            known = self._known(name)
             if not known:
-                return lambda features: np.full(len(features), np.log(_UNKNOWN))
-            self._models[name] = _interpolation(
-                self.features(
-                    [self._of_fingerprint[fingerprint] for fingerprint in known]
-                ),
-                np.log(list(known.values())),
-                np.array([self._spread.get(f, {}).get(name, 0.0) for f in known]),
+                unknown = np.log(_UNKNOWN) if name in COUNTED else 0.0
+                return lambda features: np.full(len(features), unknown)
+            logs = np.log([self._exact[m][name] for m in known])
+            if name not in COUNTED:
+                logs -= self._line(name)(np.array([self._counts(m) for m in known]))
+            self._models[name] = interpolation(
+                self.features([self._of_fingerprint[m] for m in known]),
+                logs,
+                np.array([self._spread.get(m, {}).get(name, 0.0) for m in known]),
             )
         return self._models[name]
 
-    def _line(self, name: str) -> Callable[[list[float]], float] | None:
-        """Returns the logarithm of a cost by those of MACs and FLOPs; None: too few."""
+    def _line(self, name: str) -> Callable[[np.ndarray], np.ndarray]:
+        """Returns the logarithm of a cost by those of MACs and FLOPs, (n, 2)."""
         if name not in self._lines:
-            known = [m for m, costs in self._exact.items() if name in costs]
-            if len(known) < _FEWEST:
-                return None
-            line = make_pipeline(StandardScaler(), Ridge(1e-3))
+            known = self._known(name)
+            if not known:
+                return lambda counts: np.full(len(counts), np.log(_UNKNOWN))
             logs = np.log([self._exact[m][name] for m in known])
-            self._lines[name] = line.fit([self._counts[m] for m in known], logs)
-        return lambda counts: float(self._lines[name].predict([counts])[0])
+            counts = np.array([self._counts(m) for m in known])
+            if len(known) >= _FEWEST:
+                line = make_pipeline(StandardScaler(), Ridge(1e-3)).fit(counts, logs)
+                self._lines[name] = line.predict
+            else:
+                sign = -1 if name == THROUGHPUT else 1
+                level = (logs - sign * counts[:, 0]).mean()
+                self._lines[name] = lambda others: level + sign * others[:, 0]
+        found: Callable[[np.ndarray], np.ndarray] = self._lines[name]
+        return found
+
+    def _known(self, name: str) -> list[str]:
+        return [m for m, costs in self._exact.items() if name in costs]
 
     def _parameters(self) -> list[tuple[str, Any]]:
         return [(hp.name, hp) for hp in self._space.values()]
@@ -318,27 +342,3 @@ def _others(hp: Any, value: Any) -> list[Any]:
                 found.append(other)
                 break
     return found
-
-
-def _interpolation(
-    built: np.ndarray, logs: np.ndarray, spreads: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Returns a model of logarithms (n,), of which each has a spread, (n,)."""
-    rows = _spread(logs)
-    built, logs, spreads = built[rows], logs[rows], spreads[rows]
-    # Fixed length scale: fitting it would take longer than building a network.
-    kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(1e-3)
-    mean, scale = logs.mean(), logs.std() or 1.0
-    noise = 1e-10 + (spreads / scale) ** 2
-    process = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None)
-    process.fit(built, (logs - mean) / scale)
-    return lambda features: np.asarray(mean + scale * process.predict(features))
-
-
-def _spread(logs: np.ndarray) -> np.ndarray:
-    """Selects rows to fit: the latest ones, and others evenly spread over the costs."""
-    if len(logs) <= _MOST:
-        return np.arange(len(logs))
-    old = np.argsort(logs[: -_MOST // 3], kind="stable")
-    evenly = np.linspace(0, len(old) - 1, _MOST - _MOST // 3).round().astype(int)
-    return np.concatenate([old[evenly], np.arange(len(logs) - _MOST // 3, len(logs))])

@@ -38,7 +38,8 @@ class CostSorted(ProposingSampler):
             # random within a front
             return np.lexsort((rng.random(len(pool)), fronts(figures)))
 
-        return self.first_of(candidates.draw(_POOL, rng), earlier, ranked)
+        pool = self.near_limits(candidates.draw(_POOL, rng), rng)
+        return self.first_of(pool, earlier, ranked)
 
 
 def promising(

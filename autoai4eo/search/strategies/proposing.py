@@ -15,8 +15,10 @@ from autoai4eo.search.strategies.limits import excess
 
 _ROUNDS, _SCREENED = 1, 2  # rounds of building the best, and how many in each
 _SPREAD = 3  # networks built if none fits by estimate
-_LOOKED_AT = 6  # of the best built in the end, until one fits
+_LOOKED_AT, _BUILT = 6, 20  # untried networks built in the end, and all, until one fits
 _SHORTLIST = 500  # ranked again after a round
+_STEPS, _NEAREST, _VARIED = 5, 20, 100  # steps towards limits, their parents, children
+_ENOUGH = 50  # of a pool that fit by estimate
 
 
 class ProposingSampler(CandidateSampler):
@@ -49,6 +51,21 @@ class ProposingSampler(CandidateSampler):
         """Proposes the candidate that `choose` returns."""
         found = self.choose(others, rng)
         return found and {"values": dict(found), **self.limits.record(found)}
+
+    def near_limits(self, pool: list[Values], rng: np.random.Generator) -> list[Values]:
+        """Adds variations of the nearest to the limits, until enough fit by estimate.
+
+        Where few networks are within the limits, a random pool holds hardly any.
+        """
+        if not self.context.limits:
+            return pool
+        for _ in range(_STEPS):
+            over = self.limits.excess(pool)
+            if np.count_nonzero(over <= 0) >= _ENOUGH:
+                break
+            nearest = [pool[i] for i in np.argsort(over, kind="stable")[:_NEAREST]]
+            pool = pool + self.context.candidates.vary(nearest, _VARIED, rng)
+        return pool
 
     def first_of(
         self,
@@ -86,7 +103,7 @@ class ProposingSampler(CandidateSampler):
                 continue
             order = allowed[ranked([pool[i] for i in allowed], costs[allowed])]
             if not remaining:
-                return self._built([pool[i] for i in order[:_LOOKED_AT]], earlier)
+                return self._built([pool[i] for i in order[:_BUILT]], earlier)
             few = [pool[i] for i in order[:_SCREENED]]
             if not self.limits.build_and_count(few):
                 return few[0]
@@ -99,12 +116,17 @@ class ProposingSampler(CandidateSampler):
 
         If there is none, returns the nearest to the limits, where possible untried.
         """
+        left = []
         for values in few:
             self.limits.build_and_count([values])
-            fits = self.limits.excess([values])[0] <= 0
-            if fits and untried([values], earlier, self.context.candidates):
+            if not untried([values], earlier, self.context.candidates):
+                continue  # known networks have other hyperparameters, too
+            if self.limits.excess([values])[0] <= 0:
                 return values
-        left = untried(few, earlier, self.context.candidates) or few
+            left.append(values)
+            if len(left) == _LOOKED_AT:
+                break
+        left = left or few
         return left[int(np.maximum(self.limits.excess(left), 0).argmin())]
 
 
