@@ -1,13 +1,18 @@
 """What is known of a candidate before it is measured."""
 
+import contextlib
+import json
+
 import keras_tuner
 import numpy as np
 import optuna
 import pytest
+from scipy import stats
 
 from autoai4eo.search.space.graph_space import GraphCandidates
 
 LEVELS = 60
+NOTHING = contextlib.nullcontext()
 
 
 def operations(level: int) -> int:
@@ -75,14 +80,92 @@ def test_a_built_network_is_estimated_by_its_operations(candidates):
     assert np.median(before) > 1 and np.median(after) < 0.5
 
 
-def test_few_measurements_are_no_line(candidates):
-    measure(candidates, range(7))
-    new = [{"level": 30}]
-    before = candidates.estimate(new)
-    candidates.build_and_count(new)
-    assert candidates.estimate(new) == before
-    measure(candidates, [7])
-    assert candidates.estimate(new) != before
+def test_after_few_measurements_a_cost_is_proportional_to_the_macs():
+    candidates = of_widths()
+    trained = {"width": 8, "deep": False}
+    candidates.build_and_count([trained])
+    trial = optuna.trial.create_trial(
+        value=1.0,
+        user_attrs={
+            "hyperparameters": trained,
+            "fingerprint": "8",
+            "cost": {**work(trained), "latency_ms": 2.0},
+        },
+    )
+    candidates.learn_from([trial])
+    wide = {"width": 16, "deep": False}
+    candidates.build_and_count([wide])
+    assert candidates.estimate([wide])[0, 0] == pytest.approx(8.0, rel=0.01)
+
+
+def work(values) -> dict[str, float]:
+    """MACs of a network of a width; a deep one has as many layers as its depth."""
+    macs = 1000 * values["width"] ** 2 * (values.get("depth") or 1)
+    cost = dict.fromkeys(("params", "trainable_params", "size_bytes"), 1000)
+    return {**cost, "macs": macs, "flops": 2 * macs}
+
+
+def of_widths() -> GraphCandidates:
+    """Of networks whose depth means something for deep ones only."""
+
+    def ask(hp):
+        hp.Int("width", 1, 64)
+        with hp.conditional_scope("deep", [True]) if hp.Boolean("deep") else NOTHING:
+            if hp.values["deep"]:
+                hp.Int("depth", 2, 9)
+
+    def count(values):
+        hp = keras_tuner.HyperParameters()
+        hp.values = dict(values)
+        ask(hp)
+        return (
+            hp,
+            json.dumps({p.name: hp.values[p.name] for p in hp.space}),
+            work(hp.values),
+        )
+
+    hp = keras_tuner.HyperParameters()
+    ask(hp)
+    return GraphCandidates(count, hp, ["latency_ms"], lambda cost: True)
+
+
+def test_a_network_that_was_not_built_is_estimated_by_its_estimated_work():
+    """Users rely on: of the networks of a space, those within a latency are found."""
+    candidates, rng = of_widths(), np.random.default_rng(0)
+    candidates.build_and_count(candidates.draw(60, rng))
+    measured = candidates.draw(12, rng)
+    candidates.build_and_count(measured)
+    trials = [
+        optuna.trial.create_trial(
+            value=1.0,
+            user_attrs={
+                "hyperparameters": values,
+                "fingerprint": f"measured {i}",
+                "cost": {**work(values), "latency_ms": 1 + work(values)["macs"] / 1e6},
+            },
+        )
+        for i, values in enumerate(measured)
+    ]
+    for i, trial in enumerate(trials):
+        trial.number = i
+    candidates.learn_from(trials)
+    others = candidates.draw(100, rng)
+    true = [1 + work(values)["macs"] / 1e6 for values in others]
+    found = candidates.estimate(others)[:, 0]
+    assert stats.spearmanr(found, true).statistic > 0.8
+
+
+def test_a_hyperparameter_is_part_of_the_networks_that_have_it():
+    candidates, rng = of_widths(), np.random.default_rng(0)
+    new = candidates.build_and_count([{"width": 8, "deep": True, "depth": 3}])
+    (condition,) = next(
+        one["config"]["conditions"]
+        for one in json.loads(json.dumps(new[0]["space"]))
+        if one["config"]["name"] == "depth"
+    )
+    assert condition["config"] == {"name": "deep", "values": [True]}
+    for values in candidates.vary(candidates.draw(20, rng), 50, rng):
+        assert ("depth" in values) == values["deep"]
 
 
 def test_a_measurement_is_believed_more_than_the_line(candidates):
