@@ -89,18 +89,18 @@ def test_cost_aware_finds_the_cheapest_if_a_cost_is_the_only_objective():
     assert study.best_value < 2.05  # it is 1.99 where |x| is 1
 
 
-def ten_widths(hp):
-    """One network in a thousand has at most 1,100 MACs."""
-    widths = [hp.Int(f"width_{i}", 1, 8) for i in range(10)]
+def twelve_widths(hp):
+    """One network in fifty thousand has at most 300 MACs."""
+    widths = [hp.Int(f"width_{i}", 1, 8) for i in range(12)]
     costs = dict.fromkeys(COUNTED, float(np.prod(widths)))
     return 1 / sum(widths), costs
 
 
 @pytest.mark.parametrize("name", ["cost-aware", "cost-sorted"])
 def test_networks_within_a_limit_are_found_where_they_are_rare(name):
-    sampler = sampler_of(name, 0, limits={"macs": 1_100}, build=ten_widths)
+    sampler = sampler_of(name, 0, limits={"macs": 300}, build=twelve_widths)
     study = optuna.create_study(sampler=sampler)
-    objective = objective_of(sampler, limit=1_100, build=ten_widths)
+    objective = objective_of(sampler, limit=300, build=twelve_widths)
     study.optimize(objective, n_trials=20)
     kept = [t for t in study.trials if t.state == TrialState.COMPLETE]
     assert len(kept) >= 10
