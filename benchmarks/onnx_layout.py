@@ -5,9 +5,9 @@
 The default networks of the So2Sat layout (both sensors), of the fires and of the land
 cover of BigEarthNet, and a small one of the fires, are written as ONNX files twice: as
 tf2onnx writes them, with the channels last in front of the first convolution and behind
-the last one, and as `export` and `fit` write them. The passes of the two files alternate,
-in ONNX Runtime, one patch each; the medians of 400 and their ratio are printed, and the
-largest difference of the two outputs.
+the last one, and as `export` and `fit` write them. The passes of the two files
+alternate, in ONNX Runtime, one patch each; the medians of 400 and their ratio are
+printed, and the largest difference of the two outputs.
 """
 
 from __future__ import annotations
