@@ -1,5 +1,6 @@
 """What every test may rely on."""
 
+import gc
 import os
 import shutil
 import sqlite3
@@ -43,6 +44,10 @@ def pytest_configure():
     """Test processes do not wait for each other's measurements."""
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="autoai4eo-tests-")
 
+
+# A test process holds gigabytes of networks; looking through all of them 600 times for
+# garbage took a minute of each.
+gc.set_threshold(7_000)
 
 # What the tests write need not survive a power cut: nothing waits for the disk.
 os.fsync = lambda file: None

@@ -101,11 +101,11 @@ def test_networks_within_a_limit_are_found_where_they_are_rare(name):
     sampler = sampler_of(name, 0, limits={"macs": 300}, build=twelve_widths)
     study = optuna.create_study(sampler=sampler)
     objective = objective_of(sampler, limit=300, build=twelve_widths)
-    study.optimize(objective, n_trials=20)
+    study.optimize(objective, n_trials=12)
     kept = [t for t in study.trials if t.state == TrialState.COMPLETE]
-    assert len(kept) >= 10
+    assert len(kept) >= 6
     networks = [t.user_attrs["fingerprint"] for t in study.trials]
-    assert len(set(networks)) >= 19
+    assert len(set(networks)) >= 11
 
 
 def recipes_built(values):
