@@ -59,12 +59,14 @@ class ProposingSampler(CandidateSampler):
         """
         if not self.context.limits:
             return pool
+        over = self.limits.excess(pool)
         for _ in range(_STEPS):
-            over = self.limits.excess(pool)
             if np.count_nonzero(over <= 0) >= _ENOUGH:
                 break
             nearest = [pool[i] for i in np.argsort(over, kind="stable")[:_NEAREST]]
-            pool = pool + self.context.candidates.vary(nearest, _VARIED, rng)
+            varied = self.context.candidates.vary(nearest, _VARIED, rng)
+            pool = pool + varied
+            over = np.concatenate([over, self.limits.excess(varied)])
         return pool
 
     def first_of(
