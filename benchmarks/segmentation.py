@@ -27,7 +27,8 @@ on a machine that does nothing else; `show` then prints these latencies.
 `show` prints the mean intersection over union (mean over the folds, standard error),
 that of the last class (water, burned), the difference of the first to `--against` with
 its 95 % interval (paired bootstrap over all folds of parents and fires, of the water's
-tiles), latency, MACs, parameters and CPU seconds.
+tiles), latency, MACs, parameters and CPU seconds; then the intersection over union of
+each class (mean over the folds that have it).
 """
 
 from __future__ import annotations
@@ -385,6 +386,12 @@ def show(data: Path, name: str, out: Path, against: str) -> None:
             cost(method, "cpu_s"),
         )
         print(" | ".join(cells))
+    print("\n" + " | ".join(("IoU by class", *dataset.class_names)))
+    for method, table in tables.items():
+        each = np.array(
+            [ious(table[folds == f].sum(axis=0)) for f in range(FOLDS[name])]
+        )
+        print(" | ".join((method, *(f"{x:.3f}" for x in np.nanmean(each, axis=0)))))
 
 
 def main() -> None:
