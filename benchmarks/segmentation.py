@@ -6,8 +6,10 @@
 ``water``: the Spain scene of Sen1Floods11, Sentinel-1 and -2, in tiles of 64 pixels;
 four folds, the quarters of the scene. ``fires``: burned area of 12 fires, tiles of 128
 pixels; four folds of three fires. ``landcover``: 96 patches of BigEarthNet with both
-sensors and 11 classes; five folds of whole patches. Each method learns from all folds
-but one, of which a fifth (whole groups) is validation data, and predicts that one.
+sensors and 11 classes; five folds of whole patches. ``own``: your scenes, in folders
+``images`` and ``masks`` of the one that is given in place of ../shared/data; four folds
+of whole scenes. Each method learns from all folds but one, of which a fifth (whole
+groups) is validation data, and predicts that one.
 
 All networks have the same epochs in all, `EPOCHS`: a fixed network learns for half of
 them and then for as many more, the better of the two by validation is kept; a search
@@ -46,8 +48,9 @@ from typing import Any
 import numpy as np
 
 TRIALS, SEEDS = 8, 4
-EPOCHS = {"water": 48, "fires": 48, "landcover": 48}
-FOLDS = {"water": 4, "fires": 4, "landcover": 5}
+EPOCHS = {"water": 48, "fires": 48, "landcover": 48, "own": 48}
+FOLDS = {"water": 4, "fires": 4, "landcover": 5, "own": 4}
+INDICES = ("water", "fires")  # data with a threshold of an index
 TILE, QUARTER = 64, 256  # pixels, of the scene of 512
 BATCH = 8
 RESAMPLES = 1000
@@ -87,13 +90,17 @@ def water(data: Path) -> tuple[Any, np.ndarray]:
     return dataset, np.array([2 * (y // QUARTER) + x // QUARTER for y, x in corners])
 
 
-def fires(data: Path) -> tuple[Any, np.ndarray]:
-    """Returns the tiles of the fires, and the number of each tile's fire."""
+def own(folder: Path) -> tuple[Any, np.ndarray]:
+    """Returns the tiles of scenes with masks, and the number of each tile's scene."""
     import autoai4eo as ae
 
-    folder = data / "burned_area"
     dataset = ae.open_dataset(folder / "images", masks=folder / "masks", tile=128)
     return dataset, np.unique(dataset.groups["scene"], return_inverse=True)[1]
+
+
+def fires(data: Path) -> tuple[Any, np.ndarray]:
+    """Returns the tiles of the fires, and the number of each tile's fire."""
+    return own(data / "burned_area")
 
 
 def landcover(data: Path) -> tuple[Any, np.ndarray]:
@@ -109,6 +116,7 @@ OPENED: dict[str, Callable[[Path], tuple[Any, np.ndarray]]] = {
     "water": water,
     "fires": fires,
     "landcover": landcover,
+    "own": own,
 }
 
 
@@ -251,7 +259,7 @@ def methods(
 ) -> dict[str, Callable[..., Found]]:
     """Returns what does each method, by its name, for a data set."""
     of = partial(segmenter, trials=trials, epochs=epochs or EPOCHS[name])
-    index = {} if name == "landcover" else {"threshold": partial(threshold, name=name)}
+    index = {"threshold": partial(threshold, name=name)} if name in INDICES else {}
     return {
         "majority": majority,
         **index,
