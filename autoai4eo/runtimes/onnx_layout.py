@@ -90,6 +90,7 @@ class _Moving:
         elif axes == _LAST:
             self._move(result, changed.input[0])
         elif self._softmax_axis(changed) == 1:
+            self.keep(changed.input[0])
             self._softmax(changed.input[0], result)
         elif self._softmax_axis(changed) == 3:
             self._softmax(self._first(changed.input[0]), first)

@@ -131,6 +131,14 @@ GRAPHS = {
         {"out": IMAGE},
         {},
     ),
+    "softmax of columns": (
+        [
+            ("Relu", (["pixels"], ["positive"]), {}),
+            ("Softmax", (["positive"], ["out"]), {"axis": 1}),
+        ],
+        {"out": IMAGE},
+        {},
+    ),
     "both orders": (
         [
             ("Relu", (["pixels"], ["positive"]), {}),
