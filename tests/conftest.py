@@ -46,7 +46,7 @@ def pytest_configure():
 
 
 # A test process holds gigabytes of networks; looking through all of them 600 times for
-# garbage took a minute of each.
+# garbage took two minutes of each on a busy machine.
 gc.set_threshold(7_000)
 
 # What the tests write need not survive a power cut: nothing waits for the disk.

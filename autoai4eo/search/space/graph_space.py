@@ -191,7 +191,7 @@ class GraphCandidates:
         return logs
 
     def _counts(self, fingerprint: str) -> list[float]:
-        return [np.log(max(self._exact[fingerprint][name], 1)) for name in _WORK]
+        return [np.log(self._exact[fingerprint].get(name, 1)) for name in _WORK]
 
     def build_and_count(self, several: Sequence[Values]) -> list[dict[str, Any]]:
         """Builds the networks that were not built yet, and counts their costs.

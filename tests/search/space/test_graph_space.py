@@ -98,6 +98,14 @@ def test_after_few_measurements_a_cost_is_proportional_to_the_macs():
     assert candidates.estimate([wide])[0, 0] == pytest.approx(8.0, rel=0.01)
 
 
+def test_a_network_without_macs_has_an_estimate():
+    candidates = of_widths()
+    free = {"width": 0, "deep": False}
+    candidates.build_and_count([free])
+    measure(candidates, range(3))
+    assert np.isfinite(candidates.estimate([free])).all()
+
+
 def work(values) -> dict[str, float]:
     """MACs of a network of a width; a deep one has as many layers as its depth."""
     macs = 1000 * values["width"] ** 2 * (values.get("depth") or 1)
@@ -109,7 +117,7 @@ def of_widths() -> GraphCandidates:
     """Of networks whose depth means something for deep ones only."""
 
     def ask(hp):
-        hp.Int("width", 1, 64)
+        hp.Int("width", 0, 64)
         with hp.conditional_scope("deep", [True]) if hp.Boolean("deep") else NOTHING:
             if hp.values["deep"]:
                 hp.Int("depth", 2, 9)
