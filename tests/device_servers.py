@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autoai4eo.devices.isolation import Measurer
 from autoai4eo.devices.server import Device, DeviceServer
+from autoai4eo.files.scratch import scratch_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 TOKEN = "a-token-of-the-tests-0123456789"
@@ -19,7 +20,10 @@ TOKEN = "a-token-of-the-tests-0123456789"
 def in_thread(runtime="onnx", *, tell=lambda text: None, max_bytes=2**24, **limits):
     """A server in this process; networks are measured in processes of their own."""
     device = Device(Measurer(runtime, threads=1, **limits), TOKEN, max_bytes)
-    with DeviceServer(("127.0.0.1", 0), device, tell) as server:
+    with (
+        scratch_folder() as folder,
+        DeviceServer(("127.0.0.1", 0), device, folder, tell) as server,
+    ):
         thread = threading.Thread(target=server.serve_forever, args=(0.05,))
         thread.start()
         try:

@@ -89,6 +89,7 @@ class DeviceServer(BoundedServer):
     Args:
         address: host and port; port 0: one that is free.
         device: what it measures with.
+        folder: for the networks; removed by the caller, when the server has ended.
         tell: is told a line for each measurement and each refusal.
     """
 
@@ -96,9 +97,10 @@ class DeviceServer(BoundedServer):
         self,
         address: tuple[str, int],
         device: Device,
+        folder: Path,
         tell: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self.device = device
+        self.device, self.folder = device, folder
         self.turn = threading.Lock()
         self._jobs = threading.Semaphore(_JOBS)
         super().__init__(address, _Request, tell)
@@ -186,9 +188,7 @@ class _Request(BaseHTTPRequestHandler):
         device = self.server.device
         with (
             self.server.job(),
-            tempfile.TemporaryDirectory(
-                prefix="autoai4eo-device-", ignore_cleanup_errors=True
-            ) as folder,
+            tempfile.TemporaryDirectory(dir=self.server.folder) as folder,
         ):
             self._receive(Path(folder, NETWORK + device.suffix), size)
             with self.server.turn:

@@ -19,6 +19,7 @@ from autoai4eo.devices.isolation import Measurer
 from autoai4eo.devices.server import Device, DeviceServer
 from autoai4eo.devices.tokens import TOKEN, new_token, read_token
 from autoai4eo.errors import UserError
+from autoai4eo.files.scratch import scratch_folder
 from autoai4eo.runtimes import RUNTIMES, FileRuntime
 from autoai4eo.text import line
 
@@ -99,8 +100,13 @@ def _serve(options: argparse.Namespace) -> None:
     token = read_token(options.token_file) if options.token_file else new_token()
     measurer = Measurer(options.runtime, options.threads, options.memory_mib * _MIB)
     device = Device(measurer, token, options.max_mib * _MIB)
+    with scratch_folder() as folder:
+        _listen(options, device, folder)
+
+
+def _listen(options: argparse.Namespace, device: Device, folder: Path) -> None:
     try:
-        server = DeviceServer((options.host, options.port), device, _say)
+        server = DeviceServer((options.host, options.port), device, folder, _say)
     except OSError as error:
         raise UserError(
             f"--host {options.host} --port {options.port}: expected an address of this "
@@ -118,7 +124,7 @@ def _serve(options: argparse.Namespace) -> None:
                 "and the networks; an SSH tunnel to 127.0.0.1 keeps them private"
             )
         if options.token_file is None:
-            print(f"{TOKEN}={token}", flush=True)
+            print(f"{TOKEN}={device.token}", flush=True)
         host = f"[{options.host}]" if ":" in options.host else options.host
         _say(f"serving on http://{host}:{server.server_port}")
         signal.signal(signal.SIGTERM, _interrupt)

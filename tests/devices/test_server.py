@@ -2,9 +2,7 @@
 
 import http.client
 import json
-import os
 import socket
-import tempfile
 import threading
 import time
 from urllib.parse import quote
@@ -211,8 +209,7 @@ def test_malformed_requests_get_clear_errors_and_the_server_survives(served, con
 def test_after_all_of_them_it_measures_and_holds_nothing(served):
     """Runs last in this file: the server has seen every request above."""
     assert is_well(served)
-    left = [n for n in os.listdir(tempfile.gettempdir()) if "autoai4eo-device-" in n]
-    assert left == []
+    assert list(served.folder.iterdir()) == []
     assert served._jobs._value == server._JOBS
     end = time.monotonic() + 10
     while served._free._value < connections.CONNECTIONS and time.monotonic() < end:

@@ -98,12 +98,12 @@ def test_it_ends_at_once_while_it_measures_and_leaves_nothing(tmp_path, monkeypa
         asked = threading.Thread(target=ask_in_vain, args=(served.url,), daemon=True)
         asked.start()
         end = 100
-        while not list(tmp_path.glob("autoai4eo-device-*/network.onnx")) and end:
+        while not list(tmp_path.glob("autoai4eo-scratch-*/*/network.onnx")) and end:
             time.sleep(0.1)
             end -= 1
         assert end, "the network has arrived"
         assert served.stop(signal.SIGTERM) == 0
-    assert list(tmp_path.glob("autoai4eo-device-*")) == []
+    assert list(tmp_path.glob("autoai4eo-scratch-*")) == []
 
 
 def ask_in_vain(url):
