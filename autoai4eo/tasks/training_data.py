@@ -255,10 +255,11 @@ def check_alike(
             found.bands,
             found.level,
         ):
+            same_names = [b.name for b in told.bands] == [b.name for b in found.bands]
+            one, other = (_brief_input(s, same_names) for s in (told, found))
             raise UserError(
-                f"{name}: expected the inputs of the training data "
-                f"({_brief_input(told)}), found {_brief_input(found)}; bring both to "
-                "one form"
+                f"{name}: expected the inputs of the training data ({one}), found "
+                f"{other}; bring both to one form"
             )
     if not len(validation) or not validation.known.all():
         raise UserError(
@@ -267,8 +268,11 @@ def check_alike(
         )
 
 
-def _brief_input(spec: InputSpec) -> str:
-    bands = " ".join(f"{band.name} ({band.quantity})" for band in spec.bands)
+def _brief_input(spec: InputSpec, with_quantities: bool) -> str:
+    bands = " ".join(
+        f"{band.name} ({band.quantity})" if with_quantities else band.name
+        for band in spec.bands
+    )
     level = f", {spec.level}" if spec.level else ""
     return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}{level}"
 

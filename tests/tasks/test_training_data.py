@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+import rasterio
 import small
 
 import autoai4eo as ae
 from autoai4eo.data.splits import split
 from autoai4eo.errors import UserError
+from autoai4eo.tasks.training_data import check_alike
 
 
 def windows(stride):
@@ -37,3 +39,31 @@ def test_validation_data_with_ground_of_the_training_data_are_told(tmp_path):
         small.model(tmp_path, max_trials=1).fit(
             training, validation_data=validation, epochs=1, verbose=0
         )
+
+
+def test_other_bands_are_told_without_a_quantity_that_is_not_known():
+    pixels = np.random.default_rng(0).integers(0, 10_000, (6, 8, 8, 2), np.uint16)
+
+    def data(*bands):
+        return ae.open_dataset(
+            {"image": pixels}, labels=[0, 1, 2] * 2, bands={"image": [*bands]}
+        )
+
+    with pytest.raises(UserError, match=r"pixels, B02 B03\), found .*, B02 B04;"):
+        check_alike(data("B02", "B03"), data("B02", "B04"))
+
+
+@pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+def test_bands_of_one_name_are_told_with_their_quantities(tmp_path):
+    decibels = np.random.default_rng(0).normal(-12, 2, (2, 8, 8)).astype("float32")
+    for name, pixels in (("decibel", decibels), ("intensity", 10 ** (decibels / 10))):
+        for class_name in ("a", "b"):
+            path = tmp_path / name / class_name / "0.tif"
+            path.parent.mkdir(parents=True)
+            like = {"driver": "GTiff", "height": 8, "width": 8, "count": 2}
+            with rasterio.open(path, "w", dtype="float32", **like) as file:
+                file.write(pixels)
+                file.descriptions = ("VV", "VH")
+    one, other = (ae.open_dataset(tmp_path / n) for n in ("intensity", "decibel"))
+    with pytest.raises(UserError, match=r"VV \(intensity\).*, found .*VV \(decibel\)"):
+        check_alike(one, other)
