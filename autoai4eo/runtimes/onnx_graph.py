@@ -32,7 +32,10 @@ def write_graph(
     forward = tf.function(lambda *flat: named_outputs(model, flat, output))
     pixels = [tf.TensorSpec(x.shape, x.dtype, name=x.name) for x in model.inputs]
     found, _ = tf2onnx.convert.from_function(
-        forward, pixels, custom_op_handlers={"SelectV2": (_where, [])}, opset=OPSET
+        forward,
+        pixels,
+        custom_op_handlers={"SelectV2": (_where, []), "Erfc": (_erfc, [])},
+        opset=OPSET,
     )
     _keep_constants(found.graph, forward.get_concrete_function(*pixels).graph.captures)
     onnx.save(channels_first(found) if reorder else found, out)
@@ -67,3 +70,23 @@ def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
     pixel, which the model replaces.
     """
     node.type = "Where"
+
+
+def _erfc(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
+    """Writes the complementary error function of GELU as 1 - Erf, which ONNX has."""
+    import numpy as np
+    from tf2onnx.utils import map_onnx_to_numpy_type
+
+    kind = ctx.get_dtype(node.output[0])
+    shape = ctx.get_shape(node.output[0])
+    error = ctx.make_node("Erf", list(node.input), dtypes=[kind], shapes=[shape])
+    one = ctx.make_const(f"{name}_one", np.array(1, map_onnx_to_numpy_type(kind)))
+    ctx.remove_node(name)
+    ctx.make_node(
+        "Sub",
+        [one.output[0], error.output[0]],
+        name=name,
+        outputs=list(node.output),
+        dtypes=[kind],
+        shapes=[shape],
+    )

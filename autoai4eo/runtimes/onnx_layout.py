@@ -7,7 +7,8 @@ from typing import Any
 #: The version of ONNX's operations.
 OPSET = 15
 
-_FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # axes with the channels first, and last
+_AXES = 4  # of pixels: samples, rows, columns, channels
+_FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # permutations: channels first, and last
 _BY_VALUE = {
     *("Abs", "Add", "And", "Cast", "Clip", "Div", "Equal", "Exp", "Greater"),
     *("Identity", "IsInf", "IsNaN", "Less", "Log", "Max", "Min", "Mul", "Neg", "Not"),
@@ -64,7 +65,7 @@ class _Moving:
         self._known = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
         values = [*graph.input, *graph.value_info, *graph.output]
         shapes = {v.name: v.type.tensor_type.shape.dim for v in values}
-        self._images = {n for n, axes in shapes.items() if len(axes) == len(_FIRST)}
+        self._images = {n for n, axes in shapes.items() if len(axes) == _AXES}
         # values of one pixel, (N, 1, 1, channels): number of channels
         self._one_pixel = {
             name: shapes[name][3].dim_value
@@ -73,8 +74,8 @@ class _Moving:
         }
         # name of a value with the channels last -> of the same with them first
         self._moved: dict[str, str] = {}
-        self._removed: set[str] = set()  # of these, those that no node computes
-        self._same: dict[str, str] = {}  # result of a node left out -> the same value
+        self._pending: set[str] = set()  # of these, those that no node computes yet
+        self._alias: dict[str, str] = {}  # result of a node left out -> the same value
         for value in graph.input:
             if value.name in self._images:
                 self._first(value.name)
@@ -82,12 +83,13 @@ class _Moving:
     def add(self, node: Any) -> None:
         """Adds a node, with the channels first where that can be."""
         changed = type(node).FromString(node.SerializeToString())
-        changed.input[:] = [self._same.get(name, name) for name in node.input]
-        result, first = node.output[0], _named(node.output[0])
+        changed.input[:] = [self._alias.get(name, name) for name in node.input]
+        result, first = node.output[0], _name_first(node.output[0])
         axes = _attribute(node, "perm")
         if axes == _FIRST and changed.input[0] in self._moved:
-            self._same[result] = self._moved[changed.input[0]]
+            self._alias[result] = self._moved[changed.input[0]]
         elif axes == _LAST:
+            self.keep(changed.input[0])
             self._move(result, changed.input[0])
         elif self._softmax_axis(changed) == 1:
             self.keep(changed.input[0])
@@ -112,9 +114,15 @@ class _Moving:
             self.nodes.append(changed)
 
     def keep(self, name: str) -> None:
-        """Computes a value with the channels last, if nothing does so yet."""
-        if name in self._removed:
-            self._removed.remove(name)
+        """Computes a value under its own name, if no node does so yet."""
+        from onnx import helper
+
+        if name in self._alias:
+            self.nodes.append(
+                helper.make_node("Identity", [self._alias.pop(name)], [name])
+            )
+        elif name in self._pending:
+            self._pending.remove(name)
             self._transpose(self._moved[name], name, _LAST)
 
     def _can_move(self, node: Any) -> bool:
@@ -147,20 +155,20 @@ class _Moving:
     def _first(self, name: str) -> str:
         """Returns the name of a value with the channels first, computed if need be."""
         if name not in self._moved:
-            self._moved[name] = _named(name)
+            self._moved[name] = _name_first(name)
             constant = self._known.get(name)
             if constant is None:
-                self._transpose(name, _named(name), _FIRST)
+                self._transpose(name, _name_first(name), _FIRST)
             else:
                 if constant.ndim:
-                    ones = (1,) * (len(_FIRST) - constant.ndim)
+                    ones = (1,) * (_AXES - constant.ndim)
                     constant = constant.reshape(ones + constant.shape).transpose(_FIRST)
-                self._constant(_named(name), constant)
+                self._constant(_name_first(name), constant)
         return self._moved[name]
 
     def _move(self, name: str, first: str) -> None:
         self._moved[name] = first
-        self._removed.add(name)
+        self._pending.add(name)
 
     def _transpose(self, name: str, result: str, axes: list[int]) -> None:
         from onnx import helper
@@ -197,7 +205,7 @@ class _Moving:
         ]
 
 
-def _named(name: str) -> str:
+def _name_first(name: str) -> str:
     return f"{name}_channels_first"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from keras import layers
+from keras import layers, ops
 from onnx import TensorProto, helper, numpy_helper
 
 from autoai4eo.blocks.stem import normalised_differences
@@ -209,3 +209,23 @@ def test_a_network_computes_nothing_with_the_channels_last(tmp_path):
     np.testing.assert_allclose(
         computed(written, given)[0], model.predict(given, verbose=0), atol=1e-6
     )
+
+
+NETWORKS = {
+    "softmax of rows": lambda x: layers.Softmax(axis=2)(layers.Conv2D(6, 3)(x)),
+    "softmax of a mean": lambda x: ops.softmax(
+        ops.mean(layers.Conv2D(6, 3)(x), axis=1, keepdims=True), axis=2
+    ),
+    "other axes": lambda x: layers.Permute((3, 1, 2))(x),
+    "gelu": lambda x: layers.Conv2D(6, 3, activation="gelu")(x),
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_of_a_user_computes_as_in_keras(tmp_path, name):
+    pixels = layers.Input((7, 9, 4), name="pixels")
+    model = keras.Model(pixels, NETWORKS[name](pixels))
+    write_graph(model, tmp_path / "network.onnx", "out")
+    given = np.random.default_rng(0).normal(size=(2, 7, 9, 4)).astype("float32")
+    found = computed(onnx.load(tmp_path / "network.onnx"), given)[0]
+    np.testing.assert_allclose(found, model.predict(given, verbose=0), atol=1e-5)
