@@ -8,8 +8,9 @@ four folds, the quarters of the scene. ``fires``: burned area of 12 fires, tiles
 pixels; four folds of three fires. ``landcover``: 96 patches of BigEarthNet with both
 sensors and 11 classes; five folds of whole patches. ``own``: your scenes, in folders
 ``images`` and ``masks`` of the one that is given in place of ../shared/data; four folds
-of whole scenes. Each method learns from all folds but one, of which a fifth (whole
-groups) is validation data, and predicts that one.
+of whole scenes. Each method learns from all folds but one, of which a fifth is
+validation data (whole groups; tiles where there are fewer than five groups, as of
+water), and predicts that one.
 
 All networks have the same epochs in all, `EPOCHS`: a fixed network learns for half of
 them and then for as many more, the better of the two by validation is kept; a search
@@ -27,10 +28,11 @@ Latency is that of ONNX Runtime with one thread, so that two jobs may run beside
 other on two cores. `measure` measures the networks of OUT again, one after the other,
 on a machine that does nothing else; `show` then prints these latencies.
 `show` prints the mean intersection over union (mean over the folds, standard error),
-that of the last class (water, burned), the difference of the first to `--against` with
-its 95 % interval (paired bootstrap over all folds of parents and fires, of the water's
-tiles), latency, MACs, parameters and CPU seconds; then the intersection over union of
-each class (mean over the folds that have it).
+that of the last class (water, burned), the difference to `--against` of the mean
+intersections over union of all pixels together, not of folds, with its 95 % interval
+(paired bootstrap over all patches, fires or tiles of the water), latency, MACs,
+parameters and CPU seconds; then the intersection over union of each class (mean over
+the folds that have it).
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ INDICES = ("water", "fires")  # data with a threshold of an index
 TILE, QUARTER = 64, 256  # pixels, of the scene of 512
 BATCH = 8
 RESAMPLES = 1000
-QUIET: dict[str, Any] = {"verbose": 0, "batch_size": BATCH}
+FIT: dict[str, Any] = {"verbose": 0, "batch_size": BATCH}
 
 Found = tuple[np.ndarray, dict[str, Any]]
 
@@ -95,7 +97,13 @@ def own(folder: Path) -> tuple[Any, np.ndarray]:
     import autoai4eo as ae
 
     dataset = ae.open_dataset(folder / "images", masks=folder / "masks", tile=128)
-    return dataset, np.unique(dataset.groups["scene"], return_inverse=True)[1]
+    scenes, numbers = np.unique(dataset.groups["scene"], return_inverse=True)
+    if len(scenes) < FOLDS["own"]:
+        raise SystemExit(
+            f"{folder}: expected {FOLDS['own']} scenes with masks or more, one or more "
+            f"for each fold, found {len(scenes)}"
+        )
+    return dataset, numbers
 
 
 def fires(data: Path) -> tuple[Any, np.ndarray]:
@@ -230,7 +238,7 @@ def segmenter(
         epochs=epochs // (2 if decoder else 2 * trials),
         final_epochs=None if decoder else epochs // (1 if fast else 2),
         references=False,
-        **QUIET,
+        **FIT,
     )
     network = clf.export_model()
     cost = ae.profile(network, threads=1)

@@ -53,3 +53,4 @@ def test_the_demo_of_a_search_shows_a_front(run, tmp_path, monkeypatch, in_proce
     told = json.loads((out / "run" / "run.json").read_text())["arguments"]
     assert told["tuner"] == "cost-aware"
     assert told["objective"] == ["val_cohen_kappa", "latency_ms"]
+    assert told["constraints"] == {"macs": 10_000_000}
