@@ -11,8 +11,11 @@ import numpy as np
 from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.sensors import Band
 
-#: A class, several labels, numbers, a class for each pixel, an image, nothing.
-KINDS = ("class", "labels", "value", "mask", "image", "none")
+#: What files can hold and networks learn: a class, several labels, numbers, a class for
+#: each pixel.
+LEARNED = ("class", "labels", "value", "mask")
+#: All kinds: these, an image, nothing.
+KINDS = (*LEARNED, "image", "none")
 #: The name of a class that nothing names: of its number, or the colour of its mask.
 UNNAMED_CLASS = re.compile(r"class (\d+)|#[0-9a-f]{6}")
 _QUANTILES = 10  # of a value, for strata

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from autoai4eo.learning.boundaries import TOLERANCE
+
 #: Prefix of the name of a metric on the validation data.
 VALIDATION = "val_"
 #: Milliseconds to map a square kilometre; only of a search with a map step.
@@ -114,7 +116,7 @@ _CATALOGUE = (
     _score("macro_f1", "macro F1", "macro F1", "class", "mask", each_epoch=False),
     _score(
         "boundary_f1",
-        "boundary F1 within 2 pixels",
+        f"boundary F1 within {TOLERANCE} pixels",
         "bnd. F1",
         "mask",
         each_epoch=False,

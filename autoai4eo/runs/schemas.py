@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from autoai4eo.data.target import LEARNED
 from autoai4eo.files import ANY
 from autoai4eo.learning.figures import METRICS
 
 #: Version of run.json, evaluation.json and test.json; runs without one have version 1.
 VERSION = 1
-
-#: The kinds of target of `autoai4eo.learning.registry.TASKS`, without importing Keras.
-LEARNED = ("class", "labels", "value", "mask")
 
 _NUMBER = int | float | None
 _DATA = {

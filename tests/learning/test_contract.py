@@ -11,14 +11,13 @@ import pytest
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.data.target import KINDS
+from autoai4eo.data.target import KINDS, LEARNED
 from autoai4eo.errors import UserError
 from autoai4eo.learning import registry
 from autoai4eo.learning.evaluation import score, scored
 from autoai4eo.learning.figures import FIGURES
 from autoai4eo.learning.regression import Regression
 from autoai4eo.report.sections import SECTIONS
-from autoai4eo.runs.schemas import LEARNED
 
 N = 40
 RNG = np.random.default_rng(0)

@@ -11,11 +11,9 @@ from autoai4eo.data.readers.labels import (
     check_names,
     read_labels,
 )
-from autoai4eo.data.target import Target
+from autoai4eo.data.target import LEARNED, Target
 from autoai4eo.errors import UserError
 
-#: Kinds that HDF5 files, ``.npz`` files and arrays can have.
-KINDS = ("class", "labels", "value", "mask")
 #: Names of a data set of numbers that are to be predicted.
 VALUES = ("value", "values")
 
@@ -62,9 +60,9 @@ def read_targets(
         UserError: see `read_labels`; values that are no numbers, or of none of which
             anything is known; the kind is not there.
     """
-    if kind not in (None, *KINDS):
+    if kind not in (None, *LEARNED):
         raise UserError(
-            f"kind: expected one of {', '.join(KINDS)}, found {kind}; choose among "
+            f"kind: expected one of {', '.join(LEARNED)}, found {kind}; choose among "
             "these"
         )
     if kind == "mask":

@@ -10,7 +10,7 @@ from typing import Any
 
 from autoai4eo.data.class_colours import given_colours, hex_of
 from autoai4eo.data.sensors import canonical
-from autoai4eo.data.target import Target
+from autoai4eo.data.target import LEARNED, Target
 from autoai4eo.data.units import typical_of
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
@@ -19,8 +19,6 @@ from autoai4eo.runs.network_id import Which
 METADATA = "model.json"
 #: In ``mlm:output``: the kind of target, names of its values, thresholds of its labels.
 TARGET = "autoai4eo:target"
-#: The kinds of target that a predictor can have.
-KINDS = ("class", "labels", "value", "mask")
 _FEW_LINES = (
     '{"properties": {"mlm:input": [{"name": "image", "bands": ["B02", "B03", "B04"]}], '
     '"mlm:output": [{"classification:classes": [{"value": 1, "name": "water"}, …]}]}}'
@@ -67,8 +65,8 @@ def target_told(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _target(kind: str, names: Any, colours: Mapping[str, str]) -> Target:
     """Returns a target; see `given_colours`."""
-    if kind not in KINDS:
-        raise ValueError(f"a target of the kind {kind!r}, not {', '.join(KINDS)}")
+    if kind not in LEARNED:
+        raise ValueError(f"a target of the kind {kind!r}, not {', '.join(LEARNED)}")
     classes = tuple(str(name) for name in names)
     of_patch = kind in ("labels", "value")
     ignored = -1 if kind == "mask" else None
