@@ -155,6 +155,64 @@ def test_what_a_killed_map_has_placed_is_in_nobodys_way(
     assert out.read_bytes() == whole["m.tif"]
 
 
+@pytest.mark.parametrize("name", ["m.gpkg", "m_reference.json", "m.png"])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_killed_between_its_products_the_same_command_goes_on(
+    folder, scene, whole, monkeypatch, name, is_there
+):
+    """Also where the kill comes before the product's name, or right after."""
+    out, labels = folder / "m.tif", folder.parent / "m.tif"
+    labels.write_bytes(whole["m.tif"])
+    how = {"polygons": folder / "m.gpkg", "figure": folder / "m.png"}
+    how["reference"] = labels
+    replace_ = os.replace
+
+    def killed(source, target):
+        if target == folder / name and not is_there:
+            raise KeyboardInterrupt
+        replace_(source, target)
+        if target == folder / name:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            make_map(scene, out, **how)
+    assert (folder / name).exists() == is_there
+    layer = (folder / "m_confidence.tif").stat()
+    make_map(scene, out, **how)
+    assert (folder / "m_confidence.tif").stat() == layer  # nothing was lost
+    names = {*LAYERS, "m.gpkg", "m_reference.json", "m.png"}
+    assert set(content(folder)) == names
+    with pytest.raises(UserError, match="exists already"):
+        make_map(scene, out, **how)
+
+
+def test_a_killed_maps_comparison_is_not_in_the_way_of_the_map_without_it(
+    folder, scene, whole, monkeypatch
+):
+    out, labels = folder / "m.tif", folder.parent / "m.tif"
+    labels.write_bytes(whole["m.tif"])
+    with monkeypatch.context() as patch:
+        patch.setattr(mapping.TileStore, "forget", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make_map(scene, out, reference=labels)
+    make_map(scene, out)
+    assert out.read_bytes() == whole["m.tif"]
+
+
+def test_a_product_that_came_after_the_kill_is_in_the_way(folder, scene, monkeypatch):
+    out, figure = folder / "m.tif", folder / "m.png"
+    with monkeypatch.context() as patch:
+        patch.setattr(mapping.TileStore, "forget", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            make_map(scene, out, figure=figure)
+    figure.write_bytes(b"another picture")
+    with pytest.raises(UserError, match=r"m\.png: exists already"):
+        make_map(scene, out, figure=figure)
+    assert figure.read_bytes() == b"another picture"
+
+
 def test_a_file_that_came_after_the_kill_is_in_the_way(folder, scene):
     out = folder / "m.tif"
     assert dying_at(40, folder, lambda: make_map(scene, out)) == -9

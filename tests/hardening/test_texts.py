@@ -251,5 +251,5 @@ def test_pictures_draw_them_as_text(name, tmp_path):
     made = MadeMap(tmp_path / "map.tif", tmp_path / "confidence.tif", ("_" + name,))
     # what has no glyph would be a warning, and half a character no picture
     out = tmp_path / "a.png"
-    Figure(out).write(made)
+    Figure(out).write(made, out)
     assert out.stat().st_size > 0

@@ -62,21 +62,17 @@ class Figure:
     def check_place(self, grid: Grid) -> None:
         """Nothing: without a place on the Earth, the frame has pixels."""
 
-    def write(self, made: MadeMap) -> None:
-        """Writes the picture.
+    def write(self, made: MadeMap, path: Path) -> None:
+        """Writes the picture to a path.
 
         Raises:
             OSError: it cannot be written.
         """
         from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-        remove_leftovers(self.path.parent, self.path.name)
         of = self.reference
         drawn = _drawn(made, None if of is None else of.picture(made, _SIZE))
-        with in_one_step(self.path) as temporary:
-            FigureCanvasAgg(drawn).print_png(
-                str(temporary), pil_kwargs={"optimize": True}
-            )
+        FigureCanvasAgg(drawn).print_png(str(path), pil_kwargs={"optimize": True})
 
 
 def picture_of(predictor: Predictor, out: Path) -> Path | None:
@@ -94,7 +90,9 @@ def keep_picture(path: Path, made: MadeMap) -> None:
             raise NotADirectoryError(f"{path.parent} is a link")
         path.parent.mkdir(exist_ok=True)
         with output_alone(path, "map"):
-            Figure(path).write(made)
+            remove_leftovers(path.parent, path.name)
+            with in_one_step(path) as temporary:
+                Figure(path).write(made, temporary)
     except (OSError, UserError) as error:
         why = getattr(error, "strerror", None) or error
         warn(

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from autoai4eo.data.scenes.scene import Scene, ScenePaths
@@ -13,7 +14,13 @@ from autoai4eo.deploy.mapping.earlier import BESIDE, beside
 from autoai4eo.deploy.mapping.figure import Figure, keep_picture, picture_of
 from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
-from autoai4eo.deploy.mapping.placing import check_free, is_placed, place
+from autoai4eo.deploy.mapping.placing import (
+    check_free,
+    is_placed,
+    is_product,
+    place,
+    place_product,
+)
 from autoai4eo.deploy.mapping.plan import How, plan_of
 from autoai4eo.deploy.mapping.polygons import Polygons
 from autoai4eo.deploy.mapping.products import MadeMap, Product
@@ -215,7 +222,8 @@ def map_scene(
     if figure is not None:
         products.append(Figure(Path(figure), against))
     for product in products:
-        product.check(predictor, overwrite)
+        kept = is_product(folder_of(out), product.path)
+        product.check(predictor, overwrite or kept)
     how = How(stride, dense, overlap, min_agreement, verbose).of(predictor)
     kind = map_kind(predictor, probabilities, min_confidence)
     layers = {layer.name: beside(out, layer.name) for layer in kind.layers}
@@ -278,7 +286,9 @@ def map_scene(
                 if shown is not None:
                     keep_picture(shown, made)
                 for product in products:
-                    product.write(made)
+                    place_product(
+                        tiles.folder, product.path, partial(product.write, made)
+                    )
             tiles.forget()
     return out
 

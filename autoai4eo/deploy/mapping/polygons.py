@@ -20,7 +20,6 @@ from autoai4eo.deploy.mapping.strip_polygons import strip_polygons
 from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step, remove_leftovers
 from autoai4eo.text import line
 
 _FIELDS = ("class", "value", "area_m2", "confidence")
@@ -71,7 +70,7 @@ class Polygons:
         """
         check_on_earth(grid, "polygons")
 
-    def write(self, made: MadeMap) -> int:
+    def write(self, made: MadeMap, path: Path) -> int:
         """Writes the polygons of a finished map.
 
         The map is read in strips. Beside the polygons of one strip, only those of areas
@@ -79,18 +78,18 @@ class Polygons:
 
         Args:
             made: the map.
+            path: where they are written.
 
         Returns:
             How many there are.
         """
         import rasterio
 
-        remove_leftovers(self.path.parent, self.path.name)
         number = 0
-        with rasterio.open(made.path) as file, in_one_step(self.path) as temporary:
+        with rasterio.open(made.path) as file:
             grid = Grid.of(file)
             joined = Joined()
-            self._append(temporary, [], grid, made.classes)
+            self._append(path, [], grid, made.classes)
             for strip in _strips(made.path, made.confidence, grid):
                 shapes = strip_polygons(
                     strip.labels,
@@ -100,7 +99,7 @@ class Polygons:
                     strip.first,
                 )
                 done = [a for a in joined.add(strip, shapes) if a.size >= self.min_area]
-                self._append(temporary, done, grid, made.classes)
+                self._append(path, done, grid, made.classes)
                 number += len(done)
         return number
 

@@ -47,8 +47,8 @@ class Product(Protocol):
     def check_place(self, grid: Grid) -> None:
         """Checks whether it can be made of this grid; raises UserError."""
 
-    def write(self, made: MadeMap) -> object:
-        """Makes it, in one step."""
+    def write(self, made: MadeMap, path: Path) -> object:
+        """Makes it, at a temporary path."""
 
 
 def check_product(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from autoai4eo.deploy.mapping.shares import class_shares
 from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_regular, write_json
+from autoai4eo.files import check_regular
 from autoai4eo.learning.area_estimates import area_estimates, told_estimates
 from autoai4eo.learning.confusion import scores
 
@@ -90,8 +91,8 @@ class Reference:
         """See `check_on_earth`."""
         check_on_earth(grid, "reference")
 
-    def write(self, made: MadeMap) -> dict[str, Any]:
-        """Compares, and writes what was found.
+    def write(self, made: MadeMap, path: Path) -> dict[str, Any]:
+        """Compares, and writes what was found to a path.
 
         Returns:
             The same: ``classes``; ``pixels``, the number that was compared;
@@ -131,7 +132,7 @@ class Reference:
                 area_estimates(confusion, mapped), mapped, groups.names
             ),
         }
-        write_json(self.path, content)
+        path.write_text(json.dumps(content, indent=2) + "\n")
         return content
 
     def picture(self, made: MadeMap, size: int) -> np.ndarray:

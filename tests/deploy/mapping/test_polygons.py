@@ -48,7 +48,7 @@ def write(folder, classes, crs="EPSG:32630", transform=scenes.UTM):
 
 def polygons(out, **how):
     made = Polygons(out.with_suffix(".gpkg"), **how)
-    number = made.write(MadeMap(out, beside(out, "confidence"), CLASSES))
+    number = made.write(MadeMap(out, beside(out, "confidence"), CLASSES), made.path)
     told, _, shapes, values = pyogrio.raw.read(made.path)
     assert number == len(shapes)
     table = dict(zip(told["fields"], values, strict=True))

@@ -38,7 +38,7 @@ def write_map(folder, classes):
 
 def compare(made, source, legend=(), field=None):
     path = made.path.with_name("r.json")
-    found = Reference(source, path, parse_legend(legend), field).write(made)
+    found = Reference(source, path, parse_legend(legend), field).write(made, path)
     assert json.loads(path.read_text()) == found
     return found
 
@@ -103,7 +103,7 @@ def test_a_reference_may_name_other_files_where_the_user_allows_it(tmp_path, cla
         compare(made, elsewhere)
     path = tmp_path / "r.json"
     found = Reference(elsewhere, path, {}, allow_remote=True)
-    assert found.write(made)["scores"]["accuracy"] == 1
+    assert found.write(made, path)["scores"]["accuracy"] == 1
     assert found.picture(made, 20).shape == (15, 20)
 
 
@@ -209,7 +209,8 @@ def test_values_of_masks_are_not_taken_for_numbers_of_a_map(tmp_path, classes):
     made = write_map(tmp_path, classes)
     path = scenes.write_scene(tmp_path / "t.tif", classes[..., None] - 1, None)
     values = {str(i): name for i, name in enumerate(CLASSES)}
-    found = Reference(path, tmp_path / "r.json", {}, None, values).write(made)
+    out = tmp_path / "r.json"
+    found = Reference(path, out, {}, None, values).write(made, out)
     assert found["scores"]["accuracy"] == 1
 
 
