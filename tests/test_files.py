@@ -222,6 +222,7 @@ def test_a_folder_is_back_after_a_kill_between_the_renames(tmp_path):
 
 def test_leftovers_of_one_file_or_of_all(tmp_path):
     of_a = [f".{kind}-0123456789abcdef-a.tif" for kind in ("writing", "old")]
+    of_a.append(f"{of_a[0]}-journal")  # SQLite's, of a GeoPackage
     of_b = ".writing-0123456789abcdef-b.tif"
     for name in (*of_a, of_b, "a.tif"):
         (tmp_path / name).touch()

@@ -17,6 +17,8 @@ from autoai4eo.errors import UserError
 
 # Matches the random part of names that `beside` makes, and no names of other files.
 _TOKEN = "[0-9a-f]" * 16
+# What SQLite (GeoPackages, databases) writes beside a file.
+_BESIDE_SQLITE = ("-journal", "-wal", "-shm")
 
 
 @contextmanager
@@ -88,10 +90,11 @@ def remove_leftovers(folder: Path, name: str | None = None) -> None:
         name: of one file; None: all files of the folder.
     """
     end = "*" if name is None else escape(name)
-    # a writer may itself write in one step
-    for kind in ("writing", "old", f"writing-{_TOKEN}-.writing"):
-        for path in folder.glob(f".{kind}-{_TOKEN}-{end}"):
-            _remove(path)
+    for more in ("", *_BESIDE_SQLITE):
+        # a writer may itself write in one step
+        for kind in ("writing", "old", f"writing-{_TOKEN}-.writing"):
+            for path in folder.glob(f".{kind}-{_TOKEN}-{end}{more}"):
+                _remove(path)
 
 
 def set_aside(path: Path) -> Path:
