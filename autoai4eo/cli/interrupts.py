@@ -37,7 +37,7 @@ def after_interrupt(command: str, arguments: Sequence[str], begun: float) -> str
         return "interrupted"
     if _has_begun(command, arguments, begun):
         how = _RESUMED[command]
-        if _OVERWRITE in arguments:
+        if command == "fit" and _OVERWRITE in arguments:
             how = how.replace(" to resume", f", without {_OVERWRITE}, to resume")
         return f"interrupted; {how}"
     return f"interrupted; rerun {command} to begin anew"

@@ -93,6 +93,9 @@ def test_maps_and_simulations_resume_from_what_they_kept(tmp_path):
     assert told("map", "RUN", "s.tif", out)[1].endswith("rerun map to begin anew")
     folder_of(out).mkdir()
     assert told("map", "RUN", "s.tif", out)[1].endswith("rerun map to resume")
+    # an earlier map may still be there, and its tiles are kept all the same
+    again = ("map", "RUN", "s.tif", out, "--overwrite")
+    assert told(*again)[1].endswith("rerun map to resume")
     kept = ("simulate", "t.csv", "--out", tmp_path / "kept")
     assert told(*kept)[1].endswith("rerun simulate to begin anew")
     (tmp_path / "kept").mkdir()
