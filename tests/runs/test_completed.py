@@ -70,6 +70,12 @@ def test_a_damaged_run_is_not_complete(run, asked, lost):
     assert trained_if_completed(run, plain(asked)) is None
 
 
+def test_a_run_whose_finalist_is_gone_is_not_complete(run, asked):
+    """`evaluate` and `export` send there to `fit`, which must make it again."""
+    shutil.rmtree(run / "best")
+    assert trained_if_completed(run, plain(asked)) is None
+
+
 def test_nothing_slow_is_imported(run):
     script = (
         "import sys; from pathlib import Path\n"
