@@ -74,6 +74,8 @@ _NAMES = {
     MAPS: r".+\.png",
     DEVICE: _any_of(reference.RECORD, reference.NETWORK, reference.LOCK),
 }
+_FOLDERS = (TRIALS, ENSEMBLES, EVALUATIONS, REPEATS, BEST, WORKERS, MAPS)
+_FILES = (SAMPLES, STATISTICS, REFERENCES, TREES, REFERENCE_NETWORK, SELECTION, COMPACT)
 #: Folders of numbered folders, and what a numbered folder is.
 _NUMBERED = {TRIALS: "trial", ENSEMBLES: "ensemble"}
 _TEMPORARY = re.compile(r"^\.(writing|old)-[0-9a-f]{16}-")
@@ -111,6 +113,24 @@ def made(run: Path) -> list[Path]:
     last = [path for path in files if path == run / RUN]
     files.sort(key=lambda path: path != run / STUDY)
     return [*(path for path in files if path not in last), *folders, *last]
+
+
+def misplaced(run: Path) -> dict[Path, str]:
+    """Finds files that lie where a run has a folder, and folders where it has a file.
+
+    Returns:
+        The problem with each, one line.
+    """
+    found = {}
+    for path in made(run):
+        if path.parent != run or path.is_symlink():
+            continue
+        if path.name in _FOLDERS and not path.is_dir():
+            found[path] = f"{path}: expected a folder of the run, found a file"
+    for name in _FILES:
+        if _is_folder(run / name):
+            found[run / name] = f"{run / name}: expected a file, found a folder"
+    return found
 
 
 def check_no_links(run: Path) -> None:

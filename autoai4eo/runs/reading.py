@@ -23,7 +23,7 @@ from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.ensembles import ensembles_of
 from autoai4eo.runs.evaluations import Evaluation, evaluations_of
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.layout import check_no_links
+from autoai4eo.runs.layout import check_no_links, misplaced
 from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.study import (
     objectives_of,
@@ -197,7 +197,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     check_no_links(path)
     folder = Run(path)
     asked = folder.read()
-    notes: list[str] = []
+    notes = [f"{one}; move it elsewhere" for one in misplaced(path).values()]
     if not asked["arguments"].get("storage") and not folder.study.is_file():
         state = _state(path, False, None, [])
         if trained_finalist(path) is not None:  # no search that is yet to begin

@@ -26,7 +26,7 @@ from autoai4eo.runs.belonging import (
 )
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.layout import check_no_links, made
+from autoai4eo.runs.layout import check_no_links, made, misplaced
 from autoai4eo.runs.paths import ENSEMBLE
 from autoai4eo.runs.reference_network import check_network
 from autoai4eo.runs.selection import read_selection
@@ -135,8 +135,9 @@ def mend(
 
 
 def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
+    wrong = misplaced(run.path)
     # each part at once: what is set aside in one of them must not change another
-    yield from [
+    found = [
         *_of_trials(run, study),
         *_of_ensembles(run, study),
         *_of_best(run),
@@ -147,6 +148,8 @@ def _findings(run: Run, study: optuna.Study) -> Iterator[Finding]:
         *_of_evaluations(run),
         *_look(run.compact, _NOTHING, lambda _: run.read_compact()),
     ]
+    yield from (Finding(path, problem, _ANEW) for path, problem in wrong.items())
+    yield from (one for one in found if one.path not in wrong)
 
 
 def _of_ensembles(run: Run, study: optuna.Study) -> Iterator[Finding]:

@@ -150,6 +150,24 @@ def test_mending_sets_aside_and_tells(folder):
     assert not any("cost.json" in line for line in mend(folder))
 
 
+@pytest.mark.parametrize("name", ["samples.npz", "evaluations", "best", "trials"])
+def test_a_folder_for_a_file_and_the_reverse_are_said_and_set_aside(folder, name):
+    path = folder / name
+    if name == "samples.npz":
+        path.unlink()
+        path.mkdir()
+    else:
+        shutil.rmtree(path, ignore_errors=True)
+        path.write_text("notes")
+    assert [f.path for f in soundness.findings(folder)].count(path) == 1
+    status, _, err = damaging.told(folder, "report")
+    assert status == 0 and f"{path}: expected a f" in err
+    told = []
+    soundness.mend(folder, open_study(folder), told.append)
+    assert sum(f"{path}: expected a f" in line for line in told) == 1
+    assert (folder / f"{name}.damaged").exists() and not path.exists()
+
+
 def test_a_checkpoint_of_another_run_is_reported(begun, tmp_path):
     run = damaging.copy(begun, tmp_path)
     (state,) = run.glob("trials/*/state.npz")
