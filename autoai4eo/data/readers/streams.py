@@ -2,23 +2,24 @@
 
 A stream has no order of its own that could be read again: it may shuffle, and has no
 number for a sample. So its pixels are written to temporary files as they pass, one
-batch in memory at a time, and are arrays from then on. The files go with the arrays.
+batch in memory at a time, and are arrays from then on. The files go with the arrays;
+those of a killed process go when the next one needs such files, see `scratch_folder`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import weakref
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import written
+from autoai4eo.files import scratch_folder, written
 
 _AT_ONCE = 256  # samples of a stream without batches
 _PIXEL_AXES = 3  # from this number of axes on, an array is written to a file
@@ -103,11 +104,10 @@ class _Column:
             self._parts.append(values)
             return
         if self._path is None:
-            number, path = tempfile.mkstemp(prefix="autoai4eo-", suffix=".raw")
-            os.close(number)
-            self._path = Path(path)
+            held = ExitStack()
+            self._path = held.enter_context(scratch_folder()) / "pixels.raw"
             # until the array is there; it then takes care of the file
-            self._remove = weakref.finalize(self, self._path.unlink, missing_ok=True)
+            self._remove = weakref.finalize(self, held.close)
         with written(self._path), self._path.open("ab") as file:
             file.write(values.astype(self._first.dtype).tobytes())
 
@@ -116,8 +116,9 @@ class _Column:
             return np.concatenate(self._parts)
         shape = (self._samples, *self._first.shape[1:])
         array = _opened(str(self._path), self._first.dtype.str, shape)
-        self._remove.detach()
-        weakref.finalize(array, self._path.unlink, missing_ok=True)
+        alive = self._remove.detach()
+        assert alive is not None, "called once"
+        weakref.finalize(array, alive[1])
         return array
 
 

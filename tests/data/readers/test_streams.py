@@ -1,10 +1,13 @@
 """Streams of batches, `tf.data.Dataset` and `keras.utils.PyDataset`, as data."""
 
 import gc
+import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import keras
@@ -15,6 +18,7 @@ import tensorflow as tf
 import autoai4eo as ae
 from autoai4eo.data.readers.streams import in_arrays
 from autoai4eo.errors import UserError
+from autoai4eo.files import scratch
 from autoai4eo.learning import evaluation
 
 PIXELS = np.random.default_rng(0).normal(size=(20, 8, 9, 2)).astype("float32")
@@ -121,7 +125,7 @@ def test_masks_and_values_are_targets():
 
 def test_pixels_lie_in_a_file_while_they_are_needed(folder):
     found = ae.open_dataset(STREAMS["batches"]())
-    (file,) = folder.iterdir()
+    (file,) = folder.glob("*/*")
     assert file.stat().st_size == PIXELS.nbytes
     del found
     gc.collect()
@@ -141,6 +145,20 @@ def test_a_file_is_removed_after_an_error_and_a_prediction(folder):
         ae.open_dataset(ragged)
     gc.collect()
     assert not list(folder.iterdir())
+
+
+def test_the_file_of_a_killed_process_goes_with_the_next_stream(folder):
+    child = os.fork()
+    if not child:
+        kept = in_arrays(Batches(PIXELS, LABELS))
+        os.kill(os.getpid(), signal.SIGKILL if kept else 0)
+    os.waitpid(child, 0)
+    (left,) = folder.iterdir()
+    os.utime(left, (time.time() - 3600,) * 2)
+    scratch._remove_abandoned.cache_clear()
+    arrays, _ = in_arrays(Batches(PIXELS, LABELS))
+    (found,) = folder.iterdir()
+    assert found != left and found in Path(arrays.filename).parents
 
 
 def test_another_process_opens_the_file_instead_of_a_copy():
