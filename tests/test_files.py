@@ -220,6 +220,11 @@ def test_a_folder_is_back_after_a_kill_between_the_renames(tmp_path):
     assert list(tmp_path.iterdir()) == [tmp_path / "saved"]
 
 
+def test_a_device_is_not_called_a_file():
+    with pytest.raises(UserError, match="found the device, pipe or socket /dev/full"):
+        check_can_write_into(Path("/dev/full/run"))
+
+
 def test_leftovers_of_one_file_or_of_all(tmp_path):
     of_a = [f".{kind}-0123456789abcdef-a.tif" for kind in ("writing", "old")]
     of_a.append(f"{of_a[0]}-journal")  # SQLite's, of a GeoPackage

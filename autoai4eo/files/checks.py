@@ -150,9 +150,11 @@ def check_can_write_into(folder: Path) -> None:
     while not os.path.lexists(there):
         there = there.parent
     if not there.is_dir():
+        is_special = there.exists() and not there.is_file()
+        kind = "device, pipe or socket" if is_special else "file"
         raise UserError(
-            f"{folder}: expected a folder to write to, found the file {there}; choose "
-            "another folder"
+            f"{folder}: expected a folder to write to, found the {kind} {there}; "
+            "choose another folder"
         )
     with written(folder), tempfile.TemporaryFile(dir=there):
         pass
