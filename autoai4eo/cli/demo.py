@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,13 @@ import typer
 from autoai4eo.cli import fit, map, model, report, trials
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write_into, in_one_step, written
+from autoai4eo.files import (
+    check_can_write_into,
+    in_one_step,
+    remove_leftovers,
+    written,
+)
+from autoai4eo.locks import output_alone
 
 _SAMPLES = {"training": 1200, "validation": 300, "testing": 300}
 _TRIALS, _EPOCHS, _SEED = 3, 4, 0
@@ -22,6 +29,8 @@ _SEARCH_TRIALS, _SEARCH_EPOCHS = 10, 3
 _OBJECTIVES = ["val_cohen_kappa", "latency_ms"]
 # small networks learn most in so few epochs, and in two minutes
 _LIMITS = ["macs=10000000"]
+#: What a killed demo leaves: half-written files, the tiles of a map, locks.
+_LEFT = re.compile(r"\.(writing|old)-[0-9a-f]{16}-.+|\.mapping-map\.tif|\..+\.lock")
 _BLOCKS = 6  # of 640 m, along each edge of the scene
 
 
@@ -45,8 +54,12 @@ def demo(
     begin = time.monotonic()
     check_can_write_into(out)
     _check(out)
-    _generate(out, _SEARCHED if search else _SAMPLES)
-    made = _search(out) if search else _whole(out)
+    with written(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with output_alone(out / "run", "demo"):
+        remove_leftovers(out)
+        _generate(out, _SEARCHED if search else _SAMPLES)
+        made = _search(out) if search else _whole(out)
     console.print(f"{made}   ({time.monotonic() - begin:,.0f} s in all)")
 
 
@@ -55,7 +68,6 @@ def _generate(out: Path, samples: Mapping[str, int]) -> None:
     with hushed():
         from autoai4eo.data.synthetic import write_scene_like, write_so2sat_like
     with written(out):
-        out.mkdir(parents=True, exist_ok=True)
         for part, (name, number) in enumerate(samples.items()):
             with in_one_step(out / f"{name}.h5") as temporary:
                 write_so2sat_like(temporary, number, seed=_SEED + part)
@@ -130,7 +142,8 @@ def _check(out: Path) -> None:
     maps = ("scene.tif", "map.tif", "map_confidence.tif")
     ours = {"run", "savedmodel", *maps, *(f"{name}.h5" for name in _SAMPLES)}
     for path in sorted(out.iterdir()):
-        if path.name not in ours or path.is_symlink():
+        known = path.name in ours or _LEFT.fullmatch(path.name)
+        if not known or path.is_symlink():
             raise UserError(
                 f"{out}: expected a new folder or that of an earlier demo, found "
                 f"{path.name} in it; choose another folder with --out"

@@ -18,6 +18,8 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
     out = tmp_path / "demo"
     (out / "run").mkdir(parents=True)  # what an earlier demo left is replaced
     (out / "run" / "study.db").write_text("old")
+    for left in ("writing-0123456789abcdef-training.h5", "map_confidence.tif.lock"):
+        (out / f".{left}").write_text("of a killed demo")
     result = run("demo", "--out", out)
     assert result.status == 0, result.err
     for words in ("synthetic", "complete", "Cohen's kappa", "in a fresh process"):
@@ -27,6 +29,7 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
     verdicts = re.findall(r"^The network is .*(better|worse) than", result.out, re.M)
     assert len(verdicts) == 2
     assert "reference trees (boosted trees on band statistics): Coh" in result.out
+    assert not list(out.glob(".writing-*"))
     assert (out / "savedmodel" / "saved_model.pb").is_file()
     with rasterio.open(out / "map.tif") as file:
         assert file.shape == (13, 13) and file.crs == "EPSG:32632"
