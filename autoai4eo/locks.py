@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autoai4eo.errors import UserError, warn
+from autoai4eo.files import in_one_step, remove_leftovers, written
 
 #: After so many seconds of waiting, the holder of the lock is reported.
 TELL_S = 10.0
@@ -125,6 +126,25 @@ def output_alone(out: Path, command: str) -> Iterator[None]:
             ) from None
         held.callback(path.unlink, missing_ok=True)
         yield
+
+
+@contextmanager
+def written_alone(out: Path, command: str) -> Iterator[Path]:
+    """Yields a temporary path, which replaces `out` at the end, see `in_one_step`.
+
+    One process at a time writes it, and what killed ones left of it is removed.
+
+    Args:
+        out: the file.
+        command: name of the command, for messages.
+
+    Raises:
+        UserError: another process writes it, or it cannot be written.
+    """
+    with written(out), output_alone(out, command):
+        remove_leftovers(out.parent, out.name)
+        with in_one_step(out) as temporary:
+            yield temporary
 
 
 def holder(path: Path) -> str:

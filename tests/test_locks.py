@@ -11,7 +11,7 @@ import pytest
 
 from autoai4eo import locks
 from autoai4eo.errors import UserError
-from autoai4eo.locks import holder, is_held, locked, output_alone
+from autoai4eo.locks import holder, is_held, locked, output_alone, written_alone
 
 HOLDS = """
 import sys, time
@@ -67,6 +67,19 @@ def test_an_output_is_written_by_one(tmp_path):
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_written_by_one_and_leaves_nothing_of_a_killed_one(tmp_path):
+    out = tmp_path / "report.html"
+    (tmp_path / f".writing-0123456789abcdef-{out.name}").write_text("half of it")
+    with written_alone(out, "report") as temporary:
+        with (
+            pytest.raises(UserError, match="another report at work on it"),
+            written_alone(out, "report"),
+        ):
+            pass
+        temporary.write_text("whole")
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["whole"]
 
 
 def test_an_error_of_the_body_is_not_taken_for_a_lock(tmp_path):

@@ -192,7 +192,8 @@ def landscape(
         check_can_write(path)
         check_not_input(path, sources)
     with hushed():
-        from autoai4eo.files import in_one_step, write_json
+        from autoai4eo.files import write_json
+        from autoai4eo.locks import written_alone
         from autoai4eo.nasbench.database_file import is_database
         from autoai4eo.nasbench.landscape import (
             landscape_differences,
@@ -225,7 +226,7 @@ def landscape(
             found |= {"against": shown[1].figures, "differences": differences}
         write_json(figures_path, found)
     if out is not None:
-        with in_one_step(out) as temporary:
+        with written_alone(out, "nasbench landscape") as temporary:
             temporary.write_text(landscape_page(shown, differences), encoding="utf-8")
     for one in shown:
         told = {

@@ -13,7 +13,6 @@ from autoai4eo.cli.console import as_csv, console, print_json, print_table
 from autoai4eo.cli.options import Storage
 from autoai4eo.files import (
     check_can_write,
-    in_one_step,
     is_plain,
     is_planted,
     written,
@@ -26,6 +25,7 @@ from autoai4eo.learning.figures import (
     in_order,
     rounded,
 )
+from autoai4eo.locks import written_alone
 from autoai4eo.runs.network_id import TRIAL, NetworkId
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _write_csv(path: Path, text: str) -> None:
     if path.exists() and not is_plain(path) and not is_planted(path):
         path.write_text(text, "utf-8")  # a device, such as /dev/stdout
         return
-    with in_one_step(path) as temporary:
+    with written_alone(path, "trials") as temporary:
         temporary.write_text(text, "utf-8")
 
 

@@ -14,8 +14,9 @@ from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.deploy.predictors.evaluating import PredictorNetwork, record_of
 from autoai4eo.deploy.tables import FORMATS, LATITUDE, LONGITUDE, Table, check
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_not_input, in_one_step, remove_leftovers, written
+from autoai4eo.files import check_not_input
 from autoai4eo.learning import evaluation
+from autoai4eo.locks import written_alone
 from autoai4eo.text import line
 
 
@@ -89,8 +90,7 @@ def predict_table(
             f"{out}: expected data with coordinates for {out.suffix}, found {number} "
             f"in {dataset.path}; write .csv or .parquet"
         )
-    remove_leftovers(out.parent, out.name)
-    with written(out), in_one_step(out) as temporary:
+    with written_alone(out, "predict") as temporary:
         kind.write(temporary, _parts(predictor, dataset, places, batch_size), out.stem)
     return len(dataset)
 

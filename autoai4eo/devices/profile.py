@@ -11,7 +11,8 @@ from typing import Any
 
 from autoai4eo.cost.layers import LayerConfiguration
 from autoai4eo.errors import UserError
-from autoai4eo.files import ANY, in_one_step, read_json, reading
+from autoai4eo.files import ANY, read_json, reading
+from autoai4eo.locks import written_alone
 from autoai4eo.runtimes import RUNTIMES
 
 VERSION = 1
@@ -142,7 +143,7 @@ class DeviceProfile:
 
     def write(self, path: Path) -> None:
         """Writes the profile as JSON."""
-        with in_one_step(path) as temporary:
+        with written_alone(path, "device profile") as temporary:
             temporary.write_text(self._text())
 
     @classmethod

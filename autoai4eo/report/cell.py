@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autoai4eo.errors import UserError
-from autoai4eo.files import in_one_step, written
+from autoai4eo.locks import written_alone
 from autoai4eo.networks.genotype import INPUTS, NONE, Genotype
 from autoai4eo.report import charts
 
@@ -66,12 +66,12 @@ def draw_cell(genotype: Genotype, path: str | Path) -> Path:
             f"{path.suffix or 'none'}; choose one of them"
         )
     if kind == "dot":
-        with written(path), in_one_step(path) as temporary:
+        with written_alone(path, "drawing") as temporary:
             temporary.write_text(_dot(genotype))
         return path
     figure = _drawn(genotype).get_figure(root=True)
     assert figure is not None
-    with written(path), in_one_step(path) as temporary:
+    with written_alone(path, "drawing") as temporary:
         figure.savefig(temporary, format=kind, dpi=144)
     return path
 

@@ -10,9 +10,10 @@ from typing import Any
 from markupsafe import Markup
 
 from autoai4eo.errors import UserError, warn
-from autoai4eo.files import check_can_write_into, in_one_step, written
+from autoai4eo.files import check_can_write_into
 from autoai4eo.learning.figures import COSTS, FIGURES, METRICS, find
 from autoai4eo.learning.verdict import resampled, title, verdict
+from autoai4eo.locks import written_alone
 from autoai4eo.report import network, pictures
 from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.compact import compact_search
@@ -60,7 +61,7 @@ def write_report(path: str | Path) -> Path:
     for note in run.notes:
         warn(f"{note.rpartition('; ')[0]}; left out")
     out = Run(folder).report
-    with written(out), in_one_step(out) as temporary:
+    with written_alone(out, "report") as temporary:
         # a path that is not UTF-8 has halves of characters
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")
     return out

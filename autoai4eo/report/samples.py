@@ -8,7 +8,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
-from autoai4eo.files import in_one_step, written
+from autoai4eo.locks import written_alone
 from autoai4eo.text import line
 
 EACH = 5
@@ -72,5 +72,5 @@ def write_samples(dataset: Dataset, path: Path, seed: int = 0) -> None:
             transform=axes[row, 0].transAxes,
             parse_math=False,
         )
-    with written(path), in_one_step(path) as temporary:
+    with written_alone(path, "inspect") as temporary:
         figure.savefig(temporary, dpi=120, format="png")

@@ -14,6 +14,7 @@ from affine import Affine
 from autoai4eo import deploy
 from autoai4eo.deploy import predicting, tables
 from autoai4eo.errors import UserError
+from autoai4eo.locks import output_alone
 
 N = 5
 
@@ -127,6 +128,17 @@ def test_few_patches_are_in_memory_at_once(predictor, tmp_path, monkeypatch):
     monkeypatch.setattr(type(data), "read", watched)
     deploy.predict_table(predictor, data, tmp_path / "p.csv", batch_size=8)
     assert max(most) == 8 and sum(most) == 100
+
+
+def test_two_predictions_do_not_write_one_file(predictor, tmp_path):
+    """Before, the second removed the half-written file of the first."""
+    data = deploy.open_unlabelled(predictor, {"image": patches()})
+    out = tmp_path / "p.csv"
+    with (
+        output_alone(out, "predict"),
+        pytest.raises(UserError, match="another predict at work"),
+    ):
+        deploy.predict_table(predictor, data, out)
 
 
 def test_a_file_is_not_replaced_by_mistake(predictor, tmp_path):
