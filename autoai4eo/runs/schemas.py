@@ -30,6 +30,7 @@ _DATA = {
         "ignored": [int],
         "classes": {ANY: str},
         "colours?": {ANY: str},
+        "coloured?": bool,
     },
     "inputs": [
         {

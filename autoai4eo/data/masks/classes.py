@@ -24,6 +24,11 @@ _SHOWN = 8
 _TABLE = 2**20  # longest table of classes by value
 
 
+def is_unknown(name: str) -> bool:
+    """Whether the name of a value means that the class is unknown."""
+    return fold(name) in _UNKNOWN
+
+
 @dataclass(frozen=True)
 class MaskOptions:
     """How values become classes.
@@ -137,7 +142,7 @@ def classes_of(
     place = {value: i for i, value in enumerate(names)}
     numbers = np.array([place[v] for v in used.tolist()], np.int64)
     if options.wanted is not None:
-        wanted = tuple(n for n in options.wanted if fold(n) not in _UNKNOWN)
+        wanted = tuple(n for n in options.wanted if not is_unknown(n))
         numbers = by_name(numbers, in_order, wanted, path)
         in_order = wanted
     if len(in_order) < 2:
@@ -176,7 +181,7 @@ def _names(
             named = _in_order(found, wanted, ignored, path)
     else:
         named = {v: _unnamed(v, options) for v in found.values.tolist() if v >= 0}
-    ignored |= {value for value, name in named.items() if fold(name) in _UNKNOWN}
+    ignored |= {value for value, name in named.items() if is_unknown(name)}
     return {v: n for v, n in named.items() if v >= 0 and v not in ignored}, ignored
 
 

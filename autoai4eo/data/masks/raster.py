@@ -8,13 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.data.masks.alignment import is_same, places
-from autoai4eo.data.masks.colour_values import as_values, is_coloured
-from autoai4eo.data.masks.raster_names import colours_in, names_of
-from autoai4eo.data.masks.values import MISSING, OUTSIDE, as_whole
+from autoai4eo.data.masks.mask_file import MaskFile
+from autoai4eo.data.masks.values import MISSING, OUTSIDE
 from autoai4eo.data.scenes.grid import Grid
-from autoai4eo.data.scenes.masks import alpha_bands, declared_missing
-from autoai4eo.data.scenes.opening import opened, told
-from autoai4eo.errors import UserError
+from autoai4eo.data.scenes.opening import opened
 
 
 class MaskRaster:
@@ -40,29 +37,19 @@ class MaskRaster:
     def __init__(
         self, path: Path, scene: Grid, scene_name: str, allow_remote: bool = False
     ) -> None:
-        self._path = path
         self._scene = scene
         self._open = ExitStack()
         try:
-            self._source = self._open.enter_context(
+            source = self._open.enter_context(
                 opened(path, vrt=True, allow_remote=allow_remote)
             )
-            self._alpha = alpha_bands(self._source)
-            self._bands = [i for i in self._source.indexes if i not in self._alpha]
-            self.is_coloured = is_coloured(self._source, self._bands)
-            if len(self._bands) != 1 and not self.is_coloured:
-                raise UserError(
-                    f"{path}: expected a mask of one band of class numbers, or of red, "
-                    f"green and blue as bytes, found {len(self._bands)} bands of "
-                    f"{self._source.dtypes[0]}; write the classes as numbers"
-                )
-            self._grid = Grid.of(self._source)
-            self.resampled = not is_same(self._grid, scene, path, scene_name)
-            self.names = None if self.is_coloured else names_of(path, self._source)
-            self.colours = colours_in(self._source)
+            self._file = MaskFile(path, source)
+            self.resampled = not is_same(self._file.grid, scene, path, scene_name)
         except BaseException:
             self._open.close()
             raise
+        self.names, self.colours = self._file.names, self._file.colours
+        self.is_coloured = self._file.is_coloured
 
     def __enter__(self) -> MaskRaster:
         return self
@@ -94,38 +81,11 @@ class MaskRaster:
 
     def _of_scene(self, top: int, bottom: int, left: int, right: int) -> np.ndarray:
         if not self.resampled:
-            return self._stored(top, bottom, left, right)
+            values, missing = self._file.read(top, bottom, left, right)
+            return np.where(missing, MISSING, values)
         rows, columns = np.meshgrid(
             np.arange(top, bottom) + 0.5, np.arange(left, right) + 0.5, indexing="ij"
         )
-        found = np.full(rows.size, MISSING, np.int32)
-        row, column = places(self._grid, self._scene, rows.ravel(), columns.ravel())
-        inside = (row >= 0) & (row < self._grid.height)
-        inside &= (column >= 0) & (column < self._grid.width)
-        if inside.any():
-            at = np.floor([row[inside], column[inside]]).astype(np.int64)
-            first, end = at.min(axis=1), at.max(axis=1) + 1
-            stored = self._stored(first[0], end[0], first[1], end[1])
-            found[inside] = stored[at[0] - first[0], at[1] - first[1]]
-        return found.reshape(rows.shape)
-
-    def _stored(self, top: int, bottom: int, left: int, right: int) -> np.ndarray:
-        """Values of a window of the file, `MISSING` without data."""
-        window = ((int(top), int(bottom)), (int(left), int(right)))
-        bands = self._bands
-        with told(self._path):
-            raw = self._source.read(bands, window=window)
-            if raw.dtype.kind not in "iuf":
-                raise UserError(
-                    f"{self._path}: expected a mask of class numbers, found {raw.dtype}"
-                )
-            missing = declared_missing(self._source, raw, bands, self._alpha, window)
-        if self.is_coloured:
-            return np.where(missing.all(axis=0), MISSING, as_values(raw))
-        values = raw[0].astype(np.float64) if raw.dtype.kind == "f" else raw[0]
-        if raw.dtype.kind == "f":  # nodata need not be whole
-            values[missing[0]] = np.nan
-        else:  # nor fit into 32 bits
-            values = np.where(missing[0], 0, values)
-        whole = as_whole(values, str(self._path))
-        return np.where(missing[0], MISSING, whole.astype(np.int32))
+        at = places(self._file.grid, self._scene, rows.ravel(), columns.ravel())
+        values, missing = self._file.at(*at)
+        return np.where(missing, MISSING, values).reshape(rows.shape)

@@ -23,8 +23,8 @@ def record_of(
 
     Returns:
         ``masks``, ``tile``, ``tile_stride``, ``ignored``, and ``classes``, names by
-        stored value; and ``colours`` (``"#1f78b4"``) by name, if the source has a
-        colour of its own for each class.
+        stored value; ``colours`` (``"#1f78b4"``) by name, if the source has a colour
+        of its own for each class; and ``coloured``, true, if the values are colours.
     """
     if not isinstance(reader, TargetsOrMasks) or reader.masks is None:
         return {}
@@ -39,6 +39,7 @@ def record_of(
         "ignored": sorted(options.ignored),
         "classes": {str(v): name for v, name in named.items()},
         **({"colours": shown} if of_its_own else {}),
+        **({"coloured": True} if reader.coloured else {}),
     }
 
 

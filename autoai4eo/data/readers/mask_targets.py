@@ -70,6 +70,7 @@ class TargetsOrMasks(TargetsInMemory, ABC):
     Attributes:
         masks: the masks of all samples; None: the target is of another kind.
         colours: of stored values, red, green and blue, if the source has them.
+        coloured: whether stored values are colours, see `colour_values`.
         unseen: pixels of the masks without data in one of the inputs; they have no
             class. None: there are none.
         inputs: see `Reader`.
@@ -78,6 +79,7 @@ class TargetsOrMasks(TargetsInMemory, ABC):
     masks: FoundMasks | None = None
     unseen: PixelSets | None = None
     colours: Mapping[int, Rgb] = MappingProxyType({})
+    coloured: bool = False
     inputs: tuple[InputSpec, ...]
     chunk_rows: int
 

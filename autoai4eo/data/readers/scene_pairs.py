@@ -124,7 +124,8 @@ class ScenePairsReader(TargetsOrMasks):
                 "their scenes and are resampled to it (nearest neighbour): "
                 f"{', '.join(resampled[:_SHOWN])}{more}",
             )
-        self._add_masks(names, options, coloured[0])
+        self.coloured = coloured[0]
+        self._add_masks(names, options)
         self._add_groups()
 
     def _look(
@@ -160,15 +161,13 @@ class ScenePairsReader(TargetsOrMasks):
         if told:
             self.notes += tuple(scene.notes(wanted))
 
-    def _add_masks(
-        self, names: Mapping[int, str], options: ReadOptions, coloured: bool
-    ) -> None:
+    def _add_masks(self, names: Mapping[int, str], options: ReadOptions) -> None:
         told = MaskOptions(
             names or None,
             options.class_names,
             options.class_values,
             options.ignored,
-            coloured,
+            self.coloured,
         )
         shape = (self._tile, self._tile)
         self.unseen = PixelSets(shape)
@@ -188,7 +187,7 @@ class ScenePairsReader(TargetsOrMasks):
 
         masks, notes = FoundMasks.of(each(), shape, told, self.path)
         self.use_masks(masks)
-        if coloured:
+        if self.coloured:
             self.colours = {value: colour_of(value) for value in masks.classes.by_value}
         self.notes += tuple(notes)
         if partly:

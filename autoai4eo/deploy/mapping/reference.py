@@ -5,13 +5,17 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from autoai4eo.callers import either
+from autoai4eo.data.masks.classes import is_unknown
+from autoai4eo.data.masks.colour_values import value_of
+from autoai4eo.data.masks.mask_file import MaskFile
 from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.data.scenes.opening import opened, told
 from autoai4eo.deploy.mapping.products import MadeMap, check_on_earth, check_product
@@ -47,7 +51,8 @@ class Reference:
     """The comparison of a map with a reference, as JSON; a `Product`.
 
     A raster is compared pixel by pixel of its own, each with the map's pixel that it
-    lies in; of polygons and points, the map's pixels whose centre they cover.
+    lies in; of polygons and points, the map's pixels whose centre they cover. Values
+    of a raster are numbers or, in a coloured picture, ``#1f78b4``; see `MaskFile`.
 
     Attributes:
         source: a GeoTIFF, or a file of polygons or points.
@@ -82,7 +87,7 @@ class Reference:
             )
         if self._is_raster:
             with self._opened() as file:
-                check_on_earth(Grid.of(file), "reference")
+                check_on_earth(file.grid, "reference")
                 self._of_raster(file, predictor.target.classes)
         else:
             self._of_areas(predictor.target.classes)
@@ -107,7 +112,7 @@ class Reference:
         if self._is_raster:
             with self._opened() as file:
                 groups = self._of_raster(file, names)
-                found = _confusion(_pixels(file, self.source, made.path), groups)
+                found = _confusion(_pixels(file, made.path), groups)
         else:
             areas, groups = self._of_areas(names)
             found = _confusion(_covered(areas, made.path), groups)
@@ -144,7 +149,7 @@ class Reference:
         if self._is_raster:
             with self._opened() as file:
                 groups = self._of_raster(file, made.classes)
-                return as_classes(*of_raster(file, self.source, grid), groups)
+                return as_classes(*of_raster(file, grid), groups)
         areas, groups = self._of_areas(made.classes)
         return as_classes(*of_areas(areas, grid), groups)
 
@@ -152,31 +157,52 @@ class Reference:
     def _is_raster(self) -> bool:
         return self.source.suffix.lower() in _RASTERS
 
-    def _opened(self) -> AbstractContextManager[Any]:
-        return opened(self.source, vrt=True, allow_remote=self.allow_remote)
+    @contextmanager
+    def _opened(self) -> Iterator[MaskFile]:
+        with opened(self.source, vrt=True, allow_remote=self.allow_remote) as file:
+            yield MaskFile(self.source, file)
 
-    def _of_raster(self, file: Any, names: Sequence[str]) -> Groups:
+    def _of_raster(self, file: MaskFile, names: Sequence[str]) -> Groups:
         if self.field is not None:
             raise UserError(
                 f"{self.source}: expected polygons for --reference-field, found a "
                 "raster; leave it out"
             )
-        tags = file.tags(1)
-        values = {
-            value: name
-            for key, name in tags.items()
-            if (value := key.removeprefix("CLASS_")) != key and _is_number(value)
-        }
-        values = values or dict(self.values)
-        if not values:
-            values = {str(i): name for i, name in enumerate(names, start=1)}
+        stored = value_of if file.is_coloured else _number
+        what = "colours such as #1f78b4" if file.is_coloured else "numbers"
         for value in self.legend:
-            if not _is_number(value):
+            if stored(value) is None:
                 raise UserError(
-                    f"--reference-class: expected numbers, the values of "
+                    f"--reference-class: expected {what}, the values of "
                     f"{self.source}, got {value}"
                 )
-        return groups_of(str(self.source), names, self.legend, values)
+        values = {} if self.legend else self._values(file, names)
+        unlike = [value for value in values if stored(value) is None]
+        if unlike or not (self.legend or values):
+            wanted = "the map's classes by number"
+            if unlike:
+                wanted = f"values such as {unlike[0]}, as the training masks have"
+            example = "#1f78b4" if file.is_coloured else "1", names[0]
+            raise UserError(
+                f"{self.source}: expected {wanted}, found {what}; say which class of "
+                "the map each stands for, such as "
+                + either(
+                    f"--reference-class '{'='.join(example)}'",
+                    f"reference_classes={dict([example])}",
+                )
+            )
+        groups = groups_of(str(self.source), names, self.legend, values)
+        of_truth = {str(stored(v)): group for v, group in groups.of_truth.items()}
+        return Groups(groups.names, of_truth, groups.of_map)
+
+    def _values(self, file: MaskFile, names: Sequence[str]) -> dict[str, str]:
+        """The class of each value: of the file, else of masks, else of a map."""
+        named = {v: n for v, n in (file.names or {}).items() if not is_unknown(n)}
+        if named:
+            return {str(value): name for value, name in named.items()}
+        if self.values or file.is_coloured:
+            return dict(self.values)
+        return {str(i): name for i, name in enumerate(names, start=1)}
 
     def _of_areas(self, names: Sequence[str]) -> tuple[Any, Groups]:
         from autoai4eo.data.polygons.areas import read_areas
@@ -197,12 +223,11 @@ class Reference:
         return areas, Groups(groups.names, of_truth, groups.of_map)
 
 
-def _is_number(text: str) -> bool:
+def _number(text: str) -> float | None:
     try:
-        float(text)
+        return float(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _confusion(pairs: Pairs, groups: Groups) -> tuple[np.ndarray, int]:
@@ -220,29 +245,30 @@ def _confusion(pairs: Pairs, groups: Groups) -> tuple[np.ndarray, int]:
     return counts, left_out
 
 
-def _pixels(file: Any, path: Path, out: Path) -> Pairs:
+def _pixels(file: MaskFile, out: Path) -> Pairs:
     """Yields the pixels of a raster with data, and the map's classes there."""
     import rasterio
     from rasterio.enums import Resampling
     from rasterio.vrt import WarpedVRT
 
+    grid = file.grid
     with (
         rasterio.open(out) as source,
         WarpedVRT(
             source,
-            crs=file.crs,
-            transform=file.transform,
-            height=file.height,
-            width=file.width,
+            crs=grid.crs,
+            transform=grid.transform,
+            height=grid.height,
+            width=grid.width,
             resampling=Resampling.nearest,
             nodata=0,
         ) as classes,
-        told(path),
+        told(file.path),
     ):
-        for window in strips(file.height, file.width):
-            truth = file.read(1, window=window, masked=True)
-            known = ~np.ma.getmaskarray(truth)
-            yield truth.data[known], classes.read(1, window=window)[known]
+        for window in strips(grid.height, grid.width):
+            end = window.row_off + window.height
+            truth, missing = file.read(window.row_off, end, 0, grid.width)
+            yield truth[~missing], classes.read(1, window=window)[~missing]
 
 
 def _covered(areas: Any, out: Path) -> Pairs:

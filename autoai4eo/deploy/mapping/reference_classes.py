@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from autoai4eo.callers import either
+from autoai4eo.data.class_colours import hex_of
+from autoai4eo.data.masks.colour_values import colour_of, value_of
 from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
@@ -101,15 +103,22 @@ def groups_of(
 def values_of(predictor: Predictor) -> dict[str, str]:
     """Returns the class of each value of the masks that a network learned from.
 
-    The network's run tells them, or the names of its classes; else {}.
+    The network's run tells them, or the names of its classes; else {}. A value of
+    coloured masks is ``#1f78b4``.
     """
     if predictor.target.kind != "mask":
         return {}
     run = Run(Path(predictor.path))
     known = run.read()["data"]["training"] if run.exists else {}
-    if values := (known.get("opened") or {}).get("classes"):
-        return dict(values)
-    found = [UNNAMED_CLASS.fullmatch(name) for name in predictor.target.classes]
+    opened = known.get("opened") or {}
+    if values := opened.get("classes"):
+        if not opened.get("coloured"):
+            return dict(values)
+        return {hex_of(colour_of(int(v))): name for v, name in values.items()}
+    classes = predictor.target.classes
+    if all(value_of(name) is not None for name in classes):
+        return {name: name for name in classes}
+    found = [UNNAMED_CLASS.fullmatch(name) for name in classes]
     numbers = {one[1]: one[0] for one in found if one is not None and one[1]}
     return numbers if len(numbers) == len(found) else {}
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from autoai4eo.data.masks.alignment import places
+from autoai4eo.data.masks.mask_file import MaskFile
 from autoai4eo.data.scenes.grid import Grid
-from autoai4eo.data.scenes.opening import told
 from autoai4eo.deploy.mapping.reference_classes import Groups
 
 
@@ -24,26 +25,20 @@ def small_grid(path: Path, size: int) -> Grid:
     return Grid(grid.crs, grid.transform @ scaled, height, width)
 
 
-def of_raster(file: Any, path: Path, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+def of_raster(file: MaskFile, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     """Returns the values of a raster on a grid (nearest), and where it has some.
 
     Args:
-        file: open.
-        path: of it, for messages.
+        file: of labels.
         grid: to read it on.
     """
-    from rasterio.enums import Resampling
-    from rasterio.vrt import WarpedVRT
-
-    how = {"crs": grid.crs, "transform": grid.transform}
-    shape = {"height": grid.height, "width": grid.width}
-    with (
-        told(path),
-        WarpedVRT(
-            file, **how, **shape, resampling=Resampling.nearest, add_alpha=True
-        ) as there,
-    ):
-        return there.read(1), there.read(there.count) > 0
+    columns = np.arange(grid.width) + 0.5
+    rows = []
+    for row in np.arange(grid.height) + 0.5:  # few rows of a large file at once
+        at = places(file.grid, grid, np.full(grid.width, row), columns)
+        rows.append(file.at(*at))
+    values, missing = (np.stack(some) for some in zip(*rows, strict=True))
+    return values, ~missing
 
 
 def of_areas(areas: Any, grid: Grid) -> tuple[np.ndarray, np.ndarray]:

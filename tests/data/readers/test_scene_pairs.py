@@ -567,6 +567,7 @@ def test_colours_of_masks_are_classes_in_their_order(form, tmp_path):
     np.testing.assert_array_equal(whole(d, np.arange(len(d))), expected)
     assert any(f"the colours {', '.join(found)} become" in note for note in d.notes)
     assert d.opened["colours"] == dict(zip(found, found, strict=True))
+    assert d.opened["coloured"] is True
     named = open_dataset(tmp_path / "x", class_names=names, **folders, **HOW)
     assert named.class_names == d.rename_classes(names).class_names == names
     np.testing.assert_array_equal(named.label_counts(), d.label_counts())

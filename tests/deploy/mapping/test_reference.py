@@ -202,6 +202,10 @@ def test_masks_as_a_reference_have_the_values_of_the_training_masks(tmp_path):
     elsewhere = tmp_path / "net.onnx"
     assert of(elsewhere, "class 0", "class 10") == {"0": "class 0", "10": "class 10"}
     assert of(elsewhere, "soil", "class 10") == {}
+    assert of(elsewhere, "#000000", "#0000ff") == {c: c for c in ("#000000", "#0000ff")}
+    training["opened"] |= {"classes": {"0": "soil", "255": "water"}, "coloured": True}
+    (run / "run.json").write_text(json.dumps(known))
+    assert of(run, "soil", "water") == {"#000000": "soil", "#0000ff": "water"}
     assert of(elsewhere, "class 0", "class 1", kind="class") == {}
 
 
@@ -212,6 +216,48 @@ def test_values_of_masks_are_not_taken_for_numbers_of_a_map(tmp_path, classes):
     out = tmp_path / "r.json"
     found = Reference(path, out, {}, None, values).write(made, out)
     assert found["scores"]["accuracy"] == 1
+
+
+@pytest.mark.parametrize("form", ["colours", "alpha"])
+def test_a_coloured_reference_is_read_as_masks_are(form, tmp_path, classes):
+    """Users rely on: scores of labels as a picture, whose red is the same here."""
+    made = write_map(tmp_path, classes)
+    palette = np.array([[9, 9, 9], [0, 0, 0], [0, 0, 255], [0, 99, 0]], np.uint8)
+    picture, known = palette[classes], classes > 0
+    if form == "alpha":
+        clear = np.where(known, 255, 0).astype(np.uint8)[..., None]
+        picture = np.concatenate([picture, clear], axis=-1)
+    path = scenes.write_scene(tmp_path / "t.tif", picture, None)
+    colours = dict(zip(("#000000", "#0000ff", "#006300"), CLASSES, strict=True))
+    of = Reference(path, tmp_path / "r.json", {}, None, colours)
+    found = of.write(made)
+    assert found["scores"]["accuracy"] == 1 and found["pixels"] == known.sum()
+    np.testing.assert_array_equal(of.picture(made, 800), classes)
+    found = compare(made, path, ["#0000FF=field", "#000000=rest"])
+    expected = [[(classes == 2).sum(), 0], [0, (classes == 1).sum()]]
+    assert found["scores"]["confusion_matrix"] == expected
+    with pytest.raises(UserError, match="expected colours such as #1f78b4, the val"):
+        compare(made, path, ["255=field"])
+
+
+@pytest.mark.parametrize(
+    ("coloured", "values", "match"),
+    [
+        (True, {}, "the map's classes by number, found colours such as #1f78b4; say"),
+        (True, {"0": "water"}, "values such as 0, as the training masks have, found c"),
+        (False, {"#000000": "water"}, "such as #000000, .*found numbers; .*{'1': 'wat"),
+    ],
+)
+def test_colours_and_numbers_are_not_taken_for_each_other(
+    coloured, values, match, tmp_path, classes
+):
+    labels = np.stack([classes] * (3 if coloured else 1), axis=-1)
+    path = scenes.write_scene(tmp_path / "t.tif", labels, None)
+    with pytest.raises(UserError, match=match) as error:
+        Reference(path, tmp_path / "r.json", {}, None, values).write(
+            write_map(tmp_path, classes)
+        )
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("kind", ["raster", "finer", "groups", "polygons"])
