@@ -58,14 +58,16 @@ def groups_of(
     """
     folded = {name.casefold(): i for i, name in enumerate(classes)}
     if not legend:
-        unknown = [n for n in values.values() if n.casefold() not in folded]
+        unknown = {v: n for v, n in values.items() if n.casefold() not in folded}
         if unknown:
+            example = next(iter(unknown)), classes[0]
             raise UserError(
                 f"{source}: expected classes of the map ({_listed(classes)}), found "
-                f"{_listed(unknown)}; say which of the map's each stands for, such as "
+                f"{_listed(list(unknown.values()))}; say which of the map's each value "
+                "stands for, such as "
                 + either(
-                    f"--reference-class '{unknown[0]}={classes[0]}'",
-                    f"reference_classes={{{unknown[0]!r}: {classes[0]!r}}}",
+                    f"--reference-class '{'='.join(example)}'",
+                    f"reference_classes={dict([example])}",
                 )
             )
         of_truth = {value: folded[n.casefold()] for value, n in values.items()}
