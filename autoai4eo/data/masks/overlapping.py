@@ -13,8 +13,8 @@ def each_pixel_once(dataset: Dataset) -> Dataset:
 
     Of tiles that overlap, those whose first row and column are multiples of the tile's
     size come first, then those of which one is, from the last to the first; a tile
-    counts what no tile before it has, and is left out if that is nothing. Other data
-    are returned as they are.
+    counts what no tile before it has, and is left out if that is nothing. Pixels of
+    two scenes are two, also of one place. Other data are returned as they are.
     """
     places = dataset.places
     if dataset.target.kind != "mask" or places is None or places.once:
@@ -38,7 +38,9 @@ def each_pixel_once(dataset: Dataset) -> Dataset:
 
 
 def share_pixels(dataset: Dataset, other: Dataset) -> np.ndarray:
-    """Returns which tiles of scenes share pixels with those of other data, bool (N,).
+    """Returns which tiles of scenes share ground with those of other data, bool (N,).
+
+    So do tiles of one place in scenes of two dates.
 
     Args:
         dataset, other: both of tiles of one size that know their `Dataset.places`.
@@ -47,9 +49,9 @@ def share_pixels(dataset: Dataset, other: Dataset) -> np.ndarray:
     assert mine is not None and theirs is not None
     height, width, _ = dataset.inputs[0].shape
     found = np.zeros(len(dataset), bool)
-    names, others = mine.scenes.astype(str), theirs.scenes.astype(str)
-    for scene in np.intersect1d(names, others):
-        rows, first = np.flatnonzero(names == scene), theirs.first[others == scene]
+    names, others = mine.grounds.astype(str), theirs.grounds.astype(str)
+    for ground in np.intersect1d(names, others):
+        rows, first = np.flatnonzero(names == ground), theirs.first[others == ground]
         every = np.concatenate([mine.first[rows], first])
         seen = _Canvas(every, (height, width))
         for place in first:

@@ -34,17 +34,22 @@ class TilePlaces:
 
     Attributes:
         scenes: a name of the scene of each tile, (n,), unlike those of other data.
+        grounds: a name of the ground of each scene, (n,): scenes of several dates of
+            one place have the same.
         first: row and column of the first pixel of each, int64 (n, 2).
         once: whether no pixel counts in two tiles, since masks ignore what is repeated.
     """
 
     scenes: np.ndarray
+    grounds: np.ndarray
     first: np.ndarray
     once: bool = False
 
     def of(self, rows: np.ndarray) -> TilePlaces:
         """Returns the places of some tiles."""
-        return TilePlaces(self.scenes[rows], self.first[rows], self.once)
+        return TilePlaces(
+            self.scenes[rows], self.grounds[rows], self.first[rows], self.once
+        )
 
 
 def check_tile(tile: int, stride: int | None) -> None:

@@ -78,5 +78,6 @@ def _joined_places(first: Dataset, second: Dataset) -> TilePlaces | None:
         return None
     return TilePlaces(
         np.concatenate([first.places.scenes, second.places.scenes]),
+        np.concatenate([first.places.grounds, second.places.grounds]),
         np.concatenate([first.places.first, second.places.first]),
     )

@@ -1,4 +1,4 @@
-"""What scenes and masks together have: names of bands and classes."""
+"""What scenes and masks together have: names of bands and classes, and grids."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from autoai4eo.data.scenes.files import band_in
 from autoai4eo.data.scenes.opening import opened
 from autoai4eo.data.scenes.rasters import zero_kind
 from autoai4eo.errors import UserError
+
+_SHOWN = 5
 
 
 def names_needed(pairs: Sequence[Pair], options: ReadOptions) -> tuple[str, ...] | None:
@@ -55,6 +57,22 @@ def check_alike(coloured: Sequence[bool], path: Path) -> None:
             f"{path}: expected a mask of {kinds[coloured[0]]} as those before, found "
             f"{kinds[coloured[-1]]}; write all masks alike"
         )
+
+
+def told_resampled(names: Sequence[str], number: int) -> tuple[str, ...]:
+    """Says which masks are resampled to the grids of their scenes; () if none is.
+
+    Args:
+        names: of these masks.
+        number: of all.
+    """
+    if not names:
+        return ()
+    more = ", …" if len(names) > _SHOWN else ""
+    return (
+        f"masks: {len(names)} of {number} lie on another grid than their scenes and "
+        f"are resampled to it (nearest neighbour): {', '.join(names[:_SHOWN])}{more}",
+    )
 
 
 def first_bands(inputs: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:

@@ -35,6 +35,7 @@ from autoai4eo.data.readers.scene_names import (
     check_alike,
     first_bands,
     names_needed,
+    told_resampled,
 )
 from autoai4eo.data.scenes.grid import Grid, is_on_earth
 from autoai4eo.data.scenes.scene import Scene
@@ -43,7 +44,6 @@ from autoai4eo.errors import UserError
 
 _OPEN = 8  # scenes that stay open
 _TOLD = 8  # scenes whose missing pixels are looked for
-_SHOWN = 5
 _RUNS = 16  # about so many runs of tiles show where some bands have no data
 
 
@@ -114,16 +114,13 @@ class ScenePairsReader(TargetsOrMasks):
                     resampled.append(pair.mask.name)
         self._of, self._places = np.concatenate(of), np.concatenate(places)
         self._repeated = np.concatenate(repeated)
-        scenes = np.array([str(pair.mask) for pair in pairs], object)
-        once = options.tile_stride in (None, self._tile)
-        self.places = TilePlaces(scenes[self._of], self._places, once)
-        if resampled:
-            more = ", …" if len(resampled) > _SHOWN else ""
-            self.notes += (
-                f"masks: {len(resampled)} of {len(pairs)} lie on another grid than "
-                "their scenes and are resampled to it (nearest neighbour): "
-                f"{', '.join(resampled[:_SHOWN])}{more}",
-            )
+        self.places = TilePlaces(
+            np.array([str(pair.paths) for pair in pairs], object)[self._of],
+            np.array([str(pair.mask) for pair in pairs], object)[self._of],
+            self._places,
+            once=options.tile_stride in (None, self._tile),
+        )
+        self.notes += told_resampled(resampled, len(pairs))
         self.coloured = coloured[0]
         self._add_masks(names, options)
         self._add_groups()

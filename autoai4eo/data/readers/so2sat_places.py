@@ -80,7 +80,8 @@ def windows(
         return None
     first = content_of(path, window, folders).astype(np.int64)
     names = {scene: f"{path}: {scene}" for scene in np.unique(scenes).tolist()}
-    return TilePlaces(np.array([names[s] for s in scenes.tolist()], object), first)
+    of = np.array([names[s] for s in scenes.tolist()], object)
+    return TilePlaces(of, of, first)
 
 
 def coordinates(

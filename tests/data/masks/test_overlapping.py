@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scenes import digits, write_scene
 
-from autoai4eo.data.masks.overlapping import each_pixel_once
+from autoai4eo.data.masks.overlapping import each_pixel_once, share_pixels
 from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.data.readers.opening import open_dataset
@@ -71,6 +71,22 @@ def test_a_stride_that_divides_the_tile_leaves_tiles_side_by_side(place):
     assert once.names == side_by_side.names
     np.testing.assert_array_equal(once.class_pixels, side_by_side.class_pixels)
     assert once.fingerprint() == side_by_side.fingerprint()
+
+
+def test_each_date_of_a_place_counts(place):
+    """Users rely on: a place in May and June is judged in both, learned in one part."""
+    path = place / "dates.csv"
+    rows = "x/a.tif,y/a.tif\nx/b.tif,y/a.tif\n"
+    path.write_text(f"image,mask\n{rows}")
+    how = {"tile": TILE, "ignored": 255}
+    every = open_dataset(path, tile_stride=4, **how)
+    once, side_by_side = each_pixel_once(every), open_dataset(path, **how)
+    assert once.names == side_by_side.names
+    np.testing.assert_array_equal(once.class_pixels, side_by_side.class_pixels)
+    of = every.groups["scene"] == "x/a.tif"
+    both = joined(every.subset(of), every.subset(~of))
+    assert each_pixel_once(both).label_counts().sum() == once.label_counts().sum()
+    assert share_pixels(every.subset(of), every.subset(~of)).all()
 
 
 def test_parts_that_are_joined_again_count_once(place):
