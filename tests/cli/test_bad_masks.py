@@ -131,6 +131,23 @@ def test_files_that_cannot_be_used(changes, words, tmp_path, run):
     check(run("fit", path, "--out", tmp_path / "run", "--quiet"), words)
 
 
+@pytest.mark.parametrize("form", ["a.jpg", "a.tif", "colours.tif", "a.jp2"])
+def test_masks_that_compression_blurs(form, tmp_path, run):
+    """Users rely on: the blurred values are not taken for classes."""
+    write_scene(tmp_path / "x.tif", digits(SIZE, SIZE))
+    how = {
+        "a.jpg": {"driver": "JPEG"},
+        "a.jp2": {"driver": "JP2OpenJPEG", "quality": 10},
+    }.get(form, {"compress": "JPEG"})
+    bands = 3 if form == "colours.tif" else 1
+    write_scene(tmp_path / form, np.stack([GOOD * 200] * bands, -1), None, **how)
+    found = "found lossy JP2OpenJPEG" if form == "a.jp2" else "found JPEG, which blurs"
+    check(
+        run("inspect", tmp_path / "x.tif", "--masks", tmp_path / form, *TILE),
+        ["expected a lossless mask such as GeoTIFF or PNG", found, "mask anew from"],
+    )
+
+
 def test_validation_data_with_unknown_values(tmp_path, run):
     scenes, masks = write(tmp_path / "training", GOOD)
     other, more = write(tmp_path / "validation", np.where(GOOD, 7, 0).astype(np.uint8))

@@ -32,10 +32,11 @@ class MaskFile:
         source: the same, open.
 
     Raises:
-        UserError: it has other bands, or see `Grid.of`.
+        UserError: it has other bands, its compression blurs values, or see `Grid.of`.
     """
 
     def __init__(self, path: Path, source: Any) -> None:
+        _check_lossless(path, source)
         self.path = path
         self._source = source
         self._alpha = alpha_bands(source)
@@ -96,3 +97,16 @@ class MaskFile:
             there = at[0] - first[0], at[1] - first[1]
             found[inside], missing[inside] = stored[there], none[there]
         return found, missing
+
+
+def _check_lossless(path: Path, source: Any) -> None:
+    """Refuses JPEG and other lossy compression, also inside of a GeoTIFF or VRT."""
+    stored = source.tags(ns="IMAGE_STRUCTURE")
+    how = stored.get("COMPRESSION") or source.driver
+    lossy = stored.get("COMPRESSION_REVERSIBILITY") == "LOSSY"
+    if lossy or "JPEG" in how.split():
+        raise UserError(
+            f"{path}: expected a lossless mask such as GeoTIFF or PNG, found "
+            f"{'lossy ' if lossy else ''}{how}, which blurs class numbers; export the "
+            "mask anew from its source, as a GeoTIFF with deflate compression"
+        )
