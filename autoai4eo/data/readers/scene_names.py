@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -59,20 +60,28 @@ def check_alike(coloured: Sequence[bool], path: Path) -> None:
         )
 
 
-def told_resampled(names: Sequence[str], number: int) -> tuple[str, ...]:
-    """Says which masks are resampled to the grids of their scenes; () if none is.
+def told_resampled(
+    bands: Counter[str], masks: Sequence[str], number: int
+) -> tuple[str, ...]:
+    """Says which bands and masks are resampled to the grids of their scenes.
 
     Args:
-        names: of these masks.
-        number: of all.
+        bands: sentences of `Scene.resampled`, and of how many scenes they are.
+        masks: names of these masks.
+        number: of all scenes.
     """
-    if not names:
-        return ()
-    more = ", …" if len(names) > _SHOWN else ""
-    return (
-        f"masks: {len(names)} of {number} lie on another grid than their scenes and "
-        f"are resampled to it (nearest neighbour): {', '.join(names[:_SHOWN])}{more}",
-    )
+    found = [
+        text if times == number else f"{text}, in {times} of {number} scenes"
+        for text, times in bands.items()
+    ]
+    if masks:
+        more = ", …" if len(masks) > _SHOWN else ""
+        found.append(
+            f"masks: {len(masks)} of {number} lie on another grid than their scenes "
+            "and are resampled to it (nearest neighbour): "
+            f"{', '.join(masks[:_SHOWN])}{more}"
+        )
+    return tuple(found)
 
 
 def first_bands(inputs: Mapping[str, Sequence[str]]) -> dict[str, Sequence[str]]:

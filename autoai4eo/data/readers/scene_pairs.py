@@ -3,14 +3,15 @@
 A sample is a tile, see `autoai4eo.data.masks.tiles`. Scenes are read as for a map, see
 `Scene`: a value without data becomes the median of its band, and the bands of several
 files of a scene lie on the grid of the finest. A pixel has the class of its mask unless
-an input has data in none of its bands there, as in a map. Not supported: inputs of one
-scene on different grids, scenes without names of bands (name them with ``bands``).
+an input has data in none of its bands there, as in a map. Not supported: scenes without
+names of bands (name them with ``bands``).
 """
 
 from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ class ScenePairsReader(TargetsOrMasks):
         names: dict[int, str] = {}
         coloured: list[bool] = []
         of, places, repeated = [], [], []
-        resampled = []
+        resampled: list[str] = []
+        self._interpolated: Counter[str] = Counter()
         for i, pair in enumerate(self._pairs):
             with self._scene_of(pair) as scene:
                 self._look(scene, options, first=i == 0, told=i < _TOLD)
@@ -120,7 +122,7 @@ class ScenePairsReader(TargetsOrMasks):
             self._places,
             once=options.tile_stride in (None, self._tile),
         )
-        self.notes += told_resampled(resampled, len(pairs))
+        self.notes += told_resampled(self._interpolated, resampled, len(pairs))
         self.coloured = coloured[0]
         self._add_masks(names, options)
         self._add_groups()
@@ -155,6 +157,7 @@ class ScenePairsReader(TargetsOrMasks):
                 f"{', '.join(missing)} missing: leave the scene out, or write all with "
                 "the same bands"
             )
+        self._interpolated.update(scene.resampled(wanted))
         if told:
             self.notes += tuple(scene.notes(wanted))
 

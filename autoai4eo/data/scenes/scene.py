@@ -299,6 +299,10 @@ class Scene:
             )
         return found
 
+    def resampled(self, names: Sequence[str]) -> list[str]:
+        """Returns sentences on those of these bands that are resampled to the grid."""
+        return self._stored.resampled(names)
+
     def _read(self, names: Sequence[str], window: Any) -> dict[str, np.ndarray]:
         """The bands in a window inside of the scene, float32, NaN without data."""
         return scaled(self._stored.read(names, window), self.units)

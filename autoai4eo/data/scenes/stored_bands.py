@@ -70,6 +70,21 @@ class StoredBands:
         """The bands that mark unusable pixels."""
         return [name for name in QUALITY if name in self.slots]
 
+    def resampled(self, names: Sequence[str]) -> list[str]:
+        """Returns a sentence on the bands of each other grid than the scene's."""
+        found = []
+        for group in self.rasters:
+            here = [name for name in names if name in group.slots]
+            if here and not self.grid.holds(group.grid):
+                unit = " m" if is_on_earth(self.grid.crs) else ""
+                size, finest = group.grid.metres(), self.grid.metres()
+                found.append(
+                    f"{', '.join(here)}: their pixels of {size:.3g}{unit} are "
+                    f"interpolated (bilinear) to the {finest:.3g}{unit} of the scene's "
+                    "finest bands"
+                )
+        return found
+
     def read(self, names: Sequence[str], window: Any) -> dict[str, np.ndarray]:
         """The bands in a window inside of the scene, float32, NaN without data."""
         values, _ = self.stored(names, window)

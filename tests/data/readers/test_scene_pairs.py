@@ -231,6 +231,31 @@ def test_sensors_of_one_scene_in_several_files(tmp_path):
         assert [spec.shape for spec in d.inputs] == [(8, 8, 2), (8, 8, 3)]
 
 
+def test_bands_on_another_grid_than_the_scene_are_told(tmp_path):
+    """As of files and arrays; radar of 20 m beside Sentinel-2 of 10 m."""
+    radar = np.linspace(-20, -5, SIZE * SIZE // 2, dtype=np.float32)
+    radar = radar.reshape(SIZE // 2, SIZE // 2, 2)
+    rows = []
+    for name in "ab":
+        write_scene(tmp_path / f"{name}.tif", digits(SIZE, SIZE))
+        write_mask(tmp_path / f"{name}m.tif", classes())
+        size = 2 if name == "a" else 1
+        grid = {"transform": moved(size=size)}
+        pixels = radar if name == "a" else radar.repeat(2, 0).repeat(2, 1)
+        write_scene(tmp_path / f"{name}r.tif", pixels, ("VV", "VH"), **grid)
+        rows.append(f'"{name}.tif,{name}r.tif",{name}m.tif')
+    told = (
+        "VV, VH: their pixels of 20 m are interpolated (bilinear) to the 10 m of the "
+        "scene's finest bands"
+    )
+    for some, end in ((rows[:1], ""), (rows, ", in 1 of 2 scenes")):
+        (tmp_path / "list.csv").write_text("\n".join(["image,mask", *some]))
+        d = open_dataset(tmp_path / "list.csv", **HOW)
+        assert [n for n in d.notes if "interpolated" in n] == [told + end]
+        d = open_dataset(tmp_path / "list.csv", inputs=["sen2"], **HOW)
+        assert not any("interpolated" in note for note in d.notes)
+
+
 @pytest.mark.parametrize(
     "write",
     [
