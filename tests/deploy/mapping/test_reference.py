@@ -254,7 +254,7 @@ def test_a_coloured_reference_is_read_as_masks_are(form, tmp_path, classes):
     path = scenes.write_scene(tmp_path / "t.tif", picture, None)
     colours = dict(zip(("#000000", "#0000ff", "#006300"), CLASSES, strict=True))
     of = Reference(path, tmp_path / "r.json", {}, None, colours)
-    found = of.write(made)
+    found = of.write(made, of.path)
     assert found["scores"]["accuracy"] == 1 and found["pixels"] == known.sum()
     np.testing.assert_array_equal(of.picture(made, 800), classes)
     found = compare(made, path, ["#0000FF=field", "#000000=rest"])
@@ -278,9 +278,8 @@ def test_colours_and_numbers_are_not_taken_for_each_other(
     labels = np.stack([classes] * (3 if coloured else 1), axis=-1)
     path = scenes.write_scene(tmp_path / "t.tif", labels, None)
     with pytest.raises(UserError, match=match) as error:
-        Reference(path, tmp_path / "r.json", {}, None, values).write(
-            write_map(tmp_path, classes)
-        )
+        out = tmp_path / "r.json"
+        Reference(path, out, {}, None, values).write(write_map(tmp_path, classes), out)
     assert "\n" not in str(error.value)
 
 
