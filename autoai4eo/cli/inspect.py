@@ -276,7 +276,7 @@ def _show(dataset: Any, found: Any) -> None:
         ]
         title = f"{spec.name}   {spec.sensor}   {spec.height}×{spec.width} pixels"
         print_table(title, ["band", "nm", "quantity", *_FIGURES], rows)
-    if not dataset.class_names:
+    if dataset.target.kind == "none":
         console.print("no labels")
         return
     counts = _counts(dataset)

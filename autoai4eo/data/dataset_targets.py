@@ -75,6 +75,8 @@ class Targets:
     def counts(self, rows: np.ndarray) -> np.ndarray:
         """Counts classes in samples; see `Dataset.label_counts`."""
         kind, values = self.target.kind, self.values[rows]
+        if kind == "none":
+            return np.zeros(len(self.target.classes), np.int64)
         if kind == "class":
             return np.bincount(values[values >= 0], minlength=len(self.target.classes))
         if kind == "value":

@@ -196,3 +196,16 @@ def test_a_mask_that_lies_elsewhere_is_refused(run, tmp_path):
     result = run("inspect", tmp_path / "a.tif", *how)
     assert result.status == 2 and "it lies elsewhere" in result.err
     assert len(result.err.splitlines()) == 1
+
+
+def test_classes_without_labels_are_no_error(write, run):
+    """Many groups, whose classes are counted, and labels under another name."""
+    path = write(cities=[f"city {i}" for i in range(24)])
+    with h5py.File(path, "r+") as file:
+        file.move("label", "labels")
+    result = run("inspect", path)
+    assert (result.status, result.err) == (0, "")
+    assert "no labels" in result.out
+    assert "labels is not used; labels must be a data set named label" in result.out
+    told = json.loads(run("inspect", path, "--json").out)
+    assert (told["target"], told["classes"]) == ("none", dict.fromkeys(NAMES, 0))

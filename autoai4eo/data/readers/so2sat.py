@@ -241,12 +241,13 @@ class So2SatReader(TargetsOrMasks):
         targets = {"label", "mask", "class_names", *VALUES, "value_names"}
         groups = {}
         for name, data in [*found.items(), *file.attrs.items()]:
-            if name in targets or getattr(data, "shape", ()) != (total,):
-                continue
-            if name.endswith("_bands"):
+            shape = getattr(data, "shape", ())
+            if name in targets or shape[:1] != (total,) or name.endswith("_bands"):
                 continue
             if name.lower() in ("label", "labels", "class", "classes", "y"):
                 self._note(f"{name} is not used; labels must be a data set named label")
+                continue
+            if len(shape) > 1:
                 continue
             if isinstance(data, h5py.Dataset):
                 data = content_of(self.path, data, self._folders)
