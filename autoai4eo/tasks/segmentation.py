@@ -56,10 +56,11 @@ class ImageSegmenter(ImageClassifier):
         **kwargs: Any,
     ) -> None:
         for name, advice in _OF_PATCHES.items():
-            if kwargs.pop(name, None) is not None:
+            value = kwargs.pop(name, None)
+            if value is not None and value is not False:  # the defaults
                 raise UserError(
-                    f"{name}: expected an argument of ImageSegmenter, found one of "
-                    f"ImageClassifier; {advice}"
+                    f"{name}: expected arguments of ImageSegmenter, found {name}, "
+                    f"which is one of ImageClassifier; {advice}"
                 )
         self._levels, self.weights = MOST_LEVELS, weights
         # before data are read: are they known?

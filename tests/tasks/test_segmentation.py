@@ -106,7 +106,8 @@ def test_a_run_is_opened_with_the_weights_that_its_trunk_may_have(tmp_path):
     ("how", "message"),
     [
         ({"max_latency_ms": 2.0}, 'constraints={"latency_ms": …}'),
-        ({"multi_label": True}, "multi_label: expected"),
+        ({"multi_label": True}, "multi_label: expected arguments of ImageSegmenter, "),
+        ({"map_step": 0}, "found map_step, which is one of ImageClassifier; a segm"),
         ({"map_step": 10}, "a segmenter maps every pixel"),
     ],
 )
@@ -114,6 +115,11 @@ def test_arguments_of_patches_are_refused(tmp_path, how, message):
     with pytest.raises(UserError, match="ImageClassifier") as caught:
         ae.ImageSegmenter(directory=tmp_path, **how)
     assert message in str(caught.value)
+
+
+def test_arguments_of_patches_that_change_nothing_pass(tmp_path):
+    defaults = {"max_latency_ms": None, "multi_label": False}
+    assert ae.ImageSegmenter(directory=tmp_path, **defaults).kind == "mask"
 
 
 def test_classes_of_patches_are_refused(tmp_path):

@@ -18,6 +18,7 @@ from autoai4eo.blocks.decoders.levels import (
     rectified,
     summed,
 )
+from autoai4eo.errors import UserError
 
 FINEST = (2, 4)
 
@@ -42,7 +43,8 @@ class FPNDecoder(ak.Block):
     The last column is the default.
 
     Raises:
-        UserError: an argument is out of range; when built: the inputs are no pyramid.
+        UserError: an argument is out of range; when built: the inputs are no pyramid,
+            or have too few levels for `finest`.
     """
 
     def __init__(
@@ -72,8 +74,15 @@ class FPNDecoder(ak.Block):
         """Levels, the finest (N, h, w, …) first -> (N, h', w', channels)"""
         levels = levels_of(self, inputs)
         channels = choose(hp, "channels", self.channels, CHANNELS, 32)
+        possible = FINEST[: len(levels) - 1]
+        if self.finest not in (None, *possible):
+            raise UserError(
+                f"{self.name}: expected finest to be "
+                f"{', '.join(map(str, possible))} for a pyramid of {len(levels)} "
+                f"levels, got {self.finest}; leave it out"
+            )
         finest = FINEST[0]
-        if len(levels) > len(FINEST):
+        if len(possible) > 1:
             finest = choose(hp, "finest", self.finest, FINEST, finest)
         separable = self.separable
         if separable is None:
