@@ -92,6 +92,8 @@ class FeaturePyramid(ak.Block):
     depth        1, 2, 3                         1         units per level
     kernel_size  3, 5                            3         residual, inverted
     expansion    2, 4, 6                         4         inverted
+    genotype     names of records                first     compact; no argument, see
+                                                           `blocks.cells.found`
     ===========  ==============================  ========  =============================
 
     The third column is the default. The stems have the space of `MultispectralStem`,

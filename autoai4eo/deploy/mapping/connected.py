@@ -88,6 +88,8 @@ class Area:
     Attributes:
         value: of the class in the map.
         size: in square metres.
+        count: of its pixels.
+        summed: the confidence of all its pixels together.
         parts: its polygons in each strip, in columns and rows.
     """
 
