@@ -21,6 +21,7 @@ from autoai4eo.runs.phases import Phase, told
 from autoai4eo.text import line, markdown, plural
 
 CARD = "MODEL_CARD.md"
+_MOST_SHOWN = 20  # classes in a confusion matrix
 _TEMPLATE = """\
 # {{ p.title }}
 
@@ -128,6 +129,20 @@ Intervals are by bootstrap {{ resampled(m) }}{% if m.resampled_by not in single 
 {% for name, iou in m.iou_by_class.items() -%}
 | {{ name }} | {% if iou is none %}not measured{% else %}{{ iou | figure }}{% endif %} |
 {% endfor -%}
+{% endif -%}
+{% if m.confusion_matrix is defined %}
+Confusion of {% if kind == "mask" %}pixels{% else %}{{ sample | plural }}{% endif %}; {#
+#}rows: {{ m.confusion_matrix.rows }}, columns: {{ m.confusion_matrix.columns }}
+{%- if names | length > most %}; the {{ names | length }} × {{
+names | length }} counts are in `model.json`.
+{% else %}.
+
+| |{% for name in names %} {{ name }} |{% endfor %}
+|---|{% for name in names %}---|{% endfor %}
+{% for row in m.confusion_matrix.counts -%}
+| {{ names[loop.index0] }} |{% for count in row %} {{ count | many }} |{% endfor %}
+{% endfor -%}
+{% endif -%}
 {% endif -%}
 {% if m.expected_calibration_error is defined %}
 Expected calibration error{% if kind == "mask" %} of pixels{% endif %}: {{
@@ -273,6 +288,7 @@ def render(item: Mapping[str, Any]) -> str:
         single=SINGLE,
         result=output["result"],
         thresholds=target.get("thresholds"),
+        most=_MOST_SHOWN,
         output="values" if target["kind"] == "value" else "probabilities",
         assets=item["assets"],
         figures=FIGURES,

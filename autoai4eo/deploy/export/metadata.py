@@ -266,6 +266,12 @@ def _metrics(
             name: one["iou"] if one["support"] else None
             for name, one in evaluation["per_class"].items()
         }
+    if "confusion_matrix" in evaluation:
+        told["confusion_matrix"] = {
+            "rows": "truth",
+            "columns": "prediction",
+            "counts": evaluation["confusion_matrix"],
+        }
     for name in (
         "resampled_by",
         "resampled_groups",

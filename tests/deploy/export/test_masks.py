@@ -71,6 +71,12 @@ def test_the_item_describes_masks(folder):
     known = [v for v in metrics["iou_by_class"].values() if v is not None]
     assert metrics["mean_iou"]["value"] == pytest.approx(np.mean(known))
     assert "temperature" not in metrics
+    confusion = metrics["confusion_matrix"]
+    counts = np.array(confusion["counts"])
+    assert (confusion["rows"], confusion["columns"]) == ("truth", "prediction")
+    assert counts.shape == (4, 4) and counts[3].sum() == 0  # there is no snow
+    right = counts.trace() / counts.sum()
+    assert metrics["accuracy"]["value"] == pytest.approx(right)
     item["properties"]["mlm:output"][0]["tasks"] = ["segmentation of pixels"]
     with pytest.raises(ValueError, match="tasks"):
         MLModelProperties(**item["properties"])
@@ -81,6 +87,11 @@ def test_the_card_speaks_of_tiles_and_pixels(folder):
     assert "assigns each pixel of a tile to one of 4 classes" in card
     assert "16 × 16 × 4" in card and "24 tiles" in card
     assert "| snow | not measured |" in card
+    item = json.loads((folder / "model.json").read_text())
+    counts = item["properties"]["autoai4eo:metrics"]["confusion_matrix"]["counts"]
+    row = " | ".join(f"{count:,}" for count in counts[0])
+    assert "Confusion of pixels; rows: truth, columns: prediction." in card
+    assert f"| {small_masks.CLASSES[0]} | {row} |" in card
     assert re.search(r"\| water \| 0\.\d{3} \|", card)
     assert "mean intersection over union" in card
     for word in ("patch", "temperature", "calibration (whether"):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import jsonschema
+import numpy as np
 import pystac
 import pytest
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
@@ -103,6 +104,7 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
         "resampled_by": "sample",
         "expected_calibration_error": 0.0456,
         "absent_classes": ["water"],
+        "confusion_matrix": np.diag(np.arange(17) * 100).tolist(),
     }
     path.write_text(json.dumps({**json.loads(path.read_text()), **more}))
     deploy.export(copy, tmp_path / "m.onnx", "onnx")
@@ -113,6 +115,8 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
         "were of processing level L2A",
         "have none of them: water",
         "neighbours are not",
+        "Confusion of patches; rows: truth, columns: prediction.",
+        "| 1,600 |",
     ):
         assert words in card
     kept = json.loads(path.read_text())
