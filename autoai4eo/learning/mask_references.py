@@ -112,7 +112,7 @@ def judged_rows(dataset: Dataset) -> np.ndarray:
 
     They are all but of masks of many pixels. Of these, tiles of about a million pixels
     are drawn at random, of each group of samples the same share, and one at least. So
-    intervals that resample groups hold for them, and they have borders.
+    intervals that resample groups hold for them, and they have boundaries.
     """
     everything = np.arange(len(dataset))
     share = JUDGED_PIXELS / max(1, math.prod(dataset.target.shape) * len(dataset))

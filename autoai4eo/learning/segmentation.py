@@ -67,7 +67,7 @@ class Segmentation(Task):
         label_smoothing: float,
         class_weight: Mapping[int, float] | None,
     ) -> np.ndarray:
-        """See `Task.encode_training`: labels are smoothed at borders only.
+        """See `Task.encode_training`: labels are smoothed at boundaries only.
 
         A share of a pixel's label is spread over the classes of the 3×3 pixels around
         it, by their number, so that labels inside of an area stay sure (after Islam and
@@ -78,12 +78,12 @@ class Segmentation(Task):
         if label_smoothing:
             around = _around(targets)
             differ = ((around >= 0) & (around != targets)).any(axis=0)
-            borders = np.nonzero(differ & (targets >= 0))
+            boundary = np.nonzero(differ & (targets >= 0))
             spread = _shares(
-                np.stack([one[borders] for one in around]), len(self.target.classes)
+                np.stack([one[boundary] for one in around]), len(self.target.classes)
             )
-            label = encoded[borders]
-            encoded[borders] = label + label_smoothing * (spread - label)
+            label = encoded[boundary]
+            encoded[boundary] = label + label_smoothing * (spread - label)
         if class_weight is not None:
             weights = [class_weight.get(int(i), 1.0) for i in self._classes]
             encoded *= np.array(weights, np.float32)[targets][..., None]

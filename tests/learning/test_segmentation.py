@@ -146,7 +146,7 @@ def test_pixels_of_unknown_class_are_encoded_as_nothing():
     assert (TASK.decide(OUTPUT, {}) == OUTPUT.argmax(-1)).all()
 
 
-def test_labels_are_smoothed_at_borders_only():
+def test_labels_are_smoothed_at_boundaries_only():
     found = TASK.encode_training(TRUTH, 0.3, None)
     for (i, y, x), label in np.ndenumerate(TRUTH):
         around = TRUTH[i, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2]
