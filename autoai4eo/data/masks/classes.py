@@ -10,7 +10,7 @@ import numpy as np
 from autoai4eo.callers import either
 from autoai4eo.data.class_colours import hex_of
 from autoai4eo.data.masks.colour_values import colour_of
-from autoai4eo.data.masks.values import MISSING, OUTSIDE, UNSEEN, Survey
+from autoai4eo.data.masks.values import MISSING, NO_DATA, OUTSIDE, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
 from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UserError
@@ -223,13 +223,13 @@ def _notes(
     notes = []
     inside = found.values != OUTSIDE
     every = occurs[inside].sum()
-    unseen = int(occurs[found.values == UNSEEN].sum())
-    if unseen:
+    no_data = int(occurs[found.values == NO_DATA].sum())
+    if no_data:
         notes.append(
-            f"masks: {unseen:,} pixels ({unseen / every:.2%}) have no data in one of "
+            f"masks: {no_data:,} pixels ({no_data / every:.2%}) have no data in one of "
             "the inputs: they are ignored, whatever their class"
         )
-    ignored = ~is_known & inside & (found.values != UNSEEN)
+    ignored = ~is_known & inside & (found.values != NO_DATA)
     if ignored.any():
         told = ", ".join(map(_value_told, found.values[ignored].tolist()))
         share = occurs[ignored].sum() / every
@@ -259,5 +259,5 @@ def _notes(
 
 def _value_told(value: int) -> str:
     """A stored value for people."""
-    known = {MISSING: "no data", UNSEEN: "no data in an input"}
+    known = {MISSING: "no data", NO_DATA: "no data in an input"}
     return known.get(value, f"value {value}")

@@ -14,7 +14,7 @@ MISSING = -1
 #: Of pixels of a tile outside of its scene, or that another tile has already.
 OUTSIDE = -(2**31)
 #: Of pixels with a class in the mask and no data in one of the inputs.
-UNSEEN = OUTSIDE + 1
+NO_DATA = OUTSIDE + 1
 MOST_VALUES = 1000  # more different values are measurements, not classes
 _LARGEST = 2**31
 _WHAT = "class numbers"

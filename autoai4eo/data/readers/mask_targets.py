@@ -13,9 +13,9 @@ import numpy as np
 
 from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.masks.found import FoundMasks
+from autoai4eo.data.masks.no_data import marked, without_data
 from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.resampling import are_multiples, on_grid, told
-from autoai4eo.data.masks.unseen import marked, without_data
 from autoai4eo.data.readers.base import InputSpec, TargetsInMemory
 from autoai4eo.errors import UserError
 
@@ -71,13 +71,13 @@ class TargetsOrMasks(TargetsInMemory, ABC):
         masks: the masks of all samples; None: the target is of another kind.
         colours: of stored values, red, green and blue, if the source has them.
         coloured: whether stored values are colours, see `colour_values`.
-        unseen: pixels of the masks without data in one of the inputs; they have no
+        no_data: pixels of the masks without data in one of the inputs; they have no
             class. None: there are none.
         inputs: see `Reader`.
     """
 
     masks: FoundMasks | None = None
-    unseen: PixelSets | None = None
+    no_data: PixelSets | None = None
     colours: Mapping[int, Rgb] = MappingProxyType({})
     coloured: bool = False
     inputs: tuple[InputSpec, ...]
@@ -106,9 +106,9 @@ class TargetsOrMasks(TargetsInMemory, ABC):
             may_miss: names of the inputs.
 
         Yields:
-            The stored mask of each sample, `UNSEEN` where one of these has no data.
+            The stored mask of each sample, `NO_DATA` where one of these has no data.
         """
-        self.unseen = PixelSets(shape)
+        self.no_data = PixelSets(shape)
         values = math.prod(shape)
         values += sum(math.prod(s.shape) for s in self.inputs if s.name in may_miss)
         size = -(-max(1, _LOOK_VALUES // values) // self.chunk_rows) * self.chunk_rows
@@ -118,8 +118,8 @@ class TargetsOrMasks(TargetsInMemory, ABC):
                 pixels = self.read(rows, may_miss)
                 missing = without_data(pixels.values(), shape)
                 for row, one in zip(rows.tolist(), missing, strict=True):
-                    self.unseen.put(row, one)
-            yield from marked(self.stored_masks(rows), rows, self.unseen)
+                    self.no_data.put(row, one)
+            yield from marked(self.stored_masks(rows), rows, self.no_data)
 
     def use_masks(self, masks: FoundMasks) -> None:
         """Makes masks the target; all inputs get their size."""
@@ -145,8 +145,8 @@ class TargetsOrMasks(TargetsInMemory, ABC):
         if not len(some):
             return np.empty((0, *self.masks.shape), np.int16)
         stored = self.stored_masks(some)
-        if self.unseen is not None:
-            stored = marked(stored, some, self.unseen)
+        if self.no_data is not None:
+            stored = marked(stored, some, self.no_data)
         return self.masks.numbers_of(stored)[back]
 
     @property

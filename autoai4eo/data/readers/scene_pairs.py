@@ -21,11 +21,11 @@ import numpy as np
 from autoai4eo.data.masks.classes import MaskOptions
 from autoai4eo.data.masks.colour_values import colour_of
 from autoai4eo.data.masks.found import FoundMasks
+from autoai4eo.data.masks.no_data import marked
 from autoai4eo.data.masks.pairs import Pair, read_list
 from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.raster import MaskRaster
 from autoai4eo.data.masks.tiles import TilePlaces, check_tile, cut, side_by_side
-from autoai4eo.data.masks.unseen import marked
 from autoai4eo.data.masks.values import OUTSIDE
 from autoai4eo.data.polygons.placing import to_lonlat
 from autoai4eo.data.polygons.scene_inputs import inputs_of, level_of
@@ -170,7 +170,7 @@ class ScenePairsReader(TargetsOrMasks):
             self.coloured,
         )
         shape = (self._tile, self._tile)
-        self.unseen = PixelSets(shape)
+        self.no_data = PixelSets(shape)
         partly = every = 0
         runs = side_by_side(self._of, self._places, self._tile)
         apart = max(1, len(runs) // _RUNS)
@@ -225,10 +225,10 @@ class ScenePairsReader(TargetsOrMasks):
             else:
                 all_bands = some
         missing = np.pad(~some, ((0, size - window[2]), (0, width - window[3])))
-        assert self.unseen is not None
+        assert self.no_data is not None
         for row in run.tolist():
             first = int(self._places[row, 1]) - left
-            self.unseen.put(row, missing[:, first : first + size])
+            self.no_data.put(row, missing[:, first : first + size])
         return some, all_bands
 
     def _place_of(self, run: np.ndarray) -> tuple[int, int, int]:
@@ -318,9 +318,9 @@ class ScenePairsReader(TargetsOrMasks):
         return np.concatenate([self._stored(rows[i : i + 1]) for i in range(len(rows))])
 
     def _marked(self, run: np.ndarray) -> np.ndarray:
-        """Stored masks of tiles side by side, `UNSEEN` where there are no data."""
-        assert self.unseen is not None
-        return marked(self._stored(run), run, self.unseen)
+        """Stored masks of tiles side by side, `NO_DATA` where there are no data."""
+        assert self.no_data is not None
+        return marked(self._stored(run), run, self.no_data)
 
     def _stored(self, run: np.ndarray) -> np.ndarray:
         """Stored masks of tiles side by side, int32 (n, tile, tile)."""

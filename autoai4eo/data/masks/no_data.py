@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from autoai4eo.data.masks.pixel_sets import PixelSets
-from autoai4eo.data.masks.values import UNSEEN
+from autoai4eo.data.masks.values import NO_DATA
 
 
 def without_data(inputs: Iterable[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
@@ -33,19 +33,19 @@ def _on_grid(missing: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     return np.asarray(parts.all(axis=(2, 4)))
 
 
-def marked(masks: np.ndarray, rows: np.ndarray, unseen: PixelSets) -> np.ndarray:
-    """Returns stored masks with `UNSEEN` where a pixel has a class and no data.
+def marked(masks: np.ndarray, rows: np.ndarray, no_data: PixelSets) -> np.ndarray:
+    """Returns stored masks with `NO_DATA` where a pixel has a class and no data.
 
     Args:
         masks: whole numbers (n, H, W), see `values.as_whole`.
-        rows: the number of each in `unseen`, int64 (n,).
-        unseen: the pixels without data.
+        rows: the number of each in `no_data`, int64 (n,).
+        no_data: the pixels without data.
     """
     for i, row in enumerate(rows.tolist()):
-        missing = unseen.of(row)
+        missing = no_data.of(row)
         if missing is None:
             continue
         if masks.dtype != np.int32:
             masks = masks.astype(np.int32)
-        masks[i][missing & (masks[i] >= 0)] = UNSEEN
+        masks[i][missing & (masks[i] >= 0)] = NO_DATA
     return masks
