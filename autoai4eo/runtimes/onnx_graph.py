@@ -73,20 +73,15 @@ def _where(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
 
 
 def _erfc(ctx: Any, node: Any, name: str, arguments: list[Any]) -> None:
-    """Writes the complementary error function of GELU as 1 - Erf, which ONNX has."""
-    import numpy as np
-    from tf2onnx.utils import map_onnx_to_numpy_type
+    """Writes the complement of the error function, of GELU, which ONNX does not have.
 
-    kind = ctx.get_dtype(node.output[0])
-    shape = ctx.get_shape(node.output[0])
-    error = ctx.make_node("Erf", list(node.input), dtypes=[kind], shapes=[shape])
-    one = ctx.make_const(f"{name}_one", np.array(1, map_onnx_to_numpy_type(kind)))
-    ctx.remove_node(name)
-    ctx.make_node(
-        "Sub",
-        [one.output[0], error.output[0]],
-        name=name,
-        outputs=list(node.output),
-        dtypes=[kind],
-        shapes=[shape],
-    )
+    It is exact to a rounding of 1, as GELU multiplies it by a number of its input.
+    """
+    import numpy as np
+    import tf2onnx
+
+    kind = tf2onnx.utils.map_onnx_to_numpy_type(ctx.get_dtype(node.output[0]))
+    one = ctx.make_const(tf2onnx.utils.make_name("one"), np.ones((), kind))
+    error = ctx.make_node("Erf", node.input)
+    node.type = "Sub"
+    ctx.replace_inputs(node, [one.output[0], error.output[0]])

@@ -10,7 +10,7 @@ OPSET = 15
 _AXES = 4  # of pixels: samples, rows, columns, channels
 _FIRST, _LAST = [0, 3, 1, 2], [0, 2, 3, 1]  # permutations: channels first, and last
 _BY_VALUE = {
-    *("Abs", "Add", "And", "Cast", "Clip", "Div", "Equal", "Exp", "Greater"),
+    *("Abs", "Add", "And", "Cast", "Clip", "Div", "Equal", "Erf", "Exp", "Greater"),
     *("Identity", "IsInf", "IsNaN", "Less", "Log", "Max", "Min", "Mul", "Neg", "Not"),
     *("Or", "Relu", "Sigmoid", "Sqrt", "Sub", "Tanh", "Where"),
 }
@@ -41,7 +41,8 @@ def channels_first(model: Any) -> Any:
     found.CopyFrom(model)
     del found.graph.node[:]
     found.graph.node.extend(moving.nodes)
-    used = {name for node in moving.nodes for name in node.input}
+    used = {name for node in moving.nodes for name in _inputs(node)}
+    used |= {output.name for output in model.graph.output}
     constants = [*model.graph.initializer, *moving.constants]
     del found.graph.initializer[:]
     found.graph.initializer.extend(c for c in constants if c.name in used)
@@ -109,7 +110,7 @@ class _Moving:
             self._move(result, first)
             self.nodes.append(changed)
         else:
-            for name in changed.input:
+            for name in _inputs(changed):
                 self.keep(name)
             self.nodes.append(changed)
 
@@ -126,10 +127,13 @@ class _Moving:
             self._transpose(self._moved[name], name, _LAST)
 
     def _can_move(self, node: Any) -> bool:
-        if not any(name in self._moved for name in node.input):
+        values = [name for name in node.input if name not in self._known]
+        if not any(name in self._moved for name in values):
             return False
         if node.op_type in _BY_VALUE:
-            return all(n in self._known or self._is_image(n) for n in node.input)
+            constants = [self._known[n] for n in node.input if n in self._known]
+            no_larger = all(one.ndim <= _AXES for one in constants)
+            return no_larger and all(map(self._is_image, values))
         if node.op_type == "Gather":
             chosen = self._known.get(node.input[1])
             one_axis = chosen is not None and chosen.ndim == 1
@@ -203,6 +207,20 @@ class _Moving:
             helper.make_node("ReduceSum", [powers, axis], [total], keepdims=1),
             helper.make_node("Div", [powers, total], [shares]),
         ]
+
+
+def _inputs(node: Any) -> list[str]:
+    """Returns the names of what a node reads, also in the graphs of its branches."""
+    from onnx import GraphProto, helper
+
+    names = list(node.input)
+    for one in node.attribute:
+        found = helper.get_attribute_value(one)
+        for inner in found if isinstance(found, (list, tuple)) else [found]:
+            if isinstance(inner, GraphProto):
+                names += [output.name for output in inner.output]
+                names += [name for each in inner.node for name in _inputs(each)]
+    return names
 
 
 def _name_first(name: str) -> str:

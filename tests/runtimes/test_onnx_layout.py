@@ -43,6 +43,14 @@ def graph(nodes: list, outputs: dict[str, list], constants: dict) -> onnx.ModelP
     )
 
 
+def branch(kind: str, *values: str) -> onnx.GraphProto:
+    """A graph inside of a node, which reads values of the graph around it."""
+    made = helper.make_tensor_value_info("inner", TensorProto.FLOAT, None)
+    return helper.make_graph(
+        [helper.make_node(kind, values, ["inner"])], kind, [], [made]
+    )
+
+
 def kinds(model: onnx.ModelProto) -> list[str]:
     return [node.op_type for node in model.graph.node]
 
@@ -150,6 +158,56 @@ GRAPHS = {
         ],
         {"out": IMAGE, "other": ["n", SIZE * SIZE * CHANNELS]},
         {"flat": [-1, SIZE * SIZE * CHANNELS]},
+    ),
+    "channels first as the result": (
+        [
+            ("Relu", (["pixels"], ["positive"]), {}),
+            ("Transpose", (["positive"], ["out"]), {"perm": [0, 3, 1, 2]}),
+        ],
+        {"out": ["n", CHANNELS, SIZE, SIZE]},
+        {},
+    ),
+    "rows as the channels": (
+        [
+            ("Relu", (["pixels"], ["positive"]), {}),
+            ("Transpose", (["positive"], ["turned"]), {"perm": [0, 2, 3, 1]}),
+            ("Relu", (["turned"], ["out"]), {}),
+        ],
+        {"out": ["n", SIZE, CHANNELS, SIZE]},
+        {},
+    ),
+    "a constant of a constant": (
+        [
+            ("Add", (["pixels", "scale"], ["more"]), {}),
+            ("Neg", (["scale"], ["minus"]), {}),
+            ("Reshape", (["minus", "shape"], ["column"]), {}),
+            ("MatMul", (["more", "column"], ["out"]), {}),
+        ],
+        {"out": ["n", SIZE, SIZE, 1]},
+        {"scale": np.arange(4, dtype="f"), "shape": [CHANNELS, 1]},
+    ),
+    "more axes by a constant": (
+        [
+            ("Add", (["pixels", "several"], ["five"]), {}),
+            ("ReduceMean", (["five"], ["out"]), {"axes": [0], "keepdims": 0}),
+        ],
+        {"out": IMAGE},
+        {"several": np.arange(2, dtype="f").reshape(2, 1, 1, 1, 1)},
+    ),
+    "an image inside of a branch": (
+        [
+            ("Relu", (["pixels"], ["positive"]), {}),
+            (
+                "If",
+                (["true"], ["out"]),
+                {
+                    "then_branch": branch("Add", "positive", "half"),
+                    "else_branch": branch("Sub", "positive", "half"),
+                },
+            ),
+        ],
+        {"out": IMAGE},
+        {"true": True, "half": np.float32(0.5)},
     ),
 }
 
