@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from autoai4eo.deploy.vectors import check_vector_path, vectors
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write
+from autoai4eo.files import check_can_write, check_utf8
 from autoai4eo.text import cell
 
 LONGITUDE, LATITUDE = "longitude", "latitude"
@@ -59,6 +60,10 @@ def check(out: Path, overwrite: bool) -> None:
             "or write .csv"
         )
     check_can_write(out)
+    if kind.needs_places:
+        check_vector_path(out)
+    elif kind.packages:
+        check_utf8(out)
     if out.exists() and not overwrite:
         raise UserError(
             f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
@@ -86,16 +91,17 @@ def _points(driver: str) -> Callable[[Path, Iterator[Table], str], None]:
 
         table = _whole(parts)
         points = shapely.points(table.pop(LONGITUDE), table.pop(LATITUDE))
-        pyogrio.raw.write(
-            path,
-            geometry=shapely.to_wkb(points),
-            field_data=[_plain(table[name]) for name in table],
-            fields=list(table),
-            layer=layer,
-            crs="EPSG:4326",
-            geometry_type="Point",
-            driver=driver,
-        )
+        with vectors():
+            pyogrio.raw.write(
+                path,
+                geometry=shapely.to_wkb(points),
+                field_data=[_plain(table[name]) for name in table],
+                fields=list(table),
+                layer=layer,
+                crs="EPSG:4326",
+                geometry_type="Point",
+                driver=driver,
+            )
 
     return write
 

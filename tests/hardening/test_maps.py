@@ -15,6 +15,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 import scenes
@@ -186,6 +187,35 @@ def test_killed_between_its_products_the_same_command_goes_on(
     assert set(content(folder)) == names
     with pytest.raises(UserError, match="exists already"):
         make_map(scene, out, **how)
+
+
+@pytest.mark.parametrize("folder_name", ["a!b", "a\tb", "a\nb", "l\udce4n"])
+def test_polygons_are_refused_at_once_where_they_cannot_be_written(
+    folder, scene, folder_name
+):
+    """Before, once the map was made: pyogrio takes a path for an address."""
+    out = folder / "m.tif"
+    (folder / folder_name).mkdir()
+    with pytest.raises(UserError, match="choose "):
+        make_map(scene, out, polygons=folder / folder_name / "m.gpkg")
+    assert not out.exists()
+
+
+def test_polygons_that_find_no_room_name_their_file_and_go_on(
+    folder, scene, whole, monkeypatch
+):
+    out, polygons = folder / "m.tif", folder / "m.gpkg"
+
+    def full(*_, **__):
+        raise pyogrio.errors.DataSourceError("disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pyogrio.raw, "write", full)
+        line = r"m\.gpkg: cannot be written \(disk is full\)"
+        with pytest.raises(UserError, match=line):
+            make_map(scene, out, polygons=polygons)
+    make_map(scene, out, polygons=polygons)
+    assert out.read_bytes() == whole["m.tif"] and polygons.exists()
 
 
 def test_a_killed_maps_comparison_is_not_in_the_way_of_the_map_without_it(

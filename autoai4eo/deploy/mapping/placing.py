@@ -23,6 +23,7 @@ from autoai4eo.files import (
     remove_leftovers,
     sync,
     write_json,
+    written,
 )
 
 #: The record, in the folder of a map, of the map and the identities of its layers and
@@ -117,9 +118,12 @@ def place_product(folder: Path, path: Path, write: Callable[[Path], object]) -> 
         folder: of the map.
         path: of the product.
         write: writes it to another path.
+
+    Raises:
+        UserError: it cannot be written; the map itself is there.
     """
     remove_leftovers(path.parent, path.name)
-    with in_one_step(path) as temporary:
+    with written(path), in_one_step(path) as temporary:
         write(temporary)
         found = _read(folder)
         products = {**found.get("products", {}), _key(path): _identity(temporary)}

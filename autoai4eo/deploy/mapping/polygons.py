@@ -19,6 +19,7 @@ from autoai4eo.deploy.mapping.products import (
 from autoai4eo.deploy.mapping.strip_polygons import strip_polygons
 from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
+from autoai4eo.deploy.vectors import check_vector_path, vectors
 from autoai4eo.errors import UserError
 from autoai4eo.text import line
 
@@ -61,6 +62,7 @@ class Polygons:
                     f"{name}: expected a number from 0, got {getattr(self, name):g}"
                 )
         check_product(self.path, "polygons", (".gpkg",), predictor, overwrite)
+        check_vector_path(self.path)
 
     def check_place(self, grid: Grid) -> None:
         """Checks that the map's pixels have an area.
@@ -122,17 +124,18 @@ class Polygons:
             np.array([area.size for area in areas], np.float64),
             np.array([area.confidence for area in areas], np.float64),
         ]
-        pyogrio.raw.write(
-            path,
-            geometry=shapely.to_wkb(placed),
-            field_data=fields,
-            fields=list(_FIELDS),
-            layer=self.path.stem,
-            crs=grid.crs.to_wkt(),
-            geometry_type="Polygon",
-            driver="GPKG",
-            append=path.exists(),
-        )
+        with vectors():
+            pyogrio.raw.write(
+                path,
+                geometry=shapely.to_wkb(placed),
+                field_data=fields,
+                fields=list(_FIELDS),
+                layer=self.path.stem,
+                crs=grid.crs.to_wkt(),
+                geometry_type="Polygon",
+                driver="GPKG",
+                append=path.exists(),
+            )
 
 
 def _edge(grid: Grid) -> float:
