@@ -67,21 +67,21 @@ def objective_of(sampler, objectives=LOSS, limit=None, build=build):
     return objective
 
 
-def search(name, storage, trials, seed=0, limits=None):
+def search(name, storage, trials, seed=0, limits=None, build=build):
     """Runs so many more trials as the tuner does, each in a new process's state."""
     for _ in range(trials):
-        sampler = sampler_of(name, seed, limits=limits)
+        sampler = sampler_of(name, seed, limits=limits, build=build)
         study = optuna.create_study(
             study_name="s", storage=storage, sampler=sampler, load_if_exists=True
         )
-        study.optimize(objective_of(sampler), n_trials=1)
+        study.optimize(objective_of(sampler, build=build), n_trials=1)
     return [(t.params, t.value) for t in study.trials]
 
 
-def at_once(name, trials, seed=0, limits=None):
-    sampler = sampler_of(name, seed, limits=limits)
+def at_once(name, trials, seed=0, limits=None, build=build):
+    sampler = sampler_of(name, seed, limits=limits, build=build)
     study = optuna.create_study(sampler=sampler)
-    study.optimize(objective_of(sampler), n_trials=trials)
+    study.optimize(objective_of(sampler, build=build), n_trials=trials)
     return [(t.params, t.value) for t in study.trials]
 
 

@@ -109,7 +109,7 @@ class CandidateSampler(BaseSampler):
                     and other.state != TrialState.WAITING
                 ]
                 self.context.candidates.learn_from(others)
-                self.limits.begin()
+                self.limits.begin(others)
                 kept = self.propose(study, trial, others, rng)
                 if kept is not None:
                     set_attribute(study, trial, "proposed", kept)

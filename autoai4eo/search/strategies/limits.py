@@ -6,11 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from optuna.trial import FrozenTrial
 
 from autoai4eo.search.space.base import Candidates, Values
 
 _BUILDS = 6  # per proposal
 _STEPS, _VARIED = 5, 100  # steps towards the limits, and variations in each
+
+#: Of a network, however it is trained.
+_Features = tuple[float, ...]
 
 
 class Limits:
@@ -28,12 +32,16 @@ class Limits:
         self._candidates = candidates
         self._upper = upper
         self.screened: list[dict[str, Any]] = []
-        # features of networks that were built and exceed a limit, however trained
-        self._exceeding: set[tuple[float, ...]] = set()
+        self._earlier: Sequence[FrozenTrial] = ()
 
-    def begin(self) -> None:
-        """Begins a proposal: no network was built for it yet."""
+    def begin(self, earlier: Sequence[FrozenTrial]) -> None:
+        """Begins a proposal: no network was built for it yet.
+
+        Args:
+            earlier: all earlier trials, which record the networks built before.
+        """
         self.screened = []
+        self._earlier = earlier
 
     def excess(self, several: Sequence[Values]) -> np.ndarray:
         """Returns the estimated relative excess over the limits, (n,); ≤ 0: fits."""
@@ -59,23 +67,21 @@ class Limits:
         """
         if not self._upper:
             return next(iter(drawn), None)
-        nearest, least = None, (True, np.inf)
+        pool = []
         for values in drawn:
-            over = self._over(values)
-            if over <= 0:
+            if self._over(values) <= 0:
                 return values
-            rank = (not self._not_exceeding([values]), over)
-            if nearest is None or rank < least:
-                nearest, least = values, rank
-        for _ in range(_STEPS if nearest is not None else 0):
-            assert nearest is not None
+            pool.append(values)
+        if not pool:
+            return None
+        earlier = self._exceeding(_built(self._earlier))
+        nearest = self._nearest(pool, earlier)
+        for _ in range(_STEPS):
             varied = self._candidates.vary([nearest], _VARIED, rng)
             for i in np.flatnonzero(self.excess(varied) <= 0)[:_BUILDS]:
                 if self._over(varied[i]) <= 0:
                     return varied[i]
-            # a network that is known to exceed a limit teaches nothing
-            pool = self._not_exceeding(varied) or varied
-            nearest = pool[self.excess(pool).argmin()]
+            nearest = self._nearest(varied, earlier)
             if self._over(nearest, always=True) <= 0:
                 return nearest
         return nearest
@@ -101,23 +107,45 @@ class Limits:
         if (always or over <= 0) and len(self.screened) < _BUILDS:
             self.build_and_count([values])
             over = float(self.excess([values])[0])
-            if over > 0:
-                self._exceeding |= set(self._networks([values]))
         return over
 
-    def _not_exceeding(self, several: list[Values]) -> list[Values]:
-        """Returns the candidates whose networks are not known to exceed a limit."""
-        if not self._exceeding:
-            return several
-        networks = self._networks(several)
-        return [
-            values
-            for values, network in zip(several, networks, strict=True)
-            if network not in self._exceeding
-        ]
+    def _nearest(self, pool: list[Values], exceeding: set[_Features]) -> Values:
+        """Returns the nearest to the limits; of those not known to exceed any, if any.
 
-    def _networks(self, several: Sequence[Values]) -> list[tuple[float, ...]]:
+        A network that is known to exceed a limit teaches nothing.
+
+        Args:
+            pool: candidates.
+            exceeding: features of networks built for earlier trials.
+        """
+        exceeding = exceeding | self._exceeding([b["values"] for b in self.screened])
+        features = self._features(pool)
+        left = [v for v, f in zip(pool, features, strict=True) if f not in exceeding]
+        left = left or pool
+        return left[self.excess(left).argmin()]
+
+    def _exceeding(self, built: Sequence[Values]) -> set[_Features]:
+        """Returns the features of those networks that exceed a limit."""
+        if not built:
+            return set()
+        over = self.excess(built) > 0
+        return {
+            f for f, is_over in zip(self._features(built), over, strict=True) if is_over
+        }
+
+    def _features(self, several: Sequence[Values]) -> list[_Features]:
         return [tuple(row) for row in self._candidates.features(several).tolist()]
+
+
+def _built(trials: Sequence[FrozenTrial]) -> list[Values]:
+    """Returns the hyperparameters of all networks that were built for trials."""
+    found = []
+    for trial in trials:
+        kept = trial.user_attrs
+        found += [b["values"] for b in kept.get("proposed", {}).get("screened", [])]
+        if "fingerprint" in kept:
+            found.append(kept["hyperparameters"])
+    return found
 
 
 def excess(

@@ -20,6 +20,7 @@ from toy_search import (
     search,
 )
 
+from autoai4eo.learning.figures import COUNTED
 from autoai4eo.search.strategies import STRATEGIES
 
 OF_ONE = ("greedy", "bayesian", "hyperband", MyOracle)  # take one objective
@@ -82,6 +83,23 @@ def test_every_strategy_resumes_with_limits(name):
     for (params, _), (same, _) in zip(
         interrupted, at_once(name, 12, limits=limits), strict=True
     ):
+        assert params == pytest.approx(same, abs=1e-6)
+
+
+def mostly_too_large(hp):
+    """Networks of forty widths, of which two are within a limit of 10."""
+    width = hp.Int("width", 1, 40)
+    rate = hp.Choice("learning_rate", [1e-3, 1e-2, 3e-3])
+    macs = 1 + width / 1000 if width % 20 == 7 else 20 + width * 17 % 50
+    return 1 / width + rate, dict.fromkeys(COUNTED, float(macs))
+
+
+@pytest.mark.parametrize("name", [*STRATEGIES, LocalSearch], ids=str, indirect=True)
+def test_every_strategy_resumes_where_few_candidates_fit(name):
+    """Users rely on: an interrupted search proposes what it would have proposed."""
+    of = {"limits": {"macs": 10.0}, "build": mostly_too_large}
+    interrupted = search(name, optuna.storages.InMemoryStorage(), 6, **of)
+    for (params, _), (same, _) in zip(interrupted, at_once(name, 6, **of), strict=True):
         assert params == pytest.approx(same, abs=1e-6)
 
 

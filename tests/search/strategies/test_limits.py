@@ -1,6 +1,7 @@
 """Proposals are within the limits, or teach what is."""
 
 import numpy as np
+from optuna.trial import create_trial
 
 from autoai4eo.search.strategies.limits import Limits
 
@@ -28,7 +29,7 @@ class Widths:
         for values in new:
             width = values["width"]
             self.built[width] = 1.0 if width == FITTING else 20.0 + width
-        return new
+        return [{"values": values} for values in new]
 
     def vary(self, parents, number, rng):
         width = parents[0]["width"]
@@ -42,12 +43,14 @@ class Widths:
 def test_networks_that_exceed_a_limit_do_not_hold_up_the_search():
     """Their cost is the least that is known, so that they seem to be the nearest."""
     candidates, rng = Widths(), np.random.default_rng(0)
-    limits = Limits(candidates, {"params": 10.0})
-    proposals = []
+    trials = []
     for _ in range(6):
-        limits.begin()
+        limits = Limits(candidates, {"params": 10.0})  # as a new worker makes them
+        limits.begin(trials)
         drawn = ({"width": 0, "rate": int(rng.integers(2))} for _ in range(50))
-        proposals.append(limits.first(drawn, rng))
-        if proposals[-1]["width"] == FITTING:
+        found = limits.first(drawn, rng)
+        if found["width"] == FITTING:
             break
-    assert proposals[-1]["width"] == FITTING
+        proposed = {"values": found, **limits.record(found)}
+        trials.append(create_trial(value=1.0, user_attrs={"proposed": proposed}))
+    assert found["width"] == FITTING
