@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import keras_tuner
 import numpy as np
-from keras_tuner.engine import hyperparameters as hp_types
 from optuna.trial import FrozenTrial
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from autoai4eo.learning.figures import COUNTED, THROUGHPUT
-from autoai4eo.search.space.base import Values, is_of_training, recipe
+from autoai4eo.search.space.base import Values, recipe
+from autoai4eo.search.space.hyperparameters import KnownHyperparameters
 from autoai4eo.search.space.interpolation import interpolation
 
-_LAST = float(np.nextafter(1.0, 0.0))  # KerasTuner's probabilities are below 1
 _FEWEST = 8  # measured networks, from which on a line is fitted
 _WORK = ("macs", "flops")  # what it is fitted on
 _UNKNOWN = 1e-3  # estimate of a cost before any measurement: below every limit
@@ -57,7 +54,7 @@ class GraphCandidates:
         self.default: Values | None = dict(space.values)
         self._count = count
         self._comparable = comparable
-        self._space: dict[str, Any] = {}
+        self._space = KnownHyperparameters()
         self._fingerprints: dict[Hashable, str] = {}
         self._recipes: dict[Hashable, Hashable] = {}
         self._exact: dict[str, dict[str, float]] = {}
@@ -71,7 +68,7 @@ class GraphCandidates:
     @property
     def space(self) -> list[Any]:
         """KerasTuner's hyperparameters known so far, each after those it depends on."""
-        return list(self._space.values())
+        return list(self._space)
 
     def learn_from(self, trials: Sequence[FrozenTrial]) -> None:
         """Learns the costs of networks built and measured in earlier trials."""
@@ -99,7 +96,8 @@ class GraphCandidates:
     def draw(self, number: int, rng: np.random.Generator) -> list[Values]:
         """Draws `number` candidates at random."""
         return [
-            self._completed({}, rng.random(len(self._space))) for _ in range(number)
+            self._space.completed({}, rng.random(len(self._space)))
+            for _ in range(number)
         ]
 
     def vary(
@@ -122,46 +120,20 @@ class GraphCandidates:
             else:
                 for name in rng.permutation(list(kept))[: rng.integers(1, 3)]:
                     del kept[str(name)]
-            found.append(self._completed(kept, rng.random(len(self._space))))
+            found.append(self._space.completed(kept, rng.random(len(self._space))))
         return found
 
     def neighbours(self, values: Values) -> list[Values]:
-        """Returns the candidates with one hyperparameter changed.
-
-        A choice takes each of its other values; a number moves by about a tenth of its
-        range, up and down. Hyperparameters that become active take their defaults.
-        """
-        defaults = {name: hp.default for name, hp in self._parameters()}
-        unused = np.zeros(len(self._space))
-        return [
-            self._completed({**defaults, **values, name: other}, unused)
-            for name, hp in self._parameters()
-            if name in values and all(c.is_active(values) for c in hp.conditions)
-            for other in _others(hp, values[name])
-        ]
+        """Returns the candidates with one hyperparameter changed by one step."""
+        return self._space.neighbours(values)
 
     def features(self, several: Sequence[Values]) -> np.ndarray:
         """Returns a column per level of a choice, numbers from 0 to 1, (n, d)."""
-        return self._columns(several, of_training=False)
+        return self._space.columns(several, of_training=False)
 
     def features_of_training(self, several: Sequence[Values]) -> np.ndarray:
         """Returns the same of the hyperparameters of the training, (n, t)."""
-        return self._columns(several, of_training=True)
-
-    def _columns(self, several: Sequence[Values], of_training: bool) -> np.ndarray:
-        columns = []
-        for name, hp in self._parameters():
-            if is_of_training(name) != of_training:
-                continue
-            values = [v.get(name) for v in several]
-            if isinstance(hp, hp_types.Choice | hp_types.Boolean):
-                levels = hp.values if isinstance(hp, hp_types.Choice) else [False, True]
-                columns += [[value == level for value in values] for level in levels]
-            elif not isinstance(hp, hp_types.Fixed):
-                columns.append(
-                    [0.5 if v is None else hp.value_to_prob(v) for v in values]
-                )
-        return np.array(columns, float).T.reshape(len(several), len(columns))
+        return self._space.columns(several, of_training=True)
 
     def estimate(self, several: Sequence[Values]) -> np.ndarray:
         """Returns their costs, exact or estimated, (n, costs)."""
@@ -262,11 +234,8 @@ class GraphCandidates:
             self._spread[fingerprint] = spread
 
     def _know(self, space: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        new = [one for one in space if json.dumps(one) not in self._space]
-        copied = copy.deepcopy(new)  # KerasTuner puts objects in place of conditions
-        found = keras_tuner.HyperParameters.from_config({"space": copied, "values": {}})
-        for one, hp in zip(new, found.space, strict=True):
-            self._space[json.dumps(one)] = hp
+        new = self._space.learn(space)
+        if new:
             self._models.clear()  # they were fitted on fewer features
         return new
 
@@ -308,37 +277,5 @@ class GraphCandidates:
     def _known(self, name: str) -> list[str]:
         return [m for m, costs in self._exact.items() if name in costs]
 
-    def _parameters(self) -> list[tuple[str, Any]]:
-        return [(hp.name, hp) for hp in self._space.values()]
-
-    def _completed(self, kept: Values, drawn: np.ndarray) -> Values:
-        """Returns a value for each active hyperparameter: kept or drawn."""
-        values: Values = {}
-        for (name, hp), probability in zip(self._parameters(), drawn, strict=True):
-            if all(condition.is_active(values) for condition in hp.conditions):
-                values[name] = (
-                    kept[name] if name in kept else hp.prob_to_value(float(probability))
-                )
-        return values
-
     def _key(self, values: Values) -> Hashable:
         return tuple(sorted((name, str(value)) for name, value in values.items()))
-
-
-def _others(hp: Any, value: Any) -> list[Any]:
-    """Returns the values of a hyperparameter that are next to one."""
-    if isinstance(hp, hp_types.Choice | hp_types.Boolean):
-        levels = hp.values if isinstance(hp, hp_types.Choice) else [False, True]
-        return [level for level in levels if level != value]
-    if isinstance(hp, hp_types.Fixed):
-        return []
-    found = []
-    place = hp.value_to_prob(value)
-    for sign in (-1, 1):
-        # farther than a tenth if the range has fewer than ten values
-        for step in (0.1, 0.2, 0.4, 0.8):
-            other = hp.prob_to_value(float(np.clip(place + sign * step, 0.0, _LAST)))
-            if other != value:
-                found.append(other)
-                break
-    return found

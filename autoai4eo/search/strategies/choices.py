@@ -9,6 +9,7 @@ import numpy as np
 from keras_tuner.engine import hyperparameters as hp_types
 
 from autoai4eo.search.space.base import Values
+from autoai4eo.search.space.hyperparameters import is_active, is_choice, value_at
 from autoai4eo.search.strategies.controller import (
     Weights,
     next_log_probabilities,
@@ -16,7 +17,6 @@ from autoai4eo.search.strategies.controller import (
 )
 
 _INTERVALS = 10  # most of a number
-_LAST = float(np.nextafter(1.0, 0.0))  # KerasTuner's probabilities are below 1
 
 
 class Choices:
@@ -55,10 +55,10 @@ class Choices:
             below = np.exp(next_log_probabilities(weights, step, state)).cumsum(axis=1)
             codes = (below < rng.random((number, 1))).sum(axis=1).clip(max=levels - 1)
             within = rng.random(number)
-            active = [_is_active(hp, values) for values in found]
+            active = [is_active(hp, values) for values in found]
             for i in np.flatnonzero(active):
-                place = min(float((codes[i] + within[i]) / levels), _LAST)
-                found[i][hp.name] = hp.prob_to_value(place)
+                place = (codes[i] + within[i]) / levels
+                found[i][hp.name] = value_at(hp, place)
                 codes[i] = _code(hp, levels, found[i][hp.name])
             state += weights.embedding[step, codes] * np.array(active)[:, None]
         return found
@@ -72,7 +72,7 @@ class Choices:
         found = [
             [
                 _code(hp, levels, values[hp.name])
-                if hp.name in values and _is_active(hp, values)
+                if hp.name in values and is_active(hp, values)
                 else -1
                 for hp, levels in zip(self._space, self._levels, strict=True)
             ]
@@ -83,15 +83,11 @@ class Choices:
 
 def _levels(hp: Any) -> int:
     known = len(set(hp.values))
-    is_choice = isinstance(hp, hp_types.Choice | hp_types.Boolean | hp_types.Fixed)
-    return known if is_choice else min(known, _INTERVALS)
+    counted = is_choice(hp) or isinstance(hp, hp_types.Fixed)
+    return known if counted else min(known, _INTERVALS)
 
 
 def _code(hp: Any, levels: int, value: Any) -> int:
     if isinstance(hp, hp_types.Choice) and value not in hp.values:
         return -1
     return int(min(max(hp.value_to_prob(value) * levels, 0), levels - 1))
-
-
-def _is_active(hp: Any, values: Values) -> bool:
-    return all(condition.is_active(values) for condition in hp.conditions)

@@ -23,6 +23,7 @@ from autoai4eo.errors import UnsuitableStrategyError
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.compat.optuna import contains
 from autoai4eo.search.space.base import Values
+from autoai4eo.search.space.hyperparameters import is_active
 from autoai4eo.search.space.suggestions import suggest
 from autoai4eo.search.strategies.base import CandidateSampler, SearchContext
 
@@ -175,7 +176,7 @@ class _Draft:
         )
         values: Values = {}
         for hp in space:
-            if all(condition.is_active(values) for condition in hp.conditions):
+            if is_active(hp, values):
                 values[hp.name] = suggest(self, hp)
         return values
 
