@@ -20,23 +20,32 @@ class KnownHyperparameters:
     """KerasTuner's hyperparameters of all networks built so far.
 
     Each comes after those it depends on. A candidate has a value for each that is
-    active.
+    active. One of a name is known once, with the most conditions: a search that began
+    before a block told them has records without. (Only where a block asks for a name
+    under conditions that exclude each other, there is one for each of these.)
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, Any] = {}
+        self._known: dict[str, dict[frozenset[str], Any]] = {}
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._known.values())
+        return (hp for same in self._known.values() for hp in same.values())
 
     def __len__(self) -> int:
-        return len(self._known)
+        return sum(map(len, self._known.values()))
 
     def learn(self, records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """Adds hyperparameters, by their configurations; returns the new ones."""
-        new = [one for one in records if json.dumps(one) not in self._known]
-        for one in new:
-            self._known[json.dumps(one)] = _loaded(one)
+        new = []
+        for one in records:
+            conditions = frozenset(map(json.dumps, one["config"]["conditions"]))
+            same = self._known.setdefault(one["config"]["name"], {})
+            if any(conditions <= known for known in same):
+                continue
+            for fewer in [known for known in same if known < conditions]:
+                del same[fewer]
+            same[conditions] = _loaded(one)
+            new.append(one)
         return new
 
     def completed(self, kept: Values, drawn: np.ndarray) -> Values:
