@@ -21,6 +21,7 @@ from autoai4eo.blocks.choices import (
     require,
     require_image,
     require_number,
+    where,
 )
 from autoai4eo.blocks.pixels import bands_of, is_pixels, standardise
 from autoai4eo.blocks.pretrained_weights.adaptation import (
@@ -42,7 +43,8 @@ from autoai4eo.errors import UserError
 SEARCHED = ["resnet20", "resnet18"]
 ADAPTATIONS = ["by_band", "project"]
 UPSCALINGS = [1, 2]
-FREEZINGS = ["nothing", "all_but_last_stage", "all"]
+TRAINING = ["nothing", "all_but_last_stage"]  # what is frozen where some layers train
+FREEZINGS = [*TRAINING, "all"]
 LEARNING_RATE_FACTORS = [1.0, 0.3, 0.1]
 
 
@@ -253,14 +255,15 @@ class PretrainedResNetBlock(ak.Block):
             layer.trainable = freeze == "nothing" or (
                 freeze == "all_but_last_stage" and in_last_stage
             )
-        if freeze != "all":
-            factor = choose(
-                hp,
-                "learning_rate_factor",
-                self.learning_rate_factor,
-                LEARNING_RATE_FACTORS,
-                0.1,
-            )
+        if freeze in TRAINING:
+            with where(hp, "freeze", self.freeze, TRAINING):
+                factor = choose(
+                    hp,
+                    "learning_rate_factor",
+                    self.learning_rate_factor,
+                    LEARNING_RATE_FACTORS,
+                    0.1,
+                )
             self.learning_rate_factors = {trunk.name: float(factor)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import autokeras as ak
@@ -11,6 +12,7 @@ from keras import layers
 
 from autoai4eo.blocks import pixels
 from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
+from autoai4eo.blocks.backbones.resnets import find_architecture
 from autoai4eo.blocks.backbones.units import (
     ConvUnit,
     InvertedUnit,
@@ -183,10 +185,9 @@ class FeaturePyramid(ak.Block):
             )
         self.learning_rate_factors = {}
         family = choose(hp, "family", self.family, self.families, "residual")
-        filters = choose(hp, "width", self.width, (8, 16, 24, 32, 48), 16)
-        depth = choose(hp, "depth", self.depth, (1, 2, 3), 1)
         if family == "transfer":
-            return self._transferred(hp, tensors, filters, depth)
+            return self._transferred(hp, tensors)
+        filters, depth = self._width_and_depth(hp, tensors)
         tensor = self._stems(hp, tensors, range(len(tensors)), filters)
         if family == "compact":
             with where(hp, "family", self.family, [family]):
@@ -202,19 +203,41 @@ class FeaturePyramid(ak.Block):
                 expansion = choose(hp, "expansion", self.expansion, (2, 4, 6), 4)
         return self._grown([], tensor, filters, depth, kernel, expansion)
 
+    def _width_and_depth(self, hp: Any, tensors: Sequence[Any]) -> tuple[int, int]:
+        with self._where_used(hp, self._grows_beside_transfer(tensors)):
+            filters = choose(hp, "width", self.width, (8, 16, 24, 32, 48), 16)
+            depth = choose(hp, "depth", self.depth, (1, 2, 3), 1)
+        return filters, depth
+
+    def _grows_beside_transfer(self, tensors: Sequence[Any]) -> bool:
+        """Returns whether ``transfer`` has other levels than its network, if it is."""
+        if self.transfer is None or len(tensors) > 1:
+            return True
+        assert isinstance(self.weights, Weights), "a path needs an architecture"
+        ends = find_architecture(self.weights.architecture).ends
+        return len(ends) < self.levels
+
+    def _where_used(self, hp: Any, with_transfer: bool) -> AbstractContextManager[None]:
+        """Returns the scope of hyperparameters of all families, or but ``transfer``."""
+        if self.transfer is None or with_transfer:
+            return nullcontext()
+        return where(hp, "family", self.family, FAMILIES)
+
     def _stems(
         self, hp: Any, tensors: Sequence[Any], which: Sequence[int], filters: int
     ) -> Any:
         """Returns features of the inputs `which` at stride 2 of the largest input."""
         height, width = _size(tensors)
         size = (-(-height // 2), -(-width // 2))
+        main = None if self.transfer is None else self._best_input(tensors)
         features = []
         for i in which:
             tensor = tensors[i]
             fine = tensor.shape[1] > size[0] or tensor.shape[2] > size[1]
             stem = MultispectralStem(strides=2 if fine else 1, filters=filters)
             node = [self.inputs[i]]
-            tensor = build_inside(self, stem, f"stem_{i}", hp, tensor, node)
+            with self._where_used(hp, with_transfer=i != main):
+                tensor = build_inside(self, stem, f"stem_{i}", hp, tensor, node)
             if tuple(tensor.shape[1:3]) != size:
                 tensor = layers.Resizing(*size, name=f"{self.name}_enlarge_{i}")(tensor)
             features.append(tensor)
@@ -255,9 +278,7 @@ class FeaturePyramid(ak.Block):
             levels.append(tensor)
         return levels
 
-    def _transferred(
-        self, hp: Any, tensors: Sequence[Any], width: int, depth: int
-    ) -> list[Any]:
+    def _transferred(self, hp: Any, tensors: Sequence[Any]) -> list[Any]:
         assert self.transfer is not None, "otherwise it is no family"
         main = self._best_input(tensors)
         tensor, full = tensors[main], _size(tensors)
@@ -274,6 +295,9 @@ class FeaturePyramid(ak.Block):
                 self.transfer.build_levels,
             )[: self.levels]
         self.learning_rate_factors = self.transfer.learning_rate_factors
+        if not self._grows_beside_transfer(tensors):
+            return levels
+        width, depth = self._width_and_depth(hp, tensors)
         others = [i for i in range(len(tensors)) if i != main]
         if not others:
             return self._grown(levels, levels[-1], width, depth)
