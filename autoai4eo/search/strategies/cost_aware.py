@@ -90,7 +90,7 @@ class CostAware(ProposingSampler):
         if not starting:
             best = np.flatnonzero(on_front(figures, spreads))
             pool = pool + candidates.vary([networks[i] for i in best], _VARIED, rng)
-        pool = self.near_limits(pool, rng)
+        pool = self.limits.approached(pool, rng)
 
         by_prior = starting and self._asks_prior(networks)
         rows = representative(figures, _MOST, rng)

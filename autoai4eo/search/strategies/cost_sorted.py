@@ -38,7 +38,7 @@ class CostSorted(ProposingSampler):
             # random within a front
             return np.lexsort((rng.random(len(pool)), fronts(figures)))
 
-        pool = self.near_limits(candidates.draw(_POOL, rng), rng)
+        pool = self.limits.approached(candidates.draw(_POOL, rng), rng)
         return self.first_of(pool, earlier, ranked)
 
 

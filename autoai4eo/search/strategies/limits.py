@@ -10,8 +10,11 @@ from optuna.trial import FrozenTrial
 
 from autoai4eo.search.space.base import Candidates, Values
 
-_BUILDS = 6  # per proposal
-_STEPS, _VARIED = 5, 100  # steps towards the limits, and variations in each
+_BUILDS = 6  # most networks built by `Limits.first` and `Limits.fits` for a proposal
+_STEPS = 5  # most steps towards the limits
+_VARIED = 100  # candidates of a step, varied from the nearest to the limits
+_NEAREST = 20  # how many of a pool are varied in a step
+_ENOUGH = 50  # candidates of a pool within the limits by estimate, by which steps end
 
 #: Of a network, however it is trained.
 _Features = tuple[float, ...]
@@ -77,7 +80,7 @@ class Limits:
         earlier = self._exceeding(_built(self._earlier))
         nearest = self._nearest(pool, earlier)
         for _ in range(_STEPS):
-            varied = self._candidates.vary([nearest], _VARIED, rng)
+            varied = self._step([nearest], rng)
             for i in np.flatnonzero(self.excess(varied) <= 0)[:_BUILDS]:
                 if self._over(varied[i]) <= 0:
                     return varied[i]
@@ -85,6 +88,28 @@ class Limits:
             if self._over(nearest, always=True) <= 0:
                 return nearest
         return nearest
+
+    def approached(self, pool: list[Values], rng: np.random.Generator) -> list[Values]:
+        """Returns a pool with variations of those of it that are nearest to the limits.
+
+        Adds them until enough fit by estimate, and builds nothing. Where few networks
+        are within the limits, a random pool holds hardly any.
+
+        Args:
+            pool: candidates.
+            rng: seeded for this trial.
+        """
+        if not self._upper:
+            return pool
+        over = self.excess(pool)
+        for _ in range(_STEPS):
+            if np.count_nonzero(over <= 0) >= _ENOUGH:
+                break
+            nearest = np.argsort(over, kind="stable")[:_NEAREST]
+            varied = self._step([pool[i] for i in nearest], rng)
+            pool = pool + varied
+            over = np.concatenate([over, self.excess(varied)])
+        return pool
 
     def fits(self, values: Values) -> bool:
         """Returns whether a candidate is within the limits.
@@ -100,6 +125,10 @@ class Limits:
             "screened": self.screened,
             "estimated": dict(zip(self._candidates.costs, costs, strict=True)),
         }
+
+    def _step(self, nearest: list[Values], rng: np.random.Generator) -> list[Values]:
+        """Returns variations of the nearest to the limits, some of which are nearer."""
+        return self._candidates.vary(nearest, _VARIED, rng)
 
     def _over(self, values: Values, always: bool = False) -> float:
         """Returns the excess; builds what fits (or `always`), up to the most builds."""

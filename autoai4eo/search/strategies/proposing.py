@@ -13,12 +13,12 @@ from autoai4eo.search.space.base import Candidates, Values
 from autoai4eo.search.strategies.base import CandidateSampler
 from autoai4eo.search.strategies.limits import excess
 
-_ROUNDS, _SCREENED = 1, 2  # rounds of building the best, and how many in each
-_SPREAD = 3  # networks built if none fits by estimate
-_LOOKED_AT, _BUILT = 6, 20  # untried networks built in the end, and all, until one fits
-_SHORTLIST = 500  # ranked again after a round
-_STEPS, _NEAREST, _VARIED = 5, 20, 100  # steps towards limits, their parents, children
-_ENOUGH = 50  # of a pool that fit by estimate
+_ROUNDS = 1  # how often the best are built, and all ranked again
+_BEST = 2  # how many of the best are built in a round
+_SHORTLIST = 500  # how many of the best are ranked again
+_PROBES = 3  # networks built if none fits by estimate: the nearest, and farther ones
+_BUILT = 20  # most networks built in the end, until an untried one fits
+_LOOKED_AT = 6  # most of these that are untried
 
 
 class ProposingSampler(CandidateSampler):
@@ -52,23 +52,6 @@ class ProposingSampler(CandidateSampler):
         found = self.choose(others, rng)
         return found and {"values": dict(found), **self.limits.record(found)}
 
-    def near_limits(self, pool: list[Values], rng: np.random.Generator) -> list[Values]:
-        """Adds variations of the nearest to the limits, until enough fit by estimate.
-
-        Where few networks are within the limits, a random pool holds hardly any.
-        """
-        if not self.context.limits:
-            return pool
-        over = self.limits.excess(pool)
-        for _ in range(_STEPS):
-            if np.count_nonzero(over <= 0) >= _ENOUGH:
-                break
-            nearest = [pool[i] for i in np.argsort(over, kind="stable")[:_NEAREST]]
-            varied = self.context.candidates.vary(nearest, _VARIED, rng)
-            pool = pool + varied
-            over = np.concatenate([over, self.limits.excess(varied)])
-        return pool
-
     def first_of(
         self,
         pool: list[Values],
@@ -98,15 +81,15 @@ class ProposingSampler(CandidateSampler):
                 # Nothing fits by estimate: building the nearest and some farther away
                 # improves the estimate.
                 nearest = [pool[i] for i in np.argsort(over, kind="stable")]
-                spread = np.linspace(0, len(pool) - 1, _SPREAD).astype(int)
-                few = [nearest[i] for i in spread]
+                places = np.linspace(0, len(pool) - 1, _PROBES).astype(int)
+                few = [nearest[i] for i in places]
                 if not remaining or not self.limits.build_and_count(few):
                     return nearest[0]
                 continue
             order = allowed[ranked([pool[i] for i in allowed], costs[allowed])]
             if not remaining:
                 return self._built([pool[i] for i in order[:_BUILT]], earlier)
-            few = [pool[i] for i in order[:_SCREENED]]
+            few = [pool[i] for i in order[:_BEST]]
             if not self.limits.build_and_count(few):
                 return few[0]
             if len(order) > _SHORTLIST:
