@@ -19,7 +19,7 @@ from autoai4eo.deploy.mapping.blending import (
 from autoai4eo.deploy.mapping.in_runtime import Converter, check_agreement
 from autoai4eo.deploy.mapping.layers import MapKind
 from autoai4eo.deploy.mapping.patchwise import forward_of
-from autoai4eo.deploy.mapping.seams import NEAR, measured_seams
+from autoai4eo.deploy.mapping.seams import measured_seams
 from autoai4eo.deploy.mapping.tile_grid import TileGrid, tile_grid
 from autoai4eo.deploy.mapping.tile_store import TileStore
 from autoai4eo.deploy.mapping.tiles import compute_tiles
@@ -170,11 +170,7 @@ def _of_pixels(
         if found is None:
             return {}
         if how.verbose:
-            print(
-                f"classes differ from tiles laid across tile borders in "
-                f"{found.at_borders:.2%} of the pixels within {NEAR} pixels of a "
-                f"border, {found.elsewhere:.2%} elsewhere"
-            )
+            print(found)
         return found.tags
 
     return Plan(

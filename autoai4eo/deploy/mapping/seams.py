@@ -41,22 +41,38 @@ class Seams:
         )
 
     @property
-    def at_borders(self) -> float:
-        """Share of pixels near borders that differ; NaN without any."""
-        return self.near_differing / self.near if self.near else np.nan
+    def at_borders(self) -> float | None:
+        """Share of pixels near borders that differ; None without any."""
+        return self.near_differing / self.near if self.near else None
 
     @property
-    def elsewhere(self) -> float:
-        """Share of the other pixels that differ; NaN without any."""
-        return self.far_differing / self.far if self.far else np.nan
+    def elsewhere(self) -> float | None:
+        """Share of the other pixels that differ; None without any."""
+        return self.far_differing / self.far if self.far else None
 
     @property
     def tags(self) -> dict[str, str]:
-        """The shares, as a map tells them."""
-        return {
-            "SEAM_DISAGREEMENT": f"{self.at_borders:.5f}",
-            "ELSEWHERE_DISAGREEMENT": f"{self.elsewhere:.5f}",
+        """The shares that are known, as a map tells them."""
+        shares = {
+            "SEAM_DISAGREEMENT": self.at_borders,
+            "ELSEWHERE_DISAGREEMENT": self.elsewhere,
         }
+        return {k: f"{share:.5f}" for k, share in shares.items() if share is not None}
+
+    def __str__(self) -> str:
+        """The shares as a sentence, if there are pixels near borders."""
+        if self.at_borders is None:
+            return "no pixel near a border of tiles has a class"
+        far = (
+            "no pixel lies elsewhere"
+            if self.elsewhere is None
+            else f"{self.elsewhere:.2%} elsewhere"
+        )
+        return (
+            "classes differ from tiles laid across tile borders in "
+            f"{self.at_borders:.2%} of the pixels within {NEAR} pixels of a border, "
+            f"{far}"
+        )
 
 
 def seams(

@@ -12,7 +12,7 @@ import segmenters
 from autoai4eo.deploy import load_predictor, map_scene
 from autoai4eo.deploy.mapping import figure
 from autoai4eo.deploy.mapping.earlier import beside
-from autoai4eo.deploy.mapping.seams import seams
+from autoai4eo.deploy.mapping.seams import Seams, seams
 from autoai4eo.deploy.mapping.tile_grid import tile_grid
 from autoai4eo.errors import UserError
 
@@ -401,3 +401,12 @@ def test_a_large_scene_needs_the_memory_of_some_rows(tmp_path):
     # four times the rows; sums of the whole scene would be 256 MB
     assert peaks[1] < 1.2 * peaks[0]
     assert peaks[1] < 230 * 2**20
+
+
+def test_shares_without_pixels_are_not_told_as_numbers():
+    found = Seams(near=50, near_differing=1)
+    assert str(found).endswith(
+        "in 2.00% of the pixels within 8 pixels of a border, no pixel lies elsewhere"
+    )
+    assert found.tags == {"SEAM_DISAGREEMENT": "0.02000"}
+    assert "nan" not in str(Seams(far=3)) and Seams().tags == {}
