@@ -6,12 +6,16 @@ Nothing heavy is imported before it is used: ``import autoai4eo`` takes millisec
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 from autoai4eo.quiet import hide_start
 from autoai4eo.version import __version__ as __version__
 
 hide_start()
+# Threads of scikit-learn's trees that wait for each other sleep. By default they try
+# again and again, which takes twenty times as long where other processes use the cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from autoai4eo import blocks as blocks

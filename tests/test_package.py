@@ -75,6 +75,23 @@ def test_a_heavy_module_would_be_noticed() -> None:
     assert heavy_modules_after("import optuna") == ["optuna"]
 
 
+@pytest.mark.parametrize("given", [None, "ACTIVE"])
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(given: str) -> None:
+    """Trees took twenty times as long where other processes used the cores."""
+    name = "OMP_WAIT_POLICY"
+    environment = {k: v for k, v in os.environ.items() if k != name}
+    code = f"import os, autoai4eo; print(os.environ[{name!r}])"
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**environment, **({name: given} if given else {})},
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert found.stdout.strip() == (given or "PASSIVE")
+
+
 def test_one_version() -> None:
     assert autoai4eo.__version__ == PROJECT["version"]
 
