@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.named_numbers import parse_limits
 from autoai4eo.cli.options import (
     AllowRemote,
     BlockKm,
@@ -24,17 +25,13 @@ def ensemble(
     run: Annotated[
         Path, typer.Argument(help="A run folder in which no search is running.")
     ],
-    max_latency_ms: Annotated[
-        float | None,
+    max: Annotated[
+        list[str] | None,
         typer.Option(
-            help="Limit of the sum of its members' measured latencies, in ms."
+            metavar="COST=LIMIT",
+            help="Limit of the sum of its members' latency_ms, params or macs; "
+            "repeatable.",
         ),
-    ] = None,
-    max_params: Annotated[
-        float | None, typer.Option(help="Limit of the parameters of its members.")
-    ] = None,
-    max_macs: Annotated[
-        float | None, typer.Option(help="Limit of the multiply-adds of its members.")
     ] = None,
     size: Annotated[
         int,
@@ -73,7 +70,7 @@ def ensemble(
     Trains nothing without --refit. The ensemble is kept in the run as one network:
     evaluate, profile, export and map take it with --trial ensemble-NUMBER.
 
-    Example: autoai4eo ensemble RUN --max-latency-ms 4
+    Example: autoai4eo ensemble RUN --max latency_ms=4
     """
     with hushed():
         from autoai4eo.runs.folder import Run
@@ -81,8 +78,7 @@ def ensemble(
         from autoai4eo.tasks import open_run
         from autoai4eo.tasks.recorded_data import validation_data
         from autoai4eo.tasks.validating import validate
-    limits = {"latency_ms": max_latency_ms, "params": max_params, "macs": max_macs}
-    budget = making.Budget({n: v for n, v in limits.items() if v is not None}, size)
+    budget = making.Budget(parse_limits(max or [], "--max"), size)
     with making.at_rest(run):
         validation = validation_data(
             run,

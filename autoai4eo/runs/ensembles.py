@@ -103,11 +103,13 @@ def check_limits(limits: Mapping[str, float]) -> None:
     for name, limit in limits.items():
         if name not in SUMMED:
             raise UserError(
-                "ensemble: expected a limit of "
-                f"{', '.join(f'max_{known}' for known in SUMMED)}, got max_{name}"
+                f"ensemble: expected a limit of {', '.join(SUMMED)}, found one of "
+                f"{name}; choose among these"
             )
         if not limit > 0:
-            raise UserError(f"ensemble: max_{name} must be above 0, got {limit}")
+            raise UserError(
+                f"ensemble: expected a limit of {name} above 0, found {limit:g}"
+            )
 
 
 def numbers(run: Path) -> list[int]:

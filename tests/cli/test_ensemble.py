@@ -40,7 +40,7 @@ def place(searched, tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_it_is_made_shown_and_used_as_the_readme_says(place, run, tmp_path):
     folder, data = place
-    done = run("ensemble", folder, "--max-latency-ms", 50, "--max-params", 9000)
+    done = run("ensemble", folder, "--max", "latency_ms=50", "--max", "params=9000")
     assert done.status == 0, done.err
     for words in (
         "ensemble 0: trial",
@@ -94,8 +94,8 @@ def test_it_becomes_the_finalist_and_is_told_as_such(place, run):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--max-params", 10), "the cheapest are trial"),
-        (("--max-latency-ms", 0), "max_latency_ms must be above 0"),
+        (("--max", "params=10"), "the cheapest are trial"),
+        (("--max", "latency_ms=0"), "limit of latency_ms above 0, found 0"),
         (("--val", "test.h5"), "expected the validation data of this run"),
         (("--split", "0.5/0.5"), "expected the validation data of this run"),
         (("--split", "0.5"), "--split: expected two or three shares"),

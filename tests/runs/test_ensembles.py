@@ -160,10 +160,10 @@ def test_a_link_in_its_place_is_not_followed(run, tmp_path):
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"accuracy": 1}, "expected a limit of max_params"),
-        ({"samples_per_second": 1}, "expected a limit of max_params"),
-        ({"latency_ms": 0}, "max_latency_ms must be above 0"),
-        ({"latency_ms": float("nan")}, "max_latency_ms must be above 0"),
+        ({"accuracy": 1}, "expected a limit of params"),
+        ({"samples_per_second": 1}, "expected a limit of params"),
+        ({"latency_ms": 0}, "limit of latency_ms above 0"),
+        ({"latency_ms": float("nan")}, "limit of latency_ms above 0"),
     ],
 )
 def test_costs_that_have_no_sum_are_refused(limits, message):

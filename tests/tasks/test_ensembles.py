@@ -222,7 +222,7 @@ def test_without_any_network_nothing_is_made(model):
             {"max_params": 10},
             r"below that of each of 3; the cheapest are trial \d \(par",
         ),
-        ({"max_accuracy": 1}, "expected a limit of max_params"),
+        ({"max_accuracy": 1}, "expected a limit of params"),
         ({"params": 9}, "ensemble: expected max_COST=LIMIT, got params"),
         ({"size": 0}, "size: expected 1 or more, got 0"),
         ({"validation_data": DATA}, "expected the validation data of this run"),
