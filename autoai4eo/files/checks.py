@@ -115,7 +115,7 @@ def check_can_write(path: Path) -> None:
 
 
 def check_utf8(path: Path) -> None:
-    """Checks that TensorFlow and GDAL can write to a path, which must be UTF-8.
+    """Checks that libraries such as TensorFlow can write to a path, which is UTF-8.
 
     Raises:
         UserError: the path has another encoding, such as Latin-1.
@@ -124,8 +124,8 @@ def check_utf8(path: Path) -> None:
         str(path.absolute()).encode()
     except UnicodeEncodeError:
         raise UserError(
-            f"{path}: expected a path in UTF-8, as TensorFlow and GDAL need it to "
-            "write, found one of other bytes; choose or rename a folder"
+            f"{path}: expected a path in UTF-8, as TensorFlow, ONNX Runtime and GDAL "
+            "need it, found one of other bytes; choose or rename a folder"
         ) from None
 
 

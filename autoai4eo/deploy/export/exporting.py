@@ -103,7 +103,7 @@ def export(
     check(kind, out, quantize)
     check_free(kind, out, overwrite)
     check_can_write_into(out.parent)
-    if not kind.suffix:
+    if format != "keras":  # of which Python alone opens the file
         check_utf8(out)
     known = Run(run).read()
     check_outside(run, known, out)

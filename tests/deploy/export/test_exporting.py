@@ -275,6 +275,14 @@ def test_a_path_that_cannot_be_made_is_refused(run, tmp_path):
         deploy.export(run, tmp_path / "file" / "m.keras", "keras")
 
 
+@pytest.mark.parametrize("name", ["m.onnx", "m.tflite", "saved"])
+def test_a_path_that_no_runtime_can_open_is_refused_at_once(run, tmp_path, name):
+    (tmp_path / "l\udce4n").mkdir()
+    with pytest.raises(UserError, match="expected a path in UTF-8"):
+        deploy.export(run, tmp_path / "l\udce4n" / name)
+    assert not list((tmp_path / "l\udce4n").iterdir())
+
+
 def test_a_path_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"expected a .keras file, found nothing"):
         deploy.load_model(tmp_path / "nothing.keras")
