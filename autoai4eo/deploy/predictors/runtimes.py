@@ -20,7 +20,7 @@ from autoai4eo.deploy.predictors.base import (
 from autoai4eo.deploy.predictors.description import METADATA, read_description
 from autoai4eo.deploy.predictors.networks import reason
 from autoai4eo.errors import UserError
-from autoai4eo.files import is_plain
+from autoai4eo.files import check_utf8, is_plain
 from autoai4eo.runtimes.litert import LiteRT
 from autoai4eo.runtimes.openvino import FILE, OpenVINO
 
@@ -39,6 +39,7 @@ def of_savedmodel(path: str, options: Options) -> Predictor:
         raise UserError(
             f"{path}: expected TensorFlow to run a SavedModel, found none; install it"
         ) from None
+    check_utf8(Path(path))
     try:
         model = tf.saved_model.load(path)
     except Exception as error:  # TensorFlow raises errors of any class
@@ -88,6 +89,7 @@ def of_onnx(path: str, options: Options) -> Predictor:
             f"{path}: expected onnxruntime to run it, found none; "
             'pip install "autoai4eo[onnx]"'
         ) from None
+    check_utf8(Path(path))
     try:
         session = onnxruntime.InferenceSession(
             path, providers=onnxruntime.get_available_providers()
@@ -120,6 +122,7 @@ def of_litert(path: str, options: Options) -> Predictor:
             f"{path}: expected ai-edge-litert to run it, found none; "
             'pip install "autoai4eo[litert]"'
         ) from None
+    check_utf8(Path(path))
     try:
         signature = Interpreter(path).get_signature_runner()
         inputs, found = signature.get_input_details(), signature.get_output_details()
@@ -166,6 +169,7 @@ def of_openvino(path: str, options: Options) -> Predictor:
                 f"{one}: expected a file of an OpenVINO network, found a link, pipe or "
                 "folder; export it again"
             )
+    check_utf8(Path(path))
     try:
         model = openvino.Core().read_model(str(file))
         run = OpenVINO().load(Path(path))
