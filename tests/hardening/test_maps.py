@@ -338,7 +338,7 @@ def room_for(limits, folder, scene):
             except UserError as error:
                 told = str(error)
                 assert "cannot be written" in told and "to resume" in told
-                assert "\n" not in told
+                assert "\n" not in told and "previous exception" not in told
                 os._exit(7)
 
         status = in_child(limited)

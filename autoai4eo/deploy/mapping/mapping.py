@@ -303,9 +303,10 @@ def _resumable(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # rasterio's own message refers to its cause
+        why = error.strerror or error.__cause__ or error
         raise UserError(
-            f"{out}: cannot be written ({error.strerror or error}); make room there, "
-            "and rerun to resume"
+            f"{out}: cannot be written ({why}); make room there, and rerun to resume"
         ) from error
 
 
