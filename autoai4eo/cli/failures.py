@@ -83,7 +83,7 @@ def _known(error: BaseException) -> str | None:
     if error.filename is None and error.errno not in _ADVICE:
         return None
     advice = _ADVICE.get(error.errno, "check that it exists, and its permissions")
-    what = error.filename or "a file"
+    what = error.filename or "a file or the output"
     if isinstance(what, bytes):
         what = os.fsdecode(what)
     return f"error: {what}: cannot be read or written ({error.strerror}); {advice}"

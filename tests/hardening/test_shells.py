@@ -68,6 +68,7 @@ def test_a_full_disk_behind_standard_output_is_one_line(shell):
     done = shell(f"{HELP} > /dev/full")
     assert done.returncode == 1 and done.stderr.count(b"\n") == 1
     assert b"No space left on device" in done.stderr and b"make room" in done.stderr
+    assert done.stderr.startswith(b"error: a file or the output: cannot be")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,10 @@ def test_a_traceback_without_a_folder_for_it_is_still_one_line(run, monkeypatch)
             UnicodeDecodeError("utf-8", b"\xff", 0, 1, "start"),
             "internal error: UnicodeDecodeError: ",
         ),
-        (OSError(errno.ENOSPC, "full"), "error: a file: cannot be read or written (fu"),
+        (
+            OSError(errno.ENOSPC, "full"),
+            "error: a file or the output: cannot be read or",
+        ),
         (
             PermissionError(errno.EACCES, "denied", b"a\xff\n"),
             "error: a\\udcff\\n: cannot be read or written (denied); check",
