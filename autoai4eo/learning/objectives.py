@@ -10,7 +10,6 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import (
     COSTS,
     MAP_COST,
-    MEASURED,
     THROUGHPUT,
     VALIDATION,
     find,
@@ -38,11 +37,6 @@ class Objective(NamedTuple):
     def is_cost(self) -> bool:
         """Whether the figure is known before training."""
         return self.name in COSTS
-
-    @property
-    def is_measured(self) -> bool:
-        """Whether the figure depends on the device."""
-        return self.name in MEASURED
 
 
 #: What a search for a kind of target optimises by default.
