@@ -21,15 +21,16 @@ def choose(hp: Any, name: str, given: Any, choices: Sequence[Any], default: Any)
 
 @contextmanager
 def where(hp: Any, name: str, given: Any, values: Sequence[Any]) -> Iterator[None]:
-    """Within it, hyperparameters are only asked for where another has some values.
+    """Hyperparameters asked for inside exist only while `name` has one of `values`.
 
     So strategies know that they mean nothing for other networks.
 
     Args:
         hp: KerasTuner's hyperparameters.
-        name: of the other one, which was asked for before in the same block.
-        given: the argument of the block; if it is given, there is no other one.
-        values: those of the other one, its present one among them.
+        name: a hyperparameter that was asked for before in the same block.
+        given: its argument of the block; if it is given, `name` is not searched, and
+            there is no condition.
+        values: of `name`, its present one among them.
     """
     if given is not None:
         yield

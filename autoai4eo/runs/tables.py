@@ -23,7 +23,7 @@ from autoai4eo.learning.figures import (
     VALIDATION,
     find,
 )
-from autoai4eo.runs.trials import status, trainings, trials_of
+from autoai4eo.runs.trials import networks_built, status, trainings, trials_of
 
 #: Costs that are measured only on request.
 _IF_ANY = (MAP_COST, THROUGHPUT, ENERGY)
@@ -170,7 +170,7 @@ def estimate_errors(
     errors: dict[str, list[float]] = {}
     for trial in trials_of(study):
         proposed = trial.user_attrs.get("proposed", {})
-        pairs = [(b["estimated"], b["cost"]) for b in proposed.get("screened", [])]
+        pairs = [(b["estimated"], b["cost"]) for b in networks_built(trial)]
         if "estimated" in proposed and "cost" in trial.user_attrs:
             cost = trial.user_attrs["cost"]
             measured = {n: cost[n] for n in MEASURED if n in cost}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial, TrialState
@@ -64,6 +65,15 @@ def was_trained(trial: FrozenTrial) -> bool:
     return trial.state == TrialState.COMPLETE or (
         trial.state == TrialState.FAIL and not interrupted(trial)
     )
+
+
+def networks_built(trial: FrozenTrial) -> list[dict[str, Any]]:
+    """Returns the records of the networks that were built to propose a trial.
+
+    Earlier versions recorded them as ``screened``.
+    """
+    proposed = trial.user_attrs.get("proposed", {})
+    return list(proposed.get("built", proposed.get("screened", [])))
 
 
 def trials_of(study: optuna.Study) -> list[FrozenTrial]:

@@ -14,7 +14,7 @@ from autoai4eo.learning.figures import rounded
 from autoai4eo.learning.objectives import violation
 from autoai4eo.runs import front
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.trials import status, was_trained
+from autoai4eo.runs.trials import networks_built, status, was_trained
 
 #: Number of infeasible candidates in a row after which a search gives up.
 MAX_INFEASIBLE = 200
@@ -73,8 +73,8 @@ def raise_if_infeasible(
     # candidates that a strategy built and rejected count, too
     costs = [t.user_attrs["cost"] for t in last]
     for trial in last:
-        screened = trial.user_attrs.get("proposed", {}).get("screened", [])
-        costs += [b["cost"] for b in screened if violation(b["cost"], limits)]
+        built = networks_built(trial)
+        costs += [b["cost"] for b in built if violation(b["cost"], limits)]
     if len(costs) < MAX_INFEASIBLE:
         return
     cheapest = {

@@ -74,9 +74,9 @@ def test_trials_that_are_waited_for_are_named():
 def test_errors_of_estimates_are_told_only_of_costs_that_matter(study):
     for _ in range(4):
         guess = {"estimated": {"params": 11, "macs": 90}, "cost": KAPPA["cost"]}
-        add(study, proposed={"screened": [guess]})
+        add(study, proposed={"built": [guess]})
     assert estimate_errors(study, ["params"]) == {}  # of too few
-    add(study, proposed={"screened": [guess]})
+    add(study, proposed={"screened": [guess]})  # as an earlier version recorded them
     ((name, (error, networks)),) = estimate_errors(study, ["params"]).items()
     assert (name, networks) == ("params", 5)
     assert error == pytest.approx(0.1)

@@ -29,7 +29,7 @@ class CostEstimates:
     MACs and FLOPs, counted or estimated, tell more about a latency than the
     hyperparameters do: it is on a line through their logarithms, once eight networks
     were measured, and proportional to the MACs before. A second process corrects the
-    line; there each cost is as noisy as its measurement was.
+    line; there each cost is as uncertain as its measurement was.
 
     Args:
         names: of the costs.
@@ -46,7 +46,7 @@ class CostEstimates:
         # by the fingerprint of a network
         self._exact: dict[str, dict[str, float]] = {}
         self._values: dict[str, Values] = {}
-        self._latency_noise: dict[str, float] = {}  # as a share of the latency
+        self._spreads: dict[str, float] = {}  # of measured latencies, as shares of them
         # by the name of a cost
         self._models: dict[str, Model] = {}
         self._lines: dict[str, Model] = {}
@@ -61,8 +61,8 @@ class CostEstimates:
                 self._models.pop(name, None)
                 self._lines.pop(name, None)
         if "latency_ms" in known and cost.get("latency_spread_ms"):
-            noise = cost["latency_spread_ms"] / known["latency_ms"]
-            self._latency_noise[fingerprint] = noise
+            spread = cost["latency_spread_ms"] / known["latency_ms"]
+            self._spreads[fingerprint] = spread
 
     def learn_features(self) -> None:
         """Forgets the models: networks have further features."""
@@ -114,11 +114,11 @@ class CostEstimates:
             logs = np.log([self._exact[m][name] for m in known])
             if name not in COUNTED:
                 logs -= self._line(name)(np.array([self._counts(m) for m in known]))
-            noises = self._latency_noise if name == "latency_ms" else {}
+            spreads = self._spreads if name == "latency_ms" else {}
             self._models[name] = interpolation(
                 self._features([self._values[m] for m in known]),
                 logs,
-                np.array([noises.get(m, 0.0) for m in known]),
+                np.array([spreads.get(m, 0.0) for m in known]),
             )
         return self._models[name]
 

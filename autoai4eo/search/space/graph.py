@@ -25,11 +25,11 @@ class Graph(UncompiledGraph):
     AutoKeras searches three optimisers and learning rates over six orders of magnitude,
     most of which fail. This class uses AdamW (Loshchilov and Hutter, 2019), and
     searches ``learning_rate`` (3e-3, 1e-3, 1e-2), ``weight_decay`` (1e-4, 1e-2) and,
-    for one class per sample, ``label_smoothing`` (0.1, 0; Szegedy et al., 2016); the
-    defaults are 3e-3, 1e-2 and 0.1. The
-    rate warms up linearly over the first 5 % of the steps and decays to zero as a
-    cosine (Loshchilov and Hutter, 2017); if the number of steps is unknown it is
-    constant. Pretrained layers get the learning rate factor of their block.
+    for one class per sample or pixel, ``label_smoothing`` (0.1, 0; Szegedy et al.,
+    2016); the defaults are 3e-3, 1e-2 and 0.1. The rate warms up linearly over the
+    first 5 % of the steps and decays to zero as a cosine (Loshchilov and Hutter, 2017);
+    if the number of steps is unknown it is constant. Pretrained layers get the learning
+    rate factor of their block.
 
     Attributes:
         loss: Keras loss on one-hot labels.

@@ -10,6 +10,7 @@ import numpy as np
 from optuna.trial import FrozenTrial
 
 from autoai4eo.learning.figures import COUNTED
+from autoai4eo.runs.trials import networks_built
 from autoai4eo.search.space.base import Values, recipe
 from autoai4eo.search.space.estimates import CostEstimates
 from autoai4eo.search.space.hyperparameters import KnownHyperparameters
@@ -63,7 +64,7 @@ class GraphCandidates:
             if trial.state.is_finished():  # its record is final
                 self._read.add(trial.number)
             kept = trial.user_attrs
-            for built in kept.get("proposed", {}).get("screened", []):
+            for built in networks_built(trial):
                 self._know(built["space"])
                 self._remember(
                     built["values"],

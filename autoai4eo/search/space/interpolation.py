@@ -19,9 +19,9 @@ def interpolation(
     Args:
         built: features of networks, (n, d).
         logs: of their costs, (n,).
-        spreads: of these, (n,).
+        spreads: how far other measurements may lie from these, (n,); 0: exact.
     """
-    rows = _spread(logs)
+    rows = _fitted(logs)
     built, logs, spreads = built[rows], logs[rows], spreads[rows]
     # Fixed length scale: fitting it would take longer than building a network.
     kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(1e-3)
@@ -32,8 +32,8 @@ def interpolation(
     return lambda features: np.asarray(mean + scale * process.predict(features))
 
 
-def _spread(logs: np.ndarray) -> np.ndarray:
-    """Selects rows to fit: the latest ones, and others evenly spread over the costs."""
+def _fitted(logs: np.ndarray) -> np.ndarray:
+    """Returns the rows to fit: the latest ones, and others over the range of costs."""
     if len(logs) <= _MOST:
         return np.arange(len(logs))
     old = np.argsort(logs[: -_MOST // 3], kind="stable")

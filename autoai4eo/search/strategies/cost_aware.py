@@ -36,8 +36,8 @@ class CostAware(ProposingSampler):
     With one objective this is the expected improvement on the best (Jones et al. 1998).
 
     The first candidate is the default network if there is one. With several objectives
-    the first eight are spread over networks of low cost and high capacity, see
-    `cost_sorted`. With one objective the first four are drawn at random.
+    the first eight are networks of low cost and high capacity, see `cost_sorted`, with
+    costs far apart. With one objective the first four are drawn at random.
 
     Where there are earlier searches (``prior=``), every other one of these is the one
     that they forecast best among 3,000 random candidates; with several objectives, one
@@ -47,10 +47,12 @@ class CostAware(ProposingSampler):
     training, over features of the networks, their costs and their training, and the
     forecasts of earlier searches, whose weight falls as trainings of this search come
     in, see `Surrogate`. The pool is
-    3,000 random candidates and 1,000 mutations and crossovers of the front, without
-    those over the limits or tried already. The candidate is proposed that is expected
-    to enlarge the hypervolume most, given the logarithms of its costs. If costs are
-    estimates, the few best candidates are built and compared by their exact costs.
+    3,000 random candidates and 1,000 mutations and crossovers of the front; where few
+    of these are within the limits, also variations of the nearest, see
+    `Limits.approached`. Of those within the limits and not tried yet the one is
+    proposed that is expected to enlarge the hypervolume most, given the logarithms of
+    its costs; if there is none, the nearest to the limits. If costs are estimates, the
+    few best candidates are built and compared by their exact costs.
     After 300 trainings the models are fitted on 300 of them, see `representative`.
 
     Latencies that differ by no more than the spread of their measurement are equal: a
@@ -102,12 +104,12 @@ class CostAware(ProposingSampler):
             if starting and alone:
                 return rng.permutation(len(pool))
             if starting:
-                return self._spread(pool, costs, networks, rng)
+                return self._apart(pool, costs, networks, rng)
             return self._ranked(pool, costs, networks, figures, spreads, rows, models)
 
         return self.first_of(pool, earlier, ranked)
 
-    def _spread(
+    def _apart(
         self,
         pool: list[Values],
         costs: np.ndarray,
@@ -118,7 +120,7 @@ class CostAware(ProposingSampler):
         candidates, objectives = self.context.candidates, self.context.objectives
         points = promising(costs, candidates.costs, objectives)
         logs = np.log(np.vstack([costs, candidates.estimate(tried)]))
-        return _spread_out(points, logs, rng)
+        return _farthest_first(points, logs, rng)
 
     def _asks_prior(self, networks: list[Values]) -> bool:
         """Whether the next of the first candidates is that of earlier searches."""
@@ -158,7 +160,7 @@ class CostAware(ProposingSampler):
         points = np.hstack([logs, np.array(forecasts).T])
         if points.shape[1] == 1:
             return np.argsort(points[: len(pool), 0], kind="stable")
-        return _spread_out(points[: len(pool)], points, rng)
+        return _farthest_first(points[: len(pool)], points, rng)
 
     def _ranked(
         self,
@@ -234,7 +236,7 @@ class CostAware(ProposingSampler):
         return np.argsort(-improvement, kind="stable")
 
 
-def _spread_out(
+def _farthest_first(
     points: np.ndarray, places: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Orders the first fronts of candidates, farthest from tried networks first.

@@ -30,7 +30,12 @@ class CostSorted(ProposingSampler):
     def choose(
         self, earlier: list[FrozenTrial], rng: np.random.Generator
     ) -> Values | None:
-        """Returns the first of 3,000 sorted random candidates that was not tried."""
+        """Returns the first untried one of the sorted pool.
+
+        The pool is 3,000 random candidates and, where few of these are within the
+        limits, variations of the nearest, see `Limits.approached`. If none of it is
+        within them, the nearest is returned.
+        """
         candidates = self.context.candidates
 
         def ranked(pool: list[Values], costs: np.ndarray) -> np.ndarray:

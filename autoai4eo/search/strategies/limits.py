@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial
 
+from autoai4eo.runs.trials import networks_built
 from autoai4eo.search.space.base import Candidates, Values
 
 _BUILDS = 6  # most networks built by `Limits.first` and `Limits.fits` for a proposal
@@ -24,7 +25,7 @@ class Limits:
     """Checks proposals against the limits before a trial begins.
 
     Attributes:
-        screened: the networks built for the present proposal.
+        built: records of the networks built for the present proposal.
 
     Args:
         candidates: the networks of the search.
@@ -34,7 +35,7 @@ class Limits:
     def __init__(self, candidates: Candidates, upper: Mapping[str, float]) -> None:
         self._candidates = candidates
         self._upper = upper
-        self.screened: list[dict[str, Any]] = []
+        self.built: list[dict[str, Any]] = []
         self._earlier: Sequence[FrozenTrial] = ()
 
     def begin(self, earlier: Sequence[FrozenTrial]) -> None:
@@ -43,7 +44,7 @@ class Limits:
         Args:
             earlier: all earlier trials, which record the networks built before.
         """
-        self.screened = []
+        self.built = []
         self._earlier = earlier
 
     def excess(self, several: Sequence[Values]) -> np.ndarray:
@@ -54,7 +55,7 @@ class Limits:
     def build_and_count(self, several: Sequence[Values]) -> bool:
         """Builds those not built before; returns whether there were any."""
         built = self._candidates.build_and_count(several)
-        self.screened += built
+        self.built += built
         return bool(built)
 
     def first(self, drawn: Iterable[Values], rng: np.random.Generator) -> Values | None:
@@ -122,7 +123,7 @@ class Limits:
         """Returns what the trial of a proposal records, for use after a restart."""
         costs = self._candidates.estimate([values])[0].tolist()
         return {
-            "screened": self.screened,
+            "built": self.built,
             "estimated": dict(zip(self._candidates.costs, costs, strict=True)),
         }
 
@@ -133,7 +134,7 @@ class Limits:
     def _over(self, values: Values, always: bool = False) -> float:
         """Returns the excess; builds what fits (or `always`), up to the most builds."""
         over = float(self.excess([values])[0])
-        if (always or over <= 0) and len(self.screened) < _BUILDS:
+        if (always or over <= 0) and len(self.built) < _BUILDS:
             self.build_and_count([values])
             over = float(self.excess([values])[0])
         return over
@@ -147,7 +148,7 @@ class Limits:
             pool: candidates.
             exceeding: features of networks built for earlier trials.
         """
-        exceeding = exceeding | self._exceeding([b["values"] for b in self.screened])
+        exceeding = exceeding | self._exceeding([b["values"] for b in self.built])
         features = self._features(pool)
         left = [v for v, f in zip(pool, features, strict=True) if f not in exceeding]
         left = left or pool
@@ -171,7 +172,7 @@ def _built(trials: Sequence[FrozenTrial]) -> list[Values]:
     found = []
     for trial in trials:
         kept = trial.user_attrs
-        found += [b["values"] for b in kept.get("proposed", {}).get("screened", [])]
+        found += [b["values"] for b in networks_built(trial)]
         if "fingerprint" in kept:
             found.append(kept["hyperparameters"])
     return found

@@ -83,9 +83,9 @@ class LocalSearch(CandidateSampler):
         for trial in others:
             values = values_of(trial)
             if values is not None:
-                mark = candidates.identity(values)
+                network = candidates.identity(values)
                 ended = trial.state == TrialState.COMPLETE
-                known[mark] = trial if ended else known.get(mark)
+                known[network] = trial if ended else known.get(network)
         done = [t for t in others if t.state == TrialState.COMPLETE]
         points = np.array([t.values for t in done], float)
         points = minimised(points, self.context.objectives)
@@ -95,11 +95,12 @@ class LocalSearch(CandidateSampler):
             archive.add(beginning)
             for trial in archive.queue():
                 near = candidates.neighbours(_values(trial))
-                marks = [candidates.identity(values) for values in near]
-                left = [v for v, m in zip(near, marks, strict=True) if m not in known]
+                networks = [candidates.identity(values) for values in near]
+                pairs = zip(near, networks, strict=True)
+                left = [values for values, network in pairs if network not in known]
                 if left:
                     yield trial, left
-                trained = [t for m in marks if (t := known.get(m)) is not None]
+                trained = [t for n in networks if (t := known.get(n)) is not None]
                 archive.add(sorted(trained, key=lambda t: t.number))
 
 

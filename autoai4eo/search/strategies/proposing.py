@@ -58,13 +58,14 @@ class ProposingSampler(CandidateSampler):
         earlier: Sequence[FrozenTrial],
         ranked: Callable[[list[Values], np.ndarray], np.ndarray],
     ) -> Values | None:
-        """Returns the best untried candidate within the limits, if any.
+        """Returns the best untried candidate within the limits; None: all were tried.
 
         If costs are estimates, builds the few best, and ranks the best again. The trial
-        records what was built, for use after a restart.
+        records what was built, for use after a restart. If none is within the limits,
+        returns the nearest, whose trial improves the estimates.
 
         Args:
-            pool: candidates.
+            pool: candidates; where there are limits, those of `Limits.approached`.
             earlier: all earlier trials.
             ranked: takes candidates and their costs (n, costs); returns their order,
                 best first, and may leave some out.
@@ -133,8 +134,8 @@ def untried(
     tried = {candidates.identity(values) for values in known if values is not None}
     found = []
     for values in pool:
-        mark = candidates.identity(values)
-        if mark not in tried:
-            tried.add(mark)
+        identity = candidates.identity(values)
+        if identity not in tried:
+            tried.add(identity)
             found.append(values)
     return found

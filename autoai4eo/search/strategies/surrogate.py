@@ -26,9 +26,9 @@ _MARGIN = 0.5  # possible gain on the best, as a share of its distance to the me
 def standardised(features: np.ndarray) -> np.ndarray:
     """Scales columns (n, d) to mean 0, standard deviation 1; drops constant ones."""
     centred = features - features.mean(axis=0)
-    spread = centred.std(axis=0)
-    varied = spread > 1e-9 * np.abs(features).max(axis=0, initial=1.0)
-    return centred[:, varied] / spread[varied]
+    deviation = centred.std(axis=0)
+    varied = deviation > 1e-9 * np.abs(features).max(axis=0, initial=1.0)
+    return centred[:, varied] / deviation[varied]
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,10 @@ class Surrogate:
         like: Surrogate | None = None,
         of_prior: int = 0,
     ) -> None:
-        spread = np.median(figures) - figures.min()
-        self._zero = float(figures.min() - _MARGIN * (spread if spread > 0 else 1.0))
+        distance = np.median(figures) - figures.min()
+        self._zero = float(
+            figures.min() - _MARGIN * (distance if distance > 0 else 1.0)
+        )
         logs = np.log(figures - self._zero)
         self._mean, self._scale = logs.mean(), logs.std() or 1.0
         end = features.shape[1] - of_prior

@@ -19,7 +19,7 @@ def graph(tmp_path):
     return found
 
 
-def marks(graph, number, seed=0):
+def fingerprints(graph, number, seed=0):
     return [
         fingerprint(model, has_rule, inference=True)
         for _, model in draw(graph, number, seed)
@@ -27,12 +27,12 @@ def marks(graph, number, seed=0):
 
 
 def test_networks_differ_and_are_drawn_again(graph):
-    found = marks(graph, 4)
+    found = fingerprints(graph, 4)
     assert len(set(found)) == 4
-    assert marks(graph, 3) == found[:3]
+    assert fingerprints(graph, 3) == found[:3]
 
 
 def test_a_space_that_is_too_small_is_refused(graph, monkeypatch):
     monkeypatch.setattr("autoai4eo.search.space.drawing._IN_VAIN", 10)
     with pytest.raises(UserError, match=r"99 networks or more, found \d+; lower"):
-        marks(graph, 99)
+        fingerprints(graph, 99)

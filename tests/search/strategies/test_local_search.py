@@ -106,8 +106,8 @@ def test_a_proposal_is_one_change_of_its_parent():
     sampler = sampler_of("local-search", 0, BOTH)
     study = study_of(sampler, 2)
     study.optimize(objective_of(sampler, BOTH), n_trials=30)
-    marks = [t.user_attrs["fingerprint"] for t in study.trials]
-    assert len(set(marks)) == len(marks)
+    fingerprints = [t.user_attrs["fingerprint"] for t in study.trials]
+    assert len(set(fingerprints)) == len(fingerprints)
     parents = [t.user_attrs["proposed"]["parent"] for t in study.trials]
     assert parents[0] is None and sum(p is not None for p in parents) > 20
     for trial, parent in zip(study.trials, parents, strict=True):

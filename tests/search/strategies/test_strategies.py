@@ -152,7 +152,7 @@ def test_an_unused_learning_rate_makes_no_difference():
     built = json.loads(json.dumps(candidates.build_and_count(several)))
     assert candidates.identity(several[0]) == candidates.identity(several[1])
     study = optuna.create_study()
-    study.enqueue_trial({}, user_attrs={"proposed": {"screened": built}})
+    study.enqueue_trial({}, user_attrs={"proposed": {"built": built}})
     study.ask()
     again.learn_from(study.trials)  # after a restart
     assert again.identity(several[0]) == again.identity(several[1])
