@@ -14,11 +14,13 @@ from autoai4eo.blocks import pixels
 from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.backbones.resnets import find_architecture
 from autoai4eo.blocks.backbones.units import (
+    OF_UNITS,
     ConvUnit,
     InvertedUnit,
     ResidualUnit,
     Unit,
     chain,
+    level_channels,
 )
 from autoai4eo.blocks.cells import found
 from autoai4eo.blocks.cells.trunk import trunk
@@ -35,13 +37,11 @@ from autoai4eo.blocks.stem import MultispectralStem
 from autoai4eo.errors import UserError
 from autoai4eo.networks.genotype import Architecture
 
-_OF_UNITS = ("residual", "inverted")
-FAMILIES = (*_OF_UNITS, "compact")
+_WITHOUT_WEIGHTS = (*OF_UNITS, "compact")
 #: Strides 2, 4, 8, 16 and 32.
 MOST_LEVELS = 5
 FEWEST_LEVELS = 2
 _LEAST_SIDE = 2  # pixels of the coarsest features along the shorter axis
-_WIDEST = 3  # from this level on filters do not double
 
 
 def possible_levels(height: int, width: int) -> int:
@@ -129,7 +129,7 @@ class FeaturePyramid(ak.Block):
     ) -> None:
         super().__init__(**kwargs)
         transfer = () if weights is None else ("transfer",)
-        self.families = (*FAMILIES, *transfer)
+        self.families = (*_WITHOUT_WEIGHTS, *transfer)
         require("family", family, self.families)
         for name, value in (
             ("width", width),
@@ -195,7 +195,7 @@ class FeaturePyramid(ak.Block):
             channels = max(filters // len(genotype.nodes), 1)
             architecture = Architecture(genotype, (depth,) * self.levels, channels)
             return trunk(tensor, architecture, self.name)
-        with where(hp, "family", self.family, _OF_UNITS):
+        with where(hp, "family", self.family, OF_UNITS):
             kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)
         expansion = None
         if family == "inverted":
@@ -221,7 +221,7 @@ class FeaturePyramid(ak.Block):
         """Returns the scope of hyperparameters of all families, or but ``transfer``."""
         if self.transfer is None or with_transfer:
             return nullcontext()
-        return where(hp, "family", self.family, FAMILIES)
+        return where(hp, "family", self.family, _WITHOUT_WEIGHTS)
 
     def _stems(
         self, hp: Any, tensors: Sequence[Any], which: Sequence[int], filters: int
@@ -263,7 +263,7 @@ class FeaturePyramid(ak.Block):
         levels = list(levels)
         while len(levels) < self.levels:
             level = len(levels)
-            filters = width * 2 ** min(level, _WIDEST)
+            filters = level_channels(width, level)
             units: list[Unit] = []
             for i in range(depth):
                 strides = 2 if level and i == 0 else 1

@@ -15,6 +15,7 @@ from autoai4eo.blocks.affordable import affordable
 from autoai4eo.blocks.backbones import unpadded
 from autoai4eo.blocks.backbones.pretrained import PretrainedResNetBlock
 from autoai4eo.blocks.backbones.units import (
+    OF_UNITS,
     ConvUnit,
     InvertedUnit,
     ResidualUnit,
@@ -38,7 +39,6 @@ from autoai4eo.blocks.pretrained_weights.catalogue import Weights
 from autoai4eo.data.sensors import Band
 from autoai4eo.errors import UserError
 
-FAMILIES = ("residual", "inverted")
 CELLS = "compact"
 STAGES = 3
 
@@ -130,7 +130,7 @@ class EOImageBlock(ak.Block):
         super().__init__(**kwargs)
         cells = () if map_step is not None else (CELLS,)
         transfer = () if weights is None else ("transfer",)
-        self.families = (*FAMILIES, *cells, *transfer)
+        self.families = (*OF_UNITS, *cells, *transfer)
         require("family", family, self.families)
         require_number("width", width)
         require_number("depth", depth)
@@ -249,7 +249,7 @@ class EOImageBlock(ak.Block):
     def _units(
         self, hp: Any, family: str, total_strides: Sequence[int] | None = None
     ) -> list[Unit]:
-        with where(hp, "family", self.family, FAMILIES):
+        with where(hp, "family", self.family, OF_UNITS):
             width = choose(hp, "width", self.width, (8, 12, 16, 24, 32), 16)
             depth = choose(hp, "depth", self.depth, (1, 2, 3), 1)
             kernel = choose(hp, "kernel_size", self.kernel_size, (3, 5), 3)

@@ -18,6 +18,10 @@ from keras import layers
 # epochs of a small data set, in which validation would use the initial ones.
 MOMENTUM = 0.9
 
+#: Families of networks that are chains of units.
+OF_UNITS = ("residual", "inverted")
+_DOUBLINGS = 3  # most of the channels of a level
+
 
 def convolution(
     filters: int, kernel_size: int, strides: int, name: str, padding: str = "same"
@@ -32,6 +36,16 @@ def convolution(
         kernel_initializer="he_normal",
         name=name,
     )
+
+
+def level_channels(width: int, level: int) -> int:
+    """Returns the channels of a level, 0 for the finest: they double, up to 8 times.
+
+    Args:
+        width: channels of the finest level.
+        level: its number.
+    """
+    return width * 2 ** min(level, _DOUBLINGS)
 
 
 def normalised(tensor: Any, name: str, *, relu: bool = True) -> Any:

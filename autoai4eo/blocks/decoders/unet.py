@@ -8,6 +8,7 @@ import autokeras as ak
 import keras
 from keras import layers
 
+from autoai4eo.blocks.backbones.units import level_channels
 from autoai4eo.blocks.choices import choose, require_number
 from autoai4eo.blocks.decoders.levels import (
     convolved,
@@ -15,8 +16,6 @@ from autoai4eo.blocks.decoders.levels import (
     levels_of,
     rectified,
 )
-
-_WIDEST = 3  # doublings of the channels
 
 
 @keras.utils.register_keras_serializable(package="autoai4eo")
@@ -78,6 +77,6 @@ class UNetDecoder(ak.Block):
             tensor = layers.Concatenate(name=f"{name}_skip")([tensor, level])
             for unit in range(1, depth + 1):
                 one = f"{name}_{unit}"
-                filters = width * 2 ** min(i, _WIDEST)
+                filters = level_channels(width, i)
                 tensor = rectified(convolved(tensor, filters, separable, one), one)
         return tensor
