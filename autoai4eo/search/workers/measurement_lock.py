@@ -103,6 +103,11 @@ class MeasurementLock:
             return
         start, shown = time.monotonic(), False
         begun, reported = start, False
+        why_wait = (
+            "which measures a latency: nothing trains beside it"
+            if how == fcntl.LOCK_SH
+            else "which trains: a latency is measured alone"
+        )
         while not lock.take(how):
             waited = time.monotonic() - begun
             holders = lock.holders()
@@ -113,12 +118,10 @@ class MeasurementLock:
                 lock.pass_over()
                 begun, reported = time.monotonic(), False
             elif waited > TELL_S and not reported:
-                what = "working" if how == fcntl.LOCK_SH else "measuring latency"
-                self._tell(f"waits for {_named(holders)} before {what}")
+                self._tell(f"waits for {_named(holders)}, {why_wait}")
                 reported = True
             elif waited > _SHOW_S and not shown:
-                what = "measuring" if how == fcntl.LOCK_SH else "working"
-                self._waits(f"waits for {_named(holders)} ({what})")
+                self._waits(f"waits for {_named(holders)}")
                 shown = True
             time.sleep(_POLL_S)
         self.waited_s += time.monotonic() - start
@@ -211,4 +214,5 @@ def _is_private(folder: Path) -> bool:
 def _named(holders: list[int]) -> str:
     if not holders:
         return "a process that the system does not name"
-    return ", ".join(f"process {pid}" for pid in holders)
+    some = "process" if len(holders) == 1 else "processes"
+    return f"{some} {', '.join(map(str, holders))} of a search"

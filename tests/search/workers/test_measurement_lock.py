@@ -117,7 +117,7 @@ def test_a_stopped_search_keeps_nobody_waiting(tmp_path, theirs, mine):
         begin = time.monotonic()
         with getattr(MeasurementLock(tmp_path, told.append), mine)():
             assert time.monotonic() - begin < 2
-        passed = f"passes over process {process.pid}: stopped"
+        passed = f"passes over process {process.pid} of a search: stopped"
         # two that work have nothing to wait for
         assert set(told) == (set() if theirs == mine == "training" else {passed})
 
@@ -144,8 +144,8 @@ def test_waiting_is_reported_and_ends(tmp_path, monkeypatch):
         process.send_signal(signal.SIGCONT)
         with MeasurementLock(tmp_path, told.append).exclusive():
             pass
-        who = f"process {process.pid}"
-    assert told[0] == f"waits for {who} before measuring latency"
+        who = f"process {process.pid} of a search"
+    assert told[0] == f"waits for {who}, which trains: a latency is measured alone"
     assert told[1].startswith(f"passes over {who}: still there after")
 
 
@@ -216,5 +216,5 @@ def test_waiting_is_counted_and_shown_with_whom_it_is_for(tmp_path, monkeypatch)
         pass
     thread.join()
     assert 0.2 < lock.waited_s < 10
-    assert shown[0].startswith("waits for ") and shown[0].endswith(" (measuring)")
+    assert shown[0].startswith("waits for ")
     assert shown[1:] == [""]
