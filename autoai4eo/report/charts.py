@@ -29,6 +29,7 @@ WIDTH, HEIGHT = 640, 400
 # Room for labels, also for the larger ones of a narrow window.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 26, 44, 66
 _STRIP = 34
+_CHARACTERS = 40  # of all labels below a chart, for which a narrow window has room
 _SOFT, _GRID = "#5b6b7b", "#e6ebf0"
 #: Values that span more than this are drawn on a logarithmic axis.
 _LOG_FROM = 8.0
@@ -149,9 +150,12 @@ def scale(
         axis.set_major_locator(LogLocator(subs=subs))
     else:
         steps, least = [1, 2, 5, 10], 1 if whole else 2
-        axis.set_major_locator(
-            MaxNLocator(7, steps=steps, integer=whole, min_n_ticks=least)
-        )
+        for most in (7, 5, 3, 2):
+            locator = MaxNLocator(most, steps=steps, integer=whole, min_n_ticks=least)
+            labels = [short(value) for value in locator.tick_values(low, high)]
+            if which == "y" or sum(map(len, labels)) <= _CHARACTERS:
+                break
+        axis.set_major_locator(locator)
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.set(**{f"{which}lim": (low, high)})

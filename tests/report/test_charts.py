@@ -118,3 +118,15 @@ def test_the_spread_of_a_latency_ends_at_the_axes():
     trials._draw_spread(axes, shown, COST, 0.5)
     (line,) = axes.lines
     assert tuple(line.get_xdata()) == pytest.approx(axes.get_xlim())
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "most"), [(0.0087035, 0.0087081, 4), (0.1, 0.22, 7)]
+)
+def test_long_labels_below_a_chart_are_few(low, high, most):
+    """Latencies that lie close together have labels of many digits."""
+    axes = charts.chart("latency", "score")
+    charts.fit(axes, "x", [low, high])
+    begin, end = axes.get_xlim()
+    labels = [charts.short(x) for x in axes.get_xticks() if begin <= x <= end]
+    assert 2 <= len(labels) <= most and len(set(labels)) == len(labels)
