@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from autoai4eo.errors import DamagedError
+
 #: Commands that resume what they began, and how.
 _RESUMED = {
     "compact search": "rerun compact search to resume",
@@ -17,6 +19,7 @@ _RESUMED = {
     "fit": "rerun fit to resume",
     "nasbench train": "rerun nasbench train to resume",
     "map": "rerun map to resume",
+    "select": "rerun select to resume",
     "simulate": "rerun simulate to resume",
 }
 _OVERWRITE = "--overwrite"
@@ -51,6 +54,8 @@ def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
         from autoai4eo.deploy.mapping.tile_store import folder_of
 
         return any(folder_of(Path(a)).is_dir() for a in arguments if Path(a).name)
+    if command == "select":
+        return any(_awaits_scores(Path(a)) for a in arguments)
     out = _option(arguments, "--out")
     if out is None:
         return False
@@ -58,6 +63,17 @@ def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
     if _OVERWRITE in arguments:  # an earlier search does not count
         return any(path.stat().st_mtime >= begun for path in kept)
     return bool(kept)
+
+
+def _awaits_scores(run: Path) -> bool:
+    """Returns whether a run's finalist is trained and not scored."""
+    from autoai4eo.runs.chosen import is_scored
+    from autoai4eo.runs.folder import Run
+
+    try:
+        return Run(run).evaluation.is_file() and not is_scored(run)
+    except DamagedError:
+        return False  # damaged: the next command tells
 
 
 def _kept(command: str, out: Path) -> list[Path]:

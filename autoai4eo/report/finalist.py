@@ -6,17 +6,21 @@ from typing import Any
 
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.runs import phases
+from autoai4eo.runs.chosen import CURE
 from autoai4eo.runs.evaluations import Evaluation
 from autoai4eo.runs.reading import Snapshot
 
 
 def story(run: Snapshot) -> str:
-    """Returns why the finalist has two figures, and what it was trained for."""
-    if run.finalist is None or "epochs" not in run.evaluation:
-        return run.two_figures
-    is_ensemble = run.finalist.id.is_ensemble
-    epochs = phases.told(run.evaluation["epochs"], run.phases, is_ensemble)
-    return f"{run.two_figures} The finalist's weights went through {epochs}.".strip()
+    """Returns why the finalist has two figures, its training, and what is missing."""
+    told = [run.two_figures]
+    if run.finalist is not None and "epochs" in run.evaluation:
+        is_ensemble = run.finalist.id.is_ensemble
+        epochs = phases.told(run.evaluation["epochs"], run.phases, is_ensemble)
+        told.append(f"The finalist's weights went through {epochs}.")
+    if run.left_to_do is not None and run.state != "running":
+        told.append(f"Something was interrupted: {run.left_to_do}; {CURE}.")
+    return " ".join(filter(None, told))
 
 
 def evaluations(run: Snapshot) -> dict[str, Any]:

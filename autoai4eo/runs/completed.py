@@ -12,7 +12,7 @@ import optuna
 from optuna.trial import TrialState
 
 from autoai4eo.errors import DamagedError, MissingError
-from autoai4eo.runs.belonging import trained_finalist
+from autoai4eo.runs import chosen
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.soundness import findings
 from autoai4eo.runs.study import open_study
@@ -38,8 +38,8 @@ def trained_if_completed(
     """Returns the number of trainings of a search that the same command finished.
 
     None if it did not, or if something is left to do: a file of the run is damaged,
-    its finalist is gone, trials are queued, or another command is working in the
-    folder. Reads neither the data nor TensorFlow.
+    its finalist is gone or not scored, trials are queued, or another command is working
+    in the folder. Reads neither the data nor TensorFlow.
 
     Args:
         run: the folder.
@@ -55,17 +55,17 @@ def trained_if_completed(
         unfinished = (TrialState.RUNNING, TrialState.WAITING)
         if study.get_trials(deepcopy=False, states=unfinished) or findings(run):
             return None
-        if Run(run).is_at_work() or _lost_finalist(run):
+        if Run(run).is_at_work() or _lacks_finalist(run, study):
             return None
     except (DamagedError, MissingError):
         return None  # the search mends it, or tells what is wrong
     return sum(map(was_trained, trials_of(study)))
 
 
-def _lost_finalist(run: Path) -> bool:
-    """Whether the finalist is not there, in a run that is to have one."""
+def _lacks_finalist(run: Path, study: optuna.Study) -> bool:
+    """Whether the finalist is not there or not scored, in a run that is to have one."""
     has_one = Run(run).read()["arguments"].get("finalists") != 0
-    return has_one and trained_finalist(run) is None
+    return has_one and chosen.left_to_do(run, study) is not None
 
 
 def plain(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs import front, phases
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
+from autoai4eo.runs.chosen import left_to_do
 from autoai4eo.runs.comparable import MeasuredWith, measured_with, told_apart
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.ensembles import ensembles_of
@@ -113,6 +114,7 @@ class Snapshot:
         last_curve: metrics after each epoch of the finalist's own training, with
             ``epoch``; [] if it is a trial or an ensemble as the search left it.
         evaluations: of its networks on other data, oldest first.
+        left_to_do: what was interrupted of the finalist, see `chosen.left_to_do`.
     """
 
     path: Path
@@ -127,6 +129,7 @@ class Snapshot:
     ensembles: list[ShownEnsemble] = field(default_factory=list)
     last_curve: list[dict[str, float]] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
+    left_to_do: str | None = None
 
     def part(self, read: Callable[[], T], nothing: T) -> T:
         """Calls `read`; if a file is damaged, adds a note and returns `nothing`."""
@@ -241,6 +244,9 @@ def read(path: Path, curves: bool = True) -> Snapshot:
         read_last = partial(history.read, folder.history, chosen.number)
         last_curve = _part(notes, read_last, [])
     evaluations: list[Evaluation] = _part(notes, partial(evaluations_of, path), [])
+    left: str | None = None
+    if chosen is not None:
+        left = _part(notes, partial(left_to_do, path, study), None)
     ended = ended_without_finalist(study, asked["arguments"].get("max_trials", 0))
     return Snapshot(
         path,
@@ -255,6 +261,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
         ensembles,
         last_curve,
         evaluations,
+        left,
     )
 
 

@@ -17,7 +17,7 @@ from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import read_json, remove_leftovers, set_aside, write_json
 from autoai4eo.learning import checkpoint_file, history
 from autoai4eo.learning.kept_trees import read_trees
-from autoai4eo.runs import ensembles, evaluations, repeats
+from autoai4eo.runs import chosen, ensembles, evaluations, repeats
 from autoai4eo.runs.belonging import (
     FILES,
     file_of,
@@ -91,12 +91,14 @@ def summary(run: Path) -> str:
     trials = trials or "no trial"
     if Run(run).is_at_work():
         return f"{trials}; a search is running in it"
-    chosen = trained_finalist(run)
-    if chosen is None and Run(run).read()["arguments"].get("finalists") == 0:
+    finalist = trained_finalist(run)
+    if finalist is None and Run(run).read()["arguments"].get("finalists") == 0:
         return f"{trials}; it ends with its trials, without a finalist"
-    if chosen is None:
+    if finalist is None:
         return f"{trials}; no finalist yet: fit with the same arguments resumes it"
-    found = f"{trials}; {chosen} is the finalist"
+    if left := chosen.left_to_do(run, study):
+        return f"{trials}; {left}: {chosen.CURE}"
+    found = f"{trials}; {finalist} is the finalist"
     if study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         return f"{found}; fit with the same arguments goes on with what is queued"
     return f"{found}; fit has nothing to repair"

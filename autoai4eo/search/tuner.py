@@ -24,6 +24,7 @@ from autoai4eo.errors import warn
 from autoai4eo.learning.figures import THROUGHPUT
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
+from autoai4eo.runs import chosen
 from autoai4eo.runs.folder import locked
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.seeds import candidate, derived_seed
@@ -230,7 +231,7 @@ class Tuner:
         work = (self.graph, self.settings, training, progress, self._lock)
         if not select_finalist(self.run, self.study, *work, candidates):
             return False
-        if refit_on is not None and finalist.of(self.study).is_ensemble:
+        if refit_on is not None and chosen.of(self.study).is_ensemble:
             progress.done("an ensemble is the finalist, which is not trained again")
         progress.line("waiting for the finalist")
         with locked(self.run, "finalist", progress.line), self._lock.training():
@@ -251,9 +252,8 @@ class Tuner:
         self, training: Training, progress: Progress, refit_on: Dataset | None = None
     ) -> None:
         """Trains the finalist, see `work`; its network replaces the former one."""
-        chosen = finalist.of(self.study)
-        if chosen.is_ensemble:
-            return finalist.keep_ensemble(self.run, chosen.number)
+        if (wanted := chosen.of(self.study)).is_ensemble:
+            return finalist.keep_ensemble(self.run, wanted.number)
         trial = finalist.trial(self.study)
         in_full = FULL_TRAINING_OF in trial.user_attrs
         hp = keras_tuner.HyperParameters()

@@ -15,6 +15,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.learning.training import Training
 from autoai4eo.log import log, say
 from autoai4eo.runs.belonging import trained_finalist
+from autoai4eo.runs.chosen import is_scored
 from autoai4eo.runs.network_id import ENSEMBLE, NetworkId
 from autoai4eo.search.ensembles.making import (
     SIZE,
@@ -181,7 +182,10 @@ class Finalists(SearchResults):
         self, number: int, tell: Callable[[str], None], batch_size: int = 64
     ) -> int:
         """Makes an ensemble the finalist, see `AutoModel.select`."""
-        if trained_finalist(self.run) == NetworkId(ENSEMBLE, number):
+        is_there = trained_finalist(self.run) == NetworkId(ENSEMBLE, number)
+        if is_there and is_scored(self.run):
+            with at_rest(self.run):
+                make_finalist(self.run, number)
             tell(f"ensemble {number} is the finalist already; nothing was changed")
             return number
         validation = self._validation(None)

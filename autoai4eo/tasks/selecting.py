@@ -13,7 +13,7 @@ import optuna
 from autoai4eo.data.readers.joined import joined
 from autoai4eo.errors import UserError
 from autoai4eo.learning.training import Training
-from autoai4eo.runs import front
+from autoai4eo.runs import chosen, front
 from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.layout import check_no_links
@@ -21,7 +21,7 @@ from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.selection import ONE_SE
 from autoai4eo.runs.storage import database_of
 from autoai4eo.runs.study import objectives_of, open_study, status, trials_of
-from autoai4eo.search.trials import finalist
+from autoai4eo.search.trials import finalist, fine_tuning
 from autoai4eo.search.trials.selecting import select_cheapest
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers import pool
@@ -83,6 +83,8 @@ def select_trial(
 ) -> int:
     """Makes a trial the finalist, trained in full; nothing if it is that already.
 
+    Where it was interrupted after the training, that is kept, and only scored.
+
     Where the run has references, that of masks which depends on the finalist is trained
     anew, see `keep_unet`; all are scored beside it.
 
@@ -109,23 +111,25 @@ def select_trial(
         objectives = objectives_of(open_study(run))
         storage = None if recorded is None else database_of(run, str(recorded))
         study = open_study(run, objectives, storage=storage)
-        chosen = None if number is None else NetworkId(TRIAL, number)
-        wanted = chosen or finalist.by_default(study)
-        if _is_there(run, wanted, choice, refit):
-            finalist.set_to(study, chosen)
+        asked = None if number is None else NetworkId(TRIAL, number)
+        wanted = asked or chosen.by_default(study)
+        is_trained = _is_trained(run, wanted, choice, refit)
+        if is_trained and chosen.is_scored(run):
+            chosen.set_to(study, asked)
             tell(f"{wanted} is the finalist already; nothing was changed")
             return wanted.number
         tuner, training = searched()
         validation = training.validation
         assert validation is not None, "a search has validation data"
-        finalist.set_to(study, chosen)
-        pool.search(
-            tuner,
-            replace(training, end=inf),
-            joined(training.train, validation) if refit else None,
-            verbose=verbose,
-            task="finalist",
-        )
+        chosen.set_to(study, asked)
+        if not is_trained or not fine_tuning.is_done(run, tuner.settings):
+            pool.search(
+                tuner,
+                replace(training, end=inf),
+                joined(training.train, validation) if refit else None,
+                verbose=verbose,
+                task="finalist",
+            )
         if Run(run).read_references():
             keep_unet(run, tuner.study, UNets.of(tuner, training), tell)
         validate(run, validation, training.batch_size)
@@ -169,16 +173,13 @@ def _complete(run: Path, study: optuna.Study, number: int) -> int:
     return number
 
 
-def _is_there(run: Path, wanted: NetworkId, choice: Choice, refit: bool) -> bool:
+def _is_trained(run: Path, wanted: NetworkId, choice: Choice, refit: bool) -> bool:
     """Returns whether the finalist is the wanted network, trained as wanted.
 
-    It must be scored, too. A choice that is taken back makes a finalist of the training
-    data alone.
+    A choice that is taken back makes a finalist of the training data alone.
     """
     if trained_finalist(run) != wanted:
         return False
-    if "evaluated_on" not in Run(run).read_evaluation():
-        return False  # interrupted before it was scored
     of_everything = finalist.is_of_everything(run)
     if refit:
         return of_everything

@@ -1,5 +1,6 @@
 """Ctrl-C: the exit status that shells expect, and what is true of the command."""
 
+import json
 import os
 import signal
 import subprocess
@@ -101,6 +102,19 @@ def test_maps_and_simulations_resume_from_what_they_kept(tmp_path):
     (tmp_path / "kept").mkdir()
     (tmp_path / "kept" / "searches.csv").touch()
     assert told(*kept)[1].endswith("rerun simulate to resume")
+
+
+def test_select_resumes_from_a_finalist_that_it_trained(tmp_path):
+    """Users rely on: "to resume" is said only if the training is not repeated."""
+    select = ("select", tmp_path, "--trial", "1")
+    assert told(*select)[1].endswith("rerun select to begin anew")
+    (tmp_path / "best").mkdir()
+    evaluation = tmp_path / "best" / "evaluation.json"
+    known = {"trial": 1, "trained_on": "training", "metrics": {}, "epochs": 1}
+    evaluation.write_text(json.dumps(known))
+    assert told(*select)[1].endswith("rerun select to resume")
+    evaluation.write_text(json.dumps({**known, "evaluated_on": "validation"}))
+    assert told(*select)[1].endswith("rerun select to begin anew")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A finished search is known by its command, without data and TensorFlow."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -9,7 +10,11 @@ import optuna
 import pytest
 import small
 
+from autoai4eo.report.page import write_report
+from autoai4eo.runs import chosen
 from autoai4eo.runs.completed import keep_completed, plain, trained_if_completed
+from autoai4eo.runs.network_id import TRIAL, NetworkId
+from autoai4eo.runs.soundness import summary
 from autoai4eo.runs.study import open_study
 
 
@@ -74,6 +79,28 @@ def test_a_run_whose_finalist_is_gone_is_not_complete(run, asked):
     """`evaluate` and `export` send there to `fit`, which must make it again."""
     shutil.rmtree(run / "best")
     assert trained_if_completed(run, plain(asked)) is None
+
+
+def test_a_run_whose_finalist_is_not_scored_is_not_complete(run, asked):
+    """Users rely on: after an interrupted `select` the same `fit` goes on."""
+    path = run / "best" / "evaluation.json"
+    known = json.loads(path.read_text())
+    path.write_text(json.dumps({k: v for k, v in known.items() if k != "evaluated_on"}))
+    assert trained_if_completed(run, plain(asked)) is None
+    told = summary(run)
+    assert "is not scored on the validation data: fit, or the select that" in told
+    page = write_report(run).read_text()
+    assert "is not scored on the validation data; fit, or the select that" in page
+
+
+def test_a_run_whose_new_finalist_is_not_trained_is_not_complete(run, asked):
+    """`select` names the finalist first, and may be interrupted while it trains."""
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{run / 'study.db'}")
+    other = NetworkId(TRIAL, 1 - chosen.of(study).number)
+    assert "fit has nothing to repair" in summary(run)
+    chosen.set_to(study, other)
+    assert trained_if_completed(run, plain(asked)) is None
+    assert f"{other} is to be the finalist, but is not trained" in summary(run)
 
 
 def test_nothing_slow_is_imported(run):

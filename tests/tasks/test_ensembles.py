@@ -18,6 +18,7 @@ from autoai4eo.runs import ensembles, scoring, soundness
 from autoai4eo.runs.folder import Run
 from autoai4eo.search.ensembles import library
 from autoai4eo.search.tuner import Tuner
+from autoai4eo.tasks import finalists
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA, VALIDATION = small.dataset(), small.dataset(samples=60, seed=1)
@@ -131,6 +132,24 @@ def test_it_can_be_the_finalist_and_a_trial_again(made):
     np.testing.assert_allclose(again.predict_proba(TEST), before, atol=1e-6)
     told = json.loads((made.run / "best" / "evaluation.json").read_text())
     assert told["trial"] == trial and "ensemble" not in told
+
+
+def test_an_interrupted_choice_of_it_is_scored_by_the_same_choice(made, monkeypatch):
+    """Users rely on: the same select again only does what is missing."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(finalists, "validate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            made.select(ensemble=0)
+    file = made.run / "best" / "model.keras"
+    before = file.stat().st_mtime_ns
+    assert "is not scored on the validation data" in soundness.summary(made.run)
+    made.select(ensemble=0)
+    assert file.stat().st_mtime_ns == before
+    assert "fit has nothing to repair" in soundness.summary(made.run)
 
 
 def test_a_resumed_search_keeps_it_and_makes_its_file_again(made):

@@ -11,7 +11,9 @@ import small
 import autoai4eo as ae
 from autoai4eo.data.splits import split
 from autoai4eo.errors import UserError
+from autoai4eo.runs.soundness import summary
 from autoai4eo.runs.study import open_study
+from autoai4eo.tasks import selecting
 from autoai4eo.tasks.recorded_data import training_data, validation_data
 from autoai4eo.tasks.selecting import Choice
 
@@ -70,6 +72,28 @@ def test_selecting_the_finalist_again_trains_nothing(copied, capsys):
     assert f"trial {number} is the finalist already" in capsys.readouterr().out
     assert copied.select() == number
     assert file.stat().st_mtime_ns == before and copied._training is None
+
+
+def test_what_an_interrupted_select_trained_is_kept_and_scored(copied, monkeypatch):
+    """Users rely on: the same select again only does what is missing."""
+    other, *_ = others(copied)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(selecting, "validate", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            copied.select(trial=other, verbose=0)
+    file = copied.run / "best" / "model.keras"
+    before = file.stat().st_mtime_ns
+    assert finalist(copied.run)["trial"] == other
+    assert "cohen_kappa" not in finalist(copied.run)
+    assert "is not scored on the validation data" in summary(copied.run)
+    assert small.model(copied.directory).select(trial=other, verbose=0) == other
+    assert file.stat().st_mtime_ns == before
+    assert "cohen_kappa" in finalist(copied.run)
+    assert "fit has nothing to repair" in summary(copied.run)
 
 
 def test_rules_and_limits_select_as_after_fit(copied):

@@ -30,7 +30,8 @@ from autoai4eo.learning.figures import (
 from autoai4eo.networks.ensemble import weighted_mean
 from autoai4eo.networks.outputs import without_spread
 from autoai4eo.networks.saving import save_model
-from autoai4eo.runs import ensembles
+from autoai4eo.runs import chosen, ensembles
+from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.comparable import measured_with
 from autoai4eo.runs.ensembles import SUMMED, Ensemble
 from autoai4eo.runs.folder import Run, alone, locked
@@ -171,8 +172,10 @@ def make_finalist(run: Path, number: int) -> None:
     storage = None if recorded is None else database_of(run, str(recorded))
     study = open_study(run, objectives, storage=storage)
     with locked(run, "finalist"):
-        finalist.set_to(study, NetworkId(ENSEMBLE, number))
-        finalist.keep_ensemble(run, number)
+        wanted = NetworkId(ENSEMBLE, number)
+        chosen.set_to(study, wanted)
+        if trained_finalist(run) != wanted:
+            finalist.keep_ensemble(run, number)
 
 
 @contextmanager

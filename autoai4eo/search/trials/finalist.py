@@ -18,66 +18,25 @@ from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
 from autoai4eo.networks.saving import save_model
-from autoai4eo.runs import ensembles, front, phases
+from autoai4eo.runs import chosen, ensembles, front, phases
 from autoai4eo.runs.belonging import digest, file_of, trained_finalist
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.layout import NETWORK, own_folder
-from autoai4eo.runs.network_id import EVERYTHING, TRAINING, TRIAL, NetworkId, network_id
+from autoai4eo.runs.network_id import EVERYTHING, TRAINING, TRIAL, NetworkId
 from autoai4eo.runs.networks import network_path
-from autoai4eo.runs.study import FULL_TRAINING_OF, best_trial
+from autoai4eo.runs.study import FULL_TRAINING_OF
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
 from autoai4eo.search.workers.yielding import YieldToMeasurements
 
-#: Attributes of the study: the network that the user chose, and the selected one.
-_CHOSEN, _SELECTED = "finalist", "selected"
 _FINAL = "final_epochs"
 
 Tuning = Callable[[Path], Mapping[str, Any]]
 
 
-def of(study: optuna.Study) -> NetworkId:
-    """Returns the network that the user chose, else the selected one, else the best.
-
-    The selected one is that of `autoai4eo.search.trials.selecting`, the best one that
-    of the best trial by the first objective.
-
-    Raises:
-        UserError: no trial is complete.
-    """
-    return chosen(study) or by_default(study)
-
-
-def by_default(study: optuna.Study) -> NetworkId:
-    """Returns the selected network, else the best, whatever the user chose.
-
-    Raises:
-        UserError: no trial is complete.
-    """
-    if (key := study.user_attrs.get(_SELECTED)) is not None:  # trial 0 is 0
-        return network_id(key)
-    return NetworkId(TRIAL, best_trial(study).number)
-
-
-def chosen(study: optuna.Study) -> NetworkId | None:
-    """Returns the network that the user chose, if any."""
-    key = study.user_attrs.get(_CHOSEN)
-    return None if key is None else network_id(key)
-
-
 def trial(study: optuna.Study) -> FrozenTrial:
     """Returns the trial of the finalist, which must be no ensemble."""
-    return study.get_trials(deepcopy=False)[of(study).number]
-
-
-def set_to(study: optuna.Study, network: NetworkId | None) -> None:
-    """Makes a network the finalist; None: takes a choice of the user back."""
-    study.set_user_attr(_CHOSEN, None if network is None else network.key)
-
-
-def select(study: optuna.Study, network: NetworkId | None) -> None:
-    """Makes a network the finalist unless the user chose one; None: the best trial."""
-    study.set_user_attr(_SELECTED, None if network is None else network.key)
+    return study.get_trials(deepcopy=False)[chosen.of(study).number]
 
 
 def is_trained(
@@ -94,7 +53,7 @@ def is_trained(
         on_everything: whether it must be trained on the validation data, too.
         final_epochs: for which it must be trained anew; None: any training will do.
     """
-    if trained_finalist(run) != of(study):
+    if trained_finalist(run) != chosen.of(study):
         return False
     known = Run(run).read_evaluation()
     if "ensemble" in known:

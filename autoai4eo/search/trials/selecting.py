@@ -20,7 +20,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import TASKS
 from autoai4eo.learning.training import Training
 from autoai4eo.learning.worst_group import WORST
-from autoai4eo.runs import front
+from autoai4eo.runs import chosen, front
 from autoai4eo.runs.belonging import file_of
 from autoai4eo.runs.folder import Run, locked
 from autoai4eo.runs.network_id import TRIAL, NetworkId
@@ -76,7 +76,7 @@ def select_finalist(
         UserError: no trial is complete.
     """
     best_trial(study)
-    if (own := finalist.chosen(study)) is not None:
+    if (own := chosen.by_user(study)) is not None:
         if training.splits or settings.rule is not None:
             progress.done(
                 f"{own}, which you selected, stays the finalist, without folds, seeds "
@@ -103,7 +103,7 @@ def select_finalist(
             number = selection.chosen
         elif settings.rule is not None:
             number = front.choose(study, settings.rule).number
-        finalist.select(study, None if number is None else NetworkId(TRIAL, number))
+        chosen.select(study, None if number is None else NetworkId(TRIAL, number))
         if selection is None:
             Run(run).selection.unlink(missing_ok=True)
         elif selection != _recorded(run):

@@ -8,11 +8,11 @@ import pytest
 import small
 
 from autoai4eo.errors import AutoAI4EOWarning, DamagedError, UserError
+from autoai4eo.runs import chosen
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.repeats import check
 from autoai4eo.runs.selection import read_selection
-from autoai4eo.search.trials import finalist
 
 
 def with_groups(samples, seed, first, each=6):
@@ -96,7 +96,7 @@ def test_a_trial_that_the_user_chose_stays_the_finalist(cross_validated, tmp_pat
     settings = {"folds": 2, "seeds": 2, "rule": "one-se"}
     model = fit(tmp_path, **settings)
     other = 1 - read_selection(model.run).chosen
-    finalist.set_to(model.tuner.study, NetworkId(TRIAL, other))
+    chosen.set_to(model.tuner.study, NetworkId(TRIAL, other))
     again = fit(tmp_path, **settings)
     assert Run(again.run).read_evaluation()["trial"] == other
     with small.in_this_process():
