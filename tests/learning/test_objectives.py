@@ -40,6 +40,12 @@ def test_constraints_are_checked(asked):
         parse_constraints(asked)
 
 
+def test_what_cannot_be_limited_is_not_offered():
+    with pytest.raises(UserError, match=r"expected one of.*macs.*got 'mac'") as error:
+        parse_constraints({"mac": 60e6})
+    assert "samples_per_second" not in str(error.value)
+
+
 def test_a_violation_names_cost_and_limit():
     cost = {"params": 2000, "latency_ms": None}
     assert violation(cost, {"params": 2000, "latency_ms": 1}) is None
