@@ -24,6 +24,7 @@ from autoai4eo.runs.study import (
     trials_of,
     trials_table,
 )
+from autoai4eo.runs.trials import by_rank
 
 #: The rule that chooses where the front bends most.
 KNEE = "knee"
@@ -35,12 +36,12 @@ def front(study: optuna.Study) -> list[FrozenTrial]:
 
     No other is at least as good in every objective and better in one. Trials that are
     equal in every objective are all on the front. Latencies that differ by no more than
-    their spread are equal. Sorted by the first objective, best first.
+    their spread are equal. Sorted by the first objective, best first, see `by_rank`.
     """
     complete, points = _complete(study)
     spreads = spreads_of(complete, objectives_of(study))
     best = np.flatnonzero(on_front(points, spreads))
-    return [complete[i] for i in best[np.argsort(points[best, 0], kind="stable")]]
+    return sorted((complete[i] for i in best), key=by_rank(study))
 
 
 def finalists(
@@ -60,12 +61,13 @@ def finalists(
         among = [t for t in trials_of(study) if FULL_TRAINING_OF not in t.user_attrs]
     objectives = objectives_of(study)
     cheap, points = _complete(study, among)
+    rank = by_rank(study)
     if len(objectives) == 1:
-        return [cheap[i] for i in np.argsort(points[:, 0], kind="stable")[:number]]
+        return sorted(cheap, key=rank)[:number]
     worst = points.max(axis=0)
     worst = worst + 0.1 * (worst - points.min(axis=0)) + 1e-9
     best = on_front(points, spreads_of(cheap, objectives))
-    left = [int(i) for i in np.flatnonzero(best)]
+    left = sorted(map(int, np.flatnonzero(best)), key=lambda i: rank(cheap[i]))
     chosen: list[int] = []
     while left and len(chosen) < number:
         most = max(left, key=lambda i: hypervolume(points[[*chosen, i]], worst))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -136,20 +137,34 @@ def judged(study: optuna.Study) -> list[FrozenTrial]:
 
 
 def best_trial(study: optuna.Study) -> FrozenTrial:
-    """Returns the complete trial that is best by the first objective.
+    """Returns the complete trial that is best by the first objective, see `by_rank`.
 
     Raises:
         UserError: no trial is complete.
     """
-    (objective, *_) = objectives_of(study)
     complete = judged(study)
     if not complete:
         raise UserError(
             "expected a run with a finished trial, found none; "
             "`autoai4eo fit` with the same folder resumes it"
         )
-    sign = -1 if objective.direction == "max" else 1
-    return min(complete, key=lambda t: (sign * t.values[0], t.number))
+    return min(complete, key=by_rank(study))
+
+
+def by_rank(study: optuna.Study) -> Callable[[FrozenTrial], tuple[float, ...]]:
+    """Returns the key that sorts complete trials, best first.
+
+    Of trials with the same first objective the better one by the others comes first,
+    then the one with fewer MACs, then the earlier one.
+    """
+    signs = [-1 if o.direction == "max" else 1 for o in objectives_of(study)]
+
+    def key(trial: FrozenTrial) -> tuple[float, ...]:
+        values = (sign * value for sign, value in zip(signs, trial.values, strict=True))
+        macs = (trial.user_attrs.get("cost") or {}).get("macs")
+        return (*values, inf if macs is None else macs, trial.number)
+
+    return key
 
 
 def end_without_finalist(study: optuna.Study, max_trials: int) -> None:

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.runs import front
 from autoai4eo.runs.pareto import fronts, hypervolume, knee, minimised, on_front
-from autoai4eo.runs.study import open_study
+from autoai4eo.runs.study import best_trial, open_study
 
 POINTS = arrays(
     float,
@@ -43,6 +43,31 @@ def test_the_tables_of_a_run_have_no_weakly_optimal_trial(tmp_path):
         study.add_trial(optuna.trial.create_trial(values=values))
     assert [t.number for t in front.front(study)] == [2, 1, 3]
     assert front.front_table(study)["trial"].tolist() == [2, 1, 3]
+    runs.close(study)
+
+
+@pytest.mark.parametrize("names", [["val_accuracy"], ["val_accuracy", "params"]])
+def test_of_trials_that_tie_the_cheapest_is_the_best(tmp_path, names):
+    """Users rely on: nobody gets a network of eight times the cost for nothing."""
+    study = open_study(tmp_path, parse_objectives(names))
+    for accuracy, macs in ((0.7, 1.0), (0.8, 42.8), (0.8, 5.4), (0.8, 5.4)):
+        values, cost = [accuracy, 9.0][: len(names)], {"cost": {"macs": macs}}
+        study.add_trial(optuna.trial.create_trial(values=values, user_attrs=cost))
+    assert best_trial(study).number == 2
+    assert front.front(study)[0].number == front.choose(study).number == 2
+    assert front.finalists(study, 1)[0].number == 2
+    runs.close(study)
+
+
+def test_of_trials_that_tie_in_the_first_objective_the_second_decides(tmp_path):
+    study = open_study(tmp_path, parse_objectives(["val_accuracy", "params"]))
+    for params, macs in ((9.0, 1.0), (8.0, 2.0)):
+        study.add_trial(
+            optuna.trial.create_trial(
+                values=[0.8, params], user_attrs={"cost": {"macs": macs}}
+            )
+        )
+    assert best_trial(study).number == 1
     runs.close(study)
 
 
