@@ -210,11 +210,14 @@ def fit(
         )
         from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.runs.folder import Run
+        from autoai4eo.runs.locking import check_not_in_use
         from autoai4eo.tasks import model_of
         from autoai4eo.tasks.planning import plan
         from autoai4eo.tasks.validating import keep_test
     shown = 0 if quiet else 2 if verbose == "log" else 1
     tell = log(shown)
+    if not dry_run and storage is None:
+        check_not_in_use(folder)
     check_block_km(group, block_km)
     how = Opening(
         shares,

@@ -27,12 +27,25 @@ def alone(run: Path, command: str = "fit") -> Iterator[None]:
         try:
             held.enter_context(locks.locked(run / LOCK))
         except BlockingIOError:
-            raise UserError(
-                f"{run}: expected a folder that is not in use, found another {command} "
-                f"at work in it ({locks.holder(run / LOCK)}); wait for it or choose "
-                "another folder"
-            ) from None
+            raise _in_use(run, command) from None
         yield
+
+
+def check_not_in_use(run: Path, command: str = "fit") -> None:
+    """Checks early what `alone` makes sure of, before data are opened for long.
+
+    Raises:
+        UserError: another command is working in the folder.
+    """
+    if is_locked(run):
+        raise _in_use(run, command)
+
+
+def _in_use(run: Path, command: str) -> UserError:
+    return UserError(
+        f"{run}: expected a folder that is not in use, found another {command} at work "
+        f"in it ({locks.holder(run / LOCK)}); wait for it or choose another folder"
+    )
 
 
 @contextmanager

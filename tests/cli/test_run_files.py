@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import small
 
+from autoai4eo.locks import locked
+
 SENTENCE = "is that of trial"
 
 
@@ -37,6 +39,21 @@ def cut(content):
 def middle_lost(content):
     third = len(content) // 3
     return content[:third] + bytes(len(content) - 2 * third) + content[-third:]
+
+
+def test_a_run_at_work_is_told_as_such(run, folder):
+    """Users rely on: nobody is told to resume what is running, nor waits to hear it."""
+    shutil.rmtree(folder / "best")
+    data = small.write(folder.parent / "data.h5")
+    with locked(folder / ".lock"):
+        for command in ("evaluate", "predict"):
+            told = run(command, folder, data, *(["out.csv"] * (command == "predict")))
+            assert told.status == 2 and "found a search at work in it; wait" in told.err
+        # before the data are opened
+        told = run("fit", data.with_name("none.h5"), "--out", folder)
+        assert told.status == 2 and "found another fit at work in it" in told.err
+    told = run("evaluate", folder, data)
+    assert "found an interrupted one" in told.err
 
 
 @pytest.mark.parametrize(

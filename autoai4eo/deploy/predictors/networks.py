@@ -107,6 +107,11 @@ def network_file(run: Path, trial: Which = None) -> Path:
     if trial is not None:
         return network_path(run, network_id(trial))
     if not Run(run).network.is_file():
+        if Run(run).is_at_work():
+            raise UserError(
+                f"{run}: expected a finished search, found a search at work in it; "
+                "wait for it, or choose a trial that ended with --trial"
+            )
         best_trial(open_study(run))
         if asked.get("finalists") == 0:
             raise UserError(
