@@ -23,6 +23,7 @@ from autoai4eo.cli.options import (
     parse_ignored,
     parse_names,
 )
+from autoai4eo.data.class_members import having
 from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.data.quantities import quantities
 from autoai4eo.errors import UserError
@@ -62,7 +63,7 @@ def inspect(
     allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
     png: Annotated[
-        Path | None, typer.Option(help="Write a picture of a few patches per class.")
+        Path | None, typer.Option(help="Write a picture of a few patches per class, beside their masks.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -166,17 +167,6 @@ def _counts(dataset: Any, rows: np.ndarray | None = None) -> list[int]:
     return [int(n) for n in some.label_counts()]
 
 
-def _having(dataset: Any, i: int) -> np.ndarray:
-    """Whether each sample has a class, a label or a value, bool (N,)."""
-    if dataset.target.kind == "mask":
-        return np.asarray(dataset.class_pixels[:, i] > 0)
-    if dataset.target.kind == "class":
-        return np.asarray(dataset.labels == i)
-    if dataset.target.kind == "value":
-        return np.asarray(np.isfinite(dataset.targets[:, i]))
-    return np.asarray(dataset.targets[:, i] > 0)
-
-
 def _spreads(dataset: Any) -> dict[str, list[float]]:
     """Mean, std, minimum and maximum of each value; {} for classes and labels."""
     if dataset.target.kind != "value":
@@ -243,7 +233,7 @@ def _pixels(dataset: Any) -> dict[str, Any]:
     if dataset.target.kind != "mask":
         return {}
     every = len(dataset) * int(np.prod(dataset.target.shape))
-    tiles = [int(_having(dataset, i).sum()) for i in range(dataset.num_classes)]
+    tiles = [int(having(dataset, i).sum()) for i in range(dataset.num_classes)]
     return {
         "samples_with_class": dict(zip(dataset.class_names, tiles, strict=True)),
         "ignored_pixels": every - int(dataset.class_pixels.sum()),
@@ -293,7 +283,7 @@ def _show(dataset: Any, found: Any) -> None:
     # for kinds of groups with many members: how many of them have the class
     spread = {
         plural(name): [
-            len(np.unique(dataset.groups[name][_having(dataset, i)]))
+            len(np.unique(dataset.groups[name][having(dataset, i)]))
             for i in range(dataset.num_classes)
         ]
         for name in members

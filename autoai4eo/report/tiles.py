@@ -10,10 +10,11 @@ import numpy as np
 from autoai4eo.data.class_colours import Rgb, colours, given_colours, hex_of
 from autoai4eo.errors import UserError
 from autoai4eo.report.pictures import images_of, png
+from autoai4eo.report.samples import UNKNOWN
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.reading import Snapshot
 
-_UNKNOWN, _RIGHT, _WRONG = (40, 44, 52), (222, 229, 236), (201, 42, 42)
+_RIGHT, _WRONG = (222, 229, 236), (201, 42, 42)
 
 
 def tiles(run: Snapshot) -> dict[str, Any]:
@@ -47,9 +48,9 @@ def _told(
     kept: dict[str, np.ndarray], classes: Sequence[str], table: Sequence[Rgb]
 ) -> dict[str, Any]:
     truth, prediction = kept["truth"], kept["prediction"]
-    palette = np.array([*table, _UNKNOWN], np.uint8)
+    palette = np.array([*table, UNKNOWN], np.uint8)
     state = np.where(truth < 0, 0, np.where(truth == prediction, 1, 2))
-    errors = np.array([_UNKNOWN, _RIGHT, _WRONG], np.uint8)[state]
+    errors = np.array([UNKNOWN, _RIGHT, _WRONG], np.uint8)[state]
     views = {
         **images_of(kept),
         "truth": palette[truth],
