@@ -25,7 +25,7 @@ from autoai4eo.cli.options import (
     parse_bands,
     parse_ignored,
 )
-from autoai4eo.learning.figures import FIGURES, MAP_COST, METRICS
+from autoai4eo.learning.figures import FIGURES, MAP_COST, METRICS, find
 from autoai4eo.learning.verdict import (
     in_words,
     resampled,
@@ -170,11 +170,16 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
     if single := told_single(scores):
         console.print(single)
     if "by_group" in scores:
-        _print_groups(scores["by_group"])
+        _print_groups(scores["by_group"], "tiles" if "iou" in columns else "samples")
 
 
-def _print_groups(found: dict[str, Any]) -> None:
-    """Prints the scores of each group, worst first, and the worst and the median."""
+def _print_groups(found: dict[str, Any], samples: str) -> None:
+    """Prints the scores of each group, worst first, and the worst and the median.
+
+    Args:
+        found: the result of `by_group`.
+        samples: what its ``samples`` are.
+    """
     metric, group = FIGURES[found["metric"]], found["group"]
     by, sign = metric.name, -1 if metric.direction == "min" else 1
     defined = [n for n, one in found["groups"].items() if one[by] is not None]
@@ -186,23 +191,29 @@ def _print_groups(found: dict[str, Any]) -> None:
     )
     columns = list(dict.fromkeys(n for _, figures in groups for n in figures))
     rows = [[name, *(figures[c] for c in columns)] for name, figures in groups]
-    print_table("", [group, *columns], rows)
+    heads = [samples if c == "samples" else find(c).short for c in columns]
+    print_table("", [group, *heads], rows)
+    name = metric.label
+    if metric.short not in name:
+        name += f" ({metric.short})"  # as in the table
     if not defined:
         console.print(
-            f"{metric.label} is not defined in any {group}: each has samples of one "
-            f"class only; compare {plural(group)} by the accuracy in the table, or "
+            f"{name} is not defined in any {group}: each has samples of one "
+            f"class only; compare {plural(group)} by OA, the overall accuracy, or "
             "take larger groups"
         )
     elif found["worst_group"] is None:
         console.print(
-            f"no {group} has {found['least']} samples or more and a defined "
-            f"{metric.label}"
+            f"no {group} has {found['least']} {samples} or more and a defined {name}"
         )
     else:
+        least = found["least"]
+        few = [f"fewer than {least} {samples}"] if least > 1 else []
+        few += ["one class"] if metric.name == "cohen_kappa" else []
+        left_out = f"; groups of {', or of '.join(few)}, do not count" if few else ""
         console.print(
-            f"{metric.label} by {group}: worst {metric.text(found['worst'])} "
-            f"({found['worst_group']}), median {metric.text(found['median'])}; groups "
-            f"of fewer than {found['least']} samples, or of one class, do not count"
+            f"{name} by {group}: worst {metric.text(found['worst'])} "
+            f"({found['worst_group']}), median {metric.text(found['median'])}{left_out}"
         )
 
 

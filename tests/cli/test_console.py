@@ -166,12 +166,28 @@ def test_a_kappa_that_no_group_has_is_said(capsys):
     print_scores({**scores(ODD), "by_group": found}, "run")
     out = capsys.readouterr().out
     assert "Cohen's kappa is not defined in any city: each has samples of one" in out
-    assert "compare cities by the accuracy" in out
+    assert "compare cities by OA, the overall accuracy" in out
     assert out.index("lagos") < out.index("nara")  # the worst first
     found = by_city(nara=(0.5, 0.9), lagos=(None, 0.25))
     print_scores({**scores(ODD), "by_group": found}, "run")
     out = capsys.readouterr().out
     assert "not defined" not in out and out.index("nara") < out.index("lagos")
+
+
+def test_groups_of_tiles_are_told_as_in_the_table_of_trials(capsys):
+    """Of masks every group counts, and what is counted are tiles."""
+    figures = {"samples": 3, "mean_iou": 0.5, "accuracy": 0.75}
+    found = {"group": "scene", "metric": "mean_iou", "least": 1}
+    found |= {"groups": {"a": figures}, "worst_group": "a", "worst": 0.5, "median": 0.5}
+    told = {"mean_iou": 0.5, "intervals": {}, "per_class": {"sea": {"iou": 0.5}}}
+    print_scores({**told, "resampled_by": "tile", "by_group": found}, "run")
+    out = capsys.readouterr().out
+    assert "scene ┃ tiles ┃ mIoU ┃   OA ┃" in out and "do not count" not in out
+    assert "mean intersection over union (mIoU) by scene: worst 0.500 (a)" in out
+    found = by_city(nara=(0.5, 0.9)) | {"worst_group": "nara", "worst": 0.5}
+    print_scores({**scores(ODD), "by_group": found | {"median": 0.5}}, "run")
+    told = "groups of fewer than 10 samples, or of one class, do not count"
+    assert told in capsys.readouterr().out
 
 
 def named(seed):
