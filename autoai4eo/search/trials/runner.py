@@ -257,7 +257,7 @@ class TrialRunner:
         count += training and FULL_TRAINING_OF not in kept
         took = f"{time.monotonic() - self._begun:,.0f} s"
         of = f"{count} of {self._context.settings.max_trials} trained"
-        self._progress.done(
+        self._progress.ended(
             "   ".join([f"trial {trial.number}", status, *more, took, of])
         )
 

@@ -48,6 +48,14 @@ class Progress:
         """Reports a line for the log."""
         self.tell({"done": text})
 
+    def ended(self, text: str) -> None:
+        """Reports the end of a trial, with a line for the log.
+
+        The choice of the next candidate may take minutes; meanwhile the epochs of the
+        trial that has ended are no activity.
+        """
+        self.tell({"done": text, "doing": "choosing the next candidate"})
+
     def reached(self, logs: dict[str, float]) -> None:
         """Reports the figures of a complete trial."""
         self.tell({"best": logs[self.objective.name]})

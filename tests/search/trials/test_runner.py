@@ -67,3 +67,7 @@ def test_a_trial_needs_no_more_than_its_context(tmp_path):
     assert [steps for _, steps in built] == [4, 8] and len({s for s, _ in built}) == 1
     assert context.folder(0).network.is_file()
     assert any("out of memory" in message.get("done", "") for message in told)
+    # the choice of the next candidate takes time: the trial is not told as going on
+    doing = [message["doing"] for message in told if "doing" in message]
+    assert "trial 0   epoch 2/2" in doing[-2]
+    assert doing[-1] == "choosing the next candidate"
