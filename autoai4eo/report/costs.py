@@ -8,6 +8,7 @@ from typing import Any
 from autoai4eo.learning.figures import find
 from autoai4eo.report import charts
 from autoai4eo.report.comparable import left_out
+from autoai4eo.report.finalist import after_training
 from autoai4eo.report.marks import PARETO, REFERENCE, key_of
 from autoai4eo.report.trials import cost_chart
 from autoai4eo.runs.reading import Snapshot, Trial
@@ -26,7 +27,8 @@ def cost_charts(run: Snapshot, metric: str, costs: Sequence[str]) -> dict[str, A
     nowhere = [t for t in run.trials if not t.figures.keys() & set(costs)]
     drawn = [t for t in run.trials if t not in nowhere]
     beside = [e for e in run.ensembles if e.figures.keys() & set(costs)]
-    key = key_of([*drawn, *beside])
+    trained = run.finalist in drawn and after_training(run, metric) is not None
+    key = key_of([*drawn, *beside], trained)
     if any(t.status == "complete" for t in drawn):
         key.append((charts.sign(**PARETO), _LINE))
     if run.references:

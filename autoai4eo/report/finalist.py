@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.learning.figures import FIGURES, METRICS, rounded
 from autoai4eo.runs import phases
 from autoai4eo.runs.chosen import CURE
 from autoai4eo.runs.evaluations import Evaluation
+from autoai4eo.runs.network_id import TRAINING
 from autoai4eo.runs.reading import Snapshot
 
 
@@ -21,6 +22,22 @@ def story(run: Snapshot) -> str:
     if run.left_to_do is not None and run.state != "running":
         told.append(f"Something was interrupted: {run.left_to_do}; {CURE}.")
     return " ".join(filter(None, told))
+
+
+def after_training(run: Snapshot, metric: str) -> float | None:
+    """Returns the metric of the finalist after its own training.
+
+    None if it is that of its trial, if it is an ensemble, or if validation data cannot
+    judge it, as it was trained on them.
+    """
+    trial = run.finalist
+    after = run.evaluation.get("metrics", {}).get(metric)
+    if trial is None or trial.id.is_ensemble or after is None:
+        return None
+    before = trial.figures.get(metric)
+    if run.evaluation.get("trained_on") != TRAINING or before is None:
+        return None
+    return float(after) if rounded(after) != rounded(before) else None
 
 
 def evaluations(run: Snapshot) -> dict[str, Any]:

@@ -53,6 +53,9 @@ KINDS: dict[str, tuple[dict[str, Any], str]] = {
     "ensemble-front": (_filled("D", 10, BLUE), "ensembles on the front"),
     "ensemble": (_filled("D", 10, _SOFT_BLUE, _EDGE), "other ensembles"),
 }
+#: Of the finalist once more, at its figure after its own training.
+TRAINED = _filled("*", 21, ORANGE)
+_TRAINED_TOLD = "finalist, after its own training"
 
 
 def kind(network: Trial | ShownEnsemble) -> str:
@@ -72,15 +75,24 @@ def look(network: Trial | ShownEnsemble) -> dict[str, Any]:
     return KINDS[kind(network)][0]
 
 
-def key_of(networks: Iterable[Trial | ShownEnsemble]) -> list[tuple[Markup, str]]:
+def key_of(
+    networks: Iterable[Trial | ShownEnsemble], trained: bool = False
+) -> list[tuple[Markup, str]]:
     """Returns the kinds among networks: the mark and what it is.
 
     Args:
         networks: those that are drawn.
+        trained: whether `TRAINED` is drawn, too.
     """
     there = {kind(network) for network in networks}
-    return [
+    key = [
         (charts.sign(**style, ls=""), told)
         for name, (style, told) in KINDS.items()
         if name in there
     ]
+    if trained:
+        words = [told for _, told in key]
+        at = 1 + words.index(KINDS["finalist"][1])
+        key[at - 1] = (key[at - 1][0], "finalist, in the search")
+        key.insert(at, (charts.sign(**TRAINED, ls=""), _TRAINED_TOLD))
+    return key

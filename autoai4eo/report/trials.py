@@ -11,7 +11,8 @@ from markupsafe import Markup
 from autoai4eo.learning.figures import METRICS, VALIDATION, find, rounded
 from autoai4eo.report import charts
 from autoai4eo.report.comparable import comparable, drawn_with
-from autoai4eo.report.marks import GREY, ORANGE, PARETO, REFERENCE, look
+from autoai4eo.report.finalist import after_training
+from autoai4eo.report.marks import GREY, ORANGE, PARETO, REFERENCE, TRAINED, look
 from autoai4eo.runs.pareto import on_front
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
 from autoai4eo.runs.trials import PROXY
@@ -56,7 +57,8 @@ def axes_of(run: Snapshot) -> tuple[str, list[str]]:
 def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) -> Markup:
     """Draws every trial: a metric against a cost.
 
-    Marks are those of `autoai4eo.report.marks`; the line joins the trials that are
+    Marks are those of `autoai4eo.report.marks`, that of the finalist twice if its own
+    training changed the metric; the line joins the trials that are
     Pareto-optimal in the metric and the cost, whatever the objectives are. Those
     without a score are in a strip below. Dashed lines are the references. A chart of a
     measured cost leaves out what was measured in another way than most trials, see
@@ -80,6 +82,10 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     # the chart reaches to the best reference
     best = sorted(levels.values(), reverse=better == "max")[:1]
     reached = [f[metric] for f in (*(t.figures for t in scored), *more)]
+    after = after_training(run, metric)
+    finalist = next((t for t in scored if t.is_finalist), None)
+    if finalist is not None and after is not None:
+        reached.append(after)
     charts.fit(axes, "y", [*reached, *best], log=False, most=most(metric))
     below = None
     if len(scored) < len(placed):
@@ -108,6 +114,12 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
         _draw_spread(shown, trial, cost, y)
         gid, at = charts.mark_of(trial.number), ([trial.figures[cost]], [y])
         shown.plot(*at, gid=gid, ls="", zorder=3, **look(trial))
+    if finalist is not None and after is not None:
+        at = finalist.figures[cost]
+        both = finalist.figures[metric], after
+        axes.plot([at, at], both, color=ORANGE, lw=1.5, ls=":", zorder=2)
+        gid = charts.mark_of(finalist.number)
+        axes.plot([at], [after], gid=gid, ls="", zorder=4, **TRAINED)
     for ensemble in beside:
         at = [ensemble.figures[cost]], [ensemble.figures[metric]]
         gid = charts.mark_of(ensemble.id.key)
@@ -160,6 +172,10 @@ def facts(run: Snapshot, trial: Trial) -> list[tuple[str, str]]:
     told = [("reason", trial.message)] if trial.message else []
     told += [("training", trial.training)] if trial.training else []
     told += [(named(n), rounded(trial.figures[n])) for n in names if n in trial.figures]
+    after = after_training(run, metric) if trial.is_finalist else None
+    if after is not None:
+        title = f"{find(metric).title} after the finalist's own training"
+        told.append((title, rounded(after)))
     blocks: dict[str, list[str]] = {}
     for name, value in trial.choices.items():
         block, _, what = name.rpartition("/")

@@ -80,5 +80,5 @@ def two_figures(
         )
     return (
         f"{begin}{rounded(after)} is that of the finalist, {in_search}; the finalist "
-        f"was {story}. Charts and tables of trials show the figure in the search."
+        f"was {story}. Tables of trials show the figure in the search, charts both."
     )

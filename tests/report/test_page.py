@@ -184,6 +184,26 @@ def test_the_key_and_the_captions_tell_of_each_kind_of_trial(run):
     assert "running" not in key
 
 
+def test_the_finalist_is_drawn_before_and_after_its_own_training(run):
+    """Users rely on: a chart compares the trained network with the references."""
+    kept = run / "best" / "evaluation.json"
+    told = json.loads(kept.read_text())
+    before = read(run).finalist.figures["val_cohen_kappa"]
+    pages = {}
+    for after in (before, 0.9312 * before + 0.01):
+        told["metrics"]["val_cohen_kappa"] = after
+        kept.write_text(json.dumps(told))
+        pages[after] = page_of(run)
+    same, other = pages.values()
+    assert "after its own training" not in same
+    assert ">finalist, after its own training" in html.unescape(
+        re.sub(r"</svg>", ">", other)
+    )
+    mark = f'data-trial="{read(run).finalist.number}"'
+    for one, two in zip(charts_of(same), charts_of(other), strict=True):
+        assert two.count(mark) == one.count(mark) + 1
+
+
 def test_the_colours_of_patches_are_told(run):
     told = views_in_words(read(run))
     shown = r"true colour \(red B04, green B03, blue B02\)"
