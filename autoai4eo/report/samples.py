@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autoai4eo.data.class_colours import colours
+from autoai4eo.data.class_colours import Rgb, colours, hex_of
 from autoai4eo.data.class_members import having
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.pictures import pictures
@@ -115,7 +115,7 @@ def _chosen(dataset: Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]
 
 def _views(
     dataset: Dataset, chosen: np.ndarray
-) -> tuple[Mapping[str, np.ndarray], dict[str, Any]]:
+) -> tuple[Mapping[str, np.ndarray], dict[str, Rgb]]:
     """Returns pictures of samples by input, and of their masks; and the key of these.
 
     Returns:
@@ -136,10 +136,10 @@ def _views(
     return {**views, "mask": palette[truth]}, legend
 
 
-def _draw_legend(figure: Any, legend: Mapping[str, Any]) -> None:
+def _draw_legend(figure: Any, legend: Mapping[str, Rgb]) -> None:
     from matplotlib.patches import Patch
 
-    keys = [Patch(facecolor=[part / 255 for part in c]) for c in legend.values()]
+    keys = [Patch(facecolor=hex_of(colour)) for colour in legend.values()]
     drawn = figure.legend(
         keys,
         [""] * len(keys),

@@ -115,11 +115,11 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
         gid, at = charts.mark_of(trial.number), ([trial.figures[cost]], [y])
         shown.plot(*at, gid=gid, ls="", zorder=3, **look(trial))
     if finalist is not None and after is not None:
-        at = finalist.figures[cost]
+        x = finalist.figures[cost]
         both = finalist.figures[metric], after
-        axes.plot([at, at], both, color=ORANGE, lw=1.5, ls=":", zorder=2)
+        axes.plot([x, x], both, color=ORANGE, lw=1.5, ls=":", zorder=2)
         gid = charts.mark_of(finalist.number)
-        axes.plot([at], [after], gid=gid, ls="", zorder=4, **TRAINED)
+        axes.plot([x], [after], gid=gid, ls="", zorder=4, **TRAINED)
     for ensemble in beside:
         at = [ensemble.figures[cost]], [ensemble.figures[metric]]
         gid = charts.mark_of(ensemble.id.key)

@@ -68,7 +68,10 @@ def test_tiles_are_shown_with_truth_prediction_and_errors(page, segmented_run):
         assert part.count(f"<small>{view}</small>") == 8
     for number, right in zip(kept["sample"], kept["right"], strict=True):
         assert f"tile {number}: <b>{100 * right:.0f}" in part
-    assert "dark pixels do not count: their class is unknown, or another tile has them" in page
+    assert (
+        "dark pixels do not count: their class is unknown, or another tile has them"
+        in page
+    )
     (legend,) = re.findall(r'class="legend">(.*?)</p>', page, re.DOTALL)
     used = np.union1d(kept["truth"], kept["prediction"])
     assert [name in legend for name in CLASSES] == [i in used for i in range(4)]
