@@ -6,18 +6,18 @@ import pytest
 import small_masks
 
 
-def test_evaluate_prints_pixels(run, segmented):
-    done = run("evaluate", segmented.run, segmented.directory / "val.h5")
+def test_evaluate_prints_pixels(run, segmented, segmented_run):
+    done = run("evaluate", segmented_run, segmented.directory / "val.h5")
     assert done.status == 0
     assert "(12 tiles)" in done.out and "over 12 tiles" in done.out
     assert "mean intersection over union 0." in done.out
     assert "boundary F1 within 2 pixels" in done.out
     assert "pixels" in done.out and "support" not in done.out
     assert "left out of means" in done.out and "snow" in done.out
-    told = run("evaluate", segmented.run, segmented.directory / "val.h5", "--json")
+    told = run("evaluate", segmented_run, segmented.directory / "val.h5", "--json")
     scores = json.loads(told.out)
     assert scores["per_class"]["soil"]["iou"] == pytest.approx(
-        json.loads((segmented.run / "best" / "evaluation.json").read_text())[
+        json.loads((segmented_run / "best" / "evaluation.json").read_text())[
             "per_class"
         ]["soil"]["iou"]
     )
