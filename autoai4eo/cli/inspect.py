@@ -63,7 +63,10 @@ def inspect(
     allow_remote: AllowRemote = False,
     max_gib: MaxGib = None,
     png: Annotated[
-        Path | None, typer.Option(help="Write a picture of a few patches per class, beside their masks.")
+        Path | None,
+        typer.Option(
+            help="Write a picture of a few patches per class, beside their masks."
+        ),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -280,14 +283,15 @@ def _show(dataset: Any, found: Any) -> None:
         for member in of
         if not pixels  # whose groups have a table of their own
     }
-    # for kinds of groups with many members: how many of them have the class
+    # for kinds of groups with many members: how many of them have the class; a name of
+    # each sample counts these once more
     spread = {
-        plural(name): [
+        f"different {plural(name.replace('_', ' '))}": [
             len(np.unique(dataset.groups[name][having(dataset, i)]))
             for i in range(dataset.num_classes)
         ]
-        for name in members
-        if name not in few
+        for name, of in members.items()
+        if name not in few and len(of) < len(dataset)
     }
     columns: dict[str, list[Any]] = {
         "pixels" if pixels else "samples": counts,
@@ -309,7 +313,7 @@ def _show(dataset: Any, found: Any) -> None:
     print_table(title, [target.noun, "share", *columns], rows)
     for name, of in few.items() if pixels else ():
         _show_scenes(dataset, name, of)
-    if pixels:
+    if pixels and pixels["ignored_pixels"]:
         share = pixels["ignored_pixels"] / max(1, every + pixels["ignored_pixels"])
         console.print(
             f"{share:.2%} of the pixels of all samples have no known class or no data, "

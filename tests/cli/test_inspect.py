@@ -5,6 +5,7 @@ import json
 import h5py
 import numpy as np
 import pytest
+import small_masks
 from matplotlib.image import imread
 from rasterio import Affine
 from scenes import digits, write_scene
@@ -104,7 +105,19 @@ def test_many_groups_are_counted(write, run):
     with h5py.File(path, "r+") as file:
         file["parent"] = np.arange(24) * 2 // 3
     result = run("inspect", path)
-    assert "parents ┃" in result.out and "parent 5" not in result.out
+    assert "different parents ┃" in result.out and "parent 5" not in result.out
+    with h5py.File(path, "r+") as file:
+        file["patch_id"] = [f"p{i}" for i in range(24)]
+    assert "patch" not in run("inspect", path).out  # as many as samples
+
+
+def test_only_pixels_that_are_left_out_are_told(run, tmp_path):
+    path = small_masks.write(tmp_path / "a.h5")
+    told = "have no known class or no data"
+    assert told in run("inspect", path).out
+    with h5py.File(path, "r+") as file:
+        file["mask"][:, 0, 0] = 0
+    assert told not in run("inspect", path).out
 
 
 def test_the_picture_shows_patches_of_each_class(write, run, tmp_path):
