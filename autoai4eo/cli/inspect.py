@@ -24,6 +24,7 @@ from autoai4eo.cli.options import (
     parse_names,
 )
 from autoai4eo.data.class_members import having
+from autoai4eo.data.masks.classes import naming_hint
 from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.data.quantities import quantities
 from autoai4eo.errors import UserError
@@ -311,6 +312,8 @@ def _show(dataset: Any, found: Any) -> None:
     ]
     title = target.nouns + (", several per sample" if target.kind == "labels" else "")
     print_table(title, [target.noun, "share", *columns], rows)
+    if hint := naming_hint(target):
+        console.print(hint)
     for name, of in few.items() if pixels else ():
         _show_scenes(dataset, name, of)
     if pixels and pixels["ignored_pixels"]:

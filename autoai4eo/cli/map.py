@@ -215,7 +215,7 @@ def map(
         )
     with hushed():
         from autoai4eo import deploy
-        from autoai4eo.deploy.mapping.reference_classes import parse_legend
+        from autoai4eo.deploy.mapping.reference_classes import parse_legend, values_of
 
         predictor = deploy.load_predictor(
             model, trial=trial, weights=weights, trust=trust
@@ -255,7 +255,7 @@ def map(
         verbose=not quiet,
     )
     if not quiet:
-        print_map(out, predictor.target)
+        print_map(out, predictor.target, values_of(predictor))
         if reference is not None:
             print_reference(out)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,18 @@ from autoai4eo.data.target import Target
 from autoai4eo.files import read_json
 from autoai4eo.learning.figures import FIGURES
 
+_CLASSES_TOLD = 12
 
-def print_map(out: Path, target: Target) -> None:
-    """Prints the shares of classes or labels, or the ranges of values, of a map."""
+
+def print_map(out: Path, target: Target, stored: Mapping[str, str]) -> None:
+    """Prints the shares of classes or labels, or the ranges of values, of a map.
+
+    Args:
+        out: the map.
+        target: what it shows.
+        stored: the class of each value of the masks that the network learned from; {}
+            if it learned from none, or if they are not known.
+    """
     import rasterio
 
     of_kind = {"class": _classes, "mask": _classes, "labels": _labels, "value": _values}
@@ -22,6 +31,26 @@ def print_map(out: Path, target: Target) -> None:
     known, columns, rows = of_kind[target.kind](out, target.classes)
     console.print(f"{out}: {size} pixels, {known:,} with data", soft_wrap=True)
     print_table("", columns, rows)
+    if told := other_values(target.classes, stored):
+        console.print(told, soft_wrap=True)
+
+
+def other_values(classes: Sequence[str], stored: Mapping[str, str]) -> str:
+    """Returns a line on the values of a map that are others than in the masks, or "".
+
+    Args:
+        classes: names; that of the map's value 1 is the first.
+        stored: as for `print_map`.
+    """
+    values = {name: value for value, name in stored.items()}
+    numbers = {name: str(i) for i, name in enumerate(classes, 1)}
+    if not values or all(numbers.get(n) == v for n, v in values.items()):
+        return ""
+    some = list(classes)[:_CLASSES_TOLD]
+    more = [] if len(some) == len(classes) else ["…"]
+    of_map = ", ".join([*(f"{numbers[n]} = {n}" for n in some), *more])
+    of_masks = ", ".join([*(values.get(n, MISSING) for n in some), *more])
+    return f"map values: {of_map} (masks: {of_masks})"
 
 
 def print_reference(out: Path) -> None:

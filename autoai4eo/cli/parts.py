@@ -11,6 +11,7 @@ from typing import Any
 from autoai4eo.cli.options import parse_bands
 from autoai4eo.data.between_parts import apart, told_parts
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.masks.classes import naming_hint
 from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.pairs import LISTS
 from autoai4eo.data.masks.tiles import TILE, check_tile
@@ -115,6 +116,8 @@ def open_training(train: Path, how: Opening, tell: Callable[[str], None]) -> Dat
         training = open_dataset(train, bands=bands, masks=how.masks, **how.options)
     if how.class_names is not None:
         training = training.rename_classes(how.class_names)
+    elif hint := naming_hint(training.target):
+        tell(hint)
     if how.subset is not None:
         training = sample(training, how.subset, seed=how.seed)
     return training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -22,6 +23,10 @@ _EXPECTED = {
     ("bare", "rock", "sand", "soil"): (0.09, 0.20, 0.80),
     ("snow", "ice", "glacier"): (0.55, 0.08, 0.98),
 }
+#: Of two classes that nothing names: grey and purple suggest neither water nor fire,
+#: and differ in brightness for everyone.
+_NEUTRAL: tuple[Rgb, Rgb] = (203, 203, 203), (106, 81, 163)
+_UNNAMED = re.compile(r"class \d+")
 
 
 def hex_of(colour: Rgb) -> str:
@@ -51,7 +56,8 @@ def colours(
     """Returns a colour for each class: the usual one of a climate zone or land cover.
 
     Classes of the same kind of land get shades of its colour. A name without a known
-    word gets a colour that differs from its neighbours'.
+    word gets a colour that differs from its neighbours'. Two classes without names are
+    grey and purple.
 
     Args:
         classes: their names.
@@ -62,6 +68,8 @@ def colours(
         return [known[name] for name in classes]
     if tuple(classes) == LCZ42_CLASSES:
         return list(LCZ42_COLOURS)
+    if len(classes) == 2 and all(_UNNAMED.fullmatch(name) for name in classes):
+        return list(_NEUTRAL)
     seen: Counter[tuple[float, ...]] = Counter()
     made = []
     for i, name in enumerate(classes):

@@ -61,6 +61,16 @@ def test_inspect_shows_a_row_for_each_scene(place, run):
     assert sum(f"│ {name} " in done.out for name in "abcd") == 4
 
 
+def test_who_has_masks_without_names_is_told_how_to_name_them(place, run):
+    hint = "--class-names NAME,NAME,… does, for class 10, class 20 in this order"
+    words = ("inspect", place / "x", "--masks", place / "y", "--tile", 32)
+    assert hint in run(*words).out
+    assert "class-names" not in run(*words, "--class-names", "dry,wet").out
+    told = []
+    open_training(place / "x", Opening((1.0,), masks=place / "y", tile=32), told.append)
+    assert hint in told[-1]
+
+
 def test_inspect_takes_masks_of_each_data_set(place, run):
     words = ("inspect", place / "x", place / "val_x", "--tile", 32)
     both = ("--masks", place / "y", "--masks", place / "val_y")

@@ -10,6 +10,8 @@ import pytest
 import rasterio
 import scenes
 
+from autoai4eo.cli.map_summary import other_values
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -232,3 +234,19 @@ def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):
         done = run("map", net, scene, tmp_path / "o.tif", "--scale", 0.0001, *more)
         assert (done.status, len(done.err.splitlines())) == (2, 1), done.err
         assert expected in done.err
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        (
+            {"0": "dry", "1": "wet"},
+            "map values: 1 = dry, 2 = wet (masks: 0, 1)",
+        ),
+        ({"1": "dry", "2": "wet"}, ""),
+        ({}, ""),  # not known
+    ],
+)
+def test_values_that_differ_from_those_of_the_masks_are_told(stored, told):
+    """Users rely on: 1 in the map is not taken for 1 in the masks."""
+    assert other_values(("dry", "wet"), stored) == told

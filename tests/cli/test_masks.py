@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 import small_masks
+from scenes import write_scene
 
 
 def test_evaluate_prints_pixels(run, segmented, segmented_run):
@@ -39,3 +41,13 @@ def test_masks_with_other_classes_are_told(run, segmented, tmp_path):
         file["mask"].attrs["names"] = ["soil", "forest", "road"]
     done = run("evaluate", segmented.run, path)
     assert done.status == 2 and "unknown: road" in done.err
+
+
+def test_a_map_tells_its_values_beside_those_of_the_masks(run, segmented_run, tmp_path):
+    pixels = np.full((32, 32, 4), 0.5, np.float32)
+    scene = write_scene(tmp_path / "a.tif", pixels, small_masks.BANDS)
+    done = run("map", segmented_run, scene, tmp_path / "m.tif")
+    assert done.status == 0, done.err
+    assert (
+        "map values: 1 = soil, 2 = forest, 3 = water, 4 = snow (masks: 0," in done.out
+    )

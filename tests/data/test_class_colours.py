@@ -45,3 +45,9 @@ def test_an_export_keeps_the_colours(tmp_path):
     without = {**DATA, "opened": {}}
     output = described_output(target_told(without), "probabilities", (8, 8))
     assert all("color_hint" not in one for one in output["classification:classes"])
+
+
+def test_two_classes_without_names_look_like_neither_water_nor_fire():
+    for red, green, blue in colours(["class 0", "class 1"]):
+        assert not red > 1.3 * blue and not blue > 2 * red and green >= 80
+    assert colours(["class 0", "water"])[1] == colours(["land", "water"])[1]

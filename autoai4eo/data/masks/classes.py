@@ -12,7 +12,7 @@ from autoai4eo.data.class_colours import hex_of
 from autoai4eo.data.masks.colour_values import colour_of
 from autoai4eo.data.masks.values import MISSING, NO_DATA, OUTSIDE, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
-from autoai4eo.data.target import UNNAMED_CLASS
+from autoai4eo.data.target import UNNAMED_CLASS, Target
 from autoai4eo.errors import UserError
 
 IGNORED = -1  # class number of a pixel whose class is unknown
@@ -22,6 +22,19 @@ _UNKNOWN |= {"unlabeled", "void", "unknown"}
 UNNAMED = "nothing names them"  # the end of a note
 _SHOWN = 8
 _TABLE = 2**20  # longest table of classes by value
+
+
+def naming_hint(target: Target) -> str:
+    """Returns how to name the classes of masks; "" if they have names, or no masks."""
+    names = target.classes
+    unnamed = target.kind == "mask" and all(map(UNNAMED_CLASS.fullmatch, names))
+    if not unnamed or not names:
+        return ""
+    return (
+        f"the masks do not name their {len(names)} classes: --class-names NAME,NAME,… "
+        f"does, for {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''} "
+        "in this order"
+    )
 
 
 def is_unknown(name: str) -> bool:
