@@ -18,12 +18,15 @@ from autoai4eo.files import (
     written,
 )
 from autoai4eo.learning.figures import (
+    LATENCY,
     METRICS,
     PREDICTED,
     VALIDATION,
     find,
     in_order,
+    is_uncertain,
     rounded,
+    with_spread,
 )
 from autoai4eo.locks import written_alone
 from autoai4eo.runs.network_id import TRIAL, NetworkId
@@ -173,7 +176,7 @@ def print_trials(
     """Prints the main columns, and a row for each reference; --csv and --json have all.
 
     Of the metrics it prints those on the validation data. Says so if latencies cannot
-    be compared.
+    be compared. A latency whose spread is larger has it beside it.
 
     Args:
         trials: the table.
@@ -192,6 +195,10 @@ def print_trials(
     ]
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
+    if LATENCY in names:
+        at = 2 + names.index(LATENCY)
+        for row, figures in zip(rows, trials.to_dict("records"), strict=True):
+            row[at] = with_spread(figures) if is_uncertain(figures) else row[at]
     for row in rows:
         row[1] += ", finalist" if (TRIAL, row[0]) == finalist else ""
     for reference, scores in (references or {}).items():

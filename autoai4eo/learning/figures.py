@@ -6,7 +6,7 @@ export read its name, unit, direction, label and number format from here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -14,6 +14,9 @@ from autoai4eo.learning.boundaries import TOLERANCE
 
 #: Prefix of the name of a metric on the validation data.
 VALIDATION = "val_"
+LATENCY = "latency_ms"
+#: How far another measurement of the latency may lie from it.
+SPREAD = "latency_spread_ms"
 #: Milliseconds to map a square kilometre; only of a search with a map step.
 MAP_COST = "map_ms_per_km2"
 #: Samples per second at the best batch size; only if it is an objective.
@@ -71,6 +74,23 @@ class Figure:
 def rounded(value: float) -> str:
     """Formats a number for people: whole if at least 1000, otherwise four digits."""
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def is_uncertain(figures: Mapping[str, float | None]) -> bool:
+    """Returns whether a latency says nothing: its spread is larger than it is.
+
+    Args:
+        figures: costs of a network by name.
+    """
+    latency, spread = figures.get(LATENCY), figures.get(SPREAD)
+    return latency is not None and spread is not None and spread > latency
+
+
+def with_spread(figures: Mapping[str, float | None]) -> str:
+    """Formats a latency that is uncertain, such as ``"1.705 ± 11"``."""
+    latency, spread = figures[LATENCY], figures[SPREAD]
+    assert latency is not None and spread is not None
+    return f"{rounded(latency)} ± {spread:.2g}"
 
 
 def _score(
@@ -165,7 +185,7 @@ _CATALOGUE = (
     _cost("macs", "MACs", "MACs", "", "counted", main=True),
     _cost("flops", "FLOPs", "FLOPs", "", "counted"),
     _cost("size_bytes", "size", "bytes", "bytes", "counted"),
-    _cost("latency_ms", "latency", "ms", "ms", "measured", main=True),
+    _cost(LATENCY, "latency", "ms", "ms", "measured", main=True),
     _cost("latency_p95_ms", "latency, 95th percentile", "p95 ms", "ms", "measured"),
     _cost(
         "peak_memory_bytes", "peak memory", "memory", "bytes", "measured", column=False

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoai4eo.learning.figures import COSTS, FIGURES, in_order
+from autoai4eo.learning.figures import (
+    COSTS,
+    FIGURES,
+    LATENCY,
+    in_order,
+    is_uncertain,
+    rounded,
+    with_spread,
+)
 from autoai4eo.report.trials import choice
 from autoai4eo.runs.reading import Snapshot, Trial
 
@@ -42,11 +50,20 @@ def _row(
         "status": trial.status,
         "training": trial.training,
         "kind": "finalist" if trial.is_finalist else kind,
-        "figures": [trial.figures.get(name) for name in columns],
+        "figures": [(trial.figures.get(n), _text(trial, n)) for n in columns],
         "reason": trial.message,
-        "others": [trial.figures.get(name) for name in others],
+        "others": [(trial.figures.get(n), _text(trial, n)) for n in others],
         "choices": [
             choice(trial.choices[name]) if name in trial.choices else ""
             for name in choices
         ],
     }
+
+
+def _text(trial: Trial, name: str) -> str:
+    """Returns a figure as text; empty if it is not known."""
+    if name not in trial.figures:
+        return ""
+    if name == LATENCY and is_uncertain(trial.figures):
+        return with_spread(trial.figures)
+    return rounded(trial.figures[name])

@@ -20,6 +20,7 @@ from autoai4eo.cli import console as module
 from autoai4eo.cli import trials as cli_trials
 from autoai4eo.cli.model import print_scores
 from autoai4eo.cli.options import RENAMED_OPTIONS
+from autoai4eo.cli.trials import print_trials
 from autoai4eo.errors import SearchError
 from autoai4eo.text import line
 
@@ -323,3 +324,11 @@ def test_old_option_names_still_work(run, tmp_path):
         "--no-share",
         "--stop-hopeless",
     }
+
+
+def test_an_uncertain_latency_is_told_with_its_spread(capsys):
+    latencies = {"latency_ms": [1.705, 2.5], "latency_spread_ms": [11.2, 0.1]}
+    trials = pd.DataFrame({"trial": [0, 1], "status": "complete", **latencies})
+    print_trials(trials, "run")
+    out = capsys.readouterr().out
+    assert "│ 1.705 ± 11 │" in out and "2.5" in out and out.count("±") == 1

@@ -32,9 +32,26 @@ def test_every_figure_and_choice_has_one_column(run):
         strict=True,
     ):
         assert row["number"] == trial.number and row["reason"] == trial.message
-        values = [*row["figures"], *row["others"]]
+        values = [value for value, _ in (*row["figures"], *row["others"])]
         names = [*table["columns"], *table["others"]]
         assert values == [trial.figures.get(name) for name in names]
+
+
+def test_a_latency_that_says_nothing_has_its_spread_beside_it(run):
+    """Users rely on: four digits of a busy machine are not taken for exact."""
+    snapshot = read(run)
+    best = snapshot.complete[0]
+    best.figures.update(latency_ms=1.705, latency_spread_ms=11.2)
+    others = [t for t in snapshot.trials if t is not best]
+    for trial in others:
+        trial.figures["latency_spread_ms"] = 0.0
+    table = table_of(snapshot)
+    first, *rest = (
+        dict(zip(table["columns"], row["figures"], strict=True))
+        for row in table["rows"]
+    )
+    assert first["latency_ms"] == (1.705, "1.705 ± 11")
+    assert not any("±" in row["latency_ms"][1] for row in rest)
 
 
 def test_long_names_of_hyperparameters_can_have_several_lines():

@@ -21,7 +21,13 @@ from autoai4eo.devices.client import DeviceError
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step, set_aside, write_json
 from autoai4eo.learning.callbacks import BestEpoch
-from autoai4eo.learning.figures import COSTS, find
+from autoai4eo.learning.figures import (
+    COSTS,
+    LATENCY,
+    find,
+    is_uncertain,
+    with_spread,
+)
 from autoai4eo.learning.memory import is_out_of_memory
 from autoai4eo.learning.training import Training
 from autoai4eo.runs.belonging import FILES, digests
@@ -41,6 +47,7 @@ from autoai4eo.search.space.suggestions import (
     recorded_choices,
 )
 from autoai4eo.search.trials.context import TrialContext
+from autoai4eo.search.trials.doubt import doubt
 from autoai4eo.search.trials.instruments import some
 from autoai4eo.search.trials.pruning import PrunedByCurve
 from autoai4eo.search.trials.quantized import quantized_metrics
@@ -163,6 +170,8 @@ class TrialRunner:
         trial.set_user_attr("inference_fingerprint", inference)
         trial.set_user_attr("fingerprint", fingerprint)
         write_json(folder.cost, cost)
+        if told := doubt(cost, trial.number, self._study, self._context.settings):
+            self._progress.done(told)
         if reason:
             trial.set_user_attr("status", "infeasible")
             self._end(trial, reason, "infeasible")
@@ -195,7 +204,10 @@ class TrialRunner:
         settings = self._context.settings
         names = [o.name for o in (*settings.objectives, settings.monitor)]
         shown = [n for n in dict.fromkeys([*names, *_SHOWN]) if n in values]
-        figures = [f"{n} {find(n).text(values[n])}" for n in shown]
+        texts = {n: find(n).text(values[n]) for n in shown}
+        if LATENCY in texts and is_uncertain(values):
+            texts[LATENCY] = with_spread(values)
+        figures = [f"{name} {text}" for name, text in texts.items()]
         self._tell_end(trial, "complete", *figures)
         return tuple(values[o.name] for o in settings.objectives)
 
