@@ -1,8 +1,12 @@
-"""Hides the lines that TensorFlow writes when it starts, and nothing else.
+"""Hides the lines that TensorFlow writes when it starts, and one of our own making.
 
 TensorFlow's C++ code writes to the file descriptor of standard error while it is
 imported, before any of its settings can silence it. What it writes there is held back,
 and written afterwards without the known lines.
+
+Later it warns whoever calls many networks once each that this is slow. That is what a
+search or an ensemble does; nobody can mend it, so that it is hidden where our code
+calls them. A network that the user calls is warned of as before.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ _TENSORFLOW = "tensorflow"
 #: TensorFlow's setting: 2 hides information and warnings, 3 errors, too.
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 _DRIVERS = ("/proc/driver/nvidia", "/dev/dxg")
+_RETRACING = "triggered tf.function retracing"
 _STARTING = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog\(\)"
     # information, with a time, a thread and a place in the code
@@ -38,6 +43,8 @@ def hide_start() -> None:
     Does nothing about a level of messages that the user has set.
     """
     # without a driver, TensorFlow reports as an error that there is no GPU
+    if _TENSORFLOW in sys.modules:
+        _hide_retracing()
     has_gpu = any(os.path.exists(driver) for driver in _DRIVERS)
     os.environ.setdefault(_LEVEL, "2" if has_gpu else "3")
     if _TENSORFLOW not in sys.modules and os.environ[_LEVEL] != "0":
@@ -64,9 +71,31 @@ class _Finder:
             def silent(module: Any) -> None:
                 with _held_back():
                     execute(module)
+                _hide_retracing()
 
             spec.loader.exec_module = silent  # type: ignore[method-assign]
         return spec
+
+
+def _hide_retracing() -> None:
+    import logging  # TensorFlow has imported it
+
+    logging.getLogger(_TENSORFLOW).addFilter(_is_of_the_user)
+
+
+def _is_of_the_user(record: Any) -> bool:
+    """Whether a message of TensorFlow is not the one on networks that we call."""
+    if _RETRACING not in str(record.msg):
+        return True
+    import inspect  # TensorFlow has imported it
+
+    frame = inspect.currentframe()
+    frame = frame and frame.f_back  # not this one
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith(f"{__package__}."):
+            return False
+        frame = frame.f_back
+    return True
 
 
 @contextmanager

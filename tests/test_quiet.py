@@ -1,11 +1,14 @@
 """TensorFlow's start-up lines appear nowhere; whatever else it writes does."""
 
+import logging
 import os
 import subprocess
 import sys
 import textwrap
 
 import pytest
+
+from autoai4eo import quiet
 
 #: As TensorFlow 2.21 writes on a machine without a GPU.
 START = """\
@@ -91,3 +94,23 @@ def test_tensorflow_itself_says_nothing():
         check=True,
     )
     assert done.stderr == done.stdout == ""
+
+
+def test_many_networks_are_warned_of_only_where_the_user_calls_them(caplog):
+    """Ours are called once each: `ensemble` prints no advice that nobody can follow."""
+    warn = (
+        "log.warning('5 out of the last 6 calls %s triggered tf.function retracing', f)"
+    )
+    quiet._hide_retracing()
+    log = logging.getLogger("tensorflow")
+    log.addHandler(caplog.handler)
+    try:
+        for caller in ("autoai4eo.tasks", "autoai4eo_like", "notebook"):
+            exec(warn, {"__name__": caller, "log": log, "f": caller})
+        exec("log.warning('other')", {"__name__": "autoai4eo.tasks", "log": log})
+    finally:
+        log.removeHandler(caplog.handler)
+    found = dict.fromkeys(record.getMessage() for record in caplog.records)
+    told = [f"5 out of the last 6 calls {n} " for n in ("autoai4eo_like", "notebook")]
+    told = [f"{text}triggered tf.function retracing" for text in told]
+    assert [*found] == [*told, "other"]
