@@ -18,6 +18,7 @@ from autoai4eo.cli.options import (
     Storage,
     parse_shares,
 )
+from autoai4eo.cli.outcome import data_words
 from autoai4eo.log import log
 
 
@@ -93,18 +94,19 @@ def ensemble(
         tell = log(not quiet)
         again = open_run(run).refitting(validation, tell) if refit else None
         made = making.make(run, budget, validation, tell, batch_size, again)
+        lines = making.told(run, made)  # beside the finalist before
         if finalist:
             making.make_finalist(run, made.number)
             validate(run, validation, batch_size)
     if quiet:
         return
-    for line in making.told(run, made):
+    for line in lines:
         console.print(line, soft_wrap=True)
     name = f"ensemble-{made.number}"
     if finalist:
         console.print(f"finalist: {Run(run).network} ({name})", soft_wrap=True)
     console.print(
-        f"next: autoai4eo evaluate {quote(str(run))} DATA --trial {name}, autoai4eo "
-        f"pareto {quote(str(run))}",
+        f"next: autoai4eo evaluate {quote(str(run))} {data_words(run)} --trial {name}, "
+        f"autoai4eo pareto {quote(str(run))}",
         soft_wrap=True,
     )

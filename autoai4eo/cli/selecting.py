@@ -11,6 +11,7 @@ import typer
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.cli.named_numbers import parse_limits
 from autoai4eo.cli.options import MaxGib, Storage
+from autoai4eo.cli.outcome import data_words
 from autoai4eo.errors import UserError
 
 
@@ -76,7 +77,7 @@ def select(
     if not quiet:
         console.print(
             f"finalist: {Run(run).network}\n"
-            f"next: autoai4eo evaluate {quote(str(run))} DATA, "
+            f"next: autoai4eo evaluate {quote(str(run))} {data_words(run)}, "
             f"autoai4eo export {quote(str(run))} MODEL",
             soft_wrap=True,
         )

@@ -14,6 +14,7 @@ from autoai4eo.data.readers.joined import joined
 from autoai4eo.errors import UserError
 from autoai4eo.learning.training import Training
 from autoai4eo.log import log, say
+from autoai4eo.runs import ensembles
 from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.chosen import is_scored
 from autoai4eo.runs.network_id import ENSEMBLE, NetworkId
@@ -21,6 +22,7 @@ from autoai4eo.search.ensembles.making import (
     SIZE,
     Budget,
     at_rest,
+    beside_finalist,
     make,
     make_finalist,
     told,
@@ -190,9 +192,12 @@ class Finalists(SearchResults):
             return number
         validation = self._validation(None)
         with at_rest(self.run):
+            lines = beside_finalist(self.run, ensembles.read(self.run, number))
             make_finalist(self.run, number)
             validate(self.run, validation, batch_size)
         self._finalist = None
+        for line in lines:
+            tell(line)
         tell(f"ensemble {number} is the finalist now")
         return number
 

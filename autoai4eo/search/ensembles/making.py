@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
+from math import isclose
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from autoai4eo.runs.network_id import (
     EVERYTHING,
     TRAINING,
     NetworkId,
+    finalist_in,
 )
 from autoai4eo.runs.phases import epochs_of
 from autoai4eo.runs.scoring import score_beside
@@ -224,6 +226,28 @@ def told(run: Path, ensemble: Ensemble) -> list[str]:
             if whole > limit + (spread if cost == "latency_ms" else 0):
                 line += ": as a whole it is over the budget, which applies to the sum"
         lines.append(line)
+    return [*lines, *beside_finalist(run, ensemble)]
+
+
+def beside_finalist(run: Path, ensemble: Ensemble) -> list[str]:
+    """Returns lines about the finalist's score, and where an ensemble is no gain."""
+    lines = []
+    kept, name = Run(run).read_evaluation(), ensemble.chosen_by
+    of = finalist_in(kept)
+    # as it was scored, else as its training reported it
+    of_training = kept.get("metrics", {}).get(name)
+    score = kept.get(name.removeprefix(VALIDATION), of_training)
+    if of not in (None, ensemble.id) and score is not None:
+        figure, reached = find(name), ensemble.metrics[name]
+        lines.append(f"the finalist, {of}: {figure.label} {figure.text(score)}")
+        better = min if figure.direction == "min" else max
+        if not isclose(score, reached) and better(score, reached) == score:
+            lines.append("warning: the ensemble is worse than the finalist")
+    if len(ensemble.members) == 1:
+        lines.append(
+            f"warning: it has one member, so it is {ensemble.told.partition(' (')[0]} "
+            "as the search left it"
+        )
     return lines
 
 
