@@ -29,7 +29,7 @@ WIDTH, HEIGHT = 640, 400
 # Room for labels, also for the larger ones of a narrow window.
 _LEFT, _RIGHT, _TOP, _BOTTOM = 96, 26, 44, 66
 _STRIP = 34
-_CHARACTERS = 40  # of all labels below a chart, for which a narrow window has room
+_CHARACTER = 13  # width of one in a label below a chart, in a narrow window
 _SOFT, _GRID = "#5b6b7b", "#e6ebf0"
 #: Values that span more than this are drawn on a logarithmic axis.
 _LOG_FROM = 8.0
@@ -141,7 +141,13 @@ def scale(
         log: whether the axis is logarithmic.
         whole: whether only whole numbers are labelled; not of a logarithmic axis.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+    from matplotlib.ticker import (
+        FixedLocator,
+        FuncFormatter,
+        LogLocator,
+        MaxNLocator,
+        NullLocator,
+    )
 
     axis = axes.xaxis if which == "x" else axes.yaxis
     if log:
@@ -152,13 +158,30 @@ def scale(
         steps, least = [1, 2, 5, 10], 1 if whole else 2
         for most in (7, 5, 3, 2):
             locator = MaxNLocator(most, steps=steps, integer=whole, min_n_ticks=least)
-            labels = [short(value) for value in locator.tick_values(low, high)]
-            if which == "y" or sum(map(len, labels)) <= _CHARACTERS:
+            ticks = [x for x in locator.tick_values(low, high) if low <= x <= high]
+            if which == "y" or _has_room(ticks):
                 break
-        axis.set_major_locator(locator)
+        if (
+            which == "x"
+            and len(ticks) > least
+            and not _ends_inside(ticks[-1], low, high)
+        ):
+            ticks.pop()
+        axis.set_major_locator(FixedLocator(ticks))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
     axes.set(**{f"{which}lim": (low, high)})
+
+
+def _has_room(ticks: Iterable[float]) -> bool:
+    """Returns whether the labels of the x axis fit side by side."""
+    return _CHARACTER * sum(len(short(x)) for x in ticks) <= WIDTH - _LEFT - _RIGHT
+
+
+def _ends_inside(tick: float, low: float, high: float) -> bool:
+    """Returns whether the label of a value on the x axis ends inside of the chart."""
+    room = _RIGHT + (high - tick) / (high - low) * (WIDTH - _LEFT - _RIGHT)
+    return _CHARACTER * len(short(tick)) / 2 <= room
 
 
 def svg(
