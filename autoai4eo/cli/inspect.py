@@ -52,8 +52,9 @@ def inspect(
     masks: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A folder of masks (GeoTIFF), one for each scene and named like it, or"
-            " the mask of one scene; for further data sets of scenes again, in order."
+            help="A folder of masks (GeoTIFF or PNG), one for each scene and named "
+            "like it, or the mask of one scene; for further data sets of scenes again, "
+            "in order."
         ),
     ] = None,
     task: Task = None,

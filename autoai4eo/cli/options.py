@@ -76,8 +76,9 @@ Rule = Annotated[
 Masks = Annotated[
     Path | None,
     typer.Option(
-        help="A folder of masks (GeoTIFF), one for each scene and named like it, such "
-        "as a_mask.tif for a.tif; or the mask of one scene. Data are then tiles."
+        help="A folder of masks (GeoTIFF or PNG), one for each scene and named like "
+        "it, such as a_mask.tif for a.tif; or the mask of one scene. Data are then "
+        "tiles."
     ),
 ]
 ValMasks = Annotated[
