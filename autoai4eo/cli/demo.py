@@ -12,7 +12,7 @@ import typer
 
 from autoai4eo.cli import fit, map, model, report, trials
 from autoai4eo.cli.console import console, hushed
-from autoai4eo.errors import UserError
+from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import (
     check_can_write_into,
     in_one_step,
@@ -48,6 +48,8 @@ def demo(
     ] = False,
 ) -> None:
     """Generate data, search, evaluate, export, map a scene, write the report.
+
+    Resumes a search that was interrupted, and repeats one that is complete.
 
     Example: autoai4eo demo --search --out front
     """
@@ -91,7 +93,7 @@ def _whole(out: Path) -> str:
         max_trials=_TRIALS,
         epochs=_EPOCHS,
         seed=_SEED,
-        overwrite=run.exists(),
+        overwrite=run.exists() and not _is_to_resume(out, _TRIALS, _EPOCHS),
     )
     model.evaluate(run, out / "testing.h5")
     model.export(run, exported, overwrite=exported.exists())
@@ -124,11 +126,38 @@ def _search(out: Path) -> str:
         epochs=_SEARCH_EPOCHS,
         seed=_SEED,
         references=False,
-        overwrite=run.exists(),
+        overwrite=run.exists()
+        and not _is_to_resume(out, _SEARCH_TRIALS, _SEARCH_EPOCHS),
     )
     trials.pareto(run)
     report.report(run)
     return f"run {run}, its front to look at: {Run(run).report}"
+
+
+def _is_to_resume(out: Path, trials: int, epochs: int) -> bool:
+    """Returns whether the same demo began the search in a folder and did not end it.
+
+    Args:
+        out: the folder, with the data that the search is to have.
+        trials, epochs: of the search, by which the two kinds of demo differ.
+    """
+    with hushed():
+        from autoai4eo.data.readers.opening import open_dataset
+        from autoai4eo.runs.belonging import trained_finalist
+        from autoai4eo.runs.chosen import left_to_do
+        from autoai4eo.runs.folder import Run
+        from autoai4eo.runs.study import open_study
+    run = out / "run"
+    try:
+        known, study = Run(run).read(), open_study(run)
+    except (MissingError, DamagedError):
+        return False  # nothing to go on with
+    begun = [known["arguments"].get(name) for name in ("max_trials", "epochs")]
+    data = [known["data"][role]["fingerprint"] for role in ("training", "validation")]
+    here = [open_dataset(out / f"{n}.h5").fingerprint() for n in [*_SAMPLES][:2]]
+    if begun != [trials, epochs] or data != here:
+        return False
+    return trained_finalist(run) is None or left_to_do(run, study) is not None
 
 
 def _check(out: Path) -> None:

@@ -5,8 +5,11 @@ import re
 
 import pytest
 import rasterio
+import runs
 
+import autoai4eo as ae
 from autoai4eo.cli import demo
+from autoai4eo.runs.folder import Run
 
 
 def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
@@ -39,6 +42,45 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
     again = run("demo", "--out", out)
     assert again.status == 2 and "found thesis.tex" in again.err
     assert (out / "thesis.tex").exists() and (out / "run").exists()
+
+
+def test_an_unfinished_search_of_the_same_demo_is_resumed(tmp_path, monkeypatch):
+    """Users rely on: what was searched before an interrupt is kept."""
+    begun = []
+    for called, name in (
+        (demo.fit, "fit"),
+        *((demo.model, "evaluate"), (demo.model, "export")),
+        *((demo.map, "map"), (demo.trials, "pareto"), (demo.report, "report")),
+    ):
+        monkeypatch.setattr(called, name, lambda *a, **k: begun.append(k))
+    samples = dict.fromkeys(("training", "validation", "testing"), 20)
+    monkeypatch.setattr(demo, "_SAMPLES", samples)
+    monkeypatch.setattr(demo, "_SEARCHED", samples)
+    monkeypatch.setattr(demo, "_BLOCKS", 1)
+
+    def is_resumed(search=False):
+        begun.clear()
+        demo.demo(tmp_path, search)
+        return not begun[0]["overwrite"]
+
+    assert is_resumed()  # nothing is there to be deleted
+    run = runs.run_folder(tmp_path / "run")
+    assert not is_resumed()  # of other data
+    told = json.loads((run / "run.json").read_text())
+    told["arguments"] |= {"max_trials": demo._TRIALS, "epochs": demo._EPOCHS}
+    for role in ("training", "validation"):
+        data = ae.open_dataset(tmp_path / f"{role}.h5")
+        told["data"][role] = {**runs.SAMPLES, "fingerprint": data.fingerprint()}
+    (run / "run.json").write_text(json.dumps(told))
+    assert is_resumed()
+    assert not is_resumed(search=True)
+    (run / "best").mkdir()
+    (run / "best" / "model.keras").write_text("network")
+    evaluation = {"trial": 0, "trained_on": "training", "metrics": {}, "epochs": 1}
+    Run(run).write_evaluation(evaluation)
+    assert is_resumed()  # its finalist is not scored
+    Run(run).write_evaluation({**evaluation, "evaluated_on": "validation"})
+    assert not is_resumed()  # it is complete
 
 
 @pytest.mark.slow
