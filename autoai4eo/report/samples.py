@@ -98,7 +98,7 @@ def _chosen(dataset: Dataset, rng: np.random.Generator) -> dict[str, np.ndarray]
             some = there[np.round(even).astype(int)]
             if len(some):
                 low, high = dataset.targets[some[[0, -1]], i]
-                name = f"{name}\n{low:.4g} to {high:.4g}"
+                name = f"{name}: {low:.4g} to {high:.4g}"
         else:
             if dataset.target.kind == "mask" and len(there):
                 # a class is hard to see where it has a few pixels only

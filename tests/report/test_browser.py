@@ -192,7 +192,9 @@ def test_the_details_of_a_trial_are_inside_the_window(seen):
 
 def test_a_trial_is_lit_in_the_charts_of_all_costs(seen):
     _, found, _ = seen
-    assert found["costs"] == len(found["lit"]) >= 3 and set(found["lit"]) == {1}
+    assert found["costs"] == len(found["lit"]) >= 3
+    # a finalist has a second mark where its own training changed its score
+    assert set(found["lit"]) in ({1}, {2})
 
 
 def test_no_words_of_a_chart_overlap_or_are_cut(seen):

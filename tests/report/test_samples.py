@@ -6,6 +6,7 @@ from matplotlib.image import imread
 
 from autoai4eo.data.class_colours import colours
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.report import samples
 from autoai4eo.report.samples import UNKNOWN, write_samples
 
 
@@ -38,6 +39,14 @@ def test_values_have_a_row_from_the_smallest_to_the_largest(tmp_path):
     middle = picture[picture.shape[0] // 3, :, 0]  # in the first row of two
     grey = [v for v in middle[np.flatnonzero(np.diff(middle))] if 0 < v < 255]
     assert len(set(grey)) >= 3 and grey == sorted(grey)
+
+
+def test_a_row_of_values_says_from_where_to_where():
+    level = np.arange(12, dtype=np.float32)
+    data = open_dataset(
+        np.zeros((12, 8, 8, 1)), labels=level, kind="value", class_names=["height"]
+    )
+    assert [*samples._chosen(data, np.random.default_rng(0))] == ["height: 0 to 11"]
 
 
 def test_a_patch_stands_with_each_of_its_labels(tmp_path):
