@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autoai4eo.cli.console import console, print_table
 from autoai4eo.learning.figures import FIGURES, rounded
+from autoai4eo.text import counted
 
 if TYPE_CHECKING:
     from autoai4eo.tasks.planning import Plan
@@ -48,11 +49,19 @@ def print_plan(plan: Plan) -> None:
         f"{duration(found.start_s)} to begin, {duration(found.epoch_s)} for its second "
         f"epoch with validation{part}"
     )
+    if found.over is not None:
+        console.print(
+            f"the default network is over the constraints ({found.over}): the search "
+            "trains only networks within them, which take another time"
+        )
+    trials = counted(found.left, "trial")
+    if found.left < settings.max_trials:
+        trials = f"the {trials} left of {settings.max_trials}"
     console.print(
-        f"estimated: a trial of {found.epochs} epochs {duration(found.trial_s)}; "
-        f"{settings.max_trials} trials {duration(found.search_s - found.finalist_s)}, "
-        f"what is trained after them {duration(found.finalist_s)}, in all "
-        f"{duration(found.search_s)}"
+        f"estimated: a trial of {counted(found.epochs, 'epoch')} "
+        f"{duration(found.trial_s)}; {trials} "
+        f"{duration(found.search_s - found.finalist_s)}, what is trained after them "
+        f"{duration(found.finalist_s)}, in all {duration(found.search_s)}"
     )
     console.print(
         "not in it: other networks than the default one may take several times as long "

@@ -194,8 +194,7 @@ def fit(
     check_can_write_into(out)
     read = (train, val, masks, val_masks, *(prior or ()))
     check_not_input(folder, filter(None, read))
-    anew = overwrite or dry_run
-    if not anew and (done := told_completed(out, arguments)) is not None:
+    if not overwrite and (done := told_completed(out, arguments)) is not None:
         return None if quiet else console.print(done)
     limits = parse_limits(constraint or [])
     shares = parse_shares(split or "0.8/0.2")

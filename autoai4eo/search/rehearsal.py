@@ -14,6 +14,7 @@ import keras
 from autoai4eo.cost import profile
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import sample
+from autoai4eo.learning.objectives import violation
 from autoai4eo.learning.training import Training
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.building import candidates_of
@@ -38,7 +39,9 @@ class Rehearsal:
         epochs: of a trial.
         trial_s: seconds of a trial, estimated.
         finalist_s: seconds of all trainings after the search, estimated.
-        search_s: seconds of all trials of one worker, and of the finalist, estimated.
+        left: number of trials that are not trained yet.
+        search_s: seconds of these trials by one worker, and of the finalist, estimated.
+        over: the limits that the default network is over, in words; None: none.
     """
 
     choices: Mapping[str, str]
@@ -50,16 +53,21 @@ class Rehearsal:
     epochs: int
     trial_s: float
     finalist_s: float
+    left: int
     search_s: float
+    over: str | None
 
 
-def rehearse(graph: Graph, settings: SearchSettings, training: Training) -> Rehearsal:
+def rehearse(
+    graph: Graph, settings: SearchSettings, training: Training, trained: int = 0
+) -> Rehearsal:
     """Trains the default network of a search for two epochs, and keeps nothing.
 
     Args:
         graph: of blocks, with the shapes of the data.
         settings: the options of the search.
         training: data and options of its trainings.
+        trained: the number of its trials that are trained already.
     """
     trial = training.cheaper(settings.seed)
     recorded: dict[str, Sequence[Any]] = {}
@@ -89,6 +97,7 @@ def rehearse(graph: Graph, settings: SearchSettings, training: Training) -> Rehe
     whole_s = epoch_s * len(training.train) / len(trial.train)
     finalist_s = start_s + whole_s * (training.final_epochs or training.max_epochs)
     finalist_s += _trained_again(settings) * (start_s + whole_s * training.max_epochs)
+    left = max(0, settings.max_trials - trained)
     return Rehearsal(
         {hp.name: _told(hp) for hp in space.space},
         prod(_count(hp) for hp in space.space),
@@ -99,7 +108,9 @@ def rehearse(graph: Graph, settings: SearchSettings, training: Training) -> Rehe
         trial.max_epochs,
         trial_s,
         finalist_s,
-        settings.max_trials * trial_s + finalist_s,
+        left,
+        left * trial_s + finalist_s,
+        violation(cost, settings.constraints),
     )
 
 

@@ -10,6 +10,9 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training
 from autoai4eo.log import told_while
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.study import open_study
+from autoai4eo.runs.trials import trials_of, was_trained
 from autoai4eo.search.rehearsal import Rehearsal, rehearse
 from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.configuration import check_training
@@ -71,5 +74,15 @@ def plan(
         augmentation=AUGMENTATION,
         proxy=model.settings.proxy,
     )
+    trained = _trained(model)
     with told_while(tell, "training the default network for two epochs"):
-        return Plan(model, train, validation, rehearse(graph, model.settings, training))
+        found = rehearse(graph, model.settings, training, trained)
+    return Plan(model, train, validation, found)
+
+
+def _trained(model: AutoModel) -> int:
+    """Returns the number of trials that are trained in the run to be resumed."""
+    if model.overwrite or not Run(model.run).exists:
+        return 0
+    study = open_study(model.run, storage=model.settings.storage)
+    return sum(map(was_trained, trials_of(study)))

@@ -86,7 +86,9 @@ def test_fit_leaves_the_runs_folder(finished):
     assert asked["versions"]["autokeras"].startswith("3.0")
 
 
-def test_the_same_command_says_at_once_that_the_search_is_complete(finished, so2sat):
+def test_the_same_command_says_at_once_that_the_search_is_complete(
+    finished, so2sat, run
+):
     """Users rely on: a second Enter costs no minutes, and says how to go on."""
     given = ("--max-trials", "1", "--epochs", "1", "--constraint", "macs=20e6")
     data = (so2sat / "training.h5", "--val", so2sat / "validation.h5")
@@ -103,6 +105,8 @@ def test_the_same_command_says_at_once_that_the_search_is_complete(finished, so2
         f"{finished}: complete, 1 of 1 trials are trained; raise --max-trials to go "
         f"on; `autoai4eo report {finished}` shows the search\n"
     )
+    planned = run("fit", *data, "--out", finished, *given, "--dry-run")
+    assert planned.out.split() == done.stdout.split()
     assert "autoai4eo.runs.study" in done.stderr
     for slow in ("tensorflow", "keras", "autoai4eo.tasks"):
         assert f" {slow}\n" not in done.stderr

@@ -32,7 +32,18 @@ def test_times_are_those_of_two_epochs(model):
     assert found.trial_s == pytest.approx(found.start_s + 7 * found.epoch_s)
     assert found.finalist_s == pytest.approx(found.trial_s)  # as many epochs more
     assert found.search_s == pytest.approx(5 * found.trial_s + found.finalist_s)
+    assert found.left == 5 and found.over is None
     assert not model.run.exists()
+
+
+def test_only_what_is_left_is_counted_and_a_default_over_the_limit_is_told(model):
+    graph, train = model.search_space(DATA)
+    training = Training(train, DATA, epochs=1, batch_size=48)
+    settings = replace(model.settings, constraints={"macs": 1}, max_model_size=None)
+    found = rehearse(graph, settings, training, trained=3)
+    assert found.left == 2
+    assert found.search_s == pytest.approx(2 * found.trial_s + found.finalist_s)
+    assert found.over.startswith("macs ") and found.over.endswith("> 1")
 
 
 def test_large_data_are_measured_in_part(model, monkeypatch):

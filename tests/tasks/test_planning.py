@@ -1,9 +1,12 @@
 """A plan is of the search that `fit` would make."""
 
 import numpy as np
+import pytest
+import runs
 import small
 
 import autoai4eo as ae
+from autoai4eo.tasks import planning
 from autoai4eo.tasks.planning import plan
 
 DATA = small.dataset()
@@ -15,6 +18,16 @@ def test_a_loss_may_have_the_name_that_keras_gives_it(tmp_path):
     found = plan(model, DATA, DATA, loss="categorical_crossentropy", **HOW)
     assert found.rehearsal.epoch_s > 0
     assert not model.run.exists()
+
+
+@pytest.mark.parametrize(("overwrite", "trained"), [(False, 1), (True, 0)])
+def test_trials_that_are_trained_are_not_planned(
+    tmp_path, monkeypatch, overwrite, trained
+):
+    monkeypatch.setattr(planning, "rehearse", lambda *given: given[-1])
+    runs.run_folder(tmp_path / "run")  # of one trial
+    model = small.model(tmp_path, max_trials=2, overwrite=overwrite)
+    assert plan(model, DATA, DATA, loss=None, **HOW).rehearsal == trained
 
 
 def test_a_loss_with_a_spread_gets_a_head_that_predicts_one(tmp_path):
