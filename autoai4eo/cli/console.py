@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -122,6 +123,7 @@ def as_csv(frame: Any) -> str:
 
 #: In the place of a number that is not defined.
 MISSING = "–"
+_WITH_SPREAD = re.compile(r"[\d.,]+ ± [\d.,e+]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -145,10 +147,17 @@ def _column(name: str, values: list[Any]) -> _Column:
     return _Column(
         name,
         cells,
-        all(isinstance(value, Real | None) or value == MISSING for value in values),
+        all(map(_is_number, values)),
         max([1, min(cell_len(name), _HEADING), *least]),
         max([1, cell_len(name), *lengths]),
     )
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a cell is a number, also one with its spread (1.7 ± 11), or empty."""
+    if isinstance(value, Real | None) or value == MISSING:
+        return True
+    return bool(_WITH_SPREAD.fullmatch(str(value)))
 
 
 def _that_fit(columns: list[_Column], width: int) -> list[_Column]:

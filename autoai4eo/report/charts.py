@@ -174,8 +174,10 @@ def scale(
 
 
 def _has_room(ticks: Iterable[float]) -> bool:
-    """Returns whether the labels of the x axis fit side by side."""
-    return _CHARACTER * sum(len(short(x)) for x in ticks) <= WIDTH - _LEFT - _RIGHT
+    """Returns whether the labels of the x axis fit side by side, and differ."""
+    labels = [short(value) for value in ticks]
+    width = _CHARACTER * sum(map(len, labels))
+    return width <= WIDTH - _LEFT - _RIGHT and len(set(labels)) == len(labels)
 
 
 def _ends_inside(tick: float, low: float, high: float) -> bool:

@@ -332,3 +332,9 @@ def test_an_uncertain_latency_is_told_with_its_spread(capsys):
     print_trials(trials, "run")
     out = capsys.readouterr().out
     assert "│ 1.705 ± 11 │" in out and "2.5" in out and out.count("±") == 1
+
+
+def test_a_number_with_its_spread_stands_with_the_numbers():
+    rows = [[12.5, "a"], ["1.705 ± 11", "b"]]
+    shown = printed("", ["ms", "name"], rows, by=module.print_table)
+    assert "       12.5 │" in shown and " 1.705 ± 11 │" in shown

@@ -121,7 +121,8 @@ def test_the_spread_of_a_latency_ends_at_the_axes():
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "most"), [(0.0087035, 0.0087081, 4), (0.1, 0.22, 7)]
+    ("low", "high", "most"),
+    [(0.0087035, 0.0087081, 4), (0.0083515, 0.0083524, 4), (0.1, 0.22, 7)],
 )
 def test_long_labels_below_a_chart_are_few(low, high, most):
     """Latencies that lie close together have labels of many digits."""
