@@ -104,6 +104,7 @@ def test_many_networks_are_warned_of_only_where_the_user_calls_them(caplog):
     quiet._hide_retracing()
     log = logging.getLogger("tensorflow")
     log.addHandler(caplog.handler)
+    caplog.set_level(logging.WARNING, "tensorflow")  # commands raise it
     try:
         for caller in ("autoai4eo.tasks", "autoai4eo_like", "notebook"):
             exec(warn, {"__name__": caller, "log": log, "f": caller})

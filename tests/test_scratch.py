@@ -69,3 +69,19 @@ def test_only_old_folders_of_ours_are_removed(place):
     with scratch_folder():
         assert young.exists() and other.exists() and link.is_symlink()
     assert (home / "thesis.txt").read_text() == "years"
+
+
+def test_what_is_written_while_the_folder_is_removed_goes_too(tmp_path, monkeypatch):
+    """As a process does that looks for a place for its temporary files."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    rmdir, late = os.rmdir, []
+
+    def written_to(path, **how):
+        if not late:
+            late.append(folder / "late")
+            late[0].write_text("")
+        rmdir(path, **how)
+
+    with scratch_folder() as folder:
+        monkeypatch.setattr(os, "rmdir", written_to)
+    assert late and list(tmp_path.iterdir()) == []

@@ -22,20 +22,26 @@ def scratch_folder() -> Iterator[Path]:
     """Yields a folder for temporary files, which is removed at the end.
 
     The process holds a lock of the folder, which ends with it even if it is killed. So
-    the first such folder of a process removes those of killed ones.
+    the first such folder of a process removes those of killed ones. A process that was
+    started in the folder may still write while it is removed: then that is tried again.
 
     Raises:
         OSError: the folder cannot be made.
     """
     place = tempfile.gettempdir()
     _remove_abandoned(place)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=place) as name:
+    made = tempfile.TemporaryDirectory(
+        prefix=_PREFIX, dir=place, ignore_cleanup_errors=True
+    )
+    with made as name:
         opened = _open(Path(name))
         try:
             _is_locked(opened)
             yield Path(name)
         finally:
             os.close(opened)
+    if os.path.lexists(name):
+        shutil.rmtree(name)
 
 
 @functools.cache
