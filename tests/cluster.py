@@ -25,9 +25,15 @@ print("Submitted batch job 7")
 SRUN = """
 import itertools, os, signal, subprocess, sys
 command = [*itertools.dropwhile(lambda a: a.startswith("--"), sys.argv[1:])]
-step = subprocess.Popen(command, start_new_session=True)
+steps, early = [], []
+def send(number, _):
+    early.append(number) if not steps else os.killpg(steps[0].pid, number)
 for number in (signal.SIGTERM, signal.SIGUSR1):
-    signal.signal(number, lambda number, _: os.killpg(step.pid, number))
+    signal.signal(number, send)
+step = subprocess.Popen(command, start_new_session=True)
+steps.append(step)
+for number in early:
+    os.killpg(step.pid, number)
 code = step.wait()
 sys.exit(code if code >= 0 else 128 - code)
 """
