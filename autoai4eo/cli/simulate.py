@@ -160,7 +160,7 @@ def simulate(
     with ExitStack() as held:
         with written(out):
             out.mkdir(parents=True, exist_ok=True)
-            held.enter_context(alone(out, "simulate"))
+            held.enter_context(alone(out))
             kept.begin(out, simulated)
         queries = nasbench.replay_all(
             networks,

@@ -13,12 +13,11 @@ LOCK = ".lock"
 
 
 @contextmanager
-def alone(run: Path, command: str = "fit") -> Iterator[None]:
+def alone(run: Path) -> Iterator[None]:
     """Locks the folder against other commands; the lock ends with the process.
 
     Args:
         run: the folder.
-        command: its name in messages.
 
     Raises:
         UserError: another command is working in the folder.
@@ -27,24 +26,24 @@ def alone(run: Path, command: str = "fit") -> Iterator[None]:
         try:
             held.enter_context(locks.locked(run / LOCK))
         except BlockingIOError:
-            raise _in_use(run, command) from None
+            raise _in_use(run) from None
         yield
 
 
-def check_not_in_use(run: Path, command: str = "fit") -> None:
+def check_not_in_use(run: Path) -> None:
     """Checks early what `alone` makes sure of, before data are opened for long.
 
     Raises:
         UserError: another command is working in the folder.
     """
     if is_locked(run):
-        raise _in_use(run, command)
+        raise _in_use(run)
 
 
-def _in_use(run: Path, command: str) -> UserError:
+def _in_use(run: Path) -> UserError:
     return UserError(
-        f"{run}: expected a folder that is not in use, found another {command} at work "
-        f"in it ({locks.holder(run / LOCK)}); wait for it or choose another folder"
+        f"{run}: expected a folder that is not in use, found another command at "
+        f"work in it ({locks.holder(run / LOCK)}); wait for it or choose another folder"
     )
 
 

@@ -51,7 +51,7 @@ def test_a_run_at_work_is_told_as_such(run, folder):
             assert told.status == 2 and "found a search at work in it; wait" in told.err
         # before the data are opened
         told = run("fit", data.with_name("none.h5"), "--out", folder)
-        assert told.status == 2 and "found another fit at work in it" in told.err
+        assert told.status == 2 and "found another command at work in it" in told.err
     told = run("evaluate", folder, data)
     assert "found an interrupted one" in told.err
 

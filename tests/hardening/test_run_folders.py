@@ -230,7 +230,7 @@ def test_a_refused_fit_has_written_nothing(folder):
     """Also where the data are others: their statistics would replace the run's."""
     before = contents(folder)
     other = small.dataset(seed=7)
-    with locked(folder / ".lock"), pytest.raises(UserError, match="another fit at"):
+    with locked(folder / ".lock"), pytest.raises(UserError, match="another command at"):
         small.model(folder.parent, overwrite=True).fit(
             other, validation_data=VALIDATION, epochs=1, verbose=0
         )

@@ -296,7 +296,7 @@ def test_two_searches_in_one_folder_are_refused(tmp_path, overwrite):
     with alone(model.run):
         if overwrite:
             (model.run / "run.json").write_text("{}")
-        with pytest.raises(UserError, match="another fit at work"):
+        with pytest.raises(UserError, match="another command at work"):
             model.fit(DATA, validation_data=small.dataset(seed=1), epochs=1, verbose=0)
     assert (model.run / "trials").is_dir()
     assert (model.run / "run.json").exists() == overwrite
