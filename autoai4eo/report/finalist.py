@@ -41,7 +41,7 @@ def after_training(run: Snapshot, metric: str) -> float | None:
 
 
 def evaluations(run: Snapshot) -> dict[str, Any]:
-    """Returns a table of the evaluations on other data, the latest first."""
+    """Returns a table of the evaluations on labelled data, the latest first."""
     found = run.evaluations[::-1]
     names = [n for n in METRICS if any(n in one.scores for one in found)]
     finalist = run.evaluation.get("network")
@@ -49,7 +49,7 @@ def evaluations(run: Snapshot) -> dict[str, Any]:
         "columns": [FIGURES[name].short for name in names],
         "rows": [
             {
-                "data": one.name,
+                "data": one.told_data,
                 "samples": one.data["samples"],
                 "fingerprint": one.data["fingerprint"],
                 "date": one.date,
@@ -63,13 +63,13 @@ def evaluations(run: Snapshot) -> dict[str, Any]:
 
 
 def parts(run: Snapshot) -> list[tuple[str, dict[str, Any]]]:
-    """Returns titles and scores of the finalist: validation, test, other data."""
+    """Returns titles and scores of the finalist: validation, test, evaluations."""
     known = [("Validation", run.evaluation), ("Test", run.test)]
     tested = {name: run.test[name] for name in run.test if name in METRICS}
     for one in run.evaluations[::-1]:
         figures = {n: value for n, value in one.scores.items() if n in METRICS}
         if _is_of_finalist(run, one) and figures != tested:
-            title = f"Evaluation on {one.name}, {one.date}"
+            title = f"Evaluation on {one.told_data}, {one.date}"
             known.append((title, {**one.scores}))
     return [
         (title, scores)

@@ -6,7 +6,7 @@ One file for a network and data: what is evaluated on the same data again replac
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,8 @@ class Evaluation:
         of: the trial or ensemble whose network was evaluated.
         was_finalist: whether it was the finalist, maybe trained further.
         network: the digest of its file.
-        data: ``path``, ``samples`` and ``fingerprint``.
+        data: ``path``, ``samples`` and ``fingerprint``; ``learned_from``, what the
+            network learned from of them, if it did, see `learned_from`.
         evaluated: when, in UTC, as ISO 8601.
         scores: the result of `autoai4eo.runs.scoring.evaluate`, without groups.
     """
@@ -48,6 +49,12 @@ class Evaluation:
     def name(self) -> str:
         """The name of the data, without the folder."""
         return Path(self.data["path"]).name
+
+    @property
+    def told_data(self) -> str:
+        """The name of the data, and whether the network learned from them."""
+        learned = self.data.get("learned_from")
+        return f"{self.name} ({' and '.join(learned)} data)" if learned else self.name
 
     @property
     def date(self) -> str:
@@ -73,6 +80,7 @@ def keep(
     scores: Mapping[str, Any],
     trial: Which,
     finalist: Mapping[str, Any],
+    learned: Sequence[str] = (),
 ) -> None:
     """Keeps the scores of a network of a run on labelled data.
 
@@ -82,6 +90,7 @@ def keep(
         scores: of it.
         trial: the network; None: the finalist.
         finalist: the content of ``best/evaluation.json`` when it was loaded.
+        learned: the result of `autoai4eo.runs.learned_from.warn_if_learned`.
 
     Warns:
         AutoAI4EOWarning: the folder cannot be written, or has another finalist by now.
@@ -94,11 +103,13 @@ def keep(
         network = digest(network_path(run, of))
     elif (network := digest(folder.network)) != finalist.get("network", network):
         return _warn(f"{run}: has another finalist by now")
-    data = {
+    data: dict[str, Any] = {
         "path": str(dataset.path),
         "samples": len(dataset),
         "fingerprint": dataset.fingerprint(),
     }
+    if learned:
+        data["learned_from"] = list(learned)
     name = hashlib.sha256(f"{network} {data['fingerprint']}".encode()).hexdigest()[:16]
     content = {
         "schema": schemas.VERSION,

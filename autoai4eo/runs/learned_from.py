@@ -15,8 +15,11 @@ from autoai4eo.runs.network_id import TRAINING, Which, network_id
 
 def warn_if_learned(
     run: Path, dataset: Dataset, fitted: Mapping[str, Any], trial: Which
-) -> None:
+) -> list[str]:
     """Warns if a network of a run is scored on data that it was trained on.
+
+    Returns:
+        Which data these are or include: ``"training"``, ``"validation"``; [] none.
 
     Args:
         run: the folder.
@@ -24,8 +27,9 @@ def warn_if_learned(
         fitted: the content of ``best/evaluation.json``; {} for another network.
         trial: the network's name; None: it is the finalist.
     """
+    learned: list[str] = []
     if not Run(run).exists:
-        return
+        return learned
     network = None if trial is None else network_id(trial)
     if network is None:
         trained_on = fitted.get("trained_on", "")
@@ -40,9 +44,11 @@ def warn_if_learned(
         same_file = known["path"] == dataset.path and Path(dataset.path).exists()
         inside = same_file and known["samples"] < len(dataset)
         if inside or known["fingerprint"] == mark:
+            learned.append(role)
             what = "they include" if inside else "these are"
             warn(
                 f"{dataset.path}: {what} the {role} data of {run}, which the "
                 f"{network or 'finalist'} learned from: its scores on them say nothing "
                 "about other data; evaluate it on data that it has not seen"
             )
+    return learned

@@ -247,7 +247,12 @@ EVALUATED = {
     "ensemble?": int,
     "finalist": bool,
     "network": str,
-    "data": {"path": str, "samples": int, "fingerprint": str},
+    "data": {
+        "path": str,
+        "samples": int,
+        "fingerprint": str,
+        "learned_from?": [str],
+    },
     "evaluated": str,
     "scores": _SCORES,
 }

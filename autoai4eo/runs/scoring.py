@@ -65,12 +65,11 @@ def evaluate(
     check_block_km(by, block_km)
     if by is not None:
         members(dataset, by, block_km)
-    if run is not None:
-        warn_if_learned(run, dataset, fitted, trial)
+    learned = warn_if_learned(run, dataset, fitted, trial) if run is not None else []
     output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
     scores = score_beside(run, dataset, output, fitted, batch_size)
     if run is not None:
-        evaluations.keep(run, dataset, scores, trial, fitted)
+        evaluations.keep(run, dataset, scores, trial, fitted, learned)
     scores = {**user_scores(metrics, dataset, output), **scores}
     if by is not None:
         scores["by_group"] = by_group(dataset, output, by, fitted, block_km)

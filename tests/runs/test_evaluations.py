@@ -86,6 +86,20 @@ def test_report_card_and_item_show_them(searched):
     assert "on others was measured on the data above only" in written
 
 
+@pytest.mark.filterwarnings("ignore::autoai4eo.errors.AutoAI4EOWarning")
+def test_scores_on_what_the_network_learned_from_are_told_as_such(searched):
+    """Users rely on: nobody takes them for scores on other data."""
+    searched.evaluate(small.dataset())
+    (one,) = evaluations_of(searched.run)
+    assert "training" in one.data["learned_from"]
+    assert one.told_data.endswith("data)") and "(training" in one.told_data
+    page = write_report(searched.run).read_text("utf-8")
+    assert f"Evaluation on {one.told_data}" in page
+    known = Run(searched.run).read()
+    item = metadata.item(searched.run, known, searched.export_model(), None)
+    assert item["properties"]["autoai4eo:evaluations"] == []
+
+
 def test_a_damaged_record_is_left_out_of_the_report_and_named(searched):
     searched.evaluate(TEST)
     (path,) = Run(searched.run).evaluations.iterdir()

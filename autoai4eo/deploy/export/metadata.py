@@ -300,7 +300,10 @@ def _references(evaluation: Mapping[str, Any]) -> dict[str, Any]:
 def _evaluations(
     run: Path, trial: Which, chosen: NetworkId, finalist: Mapping[str, Any]
 ) -> list[dict[str, Any]]:
-    """Returns the scores of the network on other data, the latest first."""
+    """Returns the scores of the network on data that it did not learn from.
+
+    The latest come first.
+    """
     is_finalist = trial is None
     network = finalist.get("network") if is_finalist else None
     return [
@@ -321,6 +324,7 @@ def _evaluations(
         for one in evaluations_of(run)[::-1]
         if one.was_finalist == is_finalist
         and one.of == chosen
+        and not one.data.get("learned_from")
         and network in (None, one.network)
     ]
 
