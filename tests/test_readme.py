@@ -113,21 +113,21 @@ def write_areas(path: Path, scene: Path) -> None:
     )
 
 
-def write_pairs(folder: Path) -> None:
+def write_pairs(folder: Path, images: str, masks: str, names: str) -> None:
     """Scenes with masks: bright pixels are of one class."""
-    for name in ("images", "masks"):
+    for name in (images, masks):
         (folder / name).mkdir()
     how = {"height": 128, "width": 128, "crs": "EPSG:32630", "driver": "GTiff"}
     how["transform"] = rasterio.Affine(10, 0, 300_000, 0, -10, 4_200_000)
-    for seed, name in enumerate("abcde"):
-        rng = np.random.default_rng(seed)
+    for name in names:
+        rng = np.random.default_rng(ord(name))
         mask = rng.integers(0, 2, (16, 16)).repeat(8, 0).repeat(8, 1).astype("uint8")
         pixels = rng.integers(200, 900, (4, 128, 128)) + 2000 * mask.astype(int)
-        path = folder / "images" / f"{name}.tif"
+        path = folder / images / f"{name}.tif"
         with rasterio.open(path, "w", count=4, dtype="uint16", **how) as file:
             file.write(pixels.astype("uint16"))
             file.descriptions = ("B02", "B03", "B04", "B08")
-        path = folder / "masks" / f"{name}.tif"
+        path = folder / masks / f"{name}.tif"
         with rasterio.open(path, "w", count=1, dtype="uint8", **how) as file:
             file.write(mask, 1)
 
@@ -149,7 +149,8 @@ def place(so2sat, tmp_path_factory):
             folder / "made.tif", folder / f"{season}.tif", folder / f"{season}_S1.tif"
         )
     write_areas(folder / "areas.kml", folder / "made.tif")
-    write_pairs(folder)
+    write_pairs(folder, "images", "masks", "abcde")
+    write_pairs(folder, "new_images", "new_masks", "fg")
     rng = np.random.default_rng(0)
     with zipfile.ZipFile(folder / "EuroSAT_RGB.zip", "w") as archive:
         for name in ("Forest", "River", "Highway"):
