@@ -40,8 +40,10 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
         for value in (against["difference"], *against["interval"])
     )
     worst, best = against["interval"]
-    sure = "is better" if worst > 0 else "is not surely better"
-    if best < 0:
+    sure = "is not surely better" if against["difference"] > 0 else "is not better"
+    if worst > 0:
+        sure = "is better"
+    elif best < 0:
         sure = "is worse"
     of = "gain in" if figure.direction == "max" else "reduction of the"
     on = f" on the {data} data" if data else ""

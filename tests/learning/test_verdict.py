@@ -68,10 +68,13 @@ def test_errors_are_reduced_in_their_unit():
 
 @given(st.floats(-1, 1), st.floats(-1, 1))
 def test_better_means_that_the_interval_is_above_zero(low, high):
-    told = verdict({**AGAINST, "interval": sorted([low, high])})
+    middle = (low + high) / 2
+    told = verdict({**AGAINST, "difference": middle, "interval": sorted([low, high])})
     assert ("is better" in told) == (min(low, high) > 0)
     assert ("is worse" in told) == (max(low, high) < 0)
-    assert ("not surely better" in told) == (min(low, high) <= 0 <= max(low, high))
+    unsure = min(low, high) <= 0 <= max(low, high)
+    assert ("is not surely better" in told) == (unsure and middle > 0)
+    assert ("is not better" in told) == (unsure and middle <= 0)
 
 
 def test_scores_are_a_line():
