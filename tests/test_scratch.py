@@ -82,6 +82,7 @@ def test_what_is_written_while_the_folder_is_removed_goes_too(tmp_path, monkeypa
             late[0].write_text("")
         rmdir(path, **how)
 
-    with scratch_folder() as folder:
+    with pytest.raises(KeyboardInterrupt), scratch_folder() as folder:
         monkeypatch.setattr(os, "rmdir", written_to)
+        raise KeyboardInterrupt
     assert late and list(tmp_path.iterdir()) == []

@@ -33,15 +33,17 @@ def scratch_folder() -> Iterator[Path]:
     made = tempfile.TemporaryDirectory(
         prefix=_PREFIX, dir=place, ignore_cleanup_errors=True
     )
-    with made as name:
-        opened = _open(Path(name))
-        try:
-            _is_locked(opened)
-            yield Path(name)
-        finally:
-            os.close(opened)
-    if os.path.lexists(name):
-        shutil.rmtree(name)
+    try:
+        with made as name:
+            opened = _open(Path(name))
+            try:
+                _is_locked(opened)
+                yield Path(name)
+            finally:
+                os.close(opened)
+    finally:
+        if os.path.lexists(made.name):
+            shutil.rmtree(made.name)
 
 
 @functools.cache
