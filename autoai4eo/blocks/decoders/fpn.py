@@ -12,13 +12,13 @@ from autoai4eo.blocks.backbones.units import convolution, normalised
 from autoai4eo.blocks.choices import choose, require, require_number
 from autoai4eo.blocks.decoders.levels import (
     CHANNELS,
+    check_stride,
     convolved,
     enlarged,
     levels_of,
     rectified,
     summed,
 )
-from autoai4eo.errors import UserError
 
 FINEST = (2, 4)
 
@@ -75,12 +75,7 @@ class FPNDecoder(ak.Block):
         levels = levels_of(self, inputs)
         channels = choose(hp, "channels", self.channels, CHANNELS, 32)
         possible = FINEST[: len(levels) - 1]
-        if self.finest not in (None, *possible):
-            raise UserError(
-                f"{self.name}: expected finest to be "
-                f"{', '.join(map(str, possible))} for a pyramid of {len(levels)} "
-                f"levels, got {self.finest}; leave it out"
-            )
+        check_stride(self, "finest", self.finest, possible, len(levels))
         finest = FINEST[0]
         if len(possible) > 1:
             finest = choose(hp, "finest", self.finest, FINEST, finest)

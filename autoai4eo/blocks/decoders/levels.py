@@ -39,6 +39,29 @@ def levels_of(block: ak.Block, inputs: Any) -> list[Any]:
     return levels
 
 
+def check_stride(
+    block: ak.Block, name: str, given: int | None, possible: Sequence[int], levels: int
+) -> None:
+    """Checks that a decoder can use the stride that was given.
+
+    Args:
+        block: the decoder.
+        name: of the argument.
+        given: the stride; None: it is searched.
+        possible: the strides that it can use of this pyramid.
+        levels: of the pyramid.
+
+    Raises:
+        UserError: it is none of these.
+    """
+    if given not in (None, *possible):
+        raise UserError(
+            f"{block.name}: expected {name} to be one of "
+            f"{', '.join(map(str, possible))} for a pyramid of {levels} levels, got "
+            f"{given}; leave it out to search it"
+        )
+
+
 def enlarged(
     tensor: Any, times: int, size: Sequence[int], name: str, how: str = "nearest"
 ) -> Any:

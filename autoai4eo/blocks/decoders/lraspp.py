@@ -10,8 +10,7 @@ from keras import layers
 
 from autoai4eo.blocks.backbones.units import ConvUnit, convolution
 from autoai4eo.blocks.choices import choose, require, require_number
-from autoai4eo.blocks.decoders.levels import enlarged, levels_of
-from autoai4eo.errors import UserError
+from autoai4eo.blocks.decoders.levels import check_stride, enlarged, levels_of
 
 SKIPS = (2, 4, 8, 16)
 _USUAL = 8
@@ -62,12 +61,7 @@ class LRASPPDecoder(ak.Block):
         """Levels, the finest (N, h, w, …) first -> (N, h', w', channels')"""
         levels = levels_of(self, inputs)
         possible = SKIPS[: len(levels) - 1]
-        if self.skip not in (None, *possible):
-            raise UserError(
-                f"{self.name}: expected skip to be one of "
-                f"{', '.join(map(str, possible))} for a pyramid of {len(levels)} "
-                f"levels, got {self.skip}; leave it out to search it"
-            )
+        check_stride(self, "skip", self.skip, possible, len(levels))
         channels = choose(hp, "channels", self.channels, (32, 64, 128), 64)
         default = min(_USUAL, possible[-1])
         skip = choose(hp, "skip", self.skip, possible, default)

@@ -209,7 +209,9 @@ def test_the_stride_of_an_fpn_needs_the_levels(kit):
     for finest in (None, 2):
         kit.build(kit.segmenter([(5, 5, 3)], FPNDecoder(8, finest), levels=2), {})
     graph = kit.segmenter([(5, 5, 3)], FPNDecoder(8, finest=4), levels=2)
-    with pytest.raises(UserError, match=r"finest to be 2 for a pyramid of 2 levels, g"):
+    with pytest.raises(
+        UserError, match=r"finest to be one of 2 for a pyramid of 2 levels, g"
+    ):
         kit.build(graph, {})
 
 
