@@ -21,7 +21,7 @@ from autoai4eo.data.scenes.files import (
     scene_files,
 )
 from autoai4eo.data.scenes.grid import Grid, finest
-from autoai4eo.data.scenes.masks import QUALITY
+from autoai4eo.data.scenes.masks import QUALITY, SENSED
 from autoai4eo.data.scenes.opening import opened
 from autoai4eo.data.scenes.overview import overview
 from autoai4eo.data.scenes.raster_grid import check_crs
@@ -290,8 +290,19 @@ class Scene:
         self._samples.clear()
 
     def notes(self, names: Sequence[str]) -> list[str]:
-        """Returns sentences on pixels of these bands that are or may be nodata."""
+        """Returns sentences on what may be meant otherwise.
+
+        On pixels of these bands that are or may be nodata, on files that have none of
+        these bands and none of a known sensor, and on bands that `bands` renames.
+        """
         found = notes(str(self), self.sample(names), self._stored)
+        for path in self.paths:
+            there = [n for n, slot in self._slots.items() if slot.path == path]
+            if there and not {*there} & {*names, *SENSED, *QUALITY}:
+                found.append(
+                    f"{path}: expected bands of the network, found {', '.join(there)}; "
+                    "the file is not used: leave it out"
+                )
         if self._renamed:
             found.append(
                 f"{self}: --bands names bands otherwise than the files do: "

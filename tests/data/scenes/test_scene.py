@@ -586,6 +586,17 @@ def test_bands_that_contradict_the_file_are_refused_or_told(path):
         assert "B02 is B05, B03 is B06" in scene.notes(["B05"])[-1]
 
 
+def test_a_file_without_any_band_of_the_network_is_told(tmp_path, path, pixels):
+    other = tmp_path / "map.tif"
+    scenes.write_scene(other, pixels[..., :2], ["class", "confidence"])
+    more = tmp_path / "B08.tif"  # a product's bands are more than a network reads
+    scenes.write_scene(more, pixels[..., :1], ["B08"])
+    with Scene([path, other, more]) as scene:
+        (note,) = scene.notes(["B02", "B03"])
+        assert str(other) in note and "found class, confidence; the file" in note
+        assert not scene.notes(["B02", "class"])
+
+
 def test_a_band_that_lies_elsewhere_is_no_constant(tmp_path, path, pixels):
     far = scenes.UTM @ Affine.translation(5000, 0)
     scenes.write_scene(tmp_path / "far.tif", pixels[..., :1], ["B08"], transform=far)
