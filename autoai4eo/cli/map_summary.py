@@ -70,9 +70,21 @@ def print_reference(out: Path) -> None:
     console.print(
         "   ".join(f"{text} {scores[name]:.4f}" for name, text in labels.items())
     )
+    mapped = {n: one["mapped_km2"] for n, one in estimates["per_class"].items()}
     names, matrix = found["classes"], scores["confusion_matrix"]
-    counts = [[name, *row] for name, row in zip(names, matrix, strict=True)]
-    print_table("pixels; rows: reference, columns: map", ["class", *names], counts)
+    there = [
+        i
+        for i, name in enumerate(names)
+        if mapped[name] or any(matrix[i]) or any(row[i] for row in matrix)
+    ]
+    if absent := [name for i, name in enumerate(names) if i not in there]:
+        console.print(
+            f"neither in the reference nor in the map: {', '.join(absent)}",
+            soft_wrap=True,
+        )
+    counts = [[names[i], *(matrix[i][j] for j in there)] for i in there]
+    columns = ["class", *(names[i] for i in there)]
+    print_table("pixels; rows: reference, columns: map", columns, counts)
     console.print(
         "estimated for the area of the map (Olofsson et al. 2014), ± 1.96 standard "
         f"errors: overall accuracy {_interval(estimates['overall_accuracy'], '.3f')}"
@@ -87,6 +99,7 @@ def print_reference(out: Path) -> None:
             _interval(one["area_km2"], ",.2f"),
         ]
         for name, one in estimates["per_class"].items()
+        if name in columns
     ]
     users, producers = "user's accuracy", "producer's accuracy"
     columns = ["class", "F1", users, producers, "mapped km²", "estimated km²"]

@@ -10,7 +10,8 @@ import pytest
 import rasterio
 import scenes
 
-from autoai4eo.cli.map_summary import other_values
+from autoai4eo.cli.map_summary import other_values, print_reference
+from autoai4eo.deploy.mapping.reference import reference_json
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +186,35 @@ def test_a_map_of_labels_or_values_is_summarised(run, folder, tmp_path, kind, co
     assert all(f" {name} " in done.out for name in columns.split())
     for name in predictors.TARGETS[kind]["classes"]:
         assert name in done.out
+
+
+def test_a_class_that_neither_has_is_no_row_of_the_comparison(tmp_path, capsys):
+    figure = {"value": 0.9, "interval_95": [0.8, 1.0]}
+    one = {"users_accuracy": figure, "producers_accuracy": figure, "area_km2": figure}
+    mapped = {"dense": 0.5, "open": 0.0, "water": 0.5, "bare": 0.1}
+    found = {
+        "reference": "truth.tif",
+        "pixels": 5,
+        "pixels_left_out": 0,
+        "classes": list(mapped),
+        "scores": {
+            "accuracy": 0.8,
+            "cohen_kappa": 0.5,
+            "macro_f1": 0.5,
+            "confusion_matrix": [[2, 0, 1, 0], [0] * 4, [0, 0, 2, 0], [0] * 4],
+            "per_class": {name: {"f1": 0.5} for name in mapped},
+        },
+        "estimates": {
+            "overall_accuracy": figure,
+            "covered": 1.0,
+            "per_class": {n: {**one, "mapped_km2": km2} for n, km2 in mapped.items()},
+        },
+    }
+    reference_json(tmp_path / "map.tif").write_text(json.dumps(found))
+    print_reference(tmp_path / "map.tif")
+    out = capsys.readouterr().out
+    assert "neither in the reference nor in the map: open\n" in out
+    assert out.count("open") == 1 and out.count("bare") == 3
 
 
 def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):
