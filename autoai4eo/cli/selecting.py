@@ -73,10 +73,10 @@ def select(
         network = network_id(trial)
         wanted = {network.kind: network.number}
     rule = "knee" if knee else "one-se" if one_se else None
-    open_run(run).select(rule, refit=refit, verbose=not quiet, **wanted)
+    key = open_run(run).select(rule, refit=refit, verbose=not quiet, **wanted)
     if not quiet:
         console.print(
-            f"finalist: {Run(run).network}\n"
+            f"finalist: {Run(run).network} ({network_id(key)})\n"
             f"next: autoai4eo evaluate {quote(str(run))} {data_words(run)}, "
             f"autoai4eo export {quote(str(run))} MODEL",
             soft_wrap=True,

@@ -69,7 +69,7 @@ class Finalists(SearchResults):
         refit: bool = False,
         verbose: int = 1,
         **limits: float,
-    ) -> int:
+    ) -> int | str:
         """Makes another trial, or an ensemble, the finalist.
 
         Without arguments it takes an earlier choice back. A trial is trained in full;
@@ -90,7 +90,8 @@ class Finalists(SearchResults):
             **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
 
         Returns:
-            The number of the trial or ensemble.
+            The network as ``trial`` of other methods names it: the number of a trial,
+            such as ``3``, or ``"ensemble-0"``.
 
         Raises:
             UserError: no trial of the front is within the limits, a limit is not known,
@@ -98,13 +99,13 @@ class Finalists(SearchResults):
         """
         tell = say if verbose else _silent
         if ensemble is not None:
-            return self._select_ensemble(ensemble, tell)
+            return self._select_ensemble(NetworkId(ENSEMBLE, ensemble), tell)
         choice = Choice(rule, trial, limits)
-        number = select_trial(
+        selected = select_trial(
             self.run, choice, self._searched, refit=refit, verbose=verbose, tell=tell
         )
         self._finalist = None
-        return number
+        return selected.key
 
     def _searched(self) -> tuple[Tuner, Training]:
         """Returns what trains a network of the search, also of an earlier one."""
@@ -181,15 +182,15 @@ class Finalists(SearchResults):
         return made.number
 
     def _select_ensemble(
-        self, number: int, tell: Callable[[str], None], batch_size: int = 64
-    ) -> int:
+        self, wanted: NetworkId, tell: Callable[[str], None], batch_size: int = 64
+    ) -> int | str:
         """Makes an ensemble the finalist, see `AutoModel.select`."""
-        is_there = trained_finalist(self.run) == NetworkId(ENSEMBLE, number)
-        if is_there and is_scored(self.run):
+        number = wanted.number
+        if trained_finalist(self.run) == wanted and is_scored(self.run):
             with at_rest(self.run):
                 make_finalist(self.run, number)
-            tell(f"ensemble {number} is the finalist already; nothing was changed")
-            return number
+            tell(f"{wanted} is the finalist already; nothing was changed")
+            return wanted.key
         validation = self._validation(None)
         with at_rest(self.run):
             lines = beside_finalist(self.run, ensembles.read(self.run, number))
@@ -198,8 +199,8 @@ class Finalists(SearchResults):
         self._finalist = None
         for line in lines:
             tell(line)
-        tell(f"ensemble {number} is the finalist now")
-        return number
+        tell(f"{wanted} is the finalist now")
+        return wanted.key
 
     def _validation(self, given: Any) -> Dataset:
         known = self._known_data().get("validation")

@@ -80,7 +80,7 @@ def select_trial(
     refit: bool = False,
     verbose: int = 1,
     tell: Callable[[str], None],
-) -> int:
+) -> NetworkId:
     """Makes a trial the finalist, trained in full; nothing if it is that already.
 
     Where it was interrupted after the training, that is kept, and only scored.
@@ -98,7 +98,7 @@ def select_trial(
         tell: takes a line about what was selected.
 
     Returns:
-        The number of the trial.
+        The trial that is the finalist.
 
     Raises:
         UserError: no trial fits, or what trains it cannot be had. Nothing is changed.
@@ -117,7 +117,7 @@ def select_trial(
         if is_trained and chosen.is_scored(run):
             chosen.set_to(study, asked)
             tell(f"{wanted} is the finalist already; nothing was changed")
-            return wanted.number
+            return wanted
         tuner, training = searched()
         validation = training.validation
         assert validation is not None, "a search has validation data"
@@ -134,7 +134,7 @@ def select_trial(
             keep_unet(run, tuner.study, UNets.of(tuner, training), tell)
         validate(run, validation, training.batch_size)
     tell(f"{wanted} is the finalist now")
-    return wanted.number
+    return wanted
 
 
 def _number(

@@ -27,6 +27,7 @@ def test_the_finalist_is_left_alone(run, folder):
     told = run("select", folder, "--trial", number)
     assert told.status == 0
     assert f"trial {number} is the finalist already; nothing was changed" in told.out
+    assert f"finalist: {file} (trial {number})" in told.out.replace("\n", "")
     assert f"autoai4eo evaluate {folder} DATA" in told.out.replace("\n", "")
     assert file.stat().st_mtime_ns == before
 

@@ -117,7 +117,8 @@ def test_the_budget_holds_for_the_sum_of_members(model):
 
 def test_it_can_be_the_finalist_and_a_trial_again(made):
     before = made.predict_proba(TEST)
-    assert made.select(ensemble=0) == 0
+    # not 0, which is trial 0, as `export` and others take it
+    assert made.select(ensemble=0) == "ensemble-0" == made.select(ensemble=0)
     ensemble = predicted(deploy.load_network(made.run, "ensemble-0"))
     np.testing.assert_allclose(made.predict_proba(TEST), ensemble, atol=1e-6)
     told = json.loads((made.run / "best" / "evaluation.json").read_text())
