@@ -27,7 +27,7 @@ def print_plan(plan: Plan) -> None:
     console.print("data", style="bold")
     console.print(
         f"{len(train):,} samples for training, {len(plan.validation):,} for "
-        f"validation, {train.num_classes} {train.target.nouns}; {inputs}; "
+        f"validation, {counted(train.num_classes, train.target.noun)}; {inputs}; "
         f"`autoai4eo inspect` looks for problems in them"
     )
     several = "without end" if isinf(found.networks) else f"{found.networks:,.0f}"

@@ -20,6 +20,7 @@ from autoai4eo.data.readers.labels import check_names
 from autoai4eo.data.sensors import band, sensor_of
 from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UserError
+from autoai4eo.text import counted
 
 __all__ = ["Dataset", "InputSpec"]
 
@@ -75,7 +76,7 @@ class Dataset:
     def __repr__(self) -> str:
         parts = [f"{len(self):,} samples"]
         if self.num_classes:
-            parts.append(f"{self.num_classes} {self.target.nouns}")
+            parts.append(counted(self.num_classes, self.target.noun))
         for spec in self.inputs:
             bands = " ".join(band.name for band in spec.bands[:_BANDS_SHOWN])
             more = " …" if len(spec.bands) > _BANDS_SHOWN else ""

@@ -1,12 +1,12 @@
 """References: predictors that cost next to nothing, beside which a network stands.
 
 ``majority`` predicts the same for every sample: how frequent each class or label is in
-the training data, or the mean of each value. ``trees`` are scikit-learn's
-histogram-based gradient boosting on `autoai4eo.data.patch_statistics`: one model of all
-classes, or one of each label or value. Of masks, both predict each pixel; the trees
-are ``pixel_trees`` then, on `autoai4eo.data.pixel_neighbourhoods`. A third reference of
-masks, a U-Net, is trained after the finalist, see
-`autoai4eo.learning.network_reference`.
+the training data; of values it is ``mean``, the mean of each. ``trees`` are
+scikit-learn's histogram-based gradient boosting on
+`autoai4eo.data.patch_statistics`: one model of all classes, or one of each label or
+value. Of masks, both predict each pixel; the trees are ``pixel_trees`` then, on
+`autoai4eo.data.pixel_neighbourhoods`. A third reference of masks, a U-Net, is trained
+after the finalist, see `autoai4eo.learning.network_reference`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from autoai4eo.learning.mask_references import (
 )
 from autoai4eo.learning.registry import task_of
 
-MAJORITY, TREES, PIXEL_TREES = "majority", "trees", "pixel_trees"
+MAJORITY, MEAN, TREES, PIXEL_TREES = "majority", "mean", "trees", "pixel_trees"
 #: Samples that the trees are trained on, at most; so they take less than a minute.
 SAMPLES = 10_000
 _BINS = 63  # of each column; with 255, the default, training takes twice as long
@@ -54,7 +54,8 @@ def train_references(
         seed: of the trees and of the choice of samples.
 
     Returns:
-        The record of the references, for JSON: what `reference_outputs` needs;
+        The record of the references, for JSON: what `reference_outputs` needs, also
+        ``constant``, the name of the one that predicts the same for every sample;
         ``samples`` of the trees, of masks pixels; by name ``scores`` on the validation
         data, as a trial has them (of masks on tiles of `judged_rows`), and what
         `Task.fit` ``fitted`` there; and ``seconds`` of all this.
@@ -74,6 +75,7 @@ def train_references(
     write_trees(trees, models)
     record: dict[str, Any] = {
         "bands": bands,
+        "constant": MEAN if train.target.kind == "value" else MAJORITY,
         "output": [float(value) for value in frequent],
         "columns": columns,
         "samples": len(table),
@@ -121,8 +123,8 @@ def reference_outputs(
         by_trees = tree_outputs(dataset, models, record, trees)
         return {MAJORITY: same_outputs(dataset, output), PIXEL_TREES: by_trees}
     found = predicted(models, patch_statistics(dataset, record["bands"]), trees)
-    majority = np.tile(output, (len(dataset), 1))
-    of_trees = majority.copy()
+    constant = np.tile(output, (len(dataset), 1))
+    of_trees = constant.copy()
     if dataset.target.kind == "class":
         of_trees[:] = 0  # classes without a sample
     for columns, values in zip(record["columns"], found, strict=True):
@@ -130,11 +132,12 @@ def reference_outputs(
             raise of_others(trees)
         # of a label two: that it is not there, and that it is
         of_trees[:, columns] = values[:, -len(columns) :]
-    return {MAJORITY: majority, TREES: of_trees}
+    # earlier versions named it the same for values
+    return {record.get("constant", MAJORITY): constant, TREES: of_trees}
 
 
 def _same_for_all(known: Dataset) -> np.ndarray:
-    """Returns what ``majority`` predicts, (classes,)."""
+    """Returns what ``majority`` or ``mean`` predicts, (classes,)."""
     if known.target.kind == "class":
         return np.asarray(known.label_counts() / len(known))
     return np.asarray(np.nanmean(known.targets.astype(float), axis=0))
@@ -176,7 +179,7 @@ def _trained(
     models, columns = [], []
     for i, column in enumerate(targets.T):
         rows = np.isfinite(column)
-        if len(np.unique(column[rows])) > 1:  # otherwise as ``majority``
+        if len(np.unique(column[rows])) > 1:  # otherwise as the constant
             models.append(trained(rows, column))
             columns.append([i])
     return models, columns

@@ -13,6 +13,7 @@ UNET = "unet"
 #: What each reference is, for tables and sentences.
 TITLES = {
     "majority": "the same prediction for every sample",
+    "mean": "the mean of the training data for every sample",
     "trees": "boosted trees on band statistics",
     "pixel_trees": "boosted trees on pixel neighbourhoods",
     UNET: "a plain U-Net",

@@ -39,6 +39,7 @@ from autoai4eo.tasks.reopening import task_record
 from autoai4eo.tasks.training_data import open_both, warn_of_problems
 from autoai4eo.tasks.unet_reference import UNets, keep_unet
 from autoai4eo.tasks.validating import judge
+from autoai4eo.text import counted
 
 #: The default augmentation of `fit`, which is valid for Earth observation.
 
@@ -201,8 +202,8 @@ class AutoModel(GraphData, Finalists):
         with told_while(
             tell,
             f"{len(train):,} samples for training, {len(validation):,} for validation, "
-            f"{train.num_classes} {train.target.nouns}; computing the statistics of "
-            "the bands",
+            f"{counted(train.num_classes, train.target.noun)}; computing the "
+            "statistics of the bands",
         ):
             found = cached_statistics(train, Run(self.run).statistics)
             warn_of_problems(train, validation, found)

@@ -13,6 +13,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.tasks.configuration import graph_of, kind_of
 from autoai4eo.tasks.training_data import names_of
+from autoai4eo.text import counted
 
 
 class GraphData:
@@ -90,7 +91,8 @@ def with_number(dataset: Dataset, number: int | None) -> Dataset:
     if nameless and found < number:
         return dataset.with_classes(numbered(number))
     asked = "output_dim" if dataset.target.kind == "value" else "num_classes"
+    wanted = counted(number, dataset.target.noun)
     raise UserError(
-        f"{dataset.path}: expected the {number} {dataset.target.nouns} of {asked}, "
+        f"{dataset.path}: expected the {wanted} of {asked}, "
         f"found {found} ({', '.join(dataset.class_names)}); leave {asked} out"
     )

@@ -13,6 +13,7 @@ from autoai4eo.learning.comparison import beside_references
 from autoai4eo.learning.lazy_outputs import LazyOutputs
 from autoai4eo.learning.references import (
     MAJORITY,
+    MEAN,
     PIXEL_TREES,
     TREES,
     reference_outputs,
@@ -100,8 +101,11 @@ def test_of_values_some_of_them_unknown(tmp_path):
     values[3] = np.nan  # not a training sample at all
     train = dataset(values, "value", shown)
     record, found = outputs(train, train, tmp_path)
-    np.testing.assert_allclose(found[MAJORITY][0], np.nanmean(values, 0), rtol=1e-6)
-    assert record["scores"][TREES]["r2"] > 0.8 > record["scores"][MAJORITY]["r2"]
+    assert set(found) == set(record["scores"]) == {MEAN, TREES}
+    np.testing.assert_allclose(found[MEAN][0], np.nanmean(values, 0), rtol=1e-6)
+    assert record["scores"][TREES]["r2"] > 0.8 > record["scores"][MEAN]["r2"]
+    del record["constant"]  # of an earlier version
+    assert MAJORITY in reference_outputs(record, tmp_path / "trees", train)
     assert record["samples"] == N - 1
 
 
@@ -129,7 +133,7 @@ def test_bands_without_any_data_are_no_error(tmp_path, kind, pixel):
     data = ae.open_dataset({"sen2": pixels}, labels=labels, kind=kind, bands=bands)
     record, found = outputs(data, data, tmp_path)
     assert record["samples"] == 2
-    np.testing.assert_allclose(found[TREES], found[MAJORITY], rtol=1e-5)
+    np.testing.assert_allclose(found[TREES], found[record["constant"]], rtol=1e-5)
 
 
 def test_of_more_samples_a_part_is_used_that_has_every_class(tmp_path, monkeypatch):
