@@ -28,7 +28,7 @@ from autoai4eo.data.masks.classes import naming_hint
 from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.data.quantities import quantities
 from autoai4eo.errors import UserError
-from autoai4eo.text import plural
+from autoai4eo.text import counted, plural
 
 _FIGURES = ("mean", "std", "minimum", "p2", "p98", "maximum", "nan", "nodata")
 _GROUPS_SHOWN = 12
@@ -295,24 +295,35 @@ def _show(dataset: Any, found: Any) -> None:
         for name, of in members.items()
         if name not in few and len(of) < len(dataset)
     }
-    columns: dict[str, list[Any]] = {
+    every = sum(counts) if pixels else len(dataset)
+    target = dataset.target
+    of_classes = target.kind != "value"
+    # a note names classes without samples
+    noted = of_classes and dataset.known.any()
+    listed = [i for i, n in enumerate(counts) if n or not noted]
+    groups = {**spread, **shown}
+    alike = {
+        name: column[listed[0]]
+        for name, column in groups.items()
+        if len({column[i] for i in listed}) == 1
+    }
+    columns: dict[str, Any] = {
+        **({"share": np.array(counts) / max(1, every)} if of_classes else {}),
         "pixels" if pixels else "samples": counts,
         **({"samples": [*pixels["samples_with_class"].values()]} if pixels else {}),
         **_spreads(dataset),
-        **spread,
-        **shown,
+        **{n: column for n, column in groups.items() if n not in alike},
     }
-    every = sum(counts) if pixels else len(dataset)
-    target = dataset.target
-    # a note names classes without samples
-    noted = target.kind != "value" and dataset.known.any()
-    rows = [
-        [name, n / max(1, every), *(column[i] for column in columns.values())]
-        for i, (name, n) in enumerate(zip(dataset.class_names, counts, strict=True))
-        if n or not noted
-    ]
+    names = dataset.class_names
+    rows = [[names[i], *(column[i] for column in columns.values())] for i in listed]
     title = target.nouns + (", several per sample" if target.kind == "labels" else "")
-    print_table(title, [target.noun, "share", *columns], rows)
+    print_table(title, [target.noun, *columns], rows)
+    if alike:
+        told = [
+            f"{n:,} {name}" if name in spread else f"{counted(n, 'sample')} in {name}"
+            for name, n in alike.items()
+        ]
+        console.print(f"of each {target.noun}: {', '.join(told)}")
     if hint := naming_hint(target):
         console.print(hint)
     for name, of in few.items() if pixels else ():

@@ -101,14 +101,35 @@ def test_copies_with_another_class_are_serious(write, run):
 def test_many_groups_are_counted(write, run):
     result = run("inspect", write(cities=[f"C{i}" for i in range(12)]))
     assert "city C11" in result.out
-    path = write()
+    path, rows = write(), np.arange(24)
     with h5py.File(path, "r+") as file:
-        file["parent"] = np.arange(24) * 2 // 3
+        file["parent"] = np.maximum(rows - 6 * (rows % 2), 0)
     result = run("inspect", path)
     assert "different parents ┃" in result.out and "parent 5" not in result.out
     with h5py.File(path, "r+") as file:
         file["patch_id"] = [f"p{i}" for i in range(24)]
     assert "patch" not in run("inspect", path).out  # as many as samples
+
+
+def test_a_column_of_equal_numbers_is_a_line(write, run):
+    """Users rely on: a table has what differs between its rows."""
+    path = write()
+    with h5py.File(path, "r+") as file:
+        file["parent"] = np.arange(24) * 2 // 3
+    told = run("inspect", path).out
+    assert "city Oslo ┃" not in told and "different parents ┃" not in told
+    line = "of each class: 12 different parents, 6 samples in city Oslo, 6 samples in"
+    assert line in " ".join(told.split())
+
+
+def test_values_have_no_share_of_themselves(run, tmp_path):
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["sen2"] = np.random.default_rng(0).random((12, 8, 8, 2), np.float32)
+        file["value"] = np.arange(12, dtype="float32")
+        file.attrs["sen2_bands"] = ["B02", "B08"]
+    told = run("inspect", tmp_path / "v.h5").out
+    table = told[told.index("values\n") :]
+    assert "mean" in table and "share" not in table
 
 
 def test_only_pixels_that_are_left_out_are_told(run, tmp_path):
