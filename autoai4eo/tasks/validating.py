@@ -31,9 +31,19 @@ def judge(
     run: Path, validation: Dataset, batch_size: int, tell: Callable[[str], None]
 ) -> None:
     """Does `validate` while no other worker does, and tells so."""
-    doing = "evaluating the finalist on the validation data"
-    with locked(run, "finalist"), told_while(tell, doing):
+    with locked(run, "finalist"), told_while(tell, _doing(run)):
         validate(run, validation, batch_size)
+
+
+def _doing(run: Path) -> str:
+    """Returns what `validate` does, in words."""
+    kept = Run(run).read_evaluation()
+    if kept.get("trained_on", TRAINING) == TRAINING:
+        return "evaluating the finalist on the validation data"
+    return (
+        f"evaluating {finalist_in(kept)} as the search left it on the validation data, "
+        "which the finalist learned from"
+    )
 
 
 def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:

@@ -68,7 +68,7 @@ def test_fit_without_a_terminal_writes_a_log(finished, so2sat):
             f"searching in {finished}   0 of 1 trials trained",
             r"trial \d+   complete   val_cohen_kappa -?[\d.]+   params [\d,]+   macs "
             r"[\d,]+   latency_ms [\d.]+   [\d,]+ s   1 of 1 trained",
-            r"trial \d+ is the finalist; training it to the end",
+            r"trial \d+ is the finalist; training it to the end: up to \d+ epochs?",
             r"finalist   trained   val_cohen_kappa -?[\d.]+",
             "evaluating the finalist on the validation data",
         ],

@@ -67,10 +67,15 @@ def test_mistakes_are_kept_as_pictures(fitted):
             assert mistakes["image_sen2"].shape == (len(truth), 8, 8, 3)
 
 
-def test_a_finalist_that_saw_the_validation_data_is_not_judged_on_them(tmp_path):
+def test_a_finalist_that_saw_the_validation_data_is_not_judged_on_them(
+    tmp_path, capsys
+):
     model = small.model(tmp_path, max_trials=1)
-    model.fit(DATA, validation_split=0.25, epochs=1, verbose=0)
+    model.fit(DATA, validation_split=0.25, epochs=1, verbose=2)
     told = kept(model.run)
+    log = capsys.readouterr().out
+    assert "evaluating trial 0 as the search left it on the validation data" in log
+    assert "evaluating the finalist" not in log
     assert told["trained_on"] == "training and validation"
     assert told["evaluated_network"] == "trial"
     trial = deploy.load_network(model.run, told["trial"])

@@ -28,6 +28,7 @@ from autoai4eo.runs.study import FULL_TRAINING_OF
 from autoai4eo.search.workers.measurement_lock import MeasurementLock
 from autoai4eo.search.workers.progress import Progress
 from autoai4eo.search.workers.yielding import YieldToMeasurements
+from autoai4eo.text import counted
 
 _FINAL = "final_epochs"
 
@@ -192,7 +193,10 @@ def train(
         progress: reports events.
         lock: pauses the training during measurements.
     """
-    progress.done(f"trial {trial.number} is the finalist; training it to the end")
+    most = counted(training.max_epochs, "epoch")
+    progress.done(
+        f"trial {trial.number} is the finalist; training it to the end: up to {most}"
+    )
     again = build()
     on_everything = training.validation is None
     before: keras.Model | None = None
