@@ -6,6 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from autoai4eo.data.target import UNNAMED_CLASS
+
 _CODED = re.compile(r"(\d+|[A-Z])\s+(\S.*)")
 
 
@@ -51,8 +53,11 @@ def labels(classes: Sequence[str]) -> list[tuple[str, str]]:
     """Returns a short code of each class, for the heads of columns, and the rest.
 
     The code is the number or letter that all names begin with, as those of "1 compact
-    high-rise" and "A dense trees"; otherwise the class number, from 1.
+    high-rise" and "A dense trees"; of classes without names it is what they are called
+    everywhere, "class 5"; otherwise the class number, from 1.
     """
+    if all(map(UNNAMED_CLASS.fullmatch, classes)):
+        return [(name, "") for name in classes]
     found = [_CODED.fullmatch(name) for name in classes]
     coded = [(match[1], match[2]) for match in found if match]
     if len(dict(coded)) == len(classes):
