@@ -159,18 +159,22 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
     columns = list(dict.fromkeys(n for figures in parts.values() for n in figures))
     absent = scores.get("absent_classes", ())  # told above
     rows = [
-        [name, *(MISSING if figures[c] is None else figures[c] for c in columns)]
+        [name, *(_cell(c, figures[c]) for c in columns)]
         for name, figures in parts.items()
         if name not in absent
     ]
     kind = "value" if "per_value" in scores else "class"
     support = "pixels" if "iou" in columns else "samples"
-    heads = [support if c == "support" else c for c in columns]
+    heads = [support if c == "support" else find(c).short for c in columns]
     print_table("", [kind, *heads], rows)
     if single := told_single(scores):
         console.print(single)
     if "by_group" in scores:
         _print_groups(scores["by_group"], "tiles" if "iou" in columns else "samples")
+
+
+def _cell(name: str, value: float | None) -> float | str:
+    return MISSING if value is None else find(name).near(value)
 
 
 def _print_groups(found: dict[str, Any], samples: str) -> None:
@@ -190,7 +194,9 @@ def _print_groups(found: dict[str, Any], samples: str) -> None:
         key=lambda one: (one[1][by] is None, sign * (one[1][by] or 0.0)),
     )
     columns = list(dict.fromkeys(n for _, figures in groups for n in figures))
-    rows = [[name, *(figures[c] for c in columns)] for name, figures in groups]
+    rows = [
+        [name, *(_cell(c, figures[c]) for c in columns)] for name, figures in groups
+    ]
     heads = [samples if c == "samples" else find(c).short for c in columns]
     print_table("", [group, *heads], rows)
     name = metric.label

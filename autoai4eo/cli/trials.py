@@ -211,9 +211,18 @@ def print_trials(
             f"{header} (predicted)" if name.startswith("latency_") else header
             for name, header in zip(names, headers, strict=True)
         ]
+    rows = [
+        [*row[:2], *(_near(n, value) for n, value in zip(names, row[2:], strict=True))]
+        for row in rows
+    ]
     print_table(title, ["trial", "status", *headers], rows)
     if apart := told_apart(measured):
         console.print(apart)
+
+
+def _near(name: str, value: Any) -> Any:
+    """Returns a cell; a score has no exponent."""
+    return find(name).near(value) if isinstance(value, float) else value
 
 
 def _measured(trials: Any) -> dict[NetworkId, MeasuredWith | None]:

@@ -68,7 +68,18 @@ class Figure:
 
     def text(self, value: float) -> str:
         """Formats a value for people."""
-        return rounded(value) if self.decimals is None else f"{value:.{self.decimals}f}"
+        if self.decimals is None:
+            return rounded(value)
+        return f"{self.near(value):.{self.decimals}f}"
+
+    def exact(self, value: float) -> str:
+        """Formats a value where networks are compared: with four digits."""
+        return rounded(self.near(value))
+
+    def near(self, value: float) -> float:
+        """Returns a score with four decimals, so that none has an exponent."""
+        # no -0, as a kappa of chance can be
+        return value if self.decimals is None else round(value, 4) + 0.0
 
 
 def rounded(value: float) -> str:
@@ -204,8 +215,19 @@ _CATALOGUE = (
     Figure("epochs", "epochs", "epochs", main=True),
 )
 
-#: Every figure by its name.
+_OF_ONE_CLASS = (
+    Figure("precision", "precision", "precision", decimals=3),
+    Figure("recall", "recall", "recall", decimals=3),
+    Figure("f1", "F1", "F1", decimals=3),
+    Figure("iou", "intersection over union", "IoU", decimals=3),
+    Figure("average_precision", "average precision", "average precision", decimals=3),
+    Figure("threshold", "threshold", "threshold", decimals=3),
+    Figure("support", "samples", "samples"),
+)
+
+#: Every figure of a network by its name.
 FIGURES = MappingProxyType({figure.name: figure for figure in _CATALOGUE})
+_BY_NAME = {figure.name: figure for figure in (*_OF_ONE_CLASS, *_CATALOGUE)}
 #: The metrics of a network's output.
 METRICS = tuple(name for name, figure in FIGURES.items() if figure.kinds)
 #: The costs, which are known before a training.
@@ -216,12 +238,12 @@ MEASURED = tuple(name for name in COSTS if FIGURES[name].cost == "measured")
 
 
 def find(name: str) -> Figure:
-    """Returns the figure of a name, with or without ``val_``.
+    """Returns the figure of a network or of one class, with or without ``val_``.
 
     A figure that is not in the catalogue, such as a user's metric, gets its name as its
     label.
     """
-    return FIGURES.get(name.removeprefix(VALIDATION)) or Figure(name, name, name)
+    return _BY_NAME.get(name.removeprefix(VALIDATION)) or Figure(name, name, name)
 
 
 def in_order(names: Iterable[str]) -> list[str]:

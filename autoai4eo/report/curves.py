@@ -45,7 +45,8 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
         return None
     last = _points(run.last_curve, name, _before(run))
     every = [*(points for _, points in lines), last]
-    axes = charts.chart("epoch", named(name))
+    shown = named(name, in_search=not last)
+    axes = charts.chart("epoch", shown)
     charts.fit_epochs(axes, [x for points in every for x, _ in points])
     values = [y for points in every for _, y in points if np.isfinite(y)]
     charts.fit(axes, "y", values, log=False, most=most(name))
@@ -63,7 +64,7 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
     if last := [p for p in last if np.isfinite(p[1])]:
         marker = "o" if len(last) == 1 else ""
         axes.plot(*zip(*last, strict=True), marker=marker, **_OWN)
-    return charts.svg(axes, f"{named(name)} over the epochs")
+    return charts.svg(axes, f"{shown} over the epochs")
 
 
 def _key(run: Snapshot, names: Sequence[str]) -> list[tuple[Markup, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autoai4eo.learning.figures import FIGURES, METRICS, rounded
+from autoai4eo.learning.figures import FIGURES, METRICS, find
 from autoai4eo.runs import phases
 from autoai4eo.runs.chosen import CURE
 from autoai4eo.runs.evaluations import Evaluation
@@ -37,7 +37,8 @@ def after_training(run: Snapshot, metric: str) -> float | None:
     before = trial.figures.get(metric)
     if run.evaluation.get("trained_on") != TRAINING or before is None:
         return None
-    return float(after) if rounded(after) != rounded(before) else None
+    exact = find(metric).exact
+    return float(after) if exact(after) != exact(before) else None
 
 
 def evaluations(run: Snapshot) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from autoai4eo.errors import UserError
 from autoai4eo.learning.figures import find
 from autoai4eo.report.comparable import left_out
+from autoai4eo.report.numbers import exact
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import axes_of, cost_chart, named
 from autoai4eo.runs.folder import Run
@@ -36,6 +37,7 @@ def notebook_view(path: Path) -> str:
         state=_state(run),
         columns=[(name, named(name)) for name in shown],
         rows=run.complete[:_ROWS],
+        exact=exact,
         left=len(run.complete[_ROWS:]),
         chart=cost_chart(run, metric, costs[0], tooltips=True) if costs else None,
         left_out=left_out(run, costs[0]) if costs else "",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from autoai4eo.learning.figures import rounded
+from collections.abc import Mapping
+
+from autoai4eo.learning.figures import find, rounded
 from autoai4eo.report.charts import short
 
 
@@ -17,3 +19,10 @@ def duration(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes = seconds / 60
     return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def exact(figures: Mapping[str, float], name: str) -> tuple[float | None, str]:
+    """Returns a figure and its text, see `Figure.exact`; None and "" if unknown."""
+    if name not in figures:
+        return None, ""
+    return figures[name], find(name).exact(figures[name])

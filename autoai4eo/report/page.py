@@ -20,7 +20,7 @@ from autoai4eo.report.compact import compact_search
 from autoai4eo.report.costs import cost_charts
 from autoai4eo.report.curves import curves
 from autoai4eo.report.finalist import evaluations, parts, story
-from autoai4eo.report.numbers import duration, large
+from autoai4eo.report.numbers import duration, exact, large
 from autoai4eo.report.pyramid import pyramid
 from autoai4eo.report.rendering import render
 from autoai4eo.report.sections import SECTIONS
@@ -129,8 +129,8 @@ def _ensembles(run: Snapshot) -> dict[str, Any]:
             "members": e.members,
             "kind": "finalist" if e.is_finalist else "front" if e.on_front else "",
             "figures": [
-                *(e.figures.get(name) for name in columns),
-                *(e.summed.get(name) for name in summed),
+                *(exact(e.figures, name) for name in columns),
+                *(exact(e.summed, name) for name in summed),
             ],
         }
         for e in run.ensembles
@@ -148,9 +148,13 @@ def _references(run: Snapshot) -> dict[str, Any]:
         scores = [("validation", run.references)]
     rows = [(title(n), on, s) for on, found in scores for n, s in found.items()]
     names = [n for n in METRICS if any(n in each for *_, each in rows)]
+
+    def text(each: dict[str, Any], name: str) -> str:
+        return FIGURES[name].text(each[name]) if name in each else ""
+
     return {
         "columns": [FIGURES[n].short for n in names],
-        "rows": [(who, on, [each.get(n) for n in names]) for who, on, each in rows],
+        "rows": [(who, on, [text(each, n) for n in names]) for who, on, each in rows],
         "verdicts": [verdict(found["against_reference"], on) for on, found in known],
     }
 
@@ -165,10 +169,10 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
     after = run.evaluation.get("metrics", {}) if shown.is_finalist else {}
     if metric in after:
         label = f"{find(metric).label} {who} (validation)"
-        cards.append((large(after[metric]), label))
+        cards.append((find(metric).exact(after[metric]), label))
     elif metric in shown.figures:
         label = f"{named(metric)} of {shown.id}"
-        cards.append((large(shown.figures[metric]), label))
+        cards.append((find(metric).exact(shown.figures[metric]), label))
     is_predicted = shown.measured is not None and shown.measured.profile is not None
     of_cost = {"measured": ", predicted,"} if is_predicted else {}
     cards += [
@@ -193,8 +197,7 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     samples = f": {sum(map(sum, matrix)):,} {noun}" if matrix else ""
     return {
         "title": f"{title}{samples}",
-        "note": f"Scores of {who}. "
-        + (run.two_figures if scores is run.evaluation else ""),
+        "note": f"Scores of {who}.",
         "scores": [
             {
                 "name": FIGURES[name].label,

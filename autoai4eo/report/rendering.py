@@ -24,6 +24,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters["figure"] = rounded
     environment.filters["title_of"] = _title_of
+    environment.filters["short_of"] = lambda name: find(name).short
     environment.filters["breakable"] = _breakable
     return environment
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from autoai4eo.learning.figures import find
+from autoai4eo.learning.figures import Figure, find
 from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.reading import Snapshot
 from autoai4eo.runs.selection import read_selection
@@ -40,14 +41,18 @@ def selection(run: Snapshot) -> dict[str, Any]:
                 if one.is_tied
                 else "",
                 "figures": [
-                    one.mean,
-                    one.standard_error,
-                    one.behind,
-                    one.behind_error,
-                    one.cost,
-                    *one.figures,
+                    *map(
+                        partial(_told, metric),
+                        (one.mean, one.standard_error, one.behind, one.behind_error),
+                    ),
+                    _told(cost, one.cost),
+                    *map(partial(_told, metric), one.figures),
                 ],
             }
             for one in found.candidates
         ],
     }
+
+
+def _told(figure: Figure, value: float | None) -> tuple[float | None, str]:
+    return value, "" if value is None else figure.exact(value)

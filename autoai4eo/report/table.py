@@ -8,9 +8,9 @@ from autoai4eo.learning.figures import (
     COSTS,
     FIGURES,
     LATENCY,
+    find,
     in_order,
     is_uncertain,
-    rounded,
     with_spread,
 )
 from autoai4eo.report.trials import choice
@@ -66,4 +66,4 @@ def _text(trial: Trial, name: str) -> str:
         return ""
     if name == LATENCY and is_uncertain(trial.figures):
         return with_spread(trial.figures)
-    return rounded(trial.figures[name])
+    return find(name).exact(trial.figures[name])

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from markupsafe import Markup
 
-from autoai4eo.learning.figures import METRICS, VALIDATION, find, rounded
+from autoai4eo.learning.figures import METRICS, VALIDATION, find
 from autoai4eo.report import charts
 from autoai4eo.report.comparable import comparable, drawn_with
 from autoai4eo.report.finalist import after_training
-from autoai4eo.report.marks import GREY, ORANGE, PARETO, REFERENCE, TRAINED, look
+from autoai4eo.report.marks import GREY, ORANGE, PARETO, TRAINED, look
+from autoai4eo.report.reference_lines import draw_references, reference_levels
 from autoai4eo.runs.pareto import on_front
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
 from autoai4eo.runs.trials import PROXY
@@ -26,13 +27,20 @@ if TYPE_CHECKING:
 _AXES = ("latency_ms", "params", "macs", "size_bytes")
 
 
-def named(name: str) -> str:
-    """Returns the display name of a figure, with its unit."""
+def named(name: str, in_search: bool = True) -> str:
+    """Returns the display name of a figure, with its unit.
+
+    Args:
+        name: of the figure.
+        in_search: whether all that is shown was measured in the search; the finalist
+            was trained longer and has other scores.
+    """
     title = find(name).title
     if not name.startswith(VALIDATION) or title == name:
         return title
-    # the finalist was trained longer and has other scores
-    return f"{title} in the search (validation)"
+    return (
+        f"{title} in the search (validation)" if in_search else f"{title} (validation)"
+    )
 
 
 def _measured_in(run: Snapshot, cost: str) -> str:
@@ -74,16 +82,18 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     scored = [t for t in placed if _has_score(t, metric)]
     beside = comparable(run.ensembles, cost, measured)
     beside = [e for e in beside if metric in e.figures]
-    axes = charts.chart(_measured_in(run, cost), named(metric))
+    after = after_training(run, metric)
+    finalist = next((t for t in scored if t.is_finalist), None)
+    shown = named(metric, in_search=finalist is None or after is None)
+    axes = charts.chart(_measured_in(run, cost), shown)
     more = [e.figures for e in beside]
     charts.fit(axes, "x", [f[cost] for f in (*(t.figures for t in placed), *more)])
     better = find(metric).direction or _direction(run, metric)
-    levels = _reference_levels(run, metric)
+    levels = reference_levels(run, metric)
     # the chart reaches to the best reference
     best = sorted(levels.values(), reverse=better == "max")[:1]
-    reached = [f[metric] for f in (*(t.figures for t in scored), *more)]
-    after = after_training(run, metric)
-    finalist = next((t for t in scored if t.is_finalist), None)
+    drawn = [*(t.figures for t in scored), *more]
+    reached = [figures[metric] for figures in drawn]
     if finalist is not None and after is not None:
         reached.append(after)
     charts.fit(axes, "y", [*reached, *best], log=False, most=most(metric))
@@ -102,18 +112,23 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
         better == "max",
         high,
     )
-    _draw_references(axes, levels)
+    marks = [(figures[cost], figures[metric]) for figures in drawn]
+    if finalist is not None and after is not None:
+        # and the line between its two figures
+        heights = np.linspace(finalist.figures[metric], after, 9).tolist()
+        marks += [(finalist.figures[cost], height) for height in heights]
+    draw_references(axes, levels, marks)
     if stairs:
         axes.plot(*zip(*stairs, strict=True), **PARETO)
     for trial in sorted(placed, key=lambda t: (t.is_finalist, t.on_front)):
         if _has_score(trial, metric):
-            shown, y = axes, trial.figures[metric]
+            where, y = axes, trial.figures[metric]
         else:
             assert below is not None
-            shown, y = below, 0.5
-        _draw_spread(shown, trial, cost, y)
+            where, y = below, 0.5
+        _draw_spread(where, trial, cost, y)
         gid, at = charts.mark_of(trial.number), ([trial.figures[cost]], [y])
-        shown.plot(*at, gid=gid, ls="", zorder=3, **look(trial))
+        where.plot(*at, gid=gid, ls="", zorder=3, **look(trial))
     if finalist is not None and after is not None:
         x = finalist.figures[cost]
         both = finalist.figures[metric], after
@@ -128,38 +143,14 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     if tooltips:
         told = {t.number: summary(t, metric, cost) for t in placed}
         told |= {e.id.key: f"{e.id}   {e.members}" for e in beside}
-    return charts.svg(axes, f"{named(metric)} against {named(cost)}", told)
-
-
-def _reference_levels(run: Snapshot, metric: str) -> dict[str, float]:
-    """Returns the metric of each reference, by name."""
-    name = metric.removeprefix(VALIDATION)
-    levels = {who: s.get(name, np.nan) for who, s in run.references.items()}
-    return {who: level for who, level in levels.items() if np.isfinite(level)}
-
-
-def _draw_references(axes: Axes, levels: dict[str, float]) -> None:
-    """Draws a dashed line at the level of each reference that is in the chart."""
-    low, high = axes.get_ylim()
-    for name, level in levels.items():
-        if not low < level < high:
-            continue
-        axes.axhline(level, zorder=1, **REFERENCE)
-        axes.annotate(
-            name,
-            (1, level),
-            (-4, 5),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
-            color=GREY,
-            fontsize=12,
-        )
+    return charts.svg(axes, f"{shown} against {named(cost)}", told)
 
 
 def summary(trial: Trial, *names: str) -> str:
     """Returns a line that describes a trial."""
-    known = [f"{n} {rounded(trial.figures[n])}" for n in names if n in trial.figures]
+    known = [
+        f"{n} {find(n).exact(trial.figures[n])}" for n in names if n in trial.figures
+    ]
     words = [f"trial {trial.number}", trial.status, *known, trial.message]
     return "   ".join(word for word in words if word)
 
@@ -171,11 +162,13 @@ def facts(run: Snapshot, trial: Trial) -> list[tuple[str, str]]:
     names = dict.fromkeys([*objectives, metric, *costs, "macs", "train_seconds"])
     told = [("reason", trial.message)] if trial.message else []
     told += [("training", trial.training)] if trial.training else []
-    told += [(named(n), rounded(trial.figures[n])) for n in names if n in trial.figures]
+    told += [
+        (named(n), find(n).exact(trial.figures[n])) for n in names if n in trial.figures
+    ]
     after = after_training(run, metric) if trial.is_finalist else None
     if after is not None:
         title = f"{find(metric).title} after the finalist's own training"
-        told.append((title, rounded(after)))
+        told.append((title, find(metric).exact(after)))
     blocks: dict[str, list[str]] = {}
     for name, value in trial.choices.items():
         block, _, what = name.rpartition("/")
@@ -190,7 +183,7 @@ def facts_of_ensemble(run: Snapshot, ensemble: ShownEnsemble) -> list[tuple[str,
     names = dict.fromkeys([*(o.name for o in run.objectives), metric, *costs])
     figures = ensemble.figures
     told = [("members (weight)", ensemble.members)]
-    told += [(named(n), rounded(figures[n])) for n in names if n in figures]
+    told += [(named(n), find(n).exact(figures[n])) for n in names if n in figures]
     return [(line(name), line(text)) for name, text in told]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from autoai4eo.learning.figures import find, rounded
+from autoai4eo.learning.figures import find
 from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs import phases
 from autoai4eo.runs.ensembles import CAVEAT
@@ -50,14 +50,15 @@ def two_figures(
     finalist = finalist_in(evaluation)
     if finalist is None or before is None:
         return ""
-    begin = f"{find(name).label} on the validation data: "
+    label, exact = find(name).label, find(name).exact
+    begin = f"{label[:1].upper()}{label[1:]} on the validation data: "
     if finalist.is_ensemble:
         when = ""
         if evaluation.get("trained_on", TRAINING) != TRAINING:
             when = " before its networks were trained on all the data"
-        return f"{begin}{rounded(before)} is that of {finalist}{when}; {CAVEAT}."
+        return f"{begin}{exact(before)} is that of {finalist}{when}; {CAVEAT}."
     trial = f"{finalist}"
-    in_search = f"{rounded(before)} is that of {trial} in the search"
+    in_search = f"{exact(before)} is that of {trial} in the search"
     if evaluation["trained_on"] != TRAINING:
         return (
             f"{begin}{in_search}; the finalist has the same architecture, trained anew "
@@ -71,14 +72,14 @@ def two_figures(
         story = f"trained anew for {counted(epochs, 'epoch')}"
     if evaluation.get("quantized", {}).get("epoch"):
         story += ", in the end with the rounding of int8"
-    if rounded(after) == rounded(before):
+    if exact(after) == exact(before):
         reached = [p.best for p in phases.read(evaluation) if not p.kept and p.best]
-        at_most = f", which reached {rounded(reached[0])}," if reached else ""
+        at_most = f", which reached {exact(reached[0])}," if reached else ""
         return (
             f"{begin}{in_search} and of the finalist: it is the network of this "
             f"trial's best epoch, as {again}{at_most} did not improve it."
         )
     return (
-        f"{begin}{rounded(after)} is that of the finalist, {in_search}; the finalist "
+        f"{begin}{exact(after)} is that of the finalist, {in_search}; the finalist "
         f"was {story}. Tables of trials show the figure in the search, charts both."
     )

@@ -146,6 +146,7 @@ def test_classes_that_do_not_occur_are_named_once(capsys):
     out = capsys.readouterr().out
     assert [out.count(name) for name in ("water", "wood", "rock")] == [1, 1, 1]
     assert "samples ┃" in out and "support" not in out
+    assert "F1 ┃" in out and "f1" not in out
     assert "95 % intervals over 24 cities" in out
 
 

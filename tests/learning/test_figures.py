@@ -58,6 +58,28 @@ def test_a_score_has_its_digits_and_a_cost_those_it_needs():
 
 
 @pytest.mark.parametrize(
+    ("value", "three", "four"),
+    [
+        (0.81234, "0.812", "0.8123"),
+        (4.768e-09, "0.000", "0"),
+        (-2.2e-16, "0.000", "0"),
+        (9e-5, "0.000", "0.0001"),
+    ],
+)
+def test_no_score_has_an_exponent_or_is_minus_0(value, three, four):
+    kappa = FIGURES["cohen_kappa"]
+    assert (kappa.text(value), kappa.exact(value)) == (three, four)
+    # an error in the unit of the target can be as small
+    assert FIGURES["rmse"].exact(4.768e-09) == "4.768e-09"
+
+
+def test_figures_of_one_class_have_labels_and_are_no_metrics_of_a_network():
+    assert find("f1").short == "F1" and find("iou").short == "IoU"
+    assert find("average_precision").short == "average precision"
+    assert not {"f1", "precision", "support"} & FIGURES.keys()
+
+
+@pytest.mark.parametrize(
     ("kind", "has", "lacks"),
     [
         ("class", "val_cohen_kappa", "val_f1_macro"),

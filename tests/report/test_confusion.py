@@ -67,3 +67,23 @@ def test_a_switch_shows_counts_or_percent_and_says_which(kind, starts):
     said = " ".join(page.split())
     assert f'<span class="count">Cells: the number of {noun}.' in said
     assert f'<span class="percent">Cells: percent of the {noun} of the row' in said
+
+
+def test_scores_of_labels_have_labels_and_three_digits():
+    each = {"f1": 4e-9, "average_precision": 0.81234, "threshold": 0.5, "support": 9}
+    page = unescape(SECTIONS["labels"]({"per_class": {"water": each}}, ["water"]))
+    heads = re.findall(r"<th[^>]*>([^<]*)</th>", page)
+    assert heads == ["class", "F1", "average precision", "threshold", "samples"]
+    cells = re.findall(r"<td data-value[^>]*>([^<]*)</td>", page)
+    assert cells == ["0.000", "0.812", "0.500", "9"]
+
+
+@pytest.mark.parametrize("kind", ["class", "mask"])
+def test_classes_without_names_are_called_as_everywhere(kind):
+    """Users rely on: "class 5" of the scores is not 3 in the matrix."""
+    names = ["class 0", "class 1", "class 5"]
+    assert labels(names) == [(name, "") for name in names]
+    page = section(names, MATRIX, kind)
+    assert re.search(r"<th title=\"class 5\">class 5</th>", page)
+    # names that only some are numbered in are none of these
+    assert labels(["class 0", "water"]) == [("1", "class 0"), ("2", "water")]

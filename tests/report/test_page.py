@@ -202,6 +202,27 @@ def test_the_finalist_is_drawn_before_and_after_its_own_training(run):
     mark = f'data-trial="{read(run).finalist.number}"'
     for one, two in zip(charts_of(same), charts_of(other), strict=True):
         assert two.count(mark) == one.count(mark) + 1
+        # the axis is not of the search alone where the star is
+        assert "kappa in the search (validation)<" in one
+        assert "kappa (validation)<" in two and "in the search" not in two
+
+
+def test_why_the_finalist_has_two_figures_is_told_once(run):
+    told = read(run).two_figures
+    assert told[0].isupper() and text_of(page_of(run)).count(told) == 1
+
+
+def test_no_score_has_an_exponent(run):
+    """Users rely on: the error of a reference that is 0 but for rounding reads so."""
+    kept = run / "best" / "evaluation.json"
+    told = json.loads(kept.read_text())
+    tiny = {"expected_calibration_error": 4.768e-09, "cohen_kappa": -2.2e-16}
+    told["references"]["majority"] |= tiny
+    kept.write_text(json.dumps(told))
+    page = page_of(run)
+    rows = re.findall(r"<tr><td[^>]*>the same prediction.*?</tr>", page, re.DOTALL)
+    assert len(rows) == 1 and "<td>0.000</td>" in rows[0]
+    assert "e-" not in re.sub(r"<[^>]*>", " ", rows[0]) and "-0.0" not in rows[0]
 
 
 def test_the_colours_of_patches_are_told(run):

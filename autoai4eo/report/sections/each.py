@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -24,9 +24,14 @@ def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
             noun="value" if "per_value" in scores else "class",
             columns=[find(name).short for name in columns],
             rows=[
-                (name, [part.get(c) for c in columns])
+                (name, [(part.get(c), _text(part, c)) for c in columns])
                 for name, part in parts.items()
                 if name not in scores.get("unseen_classes", ())
             ],
         )
     )
+
+
+def _text(part: Mapping[str, float | None], name: str) -> str:
+    value = part.get(name)
+    return "–" if value is None else find(name).text(value)
