@@ -12,6 +12,7 @@ import typer
 
 from autoai4eo.cli import fit, map, model, report, trials
 from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.interrupts import DEMO
 from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import (
     check_can_write_into,
@@ -35,9 +36,7 @@ _BLOCKS = 6  # of 640 m, along each edge of the scene
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(
-        "autoai4eo-demo"
-    ),
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(DEMO),
     search: Annotated[
         bool,
         typer.Option(
@@ -93,7 +92,7 @@ def _whole(out: Path) -> str:
         max_trials=_TRIALS,
         epochs=_EPOCHS,
         seed=_SEED,
-        overwrite=run.exists() and not _is_to_resume(out, _TRIALS, _EPOCHS),
+        overwrite=run.exists() and not is_to_resume(out, search=False),
     )
     model.evaluate(run, out / "testing.h5")
     model.export(run, exported, overwrite=exported.exists())
@@ -126,21 +125,21 @@ def _search(out: Path) -> str:
         epochs=_SEARCH_EPOCHS,
         seed=_SEED,
         references=False,
-        overwrite=run.exists()
-        and not _is_to_resume(out, _SEARCH_TRIALS, _SEARCH_EPOCHS),
+        overwrite=run.exists() and not is_to_resume(out, search=True),
     )
     trials.pareto(run)
     report.report(run)
     return f"run {run}, its front to look at: {Run(run).report}"
 
 
-def _is_to_resume(out: Path, trials: int, epochs: int) -> bool:
+def is_to_resume(out: Path, search: bool) -> bool:
     """Returns whether the same demo began the search in a folder and did not end it.
 
     Args:
         out: the folder, with the data that the search is to have.
-        trials, epochs: of the search, by which the two kinds of demo differ.
+        search: whether it is the demo with ``--search``.
     """
+    asked = [_SEARCH_TRIALS, _SEARCH_EPOCHS] if search else [_TRIALS, _EPOCHS]
     with hushed():
         from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.runs.belonging import trained_finalist
@@ -150,12 +149,12 @@ def _is_to_resume(out: Path, trials: int, epochs: int) -> bool:
     run = out / "run"
     try:
         known, study = Run(run).read(), open_study(run)
+        here = [open_dataset(out / f"{n}.h5").fingerprint() for n in [*_SAMPLES][:2]]
     except (MissingError, DamagedError):
         return False  # nothing to go on with
     begun = [known["arguments"].get(name) for name in ("max_trials", "epochs")]
     data = [known["data"][role]["fingerprint"] for role in ("training", "validation")]
-    here = [open_dataset(out / f"{n}.h5").fingerprint() for n in [*_SAMPLES][:2]]
-    if begun != [trials, epochs] or data != here:
+    if begun != asked or data != here:
         return False
     return trained_finalist(run) is None or left_to_do(run, study) is not None
 

@@ -16,6 +16,7 @@ from autoai4eo.errors import DamagedError
 _RESUMED = {
     "compact search": "rerun compact search to resume",
     "compact table": "rerun compact table to resume",
+    "demo": "rerun demo to resume",
     "fit": "rerun fit to resume",
     "nasbench train": "rerun nasbench train to resume",
     "map": "rerun map to resume",
@@ -23,6 +24,8 @@ _RESUMED = {
     "simulate": "rerun simulate to resume",
 }
 _OVERWRITE = "--overwrite"
+#: The folder of `demo` unless ``--out`` names one.
+DEMO = "autoai4eo-demo"
 _TILES = "autoai4eo.deploy.mapping.tile_store"  # seconds to import
 
 
@@ -57,6 +60,8 @@ def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
     if command == "select":
         return any(_awaits_scores(Path(a)) for a in arguments)
     out = _option(arguments, "--out")
+    if command == "demo":
+        return _demo_goes_on(Path(out or DEMO), "--search" in arguments)
     if out is None:
         return False
     kept = _kept(command, Path(out))
@@ -74,6 +79,17 @@ def _awaits_scores(run: Path) -> bool:
         return Run(run).evaluation.is_file() and not is_scored(run)
     except DamagedError:
         return False  # damaged: the next command tells
+
+
+def _demo_goes_on(out: Path, search: bool) -> bool:
+    """Returns whether a demo began its search and did not end it."""
+    from autoai4eo.runs.folder import Run
+
+    if not Run(out / "run").exists:
+        return False
+    from autoai4eo.cli.demo import is_to_resume  # seconds to import
+
+    return is_to_resume(out, search)
 
 
 def _kept(command: str, out: Path) -> list[Path]:

@@ -8,7 +8,7 @@ import rasterio
 import runs
 
 import autoai4eo as ae
-from autoai4eo.cli import demo
+from autoai4eo.cli import demo, failures
 from autoai4eo.runs.folder import Run
 
 
@@ -61,7 +61,14 @@ def test_an_unfinished_search_of_the_same_demo_is_resumed(tmp_path, monkeypatch)
     def is_resumed(search=False):
         begun.clear()
         demo.demo(tmp_path, search)
-        return not begun[0]["overwrite"]
+        goes_on = not begun[0]["overwrite"]
+        given = ["demo", "--out", str(tmp_path), *["--search"] * search]
+        _, told = failures.told(KeyboardInterrupt(), "demo", given)
+        how = (
+            "to resume" if goes_on and Run(tmp_path / "run").exists else "to begin anew"
+        )
+        assert told == f"interrupted; rerun demo {how}"
+        return goes_on
 
     assert is_resumed()  # nothing is there to be deleted
     run = runs.run_folder(tmp_path / "run")
