@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,14 @@ def beside_references(
     output: Outputs,
     fitted: Mapping[str, Any],
     networks: Mapping[str, Outputs] | None = None,
+    objectives: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Scores references on the same samples as a network, and compares, for JSON.
 
     The comparison is a paired bootstrap of whole groups: each resample scores the
     network and the reference on the same samples, of masks on those of `judged_rows`.
-    The score is the one that a search improves by default, or the first that has
-    intervals.
+    The score is the first objective of the search that has intervals; if none has, the
+    one that a search improves by default.
 
     Args:
         record, trees: of the references, see `autoai4eo.learning.references`.
@@ -38,6 +39,7 @@ def beside_references(
         fitted: the result of `Task.fit` for the network; without one, that of the
             references is not used either.
         networks: output of further references for these samples, by name.
+        objectives: names of the objectives of the search.
 
     Returns:
         ``references``: the scores of each by name. ``against_reference``: of the
@@ -57,8 +59,9 @@ def beside_references(
         groups = blocks(len(dataset))
     network = scored(dataset, output, groups, fitted, rows)
     mine, my_draws = network.result(), network.resampled()
-    wanted = task_of(dataset.target).objective.name.removeprefix(VALIDATION)
-    metric = wanted if wanted in my_draws else next(iter(my_draws))
+    default = task_of(dataset.target).objective.name
+    wanted = [name.removeprefix(VALIDATION) for name in (*objectives, default)]
+    metric = next(name for name in wanted if name in my_draws)
     sign = 1 if FIGURES[metric].direction == "max" else -1
     scores, against = {}, []
     others = {**reference_outputs(record, trees, dataset), **(networks or {})}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -32,12 +32,16 @@ class GroupSums:
     def add(self, rows: np.ndarray, group: np.ndarray | None) -> None:
         """Adds rows (n, k) of samples to the sums of their groups, int (n,)."""
         if group is None:
-            group = self._rng.integers(BLOCKS, size=len(rows))
+            group = self.random(len(rows))
         present, place = np.unique(group, return_inverse=True)
         sums = np.zeros((len(present), rows.shape[1]))
         np.add.at(sums, place, rows)
         for one, more in zip(present.tolist(), sums, strict=True):
             self.add_sum(more, one)
+
+    def random(self, samples: int) -> np.ndarray:
+        """Returns a random group for each of so many further samples, int (n,)."""
+        return self._rng.integers(BLOCKS, size=samples)
 
     def add_sum(self, sums: np.ndarray, group: int) -> None:
         """Adds sums (k,) over several samples of one group."""
@@ -67,15 +71,14 @@ def resampled(table: np.ndarray, figures: Figures) -> dict[str, np.ndarray]:
         table: sums of each group, (groups, k).
         figures: scores by name, (n,) each, from sums (n, k).
     """
+    return figures(np.concatenate([counts @ table for counts in draws(len(table))]))
+
+
+def draws(groups: int) -> Iterator[np.ndarray]:
+    """Yields how often each group is in each of 1,000 resamples, int (100, groups)."""
     rng = np.random.default_rng(_SEED)
-    size = len(table)
-    drawn = np.concatenate(
-        [
-            rng.multinomial(size, np.full(size, 1 / size), _AT_A_TIME) @ table
-            for _ in range(RESAMPLES // _AT_A_TIME)
-        ]
-    )
-    return figures(drawn)
+    for _ in range(RESAMPLES // _AT_A_TIME):
+        yield rng.multinomial(groups, np.full(groups, 1 / groups), _AT_A_TIME)
 
 
 def of_counts(counts: np.ndarray, figures: Figures) -> dict[str, list[float]]:

@@ -13,6 +13,14 @@ from keras import ops
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
+from autoai4eo.learning.average_precision import (
+    BINS,
+    RankedScores,
+    each_of_histogram,
+    histogram,
+    mean_of_histogram,
+)
+from autoai4eo.learning.intervals import interval
 from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.learning.sums import SumsMetric, SumsScorer
 from autoai4eo.learning.task import Task
@@ -22,9 +30,6 @@ _LOSSES = {
     "focal": keras.losses.BinaryFocalCrossentropy,
 }
 _THRESHOLD = 0.5
-#: Average precision is computed from a histogram of the scores of each class, on the
-#: scale of the logit, which resolves the small scores of rare classes.
-_BINS, _LOGIT = 2000, 10.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class MultiLabel(Task):
         "subset_accuracy",
     )
     objective: ClassVar[Objective] = DEFAULTS["labels"]
-    resampled: ClassVar[tuple[str, ...]] = metrics[1:]
+    resampled: ClassVar[tuple[str, ...]] = metrics
     fitted: ClassVar[tuple[str, ...]] = ("thresholds",)
 
     def check(self, dataset: Dataset) -> None:
@@ -108,19 +113,19 @@ class LabelMetric(SumsMetric):
     def __init__(self, name: str, num_classes: int, dtype: Any = None) -> None:
         self.num_classes = num_classes
         self._of_histogram = name == "mean_average_precision"
-        histogram, sums = 2 * num_classes * _BINS, 3 * num_classes + 3
-        super().__init__(name, histogram if self._of_histogram else sums, dtype)
+        counts, sums = 2 * num_classes * BINS, 3 * num_classes + 3
+        super().__init__(name, counts if self._of_histogram else sums, dtype)
 
     def sums_of(self, truth: Any, output: Any) -> Any:
         """See `SumsMetric.sums_of`."""
         if self._of_histogram:
-            return _histogram(truth, output, ops)
+            return histogram(truth, output, ops)
         return ops.sum(_rows(truth, output, _THRESHOLD, ops), axis=0)
 
     def scores(self, sums: Any) -> dict[str, Any]:
         """See `SumsMetric.scores`."""
         if self._of_histogram:
-            return _average_precision(sums, self.num_classes, ops)
+            return {self.name: mean_of_histogram(sums, self.num_classes, ops)}
         return _figures(sums, ops)
 
     def get_config(self) -> dict[str, Any]:
@@ -129,13 +134,13 @@ class LabelMetric(SumsMetric):
 
 
 class LabelScorer(SumsScorer):
-    """See `Scorer`. Keeps sums per group and one histogram of scores per class.
+    """See `Scorer`. Keeps sums per group, and a histogram and ranks of the scores.
 
     ``result`` returns F1 (``f1_micro``; ``f1_macro``: the mean over the classes in
     truth or prediction; ``f1_samples``: the mean over the samples, 1 if a sample has no
     label and none is predicted), ``subset_accuracy`` (all labels of a sample right),
-    their ``intervals``, ``mean_average_precision`` over the classes in the truth, which
-    has no interval, ``per_class``, ``absent_classes`` and ``unseen_classes``.
+    ``mean_average_precision`` over the classes in the truth, their ``intervals``,
+    ``per_class``, ``absent_classes`` and ``unseen_classes``.
 
     Args:
         classes: their names.
@@ -145,14 +150,27 @@ class LabelScorer(SumsScorer):
     def __init__(self, classes: tuple[str, ...], thresholds: np.ndarray) -> None:
         super().__init__(partial(_rows, thresholds=thresholds), _figures)
         self._classes, self._thresholds = classes, thresholds
-        self._histogram = np.zeros(2 * len(classes) * _BINS)
+        self._histogram = np.zeros(2 * len(classes) * BINS)
+        self._ranked = RankedScores()
+        self._draws: dict[str, np.ndarray] = {}
 
     def add(
         self, truth: np.ndarray, output: np.ndarray, group: np.ndarray | None = None
     ) -> None:
         """See `Scorer.add`; the output is a probability of each class."""
+        if group is None:
+            group = self._sums.random(len(truth))
         super().add(truth, output, group)
-        self._histogram += np.asarray(_histogram(truth.astype("float32"), output, ops))
+        self._histogram += np.asarray(histogram(truth.astype("float32"), output, ops))
+        self._ranked.add(truth, output, group)
+        self._draws = {}
+
+    def resampled(self) -> dict[str, np.ndarray]:
+        """See `Scorer.resampled`."""
+        if not self._draws:
+            precision = {"mean_average_precision": self._ranked.resampled()}
+            self._draws = {**super().resampled(), **precision}
+        return self._draws
 
     def _drawn(self, sums: np.ndarray) -> dict[str, np.ndarray]:
         """Returns the scores of resamples, see `confusion.mean_by_class`."""
@@ -162,9 +180,7 @@ class LabelScorer(SumsScorer):
         """See `Scorer.result`."""
         right, wrong, missed = np.split(self.total[:-3], 3)
         support = right + missed
-        precision = _each_average_precision(
-            self._histogram.reshape(2, len(support), _BINS)
-        )
+        precision = each_of_histogram(self._histogram.reshape(2, len(support), BINS))
         ratios = {
             "precision": right / np.maximum(right + wrong, 1),
             "recall": right / np.maximum(support, 1),
@@ -177,7 +193,8 @@ class LabelScorer(SumsScorer):
             "mean_average_precision": float(precision[support > 0].mean())
             if support.any()
             else 0.0,
-            **super().result(),
+            **self._scores(),
+            "intervals": {name: interval(v) for name, v in self.resampled().items()},
             "per_class": {
                 name: {
                     **{
@@ -241,36 +258,3 @@ def _figures(sums: Any, xp: Any, like: Any = None) -> dict[str, Any]:
         "f1_samples": sums[..., -1] / samples,
         "subset_accuracy": sums[..., -2] / samples,
     }
-
-
-def _histogram(truth: Any, output: Any, xp: Any) -> Any:
-    """Returns histograms of scores, (2·classes·bins,), the highest scores first.
-
-    The first half is of all samples, the second of those with the class.
-    """
-    classes = truth.shape[-1]
-    score = xp.clip(output, 1e-6, 1 - 1e-6)
-    logit = xp.log(score) - xp.log1p(-score)
-    bins = xp.clip(xp.floor((1 - logit / _LOGIT) * _BINS / 2), 0, _BINS - 1)
-    place = xp.reshape(
-        xp.cast(bins, "int32") + np.arange(classes, dtype="int32") * _BINS, (-1,)
-    )
-    has = xp.reshape(truth, (-1,))
-    weights = xp.stack([xp.ones_like(has), has])
-    counts = [xp.segment_sum(weights[i], place, classes * _BINS) for i in range(2)]
-    return xp.concatenate(counts)
-
-
-def _average_precision(sums: Any, classes: int, xp: Any) -> dict[str, Any]:
-    histogram = xp.reshape(sums, (2, classes, _BINS))
-    present = xp.where(xp.sum(histogram[1], axis=-1) > 0, 1.0, 0.0)
-    total = xp.sum(present * _each_average_precision(histogram, xp))
-    return {"mean_average_precision": total / xp.maximum(xp.sum(present), 1.0)}
-
-
-def _each_average_precision(histogram: Any, xp: Any = np) -> Any:
-    """Returns average precision (classes,) from histograms (2, classes, bins)."""
-    every, having = histogram[0], histogram[1]
-    found, taken = xp.cumsum(having, axis=-1), xp.cumsum(every, axis=-1)
-    positive = xp.maximum(xp.sum(having, axis=-1, keepdims=True), 1.0)
-    return xp.sum(having / positive * found / xp.maximum(taken, 1.0), axis=-1)

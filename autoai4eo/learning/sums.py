@@ -89,8 +89,11 @@ class SumsScorer:
 
     def result(self) -> dict[str, Any]:
         """See `Scorer.result`."""
-        found = self._figures(self.total)
         return {
-            **{name: float(value) for name, value in found.items()},
+            **self._scores(),
             "intervals": of_groups(self._sums.table, self._drawn),
         }
+
+    def _scores(self) -> dict[str, float]:
+        found = self._figures(self.total)
+        return {name: float(value) for name, value in found.items()}

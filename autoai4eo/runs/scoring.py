@@ -100,5 +100,8 @@ def score_beside(
         return scores
     trees = Run(run).trees
     networks = network_outputs(run, known, dataset, batch_size)
-    beside = beside_references(known, trees, dataset, output, fitted, networks)
+    objectives = Run(run).read()["arguments"].get("objective", ())
+    beside = beside_references(
+        known, trees, dataset, output, fitted, networks, objectives
+    )
     return {**scores, **beside}

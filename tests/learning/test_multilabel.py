@@ -10,6 +10,7 @@ import scipy.special
 from sklearn import metrics
 
 from autoai4eo.data.target import Target
+from autoai4eo.learning.intervals import draws
 from autoai4eo.learning.multilabel import MultiLabel
 
 CLASSES = ("water", "forest", "crops", "never")
@@ -70,6 +71,31 @@ def test_average_precision_is_that_of_scikit_learn(data):
     told = scored(truth, few.astype("float32"))
     exact = metrics.average_precision_score(truth[:, :3], few[:, :3])
     assert told["mean_average_precision"] == pytest.approx(exact, abs=1e-9)
+
+
+def test_resamples_of_average_precision_are_those_of_scikit_learn(data):
+    truth, output = data
+    truth, output = truth[:120].copy(), output[:120]
+    few = np.round(output, 2)  # which bins hold apart, and many samples share
+    groups = np.arange(120) // 12
+    truth[12:, 2] = 0  # a class that many resamples lack
+    scorer = TASK.scorer({})
+    for some in np.array_split(np.arange(120), 5):
+        scorer.add(truth[some], few[some], groups[some])
+    drawn = scorer.resampled()["mean_average_precision"]
+    assert drawn.shape == (1000,)
+    whole = metrics.average_precision_score(truth[:, 2], few[:, 2])
+    for counts, found in zip(next(iter(draws(10))), drawn[:100], strict=True):
+        weights = counts[groups]
+        each = [
+            metrics.average_precision_score(
+                truth[:, i], few[:, i], sample_weight=weights
+            )
+            if (truth[:, i] * weights).any()
+            else whole
+            for i in range(3)
+        ]
+        assert found == pytest.approx(np.mean(each), abs=1e-6)
 
 
 def test_metrics_in_training_agree_with_the_scorer(data):
