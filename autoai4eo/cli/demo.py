@@ -12,7 +12,6 @@ import typer
 
 from autoai4eo.cli import fit, map, model, report, trials
 from autoai4eo.cli.console import console, hushed
-from autoai4eo.cli.interrupts import DEMO
 from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import (
     check_can_write_into,
@@ -22,6 +21,8 @@ from autoai4eo.files import (
 )
 from autoai4eo.locks import output_alone
 
+#: The folder unless ``--out`` names one.
+OUT = Path("autoai4eo-demo")
 _SAMPLES = {"training": 1200, "validation": 300, "testing": 300}
 _TRIALS, _EPOCHS, _SEED = 3, 4, 0
 # so many that the strategy proposes the last ones by what it learnt of the first
@@ -36,7 +37,7 @@ _BLOCKS = 6  # of 640 m, along each edge of the scene
 
 
 def demo(
-    out: Annotated[Path, typer.Option(help="The folder to write to.")] = Path(DEMO),
+    out: Annotated[Path, typer.Option(help="The folder to write to.")] = OUT,
     search: Annotated[
         bool,
         typer.Option(

@@ -24,8 +24,6 @@ _RESUMED = {
     "simulate": "rerun simulate to resume",
 }
 _OVERWRITE = "--overwrite"
-#: The folder of `demo` unless ``--out`` names one.
-DEMO = "autoai4eo-demo"
 _TILES = "autoai4eo.deploy.mapping.tile_store"  # seconds to import
 
 
@@ -61,7 +59,7 @@ def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
         return any(_awaits_scores(Path(a)) for a in arguments)
     out = _option(arguments, "--out")
     if command == "demo":
-        return _demo_goes_on(Path(out or DEMO), "--search" in arguments)
+        return _demo_goes_on(out, "--search" in arguments)
     if out is None:
         return False
     kept = _kept(command, Path(out))
@@ -81,15 +79,13 @@ def _awaits_scores(run: Path) -> bool:
         return False  # damaged: the next command tells
 
 
-def _demo_goes_on(out: Path, search: bool) -> bool:
+def _demo_goes_on(out: str | None, search: bool) -> bool:
     """Returns whether a demo began its search and did not end it."""
+    from autoai4eo.cli.demo import OUT, is_to_resume
     from autoai4eo.runs.folder import Run
 
-    if not Run(out / "run").exists:
-        return False
-    from autoai4eo.cli.demo import is_to_resume  # seconds to import
-
-    return is_to_resume(out, search)
+    folder = OUT if out is None else Path(out)
+    return Run(folder / "run").exists and is_to_resume(folder, search)
 
 
 def _kept(command: str, out: Path) -> list[Path]:
