@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autoai4eo.learning.figures import FIGURES, METRICS
+from autoai4eo.learning.intervals import FEW, is_rough
 from autoai4eo.text import counted
 
 #: The network among the references.
@@ -64,14 +65,18 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
 def resampled(found: Mapping[str, Any]) -> str:
     """Returns what intervals of scores are over, such as ``"over 24 parents"``.
 
-    Of scores of earlier versions, which do not tell the number, it is
-    ``"resampled by parent"``.
+    Of few, see `autoai4eo.learning.intervals.FEW`, it says that they are rough. Of
+    scores of earlier versions, which do not tell the number, it is ``"resampled by
+    parent"``.
 
     Args:
         found: with the result of `autoai4eo.learning.evaluation.resampled_by`.
     """
     by, number = found["resampled_by"], found.get("resampled_groups")
-    return f"resampled by {by}" if number is None else f"over {counted(number, by)}"
+    if number is None:
+        return f"resampled by {by}"
+    rough = f", rough: fewer than {FEW}" if is_rough(number) else ""
+    return f"over {counted(number, by)}{rough}"
 
 
 def told_unseen(scores: Mapping[str, Any]) -> str:

@@ -27,9 +27,10 @@ def test_intervals_tell_how_many_groups_they_are_over():
     """Few groups make an interval that says little: the reader must know."""
     told = verdict({**AGAINST, "resampled_groups": 24})
     assert "(95 % interval -0.020 to +0.100 over 24 cities)." in told
-    assert resampled({"resampled_by": "parent", "resampled_groups": 1}) == (
-        "over 1 parent"
-    )
+    of_two = {"resampled_by": "city", "resampled_groups": 2}
+    assert resampled(of_two) == "over 2 cities, rough: fewer than 11"
+    assert "over 2 cities, rough: fewer than 11)." in verdict({**AGAINST, **of_two})
+    assert resampled({**of_two, "resampled_groups": 11}) == "over 11 cities"
     assert resampled({"resampled_by": "parent"}) == "resampled by parent"
 
 

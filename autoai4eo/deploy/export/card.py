@@ -160,7 +160,10 @@ m.expected_calibration_error | figure }}.
 {% for name, score in one.metrics.items() -%}
 | {{ figures[name].label }} | {{ score.value | figure }} | {{ score.interval_95 | ends
 }} |
-{% endfor %}
+{% endfor -%}
+{% if one.resampled_by %}
+Intervals are by bootstrap {{ resampled(one) }}.
+{% endif %}
 {% endfor -%}
 {% endif -%}
 ## What it costs
