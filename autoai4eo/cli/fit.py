@@ -62,7 +62,7 @@ from autoai4eo.cli.search_options import (
     Verbose,
 )
 from autoai4eo.data.masks.tiles import TILE
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_can_write_into, check_not_input
 from autoai4eo.log import log, told_while
 
@@ -207,6 +207,7 @@ def fit(
             pretrained,
             with_others,
         )
+        from autoai4eo.data.readers.labels import finds_several
         from autoai4eo.data.spatial_blocks import check_block_km
         from autoai4eo.runs.folder import Run
         from autoai4eo.runs.locking import check_not_in_use
@@ -239,6 +240,8 @@ def fit(
     )
     check_masks(how, val)
     training = open_training(train, how, tell)
+    for note in filter(finds_several, training.notes):
+        warn(note)  # nobody said so: --task was left out
     model = model_of(training.target.kind)(
         inputs=input,
         directory=folder.parent,

@@ -122,7 +122,8 @@ def _main() -> None:
     # a terminal that is closed; ignored under nohup
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _interrupt)
-    warnings.showwarning = lambda message, *_: _tell(f"warning: {message}")
+    told: set[str] = set()  # Python forgets them with every `catch_warnings`
+    warnings.showwarning = lambda message, *_: _tell_once(f"warning: {message}", told)
     warnings.simplefilter("ignore")
     warnings.filterwarnings("default", category=AutoAI4EOWarning)
     if COMPLETE in os.environ:
@@ -225,6 +226,12 @@ def _at_home(argument: str) -> str:
 def _tell(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody reads it
         print(line(text), file=sys.stderr, flush=True)
+
+
+def _tell_once(text: str, told: set[str]) -> None:
+    if text not in told:
+        told.add(text)
+        _tell(text)
 
 
 def _forget_interrupt() -> None:

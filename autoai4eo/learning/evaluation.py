@@ -12,6 +12,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import coarsest
 from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again
+from autoai4eo.data.readers.labels import finds_several
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.sensors import unknown_bands
 from autoai4eo.data.stream import Batches
@@ -97,7 +98,8 @@ def open_for(
         raise
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
-    for note in (*dataset.notes, *unlike_training(dataset, typical or {})):
+    notes = (n for n in dataset.notes if kind != "labels" or not finds_several(n))
+    for note in dict.fromkeys((*notes, *unlike_training(dataset, typical or {}))):
         warn(line(note))
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:

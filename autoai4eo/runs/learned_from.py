@@ -37,7 +37,7 @@ def warn_if_learned(
         trained_on = ensembles.read(run, network.number).trained_on
     else:
         trained_on = TRAINING
-    mark = dataset.fingerprint()
+    mark, includes = dataset.fingerprint(), False
     for role, known in Run(run).read()["data"].items():
         if role not in trained_on:
             continue
@@ -45,10 +45,12 @@ def warn_if_learned(
         inside = same_file and known["samples"] < len(dataset)
         if inside or known["fingerprint"] == mark:
             learned.append(role)
-            what = "they include" if inside else "these are"
-            warn(
-                f"{dataset.path}: {what} the {role} data of {run}, which the "
-                f"{network or 'finalist'} learned from: its scores on them say nothing "
-                "about other data; evaluate it on data that it has not seen"
-            )
+            includes |= inside
+    if learned:
+        warn(
+            f"{dataset.path}: {'they include' if includes else 'these are'} the "
+            f"{' and '.join(learned)} data of {run}, which the {network or 'finalist'} "
+            "learned from: its scores on them say nothing about other data; evaluate "
+            "it on data that it has not seen"
+        )
     return learned

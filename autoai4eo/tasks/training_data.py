@@ -17,6 +17,7 @@ from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.overlap import overlap
 from autoai4eo.data.problems import value_problems
 from autoai4eo.data.readers.joined import joined
+from autoai4eo.data.readers.labels import finds_several
 from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK
 from autoai4eo.data.splits import folds, shared_groups, split
 from autoai4eo.data.statistics import BandStatistics
@@ -280,7 +281,10 @@ def _brief_input(spec: InputSpec, with_quantities: bool) -> str:
 def warn_of_problems(
     train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
 ) -> None:
-    """Warns of problems of the data, once each."""
+    """Warns of problems of the data, once each.
+
+    That samples have several labels is none: the graph is of this kind of target.
+    """
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
     told = unlike_training(validation, typical)
@@ -295,5 +299,6 @@ def warn_of_problems(
     told += told_overlap(
         "validation data", overlap(validation, train), np.empty(0, int)
     )
-    for note in dict.fromkeys((*train.notes, *validation.notes, *problems, *told)):
+    notes = (n for n in (*train.notes, *validation.notes) if not finds_several(n))
+    for note in dict.fromkeys((*notes, *problems, *told)):
         warn(line(note))

@@ -21,7 +21,7 @@ from autoai4eo.cli import trials as cli_trials
 from autoai4eo.cli.model import print_scores
 from autoai4eo.cli.options import RENAMED_OPTIONS
 from autoai4eo.cli.trials import print_trials
-from autoai4eo.errors import SearchError
+from autoai4eo.errors import SearchError, warn
 from autoai4eo.text import line
 
 ODD = ["[red]", "a[0]", "[/x]", ":smile:", "[link=x]", "ü × \x1b[31m", "\\[b]"]
@@ -339,3 +339,19 @@ def test_a_number_with_its_spread_stands_with_the_numbers():
     rows = [[12.5, "a"], ["1.705 ± 11", "b"]]
     shown = printed("", ["ms", "name"], rows, by=module.print_table)
     assert "       12.5 │" in shown and " 1.705 ± 11 │" in shown
+
+
+def test_a_command_tells_each_warning_once(run, monkeypatch):
+    """Python forgets which were told, whenever its filters change."""
+    import warnings
+
+    def warns(*_):
+        for number in (1, 2, 1):
+            warn(f"mask {number} is odd")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+
+    monkeypatch.setattr("autoai4eo.report.page.write_report", warns)
+    told = run("report", "RUN").err.splitlines()
+    assert told[:2] == ["warning: mask 1 is odd", "warning: mask 2 is odd"]
+    assert sum("is odd" in line for line in told) == 2

@@ -2,6 +2,7 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 import scipy.stats
@@ -13,7 +14,7 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.learning import lazy_outputs
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 from autoai4eo.learning.classification import ClassScorer
-from autoai4eo.learning.evaluation import score
+from autoai4eo.learning.evaluation import open_for, score
 
 CLASSES = 4
 
@@ -142,3 +143,25 @@ def test_scores_are_the_same_in_parts_of_any_size(monkeypatch, kind):
     for name, values in whole["intervals"].items():
         assert parts["intervals"][name] == pytest.approx(values)
         assert parts[name] == pytest.approx(whole[name])
+
+
+@pytest.mark.parametrize("unlabelled", [False, True])
+def test_that_samples_have_several_labels_is_no_news_to_their_network(
+    tmp_path, unlabelled
+):
+    """Warnings are errors in these tests."""
+    path = tmp_path / "labels.npz"
+    labels = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]])
+    np.savez(path, image=np.ones((3, 8, 8, 4), "float32"), label=labels)
+    pixels = keras.Input((8, 8, 4), name="image")
+    output = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(pixels))
+    network = keras.Model(pixels, output)
+    bands = [f"band{i}" for i in range(1, 5)]
+    record = {
+        "target": "labels",
+        "inputs": [{"name": "image", "bands": bands}],
+        "classes": ["class 0", "class 1", "class 2"],
+    }
+    open_for(network, record, path, unlabelled=unlabelled)
+    with pytest.warns(UserWarning, match="the target is several labels"):
+        open_for(network, None, path)

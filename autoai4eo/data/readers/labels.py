@@ -15,6 +15,18 @@ MOST_CLASSES = 10_000  # a larger number is an id or a fill value
 MOST_LETTERS = 1000  # of a class name
 
 
+#: How the note ends that several labels were found where no kind was asked for.
+_SEVERAL = "the target is several labels per sample"
+
+
+def finds_several(note: str) -> bool:
+    """Returns whether a note says only that samples have several labels.
+
+    It is news where nobody said so before.
+    """
+    return note.endswith(_SEVERAL)
+
+
 def read_labels(
     labels: np.ndarray,
     names: Sequence[str] | None,
@@ -128,8 +140,7 @@ def _several(
         raise UserError(f"{path}: no label row names a class; check the labels")
     notes = [
         f"{int((each > 1).sum())} of {len(hot)} samples have several labels, "
-        f"{int((each == 0).sum())} have none (no class fits): the target is several "
-        "labels per sample"
+        f"{int((each == 0).sum())} have none (no class fits): {_SEVERAL}"
     ]
     names, wanted = _names_for(hot.shape[1], names, wanted, path)
     if wanted is None:
