@@ -45,9 +45,14 @@ def say(text: str) -> None:
 
     The search continues if the reader has ended (``| head``) or the output is closed.
     """
+    show(f"{datetime.now():%Y-%m-%d %H:%M:%S}   {text}")
+
+
+def show(text: str) -> None:
+    """Prints a line on standard output as `say` does, without date and time."""
     if sys.stdout is None or sys.stdout.closed:
         return
-    told = f"{datetime.now():%Y-%m-%d %H:%M:%S}   {line(text)}"
+    told = line(text)
     encoding = sys.stdout.encoding or "utf-8"
     # the user's script may have set another encoding, which stays as it is
     told = told.encode(encoding, "backslashreplace").decode(encoding)

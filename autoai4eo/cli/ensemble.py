@@ -18,7 +18,6 @@ from autoai4eo.cli.options import (
     Storage,
     parse_shares,
 )
-from autoai4eo.cli.outcome import data_words
 from autoai4eo.log import log
 
 
@@ -77,6 +76,7 @@ def ensemble(
         from autoai4eo.runs.folder import Run
         from autoai4eo.search.ensembles import making
         from autoai4eo.tasks import open_run
+        from autoai4eo.tasks.outcome import data_words
         from autoai4eo.tasks.recorded_data import validation_data
         from autoai4eo.tasks.validating import validate
     budget = making.Budget(parse_limits(max or [], "--max"), size)

@@ -11,7 +11,6 @@ from typing import Any
 from autoai4eo.cli.console import console
 from autoai4eo.cli.model import finalist_story, print_scores
 from autoai4eo.cli.trials import print_trials
-from autoai4eo.learning.verdict import verdict
 
 #: Options of `fit` that do not change what is searched.
 _ASIDE = (
@@ -75,28 +74,18 @@ def print_outcome(
     from autoai4eo.runs.belonging import trained_finalist
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.selection import read_selection
+    from autoai4eo.tasks.outcome import next_step, verdict_of
 
     known = Run(folder).read_references().get("scores")
     print_trials(trials, str(out), known, trained_finalist(folder))
     if (selection := read_selection(folder)) is not None:
         console.print(selection.told)
     console.print(finalist_story(folder))
-    evaluation = Run(folder).read_evaluation()
-    if "against_reference" in evaluation:
-        console.print(verdict(evaluation["against_reference"], "validation"))
+    if told := verdict_of(folder):
+        console.print(told)
     if test is not None:
         scores, samples = test
         print_scores(scores, f"finalist on the test part ({samples:,} samples)")
     console.print(
-        f"finalist: {Run(out).network}   ({seconds:,.0f} s)\n"
-        f"next: autoai4eo evaluate {quote(str(out))} {data_words(folder)}, "
-        f"autoai4eo export {quote(str(out))} MODEL"
+        f"finalist: {Run(out).network}   ({seconds:,.0f} s)\n{next_step(folder, out)}"
     )
-
-
-def data_words(run: Path) -> str:
-    """Names the arguments of `evaluate` for data such as a run was trained on."""
-    from autoai4eo.runs.folder import Run
-
-    opened = Run(run).read()["data"]["training"].get("opened") or {}
-    return "SCENES --masks MASKS" if opened.get("masks") else "DATA"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shlex import quote
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +10,6 @@ import typer
 from autoai4eo.cli.console import console, hushed
 from autoai4eo.cli.named_numbers import parse_limits
 from autoai4eo.cli.options import MaxGib, Storage
-from autoai4eo.cli.outcome import data_words
 from autoai4eo.errors import UserError
 
 
@@ -68,6 +66,7 @@ def select(
         from autoai4eo.runs.folder import Run
         from autoai4eo.runs.network_id import network_id
         from autoai4eo.tasks import open_run
+        from autoai4eo.tasks.outcome import next_step
     wanted: dict[str, Any] = {f"max_{name}": limit for name, limit in limits.items()}
     if trial is not None:
         network = network_id(trial)
@@ -77,7 +76,6 @@ def select(
     if not quiet:
         console.print(
             f"finalist: {Run(run).network} ({network_id(key)})\n"
-            f"next: autoai4eo evaluate {quote(str(run))} {data_words(run)}, "
-            f"autoai4eo export {quote(str(run))} MODEL",
+            f"{next_step(run, run)}",
             soft_wrap=True,
         )

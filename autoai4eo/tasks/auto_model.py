@@ -33,6 +33,7 @@ from autoai4eo.tasks.configuration import (
 )
 from autoai4eo.tasks.finalists import Finalists
 from autoai4eo.tasks.graph_data import GraphData
+from autoai4eo.tasks.outcome import tell_outcome, told_interrupt
 from autoai4eo.tasks.priors import priors_of
 from autoai4eo.tasks.references import keep_references
 from autoai4eo.tasks.reopening import task_record
@@ -228,7 +229,10 @@ class AutoModel(GraphData, Finalists):
         arguments = {"epochs": epochs, "batch_size": batch_size, "loss": name}
         of_task = task_record(self._made_of(), training, class_weight)
         of = graph, found, arguments, of_task, priors_of(graph, self.settings)
-        with session.opened(*of) as self.tuner:
+        with (
+            told_interrupt(self.run, self.overwrite, verbose),
+            session.opened(*of) as self.tuner,
+        ):
             self._finalist, self._training = None, training
             if references:
                 keep_references(self.run, train, validation, self.seed, tell)
@@ -243,6 +247,7 @@ class AutoModel(GraphData, Finalists):
                 unets = UNets.of(self.tuner, training)
                 keep_unet(self.run, self.tuner.study, unets, tell)
             judge(self.run, validation, batch_size, tell)
+        tell_outcome(self.run, verbose)
 
     def search_space(
         self, x: Any, y: Any = None, loss: Any = None

@@ -1,0 +1,80 @@
+"""What a search says in the end: the verdict and the next step, or how it goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+
+from autoai4eo.callers import either, in_shell
+from autoai4eo.learning.verdict import verdict
+from autoai4eo.log import show
+from autoai4eo.runs.folder import Run
+
+
+def verdict_of(run: Path) -> str:
+    """Returns whether the finalist is better than the references of its run.
+
+    It is judged on the validation data; empty if there are no references.
+    """
+    evaluation = Run(run).read_evaluation()
+    if "against_reference" not in evaluation:
+        return ""
+    return verdict(evaluation["against_reference"], "validation")
+
+
+def data_words(run: Path) -> str:
+    """Names the arguments of ``evaluate`` for data such as a run was trained on."""
+    opened = Run(run).read()["data"]["training"].get("opened") or {}
+    return "SCENES --masks MASKS" if opened.get("masks") else "DATA"
+
+
+def next_step(run: Path, named: Path) -> str:
+    """Returns the line on what to do with a finalist, in the words of the caller.
+
+    Args:
+        run: the folder.
+        named: the folder as the user named it.
+    """
+    out, data = quote(str(named)), data_words(run)
+    return "next: " + either(
+        f"autoai4eo evaluate {out} {data}, autoai4eo export {out} MODEL",
+        f"clf.evaluate({'x, y' if data == 'DATA' else 'scenes, masks'}) on other data, "
+        "clf.export(path), clf.report()",
+    )
+
+
+def tell_outcome(run: Path, verbose: int) -> None:
+    """Prints the verdict and the next step; commands print more, and do it themselves.
+
+    Args:
+        run: the folder.
+        verbose: 0 prints nothing.
+    """
+    if verbose and not in_shell():
+        for text in filter(None, (verdict_of(run), next_step(run, run))):
+            show(text)
+
+
+@contextmanager
+def told_interrupt(run: Path, overwrite: bool, verbose: int) -> Iterator[None]:
+    """Says after Ctrl-C how a search goes on; commands say it themselves.
+
+    Args:
+        run: the folder of the search.
+        overwrite: whether an earlier one was deleted for it.
+        verbose: 0 prints nothing.
+
+    Raises:
+        KeyboardInterrupt: the same, for the caller.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if verbose and not in_shell():
+            same = (
+                "the same fit without overwrite=True" if overwrite else "the same fit"
+            )
+            show(f"interrupted: the finished trials are kept in {run}; {same} goes on")
+        raise
