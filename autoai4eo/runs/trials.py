@@ -19,6 +19,8 @@ FULL_TRAINING_OF = "full_of"
 #: Attribute of a trial that was judged by a cheaper training, and its name in tables.
 PROXY = "proxy"
 IN_FULL = "full"
+#: Attribute of an infeasible trial: the runtime that measures cannot run its network.
+CANNOT_RUN = "cannot_run"
 
 #: Attribute of a study: the most trials of a search that is over without a finalist.
 _ENDED = "ended"

@@ -14,13 +14,13 @@ from autoai4eo.learning.figures import rounded
 from autoai4eo.learning.objectives import violation
 from autoai4eo.runs import front
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.trials import networks_built, status, was_trained
+from autoai4eo.runs.trials import CANNOT_RUN, networks_built, status, was_trained
 
 #: Number of infeasible candidates in a row after which a search gives up.
 MAX_INFEASIBLE = 200
 #: Number of already trained candidates in a row after which a search is over.
 MAX_PRUNED = 50
-#: Number of trainings in a row that fail alike after which a search ends.
+#: Number of trials in a row that fail alike after which a search ends.
 MAX_FAILED = 3
 #: Smallest relative growth of the hypervolume that counts.
 _GROWN = 1e-3
@@ -93,7 +93,9 @@ def raise_if_infeasible(
 def raise_if_all_fail_alike(
     trials: Sequence[FrozenTrial], run: Path, earlier: int = 0
 ) -> None:
-    """Ends a search whose blocks, callbacks or data make every training fail.
+    """Ends a search whose blocks, callbacks or data make every trial fail.
+
+    A trial failed if its training did, or if the runtime cannot run its network.
 
     Args:
         trials: of the search.
@@ -105,10 +107,10 @@ def raise_if_all_fail_alike(
         SearchError: no training is complete, and the last ones failed with the same
             message, which it names.
     """
-    trained = [t for t in trials if was_trained(t)]
-    if any(t.state == TrialState.COMPLETE for t in trained):
+    ended = [t for t in trials if was_trained(t) or CANNOT_RUN in t.user_attrs]
+    if any(t.state == TrialState.COMPLETE for t in ended):
         return
-    last = [t for t in trained if t.number >= earlier][-MAX_FAILED:]
+    last = [t for t in ended if t.number >= earlier][-MAX_FAILED:]
     messages = {t.user_attrs.get("message") for t in last}
     if len(last) == MAX_FAILED and len(messages) == 1:
         raise SearchError(

@@ -1,5 +1,7 @@
 """A call with a mistake ends at once, in one line."""
 
+from contextlib import contextmanager
+
 import keras
 import numpy as np
 import optuna
@@ -7,7 +9,9 @@ import pytest
 import small
 
 import autoai4eo as ae
+from autoai4eo.cost.instrument import Instrument
 from autoai4eo.errors import AutoAI4EOWarning, SearchError, UserError
+from autoai4eo.runtimes.checking import not_convertible
 from autoai4eo.search import stopping
 from autoai4eo.tasks.call_checks import check_callbacks
 
@@ -79,6 +83,25 @@ def test_equal_failures_in_a_row_end_the_search_until_the_mistake_is_mended(tmp_
     again = small.model(tmp_path, max_trials=4)
     again.fit(DATA, **HOW)
     assert list(again.trials()["status"]) == ["failed"] * 3 + ["complete"]
+
+
+@pytest.mark.usefixtures("in_process")
+def test_networks_that_the_runtime_cannot_run_count_as_failures(tmp_path):
+    @contextmanager
+    def prepared(self, model, input_shapes=None):
+        raise not_convertible("onnx", ValueError("No Op registered for Bitcast"))
+        yield
+
+    model = small.model(tmp_path, max_trials=98)
+    message = r"3 trials in a row failed alike: runtime onnx: .*Bitcast.*trials/0"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Instrument, "prepared", prepared)
+        with pytest.raises(SearchError, match=message):
+            model.fit(DATA, **HOW)
+    assert list(model.trials()["status"]) == ["infeasible"] * 3
+    again = small.model(tmp_path, max_trials=1)
+    again.fit(DATA, **HOW)
+    assert list(again.trials()["status"]) == ["infeasible"] * 3 + ["complete"]
 
 
 def test_failures_that_differ_or_follow_a_success_do_not_end_it(tmp_path):

@@ -34,12 +34,14 @@ class Assessment(NamedTuple):
         inference: of the network at inference: equal ones cost the same.
         cost: a `Cost` as a dict, and further measured costs.
         reason: why it is infeasible; None: it is not.
+        runs: whether the runtime that measures can run it, as far as is known.
     """
 
     fingerprint: str
     inference: str
     cost: dict[str, Any]
     reason: str | None
+    runs: bool = True
 
 
 class Budget:
@@ -118,7 +120,8 @@ class Budget:
             except NotConvertible as error:
                 self._refused[known] = str(error)
         if known in self._refused:
-            return Assessment(found, known, counted.to_dict(), self._refused[known])
+            why = self._refused[known]
+            return Assessment(found, known, counted.to_dict(), why, runs=False)
         # counts are its own: dropout, which costs no time, may be counted
         own = {name: getattr(counted, name) for name in COUNTED}
         cost = {**self._costs[known], **own}

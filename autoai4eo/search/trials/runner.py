@@ -38,7 +38,7 @@ from autoai4eo.runs.layout import (
 from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.runs.study import FULL_TRAINING_OF, trials_of
 from autoai4eo.runs.trial_folder import TrialFolder
-from autoai4eo.runs.trials import PROXY, was_trained
+from autoai4eo.runs.trials import CANNOT_RUN, PROXY, was_trained
 from autoai4eo.search import stopping
 from autoai4eo.search.compat.optuna import stored
 from autoai4eo.search.space.base import Values, recipe
@@ -161,7 +161,7 @@ class TrialRunner:
         trial.set_user_attr("hyperparameters", hp.values)
         training = training.by_recipe(hp.values)
         self._context.budget.remember(trials_of(self._study))
-        fingerprint, inference, cost, reason = self._context.budget.assess(model)
+        fingerprint, inference, cost, reason, runs = self._context.budget.assess(model)
         for name in COSTS:  # by name, for optuna-dashboard
             if cost.get(name) is not None:
                 trial.set_user_attr(name, cost[name])
@@ -174,6 +174,8 @@ class TrialRunner:
             self._progress.done(told)
         if reason:
             trial.set_user_attr("status", "infeasible")
+            if not runs:
+                trial.set_user_attr(CANNOT_RUN, True)
             self._end(trial, reason, "infeasible")
         if self._training.proxy is not None and not in_full:
             trial.set_user_attr(PROXY, True)
