@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.failures import FAILED
 from autoai4eo.cli.options import Storage
 from autoai4eo.errors import UserError
 
@@ -18,10 +19,11 @@ def check(
 ) -> None:
     """Report which files of a run are damaged or missing, and what fit would do.
 
-    Exit status 0: every file is whole; 2: a file is damaged or missing.
+    Exit status 0: every file is whole, and nothing is left to do; 1: every file is
+    whole, but the run is not finished; 2: a file is damaged or missing.
     """
     with hushed():
-        from autoai4eo.runs.soundness import findings, summary
+        from autoai4eo.runs.soundness import findings, summary, unfinished
     found = findings(run)
     for finding in found:
         console.print(finding.problem, soft_wrap=True)
@@ -32,3 +34,5 @@ def check(
             "the lines above, then run fit"
         )
     console.print(f"{run}: whole; {summary(run)}", soft_wrap=True)
+    if unfinished(run):
+        raise typer.Exit(FAILED)

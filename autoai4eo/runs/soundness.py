@@ -89,19 +89,29 @@ def summary(run: Path) -> str:
     counts = Counter(map(status, trials_of(study)))
     trials = ", ".join(f"{count} {name}" for name, count in counts.items())
     trials = trials or "no trial"
-    if Run(run).is_at_work():
-        return f"{trials}; a search is running in it"
+    if left := unfinished(run):
+        return f"{trials}; {left}"
     finalist = trained_finalist(run)
-    if finalist is None and Run(run).read()["arguments"].get("finalists") == 0:
-        return f"{trials}; it ends with its trials, without a finalist"
     if finalist is None:
-        return f"{trials}; no finalist yet: fit with the same arguments resumes it"
+        return f"{trials}; it ends with its trials, without a finalist"
+    return f"{trials}; {finalist} is the finalist; fit has nothing to repair"
+
+
+def unfinished(run: Path) -> str | None:
+    """Returns what an undamaged run is still without, in words; None: nothing."""
+    if Run(run).is_at_work():
+        return "a search is running in it"
+    finalist, study = trained_finalist(run), open_study(run)
+    if finalist is None and Run(run).read()["arguments"].get("finalists") == 0:
+        return None
+    if finalist is None:
+        return "no finalist yet: fit with the same arguments resumes it"
     if left := chosen.left_to_do(run, study):
-        return f"{trials}; {left}: {chosen.CURE}"
-    found = f"{trials}; {finalist} is the finalist"
+        return f"{left}: {chosen.CURE}"
     if study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
-        return f"{found}; fit with the same arguments goes on with what is queued"
-    return f"{found}; fit has nothing to repair"
+        goes_on = "fit with the same arguments goes on with what is queued"
+        return f"{finalist} is the finalist; {goes_on}"
+    return None
 
 
 def mend(
