@@ -26,6 +26,10 @@ _NO_MEMORY = ("MemoryError", "ResourceExhaustedError")
 _NO_MEMORY_SAID = re.compile(
     "failed to map segment|cannot allocate memory|can't start new thread", re.IGNORECASE
 )
+_NO_FOLDER = (
+    "error: expected to be in a folder, found that the current one was deleted; change "
+    "to one that exists (cd), and run the same command again"
+)
 _ADVICE = {
     errno.ENOSPC: "make room on that disk",
     errno.EDQUOT: "make room within your quota",
@@ -54,6 +58,8 @@ def told(
         arguments: of the command line.
         begun: when the command began, in seconds since 1970.
     """
+    if isinstance(error, UserError | OSError) and not _has_folder():
+        return WRONG, _NO_FOLDER
     if isinstance(error, UserError):
         return WRONG, f"error: {error}"
     if isinstance(error, SearchError):
@@ -75,11 +81,6 @@ def _known(error: BaseException) -> str | None:
         )
     if not isinstance(error, OSError) or error.errno is None:
         return None
-    if error.filename is None and not _has_folder():
-        return (
-            "error: expected to be in a folder, found that it was deleted; change to "
-            "another (cd)"
-        )
     if error.filename is None and error.errno not in _ADVICE:
         return None
     advice = _ADVICE.get(error.errno, "check that it exists, and its permissions")
