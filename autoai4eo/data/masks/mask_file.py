@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -101,12 +102,40 @@ class MaskFile:
 
 def _check_lossless(path: Path, source: Any) -> None:
     """Refuses JPEG and other lossy compression, also inside of a GeoTIFF or VRT."""
-    stored = source.tags(ns="IMAGE_STRUCTURE")
-    how = stored.get("COMPRESSION") or source.driver
-    lossy = stored.get("COMPRESSION_REVERSIBILITY") == "LOSSY"
-    if lossy or "JPEG" in how.split():
+    with told(path):
+        blurred = _lossy(source, set())
+    if blurred:
         raise UserError(
             f"{path}: expected a lossless mask such as GeoTIFF or PNG, found "
-            f"{'lossy ' if lossy else ''}{how}, which blurs class numbers; export the "
-            "mask anew from its source, as a GeoTIFF with deflate compression"
+            f"{blurred}, which blurs class numbers; export the mask anew from its "
+            "source, as a GeoTIFF with deflate compression"
         )
+
+
+def _lossy(source: Any, seen: set[str]) -> str | None:
+    """Returns what blurs the values of an open file, or of one that a VRT shows.
+
+    Args:
+        source: the file.
+        seen: files of VRTs that were looked at; new ones are added.
+    """
+    import rasterio
+
+    stored = source.tags(ns="IMAGE_STRUCTURE")
+    how = str(stored.get("COMPRESSION") or source.driver)
+    # LERC keeps whole numbers that may differ by less than 1
+    blurs = float(stored.get("MAX_Z_ERROR", 0)) >= 1
+    if blurs or stored.get("COMPRESSION_REVERSIBILITY") == "LOSSY":
+        return f"lossy {how}"
+    if "JPEG" in how.split():
+        return how
+    own, *shown = source.files if source.driver == "VRT" else [""]
+    for name in shown:
+        beside = name.startswith(own)  # its statistics (.aux.xml), overviews and mask
+        if beside or name in seen or not os.path.isfile(name):
+            continue
+        seen.add(name)
+        with rasterio.open(name) as file:  # as GDAL itself does when it reads the VRT
+            if found := _lossy(file, seen):
+                return found if file.driver == "VRT" else f"{found} in {name}"
+    return None
