@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from mkdocs.structure.files import File
 
 ROOT = Path(__file__).parents[1]
@@ -61,15 +62,39 @@ def linked(text: str, folder: Path) -> str:
 
 
 def examples() -> str:
-    """Returns the page of all examples: what each does, and its code."""
-    parts = ["# Examples", "Scripts in the folder `examples`; the tests run them."]
+    """Returns the page of all examples: what each does, its code, what it printed."""
+    parts = [
+        "# Examples",
+        "Scripts in the folder `examples`; the tests run them on small data. What is "
+        "printed here they printed on the data of the command above it, on 2 cores.",
+    ]
     for path in sorted((ROOT / "examples").glob("*.py")):
         code = path.read_text("utf-8")
         title, _, told = (ast.get_docstring(ast.parse(code)) or "").partition("\n")
         below = code.split('"""\n', 2)[-1].strip()
+        printed = (ROOT / "docs" / "printed" / f"{path.stem}.txt").read_text("utf-8")
         parts += [f"## {title.rstrip('.')}", f"`examples/{path.name}`", told.strip()]
-        parts.append(f"```python\n{below}\n```")
-    return "\n\n".join(parts) + "\n"
+        parts += [fenced("python", below), fenced("console", printed)]
+    return "\n\n".join([*parts, *notebook(ROOT / "examples" / "so2sat.ipynb")]) + "\n"
+
+
+def notebook(path: Path) -> list[str]:
+    """Returns a notebook's cells with the outputs that it was committed with."""
+    parts = []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source.replace("# ", "## ", 1))
+            continue
+        parts.append(fenced("python", cell.source))
+        for output in cell.outputs:
+            text = output.get("text") or output["data"]["text/plain"]
+            parts.append(fenced("text", text))
+    return parts
+
+
+def fenced(language: str, text: str) -> str:
+    """Returns a block of code."""
+    return f"```{language}\n{text.strip()}\n```"
 
 
 def on_files(files: Any, config: Any) -> Any:

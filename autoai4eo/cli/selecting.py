@@ -75,7 +75,6 @@ def select(
     key = open_run(run).select(rule, refit=refit, verbose=not quiet, **wanted)
     if not quiet:
         console.print(
-            f"finalist: {Run(run).network} ({network_id(key)})\n"
-            f"{next_step(run, run)}",
+            f"finalist: {Run(run).network} ({network_id(key)})\n{next_step(run, run)}",
             soft_wrap=True,
         )
