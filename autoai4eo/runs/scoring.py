@@ -51,7 +51,8 @@ def evaluate(
     Returns:
         The result of `score_beside`, for a class that of
         `autoai4eo.learning.classification.ClassScorer` at the least; with groups
-        ``by_group``, the result of `autoai4eo.learning.by_group.by_group`.
+        ``by_group``, the result of `autoai4eo.learning.by_group.by_group`. Without
+        ``against_reference`` if the network learned from these data.
 
     Warns:
         AutoAI4EOWarning: it is the finalist or an ensemble, and learned from these
@@ -68,6 +69,8 @@ def evaluate(
     learned = warn_if_learned(run, dataset, fitted, trial) if run is not None else []
     output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
     scores = score_beside(run, dataset, output, fitted, batch_size)
+    if learned:  # which is better where both learned says nothing about other data
+        scores.pop("against_reference", None)
     if run is not None:
         evaluations.keep(run, dataset, scores, trial, fitted, learned)
     scores = {**user_scores(metrics, dataset, output), **scores}

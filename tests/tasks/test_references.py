@@ -6,7 +6,7 @@ import os
 import pytest
 import small
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning import references
 from autoai4eo.runs.folder import Run
 
@@ -64,6 +64,12 @@ def test_further_data_are_scored_with_the_same_trees(fitted, no_training):
     assert scores["references"]["majority"]["cohen_kappa"] == 0
     assert sum(map(sum, scores["references"]["trees"]["confusion_matrix"])) == 96
     assert scores["against_reference"]["other"] == "trees"
+
+
+def test_there_is_no_verdict_on_what_the_network_learned_from(fitted, no_training):
+    with pytest.warns(AutoAI4EOWarning, match="say nothing about other data"):
+        scores = fitted.evaluate(DATA)
+    assert "trees" in scores["references"] and "against_reference" not in scores
 
 
 def test_a_resumed_search_trains_them_no_second_time(fitted, no_training):
