@@ -123,6 +123,13 @@ def pareto(
         at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
         volume = front.dominated(study, point)
         console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
+        if len(grown := front.growth(study, point)) > 1:
+            series = ", ".join(f"{n}: {before:.4g}" for n, before in grown)
+            moves = "; the point moves with the worst trial, so compare these only"
+            console.print(
+                f"up to the same point after so many complete trials: {series}"
+                + ("" if front.is_fixed(study, limits) else moves)
+            )
         estimated = estimate_errors(study, {*point, *limits})
         errors = [
             f"{n} {off:.1%} ({of} networks)" for n, (off, of) in estimated.items()

@@ -162,6 +162,21 @@ def dominated(
     return hypervolume(points, worst)
 
 
+def growth(study: optuna.Study, point: Mapping[str, float]) -> list[tuple[int, float]]:
+    """Returns numbers of complete trials, and the hypervolume after so many of them.
+
+    After each quarter of the trials, in the order in which they began, and all up to
+    one reference point: so they compare, wherever the point lies.
+
+    Args:
+        study: of the search.
+        point: see `reference`.
+    """
+    complete = sorted(_complete(study)[0], key=lambda trial: trial.number)
+    counts = sorted({len(complete) * quarter // 4 for quarter in range(1, 5)} - {0})
+    return [(n, dominated(study, point, complete[:n])) for n in counts]
+
+
 def choose(
     study: optuna.Study, rule: str | None = None, limits: Mapping[str, float] = {}
 ) -> FrozenTrial:

@@ -125,3 +125,18 @@ def test_some_point_is_always_on_the_front(rows, spread):
     best = points[:, 0] == points[:, 0].min()
     fastest = best & (points[:, 1] == points[best, 1].min())
     assert found[fastest].all()
+
+
+def test_the_growth_of_the_hypervolume_is_up_to_one_point(tmp_path):
+    """Users rely on: a figure that grows means a better front."""
+    study = open_study(tmp_path, parse_objectives(["val_cohen_kappa", "latency_ms"]))
+    for values in ([0.5, 1.0], [0.4, 9.0], [0.6, 2.0], [0.1, 30.0], [0.7, 0.5]):
+        study.add_trial(optuna.trial.create_trial(values=values))
+    point = front.reference(study, {})  # 10 % beyond the slowest, trial 3
+    grown = front.growth(study, point)
+    assert [n for n, _ in grown] == [1, 2, 3, 5]
+    volumes = [volume for _, volume in grown]
+    assert volumes == sorted(volumes)
+    assert volumes[0] == volumes[1] == pytest.approx(0.5 * (33 - 1))
+    assert volumes[-1] == front.dominated(study, point)
+    runs.close(study)
