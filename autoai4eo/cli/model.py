@@ -308,6 +308,8 @@ def export(
     """
     with hushed():
         from autoai4eo import deploy
+        from autoai4eo.runs.comparable import told_other_runtime
+        from autoai4eo.runs.folder import Run
 
         done = deploy.export(
             run,
@@ -327,6 +329,9 @@ def export(
         f"{done.tolerance:g}) on {done.checked_on}; {done.latency_ms:.2f} ms for one "
         f"{done.sample} in {done.runtime} on {done.device}"
     )
+    measured = Run(run).read().get("instrument", {})
+    if told := told_other_runtime(measured, done.format):
+        console.print(told)
     if done.accuracy is None:
         return
     if "not_measured" in done.accuracy:

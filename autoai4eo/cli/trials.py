@@ -192,7 +192,7 @@ def print_trials(
         finalist: of the run; a trial that is it is marked.
         whole: whether to print every column.
     """
-    from autoai4eo.runs.comparable import told_apart
+    from autoai4eo.runs.comparable import told_alike, told_apart
 
     main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
     names = [
@@ -223,8 +223,8 @@ def print_trials(
         for row in rows
     ]
     print_table(title, ["trial", "status", *headers], rows)
-    if apart := told_apart(measured):
-        console.print(apart)
+    if LATENCY in names and (how := told_apart(measured) or told_alike(measured)):
+        console.print(how)
 
 
 def _near(name: str, value: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from autoai4eo.runs.network_id import ENSEMBLE, TRIAL, NetworkId
 from autoai4eo.runtimes import RUNTIMES, FileRuntime
 from autoai4eo.runtimes.base import FLOAT32
+from autoai4eo.text import counted
 
 
 class MeasuredWith(NamedTuple):
@@ -34,7 +35,7 @@ class MeasuredWith(NamedTuple):
     profile: str | None
 
     def __str__(self) -> str:
-        threads = f" with {self.threads} threads" if self.threads else ""
+        threads = f" with {counted(self.threads, 'thread')}" if self.threads else ""
         batch_size = f" at batch size {self.batch_size}" if self.batch_size else ""
         how = f", predicted by device profile {self.profile}" if self.profile else ""
         return (
@@ -79,6 +80,52 @@ def told_apart(measured: Mapping[NetworkId, MeasuredWith | None]) -> str:
         return ""
     parts = [f"{networks_named(ids)} with {how}" for how, ids in groups.items()]
     return f"latencies cannot be compared: measured for {'; for '.join(parts)}"
+
+
+def told_alike(measured: Mapping[NetworkId, MeasuredWith | None]) -> str:
+    """Returns what measured the latencies, in words; empty if not all are alike.
+
+    Args:
+        measured: see `told_apart`.
+    """
+    ways = {how for how in measured.values() if how is not None}
+    return f"latency in ms: {ways.pop()}" if len(ways) == 1 else ""
+
+
+def told_instrument(known: Mapping[str, Any]) -> str:
+    """Returns the runtime and threads of a search, such as ``"onnx with 2 threads"``.
+
+    Args:
+        known: the ``instrument`` of ``run.json`` or of a study; {} gives "".
+    """
+    if not known:
+        return ""
+    threads = known.get("threads")
+    return known["runtime"] + (f" with {counted(threads, 'thread')}" if threads else "")
+
+
+def told_other_runtime(known: Mapping[str, Any], format: str) -> str:
+    """Returns a sentence if a search measured in another runtime than that of a file.
+
+    Args:
+        known: see `told_instrument`.
+        format: of the file, see `autoai4eo.deploy.export.formats`.
+    """
+    of_files = {n for n, one in RUNTIMES.items() if isinstance(one, FileRuntime)}
+    if (
+        not known
+        or known["runtime"] == format
+        or not of_files
+        & {
+            known["runtime"],
+            format,
+        }
+    ):
+        return ""
+    return (
+        f"the search measured its latencies in {told_instrument(known)}: another "
+        "runtime, so that they do not compare with this one"
+    )
 
 
 def networks_named(networks: list[NetworkId]) -> str:

@@ -19,7 +19,12 @@ from autoai4eo.learning.objectives import DEFAULTS, Objective
 from autoai4eo.runs import front, phases
 from autoai4eo.runs.belonging import FILES, file_of, trained_finalist
 from autoai4eo.runs.chosen import left_to_do
-from autoai4eo.runs.comparable import MeasuredWith, measured_with, told_apart
+from autoai4eo.runs.comparable import (
+    MeasuredWith,
+    measured_with,
+    told_alike,
+    told_apart,
+)
 from autoai4eo.runs.data_record import target_kind
 from autoai4eo.runs.ensembles import ensembles_of
 from autoai4eo.runs.evaluations import Evaluation, evaluations_of
@@ -172,8 +177,17 @@ class Snapshot:
     @property
     def told_apart(self) -> str:
         """A sentence if latencies cannot be compared, see `comparable.told_apart`."""
+        return told_apart(self._measured)
+
+    @property
+    def told_alike(self) -> str:
+        """What measured the latencies, see `comparable.told_alike`."""
+        return told_alike(self._measured)
+
+    @property
+    def _measured(self) -> dict[NetworkId, MeasuredWith | None]:
         of_trials = {t.id: t.measured for t in self.trials}
-        return told_apart(of_trials | {e.id: e.measured for e in self.ensembles})
+        return of_trials | {e.id: e.measured for e in self.ensembles}
 
     @property
     def two_figures(self) -> str:

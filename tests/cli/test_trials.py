@@ -52,6 +52,13 @@ def test_latencies_that_cannot_be_compared_are_told(run, folder):
     assert "cannot be compared" not in run("pareto", folder).out  # of trial 0 alone
 
 
+def test_the_runtime_of_latencies_is_named(run, folder, monkeypatch):
+    """Users rely on: milliseconds of one runtime are not taken for those of another."""
+    told = " ".join(run("trials", folder, "--top", "2").out.split())
+    alike = "latency in ms: onnx in float32 with 1 thread on CPU at batch size 1"
+    assert alike in told and "cannot be compared" not in told
+
+
 @pytest.fixture
 def several(tmp_path):
     """A run of four trials: the third is infeasible, the last was interrupted."""

@@ -7,7 +7,13 @@ import runs
 
 from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.runs import ensembles, front
-from autoai4eo.runs.comparable import measured_with, told_apart
+from autoai4eo.runs.comparable import (
+    measured_with,
+    told_alike,
+    told_apart,
+    told_instrument,
+    told_other_runtime,
+)
 from autoai4eo.runs.network_id import ENSEMBLE, TRIAL, NetworkId
 from autoai4eo.runs.study import open_study, trials_table
 
@@ -42,6 +48,36 @@ def test_what_is_measured_in_another_way_is_told_apart(change):
     told = told_apart(dict(zip(names, (first, other, first), strict=True)))
     assert f"trial 0, ensemble 1 with {first}; for trial 2 with {other}" in told
     assert told_apart(dict.fromkeys(names, other)) == ""
+
+
+def test_latencies_that_were_measured_alike_have_their_runtime_told():
+    one, other = NetworkId(TRIAL, 0), NetworkId(TRIAL, 1)
+    first = measured_with({**COST, "threads": 1})
+    told = told_alike({one: first, other: None})
+    assert (
+        told == f"latency in ms: {first}" and "onnx in float32 with 1 thread " in told
+    )
+    assert told_alike({one: None}) == told_alike({}) == ""
+    assert told_alike({one: first, other: measured_with(COST)}) == ""
+
+
+@pytest.mark.parametrize(
+    ("runtime", "format", "differs"),
+    [
+        ("onnx", "onnx", False),
+        ("onnx", "savedmodel", True),
+        ("tensorflow", "litert", True),
+        ("tensorflow", "savedmodel", False),
+        ("tensorflow", "keras", False),
+    ],
+)
+def test_a_file_is_told_of_that_runs_in_another_runtime_than_the_search(
+    runtime, format, differs
+):
+    told = told_other_runtime({"runtime": runtime, "threads": 2}, format)
+    assert (f"latencies in {runtime} with 2 threads: another" in told) == differs
+    assert bool(told) == differs
+    assert told_other_runtime({}, format) == told_instrument({}) == ""
 
 
 def test_a_trial_that_was_not_measured_is_not_told_apart():

@@ -190,7 +190,8 @@ a["autoai4eo:latency"].milliseconds | figure }} | {{
 "%.1e" | format(a["autoai4eo:max_difference"]) }} | {{ a["autoai4eo:checked_on"] }} |
 {% endfor %}
 Times are those of the format's own runtime on {{
-(assets.values() | first)["autoai4eo:latency"].device }}. Differences are the largest of
+(assets.values() | first)["autoai4eo:latency"].device }}, and compare with that of
+the search only in the same runtime with as many threads. Differences are the largest of
 any {% if kind == "value" %}value, as a share of the largest magnitude of its kind{%
 else %}probability{% endif %}.
 {% for name, a in assets.items() if "autoai4eo:accuracy" in a %}

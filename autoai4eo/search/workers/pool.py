@@ -28,6 +28,8 @@ from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning.training import Training
 from autoai4eo.log import open_streams
 from autoai4eo.runs import databases
+from autoai4eo.runs.comparable import told_instrument
+from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.trials import trials_of, was_trained
 from autoai4eo.search.trials import retries
 from autoai4eo.search.trials.fine_tuning import check_judged
@@ -99,6 +101,8 @@ def search(
                 view.told(0, {"best": reached[tuner.monitor.name]})
         count = sum(map(was_trained, trials))
         done = f"{count} of {tuner.settings.max_trials} trials trained"
+        how = told_instrument(instrument_of(tuner.study))
+        done += f"   latency in {how}" if how else ""
         view.told(0, {"done": f"searching in {tuner.run}   {done}"})
         WorkerPool(tuner, job, view, workers).work()
         if task == "search":
