@@ -94,7 +94,7 @@ def ensemble(
         tell = log(not quiet)
         again = open_run(run).refitting(validation, tell) if refit else None
         made = making.make(run, budget, validation, tell, batch_size, again)
-        lines = making.told(run, made)  # beside the finalist before
+        lines = making.told_ensemble(run, made)  # beside the finalist before
         if finalist:
             making.make_finalist(run, made.number)
             validate(run, validation, batch_size)

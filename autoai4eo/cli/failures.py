@@ -38,7 +38,7 @@ _ADVICE = {
 }
 
 
-def told(
+def status_and_line(
     error: BaseException,
     command: str = "",
     arguments: Sequence[str] = (),

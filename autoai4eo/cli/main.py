@@ -108,9 +108,9 @@ def main() -> None:
 def _main() -> None:
     """Runs a command: exit status 0 done, 2 wrong input or call, 1 anything else.
 
-    After Ctrl-C it is 130, after SIGTERM 143, after SIGHUP 129, see `failures.told`. If
-    nobody reads standard output any more (``| head``), it is 141, as of other programs
-    that SIGPIPE ends.
+    After Ctrl-C it is 130, after SIGTERM 143, after SIGHUP 129, see
+    `failures.status_and_line`. If nobody reads standard output any more (``| head``),
+    it is 141, as of other programs that SIGPIPE ends.
     """
     begun = time.time()
     _open_streams()
@@ -142,7 +142,7 @@ def _main() -> None:
         ):
             status = 128 + signal.SIGPIPE
         else:
-            status, reason = failures.told(
+            status, reason = failures.status_and_line(
                 error, _command(sys.argv[1:]), sys.argv[1:], begun
             )
             _tell(reason)

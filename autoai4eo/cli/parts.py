@@ -19,7 +19,7 @@ from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
 from autoai4eo.errors import UserError
 from autoai4eo.log import told_while
-from autoai4eo.tasks.segmentation import levels_of
+from autoai4eo.tasks.segmentation import number_of_levels
 from autoai4eo.tasks.training_data import names_of
 
 #: Files that may have masks inside, or name them.
@@ -91,7 +91,7 @@ def check_masks(how: Opening, other: Path | None) -> None:
     """
     check_tile(how.tile, how.tile_stride)
     if how.masks is not None:
-        levels_of(how.tile, how.tile, "--tile")
+        number_of_levels(how.tile, how.tile, "--tile")
     if how.other_masks is not None and other is None:
         raise UserError(
             f"expected --val with --val-masks, got --val-masks {how.other_masks} alone;"

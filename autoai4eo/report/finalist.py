@@ -18,7 +18,7 @@ def story(run: Snapshot) -> str:
     told = [run.two_figures]
     if run.finalist is not None and "epochs" in run.evaluation:
         is_ensemble = run.finalist.id.is_ensemble
-        epochs = phases.told(run.evaluation["epochs"], run.phases, is_ensemble)
+        epochs = phases.told_epochs(run.evaluation["epochs"], run.phases, is_ensemble)
         told.append(f"The finalist's weights went through {epochs}.")
     if run.left_to_do is not None and run.state != "running":
         told.append(f"Something was interrupted: {run.left_to_do}; {CURE}.")

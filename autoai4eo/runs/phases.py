@@ -79,7 +79,7 @@ def record(phases: Sequence[Phase]) -> dict[str, Any]:
     }
 
 
-def told(epochs: int, phases: Sequence[Phase], is_ensemble: bool = False) -> str:
+def told_epochs(epochs: int, phases: Sequence[Phase], is_ensemble: bool = False) -> str:
     """Returns the epochs of a network in words.
 
     Args:

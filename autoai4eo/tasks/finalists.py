@@ -25,7 +25,7 @@ from autoai4eo.search.ensembles.making import (
     beside_finalist,
     make,
     make_finalist,
-    told,
+    told_ensemble,
 )
 from autoai4eo.search.ensembles.refitting import refitting
 from autoai4eo.search.space.graph import Graph
@@ -177,7 +177,7 @@ class Finalists(SearchResults):
         again = self.refitting(validation, tell) if refit else None
         with at_rest(self.run):
             made = make(self.run, budget, validation, tell, batch_size, again)
-        for text in told(self.run, made):
+        for text in told_ensemble(self.run, made):
             tell(text)
         return made.number
 

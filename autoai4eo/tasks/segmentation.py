@@ -84,7 +84,7 @@ class ImageSegmenter(ImageClassifier):
 
     def _graph(self, train: Dataset) -> Graph:
         height, width = train.target.shape
-        self._levels = levels_of(height, width, train.path)
+        self._levels = number_of_levels(height, width, train.path)
         return super()._graph(train)
 
     def _features(self) -> Any:
@@ -97,7 +97,7 @@ class ImageSegmenter(ImageClassifier):
         return blocks.SegmentationHead(**self._asked)
 
 
-def levels_of(height: int, width: int, path: str) -> int:
+def number_of_levels(height: int, width: int, path: str) -> int:
     """Returns the number of levels of a pyramid of tiles of this size.
 
     Args:

@@ -26,7 +26,7 @@ ANEW = "interrupted; rerun fit to begin anew"
 
 def told(*arguments, begun=0.0):
     given = [str(a) for a in arguments]
-    return failures.told(KeyboardInterrupt(), _command(given), given, begun)
+    return failures.status_and_line(KeyboardInterrupt(), _command(given), given, begun)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def told(*arguments, begun=0.0):
     ids=repr,
 )
 def test_the_status_is_that_of_the_signal(error, status):
-    assert failures.told(error) == (status, "interrupted")
+    assert failures.status_and_line(error) == (status, "interrupted")
 
 
 def test_the_status_is_the_same_where_the_signal_hits_an_import(tmp_path):

@@ -13,7 +13,7 @@ from autoai4eo.data.masks.raster_names import colours_in, names_of
 from autoai4eo.data.masks.values import as_whole
 from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.data.scenes.masks import alpha_bands, declared_missing
-from autoai4eo.data.scenes.opening import told
+from autoai4eo.data.scenes.opening import errors_told
 from autoai4eo.errors import UserError
 
 
@@ -66,7 +66,7 @@ class MaskFile:
         """
         window = ((int(top), int(bottom)), (int(left), int(right)))
         bands = self._bands
-        with told(self.path):
+        with errors_told(self.path):
             raw = self._source.read(bands, window=window)
             if raw.dtype.kind not in "iuf":
                 raise UserError(
@@ -102,7 +102,7 @@ class MaskFile:
 
 def _check_lossless(path: Path, source: Any) -> None:
     """Refuses JPEG and other lossy compression, also inside of a GeoTIFF or VRT."""
-    with told(path):
+    with errors_told(path):
         blurred = _lossy(source, set())
     if blurred:
         raise UserError(

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 
-def told(name: str, stored: tuple[int, int], shape: tuple[int, int]) -> str | None:
+def told_grid(name: str, stored: tuple[int, int], shape: tuple[int, int]) -> str | None:
     """Describes how an input comes to the grid of the masks; None: it lies on it.
 
     Args:

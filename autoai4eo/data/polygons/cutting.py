@@ -15,8 +15,8 @@ from autoai4eo.data.polygons.patch_file import IGNORED, PatchFile
 from autoai4eo.data.polygons.placing import to_lonlat
 from autoai4eo.data.polygons.planning import (
     Plan,
-    levels_of,
     plans_of,
+    processing_levels,
 )
 from autoai4eo.data.polygons.scene_inputs import (
     named_inputs,
@@ -151,7 +151,7 @@ def cut_patches(
                 **{"stride": stride, "min_share": min_share, "target": target},
                 **{"scale": scale, "offset": offset, "mask_clouds": mask_clouds},
             }
-            file.finish(areas.class_names, levels_of(plans), origin)
+            file.finish(areas.class_names, processing_levels(plans), origin)
     return out
 
 

@@ -222,7 +222,7 @@ def _check_plans(plans: Sequence[Plan], areas: Areas, rule: WindowRule) -> None:
     )
 
 
-def levels_of(plans: Sequence[Plan]) -> dict[str, str]:
+def processing_levels(plans: Sequence[Plan]) -> dict[str, str]:
     """Returns the processing level of each input, where all scenes have the same."""
     found: dict[str, str] = {}
     for name in {name for plan in plans for name in plan.level}:

@@ -15,7 +15,7 @@ from autoai4eo.data.class_colours import Rgb
 from autoai4eo.data.masks.found import FoundMasks
 from autoai4eo.data.masks.no_data import marked, without_data
 from autoai4eo.data.masks.pixel_sets import PixelSets
-from autoai4eo.data.masks.resampling import are_multiples, on_grid, told
+from autoai4eo.data.masks.resampling import are_multiples, on_grid, told_grid
 from autoai4eo.data.readers.base import InputSpec, TargetsInMemory
 from autoai4eo.errors import UserError
 
@@ -60,7 +60,7 @@ def check_shape(
                 "resample them to one grid, or leave an input out when you write the "
                 "data"
             )
-    every = [told(s.name, s.shape[:2], (shape[0], shape[1])) for s in inputs]
+    every = [told_grid(s.name, s.shape[:2], (shape[0], shape[1])) for s in inputs]
     return [note for note in every if note is not None]
 
 

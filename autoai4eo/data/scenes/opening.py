@@ -41,19 +41,19 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def errors_told(path: Path) -> Iterator[None]:
     """Turns errors of rasterio into one line; no program in a VRT is run."""
     import rasterio
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with told_in_threads(path):
+        with errors_told_in_threads(path):
             yield
 
 
 @contextmanager
-def told_in_threads(path: Path) -> Iterator[None]:
-    """As `told`, for several threads; `warnings.catch_warnings` is not safe in them."""
+def errors_told_in_threads(path: Path) -> Iterator[None]:
+    """As `errors_told`, for threads, in which `warnings.catch_warnings` is not safe."""
     import rasterio
     from rasterio._err import CPLE_BaseError  # GDAL's own, which rasterio lets through
 
@@ -100,7 +100,7 @@ def opened(path: Path, vrt: bool, allow_remote: bool) -> Iterator[Any]:
             )
         check_vrt(path, allow_remote)
     with ExitStack() as stack:
-        with told(path):
+        with errors_told(path):
             if allow_remote:
                 source = rasterio.open(name)
             elif local and is_vrt(path):

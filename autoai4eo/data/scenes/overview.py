@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from autoai4eo.data.scenes.grid import Grid
-from autoai4eo.data.scenes.opening import told
+from autoai4eo.data.scenes.opening import errors_told
 from autoai4eo.data.scenes.rasters import Slot, zero_kind
 
 
@@ -39,7 +39,7 @@ def _read(slot: Slot, grid: Grid, shape: tuple[int, int]) -> np.ndarray:
     from rasterio.vrt import WarpedVRT
 
     how = {"out_shape": shape, "resampling": Resampling.average, "masked": True}
-    with told(slot.path):
+    with errors_told(slot.path):
         if Grid.of(slot.source).holds(grid):
             values = slot.source.read(slot.number, **how)
         else:

@@ -13,7 +13,7 @@ import numpy as np
 from autoai4eo.data.scenes import opening
 from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.data.scenes.masks import QUALITY, alpha_bands, declared_missing
-from autoai4eo.data.scenes.opening import told, told_in_threads
+from autoai4eo.data.scenes.opening import errors_told, errors_told_in_threads
 from autoai4eo.data.sensors import band
 from autoai4eo.data.units import RADAR
 from autoai4eo.errors import UserError
@@ -91,7 +91,7 @@ class Rasters:
         (top, bottom), (left, right) = window
         shape = (len(names), bottom - top, right - left)
         outside = Pixels(np.full(shape, np.nan, np.float32), np.zeros(shape, bool))
-        with told(self.slots[names[0]].path):
+        with errors_told(self.slots[names[0]].path):
             mine = self._window(target, window)
             if mine is None:
                 return outside
@@ -109,7 +109,7 @@ class Rasters:
         def load(source: Any) -> None:
             mine = [i for i, n in enumerate(names) if self.slots[n].source is source]
             indexes = [self.slots[names[i]].number for i in mine]
-            with told_in_threads(self.slots[names[mine[0]]].path):
+            with errors_told_in_threads(self.slots[names[mine[0]]].path):
                 raw = source.read(indexes, window=window)
                 if raw.dtype.kind == "c":
                     raise UserError(

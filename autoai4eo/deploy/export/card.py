@@ -17,7 +17,7 @@ from autoai4eo.deploy.predictors.description import TARGET
 from autoai4eo.learning.evaluation import SINGLE
 from autoai4eo.learning.figures import FIGURES
 from autoai4eo.learning.verdict import resampled
-from autoai4eo.runs.phases import Phase, told
+from autoai4eo.runs.phases import Phase, told_epochs
 from autoai4eo.text import line, markdown, plural
 
 CARD = "MODEL_CARD.md"
@@ -299,7 +299,7 @@ def render(item: Mapping[str, Any]) -> str:
         resampled=resampled,
         formats=FORMATS,
         evaluations=properties.get("autoai4eo:evaluations", ()),
-        epochs=told(
+        epochs=told_epochs(
             properties["autoai4eo:epochs"],
             [Phase(**one) for one in properties.get("autoai4eo:trainings", ())],
             "autoai4eo:members" in properties,

@@ -17,7 +17,7 @@ from autoai4eo.data.masks.classes import is_unknown
 from autoai4eo.data.masks.colour_values import value_of
 from autoai4eo.data.masks.mask_file import MaskFile
 from autoai4eo.data.scenes.grid import Grid
-from autoai4eo.data.scenes.opening import opened, told
+from autoai4eo.data.scenes.opening import errors_told, opened
 from autoai4eo.deploy.mapping.products import MadeMap, check_on_earth, check_product
 from autoai4eo.deploy.mapping.reference_classes import Groups, groups_of
 from autoai4eo.deploy.mapping.reference_picture import (
@@ -263,7 +263,7 @@ def _pixels(file: MaskFile, out: Path) -> Pairs:
             resampling=Resampling.nearest,
             nodata=0,
         ) as classes,
-        told(file.path),
+        errors_told(file.path),
     ):
         for window in strips(grid.height, grid.width):
             end = window.row_off + window.height

@@ -204,7 +204,7 @@ def at_rest(run: Path) -> Iterator[None]:
         yield
 
 
-def told(run: Path, ensemble: Ensemble) -> list[str]:
+def told_ensemble(run: Path, ensemble: Ensemble) -> list[str]:
     """Returns lines about a new ensemble: members, scores, costs, and what to doubt."""
     name = ensemble.chosen_by
     score = f"{find(name).label} {find(name).text(ensemble.metrics[name])}"
