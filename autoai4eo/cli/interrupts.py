@@ -90,10 +90,16 @@ def _demo_goes_on(out: str | None, search: bool) -> bool:
 
 def _kept(command: str, out: Path) -> list[Path]:
     """Returns the files that are resumed from."""
-    if command == "fit":
-        from autoai4eo.runs.folder import Run
+    from autoai4eo.runs.folder import Run
 
-        return [Run(out).json] if Run(out).exists else []
+    kept = {
+        "compact search": Run(out).compact,  # from the end of its first epoch on
+        "compact table": out / "table.json",  # see `autoai4eo.compact.queue`
+        "fit": Run(out).json,
+        "nasbench train": Run(out).json,
+    }
+    if command in kept:
+        return [path for path in [kept[command]] if path.is_file()]
     return [path for path in out.glob("[!.]*") if path.is_file()]
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 import typer
@@ -14,6 +15,7 @@ from autoai4eo.cli import failures
 from autoai4eo.cli.interrupts import _RESUMED
 from autoai4eo.cli.main import GROUPS, _command, app
 from autoai4eo.deploy.mapping.tile_store import folder_of
+from autoai4eo.runs.folder import Run
 
 NAMES = [str(command.name) for command in app.registered_commands]
 NAMES += [
@@ -87,6 +89,29 @@ def test_fit_resumes_only_where_a_search_has_begun(tmp_path):
     assert told(*anew, begun=before)[1] == (
         "interrupted; rerun fit, without --overwrite, to resume"
     )
+
+
+@pytest.mark.parametrize(
+    ("command", "first"),
+    [
+        ("compact search a.h5", Run(Path()).compact),
+        ("compact table so2sat", "table.json"),
+        ("nasbench train sample.json so2sat", Run(Path()).json),
+    ],
+)
+def test_what_takes_long_resumes_only_where_it_has_recorded_something(
+    command, first, tmp_path
+):
+    name = " ".join(command.split()[:2])
+    asked = (*command.split(), "--out", tmp_path / "out")
+    anew = (130, f"interrupted; rerun {name} to begin anew")
+    assert told(*asked) == anew
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").touch()  # the user's own
+    assert told(*asked) == anew
+    (tmp_path / "out" / first).touch()
+    assert told(*asked) == (130, f"interrupted; rerun {name} to resume")
+    assert told(*command.split(), f"--out={tmp_path / 'out'}")[1].endswith("to resume")
 
 
 def test_maps_and_simulations_resume_from_what_they_kept(tmp_path):
