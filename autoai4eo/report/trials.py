@@ -84,7 +84,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     beside = [e for e in beside if metric in e.figures]
     after = after_training(run, metric)
     finalist = next((t for t in scored if t.is_finalist), None)
-    shown = named(metric, in_search=finalist is None or after is None)
+    shown = named(metric, in_search=(finalist is None or after is None) and not beside)
     axes = charts.chart(_measured_in(run, cost), shown)
     more = [e.figures for e in beside]
     charts.fit(axes, "x", [f[cost] for f in (*(t.figures for t in placed), *more)])

@@ -19,7 +19,9 @@ from autoai4eo.learning.verdict import verdict
 from autoai4eo.report.page import _content, write_report
 from autoai4eo.report.pictures import png, views_in_words
 from autoai4eo.report.rendering import render
-from autoai4eo.runs.reading import Trial, read
+from autoai4eo.report.trials import cost_chart
+from autoai4eo.runs.network_id import NetworkId
+from autoai4eo.runs.reading import ShownEnsemble, Trial, read
 from autoai4eo.runs.study import open_study
 
 EVIL = '<img src=x onerror="document.title=1">'
@@ -205,6 +207,15 @@ def test_the_finalist_is_drawn_before_and_after_its_own_training(run):
         # the axis is not of the search alone where the star is
         assert "kappa in the search (validation)<" in one
         assert "kappa (validation)<" in two and "in the search" not in two
+
+
+def test_an_ensemble_is_not_of_the_search(run):
+    figures = {"val_cohen_kappa": 0.5, "params": 900.0}
+    one = ShownEnsemble(NetworkId("ensemble", 0), "0 (1)", figures, {}, False, False)
+    alone = replace(read(run), ensembles=[])
+    for shown, is_told in ((alone, True), (replace(alone, ensembles=[one]), False)):
+        title = cost_chart(replace(shown, evaluation={}), "val_cohen_kappa", "params")
+        assert ("in the search" in title) == is_told
 
 
 def test_why_the_finalist_has_two_figures_is_told_once(run):
