@@ -9,7 +9,7 @@ from shlex import quote
 from typing import Any
 
 from autoai4eo.cli.console import console
-from autoai4eo.cli.model import finalist_story, print_scores
+from autoai4eo.cli.scores import finalist_story, print_scores
 from autoai4eo.cli.trials import print_trials
 
 #: Options of `fit` that do not change what is searched.

@@ -18,8 +18,8 @@ from rich.cells import cell_len
 import autoai4eo as ae
 from autoai4eo.cli import console as module
 from autoai4eo.cli import trials as cli_trials
-from autoai4eo.cli.model import print_scores
 from autoai4eo.cli.options import RENAMED_OPTIONS
+from autoai4eo.cli.scores import print_scores
 from autoai4eo.cli.trials import print_trials
 from autoai4eo.errors import SearchError, warn
 from autoai4eo.text import line

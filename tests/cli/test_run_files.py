@@ -224,6 +224,6 @@ def test_one_kappa_is_shown_and_the_other_explained(run, folder, tmp_path):
     assert "of each trial's best epoch in the search" in run("trials", folder).out
     run("export", folder, tmp_path / "saved")
     assert SENTENCE in (tmp_path / "saved" / "MODEL_CARD.md").read_text()
-    from autoai4eo.cli.model import finalist_story
+    from autoai4eo.cli.scores import finalist_story
 
     assert SENTENCE in finalist_story(folder)
