@@ -132,6 +132,8 @@ class OracleSampler(CandidateSampler):
                 for state in kept["trials"]
             }
             oracle.set_state(kept["state"])
+            # those of an earlier version may lack conditions that blocks have now
+            oracle.hyperparameters = keras_tuner.HyperParameters()
         # hyperparameters found by any worker
         space = keras_tuner.HyperParameters()
         space.merge(list(self.context.candidates.space))
