@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.raster_files import is_remote
 from autoai4eo.errors import UserError
+from autoai4eo.runs import starts
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
@@ -31,6 +34,53 @@ def describe(dataset: Dataset) -> dict[str, Any]:
             for spec in dataset.inputs
         ],
     }
+
+
+def located(asked: Mapping[str, Any], role: str) -> dict[str, Any] | None:
+    """Returns the record of a run's data with paths that lead to them from here.
+
+    Recorded paths may be relative to the folder in which the search was started.
+
+    Args:
+        asked: the content of run.json.
+        role: ``"training"`` or ``"validation"``.
+
+    Returns:
+        The result of `describe`; None if the data, or their masks, are not there.
+    """
+    known = asked["data"][role]
+    opened = known.get("opened") or {}
+    masks = opened.get("masks")
+    folders = [one.get("folder") or "" for one in starts.earlier(asked)]
+    for folder in dict.fromkeys([*folders, ""]):
+        path = _from_here(folder, known["path"])
+        masks_there = None if masks is None else _from_here(folder, masks)
+        if path is not None and (masks is None) == (masks_there is None):
+            there = {"opened": {**opened, "masks": masks_there}} if opened else {}
+            return {**known, "path": path, **there}
+    return None
+
+
+def _from_here(folder: str, text: str) -> str | None:
+    """Returns paths as they are named from here; None if one is not there.
+
+    Args:
+        folder: that they may be relative to; "": the current one.
+        text: a path, or several with commas between them.
+    """
+    whole = os.path.join(folder, text)
+    parts = [text] if os.path.exists(whole) else text.split(",")
+    found = []
+    for part in parts:
+        here = os.path.join(folder, part)
+        if is_remote(Path(part)):
+            here = part
+        elif not os.path.exists(here):
+            return None
+        elif here != part and os.path.samefile(folder, os.curdir):
+            here = part
+        found.append(here)
+    return ",".join(found)
 
 
 def target_kind(asked: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import warn
 from autoai4eo.runs import ensembles
+from autoai4eo.runs.data_record import located
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import TRAINING, Which, network_id
 
@@ -38,10 +40,13 @@ def warn_if_learned(
     else:
         trained_on = TRAINING
     mark, includes = dataset.fingerprint(), False
-    for role, known in Run(run).read()["data"].items():
+    asked = Run(run).read()
+    for role, known in asked["data"].items():
         if role not in trained_on:
             continue
-        same_file = known["path"] == dataset.path and Path(dataset.path).exists()
+        there = (located(asked, role) or {}).get("path", "")
+        both = os.path.exists(there) and os.path.exists(dataset.path)
+        same_file = both and os.path.samefile(there, dataset.path)
         inside = same_file and known["samples"] < len(dataset)
         if inside or known["fingerprint"] == mark:
             learned.append(role)

@@ -29,6 +29,7 @@ def check_names(call: str, given: Iterable[str], known: Sequence[str]) -> None:
     Raises:
         UserError: some are unknown; names the nearest known ones.
     """
+    known = sorted(set(known))
     wrong = [name for name in given if name not in known]
     if not wrong:
         return
@@ -37,7 +38,7 @@ def check_names(call: str, given: Iterable[str], known: Sequence[str]) -> None:
         near = difflib.get_close_matches(name, known, 1)
         told.append(f"{name} (did you mean {near[0]}?)" if near else name)
     raise UserError(
-        f"{call}: expected no other arguments than {', '.join(sorted(known))}; got "
+        f"{call}: expected no other arguments than {', '.join(known)}; got "
         f"{', '.join(told)}; correct or remove it"
     )
 

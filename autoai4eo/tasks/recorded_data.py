@@ -17,7 +17,7 @@ from autoai4eo.data.splits import LeakWarning, sample, shared_groups, split
 from autoai4eo.errors import UserError
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind
-from autoai4eo.runs.data_record import target_kind
+from autoai4eo.runs.data_record import located, target_kind
 from autoai4eo.runs.folder import Run
 
 #: Of `fit` without validation data.
@@ -156,14 +156,17 @@ def _opened(
         UserError: they cannot be read.
     """
     known, trained = asked["data"][role], asked["data"]["training"]
+    if x is None:
+        found = located(asked, role)
+        if found is None:
+            there = "restore them there"
+            give = "give their path (--val)" if role == "validation" else there
+            raise UserError(
+                f"{run}: expected its {role} data at {known['path']}, found nothing "
+                "there; " + either(give, _FIT_FIRST)
+            )
+        known = found
     path = known["path"] if x is None else x
-    if x is None and not Path(path).exists():
-        there = "restore them there"
-        give = "give their path (--val)" if role == "validation" else there
-        raise UserError(
-            f"{run}: expected its {role} data at {path}, found nothing there; "
-            + either(give, _FIT_FIRST)
-        )
     inputs, kind = known["inputs"], target_kind(asked)
     names = [spec["name"] for spec in inputs]
     dataset = open_dataset(

@@ -12,6 +12,7 @@ from autoai4eo.deploy.export import card, metadata
 from autoai4eo.deploy.export.formats import Format
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_not_input
+from autoai4eo.runs.data_record import located
 
 #: What lies in the folder of every format that is a folder.
 _DESCRIPTION = r"model\.json|MODEL_CARD\.md"
@@ -57,7 +58,10 @@ def check_outside(run: Path, known: Mapping[str, Any], out: Path) -> None:
     """
     place = Path(os.path.realpath(out))
     own = Path(os.path.realpath(run))
-    data = [Path(str(part["path"])) for part in known["data"].values()]
+    data = [
+        Path(str((located(known, role) or part)["path"]))
+        for role, part in known["data"].items()
+    ]
     if place == own or own in place.parents:
         raise UserError(
             f"{out}: expected a place outside of the run, found one in {run}; choose "

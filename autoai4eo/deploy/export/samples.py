@@ -18,6 +18,7 @@ from autoai4eo.deploy.predictors.description import target_of
 from autoai4eo.errors import UserError
 from autoai4eo.learning.evaluation import told_targets
 from autoai4eo.learning.registry import of_kind
+from autoai4eo.runs.data_record import located
 from autoai4eo.runs.folder import Run
 from autoai4eo.text import plural
 
@@ -145,14 +146,14 @@ def find(
     names = [node.name for node in model.inputs]
     dataset = data.get(role)
     if dataset is None:
-        if not Path(told["path"]).exists():
+        there, trained = located(known, role), known["data"]["training"]
+        if there is None:
             return None
-        trained, opened = known["data"]["training"], told.get("opened") or {}
         dataset = open_dataset(
-            told["path"],
+            there["path"],
             inputs=names,
             **classes_again(trained.get("opened") or {}, trained["classes"]),
-            **tiles_again(opened),
+            **tiles_again(there.get("opened") or {}),
             bands={spec["name"]: spec["bands"] for spec in told["inputs"]},
             **told_targets(None, target.kind),
         )
