@@ -4,13 +4,15 @@ import gc
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+import sooner
 from sqlalchemy import Engine, event
 
-import autoai4eo  # noqa: F401, before TensorFlow, which then starts silently
+import autoai4eo  # before TensorFlow, which then starts silently
 
 #: They take minutes each: begun last, one of them would be waited for alone.
 LONGEST = (
@@ -51,6 +53,7 @@ gc.set_threshold(7_000)
 
 # What the tests write need not survive a power cut: nothing waits for the disk.
 os.fsync = lambda file: None
+sooner.read_migrations_once()
 
 
 @event.listens_for(Engine, "connect")
@@ -63,9 +66,15 @@ def pytest_unconfigure():
     shutil.rmtree(os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 
-def pytest_collection_modifyitems(items):
-    """The longest files first."""
+def pytest_collection_modifyitems(items, config):
+    """The longest files first; by now TensorFlow is imported, or is not needed."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+    if "tensorflow" in sys.modules:
+        sooner.leave_jax_alone()
+        sooner.record_one_stack()
+        sooner.grow_few_trees()
+        if config.option.markexpr != "timing":
+            sooner.time_networks_briefly()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -109,6 +118,26 @@ def in_process():
     import small
 
     with small.in_this_process():
+        yield
+
+
+@pytest.fixture
+def tiny_networks(monkeypatch):
+    """All tasks and `autoai4eo fit` search over `small.TinyBlock`."""
+    import small
+
+    def features(self):
+        found = [small.TinyBlock()(node) for node in self.inputs]
+        return autoai4eo.blocks.SensorFusion()(found)[0] if found[1:] else found[0]
+
+    for task in (autoai4eo.ImageClassifier, autoai4eo.ImageSegmenter):
+        monkeypatch.setattr(task, "_features", features)
+
+
+@pytest.fixture
+def checked_here():
+    """Exports are checked in this process, sooner; test_contract.py has fresh ones."""
+    with sooner.exports_checked_here():
         yield
 
 
