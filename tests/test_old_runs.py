@@ -20,6 +20,8 @@ import autoai4eo as ae
 from autoai4eo.runs.instrument import instrument_of
 from autoai4eo.runs.study import open_study
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 OLD_RUNS = Path(__file__).parent / "old_runs"
 
 

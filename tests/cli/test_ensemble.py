@@ -11,6 +11,8 @@ import small
 from autoai4eo.locks import locked
 from autoai4eo.runs import ensembles
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 BANDS = "B02,B03,B04,B08"
 
 

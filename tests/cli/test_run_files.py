@@ -12,6 +12,8 @@ import small
 
 from autoai4eo.locks import locked
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 SENTENCE = "is that of trial"
 
 

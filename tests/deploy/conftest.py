@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 import small
+import sooner
 
 import autoai4eo as ae
 from autoai4eo import deploy
@@ -52,10 +53,11 @@ def run(so2sat, tmp_path_factory):
 def exported(run, tmp_path_factory):
     """The finalist in every format, by the name of the file."""
     folder = tmp_path_factory.mktemp("formats")
-    done = {
-        name: deploy.export(run, folder / name, format, quantize=quantize)
-        for name, (format, quantize) in small.EXPORTS.items()
-    }
+    with sooner.exports_checked_here():
+        done = {
+            name: deploy.export(run, folder / name, format, quantize=quantize)
+            for name, (format, quantize) in small.EXPORTS.items()
+        }
     return SimpleNamespace(folder=folder, done=done)
 
 

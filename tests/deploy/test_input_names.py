@@ -6,6 +6,8 @@ import small
 
 import autoai4eo as ae
 
+pytestmark = pytest.mark.usefixtures("checked_here")
+
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):

@@ -20,7 +20,7 @@ from autoai4eo.search.ensembles import library
 from autoai4eo.search.tuner import Tuner
 from autoai4eo.tasks import finalists
 
-pytestmark = pytest.mark.usefixtures("in_process")
+pytestmark = pytest.mark.usefixtures("in_process", "checked_here")
 DATA, VALIDATION = small.dataset(), small.dataset(samples=60, seed=1)
 TEST = small.dataset(samples=40, seed=2)
 

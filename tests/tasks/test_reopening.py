@@ -18,7 +18,7 @@ from autoai4eo.tasks.recorded_data import training_data, validation_data
 from autoai4eo.tasks.selecting import Choice
 
 TEST = small.dataset(seed=5)
-pytestmark = pytest.mark.usefixtures("in_process")
+pytestmark = pytest.mark.usefixtures("in_process", "checked_here")
 
 
 def finalist(run):

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import predictors
 import pytest
+import sooner
 from small import EXPORTS
 from stac_model.schema import MLModelProperties
 
@@ -56,7 +57,8 @@ def of_ones_own():
 
 @pytest.fixture(scope="module")
 def own(run, tmp_path_factory, of_ones_own):
-    return deploy.export(run, tmp_path_factory.mktemp("own") / "m.npz", "arrays")
+    with sooner.exports_checked_here():
+        return deploy.export(run, tmp_path_factory.mktemp("own") / "m.npz", "arrays")
 
 
 @pytest.fixture
@@ -127,6 +129,7 @@ def other(request, tmp_path_factory):
     return run, kind, network
 
 
+@pytest.mark.usefixtures("checked_here")
 @pytest.mark.parametrize(
     "name", ["m", "m.keras", "m.onnx", "m.tflite", "vino", "m.npz"]
 )

@@ -169,6 +169,7 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
     assert list(told["assets"]) == ["n.keras"]
 
 
+@pytest.mark.usefixtures("checked_here")
 def test_the_ending_of_the_name_tells_the_format(run, tmp_path):
     known = {name: kind.suffix for name, kind in FORMATS.items() if kind.suffix}
     for name, ending in known.items():
