@@ -213,7 +213,7 @@ def test_shell_commands_run_as_pasted(page, place, monkeypatch, run):  # noqa: F
 @pytest.mark.parametrize(
     "page", with_slow_docs(p for p in PAGES if blocks(p, "python"))
 )
-@pytest.mark.usefixtures("short")
+@pytest.mark.usefixtures("short", "tiny_networks", "checked_here")
 @pytest.mark.filterwarnings("ignore")
 def test_python_blocks_run_as_pasted(page, place, monkeypatch):
     """Users rely on: each block is complete, and runs."""

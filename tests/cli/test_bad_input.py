@@ -165,7 +165,8 @@ def test_other_commands_refuse_in_one_line(run, arguments):
     assert result.err.startswith("error: ")
 
 
-def test_a_run_meets_other_data(run, tmp_path, in_process):
+@pytest.mark.usefixtures("in_process", "tiny_networks")
+def test_a_run_meets_other_data(run, tmp_path):
     out = tmp_path / "run"
     first = write(tmp_path / "a.h5")
     options = ("--max-trials", 1, "--epochs", 1, "--out", out, "--quiet")

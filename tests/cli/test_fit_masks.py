@@ -114,6 +114,7 @@ def test_options_are_judged_before_data_are_read(tmp_path, run):
             assert "no such file" not in done.err
 
 
+@pytest.mark.usefixtures("tiny_networks")
 def test_fit_learns_masks_of_two_folders(place, tmp_path, run):
     out = tmp_path / "run"
     done = run(

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from rasterio.transform import Affine
 
-pytestmark = pytest.mark.usefixtures("in_process")
+pytestmark = pytest.mark.usefixtures("in_process", "tiny_networks")
 
 NAMES = {"labels": ["forest", "water", "town"], "value": ["height", "share"]}
 
