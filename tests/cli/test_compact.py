@@ -21,6 +21,7 @@ def data(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.filterwarnings("ignore")
 def test_a_search_is_a_run(run, data, tmp_path):
     out = tmp_path / "RUN"
