@@ -158,6 +158,7 @@ def test_a_trials_cause_ends_the_search_and_is_in_its_table_and_report(tmp_path)
     assert "Arguments received" in (model.run / "trials/0/error.txt").read_text()
 
 
+@pytest.mark.slow  # test_pool.py has a worker that cannot begin
 def test_the_cause_of_a_failure_outside_of_all_trials_is_told(tmp_path):
     model = small.model(tmp_path, max_trials=1)
     breaks = BreaksTheFinalist(model.run / "trials" / "0" / "model.keras")

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 SCRIPT = """
-import json, sys
+import contextlib, json, sys
 import pathlib
 import keras
 import rasterio
@@ -20,7 +20,9 @@ import autoai4eo as ae
 data = small.dataset()
 model = small.model(sys.argv[1], max_trials=1)
 validation = small.dataset(seed=1)
-model.fit(data, validation_data=validation, epochs=1, verbose=0, references=True)
+in_worker = sys.argv[2] == "worker"
+with contextlib.nullcontext() if in_worker else small.in_this_process():
+    model.fit(data, validation_data=validation, epochs=1, verbose=0, references=True)
 scores = model.evaluate(data)
 cost = ae.profile(model.export_model(), latency=True, budget_s=0.2)
 folder = pathlib.Path(sys.argv[1])
@@ -42,9 +44,12 @@ print(json.dumps({
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra autoai4eo[jax]")
-def test_a_search_runs_on_jax(tmp_path):
+@pytest.mark.parametrize(
+    "where", ["one process", pytest.param("worker", marks=pytest.mark.slow)]
+)
+def test_a_search_runs_on_jax(tmp_path, where):
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path)],
+        [sys.executable, "-W", "ignore", "-c", SCRIPT, str(tmp_path), where],
         env={
             **os.environ,
             "KERAS_BACKEND": "jax",

@@ -157,7 +157,8 @@ class Unwelcome(keras.callbacks.Callback):
 
 
 def test_a_worker_that_cannot_begin_reports_the_cause(tmp_path):
-    with pytest.raises(RuntimeError, match=r"ValueError: invalid literal.*1\.log"):
+    told = r"^a worker ended with exit status 1: ValueError: invalid literal.*1\.log\)$"
+    with pytest.raises(RuntimeError, match=told):
         search(tmp_path, Unwelcome())
 
 
