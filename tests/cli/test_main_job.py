@@ -165,7 +165,9 @@ def test_pareto_shows_the_front_and_its_hypervolume(finished, run):
     assert [row["status"] for row in rows] == ["complete"]
 
 
-def test_evaluate_prints_scores_intervals_and_calibration(finished, so2sat, run):
+def test_evaluate_prints_scores_intervals_calibration_and_references(
+    finished, so2sat, run
+):
     data = so2sat / "testing.h5"
     told = run("evaluate", finished, data).out
     for words in (
@@ -174,8 +176,18 @@ def test_evaluate_prints_scores_intervals_and_calibration(finished, so2sat, run)
         "expected calibration error",
     ):
         assert words in told
+    # with the references, and whether the network is better
+    assert re.search(r"^reference majority \(the same .*kappa 0\.000", told, re.M)
+    assert re.search(
+        r"^The network is (not surely |not )?(better|worse) than .*over \d+ cit",
+        told,
+        re.M,
+    )
     scores = json.loads(run("evaluate", finished, data, "--json").out)
     assert 0 <= scores["accuracy"] <= 1 and len(scores["per_class"]) <= 17
+    assert set(scores["references"]) == {"majority", "trees"}
+    low, high = scores["against_reference"]["interval"]
+    assert low <= scores["against_reference"]["difference"] <= high
     for name, (low, high) in scores["intervals"].items():
         assert low <= scores[name] <= high
     assert len(scores["reliability"]) == 15
@@ -206,22 +218,8 @@ def test_evaluate_tells_the_worst_square_of_the_ground(finished, so2sat, run, tm
     assert refused.status == 2 and "found no group" in refused.err
 
 
-def test_evaluate_scores_the_references_and_says_whether_it_is_better(
-    finished, so2sat, run, tmp_path
-):
+def test_a_network_without_its_run_has_no_references(finished, so2sat, run):
     data = so2sat / "testing.h5"
-    told = run("evaluate", finished, data).out
-    assert re.search(r"^reference majority \(the same .*kappa 0\.000", told, re.M)
-    assert re.search(
-        r"^The network is (not surely |not )?(better|worse) than .*over \d+ cit",
-        told,
-        re.M,
-    )
-    scores = json.loads(run("evaluate", finished, data, "--json").out)
-    assert set(scores["references"]) == {"majority", "trees"}
-    low, high = scores["against_reference"]["interval"]
-    assert low <= scores["against_reference"]["difference"] <= high
-    # a network without its run has none
     network = finished / "best" / "model.keras"
     assert "references" not in json.loads(run("evaluate", network, data, "--json").out)
 
