@@ -126,18 +126,18 @@ def test_trials_are_found_when_the_database_is_opened_again(opened, request, kin
 
 
 def test_two_processes_finish_trials_in_one_sqlite_file(opened, sqlite):
-    work(sqlite, processes=2, trials=100)
+    work(sqlite, processes=2, trials=40)
     trials = optuna.load_study(study_name="s", storage=opened(sqlite)).trials
-    assert [trial.number for trial in trials] == list(range(200))
+    assert [trial.number for trial in trials] == list(range(80))
     assert all(t.state == TrialState.COMPLETE for t in trials)
-    assert sorted(t.value for t in trials) == sorted(2 * list(range(100)))
+    assert sorted(t.value for t in trials) == sorted(2 * list(range(40)))
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "database"])
 def test_processes_may_make_the_database_at_the_same_time(opened, request, kind):
     url = request.getfixturevalue(kind)
-    work(url, processes=4, trials=1)
-    assert len(optuna.load_study(study_name="s", storage=opened(url)).trials) == 4
+    work(url, processes=3, trials=1)
+    assert len(optuna.load_study(study_name="s", storage=opened(url)).trials) == 3
 
 
 @contextmanager

@@ -62,7 +62,9 @@ def fit(root, judged_on):
         folder(root / "train", BRIGHT),
         # in another order of bands
         validation_data=folder(root / "val", judged_on, bands=BANDS[::-1]),
-        epochs=40,
+        epochs=15,
+        batch_size=8,
+        references=False,
         verbose=0,
     )
     return model

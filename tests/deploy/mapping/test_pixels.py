@@ -58,7 +58,7 @@ def untiled(name, pixels):
     edges = [(margin, margin), (margin, margin), (0, 0)]
     whole = np.pad(pixels * np.float32(1e-4), edges, "reflect")
     model = segmenters.enlarged(make, WINDOWS[name], whole.shape[:2])
-    return model.predict(whole[None], verbose=0)[0]
+    return np.asarray(model(whole[None], training=False)[0])
 
 
 @pytest.mark.parametrize("overlap", [None, 0.0, 0.5, 0.8])
@@ -87,9 +87,8 @@ def blended(model, pixels, window, starts):
         for left in starts[1]:
             place = np.s_[top : top + window[0], left : left + window[1]]
             tile = (pixels[place] * np.float32(1e-4))[None]
-            total[place] += (
-                model.predict(tile, verbose=0)[0] * np.outer(rise, run)[..., None]
-            )
+            found = model(tile, training=False)[0]
+            total[place] += np.asarray(found) * np.outer(rise, run)[..., None]
             weight[place] += np.outer(rise, run)[..., None]
     return total / weight
 

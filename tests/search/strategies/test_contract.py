@@ -66,7 +66,8 @@ ALL = [
 @pytest.mark.parametrize(("name", "objectives"), ALL, ids=str, indirect=["name"])
 def test_infeasible_candidates_are_not_proposed(name, objectives):
     limit = 3.0  # |x| above 1/2 without y: one candidate in four
-    number = 13 if name == "bayesian" else 20  # it takes seconds for each
+    # these take a second for each
+    number = 14 if name in ("bayesian", "cost-aware", "cost-sorted") else 20
     sampler = sampler_of(name, 0, objectives, {"macs": limit})
     directions = ["minimize"] * len(objectives)
     study = optuna.create_study(sampler=sampler, directions=directions)
@@ -79,9 +80,9 @@ def test_infeasible_candidates_are_not_proposed(name, objectives):
 @every_strategy
 def test_every_strategy_resumes_with_limits(name):
     limits = {"macs": 3.0}
-    interrupted = search(name, optuna.storages.InMemoryStorage(), 12, limits=limits)
+    interrupted = search(name, optuna.storages.InMemoryStorage(), 8, limits=limits)
     for (params, _), (same, _) in zip(
-        interrupted, at_once(name, 12, limits=limits), strict=True
+        interrupted, at_once(name, 8, limits=limits), strict=True
     ):
         assert params == pytest.approx(same, abs=1e-6)
 
