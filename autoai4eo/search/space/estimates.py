@@ -13,9 +13,6 @@ from autoai4eo.search.space.interpolation import interpolation
 
 # the constants tried beside the MACs, and how far from those of the networks
 _CONSTANTS, _BEYOND = 200, 1e3
-# whether a cost is counted -> share of its variance that hyperparameters leave; large
-# networks are slower or faster than the MACs tell for reasons that these do not show
-_UNEXPLAINED = {True: 1e-3, False: 0.1}
 _UNKNOWN = 1e-3  # estimate of a cost before any measurement: below every limit
 
 Model = Callable[[np.ndarray], np.ndarray]
@@ -120,7 +117,6 @@ class CostEstimates:
                 self._features([self._values[m] for m in known]),
                 logs,
                 np.array([spreads.get(m, 0.0) for m in known]),
-                _UNEXPLAINED[name in COUNTED],
             )
         return self._models[name]
 

@@ -12,7 +12,7 @@ _MOST = 300  # samples of a Gaussian process, whose run time is cubic in them
 
 
 def interpolation(
-    built: np.ndarray, logs: np.ndarray, spreads: np.ndarray, unexplained: float
+    built: np.ndarray, logs: np.ndarray, spreads: np.ndarray
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Returns a model of logarithms of costs: of features (m, d), gives (m,).
 
@@ -20,12 +20,11 @@ def interpolation(
         built: features of networks, (n, d).
         logs: of their costs, (n,).
         spreads: how far other measurements may lie from these, (n,); 0: exact.
-        unexplained: share of their variance that is not due to the features.
     """
     rows = _fitted(logs)
     built, logs, spreads = built[rows], logs[rows], spreads[rows]
     # Fixed length scale: fitting it would take longer than building a network.
-    kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(unexplained)
+    kernel = Matern(np.sqrt(max(built.shape[1], 1)), nu=2.5) + WhiteKernel(1e-3)
     mean, scale = logs.mean(), logs.std() or 1.0
     noise = 1e-10 + (spreads / scale) ** 2
     process = GaussianProcessRegressor(kernel, alpha=noise, optimizer=None)

@@ -47,28 +47,3 @@ def test_a_constant_and_a_time_per_mac_are_found(number):
     others = [1e5, 2e7, 1e9]
     found = of(estimates("latency_ms", macs, 0.4 + macs / 2e7), others)
     assert found == pytest.approx([0.405, 1.4, 50.4], rel=0.05)
-
-
-def test_hyperparameters_that_do_not_tell_the_latency_hardly_spoil_its_estimate():
-    """Users rely on: of networks beyond the cache, chance is not taken for a rule."""
-
-    def error(seed, measured, others, told):
-        rng = np.random.default_rng(seed)
-        table = rng.uniform(0, 1, (measured + others, 10))
-        macs = 10 ** (6 + 3 * table[:, 0])
-        level = 0.4 + macs / 5e7
-        times = level * np.exp(rng.normal(0, 0.5, len(macs)))
-        found = CostEstimates(
-            ["latency_ms"],
-            lambda several: told * table[[v["row"] for v in several]],
-        )
-        for row, one in enumerate(macs):
-            known = {"latency_ms": times[row]} if row < measured else {}
-            found.learn(str(row), {"row": row}, {**counted(one), **known})
-        rows = range(measured, len(macs))
-        values, names = [{"row": row} for row in rows], [str(row) for row in rows]
-        logs = np.log(found.estimate(values, names)[:, 0])
-        return np.abs(logs - np.log(level[measured:])).mean()
-
-    spoilt = [error(s, 16, 200, told=1) - error(s, 16, 200, told=0) for s in range(4)]
-    assert np.mean(spoilt) < 0.15
