@@ -31,8 +31,21 @@ def judge(
     run: Path, validation: Dataset, batch_size: int, tell: Callable[[str], None]
 ) -> None:
     """Does `validate` while no other worker does, and tells so."""
-    with locked(run, "finalist"), told_while(tell, _doing(run)):
-        validate(run, validation, batch_size)
+    with locked(run, "finalist"):
+        if not _is_done(run, validation):
+            with told_while(tell, _doing(run)):
+                validate(run, validation, batch_size)
+
+
+def _is_done(run: Path, validation: Dataset) -> bool:
+    """Returns whether ``RUN/best`` has all that `validate` writes."""
+    folder, task = Run(run), task_of(validation.target)
+    kept = folder.read_evaluation()
+    references = folder.read_references().get("scores", {}).keys()
+    done = {"evaluated_on", *task.fitted} <= kept.keys()
+    done = done and references <= kept.get("references", {}).keys()
+    pictured = folder.pictured(task.target.kind)
+    return done and (pictured is None or pictured.is_file())
 
 
 def _doing(run: Path) -> str:
@@ -67,15 +80,9 @@ def validate(run: Path, validation: Dataset, batch_size: int = 32) -> None:
     folder = Run(run)
     kept = folder.read_evaluation()
     finalist = finalist_in(kept)
-    if finalist is None:
+    if finalist is None or _is_done(run, validation):
         return
     task = task_of(validation.target)
-    references = folder.read_references().get("scores", {}).keys()
-    done = {"evaluated_on", *task.fitted} <= kept.keys()
-    done = done and references <= kept.get("references", {}).keys()
-    pictured = folder.pictured(task.target.kind)
-    if done and (pictured is None or pictured.is_file()):
-        return
     apart = kept["trained_on"] == TRAINING
     try:
         if apart or not finalist.is_ensemble:

@@ -13,6 +13,7 @@ from autoai4eo.learning.calibration import (
     reliability,
     scaled,
 )
+from autoai4eo.tasks.validating import judge
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA, VALIDATION = small.dataset(), small.dataset(samples=60, seed=1)
@@ -41,6 +42,12 @@ def test_scores_of_the_finalist_on_validation_are_kept(fitted):
     assert low <= told["accuracy"] <= high
     metric = told["metrics"]["val_cohen_kappa"]
     assert told["cohen_kappa"] == pytest.approx(metric, abs=1e-6)
+
+
+def test_what_is_scored_is_not_said_to_be_scored_again(fitted):
+    told = []
+    judge(fitted.run, VALIDATION, 32, told.append)
+    assert not told
 
 
 def test_the_temperature_that_is_kept_is_that_of_the_finalist(fitted):

@@ -15,7 +15,7 @@ from autoai4eo.data.target import Target
 from autoai4eo.deploy.export.formats import FORMATS
 from autoai4eo.deploy.predictors.description import TARGET
 from autoai4eo.learning.evaluation import SINGLE
-from autoai4eo.learning.figures import FIGURES
+from autoai4eo.learning.figures import FIGURES, Figure
 from autoai4eo.learning.verdict import resampled
 from autoai4eo.runs.phases import Phase, told_epochs
 from autoai4eo.text import line, markdown, plural
@@ -102,7 +102,8 @@ on other data its scores may be lower; `autoai4eo evaluate` measures them.
 | score | value | 95 % interval |
 |---|---|---|
 {% for name, figure in figures.items() if m[name] is mapping -%}
-| {{ figure.label }} | {{ m[name].value | figure }} | {{ m[name].interval_95 | ends }} |
+| {{ figure.label }} | {{ figure.text(m[name].value) | code }} | {{
+m[name].interval_95 | ends(figure) }} |
 {% endfor -%}
 {% if m.two_figures %}
 {{ m.two_figures }}
@@ -114,7 +115,7 @@ References on the same data:
 |---|---|---|
 {% for who, scores in m.references.items() -%}
 {% for name, value in scores.items() -%}
-| {{ who }} | {{ figures[name].label }} | {{ value | figure }} |
+| {{ who }} | {{ figures[name].label }} | {{ figures[name].text(value) | code }} |
 {% endfor -%}
 {% endfor %}
 {{ m.verdict }}
@@ -158,8 +159,8 @@ m.expected_calibration_error | figure }}.
 | score | value | 95 % interval |
 |---|---|---|
 {% for name, score in one.metrics.items() -%}
-| {{ figures[name].label }} | {{ score.value | figure }} | {{ score.interval_95 | ends
-}} |
+| {{ figures[name].label }} | {{ figures[name].text(score.value) | code }} | {{
+score.interval_95 | ends(figures[name]) }} |
 {% endfor -%}
 {% if one.resampled_by %}
 Intervals are by bootstrap {{ resampled(one) }}.
@@ -201,7 +202,8 @@ What quantising cost {{ name }} in accuracy was not measured: {{ q.not_measured 
 {% else -%}
 Scores without and with quantising of {{ name }}, on {{ q.on }}: {%
 for score, value in q.float32.items() %}{{ figures[score].label }} {{
-value | figure }} and {{ q.quantized[score] | figure }}{%
+figures[score].text(value) | code }} and {{
+figures[score].text(q.quantized[score]) | code }}{%
 if not loop.last %}, {% endif %}{% endfor %}.
 {% endif -%}
 {% endfor %}
@@ -316,11 +318,11 @@ def _number(how: str) -> Callable[[Any], Markup]:
     return lambda value: Markup(format(value, how))
 
 
-def _ends(interval: Sequence[float]) -> Markup:
+def _ends(interval: Sequence[float], figure: Figure) -> Markup:
     if not interval:
         return Markup("not measured")
-    low, high = interval
-    return Markup(f"{low:.3f} to {high:.3f}")
+    low, high = map(figure.text, interval)
+    return Markup(f"{low} to {high}")
 
 
 def _name(name: str) -> Markup:

@@ -12,6 +12,7 @@ from small import EXPORTS, FOLDERS
 from stac_model.schema import MLModelExtension, MLModelProperties
 
 from autoai4eo import deploy
+from autoai4eo.deploy.export import card as model_card
 from autoai4eo.learning.verdict import resampled, verdict
 from autoai4eo.runs import ensembles
 
@@ -125,6 +126,20 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
     assert row in card and verdict(kept["against_reference"]) in card
     told = json.loads((tmp_path / "model.json").read_text())["properties"]
     assert (told["autoai4eo:level"], told["autoai4eo:map_step"]) == ("L2A", 10)
+
+
+def test_the_card_tells_scores_in_their_own_digits(item):
+    """An RMSE of small values is not 0.000, and a kappa of chance is not -0.000."""
+    scores = {
+        "rmse": {"value": 3e-5, "interval_95": [2e-5, 4e-5]},
+        "cohen_kappa": {"value": -2e-16, "interval_95": []},
+    }
+    data = {"path": "a.h5", "samples": 3, "fingerprint": "f"}
+    one = {"data": data, "evaluated": "2026-11-28", "metrics": scores}
+    properties = {**item["properties"], "autoai4eo:evaluations": [one]}
+    written = model_card.render({**item, "properties": properties})
+    assert "| 3e-05 | 2e-05 to 4e-05 |" in written
+    assert "| Cohen's kappa | 0.000 | not measured |" in written
 
 
 def test_the_card_of_an_ensemble_has_the_same_scores_as_that_of_a_finalist(
