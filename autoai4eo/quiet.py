@@ -1,4 +1,4 @@
-"""Hides the lines that TensorFlow writes when it starts, and one of our own making.
+"""Hides the lines that TensorFlow and Optuna write when they start, and one of our own.
 
 TensorFlow's C++ code writes to the file descriptor of standard error while it is
 imported, before any of its settings can silence it. What it writes there is held back,
@@ -16,6 +16,7 @@ import importlib.util
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec
@@ -42,6 +43,8 @@ def hide_start() -> None:
 
     Does nothing about a level of messages that the user has set.
     """
+    # Optuna's progress bar, which no search shows, looks for a widget in notebooks
+    warnings.filterwarnings("ignore", "IProgress not found")
     # without a driver, TensorFlow reports as an error that there is no GPU
     if _TENSORFLOW in sys.modules:
         _hide_retracing()

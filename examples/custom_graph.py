@@ -24,7 +24,7 @@ def main(training: str, validation: str, out: str) -> None:
         seed=0,
     )
     model.fit(training, validation_data=validation, epochs=5)
-    print(model.trials(all=True).T)
+    print(model.trials(all=True).T.to_string())
 
 
 if __name__ == "__main__":

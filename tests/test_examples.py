@@ -109,6 +109,15 @@ def test_without_the_scene_the_example_says_so(tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_each_example_has_what_it_printed():
+    printed = EXAMPLES.parent / "docs" / "printed"
+    names = {path.stem for path in EXAMPLES.glob("*.py")}
+    assert {path.stem for path in printed.iterdir()} == names
+    for name in names:
+        command, *lines = (printed / f"{name}.txt").read_text("utf-8").splitlines()
+        assert command.startswith(f"$ python examples/{name}.py ") and lines
+
+
 def test_the_polygons_of_the_example():
     """They are valid, of four zones, and on the scene that they were drawn on."""
     from autoai4eo.data.polygons.areas import read_areas

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import pytest
 
@@ -115,3 +116,10 @@ def test_many_networks_are_warned_of_only_where_the_user_calls_them(caplog):
     told = [f"5 out of the last 6 calls {n} " for n in ("autoai4eo_like", "notebook")]
     told = [f"{text}triggered tf.function retracing" for text in told]
     assert [*found] == [*told, "other"]
+
+
+def test_notebooks_without_widgets_are_not_warned_of_a_progress_bar(recwarn):
+    """Optuna imports one, which no search shows."""
+    quiet.hide_start()
+    warnings.warn("IProgress not found. Please update jupyter", stacklevel=1)
+    assert not recwarn

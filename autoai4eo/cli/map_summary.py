@@ -77,7 +77,8 @@ def print_reference(out: Path) -> None:
         for i, name in enumerate(names)
         if mapped[name] or any(matrix[i]) or any(row[i] for row in matrix)
     ]
-    if absent := [name for i, name in enumerate(names) if i not in there]:
+    absent = [name for i, name in enumerate(names) if i not in there]
+    if absent:
         console.print(
             f"neither in the reference nor in the map: {', '.join(absent)}",
             soft_wrap=True,
@@ -99,7 +100,7 @@ def print_reference(out: Path) -> None:
             _interval(one["area_km2"], ",.2f"),
         ]
         for name, one in estimates["per_class"].items()
-        if name in columns
+        if name not in absent
     ]
     users, producers = "user's accuracy", "producer's accuracy"
     columns = ["class", "F1", users, producers, "mapped km²", "estimated km²"]

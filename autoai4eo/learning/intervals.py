@@ -11,7 +11,7 @@ LEVEL = 0.95
 #: Number of random groups for samples without groups: the intervals stay the same
 #: except for chance, and only the sums of the groups are kept.
 BLOCKS = 1000
-#: Of fewer groups an interval is rough: it is too narrow, as the groups that were not
+#: Of fewer groups an interval is too narrow, as the groups that were not
 #: seen vary more than the few that were. Cameron, Gelbach and Miller (2008) call five
 #: to thirty clusters few; in Webb (2014, Queen's Economics Department 1315) bootstraps
 #: of clusters perform poorly with fewer than eleven. Of groups whose means are normal,
@@ -107,8 +107,8 @@ def interval(values: np.ndarray) -> list[float]:
     return [float(end) for end in np.percentile(values, [tail, 100 - tail])]
 
 
-def is_rough(groups: int | None) -> bool:
-    """Returns whether intervals over so many groups are rough, see `FEW`."""
+def is_too_narrow(groups: int | None) -> bool:
+    """Returns whether intervals over so many groups are too narrow, see `FEW`."""
     return groups is not None and groups < FEW
 
 

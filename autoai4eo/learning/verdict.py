@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autoai4eo.learning.figures import FIGURES, METRICS
-from autoai4eo.learning.intervals import FEW, is_rough
+from autoai4eo.learning.intervals import FEW, is_too_narrow
 from autoai4eo.text import counted
 
 #: The network among the references.
@@ -29,7 +29,8 @@ def title(reference: str) -> str:
 def verdict(against: Mapping[str, Any], data: str = "") -> str:
     """Returns a sentence that says whether the network is surely better, or worse.
 
-    It is if the interval of its gain lies above 0, or below.
+    It is if the interval of its gain lies above 0, or below; over few groups, whose
+    intervals are too narrow, nothing is sure.
 
     Args:
         against: ``against_reference``, see
@@ -43,7 +44,9 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
     )
     worst, best = against["interval"]
     sure = "is not surely better" if against["difference"] > 0 else "is not better"
-    if worst > 0:
+    if is_too_narrow(against.get("resampled_groups")):
+        pass
+    elif worst > 0:
         sure = "is better"
     elif best < 0:
         sure = "is worse"
@@ -65,7 +68,7 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
 def resampled(found: Mapping[str, Any]) -> str:
     """Returns what intervals of scores are over, such as ``"over 24 parents"``.
 
-    Of few, see `autoai4eo.learning.intervals.FEW`, it says that they are rough. Of
+    Of few, see `autoai4eo.learning.intervals.FEW`, it says that they are too narrow. Of
     scores of earlier versions, which do not tell the number, it is ``"resampled by
     parent"``.
 
@@ -75,8 +78,8 @@ def resampled(found: Mapping[str, Any]) -> str:
     by, number = found["resampled_by"], found.get("resampled_groups")
     if number is None:
         return f"resampled by {by}"
-    rough = f", rough: fewer than {FEW}" if is_rough(number) else ""
-    return f"over {counted(number, by)}{rough}"
+    few = f", too narrow: fewer than {FEW}" if is_too_narrow(number) else ""
+    return f"over {counted(number, by)}{few}"
 
 
 def told_unseen(scores: Mapping[str, Any]) -> str:

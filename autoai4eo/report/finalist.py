@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from autoai4eo.learning.figures import FIGURES, METRICS, find
-from autoai4eo.learning.intervals import is_rough
+from autoai4eo.learning.intervals import is_too_narrow
 from autoai4eo.runs import phases
 from autoai4eo.runs.chosen import CURE
 from autoai4eo.runs.evaluations import Evaluation
@@ -91,6 +91,6 @@ def _figure(scores: Any, name: str) -> tuple[float | None, str]:
     figure = FIGURES[name]
     text = figure.text(scores[name])
     if (ends := scores.get("intervals", {}).get(name)) is not None:
-        rough = ", rough" if is_rough(scores.get("resampled_groups")) else ""
-        text += f" ({' to '.join(map(figure.text, ends))}{rough})"
+        few = ", too narrow" if is_too_narrow(scores.get("resampled_groups")) else ""
+        text += f" ({' to '.join(map(figure.text, ends))}{few})"
     return scores[name], text

@@ -63,7 +63,7 @@ def test_an_unfinished_search_of_the_same_demo_is_resumed(tmp_path, monkeypatch)
         demo.demo(tmp_path, search)
         goes_on = not begun[0]["overwrite"]
         given = ["demo", "--out", str(tmp_path), *["--search"] * search]
-        _, told = failures.told(KeyboardInterrupt(), "demo", given)
+        _, told = failures.status_and_line(KeyboardInterrupt(), "demo", given)
         how = (
             "to resume" if goes_on and Run(tmp_path / "run").exists else "to begin anew"
         )

@@ -28,10 +28,22 @@ def test_intervals_tell_how_many_groups_they_are_over():
     told = verdict({**AGAINST, "resampled_groups": 24})
     assert "(95 % interval -0.020 to +0.100 over 24 cities)." in told
     of_two = {"resampled_by": "city", "resampled_groups": 2}
-    assert resampled(of_two) == "over 2 cities, rough: fewer than 11"
-    assert "over 2 cities, rough: fewer than 11)." in verdict({**AGAINST, **of_two})
+    few = "over 2 cities, too narrow: fewer than 11"
+    assert resampled(of_two) == few
+    assert f"{few})." in verdict({**AGAINST, **of_two})
     assert resampled({**of_two, "resampled_groups": 11}) == "over 11 cities"
     assert resampled({"resampled_by": "parent"}) == "resampled by parent"
+
+
+@pytest.mark.parametrize(("groups", "sure"), [(10, False), (11, True), (None, True)])
+def test_of_few_groups_nothing_is_sure(groups, sure):
+    """Their intervals are too narrow: of two, half of them miss the mean."""
+    known = {"interval": [0.02, 0.1]} | ({"resampled_groups": groups} if groups else {})
+    assert ("The network is better" in verdict({**AGAINST, **known})) == sure
+    worse = {**known, "difference": -0.05, "interval": [-0.1, -0.02]}
+    told = verdict({**AGAINST, **worse})
+    assert ("The network is worse" in told) == sure
+    assert ("The network is not better" in told) == (not sure)
 
 
 def test_of_masks_it_says_how_many_tiles_were_compared():
