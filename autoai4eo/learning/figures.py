@@ -70,15 +70,17 @@ class Figure:
         """Formats a value for people."""
         if self.decimals is None:
             return rounded(value)
-        return f"{self.near(value):.{self.decimals}f}"
+        # no -0, as a kappa of chance can be
+        return f"{round(value, self.decimals) + 0.0:.{self.decimals}f}"
 
     def exact(self, value: float) -> str:
-        """Formats a value where networks are compared: with four digits."""
-        return rounded(self.near(value))
+        """Formats a value where networks are compared: a score with four decimals."""
+        if self.decimals is None:
+            return rounded(value)
+        return f"{self.near(value):.4f}"
 
     def near(self, value: float) -> float:
         """Returns a score with four decimals, so that none has an exponent."""
-        # no -0, as a kappa of chance can be
         return value if self.decimals is None else round(value, 4) + 0.0
 
 

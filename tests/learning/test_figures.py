@@ -61,9 +61,11 @@ def test_a_score_has_its_digits_and_a_cost_those_it_needs():
     ("value", "three", "four"),
     [
         (0.81234, "0.812", "0.8123"),
-        (4.768e-09, "0.000", "0"),
-        (-2.2e-16, "0.000", "0"),
+        (4.768e-09, "0.000", "0.0000"),
+        (-2.2e-16, "0.000", "0.0000"),
         (9e-5, "0.000", "0.0001"),
+        (1.0, "1.000", "1.0000"),
+        (0.8364541, "0.836", "0.8365"),  # rounded once, not 0.8365 to 0.837
     ],
 )
 def test_no_score_has_an_exponent_or_is_minus_0(value, three, four):

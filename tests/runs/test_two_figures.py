@@ -57,7 +57,7 @@ def test_a_finalist_trained_on_all_data_has_no_figure_of_its_own():
 def test_the_sentence_is_about_the_first_metric_of_the_search():
     accuracy = parse_objectives(["val_accuracy", "val_cohen_kappa"])
     told = two_figures(evaluation(val_accuracy=0.8), OF_TRIAL, accuracy)
-    assert told.startswith("Overall accuracy on the validation data: 0.8 is that of")
+    assert told.startswith("Overall accuracy on the validation data: 0.8000 is that of")
 
 
 def test_there_is_no_sentence_before_there_is_a_finalist():
