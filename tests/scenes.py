@@ -17,6 +17,8 @@ from rasterio.transform import Affine
 UTM = Affine(10.0, 0.0, 300_000.0, 0.0, -10.0, 4_200_000.0)
 BANDS = ("B02", "B03", "B04")
 CLASSES = ("water", "field", "town")
+HEIGHT, WIDTH = 61, 83  # multiples of nothing
+WINDOW = (8, 8)
 
 
 def digits(height: int, width: int, bands: int = 3, seed: int = 0) -> np.ndarray:
@@ -62,7 +64,13 @@ def write_scene(
     return path
 
 
-def classifier(window: tuple[int, int] = (8, 8), bands: int = 3) -> keras.Model:
+def read(path: Path, band: int = 1) -> np.ndarray:
+    """A band of a raster."""
+    with rasterio.open(path) as file:
+        return file.read(band)
+
+
+def classifier(window: tuple[int, int] = WINDOW, bands: int = 3) -> keras.Model:
     """An untrained network that pads, whose classes depend on the pixels."""
     keras.utils.set_random_seed(0)
     pixels = keras.Input((*window, bands), name="image")
