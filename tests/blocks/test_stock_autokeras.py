@@ -11,6 +11,9 @@ import pytest
 from autokeras.graph import Graph
 
 from autoai4eo import blocks
+from autoai4eo.blocks.backbones.resnets import build_trunk
+from autoai4eo.blocks.pretrained_weights.catalogue import CATALOGUE
+from autoai4eo.blocks.pretrained_weights.files import from_file
 from autoai4eo.blocks.repair import needed, repair
 
 # KerasTuner and Keras themselves call what Python and NumPy deprecate.
@@ -114,6 +117,22 @@ def test_a_stock_auto_model_fits_every_block_and_exports(tmp_path):
     assert len(answer) == 16
 
 
+def pretrained(kit, folder):
+    """A network over a trunk with weights, whose bands and size are adapted to it."""
+    path = folder / "trunk.weights.h5"
+    build_trunk("resnet20", (32, 32, 10), "trunk").save_weights(path)
+    of = CATALOGUE["lcz42-resnet20-s2"]
+    bands = ["B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B11", "B12"]
+    block = blocks.PretrainedResNetBlock(
+        weights=from_file(path, "resnet20", bands, of.scaling),
+        adaptation="project",
+        upscaling=2,
+        freeze="all",
+        learning_rate_factor=0.1,
+    )
+    return kit.build(kit.graph(block, [(32, 32, 4)], bands[:4]), {})[0]
+
+
 def test_saved_models_open_without_this_package(kit, tmp_path):
     bands = ["B02", "B03", "B04", "B08"]
     wirings = {
@@ -133,7 +152,7 @@ def test_saved_models_open_without_this_package(kit, tmp_path):
         },
         "preactivated": {"fusion/kind": "mid", "trunk/preactivate": True},
     }
-    models = {}
+    models = {tmp_path / "pretrained.keras": pretrained(kit, tmp_path)}
     for name, values in wirings.items():
         graph = kit.graph(
             lambda a, b: blocks.EOImageBlock(name="trunk", max_macs=3_000_000)(

@@ -95,7 +95,9 @@ def test_wrong_input_is_one_line(run, folder):
 
 
 @pytest.mark.usefixtures("told_of_ctrl_c")
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_ctrl_c_leaves_nothing(how, folder):
     """Users rely on: a run that is stopped while it writes leaves no half file."""
     scenes.write_scene(folder / "large.tif", scenes.digits(600, 900))

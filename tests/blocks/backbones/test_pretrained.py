@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import autokeras as ak
 import h5py
@@ -276,31 +274,6 @@ def test_config_comes_back_from_json(kit, trained):
         )
         again = PretrainedResNetBlock.from_config(json.loads(json.dumps(config)))
         assert again.weights == block.weights
-
-
-OPEN = """
-import sys, keras, numpy as np
-model = keras.models.load_model(sys.argv[1])
-np.save(sys.argv[2], model([np.full((1, 32, 32, 4), 0.5, "float32")])[0])
-assert not {"autoai4eo", "autokeras"} & set(sys.modules)
-"""
-
-
-def test_a_saved_model_needs_no_class_of_ours(kit, trained, tmp_path):
-    block = PretrainedResNetBlock(
-        weights=trained[1],
-        **{**FIXED, "upscaling": 2, "freeze": "all", "adaptation": "project"},
-    )
-    model, _ = kit.build(kit.graph(block, [(32, 32, 4)], SO2SAT[:4]), {})
-    model.save(tmp_path / "model.keras")
-    out = tmp_path / "answer.npy"
-    subprocess.run(
-        [sys.executable, "-c", OPEN, str(tmp_path / "model.keras"), str(out)],
-        check=True,
-        timeout=120,
-    )
-    mine = model([np.full((1, 32, 32, 4), 0.5, "float32")])[0]
-    np.testing.assert_allclose(np.load(out), mine, atol=1e-5)
 
 
 @pytest.mark.parametrize(
