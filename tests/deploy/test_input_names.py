@@ -32,7 +32,8 @@ def fitted(tmp_path_factory):
         small.in_this_process(),
         pytest.warns(UserWarning, match="is called S2_summer"),
     ):
-        model.fit(x, y, validation_data=arrays(1), epochs=1, verbose=0)
+        how = {"epochs": 1, "references": False, "verbose": 0}
+        model.fit(x, y, validation_data=arrays(1), **how)
     return model, x
 
 

@@ -158,6 +158,7 @@ def test_a_classifier_makes_its_graph_from_the_data(tmp_path):
         epochs=1,
         class_weight="balanced",
         loss="focal",
+        references=False,
         verbose=0,
     )
     assert [node.name for node in classifier.export_model().inputs] == ["sen1", "sen2"]

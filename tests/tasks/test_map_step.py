@@ -22,7 +22,8 @@ def classifier(folder, **arguments):
 
 def fit(model):
     validation = small.dataset(seed=1)
-    model.fit(small.dataset(), validation_data=validation, epochs=1, verbose=0)
+    how = {"epochs": 1, "references": False, "verbose": 0}
+    model.fit(small.dataset(), validation_data=validation, **how)
 
 
 @pytest.fixture(scope="module")
@@ -63,8 +64,9 @@ def test_a_search_resumes_only_with_its_own_step(fitted):
 
 def test_one_over_the_limit_is_infeasible(fitted):
     budget = Budget({"map_ms_per_km2": 1e-9}, 1, [], map_step=4)
-    _, _, cost, reason = budget.assess(fitted.export_model())
-    assert reason == f"map_ms_per_km2 {cost['map_ms_per_km2']:.4g} > 1e-09"
+    found = budget.assess(fitted.export_model())
+    cost = found.cost["map_ms_per_km2"]
+    assert found.reason == f"map_ms_per_km2 {cost:.4g} > 1e-09"
 
 
 @pytest.mark.parametrize(

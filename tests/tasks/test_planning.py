@@ -30,7 +30,7 @@ def test_trials_that_are_trained_are_not_planned(
     assert plan(model, DATA, DATA, loss=None, **HOW).rehearsal == trained
 
 
-def test_a_loss_with_a_spread_gets_a_head_that_predicts_one(tmp_path):
+def test_a_loss_with_a_spread_gets_a_head_that_predicts_one(tmp_path, tiny_networks):
     rng = np.random.default_rng(0)
     pixels = rng.random((24, 8, 8, 2)).astype("float32")
     values = ae.open_dataset(pixels, labels=rng.random((24, 1)), kind="value")

@@ -83,9 +83,12 @@ def test_only_cost_aware_learns_from_priors(tmp_path, table):
 
 @pytest.fixture(scope="module")
 def earlier(tmp_path_factory):
-    """A search on other data."""
-    model = small.model(tmp_path_factory.mktemp("earlier"), max_trials=2)
-    with small.in_this_process():
+    """A search on other data, with a prior of one network, which tells little."""
+    folder = tmp_path_factory.mktemp("earlier")
+    (folder / "one.csv").write_text("width,val_cohen_kappa\n16,0.5\n")
+    model = small.model(folder, tuner="cost-aware", prior=[folder / "one.csv"])
+    with small.in_this_process(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AutoAI4EOWarning)
         data = (small.dataset(seed=8), small.dataset(seed=9))
         model.fit(data[0], validation_data=data[1], epochs=1, verbose=0)
     return model
@@ -106,15 +109,11 @@ def test_a_search_begins_with_the_best_network_of_an_earlier_one(tmp_path):
     path = tmp_path / "t.csv"
     rows = [f"{w},{r},{w / 24 - r}" for w in (8, 12, 16, 24) for r in (0.001, 0.003)]
     path.write_text("\n".join(["width,learning_rate,val_cohen_kappa", *rows]))
-    alone = tmp_path / "one.csv"
-    alone.write_text("width,val_cohen_kappa\n16,0.5\n")
-    for i, prior in enumerate((alone, path)):
-        folder = tmp_path / str(i)
-        model = small.model(folder, tuner="cost-aware", prior=[prior])
-        with small.in_this_process(), warnings.catch_warnings():
-            warnings.simplefilter("ignore", AutoAI4EOWarning)  # it tells little
-            data = (small.dataset(), small.dataset(seed=1))
-            model.fit(data[0], validation_data=data[1], epochs=1, verbose=0)
+    model = small.model(tmp_path, tuner="cost-aware", prior=[path])
+    with small.in_this_process(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", AutoAI4EOWarning)
+        data = (small.dataset(), small.dataset(seed=1))
+        model.fit(data[0], validation_data=data[1], epochs=1, verbose=0)
     trials = model.trials(all=True)
     assert trials["tiny_block_1/width"].tolist() == [8, 24]  # after the default
 
