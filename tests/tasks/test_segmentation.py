@@ -7,6 +7,7 @@ import masks
 import numpy as np
 import predictors
 import pytest
+import small
 from scenes import digits, write_scene
 
 import autoai4eo as ae
@@ -34,13 +35,14 @@ def of_one_class_a_band(n=24, seed=0):
 def segmenter(tmp_path_factory):
     folder = tmp_path_factory.mktemp("segmenter")
     clf = ae.ImageSegmenter(directory=folder, project_name="run", max_trials=1)
-    clf.fit(
-        *of_one_class_a_band(),
-        validation_data=of_one_class_a_band(8, seed=1),
-        epochs=8,
-        batch_size=4,
-        verbose=0,
-    )
+    with small.in_this_process():
+        clf.fit(
+            *of_one_class_a_band(),
+            validation_data=of_one_class_a_band(8, seed=1),
+            epochs=4,
+            batch_size=4,
+            verbose=0,
+        )
     return clf
 
 
