@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import pytest
 import sooner
 from sqlalchemy import Engine, event
@@ -50,6 +51,10 @@ def pytest_configure():
 # A test process holds gigabytes of networks; looking through all of them 600 times for
 # garbage took two minutes of each on a busy machine.
 gc.set_threshold(7_000)
+
+# On a busy machine an example takes as long as others leave it.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # What the tests write need not survive a power cut: nothing waits for the disk.
 os.fsync = lambda file: None

@@ -11,7 +11,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -159,8 +159,11 @@ def scale(
         for most in (7, 5, 3, 2):
             locator = MaxNLocator(most, steps=steps, integer=whole, min_n_ticks=least)
             ticks = [x for x in locator.tick_values(low, high) if low <= x <= high]
-            if which == "y" or _has_room(ticks):
+            if which == "y" or _has_room(ticks, high - low):
                 break
+        else:
+            ends = [*ticks[:1], *ticks[-1:]]
+            ticks = ends if _has_room(ends, high - low) else ends[:1]
         if (
             which == "x"
             and len(ticks) > least
@@ -173,11 +176,20 @@ def scale(
     axes.set(**{f"{which}lim": (low, high)})
 
 
-def _has_room(ticks: Iterable[float]) -> bool:
-    """Returns whether the labels of the x axis fit side by side, and differ."""
+def _has_room(ticks: Sequence[float], extent: float) -> bool:
+    """Returns whether the labels of an x axis fit side by side, and differ.
+
+    Args:
+        ticks: the values.
+        extent: from one end of the axis to the other.
+    """
     labels = [short(value) for value in ticks]
-    width = _CHARACTER * sum(map(len, labels))
-    return width <= WIDTH - _LEFT - _RIGHT and len(set(labels)) == len(labels)
+    width = WIDTH - _LEFT - _RIGHT
+    return len(set(labels)) == len(labels) and all(
+        _CHARACTER * (len(labels[i]) + len(labels[i + 1])) / 2
+        <= width * (ticks[i + 1] - ticks[i]) / extent
+        for i in range(len(ticks) - 1)
+    )
 
 
 def _ends_inside(tick: float, low: float, high: float) -> bool:

@@ -214,7 +214,7 @@ def test_a_class_that_neither_has_is_no_row_of_the_comparison(tmp_path, capsys):
     print_reference(tmp_path / "map.tif")
     out = capsys.readouterr().out
     assert "neither in the reference nor in the map: open\n" in out
-    assert out.count("open") == 1 and out.count("bare") == 3
+    assert out.count(" open") == 1 and out.count(" bare") == 3
 
 
 def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):
