@@ -40,8 +40,8 @@ def next_step(run: Path, named: Path) -> str:
     out, data = quote(str(named)), data_words(run)
     return "next: " + either(
         f"autoai4eo evaluate {out} {data}, autoai4eo export {out} MODEL",
-        f"clf.evaluate({'x, y' if data == 'DATA' else 'scenes, masks'}) on other data, "
-        "clf.export(path), clf.report()",
+        f"evaluate({'x, y' if data == 'DATA' else 'scenes, masks'}) on other data, "
+        "export(path), report()",
     )
 
 

@@ -31,7 +31,8 @@ def test_in_python_the_verdict_and_the_next_step_are_told(run, capsys):
     tell_outcome(run, 1)
     first, second = capsys.readouterr().out.splitlines()
     assert first == verdict(AGAINST, "validation")
-    assert second.startswith("next: clf.evaluate(x, y)")
+    # the variable that holds the search has a name that the user chose
+    assert second == "next: evaluate(x, y) on other data, export(path), report()"
     tell_outcome(run, 0)
     with called_from_shell():
         tell_outcome(run, 1)  # a command tells more
