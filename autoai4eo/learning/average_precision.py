@@ -122,7 +122,10 @@ def _each(every: Any, having: Any, xp: Any) -> Any:
 
 
 def _bins(output: Any, xp: Any) -> Any:
-    """Returns the bin of each probability, from 0 for the highest."""
-    score = xp.clip(output, 1e-6, 1 - 1e-6)
+    """Returns the bin of each probability, from 0 for the highest.
+
+    NaN is the lowest: it reaches no threshold.
+    """
+    score = xp.clip(xp.nan_to_num(output, nan=0.0), 1e-6, 1 - 1e-6)
     logit = xp.log(score) - xp.log1p(-score)
     return xp.clip(xp.floor((1 - logit / _LOGIT) * BINS / 2), 0, BINS - 1)

@@ -98,6 +98,16 @@ def test_resamples_of_average_precision_are_those_of_scikit_learn(data):
         assert found == pytest.approx(np.mean(each), abs=1e-6)
 
 
+def test_outputs_that_are_not_numbers_rank_lowest(data):
+    truth, output = data
+    broken, lowest = output.copy(), output.copy()
+    broken[::7], lowest[::7] = np.nan, 0.0
+    told, expected = scored(truth, broken), scored(truth, lowest)
+    assert told == expected
+    low, high = told["intervals"]["mean_average_precision"]
+    assert low < told["mean_average_precision"] < high
+
+
 def test_metrics_in_training_agree_with_the_scorer(data):
     truth, output = data
     told = scored(truth, output)
