@@ -30,6 +30,7 @@ from autoai4eo.learning.figures import (
 )
 from autoai4eo.locks import written_alone
 from autoai4eo.runs.network_id import TRIAL, NetworkId
+from autoai4eo.text import counted
 
 if TYPE_CHECKING:
     from autoai4eo.runs.comparable import MeasuredWith
@@ -123,11 +124,14 @@ def pareto(
         at = ", ".join(f"{name} {rounded(value)}" for name, value in point.items())
         volume = front.dominated(study, point)
         console.print(f"hypervolume {volume:.4g} (reference: {at or 'none yet'})")
-        if len(grown := front.growth(study, point)) > 1:
-            series = ", ".join(f"{n}: {before:.4g}" for n, before in grown)
+        grown = front.growth(study, point)
+        if len(point) > 1 and len(grown) > 1:
+            (n, first), *later = grown
+            series = f"{first:.4g} after {counted(n, 'complete trial')}"
+            series += "".join(f", {reached:.4g} after {n}" for n, reached in later)
             moves = "; the point moves with the worst trial, so compare these only"
             console.print(
-                f"up to the same point after so many complete trials: {series}"
+                f"hypervolume up to this point: {series}"
                 + ("" if front.is_fixed(study, limits) else moves)
             )
         estimated = estimate_errors(study, {*point, *limits})

@@ -6,6 +6,7 @@ import optuna
 import pytest
 import runs
 
+from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.runs.soundness import summary
 from autoai4eo.runs.study import open_study
@@ -57,6 +58,22 @@ def test_the_runtime_of_latencies_is_named(run, folder, monkeypatch):
     told = " ".join(run("trials", folder, "--top", "2").out.split())
     alike = "latency in ms: onnx in float32 with 1 thread on CPU at batch size 1"
     assert alike in told and "cannot be compared" not in told
+
+
+@pytest.mark.parametrize("names", [["val_cohen_kappa", "params"], ["val_cohen_kappa"]])
+def test_the_growth_of_the_hypervolume_is_told_of_several_objectives(
+    run, tmp_path, names
+):
+    made = runs.run_folder(tmp_path / "run", study=False)
+    study = open_study(made, parse_objectives(names))
+    for values in ((0.5, 20.0), (0.6, 10.0)):
+        study.add_trial(optuna.trial.create_trial(values=values[: len(names)]))
+    runs.close(study)
+    told = " ".join(run("pareto", made).out.split())
+    # the point is at kappa 0 and 22 parameters
+    grown = "hypervolume up to this point: 1 after 1 complete trial, 7.2 after 2; the"
+    assert (grown in told) == (len(names) > 1)
+    assert ("up to this point" in told) == (len(names) > 1)
 
 
 @pytest.fixture
