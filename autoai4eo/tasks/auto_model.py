@@ -180,73 +180,73 @@ class AutoModel(GraphData, Finalists):
         callbacks = check_callbacks(callbacks)
         check_utf8(self.run)
         tell = log(verbose)
-        how = (validation_data, validation_split, self.settings, tell)
-        by = (group, block_km, allow_overlap)
-        data = open_both(self._opened, self.kind, x, y, *how, *by, refit)
-        train, validation = data.train, data.validation
-        task = task_of(train.target)
-        check_training(task, epochs, loss, self.objectives, validation)
-        check_finalist(self.settings.finalists, refit or final_epochs is not None)
-        if data_parallel:
-            check_data_parallel(batch_size)
-        weights = task.class_weight(class_weight, train)
-        graph = self._graph(train)
-        session = Session(
-            self.run,
-            self.settings,
-            {"training": train, "validation": validation},
-            inputs_of(train, validation, graph, self.settings),
-            self.overwrite,
-            tell,
-        )
-        session.check()
-        with told_while(
-            tell,
-            f"{len(train):,} samples for training, {len(validation):,} for validation, "
-            f"{counted(train.num_classes, train.target.noun)}; computing the "
-            "statistics of the bands",
-        ):
-            found = cached_statistics(train, Run(self.run).statistics)
-            warn_of_problems(train, validation, found)
-        name = configure(graph, train, found, loss)
-        training = Training(
-            train,
-            validation,
-            epochs=epochs,
-            final_epochs=final_epochs,
-            batch_size=batch_size,
-            callbacks=callbacks,
-            objectives=self.objectives,
-            class_weight=weights,
-            augmentation=augmentation,
-            end=clock_after(max_hours),
-            fit=kwargs,
-            proxy=self.settings.proxy,
-            splits=data.splits,
-            split_by=data.split_by,
-            data_parallel=data_parallel,
-        )
-        arguments = {"epochs": epochs, "batch_size": batch_size, "loss": name}
-        of_task = task_record(self._made_of(), training, class_weight)
-        of = graph, found, arguments, of_task, priors_of(graph, self.settings)
-        with (
-            told_interrupt(self.run, self.overwrite, verbose),
-            session.opened(*of) as self.tuner,
-        ):
-            self._finalist, self._training = None, training
-            if references:
-                keep_references(self.run, train, validation, self.seed, tell)
-            workers = self.settings.workers
-            pool.search(
-                *(self.tuner, training, data.whole), workers=workers, verbose=verbose
+        with told_interrupt(self.run, self.overwrite, verbose):
+            how = (validation_data, validation_split, self.settings, tell)
+            by = (group, block_km, allow_overlap)
+            data = open_both(self._opened, self.kind, x, y, *how, *by, refit)
+            train, validation = data.train, data.validation
+            task = task_of(train.target)
+            check_training(task, epochs, loss, self.objectives, validation)
+            check_finalist(self.settings.finalists, refit or final_epochs is not None)
+            if data_parallel:
+                check_data_parallel(batch_size)
+            weights = task.class_weight(class_weight, train)
+            graph = self._graph(train)
+            session = Session(
+                self.run,
+                self.settings,
+                {"training": train, "validation": validation},
+                inputs_of(train, validation, graph, self.settings),
+                self.overwrite,
+                tell,
             )
-            if self.settings.finalists == 0:
-                end_without_finalist(self.tuner.study, self.settings.max_trials)
-                return
-            if references:
-                unets = UNets.of(self.tuner, training)
-                keep_unet(self.run, self.tuner.study, unets, tell)
-            judge(self.run, validation, batch_size, tell)
+            session.check()
+            with told_while(
+                tell,
+                f"{len(train):,} samples for training, {len(validation):,} for "
+                f"validation, {counted(train.num_classes, train.target.noun)}; "
+                "computing the statistics of the bands",
+            ):
+                found = cached_statistics(train, Run(self.run).statistics)
+                warn_of_problems(train, validation, found)
+            name = configure(graph, train, found, loss)
+            training = Training(
+                train,
+                validation,
+                epochs=epochs,
+                final_epochs=final_epochs,
+                batch_size=batch_size,
+                callbacks=callbacks,
+                objectives=self.objectives,
+                class_weight=weights,
+                augmentation=augmentation,
+                end=clock_after(max_hours),
+                fit=kwargs,
+                proxy=self.settings.proxy,
+                splits=data.splits,
+                split_by=data.split_by,
+                data_parallel=data_parallel,
+            )
+            arguments = {"epochs": epochs, "batch_size": batch_size, "loss": name}
+            of_task = task_record(self._made_of(), training, class_weight)
+            of = graph, found, arguments, of_task, priors_of(graph, self.settings)
+            with session.opened(*of) as self.tuner:
+                self._finalist, self._training = None, training
+                if references:
+                    keep_references(self.run, train, validation, self.seed, tell)
+                workers = self.settings.workers
+                pool.search(
+                    *(self.tuner, training, data.whole),
+                    workers=workers,
+                    verbose=verbose,
+                )
+                if self.settings.finalists == 0:
+                    end_without_finalist(self.tuner.study, self.settings.max_trials)
+                    return
+                if references:
+                    unets = UNets.of(self.tuner, training)
+                    keep_unet(self.run, self.tuner.study, unets, tell)
+                judge(self.run, validation, batch_size, tell)
         tell_outcome(self.run, verbose)
 
     def search_space(

@@ -63,18 +63,28 @@ def told_interrupt(run: Path, overwrite: bool, verbose: int) -> Iterator[None]:
 
     Args:
         run: the folder of the search.
-        overwrite: whether an earlier one was deleted for it.
+        overwrite: whether an earlier one is deleted for it.
         verbose: 0 prints nothing.
 
     Raises:
         KeyboardInterrupt: the same, for the caller.
     """
+    earlier = _written(run) if overwrite else None
     try:
         yield
     except KeyboardInterrupt:
         if verbose and not in_shell():
-            same = (
-                "the same fit without overwrite=True" if overwrite else "the same fit"
-            )
-            show(f"interrupted: the finished trials are kept in {run}; {same} goes on")
+            if _written(run) in (None, earlier):
+                told = "nothing was searched yet; the same fit begins anew"
+            else:
+                without = " without overwrite=True" if overwrite else ""
+                told = f"what was finished is kept in {run}; the same fit{without}"
+                told += " goes on"
+            show(f"interrupted: {told}")
         raise
+
+
+def _written(run: Path) -> int | None:
+    """Returns when the search of a run began or went on; None: there is none."""
+    known = Run(run).json
+    return known.stat().st_mtime_ns if known.is_file() else None
