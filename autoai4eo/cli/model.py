@@ -193,8 +193,8 @@ def export(
     """
     with hushed():
         from autoai4eo import deploy
-        from autoai4eo.runs.comparable import told_other_runtime
-        from autoai4eo.runs.folder import Run
+        from autoai4eo.runs.comparable import told_beside
+        from autoai4eo.runs.networks import searched_with
 
         done = deploy.export(
             run,
@@ -212,10 +212,10 @@ def export(
         "loaded again in a fresh process with its own runtime alone: its outputs differ"
         f" from Keras's by at most {done.max_difference:.1e} (allowed: "
         f"{done.tolerance:g}) on {done.checked_on}; {done.latency_ms:.2f} ms for one "
-        f"{done.sample} in {done.runtime} on {done.device}"
+        f"{done.sample} in {done.runtime}, with the threads that it takes by itself, "
+        f"on {done.device}"
     )
-    measured = Run(run).read().get("instrument", {})
-    if told := told_other_runtime(measured, done.format):
+    if told := told_beside(searched_with(run, trial), done.measured):
         console.print(told)
     if done.accuracy is None:
         return

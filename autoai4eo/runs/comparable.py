@@ -104,28 +104,23 @@ def told_instrument(known: Mapping[str, Any]) -> str:
     return known["runtime"] + (f" with {counted(threads, 'thread')}" if threads else "")
 
 
-def told_other_runtime(known: Mapping[str, Any], format: str) -> str:
-    """Returns a sentence if a search measured in another runtime than that of a file.
+def told_beside(search: MeasuredWith | None, file: MeasuredWith) -> str:
+    """Returns how the latency of a file compares with the search's, in words.
 
     Args:
-        known: see `told_instrument`.
-        format: of the file, see `autoai4eo.deploy.export.formats`.
+        search: what measured it in the search; None: nothing did.
+        file: what measured it in a file, with the threads that the runtime takes.
+
+    Returns:
+        Empty where both are of the same instrument; else that they do not compare, or
+        at as many threads only, and what measured that of the search.
     """
-    of_files = {n for n, one in RUNTIMES.items() if isinstance(one, FileRuntime)}
-    if (
-        not known
-        or known["runtime"] == format
-        or not of_files
-        & {
-            known["runtime"],
-            format,
-        }
-    ):
+    if search is None or search == file:
         return ""
-    return (
-        f"the search measured its latencies in {told_instrument(known)}: another "
-        "runtime, so that they do not compare with this one"
-    )
+    alike = search._replace(threads=file.threads) == file
+    how = "compares with this one at as many threads only"
+    how = how if alike else "does not compare with this one"
+    return f"the search's latency {how}: it is of {search}"
 
 
 def networks_named(networks: list[NetworkId]) -> str:

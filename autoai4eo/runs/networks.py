@@ -12,8 +12,9 @@ import optuna
 from autoai4eo.errors import UserError
 from autoai4eo.runs import ensembles
 from autoai4eo.runs.belonging import file_of
+from autoai4eo.runs.comparable import MeasuredWith, measured_with
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.network_id import NetworkId
+from autoai4eo.runs.network_id import NetworkId, Which, finalist_in, network_id
 from autoai4eo.runs.phases import Phase, epochs_of, of_trial
 from autoai4eo.runs.study import open_study, trial_of, trials_of
 
@@ -68,6 +69,21 @@ def known_network(run: Path, study: optuna.Study, of: NetworkId) -> KnownNetwork
         epochs_of(kept),
         [of_trial(f"{of}", kept, None)],
     )
+
+
+def searched_with(run: Path, which: Which) -> MeasuredWith | None:
+    """Returns what measured a network's latency in the search; None: nothing did.
+
+    Args:
+        run: the folder.
+        which: the network; None: the finalist.
+
+    Raises:
+        UserError: the run has no such network, or a record is damaged.
+    """
+    known = Run(run).read_evaluation() if which is None else {}
+    of = finalist_in(known) if which is None else network_id(which)
+    return measured_with(known_network(run, open_study(run), of).cost) if of else None
 
 
 def network_path(run: Path, of: NetworkId) -> Path:

@@ -10,6 +10,7 @@ import small
 
 from autoai4eo.locks import locked
 from autoai4eo.runs import ensembles
+from autoai4eo.runs.networks import searched_with
 
 pytestmark = pytest.mark.usefixtures("checked_here")
 
@@ -64,6 +65,10 @@ def test_it_is_made_shown_and_used_as_the_readme_says(place, run, tmp_path):
     out = tmp_path / "m.keras"
     done = run("export", folder, out, "--format", "keras", *name)
     assert done.status == 0, done.err
+    told = " ".join(done.out.split())
+    assert "with the threads that it takes by itself" in told
+    how = searched_with(folder, "ensemble-0")
+    assert f"latency does not compare with this one: it is of {how}" in told
     card = (tmp_path / "MODEL_CARD.md").read_text()
     kept = ensembles.read(folder, 0)
     low, high = kept.scores["intervals"]["cohen_kappa"]

@@ -11,10 +11,12 @@ from autoai4eo.runs.comparable import (
     measured_with,
     told_alike,
     told_apart,
+    told_beside,
     told_instrument,
-    told_other_runtime,
 )
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import ENSEMBLE, TRIAL, NetworkId
+from autoai4eo.runs.networks import searched_with
 from autoai4eo.runs.study import open_study, trials_table
 
 COST = {
@@ -62,22 +64,46 @@ def test_latencies_that_were_measured_alike_have_their_runtime_told():
 
 
 @pytest.mark.parametrize(
-    ("runtime", "format", "differs"),
+    ("change", "compares"),
     [
-        ("onnx", "onnx", False),
-        ("onnx", "savedmodel", True),
-        ("tensorflow", "litert", True),
-        ("tensorflow", "savedmodel", False),
-        ("tensorflow", "keras", False),
+        ({"device": "CPU Cortex-A72 (4 cores)"}, False),
+        ({"runtime": "jax"}, False),
+        ({"precision": "int8"}, False),
+        ({"latency_batch_size": 64}, False),
+        ({"prediction": {"profile": "abc"}}, False),
+        ({"threads": 1}, True),
     ],
+    ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
 )
-def test_a_file_is_told_of_that_runs_in_another_runtime_than_the_search(
-    runtime, format, differs
+def test_a_file_is_told_of_whose_latency_does_not_compare_with_the_search_s(
+    change, compares
 ):
-    told = told_other_runtime({"runtime": runtime, "threads": 2}, format)
-    assert (f"latencies in {runtime} with 2 threads: another" in told) == differs
-    assert bool(told) == differs
-    assert told_other_runtime({}, format) == told_instrument({}) == ""
+    file = measured_with({**COST, "threads": None})
+    search = measured_with({**COST, **change})
+    told = told_beside(search, file)
+    assert told.endswith(f": it is of {search}")
+    assert ("compares with this one at as many threads only" in told) == compares
+    assert ("does not compare with this one" in told) != compares
+
+
+def test_a_file_that_is_measured_as_the_search_needs_no_word():
+    backend = measured_with({**COST, "runtime": "tensorflow"})  # whose threads it has
+    assert told_beside(backend, backend) == told_beside(None, backend) == ""
+    assert told_instrument({}) == ""
+
+
+def test_what_measured_a_network_in_the_search_is_known(tmp_path):
+    run = runs.run_folder(tmp_path / "run")  # its trial was not measured
+    study = open_study(run, runs.OBJECTIVES)
+    kept = {"cost": COST, "metrics": {}}
+    study.add_trial(optuna.trial.create_trial(value=0.4, user_attrs=kept))
+    runs.close(study)
+    assert searched_with(run, 1) == measured_with(COST)
+    assert searched_with(run, 0) is None
+    Run(run).evaluation.parent.mkdir()
+    known = {"trial": 1, "trained_on": "training", "metrics": {}, "epochs": 1}
+    Run(run).write_evaluation(known)
+    assert searched_with(run, None) == measured_with(COST)
 
 
 def test_a_trial_that_was_not_measured_is_not_told_apart():

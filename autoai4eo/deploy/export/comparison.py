@@ -15,12 +15,14 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.target import Target
 from autoai4eo.deploy.export import samples
 from autoai4eo.deploy.export.checking import FreshProcess
-from autoai4eo.deploy.export.formats import Format, output_of
+from autoai4eo.deploy.export.formats import FORMATS, Format, output_of
 from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import scratch_folder
 from autoai4eo.learning.registry import task_of
 from autoai4eo.networks.device import cpu_name
+from autoai4eo.runs.comparable import MeasuredWith
+from autoai4eo.runtimes.base import FLOAT32
 
 #: Scores that show how much accuracy quantising loses.
 _QUANTISED = (
@@ -68,6 +70,12 @@ class Exported:
     runtime: str
     sample: str
     accuracy: dict[str, Any] | None = None
+
+    @property
+    def measured(self) -> MeasuredWith:
+        """What measured the latency, with the threads that the runtime takes."""
+        runtime, precision = FORMATS[self.format].runtime_name, self.quantize or FLOAT32
+        return MeasuredWith(self.device, runtime, precision, None, 1, None)
 
 
 @dataclass(frozen=True)

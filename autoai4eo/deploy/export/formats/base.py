@@ -97,6 +97,11 @@ class Format(ABC):
         """What runs a written model here, with its version."""
         return f"{self.framework} {self.version}"
 
+    @property
+    def runtime_name(self) -> str:
+        """The name of what runs it among `autoai4eo.runtimes.RUNTIMES`."""
+        return self.backend or str(keras.backend.backend())
+
 
 class RuntimeFormat(Format):
     """A format that a runtime converts to and runs; see there for what it needs.
@@ -119,6 +124,11 @@ class RuntimeFormat(Format):
     def runs_in(self) -> str:
         """See `Format.runs_in`."""
         return f"{self.runtime.runs_with} {self.runtime.version}"
+
+    @property
+    def runtime_name(self) -> str:
+        """See `Format.runtime_name`."""
+        return self.runtime.name
 
     def write(
         self,
