@@ -56,9 +56,11 @@ def test_page_and_notebook_say_so(resumed_elsewhere):
     assert told in html.unescape(notebook_view(resumed_elsewhere))
 
 
-def test_nothing_is_said_of_a_search_on_one_device(run):
+def test_of_a_search_on_one_device_what_measured_is_all_that_is_said(run):
     snapshot = read(run)
     assert snapshot.told_apart == "" and left_out(snapshot, COST) == ""
+    assert snapshot.told_alike.startswith("latency in ms: onnx in float32 with ")
+    assert snapshot.told_alike in html.unescape(notebook_view(run))
     assert drawn(snapshot, COST) == {
         t.number for t in snapshot.trials if COST in t.figures
     }

@@ -33,7 +33,7 @@ from autoai4eo.networks.outputs import without_spread
 from autoai4eo.networks.saving import save_model
 from autoai4eo.runs import chosen, ensembles
 from autoai4eo.runs.belonging import trained_finalist
-from autoai4eo.runs.comparable import measured_with
+from autoai4eo.runs.comparable import measured_with, told_alike
 from autoai4eo.runs.ensembles import SUMMED, Ensemble
 from autoai4eo.runs.folder import Run, alone, locked
 from autoai4eo.runs.instrument import instrument_of
@@ -226,7 +226,8 @@ def told_ensemble(run: Path, ensemble: Ensemble) -> list[str]:
             if whole > limit + (spread if cost == "latency_ms" else 0):
                 line += ": as a whole it is over the budget, which applies to the sum"
         lines.append(line)
-    return [*lines, *beside_finalist(run, ensemble)]
+    how = told_alike({ensemble.id: measured_with(ensemble.cost)})
+    return [*lines, *filter(None, [how]), *beside_finalist(run, ensemble)]
 
 
 def beside_finalist(run: Path, ensemble: Ensemble) -> list[str]:

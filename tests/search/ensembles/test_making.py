@@ -1,11 +1,13 @@
 """What is said of an ensemble beside the run's finalist."""
 
+from dataclasses import replace
+
 import pytest
 import runs
 
 from autoai4eo.runs import ensembles
 from autoai4eo.runs.folder import Run
-from autoai4eo.search.ensembles.making import beside_finalist
+from autoai4eo.search.ensembles.making import beside_finalist, told_ensemble
 
 WORSE = "warning: the ensemble is worse than the finalist"
 ALONE = "warning: it has one member, so it is trial 3 as the search left it"
@@ -51,6 +53,17 @@ def test_an_ensemble_that_is_no_gain_is_told(run, name, score, members, expected
     assert first.startswith("the finalist, trial 0: ")
     assert ("0.500" in first) == (name == "val_cohen_kappa")
     assert warnings == expected
+
+
+def test_what_measured_its_latency_is_told(run):
+    """Users rely on: milliseconds of one runtime are not taken for those of another."""
+    cost = {"device": "CPU", "runtime": "onnx", "threads": 2, "latency_ms": 0.008984}
+    summed = {"latency_ms": 0.01}
+    known = made("val_cohen_kappa", 0.6, {0: 1, 3: 2})
+    told = told_ensemble(run, replace(known, cost=cost, summed=summed))
+    assert "latency [ms]: 0.008984 as a whole, 0.01 summed over its members" in told
+    assert "latency in ms: onnx in float32 with 2 threads on CPU" in told
+    assert not any("latency" in line for line in told_ensemble(run, known))
 
 
 def test_without_a_finalist_there_is_nothing_to_compare(tmp_path):
