@@ -24,6 +24,7 @@ def beside_references(
     fitted: Mapping[str, Any],
     networks: Mapping[str, Outputs] | None = None,
     objectives: Sequence[str] = (),
+    compares: bool = True,
 ) -> dict[str, Any]:
     """Scores references on the same samples as a network, and compares, for JSON.
 
@@ -40,6 +41,8 @@ def beside_references(
             references is not used either.
         networks: output of further references for these samples, by name.
         objectives: names of the objectives of the search.
+        compares: whether to compare the network; False: ``against_reference`` is left
+            out.
 
     Returns:
         ``references``: the scores of each by name. ``against_reference``: of the
@@ -57,18 +60,22 @@ def beside_references(
     part = told_part(dataset, rows)
     if groups is None:
         groups = blocks(len(dataset))
+    references, scores = {}, {}
+    others = {**reference_outputs(record, trees, dataset), **(networks or {})}
+    for name, found in others.items():
+        known = record["fitted"].get(name) if fitted else None
+        references[name] = scored(dataset, found, groups, known, rows)
+        scores[name] = {**references[name].result(), **drawn}
+    if not compares:
+        return {"references": scores}
     network = scored(dataset, output, groups, fitted, rows)
     mine, my_draws = network.result(), network.resampled()
     default = task_of(dataset.target).objective.name
     wanted = [name.removeprefix(VALIDATION) for name in (*objectives, default)]
     metric = next(name for name in wanted if name in my_draws)
     sign = 1 if FIGURES[metric].direction == "max" else -1
-    scores, against = {}, []
-    others = {**reference_outputs(record, trees, dataset), **(networks or {})}
-    for name, found in others.items():
-        known = record["fitted"].get(name) if fitted else None
-        reference = scored(dataset, found, groups, known, rows)
-        scores[name] = {**reference.result(), **drawn}
+    against = []
+    for name, reference in references.items():
         size = {n: v for n, v in record.get(name, {}).items() if n == "params"}
         gains = sign * (my_draws[metric] - reference.resampled()[metric])
         against.append(

@@ -142,7 +142,7 @@ def _ensembles(run: Snapshot) -> dict[str, Any]:
 def _references(run: Snapshot) -> dict[str, Any]:
     """The scores of the references, and whether the finalist is better."""
     parts = [("validation", run.evaluation), ("test", run.test)]
-    known = [(on, found) for on, found in parts if "against_reference" in found]
+    known = [(on, found) for on, found in parts if "references" in found]
     scores = [(on, found["references"]) for on, found in known]
     if not scores and run.references:
         scores = [("validation", run.references)]
@@ -155,7 +155,13 @@ def _references(run: Snapshot) -> dict[str, Any]:
     return {
         "columns": [FIGURES[n].short for n in names],
         "rows": [(who, on, [text(each, n) for n in names]) for who, on, each in rows],
-        "verdicts": [verdict(found["against_reference"], on) for on, found in known],
+        "verdicts": [
+            verdict(found["against_reference"], on)
+            if "against_reference" in found
+            else f"The network learned from the {on} data, so that they do not tell "
+            "whether it is better."
+            for on, found in known
+        ],
     }
 
 

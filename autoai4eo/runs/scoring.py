@@ -68,9 +68,8 @@ def evaluate(
         members(dataset, by, block_km)
     learned = warn_if_learned(run, dataset, fitted, trial) if run is not None else []
     output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
-    scores = score_beside(run, dataset, output, fitted, batch_size)
-    if learned:  # which is better where both learned says nothing about other data
-        scores.pop("against_reference", None)
+    # which is better where both learned says nothing about other data
+    scores = score_beside(run, dataset, output, fitted, batch_size, not learned)
     if run is not None:
         evaluations.keep(run, dataset, scores, trial, fitted, learned)
     scores = {**user_scores(metrics, dataset, output), **scores}
@@ -85,6 +84,7 @@ def score_beside(
     output: Outputs,
     fitted: Mapping[str, Any],
     batch_size: int = 32,
+    compares: bool = True,
 ) -> dict[str, Any]:
     """Returns the scores of a network's output, and of the references of its run.
 
@@ -92,6 +92,7 @@ def score_beside(
         run, dataset, fitted: see `evaluate`.
         output: of the network for these samples.
         batch_size: of a network among the references.
+        compares: see `autoai4eo.learning.comparison.beside_references`.
 
     Returns:
         The result of `evaluation.score`; where the run has references, also that of
@@ -105,6 +106,6 @@ def score_beside(
     networks = network_outputs(run, known, dataset, batch_size)
     objectives = Run(run).read()["arguments"].get("objective", ())
     beside = beside_references(
-        known, trees, dataset, output, fitted, networks, objectives
+        known, trees, dataset, output, fitted, networks, objectives, compares
     )
     return {**scores, **beside}

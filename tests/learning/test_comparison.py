@@ -62,6 +62,14 @@ def obvious(gain, units):
     return np.percentile(gains, [2.5, 97.5])
 
 
+def test_references_are_scored_also_where_nothing_is_to_be_compared(of_classes):
+    record, trees, _ = of_classes
+    given = (record, trees, dataset(), right_in(0.9), {})
+    told = beside_references(*given)
+    del told["against_reference"]
+    assert beside_references(*given, compares=False) == told
+
+
 @pytest.mark.parametrize("cities", [True, False])
 def test_the_interval_of_kappa_is_that_of_the_obvious_bootstrap(of_classes, cities):
     record, trees, found = of_classes

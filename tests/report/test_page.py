@@ -86,6 +86,11 @@ def test_references_are_a_table_a_sentence_and_lines(run):
     charts = [c for c in re.findall(r"<svg.*?</svg>", page, re.DOTALL) if "kappa" in c]
     against_cost = [c for c in charts if " against " in c]
     assert against_cost and all(">trees</text>" in chart for chart in against_cost)
+    del kept["against_reference"]  # as of data that the network learned from
+    (run / "best" / "test.json").write_text(json.dumps(kept))
+    page = page_of(run)
+    assert "learned from the test data, so that they do not tell whether" in page
+    assert page.count("boosted trees on band statistics</td>") == 2
     (run / "references.json").unlink()
     shutil.rmtree(run / "best")
     page = page_of(run)
