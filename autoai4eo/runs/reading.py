@@ -37,7 +37,7 @@ from autoai4eo.runs.study import (
     trials_of,
     trials_table,
 )
-from autoai4eo.runs.trials import ended_without_finalist
+from autoai4eo.runs.trials import last_end
 from autoai4eo.runs.two_figures import two_figures
 
 T = TypeVar("T")
@@ -261,7 +261,10 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     left: str | None = None
     if chosen is not None:
         left = _part(notes, partial(left_to_do, path, study), None)
-    ended = ended_without_finalist(study, asked["arguments"].get("max_trials", 0))
+    arguments = asked["arguments"]
+    ended = arguments.get("finalists") == 0 and (
+        last_end(study) == arguments.get("max_trials")
+    )
     return Snapshot(
         path,
         _state(path, ended, working, trials),

@@ -32,7 +32,9 @@ from autoai4eo.runs.reference_network import check_network
 from autoai4eo.runs.selection import read_selection
 from autoai4eo.runs.study import open_study, status, trials_of
 from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
+from autoai4eo.runs.trials import last_end
 
+_RESUMED = "fit with the same arguments resumes it"
 _ANEW = "makes it again"
 _NOTHING = "continues without it"
 _WITHOUT_ENSEMBLE = "continues without it; `autoai4eo ensemble` makes another"
@@ -102,15 +104,19 @@ def unfinished(run: Path) -> str | None:
     if Run(run).is_at_work():
         return "a search is running in it"
     finalist, study = trained_finalist(run), open_study(run)
-    if finalist is None and Run(run).read()["arguments"].get("finalists") == 0:
-        return None
+    asked, ended = Run(run).read()["arguments"], last_end(study)
+    if finalist is None and asked.get("finalists") == 0:
+        is_over = ended == asked.get("max_trials")
+        return None if is_over else f"it was interrupted: {_RESUMED}"
     if finalist is None:
-        return "no finalist yet: fit with the same arguments resumes it"
+        return f"no finalist yet: {_RESUMED}"
     if left := chosen.left_to_do(run, study):
         return f"{left}: {chosen.CURE}"
     if study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
         goes_on = "fit with the same arguments goes on with what is queued"
         return f"{finalist} is the finalist; {goes_on}"
+    if ended not in (None, asked.get("max_trials")):
+        return f"{finalist} is the finalist; more trials were begun: {_RESUMED}"
     return None
 
 

@@ -22,7 +22,7 @@ IN_FULL = "full"
 #: Attribute of an infeasible trial: the runtime that measures cannot run its network.
 CANNOT_RUN = "cannot_run"
 
-#: Attribute of a study: the most trials of a search that is over without a finalist.
+#: Attribute of a study: the most trials of the last call that came to its end.
 _ENDED = "ended"
 
 
@@ -169,11 +169,15 @@ def by_rank(study: optuna.Study) -> Callable[[FrozenTrial], tuple[float, ...]]:
     return key
 
 
-def end_without_finalist(study: optuna.Study, max_trials: int) -> None:
-    """Records that a search that ends with its trials is over."""
+def keep_end(study: optuna.Study, max_trials: int) -> None:
+    """Records that a call that was to train so many trials came to its end."""
     study.set_user_attr(_ENDED, max_trials)
 
 
-def ended_without_finalist(study: optuna.Study, max_trials: int) -> bool:
-    """Returns whether it is over; with more trials than then it goes on."""
-    return bool(study.user_attrs.get(_ENDED) == max_trials)
+def last_end(study: optuna.Study) -> int | None:
+    """Returns the number of `keep_end`; None: no call ended, or an earlier version's.
+
+    A search whose ``run.json`` has another number goes on: its last call was
+    interrupted.
+    """
+    return study.user_attrs.get(_ENDED)

@@ -19,7 +19,7 @@ from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.training import Training, clock_after
 from autoai4eo.log import log, told_while
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.trials import end_without_finalist
+from autoai4eo.runs.trials import keep_end
 from autoai4eo.search.session import Session
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.graph import Graph
@@ -241,12 +241,13 @@ class AutoModel(GraphData, Finalists):
                     verbose=verbose,
                 )
                 if self.settings.finalists == 0:
-                    end_without_finalist(self.tuner.study, self.settings.max_trials)
+                    keep_end(self.tuner.study, self.settings.max_trials)
                     return
                 if references:
                     unets = UNets.of(self.tuner, training)
                     keep_unet(self.run, self.tuner.study, unets, tell)
                 judge(self.run, validation, batch_size, tell)
+                keep_end(self.tuner.study, self.settings.max_trials)
         tell_outcome(self.run, verbose)
 
     def search_space(

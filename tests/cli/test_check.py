@@ -3,6 +3,8 @@
 import json
 import shutil
 
+from autoai4eo.files import write_json
+
 
 def test_the_status_says_whether_something_is_left_to_do(run, classified, tmp_path):
     """Users rely on: a script goes on only where the finalist is there and scored."""
@@ -23,3 +25,19 @@ def test_a_run_without_a_finalist_is_not_finished(run, classified, tmp_path):
     shutil.rmtree(folder / "best")
     done = run("check", folder)
     assert done.status == 1 and "no finalist yet" in done.out
+
+
+def test_a_search_that_ends_with_its_trials_is_not_finished_before(
+    run, classified, tmp_path
+):
+    folder = shutil.copytree(classified / "run", tmp_path / "run")
+    shutil.rmtree(folder / "best")
+    known = json.loads((folder / "run.json").read_text())
+    for trials, status, told in (
+        (1, 0, "it ends with its trials"),
+        (2, 1, "it was interrupted: fit with the same arguments resumes it"),
+    ):
+        known["arguments"] |= {"finalists": 0, "max_trials": trials}
+        write_json(folder / "run.json", known)
+        done = run("check", folder)
+        assert done.status == status and told in done.out

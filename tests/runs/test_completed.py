@@ -10,12 +10,15 @@ import optuna
 import pytest
 import small
 
+from autoai4eo.files import write_json
 from autoai4eo.report.page import write_report
 from autoai4eo.runs import chosen
 from autoai4eo.runs.completed import keep_completed, plain, trained_if_completed
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import TRIAL, NetworkId
-from autoai4eo.runs.soundness import summary
+from autoai4eo.runs.soundness import summary, unfinished
 from autoai4eo.runs.study import open_study
+from autoai4eo.runs.trials import keep_end
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,18 @@ def test_a_run_whose_new_finalist_is_not_trained_is_not_complete(run, asked):
     chosen.set_to(study, other)
     assert trained_if_completed(run, plain(asked)) is None
     assert f"{other} is to be the finalist, but is not trained" in summary(run)
+
+
+def test_a_run_whose_search_was_to_go_on_is_not_complete(run):
+    """Users rely on: `check` says so until the trials asked for are tried."""
+    assert unfinished(run) is None
+    known = Run(run).read()
+    known["arguments"]["max_trials"] = 20
+    write_json(Run(run).json, known)
+    assert "more trials were begun: fit with the same arguments" in unfinished(run)
+    study = optuna.load_study(study_name=None, storage=f"sqlite:///{run / 'study.db'}")
+    keep_end(study, 20)
+    assert unfinished(run) is None
 
 
 def test_nothing_slow_is_imported(run):
