@@ -1,5 +1,6 @@
 """The command line, called as the shell does but in this process."""
 
+import signal
 import sys
 import warnings
 from typing import NamedTuple
@@ -34,4 +35,6 @@ def run(monkeypatch, capfd, tmp_path):
         captured = capfd.readouterr()
         return Result(end.value.code or 0, captured.out, captured.err)
 
-    return call
+    before = signal.getsignal(signal.SIGINT)
+    yield call
+    signal.signal(signal.SIGINT, before)  # an interrupted command changes it

@@ -140,24 +140,41 @@ def is_to_resume(out: Path, search: bool) -> bool:
         out: the folder, with the data that the search is to have.
         search: whether it is the demo with ``--search``.
     """
-    asked = [_SEARCH_TRIALS, _SEARCH_EPOCHS] if search else [_TRIALS, _EPOCHS]
     with hushed():
         from autoai4eo.data.readers.opening import open_dataset
-        from autoai4eo.runs.belonging import trained_finalist
-        from autoai4eo.runs.chosen import left_to_do
         from autoai4eo.runs.folder import Run
         from autoai4eo.runs.study import open_study
     run = out / "run"
     try:
-        known, study = Run(run).read(), open_study(run)
+        if not is_begun(run, search):
+            return False
+        open_study(run)
         here = [open_dataset(out / f"{n}.h5").fingerprint() for n in [*_SAMPLES][:2]]
     except (MissingError, DamagedError):
         return False  # nothing to go on with
-    begun = [known["arguments"].get(name) for name in ("max_trials", "epochs")]
-    data = [known["data"][role]["fingerprint"] for role in ("training", "validation")]
-    if begun != asked or data != here:
+    known = Run(run).read()["data"]
+    return here == [known[role]["fingerprint"] for role in ("training", "validation")]
+
+
+def is_begun(run: Path, search: bool) -> bool:
+    """Returns whether a demo began a search and did not end it; reads no data.
+
+    Args:
+        run: the folder of the search.
+        search: whether it is the demo with ``--search``.
+
+    Raises:
+        UserError: the folder holds no run, or a damaged one.
+    """
+    from autoai4eo.runs.belonging import trained_finalist
+    from autoai4eo.runs.chosen import is_scored
+    from autoai4eo.runs.folder import Run
+
+    asked = [_SEARCH_TRIALS, _SEARCH_EPOCHS] if search else [_TRIALS, _EPOCHS]
+    known = Run(run).read()["arguments"]
+    if [known.get(name) for name in ("max_trials", "epochs")] != asked:
         return False
-    return trained_finalist(run) is None or left_to_do(run, study) is not None
+    return trained_finalist(run) is None or not is_scored(run)
 
 
 def _check(out: Path) -> None:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from autoai4eo.errors import DamagedError
+from autoai4eo.errors import DamagedError, MissingError, UserError
 
 #: Commands that resume what they began, and how.
 _RESUMED = {
@@ -39,7 +39,13 @@ def after_interrupt(command: str, arguments: Sequence[str], begun: float) -> str
         return "interrupted; rerun slurm, unless squeue lists its job"
     if command not in _RESUMED or "--dry-run" in arguments:
         return "interrupted"
-    if _has_begun(command, arguments, begun):
+    try:
+        goes_on = _has_begun(command, arguments, begun)
+    except (MissingError, DamagedError, OSError):
+        goes_on = False
+    except UserError as error:  # a run of a later version, say
+        return f"interrupted; {error}"
+    if goes_on:
         how = _RESUMED[command]
         if command == "fit" and _OVERWRITE in arguments:
             how = how.replace(" to resume", f", without {_OVERWRITE}, to resume")
@@ -73,19 +79,14 @@ def _awaits_scores(run: Path) -> bool:
     from autoai4eo.runs.chosen import is_scored
     from autoai4eo.runs.folder import Run
 
-    try:
-        return Run(run).evaluation.is_file() and not is_scored(run)
-    except DamagedError:
-        return False  # damaged: the next command tells
+    return Run(run).evaluation.is_file() and not is_scored(run)
 
 
 def _demo_goes_on(out: str | None, search: bool) -> bool:
     """Returns whether a demo began its search and did not end it."""
-    from autoai4eo.cli.demo import OUT, is_to_resume
-    from autoai4eo.runs.folder import Run
+    from autoai4eo.cli.demo import OUT, is_begun
 
-    folder = OUT if out is None else Path(out)
-    return Run(folder / "run").exists and is_to_resume(folder, search)
+    return is_begun((OUT if out is None else Path(out)) / "run", search)
 
 
 def _kept(command: str, out: Path) -> list[Path]:

@@ -73,12 +73,17 @@ def test_an_unfinished_search_of_the_same_demo_is_resumed(tmp_path, monkeypatch)
     assert is_resumed()  # nothing is there to be deleted
     run = runs.run_folder(tmp_path / "run")
     assert not is_resumed()  # of other data
-    told = json.loads((run / "run.json").read_text())
-    told["arguments"] |= {"max_trials": demo._TRIALS, "epochs": demo._EPOCHS}
+    known = json.loads((run / "run.json").read_text())
+    known["arguments"] |= {"max_trials": demo._TRIALS, "epochs": demo._EPOCHS}
     for role in ("training", "validation"):
         data = ae.open_dataset(tmp_path / f"{role}.h5")
-        told["data"][role] = {**runs.SAMPLES, "fingerprint": data.fingerprint()}
-    (run / "run.json").write_text(json.dumps(told))
+        known["data"][role] = {**runs.SAMPLES, "fingerprint": data.fingerprint()}
+    (run / "run.json").write_text(json.dumps(known))
+    assert is_resumed()
+    (tmp_path / "training.h5").write_text("damaged")  # the same demo makes it again
+    given = ["--out", str(tmp_path)]
+    _, told = failures.status_and_line(KeyboardInterrupt(), "demo", given)
+    assert told == "interrupted; rerun demo to resume"
     assert is_resumed()
     assert not is_resumed(search=True)
     (run / "best").mkdir()

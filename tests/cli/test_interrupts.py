@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+import runs
 import typer
 
 from autoai4eo.cli import failures
@@ -69,6 +70,49 @@ main()
     )
     assert done.returncode == 143
     assert done.stderr == "interrupted\n"
+
+
+@pytest.mark.usefixtures("told_of_ctrl_c")
+def test_a_second_ctrl_c_adds_nothing():
+    """Users rely on: one line and one status, however often they press it."""
+    script = """
+import atexit, os, signal, sys
+from autoai4eo.cli import failures, main
+
+def hit(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+    return "interrupted"
+
+failures.after_interrupt = hit
+atexit.register(hit)
+
+import autoai4eo.report.page
+autoai4eo.report.page.write_report = hit
+sys.argv = ["autoai4eo", "report", "a_run"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
+
+
+@pytest.mark.parametrize("command", ["demo --out", "select"])
+def test_what_cannot_be_read_is_no_traceback(command, tmp_path):
+    folder = tmp_path / "run" if command == "select" else tmp_path
+    best = tmp_path / "run" / "best"
+    best.mkdir(parents=True)
+    for path in (tmp_path / "run" / "run.json", best / "evaluation.json"):
+        path.write_text("{")
+    line = f"interrupted; rerun {command.split()[0]} to begin anew"
+    assert told(*command.split(), folder) == (130, line)
+    runs.write_run_json(tmp_path / "run", None)
+    known = json.loads((tmp_path / "run" / "run.json").read_text())
+    (tmp_path / "run" / "run.json").write_text(json.dumps({**known, "schema": 10**6}))
+    evaluation = {"trial": 1, "trained_on": "training", "metrics": {}, "epochs": 1}
+    (best / "evaluation.json").write_text(json.dumps(evaluation))
+    status, line = told(*command.split(), folder)
+    assert status == 130 and "found one of a later version; `pip install" in line
 
 
 def test_fit_resumes_only_where_a_search_has_begun(tmp_path):
