@@ -17,6 +17,10 @@ from autoai4eo.data.scenes.opening import errors_told
 from autoai4eo.errors import UserError
 
 
+#: Endings of the files beside a raster: statistics, overviews and a mask.
+_BESIDE = (".aux.xml", ".ovr", ".msk", ".msk.ovr")
+
+
 class MaskFile:
     """The stored values of a mask, or of labels that a map is held against.
 
@@ -130,9 +134,9 @@ def _lossy(source: Any, seen: set[str]) -> str | None:
     if "JPEG" in how.split():
         return how
     own, *shown = source.files if source.driver == "VRT" else [""]
+    beside = [f"{own}{ending}" for ending in _BESIDE]
     for name in shown:
-        beside = name.startswith(own)  # its statistics (.aux.xml), overviews and mask
-        if beside or name in seen or not os.path.isfile(name):
+        if name in beside or name in seen or not os.path.isfile(name):
             continue
         seen.add(name)
         with rasterio.open(name) as file:  # as GDAL itself does when it reads the VRT

@@ -43,6 +43,16 @@ def test_blurred_values_are_refused_also_where_a_vrt_shows_them(how, depth, tmp_
         MaskFile(mask, source)
 
 
+def test_a_source_that_is_named_after_its_vrt_is_looked_at(tmp_path):
+    stored = write_scene(tmp_path / "mask.vrt.tif", MASK, None, compress="JPEG")
+    mask = vrt(tmp_path / "mask.vrt", stored)
+    with (
+        opened(mask, vrt=True, allow_remote=False) as source,
+        pytest.raises(UserError, match=f"found JPEG in {stored}, which blurs"),
+    ):
+        MaskFile(mask, source)
+
+
 @pytest.mark.parametrize(
     "profile",
     [{"compress": "LERC"}, {"compress": "LERC", "max_z_error": 0.5}, {}],
