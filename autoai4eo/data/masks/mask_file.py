@@ -16,7 +16,6 @@ from autoai4eo.data.scenes.masks import alpha_bands, declared_missing
 from autoai4eo.data.scenes.opening import errors_told
 from autoai4eo.errors import UserError
 
-
 #: Endings of the files beside a raster: statistics, overviews and a mask.
 _BESIDE = (".aux.xml", ".ovr", ".msk", ".msk.ovr")
 
@@ -127,8 +126,9 @@ def _lossy(source: Any, seen: set[str]) -> str | None:
 
     stored = source.tags(ns="IMAGE_STRUCTURE")
     how = str(stored.get("COMPRESSION") or source.driver)
-    # LERC keeps whole numbers that may differ by less than 1
-    blurs = float(stored.get("MAX_Z_ERROR", 0)) >= 1
+    error = float(stored.get("MAX_Z_ERROR", 0))
+    # LERC keeps whole numbers that may differ by less than 1, if stored as integers
+    blurs = error > 0 if source.dtypes[0].startswith("float") else error >= 1
     if blurs or stored.get("COMPRESSION_REVERSIBILITY") == "LOSSY":
         return f"lossy {how}"
     if "JPEG" in how.split():

@@ -12,6 +12,7 @@ MASK = np.random.default_rng(0).integers(0, 2, (48, 48, 1), np.uint8) * 200
 BLURRED = {
     "jpeg": ({"compress": "JPEG"}, "JPEG"),
     "lerc": ({"compress": "LERC_DEFLATE", "max_z_error": 2}, "lossy LERC_DEFLATE"),
+    "float": ({"compress": "LERC", "max_z_error": 0.9}, "lossy LERC"),
 }
 
 
@@ -32,7 +33,8 @@ def vrt(path, of):
 def test_blurred_values_are_refused_also_where_a_vrt_shows_them(how, depth, tmp_path):
     """Users rely on: blurred values are not taken for classes."""
     profile, found = BLURRED[how]
-    mask = stored = write_scene(tmp_path / "mask.tif", MASK, None, **profile)
+    values = MASK.astype(np.float32) if how == "float" else MASK
+    mask = stored = write_scene(tmp_path / "mask.tif", values, None, **profile)
     for number in range(depth):
         mask = vrt(tmp_path / f"{number}.vrt", mask)
     where = f" in {stored}" if depth else ""
