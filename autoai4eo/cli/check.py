@@ -20,7 +20,8 @@ def check(
     """Report which files of a run are damaged or missing, and what fit would do.
 
     Exit status 0: every file is whole, and nothing is left to do; 1: every file is
-    whole, but the run is not finished; 2: a file is damaged or missing.
+    whole, but the run is not finished, or, with an error line, any other error; 2: a
+    file is damaged or missing, or the call is wrong.
     """
     with hushed():
         from autoai4eo.runs.soundness import findings, summary, unfinished
