@@ -53,7 +53,7 @@ def test_latencies_that_cannot_be_compared_are_told(run, folder):
     assert "cannot be compared" not in run("pareto", folder).out  # of trial 0 alone
 
 
-def test_the_runtime_of_latencies_is_named(run, folder, monkeypatch):
+def test_the_runtime_of_latencies_is_named(run, folder):
     """Users rely on: milliseconds of one runtime are not taken for those of another."""
     told = " ".join(run("trials", folder, "--top", "2").out.split())
     alike = "latency in ms: onnx in float32 with 1 thread on CPU at batch size 1"
