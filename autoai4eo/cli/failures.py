@@ -26,9 +26,9 @@ _NO_MEMORY = ("MemoryError", "ResourceExhaustedError")
 _NO_MEMORY_SAID = re.compile(
     "failed to map segment|cannot allocate memory|can't start new thread", re.IGNORECASE
 )
-_NO_FOLDER = (
-    "error: expected to be in a folder, found that the current one was deleted; change "
-    "to one that exists (cd), and run the same command again"
+_DELETED = (
+    "the current folder was deleted; change to one that exists (cd), and run the same "
+    "command again"
 )
 _ADVICE = {
     errno.ENOSPC: "make room on that disk",
@@ -58,10 +58,12 @@ def status_and_line(
         arguments: of the command line.
         begun: when the command began, in seconds since 1970.
     """
-    if isinstance(error, UserError | OSError) and not _has_folder():
-        return WRONG, _NO_FOLDER
     if isinstance(error, UserError):
-        return WRONG, f"error: {error}"
+        more = "" if _has_folder() else f"; besides, {_DELETED}"
+        return WRONG, f"error: {error}{more}"
+    is_elsewhere = isinstance(error, OSError) and os.path.isabs(str(error.filename))
+    if isinstance(error, OSError) and not is_elsewhere and not _has_folder():
+        return WRONG, f"error: expected to be in a folder, found that {_DELETED}"
     if isinstance(error, SearchError):
         return FAILED, f"error: {error}"
     if isinstance(error, KeyboardInterrupt | typer.Abort):

@@ -102,7 +102,7 @@ def test_bytes_that_are_no_text_in_an_argument(shell):
 def test_the_folder_of_the_shell_was_deleted(shell, tmp_path):
     done = shell("mkdir gone; cd gone; rmdir ../gone; autoai4eo trials run")
     assert done.returncode == 2 and done.stderr.count(b"\n") == 1
-    assert b"the current one was deleted; change to one that exists" in done.stderr
+    assert b"the current folder was deleted; change to one that exists" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -112,14 +112,15 @@ def test_the_folder_of_the_shell_was_deleted(shell, tmp_path):
 def test_every_command_says_that_its_folder_was_deleted(
     run, tmp_path, monkeypatch, words
 ):
-    """Users rely on: not the name of a file is wrong, but where the shell is."""
+    """Users rely on: a file may not be found because of where the shell is."""
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
     done = run(*words.split(), *(["--out", "r"] if words.startswith("fit") else []))
     assert done.status == 2 and done.err.count("\n") == 1
-    assert done.err.startswith("error: expected to be in a folder, found that")
+    assert "the current folder was deleted; change to one that exists" in done.err
+    assert f"{tmp_path}/none: expected a run" in run("check", tmp_path / "none").err
 
 
 def test_what_nobody_foresaw_is_a_line_and_a_private_file(run, tmp_path, monkeypatch):
