@@ -15,13 +15,17 @@ from autoai4eo.learning.objectives import violation
 from autoai4eo.runs import front
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.trials import CANNOT_RUN, networks_built, status, was_trained
+from autoai4eo.text import counted
 
 #: Number of infeasible candidates in a row after which a search gives up.
 MAX_INFEASIBLE = 200
 #: Number of already trained candidates in a row after which a search is over.
 MAX_PRUNED = 50
-#: Number of trials in a row that fail alike after which a search ends.
+#: Number of trainings in a row that fail alike after which a search ends.
 MAX_FAILED = 3
+#: Number of different networks in a row that the runtime cannot run after which a
+#: search ends: in a space of which it runs half, 1 search in 1000 begins with so many.
+MAX_REFUSED = 10
 #: Smallest relative growth of the hypervolume that counts.
 _GROWN = 1e-3
 
@@ -95,7 +99,7 @@ def raise_if_all_fail_alike(
 ) -> None:
     """Ends a search whose blocks, callbacks or data make every trial fail.
 
-    A trial failed if its training did, or if the runtime cannot run its network.
+    The runtime that measures may be able to run none of their networks, too.
 
     Args:
         trials: of the search.
@@ -105,19 +109,41 @@ def raise_if_all_fail_alike(
 
     Raises:
         SearchError: no training is complete, and the last ones failed with the same
-            message, which it names.
+            message, which it names; or the runtime cannot run the last networks.
     """
-    ended = [t for t in trials if was_trained(t) or CANNOT_RUN in t.user_attrs]
-    if any(t.state == TrialState.COMPLETE for t in ended):
+    if any(t.state == TrialState.COMPLETE for t in trials):
         return
-    last = [t for t in ended if t.number >= earlier][-MAX_FAILED:]
+    now = [t for t in trials if t.number >= earlier]
+    last = [t for t in now if was_trained(t)][-MAX_FAILED:]
     messages = {t.user_attrs.get("message") for t in last}
     if len(last) == MAX_FAILED and len(messages) == 1:
-        raise SearchError(
-            f"{MAX_FAILED} trials in a row failed alike: {messages.pop()} "
-            f"({Run(run).trial(last[0].number).path}); correct this, and run the same "
-            "command again"
-        )
+        told = f"{MAX_FAILED} trials in a row failed alike: {messages.pop()}"
+        raise _failed(told, last[0], run)
+    refused = _last_refused(now)
+    # a strategy may propose the same few networks again and again
+    count = len({t.user_attrs["inference_fingerprint"] for t in refused})
+    if count >= MAX_REFUSED or len(refused) >= MAX_PRUNED:
+        networks, why = counted(count, "network"), refused[0].user_attrs["message"]
+        told = f"{networks} in a row cannot run; the last: {why}"
+        raise _failed(told, refused[0], run)
+
+
+def _last_refused(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Returns the trials that the runtime cannot run since one that it could."""
+
+    def is_no_success(trial: FrozenTrial) -> bool:
+        cost = trial.user_attrs.get("cost") or {}
+        return cost.get("latency_ms") is None
+
+    last = itertools.takewhile(is_no_success, reversed(trials))
+    return [t for t in last if CANNOT_RUN in t.user_attrs]
+
+
+def _failed(told: str, trial: FrozenTrial, run: Path) -> SearchError:
+    folder = Run(run).trial(trial.number).path
+    return SearchError(
+        f"{told} ({folder}); correct this, and run the same command again"
+    )
 
 
 def raise_if_all_failed(trials: Sequence[FrozenTrial], run: Path) -> None:

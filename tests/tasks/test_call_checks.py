@@ -93,15 +93,40 @@ def test_networks_that_the_runtime_cannot_run_count_as_failures(tmp_path):
         yield
 
     model = small.model(tmp_path, max_trials=98)
-    message = r"3 trials in a row failed alike: runtime onnx: .*Bitcast.*trials/0"
+    message = r"3 networks in a row cannot run; the last: .*onnx: .*Bitcast"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Instrument, "prepared", prepared)
+        patch.setattr(stopping, "MAX_REFUSED", 3)
         with pytest.raises(SearchError, match=message):
             model.fit(DATA, **HOW)
-    assert list(model.trials()["status"]) == ["infeasible"] * 3
+    statuses = list(model.trials()["status"])
+    assert set(statuses) == {"infeasible"}
     again = small.model(tmp_path, max_trials=1)
     again.fit(DATA, **HOW)
-    assert list(again.trials()["status"]) == ["infeasible"] * 3 + ["complete"]
+    assert list(again.trials()["status"]) == [*statuses, "complete"]
+
+
+def test_networks_that_cannot_run_end_a_search_only_where_they_differ(tmp_path):
+    """Users rely on: a space of which the runtime runs a part is searched."""
+
+    def check(*networks):
+        trials = []
+        for number, network in enumerate(networks):
+            kept = {"inference_fingerprint": network, "message": "no Bitcast"}
+            kept |= {"cost": {"latency_ms": 1.0}} if network == "runs" else {}
+            kept |= {} if network == "runs" else {"cannot_run": True}
+            state = optuna.trial.TrialState.PRUNED
+            made = optuna.trial.create_trial(state=state, user_attrs=kept)
+            made.number = number
+            trials.append(made)
+        stopping.raise_if_all_fail_alike(trials, tmp_path)
+
+    different = [str(n) for n in range(stopping.MAX_REFUSED)]
+    check(*different[1:], *different[1:])
+    check(*different[:5], "runs", *different[5:])
+    for networks in (["runs", *different], ["0", "1"] * 25):
+        with pytest.raises(SearchError, match="in a row cannot run; the last: no Bit"):
+            check(*networks)
 
 
 def test_failures_that_differ_or_follow_a_success_do_not_end_it(tmp_path):
