@@ -12,7 +12,6 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Callable
 from typing import Annotated, TextIO
 
 import typer
@@ -143,15 +142,14 @@ def _main() -> None:
         ):
             status = 128 + signal.SIGPIPE
         else:
-            interrupted = isinstance(error, KeyboardInterrupt)
-            if interrupted:
-                _on_interrupt(signal.SIG_IGN)  # the line about the first takes a second
+            if isinstance(error, KeyboardInterrupt):  # a further one adds nothing
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
             status, reason = failures.status_and_line(
                 error, _command(sys.argv[1:]), sys.argv[1:], begun
             )
             _tell(reason)
-            if interrupted:
-                _on_interrupt(lambda *_: os._exit(status))
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends what hangs at exit
             _forget_interrupt()
     _leave(sys.stdout)
     _leave(sys.stderr)
@@ -248,12 +246,6 @@ def _forget_interrupt() -> None:
     makes it forget.
     """
     exec("")
-
-
-def _on_interrupt(action: Callable[..., object] | signal.Handlers) -> None:
-    """Sets what a further Ctrl-C or SIGTERM does."""
-    signal.signal(signal.SIGINT, action)
-    signal.signal(signal.SIGTERM, action)
 
 
 def _interrupt(number: int, _: object) -> None:
