@@ -67,16 +67,34 @@ def evaluations(run: Snapshot) -> dict[str, Any]:
 def parts(run: Snapshot) -> list[tuple[str, dict[str, Any]]]:
     """Returns titles and scores of the finalist: validation, test, evaluations."""
     known = [("Validation", run.evaluation), ("Test", run.test)]
-    tested = {name: run.test[name] for name in run.test if name in METRICS}
-    for one in run.evaluations[::-1]:
-        figures = {n: value for n, value in one.scores.items() if n in METRICS}
-        if _is_of_finalist(run, one) and figures != tested:
-            title = f"Evaluation on {one.told_data}, {one.date}"
-            known.append((title, {**one.scores}))
+    for one in _of_finalist(run):
+        known.append((f"Evaluation on {one.told_data}, {one.date}", {**one.scores}))
     return [
         (title, scores)
         for title, scores in known
         if {"confusion_matrix", "resampled_by"} & scores.keys()
+    ]
+
+
+def judged(run: Snapshot) -> list[tuple[str, dict[str, Any]]]:
+    """Returns data, and scores of the finalist beside the references on them.
+
+    Those on data that it has not seen come first, the latest before others, and those
+    on the validation data, by which it was chosen, last.
+    """
+    known = [(one.name, {**one.scores}) for one in _of_finalist(run) if one.is_unseen]
+    known += [("test", run.test), ("validation", run.evaluation)]
+    return [(data, scores) for data, scores in known if "references" in scores]
+
+
+def _of_finalist(run: Snapshot) -> list[Evaluation]:
+    """The evaluations of the finalist except that of ``test.json``, latest first."""
+    tested = {name: run.test[name] for name in run.test if name in METRICS}
+    return [
+        one
+        for one in run.evaluations[::-1]
+        if _is_of_finalist(run, one)
+        and {n: value for n, value in one.scores.items() if n in METRICS} != tested
     ]
 
 

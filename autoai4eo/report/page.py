@@ -19,7 +19,7 @@ from autoai4eo.report.arguments import asked, predicted
 from autoai4eo.report.compact import compact_search
 from autoai4eo.report.costs import cost_charts
 from autoai4eo.report.curves import curves
-from autoai4eo.report.finalist import evaluations, parts, story
+from autoai4eo.report.finalist import evaluations, judged, parts, story
 from autoai4eo.report.numbers import duration, exact, large
 from autoai4eo.report.pyramid import pyramid
 from autoai4eo.report.rendering import render
@@ -141,8 +141,7 @@ def _ensembles(run: Snapshot) -> dict[str, Any]:
 
 def _references(run: Snapshot) -> dict[str, Any]:
     """The scores of the references, and whether the finalist is better."""
-    parts = [("validation", run.evaluation), ("test", run.test)]
-    known = [(on, found) for on, found in parts if "references" in found]
+    known = judged(run)
     scores = [(on, found["references"]) for on, found in known]
     if not scores and run.references:
         scores = [("validation", run.references)]
@@ -172,6 +171,13 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
     who = "of the finalist" if shown.is_finalist else f"of {shown.id}"
     metric, _ = axes_of(run)
     cards = []
+    if shown.is_finalist:
+        scores, name = find(metric), find(metric).name
+        cards += [
+            (scores.exact(found[name]), f"{scores.label} {who} ({on})")
+            for on, found in judged(run)[:1]
+            if name in found and on != "validation"
+        ]
     after = run.evaluation.get("metrics", {}) if shown.is_finalist else {}
     if metric in after:
         label = f"{find(metric).label} {who} (validation)"
@@ -201,9 +207,12 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     matrix = scores.get("confusion_matrix")
     noun = "pixels" if run.kind == "mask" else "samples"
     samples = f": {sum(map(sum, matrix)):,} {noun}" if matrix else ""
+    against = scores.get("against_reference")
     return {
         "title": f"{title}{samples}",
-        "note": f"Scores of {who}.",
+        "note": " ".join(
+            [f"Scores of {who}.", *([verdict(against)] if against else [])]
+        ),
         "scores": [
             {
                 "name": FIGURES[name].label,

@@ -36,6 +36,8 @@ class Evaluation:
             network learned from of them, if it did, see `learned_from`.
         evaluated: when, in UTC, as ISO 8601.
         scores: the result of `autoai4eo.runs.scoring.evaluate`, without groups.
+        is_unseen: whether the network neither learned from the data nor was chosen by
+            them.
     """
 
     of: NetworkId
@@ -44,6 +46,7 @@ class Evaluation:
     data: Mapping[str, Any]
     evaluated: str
     scores: Mapping[str, Any]
+    is_unseen: bool
 
     @property
     def name(self) -> str:
@@ -162,11 +165,14 @@ def read(run: Path, path: Path) -> Evaluation:
             f"{path}: expected the scores of a network of this run, found those of "
             f"another run; {cures.REPORT}"
         )
+    data = known["data"]
+    seen = {one["fingerprint"] for one in about["data"].values()}
     return Evaluation(
         of,
         known["finalist"],
         known["network"],
-        known["data"],
+        data,
         known["evaluated"],
         scores,
+        is_unseen=not data.get("learned_from") and data["fingerprint"] not in seen,
     )

@@ -30,6 +30,12 @@ def dataset(seed: int) -> Any:
     )
 
 
+@pytest.fixture
+def data():
+    """Makes data of those classes from a seed: 0 training, 1 validation."""
+    return dataset
+
+
 @pytest.fixture(scope="session")
 def searched(tmp_path_factory):
     """A finished run: complete, infeasible and failed trials; nothing may change it."""

@@ -15,13 +15,16 @@ from optuna.trial import TrialState, create_trial
 
 from autoai4eo.errors import AutoAI4EOWarning, UserError
 from autoai4eo.learning.evaluation import score
+from autoai4eo.learning.figures import FIGURES
 from autoai4eo.learning.verdict import verdict
 from autoai4eo.report.page import _content, write_report
 from autoai4eo.report.pictures import png, views_in_words
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import cost_chart
+from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import NetworkId
 from autoai4eo.runs.reading import ShownEnsemble, Trial, read
+from autoai4eo.runs.scoring import evaluate
 from autoai4eo.runs.study import open_study
 
 EVIL = '<img src=x onerror="document.title=1">'
@@ -95,6 +98,34 @@ def test_references_are_a_table_a_sentence_and_lines(run):
     shutil.rmtree(run / "best")
     page = page_of(run)
     assert "References</h2>" not in page and ">trees</text>" not in page
+
+
+def test_the_verdict_on_unseen_data_stands_first(run, searched, data):
+    """Users rely on: the kinder one on the validation data is not all they read."""
+    network, fitted = searched.export_model(), Run(run).read_evaluation()
+    for seed in (1, 2):  # the validation data chose the network
+        found = evaluate(run, network, data(seed), 32, fitted)
+    name = read(run).evaluations[0].name
+    told = verdict(found["against_reference"], name)
+    later = verdict(fitted["against_reference"], "validation")
+    page = html.unescape(page_of(run))
+    assert f"<p>{told}</p>" in page and page.index(told) < page.index(later)
+    content = _content(read(run))
+    assert content["cards"][0] == (
+        FIGURES["cohen_kappa"].exact(found["cohen_kappa"]),
+        f"Cohen's kappa of the finalist ({name})",
+    )
+    on = [data for _, data, _ in content["references"]["rows"]]
+    assert on == 2 * [name] + 2 * ["validation"]
+    assert len(content["references"]["verdicts"]) == 2
+
+
+@pytest.mark.filterwarnings("ignore::autoai4eo.errors.AutoAI4EOWarning")
+def test_what_the_network_learned_from_has_no_verdict(run, searched, data):
+    network, fitted = searched.export_model(), Run(run).read_evaluation()
+    evaluate(run, network, data(0), 32, fitted)
+    (told,) = _content(read(run))["references"]["verdicts"]
+    assert told == verdict(fitted["against_reference"], "validation")
 
 
 def test_the_page_needs_nothing_beside_it(run):

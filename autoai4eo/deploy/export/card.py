@@ -23,6 +23,18 @@ from autoai4eo.text import line, markdown, plural
 CARD = "MODEL_CARD.md"
 _MOST_SHOWN = 20  # classes in a confusion matrix
 _TEMPLATE = """\
+{% macro told_references(beside) -%}
+{% if beside.references is defined %}
+References on the same data:
+
+| reference | score | value |
+|---|---|---|
+{% for who, scores in beside.references.items() -%}
+{% for name, value in scores.items() -%}
+| {{ who }} | {{ figures[name].label }} | {{ figures[name].text(value) | code }} |
+{% endfor -%}
+{% endfor %}{% endif -%}
+{% endmacro -%}
 # {{ p.title }}
 
 {% if kind == "class" -%}
@@ -96,8 +108,36 @@ A patch has a class whose probability is at least its threshold{% if not thresho
 ## How good it is
 
 {% set m = p["autoai4eo:metrics"] -%}
+{% if evaluations -%}
+### On other data
+
+{% for one in evaluations -%}
+{{ one.data.path | name }}: {{ one.data.samples | many }} {{ sample | plural }}, {#
+#}fingerprint {{ one.data.fingerprint | name }}, evaluated on {{ one.evaluated[:10] }}.
+{%- if one.verdict is defined %}
+{{ one.verdict }}
+{%- endif %}
+
+| score | value | 95 % interval |
+|---|---|---|
+{% for name, score in one.metrics.items() -%}
+| {{ figures[name].label }} | {{ figures[name].text(score.value) | code }} | {{
+score.interval_95 | ends(figures[name]) }} |
+{% endfor -%}
+{% if one.resampled_by %}
+Intervals are by bootstrap {{ resampled(one) }}.
+{% endif -%}
+{{ told_references(one) | code }}
+{% endfor -%}
+### On the {{ m.on }} data
+
+{% endif -%}
 Scores of {{ m.of }} on the {{ m.on }} data. The search chose the network by these data:
-on other data its scores may be lower; `autoai4eo evaluate` measures them.
+on other data its scores may be lower; {% if not evaluations %}`autoai4eo evaluate` {#
+#}measures them{% else %}those are above{% endif %}.
+{%- if m.verdict is defined %}
+{{ m.verdict }}
+{%- endif %}
 
 | score | value | 95 % interval |
 |---|---|---|
@@ -108,19 +148,7 @@ m[name].interval_95 | ends(figure) }} |
 {% if m.two_figures %}
 {{ m.two_figures }}
 {% endif -%}
-{% if m.references is defined %}
-References on the same data:
-
-| reference | score | value |
-|---|---|---|
-{% for who, scores in m.references.items() -%}
-{% for name, value in scores.items() -%}
-| {{ who }} | {{ figures[name].label }} | {{ figures[name].text(value) | code }} |
-{% endfor -%}
-{% endfor %}
-{{ m.verdict }}
-{% endif -%}
-{% if m.resampled_by is defined %}
+{{ told_references(m) | code }}{% if m.resampled_by is defined %}
 Intervals are by bootstrap {{ resampled(m) }}{% if m.resampled_by not in single -%}
 ; each {{ m.resampled_by }} is drawn as a whole{% endif %}.
 {% endif -%}
@@ -149,24 +177,6 @@ names | length }} counts are in `model.json`.
 Expected calibration error{% if kind == "mask" %} of pixels{% endif %}: {{
 m.expected_calibration_error | figure }}.
 {% endif %}
-{% if evaluations -%}
-### On other data
-
-{% for one in evaluations -%}
-{{ one.data.path | name }}: {{ one.data.samples | many }} {{ sample | plural }}, {#
-#}fingerprint {{ one.data.fingerprint | name }}, evaluated on {{ one.evaluated[:10] }}.
-
-| score | value | 95 % interval |
-|---|---|---|
-{% for name, score in one.metrics.items() -%}
-| {{ figures[name].label }} | {{ figures[name].text(score.value) | code }} | {{
-score.interval_95 | ends(figures[name]) }} |
-{% endfor -%}
-{% if one.resampled_by %}
-Intervals are by bootstrap {{ resampled(one) }}.
-{% endif %}
-{% endfor -%}
-{% endif -%}
 ## What it costs
 
 {{ p["mlm:total_parameters"] | many }} parameters; for one {{ sample }} {{

@@ -17,6 +17,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from autoai4eo.deploy.export.scores import (
+    beside_references,
+    scores_on_other_data,
+    scores_on_validation,
+)
 from autoai4eo.deploy.export.signature import (
     TASKS,
     bands_of,
@@ -27,12 +32,9 @@ from autoai4eo.deploy.predictors.description import METADATA as METADATA
 from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
-from autoai4eo.learning.figures import FIGURES, METRICS
-from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.runs import phases
-from autoai4eo.runs.evaluations import evaluations_of
 from autoai4eo.runs.folder import Run
-from autoai4eo.runs.network_id import NetworkId, Which, finalist_in, network_id
+from autoai4eo.runs.network_id import Which, finalist_in, network_id
 from autoai4eo.runs.networks import KnownNetwork, known_network
 from autoai4eo.runs.study import objectives_of, open_study
 from autoai4eo.runs.two_figures import two_figures
@@ -42,7 +44,6 @@ EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
 MODEL_ROLE = "mlm:model"
 _WEIGHTS = "autoai4eo:weights_sha256"
 _COSTS = ("macs", "flops", "size_bytes")
-_NO_SCORES = ("loss", "macro_f1", "expected_calibration_error")
 
 
 def item(
@@ -136,11 +137,13 @@ def item(
             "autoai4eo:trained_on": told.get("trained_on", "training"),
             **_epochs(found, told if trial is None else {}),
             "autoai4eo:metrics": {
-                **_metrics(target["kind"], told, found.metrics),
+                **scores_on_validation(target["kind"], told, found.metrics),
                 "two_figures": story,
-                **_references(told),
+                **beside_references(told),
             },
-            "autoai4eo:evaluations": _evaluations(run, trial, chosen, evaluation),
+            "autoai4eo:evaluations": scores_on_other_data(
+                run, trial, chosen, evaluation
+            ),
             "autoai4eo:level": levels.pop() if len(levels) == 1 else None,
             "autoai4eo:map_step": known["arguments"].get("map_step"),
             **{f"autoai4eo:{name}": cost[name] for name in _COSTS},
@@ -239,94 +242,6 @@ def write(path: Path, content: Mapping[str, Any]) -> None:
 def _hyperparameters(values: Mapping[str, Any]) -> dict[str, Any]:
     named = {re.sub(r"[^0-9a-zA-Z_.\-]", ".", n): value for n, value in values.items()}
     return {"mlm:hyperparameters": named} if named else {}
-
-
-def _metrics(
-    kind: str, evaluation: Mapping[str, Any], of_trial: Mapping[str, float]
-) -> dict[str, Any]:
-    """Returns scores on the validation data, with their intervals if known."""
-    of_finalist = evaluation.get("metrics", {})
-    alone = evaluation.get("trained_on", "training") == "training"
-    figures = {**of_trial, **of_finalist} if alone else of_trial
-    intervals = evaluation.get("intervals", {})
-    told: dict[str, Any] = {
-        "on": "validation",
-        "of": "this network"
-        if alone
-        else "the same architecture trained on the training data alone",
-    }
-    for name in METRICS:
-        if kind not in FIGURES[name].kinds or name in _NO_SCORES:
-            continue
-        value = evaluation.get(name, figures.get(f"val_{name}"))
-        if value is not None:
-            told[name] = {"value": value, "interval_95": intervals.get(name)}
-    if kind == "mask" and "per_class" in evaluation:
-        told["iou_by_class"] = {
-            name: one["iou"] if one["support"] else None
-            for name, one in evaluation["per_class"].items()
-        }
-    if "confusion_matrix" in evaluation:
-        told["confusion_matrix"] = {
-            "rows": "truth",
-            "columns": "prediction",
-            "counts": evaluation["confusion_matrix"],
-        }
-    for name in (
-        "resampled_by",
-        "resampled_groups",
-        "absent_classes",
-        "expected_calibration_error",
-        "temperature",
-    ):
-        if name in evaluation:
-            told[name] = evaluation[name]
-    return told
-
-
-def _references(evaluation: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the scores of the references on the same data, and the comparison."""
-    if "against_reference" not in evaluation:
-        return {}
-    return {
-        "references": {
-            title(name): {n: scores[n] for n in METRICS if n in scores}
-            for name, scores in evaluation["references"].items()
-        },
-        "verdict": verdict(evaluation["against_reference"]),
-    }
-
-
-def _evaluations(
-    run: Path, trial: Which, chosen: NetworkId, finalist: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    """Returns the scores of the network on data that it did not learn from.
-
-    The latest come first.
-    """
-    is_finalist = trial is None
-    network = finalist.get("network") if is_finalist else None
-    return [
-        {
-            "data": {**one.data, "path": one.name},
-            "evaluated": one.evaluated,
-            "resampled_by": one.scores.get("resampled_by"),
-            "resampled_groups": one.scores.get("resampled_groups"),
-            "metrics": {
-                name: {
-                    "value": one.scores[name],
-                    "interval_95": one.scores.get("intervals", {}).get(name),
-                }
-                for name in METRICS
-                if name in one.scores
-            },
-        }
-        for one in evaluations_of(run)[::-1]
-        if one.was_finalist == is_finalist
-        and one.of == chosen
-        and not one.data.get("learned_from")
-        and network in (None, one.network)
-    ]
 
 
 def _plain(value: Any) -> Any:

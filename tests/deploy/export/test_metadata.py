@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -11,10 +12,14 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from small import EXPORTS, FOLDERS
 from stac_model.schema import MLModelExtension, MLModelProperties
 
+import autoai4eo as ae
 from autoai4eo import deploy
 from autoai4eo.deploy.export import card as model_card
+from autoai4eo.deploy.export.scores import scores_on_other_data
 from autoai4eo.learning.verdict import resampled, verdict
-from autoai4eo.runs import ensembles
+from autoai4eo.runs import ensembles, evaluations
+from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import finalist_in
 
 
 @pytest.fixture
@@ -123,7 +128,7 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
     kept = json.loads(path.read_text())
     trees = kept["references"]["trees"]["cohen_kappa"]
     row = f"| boosted trees on band statistics | Cohen's kappa | {trees:.3f} |"
-    assert row in card and verdict(kept["against_reference"]) in card
+    assert row in card and verdict(kept["against_reference"], "validation") in card
     told = json.loads((tmp_path / "model.json").read_text())["properties"]
     assert (told["autoai4eo:level"], told["autoai4eo:map_step"]) == ("L2A", 10)
 
@@ -140,6 +145,28 @@ def test_the_card_tells_scores_in_their_own_digits(item):
     written = model_card.render({**item, "properties": properties})
     assert "| 3e-05 | 2e-05 to 4e-05 |" in written
     assert "| Cohen's kappa | 0.000 | not measured |" in written
+
+
+def test_the_verdict_on_unseen_data_stands_first(run, item, so2sat, tmp_path):
+    """Users rely on: the kinder one on the validation data is not all they read."""
+    copy = shutil.copytree(run, tmp_path / "run")
+    kept = Run(copy).read_evaluation()
+    against = {**kept["against_reference"], "difference": -0.1, "interval": [-0.2, 0]}
+    scores = {**kept, "against_reference": against}
+    for part in ("validation", "testing"):
+        data = ae.open_dataset(so2sat / f"{part}.h5")
+        evaluations.keep(copy, data, scores, None, kept)
+    (one,) = scores_on_other_data(copy, None, finalist_in(kept), kept)
+    assert one["verdict"] == verdict(against, "testing.h5")
+    properties = {**item["properties"], "autoai4eo:evaluations": [one]}
+    written = model_card.render({**item, "properties": properties})
+    (told, later) = re.findall("The network is .* data", written)
+    assert told.startswith("The network is not better than boosted trees")
+    assert told.endswith("on the testing.h5 data")
+    assert later.endswith("on the validation data")
+    trees = one["references"]["boosted trees on band statistics"]["cohen_kappa"]
+    row = f"| boosted trees on band statistics | Cohen's kappa | {trees:.3f} |"
+    assert written.count(row) == 2
 
 
 def test_the_card_of_an_ensemble_has_the_same_scores_as_that_of_a_finalist(
@@ -175,7 +202,7 @@ def test_the_card_of_an_ensemble_has_the_same_scores_as_that_of_a_finalist(
         f"| boosted trees on band statistics | Cohen's kappa | {trees:.3f} |",
         f"Intervals are by bootstrap {over}",
         "its members were chosen by the validation data",
-        verdict(kept["against_reference"]),
+        verdict(kept["against_reference"], "validation"),
     ):
         assert words in card
     assert "not measured |" not in card
