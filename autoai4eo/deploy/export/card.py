@@ -172,10 +172,6 @@ names | length }} counts are in `model.json`.
 | {{ names[loop.index0] }} |{% for count in row %} {{ count | many }} |{% endfor %}
 {% endfor -%}
 {% endif -%}
-{% endif -%}
-{% if m.expected_calibration_error is defined %}
-Expected calibration error{% if kind == "mask" %} of pixels{% endif %}: {{
-m.expected_calibration_error | figure }}.
 {% endif %}
 ## What it costs
 

@@ -11,8 +11,6 @@ from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.runs.evaluations import evaluations_of
 from autoai4eo.runs.network_id import NetworkId, Which
 
-_NO_SCORES = ("loss", "macro_f1", "expected_calibration_error")
-
 
 def scores_on_validation(
     kind: str, evaluation: Mapping[str, Any], of_trial: Mapping[str, float]
@@ -29,7 +27,7 @@ def scores_on_validation(
         else "the same architecture trained on the training data alone",
     }
     for name in METRICS:
-        if kind not in FIGURES[name].kinds or name in _NO_SCORES:
+        if kind not in FIGURES[name].kinds or name == "loss":
             continue
         value = evaluation.get(name, figures.get(f"val_{name}"))
         if value is not None:
@@ -49,7 +47,6 @@ def scores_on_validation(
         "resampled_by",
         "resampled_groups",
         "absent_classes",
-        "expected_calibration_error",
         "temperature",
     ):
         if name in evaluation:

@@ -137,7 +137,7 @@ def test_a_calibrated_export_is_as_sure_as_the_temperature_says(run, pixels, tmp
     told = json.loads((tmp_path / "model.json").read_text())
     evaluation = json.loads((run / "best" / "evaluation.json").read_text())
     error = told["properties"]["autoai4eo:metrics"]["expected_calibration_error"]
-    assert error == evaluation["calibrated_expected_calibration_error"]
+    assert error["value"] == evaluation["calibrated_expected_calibration_error"]
     assert told["id"].endswith("calibrated")
 
 
