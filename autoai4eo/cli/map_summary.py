@@ -86,6 +86,13 @@ def print_reference(out: Path) -> None:
     counts = [[names[i], *(matrix[i][j] for j in there)] for i in there]
     columns = ["class", *(names[i] for i in there)]
     print_table("pixels; rows: reference, columns: map", columns, counts)
+    if estimates["overall_accuracy"] is None:
+        console.print(
+            f"the map and the reference agree in no pixel: nothing is estimated   "
+            f"({path})",
+            soft_wrap=True,
+        )
+        return
     console.print(
         "estimated for the area of the map (Olofsson et al. 2014), ± 1.96 standard "
         f"errors: overall accuracy {_interval(estimates['overall_accuracy'], '.3f')}"

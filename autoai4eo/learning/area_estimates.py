@@ -22,6 +22,9 @@ _NORMAL = 1.96  # standard errors on each side of a 95 % interval
 class Estimates:
     """Estimates with standard errors; NaN where the sample does not tell them.
 
+    Accuracy and areas are NaN where no sample of map and reference agrees: both speak
+    of different classes then.
+
     Attributes:
         shares: of the area by the class of the map (rows) and of the reference
             (columns), float64 (classes, classes), eq. 4.
@@ -71,6 +74,8 @@ def area_estimates(confusion: np.ndarray, mapped: np.ndarray) -> Estimates:
     of_others = (weights[:, None] ** 2 * spread).sum(axis=0) - weights**2 * own
     variance = weights**2 * (1 - producers) ** 2 * own + producers**2 * of_others
     producers_error = np.where(of_truth > 0, np.sqrt(variance) / of_truth, np.nan)
+    if not right.any():
+        overall, of_truth = np.nan, np.full(len(of_truth), np.nan)
     area_error = np.sqrt((weights[:, None] ** 2 * spread).sum(axis=0))  # eq. 10
     return Estimates(
         shares,

@@ -215,6 +215,11 @@ def test_a_class_that_neither_has_is_no_row_of_the_comparison(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "neither in the reference nor in the map: open\n" in out
     assert out.count(" open") == 1 and out.count(" bare") == 3
+    found["estimates"]["overall_accuracy"] = None
+    reference_json(tmp_path / "map.tif").write_text(json.dumps(found))
+    print_reference(tmp_path / "map.tif")
+    out = capsys.readouterr().out
+    assert "agree in no pixel: nothing is estimated" in out and "km²" not in out
 
 
 def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):

@@ -80,3 +80,12 @@ def test_classes_without_samples_are_left_out_and_told():
 def test_nothing_is_estimated_without_samples():
     found = area_estimates(np.zeros((2, 2)), np.array([1.0, 2.0]))
     assert found.covered == 0 and np.isnan(found.users).all()
+
+
+def test_nothing_is_estimated_where_map_and_reference_never_agree():
+    """Such as of a water mask of 0 and 1, read as numbers of other classes."""
+    mapped = np.array([0.0, 20.0])
+    found = area_estimates(np.array([[0, 90], [0, 0]]), mapped)  # rows: reference
+    told = told_estimates(found, mapped, ["built", "water"])
+    assert told["overall_accuracy"] is None
+    assert [one["area_km2"] for one in told["per_class"].values()] == [None, None]

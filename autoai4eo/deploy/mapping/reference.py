@@ -29,13 +29,14 @@ from autoai4eo.deploy.mapping.reference_picture import (
 from autoai4eo.deploy.mapping.shares import class_shares
 from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_regular
 from autoai4eo.learning.area_estimates import area_estimates, told_estimates
 from autoai4eo.learning.confusion import scores
 
 #: The form of the JSON of a comparison, see `Reference.write`.
 COMPARISON = {"map": str, "reference": str, "scores": dict, "estimates": dict}
+_MOST = 0.5  # share of the pixels that values may leave out without a warning
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
 #: Values of the reference and classes of the map, both int (n,), for the same places.
 Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
@@ -109,9 +110,12 @@ class Reference:
             UserError: no pixel can be compared.
         """
         names = made.classes
+        unexplained: dict[str, str] = {}
         if self._is_raster:
             with self._opened() as file:
                 groups = self._of_raster(file, names)
+                if not (self.legend or _named(file)):
+                    unexplained = self._values(file, names)
                 found = _confusion(_pixels(file, made.path), groups)
         else:
             areas, groups = self._of_areas(names)
@@ -125,6 +129,8 @@ class Reference:
         shares = class_shares(made.path, len(names))
         assert shares.areas is not None, "see check_place"
         mapped = np.bincount(groups.of_map[1:], shares.areas, len(groups.names))
+        if unexplained:
+            self._warn_of_reading(unexplained, groups, confusion, left_out, mapped)
         told_scores = scores(confusion, groups.names)
         content = {
             "map": str(made.path),
@@ -197,12 +203,42 @@ class Reference:
 
     def _values(self, file: MaskFile, names: Sequence[str]) -> dict[str, str]:
         """The class of each value: of the file, else of masks, else of a map."""
-        named = {v: n for v, n in (file.names or {}).items() if not is_unknown(n)}
-        if named:
-            return {str(value): name for value, name in named.items()}
+        if named := _named(file):
+            return named
         if self.values or file.is_coloured:
             return dict(self.values)
         return {str(i): name for i, name in enumerate(names, start=1)}
+
+    def _warn_of_reading(
+        self,
+        values: Mapping[str, str],
+        groups: Groups,
+        confusion: np.ndarray,
+        left_out: int,
+        mapped: np.ndarray,
+    ) -> None:
+        """Warns where values that nobody explains probably mean something else."""
+        occurs = confusion.sum(axis=1) > 0
+        absent = not mapped[occurs].any()
+        share = left_out / (left_out + confusion.sum())
+        if not absent and share <= _MOST:
+            return
+        there = {groups.names[i].casefold() for i in np.flatnonzero(occurs)}
+        told = {v: name for v, name in values.items() if name.casefold() in there}
+        doubts = ["the map has none of these"] if absent else []
+        if left_out:
+            doubts.append(f"{share:.0%} of the pixels have a value of no class")
+        how = "values of the training masks" if self.values else "the map's own values"
+        value = next(iter(told))
+        warn(
+            f"{self.source}: its values were read as {how}: "
+            f"{'; '.join(map(' = '.join, told.items()))}; but "
+            f"{' and '.join(doubts)}: say what they are, such as "
+            + either(
+                f"--reference-class {value}=CLASS",
+                f"reference_classes={dict([(value, 'CLASS')])}",
+            )
+        )
 
     def _of_areas(self, names: Sequence[str]) -> tuple[Any, Groups]:
         from autoai4eo.data.polygons.areas import read_areas
@@ -221,6 +257,12 @@ class Reference:
             if name in groups.of_truth
         }
         return areas, Groups(groups.names, of_truth, groups.of_map)
+
+
+def _named(file: MaskFile) -> dict[str, str]:
+    """The class of each value that the file itself names."""
+    names = (file.names or {}).items()
+    return {str(value): name for value, name in names if not is_unknown(name)}
 
 
 def _number(text: str) -> float | None:

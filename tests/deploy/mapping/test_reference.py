@@ -21,7 +21,7 @@ from autoai4eo.deploy.mapping.reference_classes import (
     parse_legend,
     values_of,
 )
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
 
 CLASSES = ("water", "field", "town")
 
@@ -240,6 +240,19 @@ def test_values_of_masks_are_not_taken_for_numbers_of_a_map(tmp_path, classes):
     out = tmp_path / "r.json"
     found = Reference(path, out, {}, None, values).write(made, out)
     assert found["scores"]["accuracy"] == 1
+
+
+def test_values_that_are_probably_no_numbers_of_the_map_are_told(tmp_path):
+    """A mask of water, 0 and 1, beside a map whose value 1 is another class."""
+    made = write_map(tmp_path, np.full((30, 40), 2, np.uint8))
+    truth = np.zeros((30, 40, 1), np.uint8)
+    truth[:9] = 1
+    path = scenes.write_scene(tmp_path / "t.tif", truth, None)
+    told = "own values: 1 = water; but the map has none of these and 70% of the pixels"
+    with pytest.warns(AutoAI4EOWarning, match=told):
+        found = compare(made, path)
+    assert found["estimates"]["overall_accuracy"] is None
+    compare(made, path, ["1=water", "0=rest"])  # the user's own words: no warning
 
 
 @pytest.mark.parametrize("form", ["colours", "alpha"])
