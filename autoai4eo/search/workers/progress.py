@@ -15,6 +15,7 @@ from autoai4eo.learning.objectives import Objective
 from autoai4eo.runs import front
 from autoai4eo.runs.study import trials_of
 from autoai4eo.search.compat.optuna import read_once
+from autoai4eo.text import counted
 
 #: Least seconds between two messages that a training has finished batches.
 BEAT_S = 5.0
@@ -79,7 +80,7 @@ def tell_front(study: optuna.Study, limits: Mapping[str, float], to: Progress) -
         told = _volume(study, limits) if front.is_fixed(study, limits) else ""
         found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
     to.tell({"front": found})
-    to.done(f"trial {last.number}   {len(found)} on the front{told}")
+    to.done(f"trial {last.number}   front: {counted(len(found), 'trial')}{told}")
 
 
 def _volume(study: optuna.Study, limits: Mapping[str, float]) -> str:

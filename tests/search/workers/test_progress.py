@@ -25,7 +25,7 @@ def test_a_hypervolume_is_logged_only_where_its_reference_stays(tmp_path):
     """Users rely on: a figure that grows means a better front."""
     objectives = ["val_cohen_kappa", "latency_ms"]
     limited = told(tmp_path / "limited", objectives, {"latency_ms": 10.0})
-    volume = "1 on the front   hypervolume 4.5 (reference: val_cohen_kappa 0, "
+    volume = "front: 1 trial   hypervolume 4.5 (reference: val_cohen_kappa 0, "
     assert limited == [f"trial {i}   {volume}latency_ms 10)" for i in (0, 1)]
     free = told(tmp_path / "free", objectives, {})
-    assert free == [f"trial {i}   1 on the front" for i in (0, 1)]
+    assert free == [f"trial {i}   front: 1 trial" for i in (0, 1)]
