@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from autoai4eo.callers import in_callers_words
@@ -32,6 +33,23 @@ class DamagedError(UserError):
 
 class UnknownClassError(UserError):
     """Samples have a class that is not among the expected ones."""
+
+
+class UnknownInputError(UserError):
+    """Data have no input of a name that was asked for.
+
+    Attributes:
+        path: of the data.
+        name: of the input.
+        found: names of the inputs that the data have.
+    """
+
+    def __init__(self, path: str, name: str, found: Sequence[str]) -> None:
+        super().__init__(
+            f"{path}: expected an input called {name}, found {', '.join(found)}; "
+            "choose among these"
+        )
+        self.path, self.name, self.found = path, name, tuple(found)
 
 
 class UnsuitableStrategyError(UserError):

@@ -11,6 +11,7 @@ from typing import Any
 from autoai4eo.cli.options import parse_bands
 from autoai4eo.data.between_parts import apart, told_parts
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.input_names import inputs_needed
 from autoai4eo.data.masks.classes import naming_hint
 from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.pairs import LISTS
@@ -144,7 +145,8 @@ def with_others(
         with told_while(tell, f"opening {other}"):
             like = {**names_of(training), **how.options, "masks": how.other_masks}
             like["tile_stride"] = None  # each pixel is judged once
-            return [training, open_dataset(other, **like)]
+            with inputs_needed([s.name for s in training.inputs], "the training data"):
+                return [training, open_dataset(other, **like)]
     group = how.group
     if training.target.kind == "mask" and not (how.allow_overlap or how.at_random):
         group = group or next(iter(shared_groups(training)), None)  # whole scenes

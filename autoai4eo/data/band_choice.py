@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.sensors import canonical
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UnknownInputError, UserError
 
 
 def chosen_bands(
@@ -31,10 +31,7 @@ def chosen_bands(
     found = {}
     for name, wanted in bands.items():
         if name not in known:
-            raise UserError(
-                f"{path}: expected an input called {name}, found "
-                f"{', '.join(known)}; choose among these"
-            )
+            raise UnknownInputError(path, name, list(known))
         for band in map(canonical, wanted):
             if band not in known[name]:
                 raise _missing(band, name, known[name], path)

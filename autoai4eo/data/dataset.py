@@ -19,7 +19,7 @@ from autoai4eo.data.readers.base import InputSpec, Reader
 from autoai4eo.data.readers.labels import check_names
 from autoai4eo.data.sensors import band, sensor_of
 from autoai4eo.data.target import UNNAMED_CLASS
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UnknownInputError, UserError
 from autoai4eo.text import counted
 
 __all__ = ["Dataset", "InputSpec"]
@@ -259,15 +259,12 @@ class Dataset:
         """Returns the dataset with these inputs only, in the order given.
 
         Raises:
-            UserError: the dataset has no input of that name.
+            UnknownInputError: the dataset has no input of that name.
         """
         known = {spec.name: spec for spec in self.inputs}
         for name in names:
             if name not in known:
-                raise UserError(
-                    f"{self.path}: expected an input called {name}, found "
-                    f"{', '.join(known)}; choose among these"
-                )
+                raise UnknownInputError(self.path, name, list(known))
         return self._with(inputs=tuple(known[name] for name in names))
 
     def select_bands(

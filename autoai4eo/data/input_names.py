@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UnknownInputError, UserError
 
 #: Keras refuses ``/``; a SavedModel's signature, and LiteRT's with it, needs a letter
 #: or digit first and neither blanks nor dots, and cannot hold ``self``; in ONNX no
 #: input may be called as the output is.
 _OTHER = re.compile(r"[^A-Za-z0-9_]+")
 RESERVED = ("probabilities", "self")
+
+
+@contextmanager
+def inputs_needed(names: Sequence[str], by: str) -> Iterator[None]:
+    """Words a missing input for data that must have it, where there is no choice.
+
+    Args:
+        names: of the inputs that are needed.
+        by: what needs them, such as ``"the network"``.
+
+    Raises:
+        UserError: an input of these is missing.
+    """
+    try:
+        yield
+    except UnknownInputError as error:
+        if error.name not in names:
+            raise
+        all_of_them = ["it", "both"][len(names) - 1] if len(names) < 3 else "all"
+        raise UserError(
+            f"{error.path}: expected the inputs of {by}, {' and '.join(names)}, found "
+            f"{' and '.join(error.found)}; give data that have {all_of_them}"
+        ) from None
 
 
 def input_names(names: Sequence[str], path: str) -> tuple[dict[str, str], list[str]]:

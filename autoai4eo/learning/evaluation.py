@@ -10,6 +10,7 @@ import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import coarsest
+from autoai4eo.data.input_names import inputs_needed
 from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.readers.labels import finds_several
@@ -91,7 +92,8 @@ def open_for(
     if ignored is not None:
         how["ignored"] = classes["ignored"] = ignored
     try:
-        dataset = open_dataset(x, **{**how, **classes})
+        with inputs_needed(names, "the network"):
+            dataset = open_dataset(x, **{**how, **classes})
     except UnknownClassError:
         if kind is not None and not unlabelled:
             of_kind(open_dataset(x, **how), kind)  # masks of other classes

@@ -12,6 +12,7 @@ import numpy as np
 from autoai4eo.data.between_parts import apart, told_overlap
 from autoai4eo.data.dataset import Dataset, InputSpec
 from autoai4eo.data.groups import coarsest
+from autoai4eo.data.input_names import inputs_needed
 from autoai4eo.data.masks.overlapping import each_pixel_once
 from autoai4eo.data.masks.reopening import classes_again
 from autoai4eo.data.overlap import overlap
@@ -99,7 +100,8 @@ def open_both(
     data, labels = validation_data
     if isinstance(data, str | Path):
         tell(f"opening {data}")
-    validation = each_pixel_once(of_kind(opened(data, labels, like=whole), kind))
+    with inputs_needed([spec.name for spec in whole.inputs], "the training data"):
+        validation = each_pixel_once(of_kind(opened(data, labels, like=whole), kind))
     check_alike(whole, validation)
     everything = refit or settings.folds is not None
     together = joined(whole, validation) if everything else None
@@ -245,10 +247,11 @@ def check_alike(
     """
     missing = {s.name for s in train.inputs} - {s.name for s in validation.inputs}
     if missing or len(train.inputs) != len(validation.inputs):
+        cure = "give data that have them" if missing else "choose them by name"
         raise UserError(
             f"{name}: expected the inputs of the training data "
             f"({', '.join(s.name for s in train.inputs)}), found "
-            f"{', '.join(s.name for s in validation.inputs)}; choose them by name"
+            f"{', '.join(s.name for s in validation.inputs)}; {cure}"
         )
     for told, found in zip(train.inputs, validation.inputs, strict=True):
         if (told.shape, told.bands, told.level) != (

@@ -187,7 +187,8 @@ def test_a_run_meets_other_data(run, tmp_path):
 
     none = write(tmp_path / "d.h5", sen2=None)
     result = run("evaluate", out, none)
-    assert result.status == 2 and "expected an input called sen2" in result.err
+    assert result.status == 2
+    assert "inputs of the network, sen1 and sen2, found sen1; give" in result.err
 
 
 def test_a_map_of_patches_that_are_too_small(refused, tmp_path):

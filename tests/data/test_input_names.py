@@ -8,12 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import autoai4eo as ae
-from autoai4eo.data.input_names import RESERVED, input_names
+from autoai4eo.data.input_names import RESERVED, input_names, inputs_needed
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
 
 PIXELS = np.zeros((6, 4, 4, 2), np.float32)
 LABELS = np.arange(6) % 2
+
+
+def test_where_an_input_is_needed_there_is_none_to_choose():
+    """A network of radar and reflectance, evaluated on data of one of them."""
+    data = open_dataset({"sen2": PIXELS}, labels=LABELS)
+    for choose in (
+        lambda: data.select(["sen1", "sen2"]),
+        lambda: data.select_bands({"sen1": ["VV"], "sen2": ["B02"]}),
+    ):
+        needed = "the network, sen1 and sen2, found sen2; give data that have both"
+        with (
+            pytest.raises(UserError, match=needed),
+            inputs_needed(["sen1", "sen2"], "the network"),
+        ):
+            choose()
+    with (  # that the caller chose by name
+        pytest.raises(UserError, match="called sen3, found sen2; choose among"),
+        inputs_needed(["sen2"], "the network"),
+    ):
+        data.select(["sen3"])
 
 
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=4, unique=True))

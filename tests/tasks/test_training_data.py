@@ -8,7 +8,8 @@ import small
 import autoai4eo as ae
 from autoai4eo.data.splits import split
 from autoai4eo.errors import UserError
-from autoai4eo.tasks.training_data import check_alike
+from autoai4eo.search.settings import SearchSettings
+from autoai4eo.tasks.training_data import check_alike, names_of, open_both
 
 
 def windows(stride):
@@ -39,6 +40,22 @@ def test_validation_data_with_ground_of_the_training_data_are_told(tmp_path):
         small.model(tmp_path, max_trials=1).fit(
             training, validation_data=validation, epochs=1, verbose=0
         )
+
+
+def test_validation_data_need_the_inputs_of_the_training_data(tmp_path):
+    pixels = np.random.default_rng(0).normal(size=(6, 8, 8, 1)).astype("float32")
+    for name, inputs in (("train", ("sen1", "sen2")), ("val", ("sen2",))):
+        arrays = dict.fromkeys(inputs, pixels)
+        np.savez(tmp_path / f"{name}.npz", label=np.arange(6) % 2, **arrays)
+    told = []
+    train, val = tmp_path / "train.npz", tmp_path / "val.npz"
+
+    def opened(data, labels, like=None):
+        return ae.open_dataset(data, **names_of(like))
+
+    how = ("class", train, None, val, 0.2, SearchSettings(), told.append)
+    with pytest.raises(UserError, match="found sen2; give data that have them"):
+        open_both(opened, *how)
 
 
 def test_other_bands_are_told_without_a_quantity_that_is_not_known():
