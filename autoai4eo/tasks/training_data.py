@@ -86,7 +86,7 @@ def open_both(
         UserError: the data cannot be used.
     """
     if not isinstance(x, Dataset):
-        tell("opening the data")
+        tell(f"opening {x if isinstance(x, str | Path) else 'the data'}")
     whole = of_kind(opened(x, y), kind)
     task_of(whole.target).check(whole)
     if validation_data is None:

@@ -43,6 +43,7 @@ def test_validation_data_with_ground_of_the_training_data_are_told(tmp_path):
 
 
 def test_validation_data_need_the_inputs_of_the_training_data(tmp_path):
+    """And the log names the file that is opened for training."""
     pixels = np.random.default_rng(0).normal(size=(6, 8, 8, 1)).astype("float32")
     for name, inputs in (("train", ("sen1", "sen2")), ("val", ("sen2",))):
         arrays = dict.fromkeys(inputs, pixels)
@@ -56,6 +57,7 @@ def test_validation_data_need_the_inputs_of_the_training_data(tmp_path):
     how = ("class", train, None, val, 0.2, SearchSettings(), told.append)
     with pytest.raises(UserError, match="found sen2; give data that have them"):
         open_both(opened, *how)
+    assert told == [f"opening {train}", f"opening {val}"]
 
 
 def test_other_bands_are_told_without_a_quantity_that_is_not_known():
