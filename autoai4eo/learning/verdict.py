@@ -39,7 +39,7 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
     """
     figure = FIGURES[against["metric"]]
     gain, low, high = (
-        f"{'-' if value < 0 else '+'}{figure.text(abs(value))}"
+        _signed(value, figure.text(abs(value)))
         for value in (against["difference"], *against["interval"])
     )
     worst, best = against["interval"]
@@ -63,6 +63,13 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
         f"{figure.label} {gain}{on} (95 % interval {low} to {high} "
         f"{resampled(against)})."
     )
+
+
+def _signed(value: float, size: str) -> str:
+    """Returns the text of a size with its sign; none of what rounds to nothing."""
+    if not size.strip("0."):
+        return size
+    return f"{'-' if value < 0 else '+'}{size}"
 
 
 def resampled(found: Mapping[str, Any]) -> str:

@@ -46,6 +46,11 @@ def test_of_few_groups_nothing_is_sure(groups, sure):
     assert ("The network is not better" in told) == (not sure)
 
 
+def test_what_rounds_to_nothing_has_no_sign():
+    told = verdict({**AGAINST, "interval": [-0.0003, 0.058]})
+    assert "(95 % interval 0.000 to +0.058 " in told
+
+
 def test_of_masks_it_says_how_many_tiles_were_compared():
     told = verdict({**AGAINST, "other": "pixel_trees", "tiles": 61, "all_tiles": 1500})
     assert "than boosted trees on pixel neighbourhoods: gain" in told
