@@ -25,7 +25,7 @@ from autoai4eo.cli.options import (
     parse_bands,
     parse_ignored,
 )
-from autoai4eo.cli.scores import finalist_story, print_scores
+from autoai4eo.cli.scores import print_scores
 from autoai4eo.learning.figures import FIGURES, MAP_COST
 from autoai4eo.text import counted
 
@@ -86,9 +86,6 @@ def evaluate(
         allow_remote=allow_remote,
         typical=of.typical,
     )
-    # before the scores are computed: this fails if the run needs --storage
-    of_finalist = of.run is not None and trial is None and not json
-    story = finalist_story(model) if of_finalist else ""
     scores = scoring.evaluate(
         of.run,
         of.network,
@@ -104,8 +101,6 @@ def evaluate(
     else:
         noun = SINGLE[dataset.target.kind == "mask"]
         print_scores(scores, f"{model} on {data} ({counted(len(dataset), noun)})")
-        if story:
-            console.print(story)
 
 
 def profile(
