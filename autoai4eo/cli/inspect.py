@@ -134,9 +134,11 @@ def inspect(
         if png is not None:
             console.print(f"written: {png}")
     if serious:
+        number = counted(len(serious), "problem")
+        told = f": {serious[0]}" if json else ", listed under problems"
         raise UserError(
-            f"{dataset.path}: expected data that give right results, found "
-            f"{len(serious)} problem{'s' if len(serious) > 1 else ''}: {serious[0]}"
+            f"{dataset.path}: expected data that give right results, "
+            f"found {number}{told}"
         )
 
 

@@ -86,7 +86,11 @@ def test_problems_are_one_line_and_status_2(write, run):
     assert result.status == 2
     (line,) = result.err.splitlines()
     assert line.startswith(f"error: {first}: expected data that give right results")
-    assert "24 patches occur in" in line and "24 patches occur in" in result.out
+    assert (
+        "24 patches occur in" in result.out and "found 1 problem, listed under" in line
+    )
+    result = run("inspect", first, second, "--json")  # which nobody reads
+    assert "found 1 problem: 24 patches occur in" in result.err
 
 
 def test_copies_with_another_class_are_serious(write, run):
@@ -95,7 +99,7 @@ def test_copies_with_another_class_are_serious(write, run):
         return x
 
     result = run("inspect", write(change=copy))
-    assert result.status == 2 and "sample 0 = sample 1" in result.err
+    assert result.status == 2 and "sample 0 = sample 1" in result.out
 
 
 def test_many_groups_are_counted(write, run):
@@ -218,7 +222,7 @@ def test_masks_of_one_class_only_are_a_problem(run, tmp_path):
     pixels = np.arange(4 * 64 * 2).reshape(4, 8, 8, 2)
     np.savez(tmp_path / "a.npz", sen2=pixels, mask=mask, class_names=["dry", "wet"])
     result = run("inspect", tmp_path / "a.npz")
-    assert result.status == 2 and "only one class (dry)" in result.err
+    assert result.status == 2 and "only one class (dry)" in result.out
     assert len(result.err.splitlines()) == 1
 
 
