@@ -77,20 +77,26 @@ def log(verbose: int) -> Callable[[str], None]:
 
 
 @contextmanager
-def told_while(tell: Callable[[str], None], doing: str) -> Iterator[None]:
+def told_while(
+    tell: Callable[[str], None], doing: str, after: float = 0.0
+) -> Iterator[None]:
     """Tells what is being done, and once a minute that it still is.
 
     Args:
         tell: takes a line, see `log`.
         doing: what is done inside of the ``with``.
+        after: seconds until it is told; what takes less is not.
     """
     begun, over = time.monotonic(), threading.Event()
 
     def remind() -> None:
+        if after and not over.wait(after):
+            tell(doing)
         while not over.wait(EVERY_S):
             tell(f"{doing}   for {time.monotonic() - begun:,.0f} s so far")
 
-    tell(doing)
+    if not after:
+        tell(doing)
     reminder = threading.Thread(target=remind, daemon=True)
     reminder.start()
     try:

@@ -106,6 +106,11 @@ def test_what_takes_long_is_told_again(monkeypatch):
     count = len(told)
     time.sleep(0.2)
     assert len(told) == count  # and no more when it is done
+    monkeypatch.setattr(log, "EVERY_S", 60)
+    with log.told_while(told.append, "reading b.h5", after=0.02):
+        assert len(told) == count  # what is over soon is not told
+        time.sleep(0.2)
+    assert told[count:] == ["reading b.h5"]
 
 
 SCRIPT = """

@@ -8,7 +8,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -19,8 +19,11 @@ from rich.table import Table
 from rich.text import Text
 
 from autoai4eo.errors import UserError
+from autoai4eo.log import told_while
 from autoai4eo.text import cell, line
 
+#: Seconds; what takes less is not told, see `told_beside`.
+SOON_S = 2.0
 _NARROWEST = 20
 _WORD, _HEADING = 10, 5  # characters; shorter text and headings are not folded
 
@@ -76,6 +79,15 @@ def hushed() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def told_beside(doing: str) -> AbstractContextManager[None]:
+    """Says on standard error what takes long, beside tables and JSON.
+
+    Args:
+        doing: what is done inside of the ``with``; told after `SOON_S` seconds.
+    """
+    return told_while(lambda text: print(line(text), file=sys.stderr), doing, SOON_S)
 
 
 def print_table(

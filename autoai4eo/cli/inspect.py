@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from autoai4eo.cli.console import console, print_json, print_table
+from autoai4eo.cli.console import console, print_json, print_table, told_beside
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
@@ -89,28 +89,27 @@ def inspect(
         "tile": tile,
         "tile_stride": tile_stride,
     }
-    dataset = open_dataset(data[0], class_level=class_level, masks=of[0], **how)
+    with told_beside(f"opening {data[0]}"):
+        dataset = open_dataset(data[0], class_level=class_level, masks=of[0], **how)
     if names is not None:
         dataset = dataset.rename_classes(names)
         how |= classes_again(dataset.opened, dataset.class_names)
-    others = {
-        str(path): open_dataset(
-            path,
-            class_level=class_level,
-            unlabelled=True,
-            masks=masks_of_other,
-            **how,
-        )
-        for path, masks_of_other in zip(data[1:], of[1:], strict=True)
-    }
+    how |= {"class_level": class_level, "unlabelled": True}
+    others = {}
+    for further, its_masks in zip(data[1:], of[1:], strict=True):
+        with told_beside(f"opening {further}"):
+            others[str(further)] = open_dataset(further, masks=its_masks, **how)
     if png is not None:
         from autoai4eo.files import check_can_write
         from autoai4eo.report.samples import write_samples
 
         check_can_write(png)
-        write_samples(dataset, png)
-    found = statistics(dataset)
-    problems = find_problems(dataset, found, others)
+        with told_beside(f"drawing {png}"):
+            write_samples(dataset, png)
+    with told_beside(f"reading {dataset.path}"):
+        found = statistics(dataset)
+    with told_beside("looking for problems"):
+        problems = find_problems(dataset, found, others)
     notes = [str(problem) for problem in problems if not problem.serious]
     serious = [str(problem) for problem in problems if problem.serious]
     if json:

@@ -153,6 +153,15 @@ def test_the_picture_shows_patches_of_each_class(write, run, tmp_path):
     assert picture.shape[1] > 500 and (picture.std(axis=-1) + picture.std()).max() > 0.1
 
 
+def test_what_takes_long_is_said_beside_the_tables(write, run, tmp_path, monkeypatch):
+    """Users rely on: a job's log shows that a large file is being read."""
+    monkeypatch.setattr("autoai4eo.cli.console.SOON_S", 0.0)
+    path, png = write(), tmp_path / "few.png"
+    result = run("inspect", path, "--png", png, "--json")
+    assert f"opening {path}\n" in result.err and f"drawing {png}\n" in result.err
+    assert json.loads(result.out)["samples"] == 24
+
+
 def test_a_picture_that_cannot_be_written_is_refused(write, run, tmp_path):
     result = run("inspect", write(), "--png", tmp_path / "none" / "few.png")
     assert result.status == 2
