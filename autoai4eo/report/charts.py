@@ -8,10 +8,9 @@ the page does the rest. The SVG has no references, not even to parts of itself.
 from __future__ import annotations
 
 import io
-import math
 import re
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
@@ -27,12 +26,9 @@ if TYPE_CHECKING:
 #: Size of a chart in units of its viewBox; the page scales it.
 WIDTH, HEIGHT = 640, 400
 # Room for labels, also for the larger ones of a narrow window.
-_LEFT, _RIGHT, _TOP, _BOTTOM = 96, 26, 44, 66
+LEFT, RIGHT, _TOP, _BOTTOM = 96, 26, 44, 66
 _STRIP = 34
-_CHARACTER = 13  # width of one in a label below a chart, in a narrow window
 _SOFT, _GRID = "#5b6b7b", "#e6ebf0"
-#: Values that span more than this are drawn on a logarithmic axis.
-_LOG_FROM = 8.0
 _UNREAD = {"aria-hidden": "true"}
 _GID = re.compile(r"(mark|curve)-((?:ensemble-)?\d+)")
 _LONG = re.compile(r"\d+\.\d{3,}")
@@ -87,115 +83,6 @@ def strip_below(axes: Axes, label: str) -> Axes:
     strip.set_yticks([0.5], [label])
     strip.grid(visible=False, axis="y")
     return strip
-
-
-def fit(
-    axes: Axes,
-    which: str,
-    values: Iterable[float],
-    log: bool | None = None,
-    most: float = math.inf,
-) -> None:
-    """Scales an axis to values, with some room around them.
-
-    Args:
-        axes: from `chart`.
-        which: ``"x"`` or ``"y"``.
-        values: finite ones, or none.
-        log: None: logarithmic if all values are above 0 and span a factor over 8.
-        most: the largest value that there can be; the axis ends there, or just above
-            values that reach it.
-    """
-    found = list(values) or [0.0, 1.0]
-    low, high = min(found), max(found)
-    if log is None:
-        log = low > 0 and high / low > _LOG_FROM
-    if log:
-        room = (high / low) ** 0.06
-        scale(axes, which, low / room, high * room, log=True)
-    else:
-        room = 0.07 * (high - low) or 0.1 * abs(high) or 1.0
-        scale(axes, which, low - room, min(high + room, max(high, most) + room / 10))
-
-
-def fit_epochs(axes: Axes, epochs: Iterable[int | float]) -> None:
-    """Scales the x axis to epochs, and labels whole ones only."""
-    found = list(epochs)
-    scale(axes, "x", min(found) - 0.2, max(found) + 0.5, whole=True)
-
-
-def scale(
-    axes: Axes,
-    which: str,
-    low: float,
-    high: float,
-    log: bool = False,
-    whole: bool = False,
-) -> None:
-    """Sets the ends of an axis, ``"x"`` or ``"y"``, and round values on it.
-
-    Args:
-        axes: from `chart`.
-        which: ``"x"`` or ``"y"``.
-        low, high: the ends.
-        log: whether the axis is logarithmic.
-        whole: whether only whole numbers are labelled; not of a logarithmic axis.
-    """
-    from matplotlib.ticker import (
-        FixedLocator,
-        FuncFormatter,
-        LogLocator,
-        MaxNLocator,
-        NullLocator,
-    )
-
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    if log:
-        axes.set(**{f"{which}scale": "log"})
-        subs = (1.0,) if high / low > 300 else (1.0, 2.0, 5.0)
-        axis.set_major_locator(LogLocator(subs=subs))
-    else:
-        steps, least = [1, 2, 5, 10], 1 if whole else 2
-        for most in (7, 5, 3, 2):
-            locator = MaxNLocator(most, steps=steps, integer=whole, min_n_ticks=least)
-            ticks = [x for x in locator.tick_values(low, high) if low <= x <= high]
-            if which == "y" or _has_room(ticks, high - low):
-                break
-        else:
-            ends = [*ticks[:1], *ticks[-1:]]
-            ticks = ends if _has_room(ends, high - low) else ends[:1]
-        if (
-            which == "x"
-            and len(ticks) > least
-            and not _ends_inside(ticks[-1], low, high)
-        ):
-            ticks.pop()
-        axis.set_major_locator(FixedLocator(ticks))
-    axis.set_minor_locator(NullLocator())
-    axis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
-    axes.set(**{f"{which}lim": (low, high)})
-
-
-def _has_room(ticks: Sequence[float], extent: float) -> bool:
-    """Returns whether the labels of an x axis fit side by side, and differ.
-
-    Args:
-        ticks: the values.
-        extent: from one end of the axis to the other.
-    """
-    labels = [short(value) for value in ticks]
-    width = WIDTH - _LEFT - _RIGHT
-    return len(set(labels)) == len(labels) and all(
-        _CHARACTER * (len(labels[i]) + len(labels[i + 1])) / 2
-        <= width * (ticks[i + 1] - ticks[i]) / extent
-        for i in range(len(ticks) - 1)
-    )
-
-
-def _ends_inside(tick: float, low: float, high: float) -> bool:
-    """Returns whether the label of a value on the x axis ends inside of the chart."""
-    room = _RIGHT + (high - tick) / (high - low) * (WIDTH - _LEFT - _RIGHT)
-    return _CHARACTER * len(short(tick)) / 2 <= room
 
 
 def svg(
@@ -266,17 +153,9 @@ def png(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def short(value: float) -> str:
-    """Formats a value on an axis: 1200 as 1.2k, 3000000 as 3M."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= size:
-            return f"{value / size:.4g}{unit}"
-    return f"{value:.4g}" if abs(value) > 1e-12 else "0"
-
-
 def _box(bottom: float, top: float) -> tuple[float, float, float, float]:
-    width = (WIDTH - _LEFT - _RIGHT) / WIDTH
-    return _LEFT / WIDTH, bottom / HEIGHT, width, (top - bottom) / HEIGHT
+    width = (WIDTH - LEFT - RIGHT) / WIDTH
+    return LEFT / WIDTH, bottom / HEIGHT, width, (top - bottom) / HEIGHT
 
 
 def _placed(
@@ -288,7 +167,7 @@ def _placed(
     axes.set_axisbelow(True)
     axes.tick_params(length=0, pad=8, labelsize=13, labelcolor=_SOFT)
     axes.xaxis.label.set(va="bottom")
-    middle = (1 + (_LEFT - _RIGHT) / WIDTH) / 2
+    middle = (1 + (LEFT - RIGHT) / WIDTH) / 2
     axes.xaxis.set_label_coords(middle, 8 / HEIGHT, transform=figure.transFigure)
     for label in (axes.xaxis.label, axes.yaxis.label):
         label.set(fontsize=13, color=_SOFT)

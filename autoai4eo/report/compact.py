@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from autoai4eo.learning.figures import rounded
 from autoai4eo.networks.genotype import INPUTS, Architecture, Genotype
-from autoai4eo.report import charts
+from autoai4eo.report import axis_scale, charts
 from autoai4eo.report.cell import WORDS, cell_svg
 from autoai4eo.report.numbers import duration, large
 from autoai4eo.report.rendering import render
@@ -138,8 +138,8 @@ def _entropies(epochs: Sequence[dict[str, Any]]) -> Markup | None:
     if not known:
         return None
     axes = charts.chart("epoch", "mean entropy [nats]")
-    charts.fit_epochs(axes, [epoch["epoch"] for epoch in epochs])
-    charts.fit(axes, "y", [0.0, *known], log=False)
+    axis_scale.fit_epochs(axes, [epoch["epoch"] for epoch in epochs])
+    axis_scale.fit(axes, "y", [0.0, *known], log=False)
     for points, colour in lines:
         _draw(axes, points, colour)
     return charts.svg(axes, "entropy of the choices over the epochs")
@@ -153,9 +153,9 @@ def _costs(
     if not points:
         return None
     axes = charts.chart("epoch", f"expected {named(cost)}")
-    charts.fit_epochs(axes, [epoch["epoch"] for epoch in epochs])
+    axis_scale.fit_epochs(axes, [epoch["epoch"] for epoch in epochs])
     ends = [] if reached is None else [reached]
-    charts.fit(axes, "y", [*(y for _, y in points), *ends], log=False)
+    axis_scale.fit(axes, "y", [*(y for _, y in points), *ends], log=False)
     for end in ends:
         axes.axhline(end, color=_GREY, lw=1, ls=(0, (4, 3)))
     _draw(axes, points, _BLUE)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from autoai4eo.report import charts
+from autoai4eo.report import axis_scale, charts
 from autoai4eo.report.marks import BLUE, ORANGE
 from autoai4eo.report.trials import most, named
 from autoai4eo.runs.phases import FURTHER
@@ -47,9 +47,9 @@ def curve_chart(run: Snapshot, name: str) -> Markup | None:
     every = [*(points for _, points in lines), last]
     shown = named(name, in_search=not last)
     axes = charts.chart("epoch", shown)
-    charts.fit_epochs(axes, [x for points in every for x, _ in points])
+    axis_scale.fit_epochs(axes, [x for points in every for x, _ in points])
     values = [y for points in every for _, y in points if np.isfinite(y)]
-    charts.fit(axes, "y", values, log=False, most=most(name))
+    axis_scale.fit(axes, "y", values, log=False, most=most(name))
     for trial, points in sorted(lines, key=lambda line: _rank(line[0])):
         points = [p for p in points if np.isfinite(p[1])]
         if not points:

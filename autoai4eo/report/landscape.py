@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autoai4eo.report import charts
+from autoai4eo.report import axis_scale, charts
 from autoai4eo.report.pictures import data_url
 from autoai4eo.report.rendering import render
 from autoai4eo.text import counted, line
@@ -177,7 +177,7 @@ def _draw_autocorrelation(axis: Axes, one: Shown) -> None:
 def _draw_basins(axis: Axes, one: Shown) -> None:
     basins = one.figures["basins"]
     axis.plot(basins, one.figures["local_optima_fitness"], ".", alpha=0.5)
-    charts.fit(axis, "x", basins)
+    axis_scale.fit(axis, "x", basins)
     axis.set_xlabel("networks in the basin of a local optimum")
     axis.set_ylabel(f"its {_fitness_of(one)}", parse_math=False)
 
@@ -194,7 +194,7 @@ def _draw_front(axis: Axes, one: Shown, cost: str) -> None:
         where="post",
         label=f"Pareto front, {counted(len(places), 'network')}",
     )
-    charts.fit(axis, "x", one.costs[cost])
+    axis_scale.fit(axis, "x", one.costs[cost])
     axis.set_xlabel(line(cost), parse_math=False)
     axis.set_ylabel(_fitness_of(one), parse_math=False)
     axis.legend(fontsize=8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from autoai4eo.learning.figures import find, rounded
-from autoai4eo.report.charts import short
+from autoai4eo.report.axis_scale import short
 
 
 def large(value: float) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from autoai4eo.learning.figures import METRICS, VALIDATION, find
-from autoai4eo.report import charts
+from autoai4eo.report import axis_scale, charts
 from autoai4eo.report.comparable import comparable, drawn_with
 from autoai4eo.report.finalist import after_training
 from autoai4eo.report.marks import GREY, ORANGE, PARETO, TRAINED, look
@@ -87,7 +87,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     shown = named(metric, in_search=(finalist is None or after is None) and not beside)
     axes = charts.chart(_measured_in(run, cost), shown)
     more = [e.figures for e in beside]
-    charts.fit(axes, "x", [f[cost] for f in (*(t.figures for t in placed), *more)])
+    axis_scale.fit(axes, "x", [f[cost] for f in (*(t.figures for t in placed), *more)])
     better = find(metric).direction or _direction(run, metric)
     levels = reference_levels(run, metric)
     # the chart reaches to the best reference
@@ -96,7 +96,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     reached = [figures[metric] for figures in drawn]
     if finalist is not None and after is not None:
         reached.append(after)
-    charts.fit(axes, "y", [*reached, *best], log=False, most=most(metric))
+    axis_scale.fit(axes, "y", [*reached, *best], log=False, most=most(metric))
     below = None
     if len(scored) < len(placed):
         below = charts.strip_below(axes, "no score")

@@ -3,7 +3,7 @@
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from autoai4eo.report import charts
+from autoai4eo.report import axis_scale, charts
 from autoai4eo.report.reference_lines import draw_references
 
 HALF = 8.5  # of the largest dot, in units of the chart
@@ -11,8 +11,8 @@ HALF = 8.5  # of the largest dot, in units of the chart
 
 def drawn(levels, marks, log):
     axes = charts.chart("cost", "kappa")
-    charts.fit(axes, "x", [x for x, _ in marks], log=log)
-    charts.fit(axes, "y", [*(y for _, y in marks), *levels.values()], log=False)
+    axis_scale.fit(axes, "x", [x for x, _ in marks], log=log)
+    axis_scale.fit(axes, "y", [*(y for _, y in marks), *levels.values()], log=False)
     draw_references(axes, levels, marks)
     canvas = FigureCanvasAgg(axes.get_figure(root=True))
     canvas.draw()

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autoai4eo.report import charts
+from autoai4eo.report import axis_scale, charts
 
 _ROOM = 0.015
 
@@ -20,7 +20,7 @@ def reliability_chart(table: Sequence[dict[str, Any]]) -> Markup:
     """
     axes = charts.chart("confidence", "accuracy")
     for which in ("x", "y"):
-        charts.scale(axes, which, 0, 1)
+        axis_scale.scale(axes, which, 0, 1)
     most = max(row["samples"] for row in table)
     for row in table:
         if not row["samples"]:
