@@ -198,7 +198,8 @@ a["autoai4eo:latency"].milliseconds | figure }} | {{
 {% endfor %}
 Times are those of the format's own runtime on {{
 (assets.values() | first)["autoai4eo:latency"].device }}, and compare with that of
-the search only in the same runtime with as many threads. Differences are the largest of
+the search only where it was measured on that device, in the same runtime and precision
+with as many threads. Differences are the largest of
 any {% if kind == "value" %}value, as a share of the largest magnitude of its kind{%
 else %}probability{% endif %}.
 {% for name, a in assets.items() if "autoai4eo:accuracy" in a %}
