@@ -7,6 +7,7 @@ import sys
 import time
 
 import h5py
+import numpy as np
 import polygons
 import pytest
 import scenes
@@ -67,6 +68,9 @@ def test_wrong_input_is_one_line(run, folder):
     scene, labels, out = (folder / n for n in ("scene.tif", "areas.kml", "p.h5"))
     how = ("--out", out, *HOW)
     (folder / "text.kml").write_text("no polygons")
+    radar = scenes.write_scene(
+        folder / "s1.tif", np.full((60, 90, 2), -9.0, "float32"), ("VV", "VH")
+    )
     for given, message in (
         ((scene, "--labels", folder / "none.kml", *how), "no such file"),
         ((scene, "--labels", folder / "text.kml", *how), "found something else"),
@@ -85,6 +89,8 @@ def test_wrong_input_is_one_line(run, folder):
         ((scene, "--labels", labels, *how, "--scale", 0), "above 0, or tags"),
         ((scene, "--labels", labels, *how, "--scale", "nan"), "above 0, or tags"),
         ((scene, scene, "--labels", labels, *how), "expected each scene once"),
+        # as `map` takes the files of one scene
+        ((scene, radar, "--labels", labels, *how), "commas between them: S2.tif,S1"),
     ):
         done = run("patches", *given)
         errors = [t for t in done.err.splitlines() if not t.startswith("warning: ")]

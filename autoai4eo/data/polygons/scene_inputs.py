@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from autoai4eo.callers import either
 from autoai4eo.data.input_names import input_names
 from autoai4eo.data.polygons.patch_file import TAKEN
 from autoai4eo.data.scenes.masks import QUALITY, scene_band
@@ -67,8 +68,12 @@ def check_inputs(scene: Scene, inputs: Mapping[str, Sequence[str]], size: int) -
     if missing:
         raise UserError(
             f"{scene}: expected the bands {', '.join(wanted)} of the inputs, found "
-            f"{', '.join(scene.bands)}; {', '.join(missing)} missing: add their files, "
-            "or choose bands that all scenes have with --input, such as "
+            f"{', '.join(scene.bands)}; {', '.join(missing)} missing: add their files "
+            + either(
+                "(files of one scene have commas between them: S2.tif,S1.tif)",
+                '(files of one scene are a list in the list: [["S2.tif", "S1.tif"]])',
+            )
+            + ", or choose bands that all scenes have with --input, such as "
             "sen2=B02,B03,B04"
         )
     if scene.grid.height < size or scene.grid.width < size:
