@@ -10,6 +10,7 @@ from autoai4eo.learning.figures import FIGURES, METRICS, find
 from autoai4eo.learning.verdict import (
     in_words,
     resampled,
+    short,
     title,
     told_single,
     verdict,
@@ -50,7 +51,7 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
             f"that have {worst['least']} samples or more and several classes"
         )
     for name, found in scores.get("references", {}).items():
-        console.print(f"reference {name} ({title(name)}): {in_words(found)}")
+        console.print(f"reference {short(name)} ({title(name)}): {in_words(found)}")
     if "against_reference" in scores:
         console.print(verdict(scores["against_reference"]))
     if scores.get("absent_classes"):

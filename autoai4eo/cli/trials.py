@@ -28,6 +28,7 @@ from autoai4eo.learning.figures import (
     rounded,
     with_spread,
 )
+from autoai4eo.learning.verdict import short
 from autoai4eo.locks import written_alone
 from autoai4eo.runs.network_id import TRIAL, NetworkId
 from autoai4eo.text import counted
@@ -214,7 +215,7 @@ def print_trials(
         row[1] += ", finalist" if (TRIAL, row[0]) == finalist else ""
     for reference, scores in (references or {}).items():
         values = [scores.get(n.removeprefix(VALIDATION)) for n in names]
-        rows.append([reference, "reference", *values])
+        rows.append([short(reference), "reference", *values])
     headers = [n if whole else find(n).short for n in names]
     measured = _measured(trials)
     if PREDICTED in trials and all(how.profile for how in measured.values() if how):

@@ -21,6 +21,15 @@ TITLES = {
 }
 
 
+#: Short names, of those whose name in files is another.
+_SHORT = {"pixel_trees": "pixel trees", UNET: "U-Net"}
+
+
+def short(reference: str) -> str:
+    """Returns the name of a reference for people, such as ``"pixel trees"``."""
+    return _SHORT.get(reference, reference)
+
+
 def title(reference: str) -> str:
     """Returns what a reference is."""
     return TITLES.get(reference, reference)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from autoai4eo.learning.figures import VALIDATION
+from autoai4eo.learning.verdict import short
 from autoai4eo.report.marks import GREY, REFERENCE
 from autoai4eo.runs.reading import Snapshot
 
@@ -58,9 +59,10 @@ def draw_references(
     """
     low, high = axes.get_ylim()
     taken = [_around(axes, x, y) for x, y in marks]
-    for name, level in levels.items():
+    for who, level in levels.items():
         if not low < level < high:
             continue
+        name = short(who)
         axes.axhline(level, zorder=1, **REFERENCE)
         free = (b for b in _places(axes, name, level) if not any(map(b.meets, taken)))
         box = next(free, next(iter(_places(axes, name, level))))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.references import SAMPLES, train_references
-from autoai4eo.learning.verdict import in_words
+from autoai4eo.learning.verdict import in_words, short
 from autoai4eo.log import told_while
 from autoai4eo.runs.folder import Run, locked
 
@@ -42,4 +42,4 @@ def keep_references(
     if "tiles" in known:
         on += f", {known['tiles']:,} of {known['all_tiles']:,} tiles"
     for name, scores in known["scores"].items():
-        tell(f"reference {name}: {in_words(scores)} ({on})")
+        tell(f"reference {short(name)}: {in_words(scores)} ({on})")

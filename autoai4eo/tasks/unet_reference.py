@@ -27,7 +27,7 @@ from autoai4eo.learning.mask_references import judged_rows
 from autoai4eo.learning.network_reference import train_network, width_for
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.training import Training
-from autoai4eo.learning.verdict import UNET, in_words
+from autoai4eo.learning.verdict import UNET, in_words, short
 from autoai4eo.log import told_while
 from autoai4eo.runs import phases
 from autoai4eo.runs.belonging import digest
@@ -133,18 +133,18 @@ def keep_unet(
             training = replace(unets.training, batch_size=batch_size)
             unets = replace(unets, training=training)
             doing = (
-                f"training the reference {UNET}, a U-Net of about "
+                f"training the reference {short(UNET)}, of about "
                 f"{wanted['wanted_params']:,} parameters, for {wanted['epochs']} epochs"
             )
             with told_while(tell, doing):
                 found = _trained(folder, unets, **wanted)
             if found is None:
-                tell(f"reference {UNET}: left out, its loss became infinite")
+                tell(f"reference {short(UNET)}: left out, its loss became infinite")
                 return
             record = {**record, UNET: {**wanted, **found}}
             folder.write_references(_scored(record, run, training))
     record = folder.read_references()
-    tell(f"reference {UNET}: {in_words(record['scores'][UNET])} (validation)")
+    tell(f"reference {short(UNET)}: {in_words(record['scores'][UNET])} (validation)")
 
 
 def _trained(

@@ -3,9 +3,13 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import small_masks
 from scenes import write_scene
+
+from autoai4eo.cli.scores import print_scores
+from autoai4eo.cli.trials import print_trials
 
 
 def test_evaluate_prints_pixels(run, segmented, segmented_run):
@@ -24,6 +28,16 @@ def test_evaluate_prints_pixels(run, segmented, segmented_run):
             "per_class"
         ]["soil"]["iou"]
     )
+
+
+def test_references_have_names_for_people(capsys):
+    scores = {"accuracy": 0.5, "intervals": {}, "resampled_by": "tile"}
+    print_scores({**scores, "references": {"pixel_trees": {"accuracy": 0.4}}}, "RUN")
+    found = pd.DataFrame({"trial": [0], "status": ["complete"], "val_mean_iou": [0.5]})
+    print_trials(found, "RUN", {"pixel_trees": {"mean_iou": 0.4}})
+    told = capsys.readouterr().out
+    assert "reference pixel trees (boosted" in told and "│ pixel trees │" in told
+    assert "pixel_trees" not in told
 
 
 @pytest.mark.parametrize("command", ["trials", "pareto", "check", "report"])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoai4eo.learning.verdict import in_words, resampled, told_unseen, verdict
+from autoai4eo.learning.verdict import in_words, resampled, short, told_unseen, verdict
 
 AGAINST = {
     "other": "trees",
@@ -102,4 +102,5 @@ def test_scores_are_a_line():
 
 @pytest.mark.parametrize("other", ["majority", "of a later version"])
 def test_any_reference_has_a_title(other):
+    assert (short("pixel_trees"), short(other)) == ("pixel trees", other)
     assert "better than" in verdict({**AGAINST, "other": other})

@@ -73,7 +73,7 @@ def test_another_finalist_gets_a_unet_of_its_own(fitted, capsys):
     assert unet["wanted_params"] == trials["params"][other] != before["wanted_params"]
     assert unet["network"] != before["network"] and findings(fitted.run) == []
     assert "unet" in Run(fitted.run).read_evaluation()["references"]
-    assert "reference unet: " in capsys.readouterr().out
+    assert "reference U-Net: " in capsys.readouterr().out
 
 
 @pytest.mark.slow
