@@ -175,7 +175,7 @@ def test_a_new_process_finds_the_data_at_their_path(tmp_path):
     with pytest.raises(UserError, match="expected the validation data of this run"):
         again.ensemble(validation_data=paths[2], verbose=0)
     paths[1].unlink()
-    with pytest.raises(UserError, match="found nothing there; give their path"):
+    with pytest.raises(UserError, match="found nothing there; give validation_data"):
         again.ensemble(verbose=0)
 
 
