@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 # Control characters, halves of characters, ends of lines, and invisible characters
 # that reverse or hide text (bidi overrides, zero-width characters).
@@ -63,6 +64,12 @@ def plural(noun: str) -> str:
         return f"{noun[:-1]}ies"
     hisses = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("och")
     return f"{noun}es" if hisses else f"{noun}s"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Returns names in a row; with semicolons where one of them has a comma."""
+    every = list(names)
+    return ("; " if any("," in name for name in every) else ", ").join(every)
 
 
 def cell(text: str) -> str:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from autoai4eo.errors import SearchError, UserError
-from autoai4eo.text import cell, counted, line, markdown
+from autoai4eo.learning.verdict import told_single
+from autoai4eo.text import cell, counted, line, listed, markdown
 
 #: What is not seen, and turns the writing around or hides.
 UNSEEN = "\u202e\u2066\u200b\u200f\ufeff\u00ad\u3164\U000e0041\x9b\x1b\x07\x7f\ud800"
@@ -21,6 +22,15 @@ anything = st.text(st.characters(exclude_categories=()) | st.sampled_from(UNSEEN
 marked = st.text(
     st.sampled_from("a:/w.1)-=+ \\`*_[]()<>|~&$#@!\n\t\u202e") | st.characters()
 )
+
+
+def test_names_with_commas_can_be_told_apart():
+    """Such as the local climate zone C."""
+    assert listed(["A dense trees", "G water"]) == "A dense trees, G water"
+    zones = ["B scattered trees", "C bush, scrub", "G water"]
+    assert listed(iter(zones)) == "B scattered trees; C bush, scrub; G water"
+    scores = {"single_group_classes": zones}
+    assert told_single(scores).endswith("C bush, scrub; G water.")
 
 
 @given(anything)

@@ -10,6 +10,7 @@ from autoai4eo.cli.console import MISSING, console, print_table
 from autoai4eo.data.target import Target
 from autoai4eo.files import read_json
 from autoai4eo.learning.figures import FIGURES
+from autoai4eo.text import listed
 
 _CLASSES_TOLD = 12
 
@@ -48,7 +49,7 @@ def other_values(classes: Sequence[str], stored: Mapping[str, str]) -> str:
         return ""
     some = list(classes)[:_CLASSES_TOLD]
     more = [] if len(some) == len(classes) else ["…"]
-    of_map = ", ".join([*(f"{numbers[n]} = {n}" for n in some), *more])
+    of_map = listed([*(f"{numbers[n]} = {n}" for n in some), *more])
     of_masks = ", ".join([*(values.get(n, MISSING) for n in some), *more])
     return f"map values: {of_map} (masks: {of_masks})"
 
@@ -80,7 +81,7 @@ def print_reference(out: Path) -> None:
     absent = [name for i, name in enumerate(names) if i not in there]
     if absent:
         console.print(
-            f"neither in the reference nor in the map: {', '.join(absent)}",
+            f"neither in the reference nor in the map: {listed(absent)}",
             soft_wrap=True,
         )
     counts = [[names[i], *(matrix[i][j] for j in there)] for i in there]

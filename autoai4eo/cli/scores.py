@@ -15,7 +15,7 @@ from autoai4eo.learning.verdict import (
     told_single,
     verdict,
 )
-from autoai4eo.text import plural
+from autoai4eo.text import listed, plural
 
 
 def finalist_story(run: Path) -> str:
@@ -57,7 +57,7 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
     if scores.get("absent_classes"):
         console.print(
             "not in these data, left out of means over the classes (of F1 only if "
-            f"never predicted): {', '.join(scores['absent_classes'])}"
+            f"never predicted): {listed(scores['absent_classes'])}"
         )
     parts = scores.get("per_class") or scores.get("per_value") or {}
     columns = list(dict.fromkeys(n for figures in parts.values() for n in figures))

@@ -15,7 +15,7 @@ from autoai4eo.data.readers.labels import unnamed
 from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK
 from autoai4eo.data.splits import shared_groups
 from autoai4eo.errors import UnknownClassError, UserError
-from autoai4eo.text import counted
+from autoai4eo.text import counted, listed
 
 #: Share of the patches up to which a random split may cut overlapping windows asunder.
 _FEW = 0.01
@@ -204,7 +204,7 @@ def _classes(dataset: Dataset, other: Dataset) -> list[Problem]:
     lacking = (same.label_counts() == 0) & (dataset.label_counts() > 0)
     if not lacking.any():
         return []
-    names = ", ".join(np.array(dataset.class_names, object)[lacking])
+    names = listed(np.array(dataset.class_names, object)[lacking])
     return [Problem(f"{other.path}: no samples of {names}")]
 
 

@@ -20,7 +20,7 @@ from autoai4eo.data.readers.labels import check_names
 from autoai4eo.data.sensors import band, sensor_of
 from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UnknownInputError, UserError
-from autoai4eo.text import counted
+from autoai4eo.text import counted, listed
 
 __all__ = ["Dataset", "InputSpec"]
 
@@ -238,12 +238,12 @@ class Dataset:
         if not all(UNNAMED_CLASS.fullmatch(name) for name in before):
             raise UserError(
                 f"{self.path}: expected data without names of classes to name them, "
-                f"found {', '.join(before)}; leave --class-names out"
+                f"found {listed(before)}; leave --class-names out"
             )
         if len(names) != len(before):
             raise UserError(
-                f"{self.path}: expected {len(before)} names for {', '.join(before)}, "
-                f"found {len(names)}: {', '.join(names)}; give one for each"
+                f"{self.path}: expected {len(before)} names for {listed(before)}, "
+                f"found {len(names)}: {listed(names)}; give one for each"
             )
         check_names(names, "--class-names")
         told = self._told.renamed(names)

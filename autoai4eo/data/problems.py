@@ -14,6 +14,7 @@ from autoai4eo.data.quantities import DIGITAL_NUMBER, quantities
 from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.readers.labels import fold
 from autoai4eo.data.statistics import FILLS, ZEROS_SHARE, BandStatistics
+from autoai4eo.text import listed
 
 #: The range in which values of a quantity are plausible.
 _PLAUSIBLE = {
@@ -244,18 +245,18 @@ def _class_problems(dataset: Dataset) -> list[Problem]:
     if alike:
         found.append(
             Problem(
-                f"classes with names that are alike: {', '.join(alike)}; are they one?"
+                f"classes with names that are alike: {listed(alike)}; are they one?"
             )
         )
     always = np.flatnonzero((counts == len(dataset)) & (not one_each))
     if len(always):
-        names = ", ".join(dataset.class_names[i] for i in always)
+        names = listed(dataset.class_names[i] for i in always)
         found.append(Problem(f"labels that all samples have: {names}"))
     empty = [dataset.class_names[i] for i in np.flatnonzero(counts == 0)]
     if empty:
         have = "class has" if len(empty) == 1 else "classes have"
         none = f"no {'pixels' if masks else 'samples'}"
-        found.append(Problem(f"{len(empty)} {have} {none}: {', '.join(empty)}"))
+        found.append(Problem(f"{len(empty)} {have} {none}: {listed(empty)}"))
     return found
 
 

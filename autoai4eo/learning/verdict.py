@@ -7,7 +7,7 @@ from typing import Any
 
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.learning.intervals import FEW, is_too_narrow
-from autoai4eo.text import counted
+from autoai4eo.text import counted, listed
 
 #: The network among the references.
 UNET = "unet"
@@ -126,7 +126,7 @@ def told_single(scores: Mapping[str, Any]) -> str:
         return ""
     return (
         f"In one {scores.get('resampled_by', 'group')} only, so that the intervals do "
-        f"not know how much their recall varies: {', '.join(alone)}."
+        f"not know how much their recall varies: {listed(alone)}."
     )
 
 

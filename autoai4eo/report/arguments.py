@@ -11,6 +11,7 @@ from autoai4eo.learning.figures import rounded
 from autoai4eo.runs import starts
 from autoai4eo.runs.paths import DEVICE
 from autoai4eo.runs.reading import Snapshot
+from autoai4eo.text import listed
 
 
 def asked(run: Snapshot) -> list[tuple[str, str]]:
@@ -33,7 +34,7 @@ def asked(run: Snapshot) -> list[tuple[str, str]]:
                 f"{data['fingerprint']}; {inputs}",
             )
         )
-    told.append(("classes", ", ".join(run.classes)))
+    told.append(("classes", listed(run.classes)))
     told.append(("machine", run.asked["device"]))
     if about := run.asked.get("instrument"):
         told.append(

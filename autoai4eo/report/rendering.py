@@ -9,7 +9,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from autoai4eo.learning.figures import METRICS, VALIDATION, find, rounded
-from autoai4eo.text import line
+from autoai4eo.text import line, listed
 
 
 @cache
@@ -25,6 +25,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["figure"] = rounded
     environment.filters["title_of"] = _title_of
     environment.filters["short_of"] = lambda name: find(name).short
+    environment.filters["listed"] = listed
     environment.filters["breakable"] = _breakable
     return environment
 

@@ -13,7 +13,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.search.space.graph import Graph
 from autoai4eo.tasks.configuration import graph_of, kind_of
 from autoai4eo.tasks.training_data import names_of
-from autoai4eo.text import counted
+from autoai4eo.text import counted, listed
 
 
 class GraphData:
@@ -94,5 +94,5 @@ def with_number(dataset: Dataset, number: int | None) -> Dataset:
     wanted = counted(number, dataset.target.noun)
     raise UserError(
         f"{dataset.path}: expected the {wanted} of {asked}, "
-        f"found {found} ({', '.join(dataset.class_names)}); leave {asked} out"
+        f"found {found} ({listed(dataset.class_names)}); leave {asked} out"
     )

@@ -32,7 +32,7 @@ from autoai4eo.runs.selection import ONE_SE
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.trials.fine_tuning import check_judged
 from autoai4eo.search.trials.selecting import check_repeatable, check_resampled
-from autoai4eo.text import line
+from autoai4eo.text import line, listed
 
 
 @dataclass(frozen=True)
@@ -294,7 +294,7 @@ def warn_of_problems(
     learned, judged = train.label_counts(), validation.label_counts()
     absent = np.flatnonzero((judged == 0) & (learned > 0))
     if len(absent):
-        names = ", ".join(train.class_names[i] for i in absent)
+        names = listed(train.class_names[i] for i in absent)
         told.append(
             f"{validation.path}: no samples of {names}: candidates are judged by the "
             "other classes"

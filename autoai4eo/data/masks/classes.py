@@ -14,6 +14,7 @@ from autoai4eo.data.masks.values import MISSING, NO_DATA, OUTSIDE, Survey
 from autoai4eo.data.readers.labels import by_name, check_names, fold
 from autoai4eo.data.target import UNNAMED_CLASS, Target
 from autoai4eo.errors import UserError
+from autoai4eo.text import listed
 
 IGNORED = -1  # class number of a pixel whose class is unknown
 #: Names of a value that mean that the class is unknown.
@@ -32,7 +33,7 @@ def naming_hint(target: Target) -> str:
         return ""
     return (
         f"the masks do not name their {len(names)} classes: --class-names NAME,NAME,… "
-        f"does, for {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''} "
+        f"does, for {listed(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''} "
         "in this order"
     )
 
@@ -210,7 +211,7 @@ def _in_order(
         told = ", ".join(hex_of(colour_of(v)) for v in used)
         raise UserError(
             f"{path}: expected {len(used)} names for the colours {told}, found "
-            f"{len(names)}: {', '.join(names)}; give one for each"
+            f"{len(names)}: {listed(names)}; give one for each"
         )
     return dict(zip(used, names, strict=True))
 
@@ -221,7 +222,7 @@ def _check_named(
     other = [i for i, value in enumerate(used.tolist()) if value not in names]
     if not other:
         return
-    known = ", ".join(f"{v} {n}" for v, n in list(names.items())[:_SHOWN])
+    known = listed(f"{v} {n}" for v, n in list(names.items())[:_SHOWN])
     more = ", …" if len(names) > _SHOWN else ""
     each = ", ".join(f"{used[i]} ({pixels[i]:,} pixels)" for i in other[:_SHOWN])
     raise UserError(

@@ -11,6 +11,7 @@ from autoai4eo.data.lcz42 import LCZ42_CLASSES
 from autoai4eo.data.lcz_names import lcz_number
 from autoai4eo.data.polygons.vector_files import FOLDER, NAME, Features
 from autoai4eo.errors import UserError
+from autoai4eo.text import listed
 
 #: Fields that are taken for the class where none is named, in any case.
 USUAL = ("class", "class_name", "classname", "label", "lcz", "lcz_class")
@@ -164,4 +165,4 @@ def _order(value: str) -> tuple[bool, float, str]:
 
 def _listed(values: Sequence[str]) -> str:
     more = f" and {len(values) - _LISTED} more" if len(values) > _LISTED else ""
-    return ", ".join(values[:_LISTED]) + more
+    return listed(values[:_LISTED]) + more

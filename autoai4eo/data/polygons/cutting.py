@@ -32,6 +32,7 @@ from autoai4eo.files import (
     written,
 )
 from autoai4eo.locks import output_alone
+from autoai4eo.text import listed
 
 MOST_PIXELS = 100_000  # of a window's edge or stride, more than scenes have
 _TILE = 512  # scene pixels along the edge of what is read at once, without overlap
@@ -193,13 +194,13 @@ def _check_classes(areas: Areas, file: PatchFile, labels: Path) -> None:
         raise UserError(
             f"{labels}: expected patches of two classes or more, found "
             f"{file.samples:,} patches of "
-            f"{', '.join(areas.class_names[i] for i in sorted(found)) or 'none'}: the "
+            f"{listed(areas.class_names[i] for i in sorted(found)) or 'none'}: the "
             "other polygons have no windows, or these no data; draw more, or give a "
             "smaller --stride"
         )
     lacking = [areas.class_names[i] for i in sorted(drawn - found)]
     if lacking:
-        none = f"{labels}: no patches of {', '.join(lacking)}"
+        none = f"{labels}: no patches of {listed(lacking)}"
         warn(none)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from autoai4eo.callers import either
 from autoai4eo.errors import UnknownClassError, UserError
+from autoai4eo.text import listed
 
 MOST_CLASSES = 10_000  # a larger number is an id or a fill value
 MOST_LETTERS = 1000  # of a class name
@@ -107,7 +108,7 @@ def read_labels(
     if numbers and names is None and wanted is not None and not unnamed(wanted):
         notes.append(
             "the labels are numbers without names: they are taken for "
-            f"{', '.join(f'{i} {name}' for i, name in enumerate(wanted))}; write the "
+            f"{listed(f'{i} {name}' for i, name in enumerate(wanted))}; write the "
             "names of the classes (class_names) into the file if this is wrong"
         )
     names, wanted = _names_for(count, names, wanted, path)
@@ -163,13 +164,13 @@ def _names_for(
     if len(names) != count and not told:
         raise UserError(
             f"{path}: expected labels of the {len(names)} classes "
-            f"{', '.join(names)}, found {count} classes without names; write the names "
+            f"{listed(names)}, found {count} classes without names; write the names "
             "of the classes (class_names) into the file"
         )
     if len(names) != count:
         raise UserError(
             f"{path}: expected {count} class names, one per class, found {len(names)} "
-            f"({', '.join(names)}); "
+            f"({listed(names)}); "
             + either("write", "give class_names=[…] or write")
             + " the names into the file, in the order of the labels"
         )
@@ -214,8 +215,8 @@ def by_name(
             unknown.append(name)
     if unknown:
         raise UnknownClassError(
-            f"{path}: expected the classes {', '.join(wanted)}, found "
-            f"{', '.join(names)}; unknown: {', '.join(unknown)}. Rename or remove them"
+            f"{path}: expected the classes {listed(wanted)}, found "
+            f"{listed(names)}; unknown: {listed(unknown)}. Rename or remove them"
         )
     return places[indices]
 
@@ -281,7 +282,7 @@ def check_names(names: Sequence[str] | None, path: str) -> None:
     if twice:
         raise UserError(
             f"{path}: expected a name of its own for each class, found "
-            f"{', '.join(twice)} twice; correct the names"
+            f"{listed(twice)} twice; correct the names"
         )
 
 

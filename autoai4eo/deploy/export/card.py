@@ -18,7 +18,7 @@ from autoai4eo.learning.evaluation import SINGLE
 from autoai4eo.learning.figures import FIGURES, Figure
 from autoai4eo.learning.verdict import resampled
 from autoai4eo.runs.phases import Phase, told_epochs
-from autoai4eo.text import line, markdown, plural
+from autoai4eo.text import line, listed, markdown, plural
 
 CARD = "MODEL_CARD.md"
 _MOST_SHOWN = 20  # classes in a confusion matrix
@@ -45,7 +45,7 @@ or several.
 {% elif kind == "mask" -%}
 This network assigns each pixel of a tile to one of {{ names | length }} classes.
 {% else -%}
-This network predicts for a patch: {{ names | join(", ") }}.
+This network predicts for a patch: {{ names | listed }}.
 {% endif -%}
 It was found by architecture search with autoai4eo and exported at {{ p.created }}.
 {% if p["autoai4eo:members"] is defined -%}
@@ -86,9 +86,9 @@ pixels (NaN).
 
 {% if kind == "value" -%}
 Values, in the order of its output and in the units of the training data: {{
-names | join(", ") }}.
+names | listed }}.
 {% else -%}
-Classes, in the order of its output: {{ names | join(", ") }}.
+Classes, in the order of its output: {{ names | listed }}.
 {% if kind == "mask" -%}
 The output is the probability of each class in each pixel, {{
 result.shape[1:] | join(" × ") }}; a pixel's class is the most probable.
@@ -243,7 +243,7 @@ if not loop.last %}, {% endif %}{% endfor %}.
   intensity), and gives wrong results for them.
 {% if m.absent_classes -%}
 - These classes were not measured, because the {{ m.on }} data have none of them: {{
-m.absent_classes | join(", ") }}.
+m.absent_classes | listed }}.
 {% endif -%}
 {% if m.resampled_by is defined and m.resampled_by in single -%}
 - The intervals assume that {{ sample | plural }} are independent of each other;
@@ -285,6 +285,7 @@ def render(item: Mapping[str, Any]) -> str:
         "python": lambda name: Markup(repr(name)),
         "code": Markup,
         "plural": plural,
+        "listed": listed,
     }
     properties = item["properties"]
     (output,) = properties["mlm:output"]

@@ -33,6 +33,7 @@ from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_regular
 from autoai4eo.learning.area_estimates import area_estimates, told_estimates
 from autoai4eo.learning.confusion import scores
+from autoai4eo.text import listed
 
 #: The form of the JSON of a comparison, see `Reference.write`.
 COMPARISON = {"map": str, "reference": str, "scores": dict, "estimates": dict}
@@ -249,7 +250,7 @@ class Reference:
         if unknown := [value for value in self.legend if value not in texts]:
             raise UserError(
                 f"--reference-class: expected classes of {self.source} "
-                f"({', '.join(texts)}), got {', '.join(unknown)}"
+                f"({listed(texts)}), got {listed(unknown)}"
             )
         of_truth = {
             str(i): groups.of_truth[name]

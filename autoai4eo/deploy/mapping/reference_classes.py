@@ -15,6 +15,7 @@ from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
+from autoai4eo.text import listed
 
 REST = "rest"  # stands for all classes of the map that no other value does
 _LISTED = 12
@@ -146,4 +147,4 @@ def parse_legend(texts: Sequence[str]) -> dict[str, str]:
 
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    return ", ".join(names[:_LISTED]) + more
+    return listed(names[:_LISTED]) + more
