@@ -44,6 +44,7 @@ class Dataset:
         groups: by name (``city``, ``parent``, …), the group of each sample, (N,).
         names: name of each sample (its file), or None.
         notes: sentences about problems that were found on opening.
+        is_synthetic: whether the files say that no pixel was measured.
         opened: how masks were opened, see `autoai4eo.data.masks.reopening`; else {}.
     """
 
@@ -68,6 +69,7 @@ class Dataset:
         self.class_pixels: np.ndarray = self._told.class_pixels[self._rows]
         self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
         self.notes = notes
+        self.is_synthetic = reader.is_synthetic
         self.opened = dict(opened or {})
 
     def __len__(self) -> int:

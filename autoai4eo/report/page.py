@@ -34,6 +34,7 @@ from autoai4eo.report.trials import (
     named,
 )
 from autoai4eo.runs.belonging import finalist_file
+from autoai4eo.runs.data_record import SYNTHETIC, is_synthetic
 from autoai4eo.runs.ensembles import CAVEAT
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
@@ -79,6 +80,7 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "counts": [(s, n) for s in _STATUS if (n := run.count(s))],
         "written": datetime.now().strftime("%Y-%m-%d %H:%M"),
         "version": run.asked["versions"].get("autoai4eo", ""),
+        "synthetic": SYNTHETIC if is_synthetic(run.asked) else "",
         "cards": _cards(run),
         "story": story(run),
         "costs": cost_charts(run, metric, costs) if costs else {},

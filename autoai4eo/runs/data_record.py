@@ -12,6 +12,9 @@ from autoai4eo.data.raster_files import is_remote
 from autoai4eo.errors import UserError
 from autoai4eo.runs import starts
 
+#: What must be said of the scores of a run on generated data.
+SYNTHETIC = "Synthetic data: the scores say nothing about the world."
+
 
 def describe(dataset: Dataset) -> dict[str, Any]:
     """Describes a data set for run.json."""
@@ -22,6 +25,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         "target": dataset.target.kind,
         "classes": list(dataset.class_names),
         **({"named": True} if dataset.target.named else {}),
+        **({"synthetic": True} if dataset.is_synthetic else {}),
         **({"opened": dataset.opened} if dataset.opened else {}),
         "inputs": [
             {
@@ -81,6 +85,15 @@ def _from_here(folder: str, text: str) -> str | None:
             here = part
         found.append(here)
     return ",".join(found)
+
+
+def is_synthetic(asked: Mapping[str, Any]) -> bool:
+    """Returns whether a part of a run's data was generated, as its files say.
+
+    Args:
+        asked: the content of run.json.
+    """
+    return any(known.get("synthetic", False) for known in asked["data"].values())
 
 
 def target_kind(asked: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ _DATA = {
     "fingerprint": str,
     "target?": LEARNED,
     "classes": [str],
+    "synthetic?": bool,
     "opened?": {
         "masks": str | None,
         "tile": int,

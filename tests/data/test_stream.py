@@ -209,7 +209,7 @@ def test_targets_are_encoded(files):
 class MaskReader:
     """Samples whose mask says where the first band is bright."""
 
-    path, groups, notes, names = "masks", {}, (), None
+    path, groups, notes, names, is_synthetic = "masks", {}, (), None, False
     chunk_rows, whole, pixel_bytes = 1, False, 4
     target = Target("mask", ("dark", "bright"), (6, 6))
 

@@ -31,6 +31,7 @@ def test_layout(path):
     with h5py.File(path) as file:
         assert "no measurement" in file.attrs["synthetic"]
         assert file["sen1"].dtype == file["sen2"].dtype == np.float32
+    assert d.is_synthetic and d.subset([0]).is_synthetic
     assert [p.name for p in path.parent.iterdir()] == ["training.h5"]
 
 

@@ -21,6 +21,7 @@ from autoai4eo.report.page import _content, write_report
 from autoai4eo.report.pictures import png, views_in_words
 from autoai4eo.report.rendering import render
 from autoai4eo.report.trials import cost_chart
+from autoai4eo.runs.data_record import SYNTHETIC
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import NetworkId
 from autoai4eo.runs.reading import ShownEnsemble, Trial, read
@@ -126,6 +127,15 @@ def test_what_the_network_learned_from_has_no_verdict(run, searched, data):
     evaluate(run, network, data(0), 32, fitted)
     (told,) = _content(read(run))["references"]["verdicts"]
     assert told == verdict(fitted["against_reference"], "validation")
+
+
+def test_the_page_of_synthetic_data_says_so(run):
+    """Users rely on: nobody takes the scores of the demo for real ones."""
+    assert SYNTHETIC not in page_of(run)
+    known = json.loads((run / "run.json").read_text())
+    known["data"]["training"]["synthetic"] = True
+    (run / "run.json").write_text(json.dumps(known))
+    assert f"<strong>{SYNTHETIC}</strong>" in page_of(run)
 
 
 def test_the_page_needs_nothing_beside_it(run):

@@ -80,6 +80,7 @@ class Reader(Protocol):
             read together; 1 if every order costs the same.
         whole: whether a small data set is best read at once rather than in parts.
         pixel_bytes: bytes of one value as it is read.
+        is_synthetic: whether the files say that no pixel was measured.
         places: of samples that are tiles of scenes; None: they are none.
         names: name of each sample (its file), or None.
         class_names: names of the target's classes.
@@ -96,6 +97,7 @@ class Reader(Protocol):
     notes: tuple[str, ...]
     chunk_rows: int
     whole: bool
+    is_synthetic: bool
 
     @property
     def pixel_bytes(self) -> int:
@@ -150,12 +152,13 @@ class TargetsInMemory:
     Attributes:
         target: the target of a sample.
         targets: targets of all samples, see `Reader.read_targets`.
-        places: see `Reader`.
+        places, is_synthetic: see `Reader`.
     """
 
     target: Target
     targets: np.ndarray
     places: TilePlaces | None = None
+    is_synthetic = False
 
     def read_targets(self, rows: np.ndarray) -> np.ndarray:
         """See `Reader.read_targets`."""

@@ -34,6 +34,7 @@ class CachedReader:
         self.notes = reader.notes
         self.pixel_bytes = reader.pixel_bytes
         self.places = reader.places
+        self.is_synthetic = reader.is_synthetic
         self._forget()
 
     def _forget(self) -> None:

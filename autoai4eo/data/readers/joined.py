@@ -32,6 +32,7 @@ class _Joined(TargetsInMemory):
         self.notes: tuple[str, ...] = ()
         self.chunk_rows = max(part.chunk_rows for part in self._parts)
         self.whole = False
+        self.is_synthetic = first.is_synthetic or second.is_synthetic
         self.pixel_bytes = 4  # a dataset reads float32
 
     def read_targets(self, rows: np.ndarray) -> np.ndarray:

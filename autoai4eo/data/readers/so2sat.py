@@ -4,8 +4,8 @@
 
 Zhu et al. 2020, doi:10.1109/MGRS.2020.2964708. One of the two inputs may be missing;
 any numbers of bands and classes are possible. The file's attribute ``inputs`` names
-other inputs. Cities and places are read from the file itself or from that of the fourth
-version beside it, see `so2sat_places`.
+other inputs; ``synthetic`` says that no pixel was measured. Cities and places are read
+from the file itself or from that of the fourth version beside it, see `so2sat_places`.
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ class So2SatReader(TargetsOrMasks):
 
     def _look(self, file: h5py.File, options: ReadOptions) -> None:
         found = {name: hdf5.item(file, name, self._folders) for name in file}
+        said = str(file.attrs.get("synthetic", ""))  # see `data.synthetic`
+        self.is_synthetic = said not in ("", "0", "False")
         names = _inputs_told(file)
         self.inputs = tuple(self._spec(found[n], n, found) for n in names if n in found)
         if not self.inputs:

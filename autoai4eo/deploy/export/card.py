@@ -17,6 +17,7 @@ from autoai4eo.deploy.predictors.description import TARGET
 from autoai4eo.learning.evaluation import SINGLE
 from autoai4eo.learning.figures import FIGURES, Figure
 from autoai4eo.learning.verdict import resampled
+from autoai4eo.runs.data_record import SYNTHETIC
 from autoai4eo.runs.phases import Phase, told_epochs
 from autoai4eo.text import line, listed, markdown, plural
 
@@ -53,6 +54,9 @@ It is an ensemble, the weighted mean of the outputs of {{
 p["autoai4eo:members"] | length }} networks of the search: {%
 for m in p["autoai4eo:members"] %}trial {{ m.trial }} ({{
 m.weight | figure }}){{ ", " if not loop.last }}{% endfor %}.
+{% endif -%}
+{% if p["autoai4eo:training_data"].synthetic -%}
+**{{ synthetic }}**
 {% endif -%}
 `model.json` beside this card has the same content for programs (a STAC item with the
 Machine Learning Model extension).
@@ -309,6 +313,7 @@ def render(item: Mapping[str, Any]) -> str:
         resampled=resampled,
         formats=FORMATS,
         evaluations=properties.get("autoai4eo:evaluations", ()),
+        synthetic=SYNTHETIC,
         epochs=told_epochs(
             properties["autoai4eo:epochs"],
             [Phase(**one) for one in properties.get("autoai4eo:trainings", ())],

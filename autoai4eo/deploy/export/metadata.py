@@ -33,6 +33,7 @@ from autoai4eo.deploy.predictors.description import target_of, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
 from autoai4eo.runs import phases
+from autoai4eo.runs.data_record import is_synthetic
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which, finalist_in, network_id
 from autoai4eo.runs.networks import KnownNetwork, known_network
@@ -132,6 +133,7 @@ def item(
                 "name": Path(training["path"]).name,
                 "samples": training["samples"],
                 "fingerprint": training["fingerprint"],
+                **({"synthetic": True} if is_synthetic(known) else {}),
                 "sensors": {s["name"]: s["sensor"] for s in training["inputs"]},
             },
             "autoai4eo:trained_on": told.get("trained_on", "training"),

@@ -18,6 +18,7 @@ from autoai4eo.deploy.export import card as model_card
 from autoai4eo.deploy.export.scores import scores_on_other_data
 from autoai4eo.learning.verdict import resampled, verdict
 from autoai4eo.runs import ensembles, evaluations
+from autoai4eo.runs.data_record import SYNTHETIC
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import finalist_in
 
@@ -128,6 +129,7 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
     kept = json.loads(path.read_text())
     trees = kept["references"]["trees"]["cohen_kappa"]
     row = f"| boosted trees on band statistics | Cohen's kappa | {trees:.3f} |"
+    assert f"**{SYNTHETIC}**" in card  # as the files say
     told = re.split("References on the same data|Intervals are", card)
     labels = [set(re.findall(r"\| ([^|]*) \| -?\d[^|]* \|", part)) for part in told[:2]]
     assert labels[1] - labels[0] == set() and "macro F1" in labels[1]
