@@ -55,8 +55,9 @@ p["autoai4eo:members"] | length }} networks of the search: {%
 for m in p["autoai4eo:members"] %}trial {{ m.trial }} ({{
 m.weight | figure }}){{ ", " if not loop.last }}{% endfor %}.
 {% endif -%}
-{% if p["autoai4eo:training_data"].synthetic -%}
+{% if p["autoai4eo:training_data"].synthetic %}
 **{{ synthetic }}**
+
 {% endif -%}
 `model.json` beside this card has the same content for programs (a STAC item with the
 Machine Learning Model extension).
