@@ -9,10 +9,11 @@ from autoai4eo.learning.figures import find
 from autoai4eo.report import charts
 from autoai4eo.report.comparable import left_out
 from autoai4eo.report.finalist import after_training
-from autoai4eo.report.marks import PARETO, REFERENCE, key_of
-from autoai4eo.report.trials import cost_chart
+from autoai4eo.report.marks import PARETO, REFERENCE, SPREAD, key_of
+from autoai4eo.report.trials import cost_chart, spread_of
 from autoai4eo.runs.reading import Snapshot, Trial
 
+_SPREAD = "how far another measurement of the latency may lie"
 _LINE = "joins the trials that are Pareto-optimal in the two figures of the chart"
 
 
@@ -31,6 +32,8 @@ def cost_charts(run: Snapshot, metric: str, costs: Sequence[str]) -> dict[str, A
     key = key_of([*drawn, *beside], trained)
     if any(t.status == "complete" for t in drawn):
         key.append((charts.sign(**PARETO), _LINE))
+    if any(t.figures.get(c) and spread_of(t, c) for t in drawn for c in costs):
+        key.append((charts.sign(**SPREAD), _SPREAD))
     if run.references:
         key.append((charts.sign(**REFERENCE), "references"))
     return {

@@ -20,6 +20,8 @@ BLUE, ORANGE, RED, GREY = "#1f6feb", "#d9480f", "#c92a2a", "#8a97a3"
 PARETO: dict[str, Any] = {"color": "#9dc1ff", "lw": 2}
 #: Of the line at the level of a reference.
 REFERENCE: dict[str, Any] = {"color": GREY, "lw": 1, "ls": (0, (4, 3))}
+#: Of the line as long as the spread of a latency.
+SPREAD: dict[str, Any] = {"color": GREY, "lw": 1.5}
 _SOFT_BLUE, _EDGE, _OCHRE = "#cfe0fb", "#5b8fd8", "#9a6700"
 
 

@@ -12,7 +12,7 @@ from autoai4eo.learning.figures import METRICS, VALIDATION, find
 from autoai4eo.report import axis_scale, charts
 from autoai4eo.report.comparable import comparable, drawn_with
 from autoai4eo.report.finalist import after_training
-from autoai4eo.report.marks import GREY, ORANGE, PARETO, TRAINED, look
+from autoai4eo.report.marks import ORANGE, PARETO, SPREAD, TRAINED, look
 from autoai4eo.report.reference_lines import draw_references, reference_levels
 from autoai4eo.runs.pareto import on_front
 from autoai4eo.runs.reading import ShownEnsemble, Snapshot, Trial
@@ -108,7 +108,7 @@ def cost_chart(run: Snapshot, metric: str, cost: str, tooltips: bool = False) ->
     complete = [t for t in complete if t.training != PROXY] or complete
     stairs = _stairs(
         [(t.figures[cost], t.figures[metric]) for t in complete],
-        [_spread(t, cost) for t in complete],
+        [spread_of(t, cost) for t in complete],
         better == "max",
         high,
     )
@@ -211,13 +211,14 @@ def _draw_limit(axes: Axes, limit: float, high: float) -> None:
 
 def _draw_spread(axes: Axes, trial: Trial, cost: str, y: float) -> None:
     """Draws how far another measurement of a latency may lie from this one."""
-    if spread := _spread(trial, cost):
+    if spread := spread_of(trial, cost):
         x = trial.figures[cost]
         ends = np.clip([x - spread, x + spread], *axes.get_xlim())
-        axes.plot(ends, [y, y], color=GREY, lw=1.5, zorder=2)
+        axes.plot(ends, [y, y], **SPREAD, zorder=2)
 
 
-def _spread(trial: Trial, cost: str) -> float:
+def spread_of(trial: Trial, cost: str) -> float:
+    """Returns how far another measurement of a cost may lie; 0: it is exact."""
     return trial.figures.get("latency_spread_ms", 0.0) if cost == "latency_ms" else 0.0
 
 

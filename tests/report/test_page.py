@@ -227,6 +227,7 @@ def test_the_key_and_the_captions_tell_of_each_kind_of_trial(run):
     (key, _) = re.findall(r'<div class="key">.*?</ul>', page, re.DOTALL)
     statuses = {t.status for t in read(run).trials if "params" in t.figures}
     assert ("infeasible" in key) == ("infeasible" in statuses)
+    assert "how far another measurement of the latency may lie" in key
     assert "failed" not in key  # it has no cost, so it is in no chart
     assert re.search(r"Of trial \d+ \(failed\) no cost is known\.", page)
     assert "running" not in key
