@@ -343,7 +343,8 @@ def test_test_scores_and_maps_are_shown(run, searched):
     (run / "maps" / "spain & more.png").write_bytes(content)
     page = page_of(run)
     assert "Test: 48 samples" in page and "intervals over 48 samples" in page
-    assert "spain &amp; more" in page and url in page
+    (shown,) = re.findall(r'<div class="scroll map"[^>]*>(.*?)</div>', page)
+    assert url in shown and 'alt="map spain &amp; more"' in shown
 
 
 def _arrays():

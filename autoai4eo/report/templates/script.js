@@ -72,7 +72,7 @@ if (told) {
   }
 }
 
-// tables wider than the page
+// tables and pictures wider than the page
 const scrolled = [...document.querySelectorAll(".scroll")];
 const hint = (box) => {
   const more = box.scrollWidth - box.clientWidth;
@@ -82,6 +82,8 @@ const hint = (box) => {
 for (const box of scrolled) {
   hint(box);
   box.addEventListener("scroll", () => hint(box), { passive: true });
+  for (const picture of box.querySelectorAll("img"))
+    picture.addEventListener("load", () => hint(box));
   if (window.ResizeObserver) new ResizeObserver(() => hint(box)).observe(box);
 }
 
