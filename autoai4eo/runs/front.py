@@ -180,7 +180,7 @@ def growth(study: optuna.Study, point: Mapping[str, float]) -> list[tuple[int, f
 def choose(
     study: optuna.Study, rule: str | None = None, limits: Mapping[str, float] = {}
 ) -> FrozenTrial:
-    """Chooses a trial of the front.
+    """Chooses a trial of the front, or of one objective the best within limits.
 
     Args:
         study: of the search.
@@ -190,15 +190,18 @@ def choose(
 
     Raises:
         UserError: the rule or a cost is unknown, latency is limited but trials were
-            measured on several devices, or no trial on the front is within the limits;
-            the message then names the smallest value of each cost.
+            measured on several devices, or no trial is within the limits; the message
+            then names the smallest value of each cost.
     """
     if rule not in (None, KNEE):
         raise UserError(
             "select: expected 'knee', 'one-se' or limits such as max_params, got "
             f"{rule!r}"
         )
-    found = within(front(study), limits)
+    trials = front(study)
+    if limits and len(objectives_of(study)) == 1:  # the front is the best trial alone
+        trials = sorted(_complete(study)[0], key=by_rank(study))
+    found = within(trials, limits)
     if rule is None:
         return found[0]
     points = np.array([t.values for t in found])

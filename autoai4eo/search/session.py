@@ -162,9 +162,11 @@ class Session:
         run = Run(self.run)
         if self.overwrite or run.damage() is not None or not run.exists:
             return
-        before = run.read()["arguments"].get("constraints") or {}
+        asked = run.read()["arguments"]
+        before = asked.get("constraints") or {}
         now = dict(self.settings.constraints)
-        if before != now:
+        objectives = [objective.name for objective in self.settings.objectives]
+        if before != now and asked.get("objective") == objectives:  # others are refused
             warn(
                 f"{self.run}: the search began with {_told_limits(before)}, and goes "
                 f"on with {_told_limits(now)}: earlier trials stay as they were judged"

@@ -29,6 +29,11 @@ def test_where_an_input_is_needed_there_is_none_to_choose():
             inputs_needed(["sen1", "sen2"], "the network"),
         ):
             choose()
+    with (
+        pytest.raises(UserError, match="have both; scenes need masks"),
+        inputs_needed(["sen1", "sen2"], "the network", "; scenes need --masks"),
+    ):
+        data.select(["sen1", "sen2"])
     with (  # that the caller chose by name
         pytest.raises(UserError, match="called sen3, found sen2; choose among"),
         inputs_needed(["sen2"], "the network"),

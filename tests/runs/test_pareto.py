@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.runs import front
 from autoai4eo.runs.pareto import fronts, hypervolume, knee, minimised, on_front
@@ -43,6 +44,20 @@ def test_the_tables_of_a_run_have_no_weakly_optimal_trial(tmp_path):
         study.add_trial(optuna.trial.create_trial(values=values))
     assert [t.number for t in front.front(study)] == [2, 1, 3]
     assert front.front_table(study)["trial"].tolist() == [2, 1, 3]
+    runs.close(study)
+
+
+def test_of_one_objective_a_limit_takes_the_best_of_all_trials(tmp_path):
+    """Its front is the best trial alone, which may be over the limit."""
+    study = open_study(tmp_path, parse_objectives(["val_accuracy"]))
+    for accuracy, macs in ((0.7, 1.0), (0.8, 42.8), (0.75, 5.4)):
+        cost = {"cost": {"macs": macs}}
+        study.add_trial(optuna.trial.create_trial(values=[accuracy], user_attrs=cost))
+    assert front.choose(study).number == 1
+    assert front.choose(study, limits={"macs": 6.0}).number == 2
+    assert front.choose(study, limits={"macs": 2.0}).number == 0
+    with pytest.raises(UserError, match="none of 3; the smallest found: macs 1"):
+        front.choose(study, limits={"macs": 0.5})
     runs.close(study)
 
 

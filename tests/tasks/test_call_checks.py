@@ -159,6 +159,9 @@ def test_other_constraints_of_a_resumed_search_are_told(tmp_path):
     again = small.model(tmp_path, max_trials=1, constraints={"params": 100_000})
     with pytest.warns(AutoAI4EOWarning, match="no constraints, and goes on with the c"):
         again.fit(DATA, **HOW)
+    two = {"constraints": {}, "objective": ["val_cohen_kappa", "params"]}
+    with pytest.raises(UserError, match="expected the objective"):  # and no warning
+        small.model(tmp_path, max_trials=1, **two).fit(DATA, **HOW)
     # the same constraints are no news
     small.model(tmp_path, max_trials=1, constraints={"params": 100_000}).fit(
         DATA, **HOW

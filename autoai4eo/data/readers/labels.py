@@ -216,7 +216,8 @@ def by_name(
     if unknown:
         raise UnknownClassError(
             f"{path}: expected the classes {listed(wanted)}, found "
-            f"{listed(names)}; unknown: {listed(unknown)}. Rename or remove them"
+            f"{listed(names)}; unknown: {listed(unknown)}. Name them as "
+            f"expected ({either('--class-names', 'class_names=')}), or remove them"
         )
     return places[indices]
 
