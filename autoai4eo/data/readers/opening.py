@@ -21,6 +21,7 @@ from autoai4eo.data.readers.scene_pairs import ScenePairsReader, open_list
 from autoai4eo.data.readers.streams import in_arrays
 from autoai4eo.data.readers.targets import Told
 from autoai4eo.data.sensors import canonical
+from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import MissingError, UserError
 from autoai4eo.files import check_regular
 
@@ -134,7 +135,8 @@ def open_dataset(
     if inputs is not None:
         inputs = [inputs] if isinstance(inputs, str) else list(inputs)
     if isinstance(source, Dataset):
-        dataset = _of_classes(source, _names_in_order(class_names))
+        dataset = _named_by_value(source, class_names)
+        dataset = _of_classes(dataset, _names_in_order(class_names))
     else:
         names = _names_of_image(bands)
         options = ReadOptions(
@@ -237,6 +239,18 @@ def _expanded(path: Path) -> Path:
         return path.expanduser()
     except RuntimeError as error:  # ~NOBODY
         raise UserError(f"{path}: {error}; write the path out") from None
+
+
+def _named_by_value(dataset: Dataset, names: Any) -> Dataset:
+    """Names the classes of open masks that have no names, if `names` are by value."""
+    values = dataset.opened.get("classes", {})
+    unnamed = all(UNNAMED_CLASS.fullmatch(name) for name in dataset.class_names)
+    if not isinstance(names, Mapping) or not values or not unnamed:
+        return dataset
+    known = {n: names[int(v)] for v, n in values.items() if int(v) in names}
+    if not known.keys() >= set(dataset.class_names):
+        return dataset
+    return dataset.rename_classes([known[name] for name in dataset.class_names])
 
 
 def _of_classes(dataset: Dataset, wanted: Sequence[str] | None) -> Dataset:

@@ -207,6 +207,21 @@ def test_names_of_the_user_are_in_the_order_of_the_values(tmp_path):
         named.rename_classes(["a", "b", "c"])
 
 
+def test_open_masks_without_names_take_those_of_a_run_by_value(tmp_path):
+    """Users rely on: what `fit` called burned is so in any masks of its values."""
+    x, y = pair(tmp_path)
+    masks = open_dataset(x, masks=y, **HOW)
+    names = {1: "wood", 0: "water", 2: "town"}
+    found = open_dataset(masks, class_names=names)
+    assert found.class_names == ("wood", "water", "town")
+    assert found.opened["classes"] == {"0": "water", "1": "wood", "2": "town"}
+    np.testing.assert_array_equal(
+        found.read_targets([0]), np.array([1, 0, 2])[masks.read_targets([0])]
+    )
+    with pytest.raises(UserError, match=r"unknown: class 0.*Name them as expected"):
+        open_dataset(masks, class_names={1: "wood", 2: "town"})
+
+
 def test_colours_of_the_file_are_those_of_the_classes(tmp_path):
     scenes, masks = pair(tmp_path, mask=classes() * 10)
     table = {0: (1, 2, 3, 255), 10: (0, 128, 255, 255), 20: (9, 9, 9, 255)}
