@@ -26,11 +26,6 @@ def pixels():
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory, pixels):
-    return scenes.write_scene(tmp_path_factory.mktemp("scene") / "s.tif", pixels)
-
-
-@pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     return {
