@@ -112,8 +112,7 @@ def patches(
     target: Annotated[
         str,
         typer.Option(
-            help="class: of each patch; mask: of each pixel (the data sets of later "
-            "versions)."
+            help="class: of each patch; mask: of each pixel, for segmentation."
         ),
     ] = "class",
     allow_remote: AllowRemoteScene = False,

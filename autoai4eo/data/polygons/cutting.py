@@ -228,6 +228,7 @@ class _Cutter:
 
         tiles = list(_tiles(plan.windows.places))
         with Scene(plan.paths, **how) as scene:
+            self.file.is_synthetic |= scene.is_synthetic
             for some in track(tiles, plan.name, disable=not verbose, transient=True):
                 self._tile(plan, scene, some)
 

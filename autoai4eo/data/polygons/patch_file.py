@@ -28,7 +28,13 @@ class PatchFile:
     attribute ``NAME_bands``. ``label`` is one-hot, uint8 (N, classes), or of
     masks int16 (N, size, size), whose attribute ``ignored`` is `IGNORED`; ``polygon``
     and ``scene`` are groups; ``lon`` and ``lat`` are of the centres; ``window`` (N, 2)
-    is the first row and column in the scene.
+    is the first row and column in the scene. The attribute ``synthetic`` says that
+    scenes were generated.
+
+    Attributes:
+        samples: number of patches so far.
+        classes_seen: class numbers of their polygons.
+        is_synthetic: whether a scene was generated; set before `finish`.
 
     Args:
         path: of the file.
@@ -45,6 +51,7 @@ class PatchFile:
         self._columns: dict[str, list[np.ndarray]] = {}
         self.samples = 0
         self.classes_seen: set[int] = set()
+        self.is_synthetic = False
         for name, bands in inputs.items():
             self._make(name, (size, size, len(bands)), "f4")
 
@@ -120,5 +127,7 @@ class PatchFile:
         for name, level in levels.items():
             attributes[f"{name}_level"] = level
         attributes["class_names"] = list(class_names)
+        if self.is_synthetic:
+            attributes["synthetic"] = "cut from generated scenes: no measurement"
         attributes["inputs"] = json.dumps(list(self._inputs))
         attributes["origin"] = json.dumps(origin)

@@ -53,6 +53,7 @@ class Scene:
         grid: grid of the pixels.
         date: day of the scene, ``2017-06-13``, if names or tags tell one, else None.
         level: ``"L1C"`` or ``"L2A"`` if file names or tags contain it, else None.
+        is_synthetic: whether a tag ``SYNTHETIC`` says that no pixel was measured.
         files: all files that are read, including masks and the sources of VRTs.
         units: by band, scale and offset that are applied.
         tags: by band, scale and offset that its file declares, if any.
@@ -113,6 +114,7 @@ class Scene:
                 for text in (*path.absolute().parts, *source.tags().values())
             ]
             self.level = level_in(texts)
+            self.is_synthetic = any("SYNTHETIC" in s.tags() for s in sources)
             self.date = date_in(
                 [
                     *(v for s in sources for k, v in s.tags().items() if is_date(k)),

@@ -65,6 +65,18 @@ def test_patches_of_two_polygons(tmp_path, scene, labels, pixels):
     assert json.loads(told["origin"])["labels"] == "areas.geojson"
 
 
+@pytest.mark.filterwarnings("ignore:.*the classes are those of the field use")
+def test_patches_of_generated_scenes_are_synthetic(tmp_path, scene, labels):
+    out = tmp_path / "p.h5"
+    assert not ae.open_dataset(
+        ae.data.cut_patches(scene, labels, out, **HOW)
+    ).is_synthetic
+    with rasterio.open(scene, "r+") as file:
+        file.update_tags(SYNTHETIC="no measurement")
+    made = ae.data.cut_patches(scene, labels, out, overwrite=True, **HOW)
+    assert ae.open_dataset(made).is_synthetic
+
+
 def test_the_file_is_read_and_split_by_polygon(tmp_path, scene, labels):
     """Users rely on: `inspect` and `fit --group polygon` take it as it is."""
     more = [
