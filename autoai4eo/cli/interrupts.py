@@ -69,9 +69,9 @@ def _has_begun(command: str, arguments: Sequence[str], begun: float) -> bool:
     if out is None:
         return False
     kept = _kept(command, Path(out))
-    if _OVERWRITE in arguments:  # an earlier search does not count
-        return any(path.stat().st_mtime >= begun for path in kept)
-    return bool(kept)
+    # with --overwrite, an earlier search does not count
+    since = begun if _OVERWRITE in arguments else 0.0
+    return kept.is_file() and kept.stat().st_mtime >= since
 
 
 def _awaits_scores(run: Path) -> bool:
@@ -89,19 +89,17 @@ def _demo_goes_on(out: str | None, search: bool) -> bool:
     return is_begun((OUT if out is None else Path(out)) / "run", search)
 
 
-def _kept(command: str, out: Path) -> list[Path]:
-    """Returns the files that are resumed from."""
+def _kept(command: str, out: Path) -> Path:
+    """Returns the file without which a command begins anew."""
     from autoai4eo.runs.folder import Run
 
-    kept = {
+    return {
         "compact search": Run(out).compact,  # from the end of its first epoch on
         "compact table": out / "table.json",  # see `autoai4eo.compact.queue`
         "fit": Run(out).json,
         "nasbench train": Run(out).json,
-    }
-    if command in kept:
-        return [path for path in [kept[command]] if path.is_file()]
-    return [path for path in out.glob("[!.]*") if path.is_file()]
+        "simulate": out / "queries.csv",  # see `autoai4eo.nasbench.kept`
+    }[command]
 
 
 def _option(arguments: Sequence[str], name: str) -> str | None:

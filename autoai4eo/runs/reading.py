@@ -216,7 +216,7 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     asked = folder.read()
     notes = [f"{one}; move it elsewhere" for one in misplaced(path).values()]
     if not asked["arguments"].get("storage") and not folder.study.is_file():
-        state = _state(path, False, None, [])
+        state = _state(path, asked, None, None, [])
         if trained_finalist(path) is not None:  # no search that is yet to begin
             lost = "expected the record of the trials, found no file"
             notes.append(f"{folder.study}: {lost}; restore it from a copy")
@@ -261,13 +261,10 @@ def read(path: Path, curves: bool = True) -> Snapshot:
     left: str | None = None
     if chosen is not None:
         left = _part(notes, partial(left_to_do, path, study), None)
-    arguments = asked["arguments"]
-    ended = arguments.get("finalists") == 0 and (
-        last_end(study) == arguments.get("max_trials")
-    )
+    ended = last_end(study)
     return Snapshot(
         path,
-        _state(path, ended, working, trials),
+        _state(path, asked, ended, working, trials),
         asked,
         objectives_of(study),
         trials,
@@ -301,10 +298,21 @@ def _ensembles(
     ]
 
 
-def _state(path: Path, is_over: bool, working: bool | None, trials: list[Trial]) -> str:
+def _state(
+    path: Path,
+    asked: dict[str, Any],
+    ended: int | None,
+    working: bool | None,
+    trials: list[Trial],
+) -> str:
     if working or (working is None and any(t.status == "running" for t in trials)):
         return "running"
-    over = trained_finalist(path) is not None or is_over
+    arguments = asked["arguments"]
+    most = arguments.get("max_trials")
+    if trained_finalist(path) is None:
+        over = arguments.get("finalists") == 0 and ended == most
+    else:
+        over = ended in (None, most)  # earlier versions did not record it
     return "finished" if over else "interrupted"
 
 

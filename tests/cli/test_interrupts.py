@@ -169,7 +169,9 @@ def test_maps_and_simulations_resume_from_what_they_kept(tmp_path):
     kept = ("simulate", "t.csv", "--out", tmp_path / "kept")
     assert told(*kept)[1].endswith("rerun simulate to begin anew")
     (tmp_path / "kept").mkdir()
-    (tmp_path / "kept" / "searches.csv").touch()
+    (tmp_path / "kept" / "notes.txt").touch()  # of the user
+    assert told(*kept)[1].endswith("rerun simulate to begin anew")
+    (tmp_path / "kept" / "queries.csv").touch()
     assert told(*kept)[1].endswith("rerun simulate to resume")
 
 

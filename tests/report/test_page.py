@@ -27,6 +27,7 @@ from autoai4eo.runs.network_id import NetworkId
 from autoai4eo.runs.reading import ShownEnsemble, Trial, read
 from autoai4eo.runs.scoring import evaluate
 from autoai4eo.runs.study import open_study
+from autoai4eo.runs.trials import keep_end
 
 EVIL = '<img src=x onerror="document.title=1">'
 
@@ -203,6 +204,21 @@ def test_a_running_search_is_shown_as_running(run, searched):
     page = page_of(run)
     assert "the same arguments resumes it" in page and ">1 interrupted<" in page
     assert "architecture</h2>" not in page
+
+
+def test_a_search_that_was_given_more_trials_is_not_finished(run, searched):
+    def resume(max_trials):
+        file = run / "run.json"
+        told = json.loads(file.read_text())
+        told["arguments"]["max_trials"] = max_trials
+        file.write_text(json.dumps(told))
+
+    keep_end(open_study(run, searched.objectives), 5)
+    resume(5)
+    assert ">finished</span>" in page_of(run)
+    resume(9)
+    page = page_of(run)
+    assert ">interrupted</span>" in page and "was given more trials" in page
 
 
 def test_nobody_is_told_to_wait_for_a_search_that_is_over(run):
