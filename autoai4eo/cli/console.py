@@ -25,7 +25,7 @@ from autoai4eo.text import cell, line
 #: Seconds; what takes less is not told, see `told_beside`.
 SOON_S = 2.0
 _NARROWEST = 20
-_WORD, _HEADING = 10, 5  # characters; shorter text and headings are not folded
+_WORD = 10  # characters; shorter text and words of headings are not folded
 
 
 class _PlainConsole(Console):
@@ -135,7 +135,7 @@ def as_csv(frame: Any) -> str:
 
 #: In the place of a number that is not defined.
 MISSING = "–"
-_WITH_SPREAD = re.compile(r"[\d.,]+ ± [\d.,e+]+")
+_NUMBER = re.compile(r"-?[\d,]*\.\d+|[\d.,]+ ± [\d.,e+]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,23 +153,23 @@ def _column(name: str, values: list[Any]) -> _Column:
     name, cells = line(name), [_text(value) for value in values]
     lengths = [cell_len(cell) for cell in cells]
     least = [
-        length if isinstance(value, Real) else min(length, _WORD)
+        length if _is_number(value) else min(length, _WORD)
         for value, length in zip(values, lengths, strict=True)
     ]
     return _Column(
         name,
         cells,
         all(map(_is_number, values)),
-        max([1, min(cell_len(name), _HEADING), *least]),
+        max([1, *(min(cell_len(word), _WORD) for word in name.split()), *least]),
         max([1, cell_len(name), *lengths]),
     )
 
 
 def _is_number(value: Any) -> bool:
-    """Whether a cell is a number, also one with its spread (1.7 ± 11), or empty."""
+    """Whether a cell is a number, as text (.9500, 1.7 ± 11) too, or empty."""
     if isinstance(value, Real | None) or value == MISSING:
         return True
-    return bool(_WITH_SPREAD.fullmatch(str(value)))
+    return bool(_NUMBER.fullmatch(str(value)))
 
 
 def _that_fit(columns: list[_Column], width: int) -> list[_Column]:

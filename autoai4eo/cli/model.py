@@ -71,6 +71,7 @@ def evaluate(
         from autoai4eo.learning import evaluation
         from autoai4eo.learning.evaluation import SINGLE
         from autoai4eo.runs import scoring
+        from autoai4eo.runs.network_id import network_id
 
         check_block_km(by, block_km)
         values = parse_ignored(ignored)
@@ -100,7 +101,8 @@ def evaluate(
         print_json(scores)
     else:
         noun = SINGLE[dataset.target.kind == "mask"]
-        print_scores(scores, f"{model} on {data} ({counted(len(dataset), noun)})")
+        of_model = f"{model}" if trial is None else f"{network_id(trial)} of {model}"
+        print_scores(scores, f"{of_model} on {data} ({counted(len(dataset), noun)})")
 
 
 def profile(

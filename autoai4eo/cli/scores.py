@@ -78,7 +78,7 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
 
 
 def _cell(name: str, value: float | None) -> float | str:
-    return MISSING if value is None else find(name).near(value)
+    return MISSING if value is None else find(name).cell(value)
 
 
 def _print_groups(found: dict[str, Any], samples: str) -> None:

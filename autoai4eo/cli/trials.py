@@ -224,7 +224,7 @@ def print_trials(
             for name, header in zip(names, headers, strict=True)
         ]
     rows = [
-        [*row[:2], *(_near(n, value) for n, value in zip(names, row[2:], strict=True))]
+        [*row[:2], *(_cell(n, value) for n, value in zip(names, row[2:], strict=True))]
         for row in rows
     ]
     print_table(title, ["trial", "status", *headers], rows)
@@ -232,9 +232,8 @@ def print_trials(
         console.print(how)
 
 
-def _near(name: str, value: Any) -> Any:
-    """Returns a cell; a score has no exponent."""
-    return find(name).near(value) if isinstance(value, float) else value
+def _cell(name: str, value: Any) -> Any:
+    return find(name).cell(value) if isinstance(value, float) else value
 
 
 def _measured(trials: Any) -> dict[NetworkId, MeasuredWith | None]:
@@ -257,7 +256,10 @@ def print_ensembles(found: Any, run: Path) -> None:
     headers = ["ensemble", "members (weight)", *(find(n).short for n in main)]
     headers += ["ms, summed" for _ in summed]
     shown = found[names].astype(object)
-    rows = shown.where(shown.notna(), None).to_numpy().tolist()
+    rows = [
+        [_cell(name, value) for name, value in zip(names, row, strict=True)]
+        for row in shown.where(shown.notna(), None).to_numpy().tolist()
+    ]
     optimal = ["yes" if is_best else "no" for is_best in found["on_front"]]
     print_table(
         f"ensembles of {run}",
@@ -266,5 +268,6 @@ def print_ensembles(found: Any, run: Path) -> None:
     )
     console.print(
         "on the front: no trial and no other ensemble is better in one objective and "
-        f"as good in the others. For every ensemble: {CAVEAT}"
+        "as good in the others; a trial counts with its score in the search, not with "
+        f"what its training as the finalist reached. For every ensemble: {CAVEAT}"
     )

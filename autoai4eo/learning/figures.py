@@ -77,11 +77,11 @@ class Figure:
         """Formats a value where networks are compared: a score with four decimals."""
         if self.decimals is None:
             return rounded(value)
-        return f"{self.near(value):.4f}"
+        return f"{round(value, 4) + 0.0:.4f}"
 
-    def near(self, value: float) -> float:
-        """Returns a score with four decimals, so that none has an exponent."""
-        return value if self.decimals is None else round(value, 4) + 0.0
+    def cell(self, value: float) -> float | str:
+        """Returns a cell of a table: a score as `exact` formats it, else the number."""
+        return value if self.decimals is None else self.exact(value)
 
 
 def rounded(value: float) -> str:

@@ -124,7 +124,7 @@ def check_same(
                 f"{run}: expected the {role} data that this run was begun with "
                 f"({known[role]['path']}, {known[role]['samples']} samples), found "
                 f"other data ({dataset.path}, {len(dataset)} samples); choose another "
-                "folder, or overwrite this one"
+                "folder, or overwrite this one (--overwrite)"
             )
 
 
@@ -142,5 +142,6 @@ def check_step(run: Path, known: int | None, map_step: int | None) -> None:
     if known != map_step:
         raise UserError(
             f"{run}: expected the map step that this run was begun with ({known}), "
-            f"found {map_step}; choose another folder, or overwrite this one"
+            f"found {map_step}; choose another folder, or overwrite this one "
+            "(--overwrite)"
         )

@@ -39,7 +39,7 @@ SUMMED = tuple(
 #: Said wherever the scores of an ensemble on the validation data are shown.
 CAVEAT = (
     "its members were chosen by the validation data, so that its scores on them are "
-    "optimistic: judge it on other data with autoai4eo evaluate"
+    "optimistic: judge it on other data"
 )
 
 

@@ -169,7 +169,8 @@ def open_study(
     elif kept != names:
         raise UserError(
             f"{run}: expected the objective {', '.join(kept)} of this search, found "
-            f"{', '.join(names)}; use another folder, or overwrite this one"
+            f"{', '.join(names)}; choose another folder, or overwrite this one "
+            "(--overwrite)"
         )
     return study
 
@@ -186,7 +187,7 @@ def _check_place(run: Path, recorded: object, storage: str | None) -> None:
         raise UserError(
             f"{run}: expected no --storage, as the record of this search is in its "
             f"study.db, found {without_password(storage)}; leave it out, choose "
-            "another folder, or overwrite this one"
+            "another folder, or overwrite this one (--overwrite)"
         )
 
 
@@ -277,7 +278,8 @@ def mark_of(
     if before not in (None, dict(begun_with)):
         raise UserError(
             f"{run}: expected the data and the map step that this search was begun "
-            "with, found others; choose another folder, or overwrite this one"
+            "with, found others; choose another folder, or overwrite this one "
+            "(--overwrite)"
         )
     return mark
 

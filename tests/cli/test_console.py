@@ -184,7 +184,7 @@ def test_groups_of_tiles_are_told_as_in_the_table_of_trials(capsys):
     told = {"mean_iou": 0.5, "intervals": {}, "per_class": {"sea": {"iou": 0.5}}}
     print_scores({**told, "resampled_by": "tile", "by_group": found}, "run")
     out = capsys.readouterr().out
-    assert "scene ┃ tiles ┃ mIoU ┃   OA ┃" in out and "do not count" not in out
+    assert "scene ┃ tiles ┃   mIoU ┃     OA ┃" in out and "do not count" not in out
     assert "mean intersection over union (mIoU) by scene: worst 0.500 (a)" in out
     found = by_city(nara=(0.5, 0.9)) | {"worst_group": "nara", "worst": 0.5}
     print_scores({**scores(ODD), "by_group": found | {"median": 0.5}}, "run")

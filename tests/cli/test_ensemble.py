@@ -52,6 +52,9 @@ def test_it_is_made_shown_and_used_as_the_readme_says(place, run, tmp_path):
         "--trial ensemble-0",
     ):
         assert words in done.out
+    again = run("ensemble", folder, "--max", "latency_ms=50", "--max", "params=9000")
+    assert "ensemble 0 was selected in the same way before" in again.out + again.err
+    assert ensembles.numbers(folder) == [0]
     told = run("pareto", folder)
     assert told.status == 0 and "ensembles of" in told.out
     assert "members were chosen by the validation data" in told.out
@@ -60,6 +63,8 @@ def test_it_is_made_shown_and_used_as_the_readme_says(place, run, tmp_path):
     name = ("--trial", "ensemble-0")
     scores = json.loads(run("evaluate", folder, data / "test.h5", *name, "--json").out)
     assert 0 <= scores["accuracy"] <= 1
+    told = run("evaluate", folder, data / "test.h5", *name).out
+    assert told.startswith(f"ensemble 0 of {folder} on {data / 'test.h5'} (")
     cost = json.loads(run("profile", folder, *name, "--json").out)
     assert cost["params"] == ensembles.read(folder, 0).cost["params"]
     out = tmp_path / "m.keras"

@@ -104,7 +104,8 @@ def make(
     """Selects an ensemble of the trained networks of a run, and keeps it there.
 
     See `autoai4eo.search.ensembles.selection.select`. The cost of the ensemble is
-    measured as a whole, with what measured the trials.
+    measured as a whole, with what measured the trials. If an ensemble of the run was
+    selected so before, it is returned.
 
     Args:
         run: the folder, locked by `at_rest`.
@@ -129,6 +130,13 @@ def make(
     output = mean_of(outputs, selection.counts)
     members = [found[row] for row in selection.counts]
     counts = [*selection.counts.values()]
+    made_of = dict(zip((c.trial.number for c in members), counts, strict=True))
+    if refit is None:
+        for known in ensembles.ensembles_of(run, study):
+            wanted = (TRAINING, made_of, budget.limits, budget.size)
+            if (known.trained_on, known.members, known.limits, known.size) == wanted:
+                tell(f"ensemble {known.number} was selected in the same way before")
+                return known
 
     def mean(of: Callable[[Candidate], keras.Model]) -> keras.Model:
         named = {
@@ -149,7 +157,7 @@ def make(
     return ensembles.add(
         run,
         lambda path: save_model(network, path),
-        members=dict(zip((c.trial.number for c in members), counts, strict=True)),
+        members=made_of,
         metrics=metrics,
         scores=scores,
         cost=_measured(run, study, network, validation),

@@ -103,7 +103,8 @@ def search(
         done = f"{count} of {tuner.settings.max_trials} trials trained"
         how = told_instrument(instrument_of(tuner.study))
         done += f"   latency in {how}" if how else ""
-        view.told(0, {"done": f"searching in {tuner.run}   {done}"})
+        doing = "searching" if task == "search" else "training the finalist"
+        view.told(0, {"done": f"{doing} in {tuner.run}   {done}"})
         WorkerPool(tuner, job, view, workers).work()
         if task == "search":
             _tell_shortfall(tuner, view)
