@@ -206,11 +206,10 @@ def _tell(out: Path, target: str) -> None:
         soft_wrap=True,
     )
     print_table("", ["class", "polygons", "patches"], rows)
-    if target == "class":
-        console.print(
-            f"next: autoai4eo fit {quote(str(out))} --group polygon --out RUN",
-            soft_wrap=True,
-        )
+    console.print(
+        f"next: autoai4eo fit {quote(str(out))} --group polygon --out RUN",
+        soft_wrap=True,
+    )
 
 
 def _first(file: Any) -> str:

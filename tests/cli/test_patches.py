@@ -55,13 +55,20 @@ def test_options(run, folder):
         *("patches", folder / "scene.tif", "--labels", folder / "areas.kml"),
         *("--out", folder / "p.h5", *HOW, "--min-share", 0.7, "--field", "name"),
         *("--input", "red=B04", "--input", "rest=B02,B03", "--scale", 0.0001),
-        *("--target", "mask", "--quiet"),
+        *("--target", "mask"),
     )
-    assert done.status == 0 and not done.out, done.err
+    assert done.status == 0, done.err
+    assert f"next: autoai4eo fit {folder / 'p.h5'} --group polygon" in done.out
     with h5py.File(folder / "p.h5") as file:
         assert file["red"].shape[1:] == (8, 8, 1)
         assert file["label"].shape[1:] == (8, 8)
         assert list(file.attrs["class_names"]) == ["area 0", "area 1"]
+
+
+def test_quiet_prints_nothing(run, folder):
+    files = ("patches", folder / "scene.tif", "--labels", folder / "areas.kml")
+    done = run(*files, "--out", folder / "p.h5", *HOW, "--quiet")
+    assert done.status == 0 and not done.out, done.err
 
 
 def test_wrong_input_is_one_line(run, folder):
