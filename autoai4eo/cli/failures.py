@@ -67,11 +67,15 @@ def status_and_line(
     if isinstance(error, SearchError):
         return FAILED, f"error: {error}"
     if isinstance(error, KeyboardInterrupt | typer.Abort):
-        number = next((n for n in error.args if isinstance(n, int)), signal.SIGINT)
-        return 128 + number, after_interrupt(command, arguments, begun)
+        return 128 + signal_of(error), after_interrupt(command, arguments, begun)
     if hasattr(error, "format_message"):  # Typer's
         return WRONG, f"error: {wrong_call(error)}"
     return FAILED, _known(error) or _unknown(error)
+
+
+def signal_of(error: BaseException) -> int:
+    """Returns the number of the signal that an interrupt is of: SIGINT has none."""
+    return next((n for n in error.args if isinstance(n, int)), int(signal.SIGINT))
 
 
 def _known(error: BaseException) -> str | None:

@@ -10,6 +10,7 @@ import re
 import select
 import signal
 import sys
+import threading
 import time
 import warnings
 from typing import Annotated, TextIO
@@ -95,6 +96,7 @@ def _options(
 GROUPS = {"compact": compact.app, "device": device.app, "nasbench": nasbench.app}
 #: Set by a shell that asks for completions.
 COMPLETE = "_AUTOAI4EO_COMPLETE"
+_MOMENT_S = 0.05
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
 
@@ -122,6 +124,7 @@ def _main() -> None:
     # a terminal that is closed; ignored under nohup
     if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         signal.signal(signal.SIGHUP, _interrupt)
+    sys.unraisablehook = _interrupt_again
     told: set[str] = set()  # Python forgets them with every `catch_warnings`
     warnings.showwarning = lambda message, *_: _tell_once(f"warning: {message}", told)
     warnings.simplefilter("ignore")
@@ -250,3 +253,15 @@ def _forget_interrupt() -> None:
 
 def _interrupt(number: int, _: object) -> None:
     raise KeyboardInterrupt(number)
+
+
+def _interrupt_again(lost: sys.UnraisableHookArgs) -> None:
+    """Repeats a signal that arrived where nothing can be raised, a moment later.
+
+    That is where an object is deleted, or C calls back: Python goes on there.
+    """
+    if not isinstance(lost.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(lost)
+        return
+    number = failures.signal_of(lost.exc_value)
+    threading.Timer(_MOMENT_S, os.kill, (os.getpid(), number)).start()

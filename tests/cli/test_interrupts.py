@@ -97,6 +97,34 @@ main()
     assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
+@pytest.mark.usefixtures("told_of_ctrl_c")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_an_interrupt_is_not_lost_where_python_cannot_raise_it(name):
+    """Users rely on: a command ends at the first Ctrl-C, whatever it hits."""
+    script = f"""
+import os, signal, sys, time
+from autoai4eo.cli import main
+
+class Deleted:
+    def __del__(self):
+        os.kill(os.getpid(), signal.{name})
+
+def goes_on(*_):
+    Deleted()
+    time.sleep(60)
+
+import autoai4eo.report.page
+autoai4eo.report.page.write_report = goes_on
+sys.argv = ["autoai4eo", "report", "a_run"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    status = 128 + getattr(signal, name)
+    assert (done.returncode, done.stderr) == (status, "interrupted\n")
+
+
 @pytest.mark.parametrize("command", ["demo --out", "select"])
 def test_what_cannot_be_read_is_no_traceback(command, tmp_path):
     folder = tmp_path / "run" if command == "select" else tmp_path
