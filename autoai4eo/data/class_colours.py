@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import colorsys
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
@@ -23,10 +22,9 @@ _EXPECTED = {
     ("bare", "rock", "sand", "soil"): (0.09, 0.20, 0.80),
     ("snow", "ice", "glacier"): (0.55, 0.08, 0.98),
 }
-#: Of two classes that nothing names: grey and purple suggest neither water nor fire,
-#: and differ in brightness for everyone.
+#: Of two classes without a known word, such as unburned and burned: grey and purple
+#: suggest neither water nor fire, and differ in brightness for everyone.
 _NEUTRAL: tuple[Rgb, Rgb] = (203, 203, 203), (106, 81, 163)
-_UNNAMED = re.compile(r"class \d+")
 
 
 def hex_of(colour: Rgb) -> str:
@@ -56,8 +54,8 @@ def colours(
     """Returns a colour for each class: the usual one of a climate zone or land cover.
 
     Classes of the same kind of land get shades of its colour. A name without a known
-    word gets a colour that differs from its neighbours'. Two classes without names are
-    grey and purple.
+    word gets a colour that differs from its neighbours'. Two classes without a known
+    word are grey and purple.
 
     Args:
         classes: their names.
@@ -68,21 +66,15 @@ def colours(
         return [known[name] for name in classes]
     if tuple(classes) == LCZ42_CLASSES:
         return list(LCZ42_COLOURS)
-    if len(classes) == 2 and all(_UNNAMED.fullmatch(name) for name in classes):
+    usual = [_usual(name) for name in classes]
+    if len(classes) == 2 and not any(usual):
         return list(_NEUTRAL)
     seen: Counter[tuple[float, ...]] = Counter()
     made = []
-    for i, name in enumerate(classes):
+    for i, of_kind in enumerate(usual):
         # the golden ratio keeps any number of hues apart
         other = (i * 0.618 % 1, 0.55, 0.85 if i % 2 else 0.6)
-        hue, saturation, value = next(
-            (
-                colour
-                for words, colour in _EXPECTED.items()
-                if any(word in name.lower() for word in words)
-            ),
-            other,
-        )
+        hue, saturation, value = of_kind or other
         shade = seen[hue, saturation, value]
         seen[hue, saturation, value] += 1
         rgb = colorsys.hsv_to_rgb(
@@ -92,3 +84,11 @@ def colours(
         )
         made.append(tuple(round(255 * part) for part in rgb))
     return made  # type: ignore[return-value]
+
+
+def _usual(name: str) -> tuple[float, float, float] | None:
+    """Returns hue, saturation and brightness of the first known word in a name."""
+    for words, colour in _EXPECTED.items():
+        if any(word in name.lower() for word in words):
+            return colour
+    return None

@@ -47,7 +47,8 @@ def test_an_export_keeps_the_colours(tmp_path):
     assert all("color_hint" not in one for one in output["classification:classes"])
 
 
-def test_two_classes_without_names_look_like_neither_water_nor_fire():
-    for red, green, blue in colours(["class 0", "class 1"]):
+@pytest.mark.parametrize("names", [("class 0", "class 1"), ("unburned", "burned")])
+def test_two_classes_without_a_known_word_look_like_neither_water_nor_fire(names):
+    for red, green, blue in colours(names):
         assert not red > 1.3 * blue and not blue > 2 * red and green >= 80
     assert colours(["class 0", "water"])[1] == colours(["land", "water"])[1]
