@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,15 @@ class Measurer:
     threads: int | None = None
     memory_bytes: int = 2**31
     starting_s: float = STARTING_S
+    _running: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _starts: threading.Lock = field(default_factory=threading.Lock)
 
     def measured(self, folder: Path, job: Job) -> dict[str, Any]:
         """Measures the network in a folder that holds nothing else.
 
         Raises:
-            Refused: the network cannot be measured.
+            Refused: the network cannot be measured, or `end` was called.
         """
         limit_s = self.starting_s + job.budget_s
         told = {
@@ -54,16 +58,7 @@ class Measurer:
             "memory_bytes": self.memory_bytes,
             "cpu_s": round(limit_s * cores()) + 1,
         }
-        with subprocess.Popen(
-            [sys.executable, "-P", "-m", "autoai4eo.devices.measuring"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            cwd=folder,
-            env=_environment(folder),
-            start_new_session=True,
-            bufsize=0,
-        ) as process:
+        with self._started(folder) as process:
             try:
                 assert process.stdin is not None
                 process.stdin.write(json.dumps(told).encode() + b"\n")
@@ -74,7 +69,36 @@ class Measurer:
                 code = process.wait(timeout=limit_s)
             finally:
                 _end(process)
+                self._running.remove(process)
         return {"device": cpu_name(), **_answer(folder / ANSWER, code, limit_s)}
+
+    def end(self) -> None:
+        """Ends what is measured; nothing is measured any more.
+
+        A process writes into its folder, so that this comes before the folder is
+        removed: ONNX Runtime makes ``~/.cache`` again, with all folders above it.
+        """
+        with self._starts:
+            self._over.set()
+            for process in list(self._running):
+                _end(process)
+
+    def _started(self, folder: Path) -> subprocess.Popen[bytes]:
+        with self._starts:
+            if self._over.is_set():
+                raise Refused(503, "the server has ended")
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "autoai4eo.devices.measuring"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd=folder,
+                env=_environment(folder),
+                start_new_session=True,
+                bufsize=0,
+            )
+            self._running.append(process)
+            return process
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

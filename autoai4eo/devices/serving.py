@@ -101,7 +101,10 @@ def _serve(options: argparse.Namespace) -> None:
     measurer = Measurer(options.runtime, options.threads, options.memory_mib * _MIB)
     device = Device(measurer, token, options.max_mib * _MIB)
     with scratch_folder() as folder:
-        _listen(options, device, folder)
+        try:
+            _listen(options, device, folder)
+        finally:
+            measurer.end()
 
 
 def _listen(options: argparse.Namespace, device: Device, folder: Path) -> None:

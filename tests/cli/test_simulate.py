@@ -3,10 +3,24 @@
 import itertools
 import json
 import runpy
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
 import pytest
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Searches without processes of their own, each of which imports TensorFlow."""
+    replay = import_module("autoai4eo.nasbench.replay")  # the package has a function
+
+    def pool(count, mp_context, initializer, initargs):
+        monkeypatch.setattr(replay, "_table", *initargs, raising=False)
+        return ThreadPoolExecutor(1)
+
+    monkeypatch.setattr(replay, "ProcessPoolExecutor", pool)
 
 
 @pytest.fixture
@@ -66,6 +80,7 @@ def begun(table, out, **changed):
     return ["simulate", table, *itertools.chain(*named)]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_start_by_surrogate_is_recorded_and_another_is_refused(table, tmp_path, run):
     pytest.importorskip("xgboost", reason="needs the extra surrogates")
     out = tmp_path / "out"
@@ -83,6 +98,7 @@ def test_a_start_by_surrogate_is_recorded_and_another_is_refused(table, tmp_path
         assert result.status == 2 and words in result.err
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_folder_of_before_there_were_starts_is_one_of_random_starts(
     table, tmp_path, run
 ):
@@ -102,6 +118,7 @@ def test_a_folder_of_before_there_were_starts_is_one_of_random_starts(
     assert result.status == 2 and "found another start there" in result.err
 
 
+@pytest.mark.usefixtures("in_process")
 def test_given_networks_come_first(table, tmp_path, run):
     given = tmp_path / "given.csv"
     given.write_text("b,a\n2,1\n6,5\n")
@@ -131,6 +148,7 @@ def test_the_published_records_are_a_table(shared, tmp_path, run):
     assert share["cost-aware"] > max(share["random"], share["cost-sorted"])
 
 
+@pytest.mark.usefixtures("in_process")
 def test_another_table_is_a_prior(run, tmp_path):
     def table(name, shift):
         pairs = itertools.product(range(8), range(4))

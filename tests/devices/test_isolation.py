@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import onnx_networks as networks
@@ -115,3 +116,19 @@ def test_an_answer_that_is_a_link_is_not_followed(tmp_path):
     with pytest.raises(Refused, match="ended the process") as refused:
         _answer(tmp_path / "answer.json", 0, 1.0)
     assert "secret" not in refused.value.reason
+
+
+def test_a_measurer_that_ended_leaves_no_process_and_starts_none(tmp_path):
+    """Users rely on: nothing writes into a folder that is being removed."""
+    measurer = Measurer("onnx", threads=1)
+    (tmp_path / "network.onnx").write_bytes(networks.looping())
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(measurer.measured, tmp_path, networks.JOB)
+        while not processes_in(tmp_path):
+            assert not asked.done()
+        measurer.end()
+        assert not processes_in(tmp_path)
+        with pytest.raises(Refused, match="ended the process that measured it"):
+            asked.result(timeout=30)
+    with pytest.raises(Refused, match="the server has ended"):
+        measurer.measured(tmp_path, networks.JOB)
