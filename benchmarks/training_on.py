@@ -20,7 +20,8 @@ with one thread of TensorFlow. None begins after `--minutes`. JAX shares its com
 networks through OUT/compiled. `show` prints for each training its kappa in validation
 and in test (mean over the seeds), and the difference to the trial of the same seed;
 then the same for the better of it and the trial in validation, which is what a search
-keeps. Below the table: what `anew` gains over `on`. Intervals are of 95 %, from resamples of whole parents and of seeds.
+keeps. Below the table: what `anew` gains over `on`. Intervals are of 95 %, from
+resamples of whole parents and of seeds.
 """
 
 from __future__ import annotations
