@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.raster_files import is_remote
@@ -13,6 +16,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.runs import starts
 
 #: What must be said of the scores of a run on generated data.
+MOST_SCENES = 10_000
 SYNTHETIC = "Synthetic data: the scores say nothing about the world."
 
 
@@ -27,6 +31,7 @@ def describe(dataset: Dataset) -> dict[str, Any]:
         **({"named": True} if dataset.target.named else {}),
         **({"synthetic": True} if dataset.is_synthetic else {}),
         **({"opened": dataset.opened} if dataset.opened else {}),
+        **({"scenes": found} if (found := scenes_of(dataset)) else {}),
         "inputs": [
             {
                 "name": spec.name,
@@ -38,6 +43,25 @@ def describe(dataset: Dataset) -> dict[str, Any]:
             for spec in dataset.inputs
         ],
     }
+
+
+def scenes_of(dataset: Dataset) -> list[str]:
+    """Returns a checksum of each scene of masks: of its name, tiles and their classes.
+
+    Scenes with the same checksums are in both of two data sets, wherever they lie.
+    Of more than `MOST_SCENES`, [] is returned.
+    """
+    names = dataset.groups.get("scene")
+    if names is None or dataset.target.kind != "mask":
+        return []
+    each, member = np.unique(names, return_inverse=True)
+    if len(each) > MOST_SCENES:
+        return []
+    found = []
+    for i, name in enumerate(each.tolist()):
+        pixels = np.ascontiguousarray(dataset.class_pixels[member == i])
+        found.append(hashlib.sha256(f"{name}".encode() + pixels.tobytes()).hexdigest())
+    return [one[:16] for one in found]
 
 
 def located(asked: Mapping[str, Any], role: str) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ _DATA = {
     "target?": LEARNED,
     "classes": [str],
     "synthetic?": bool,
+    "scenes?": [str],
     "opened?": {
         "masks": str | None,
         "tile": int,

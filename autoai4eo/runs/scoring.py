@@ -8,7 +8,7 @@ from typing import Any
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import members
-from autoai4eo.data.spatial_blocks import check_block_km
+from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK, check_block_km
 from autoai4eo.learning import evaluation
 from autoai4eo.learning.by_group import by_group
 from autoai4eo.learning.comparison import beside_references
@@ -65,7 +65,9 @@ def evaluate(
     evaluation.check_labelled(dataset)
     check_block_km(by, block_km)
     if by is not None:
-        members(dataset, by, block_km)
+        groups = members(dataset, by, block_km)
+        if by == SPATIAL_BLOCK:
+            dataset = dataset.with_group(by, groups)
     learned = warn_if_learned(run, dataset, fitted, trial) if run is not None else []
     output = evaluation.outputs_in_parts(model, dataset, batch_size, verbose)
     # which is better where both learned says nothing about other data
