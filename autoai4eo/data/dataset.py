@@ -57,6 +57,7 @@ class Dataset:
         notes: tuple[str, ...] = (),
         told: Targets | None = None,
         opened: Mapping[str, Any] | None = None,
+        named: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         self._reader = reader
         self._rows = np.arange(len(reader.labels)) if rows is None else rows
@@ -67,7 +68,9 @@ class Dataset:
         self.target = self._told.target
         self.targets: np.ndarray = self._told.values[self._rows]
         self.class_pixels: np.ndarray = self._told.class_pixels[self._rows]
-        self.groups = {k: v[self._rows] for k, v in reader.groups.items()}
+        self._named = dict(named or {})  # groups by name, of every sample of the reader
+        every = {**self._named, **reader.groups}
+        self.groups = {name: each[self._rows] for name, each in every.items()}
         self.notes = notes
         self.is_synthetic = reader.is_synthetic
         self.opened = dict(opened or {})
@@ -214,6 +217,17 @@ class Dataset:
         """Returns the dataset of these samples (indices or a boolean mask)."""
         return self._with(rows=self._rows[np.asarray(indices)])
 
+    def with_group(self, name: str, groups: np.ndarray) -> Dataset:
+        """Returns the dataset with one more group, which comes before the others.
+
+        Args:
+            name: of the group.
+            groups: that each sample is in, (N,).
+        """
+        every = np.zeros(len(self._reader.labels), groups.dtype)
+        every[self._rows] = groups
+        return self._with(named={name: every, **self._named})
+
     def with_classes(self, wanted: Sequence[str]) -> Dataset:
         """Returns the dataset with these classes (or values) in this order, by name.
 
@@ -309,6 +323,7 @@ class Dataset:
             "notes": self.notes,
             "told": self._told,
             "opened": self.opened,
+            "named": self._named,
         }
         return Dataset(self._reader, **{**now, **changes})
 

@@ -79,6 +79,8 @@ def split(
     else:
         members_of = _groups(dataset, group, groups, block_km)
         part = _by_group(dataset, group, members_of, shares, seed)
+        if group == SPATIAL_BLOCK:
+            dataset = dataset.with_group(group, members_of)
     for i in range(len(shares)):
         if not (part == i).any():
             raise UserError(

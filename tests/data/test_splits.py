@@ -18,6 +18,7 @@ from autoai4eo.data.splits import (
     split,
 )
 from autoai4eo.errors import UserError
+from autoai4eo.learning.evaluation import groups_of
 
 
 def dataset(labels):
@@ -159,8 +160,23 @@ def test_spatial_blocks_of_geotiffs(build, tmp_path):
     parts = split(d, (0.6, 0.4), group="spatial_block", seed=1)
     assert len(parts[0]) + len(parts[1]) == 40
     assert abs(len(parts[0]) - 24) <= 4
+    blocks = [set(part.groups["spatial_block"].tolist()) for part in parts]
+    assert blocks[0].isdisjoint(blocks[1])
     near = split(d.subset([0, 0, 1, 1, 2, 2]), (0.5, 0.5), group="spatial_block")
     assert not set(members(near[0])) & set(members(near[1]))
+
+
+def test_intervals_resample_the_squares_that_made_the_parts(build, tmp_path):
+    """Users rely on: neighbours in one square are not counted as independent."""
+    for i in range(24):
+        place = (11 + 0.001 * (i % 4) + 0.1 * (i // 4), 48)  # six squares of four
+        pixels = np.full((4, 4, 1), i, np.uint8)
+        build.write_image(tmp_path / "ab"[i % 2] / f"{i}.tif", pixels, place=place)
+    squares = {"group": "spatial_block", "block_km": 1.5}
+    part, _ = split(open_dataset(tmp_path), (0.5, 0.5), **squares)
+    for one in (part, part.subset(np.arange(len(part) - 1)), part.with_labels()):
+        by, of = groups_of(one)
+        assert by == "spatial_block" and 3 <= len(np.unique(of)) < len(one)
 
 
 def test_csv_by_row_and_by_file(build, tmp_path):
