@@ -133,7 +133,8 @@ def _main() -> None:
         app(prog_name="autoai4eo")  # answers the shell, and ends
     try:
         # removes passwords before anything can show them
-        given = [_renamed(databases.name(_at_home(a))) for a in sys.argv[1:]]
+        given = [databases.name(_at_home(argument)) for argument in sys.argv[1:]]
+        given = [_renamed(_command(given), argument) for argument in given]
         starts.begun_by(given)
         status = _called(given)
         sys.stdout.flush()
@@ -159,12 +160,12 @@ def _main() -> None:
     sys.exit(status)
 
 
-def _renamed(argument: str) -> str:
-    """Replaces the old name of an option by its new one, with a warning."""
+def _renamed(command: str, argument: str) -> str:
+    """Replaces the old name of a command's option by its new one, with a warning."""
     name, equals, value = argument.partition("=")
-    if name not in RENAMED_OPTIONS:
+    new = RENAMED_OPTIONS.get((command, name))
+    if new is None:
         return argument
-    new = RENAMED_OPTIONS[name]
     _tell(f"warning: {name} is called {new} now; the next release drops {name}")
     return new + equals + value
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from autoai4eo.cli.console import hushed
+from autoai4eo.cli.console import console, hushed
 from autoai4eo.cli.map_summary import print_map, print_reference
 from autoai4eo.cli.options import (
     AllowRemoteScene,
@@ -215,6 +215,7 @@ def map(
         )
     with hushed():
         from autoai4eo import deploy
+        from autoai4eo.deploy.mapping.earlier import layers_of
         from autoai4eo.deploy.mapping.reference_classes import parse_legend, values_of
 
         predictor = deploy.load_predictor(
@@ -258,6 +259,10 @@ def map(
         print_map(out, predictor.target, values_of(predictor))
         if reference is not None:
             print_reference(out)
+        made = [*layers_of(out), *filter(None, (polygons, figure))]
+        console.print(
+            f"written: {', '.join(f'{path}' for path in made)}", soft_wrap=True
+        )
 
 
 def _stretch(text: str | None) -> tuple[float, float] | None:

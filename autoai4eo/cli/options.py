@@ -13,12 +13,12 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import MAX_GIB, max_bytes
 from autoai4eo.runs import databases
 
-#: Old names of options, which still work, with a warning.
+#: Old names of options, by command, which still work, with a warning.
 RENAMED_OPTIONS = {
-    "--no-share": "--no-dense",
-    "--share": "--dense",
-    "--stop-hopeless": "--prune",
-    "--strategies": "--tuners",
+    ("fit", "--stop-hopeless"): "--prune",
+    ("map", "--no-share"): "--no-dense",
+    ("map", "--share"): "--dense",
+    ("simulate", "--strategies"): "--tuners",
 }
 Inputs = Annotated[
     list[str] | None,

@@ -183,6 +183,8 @@ def simulate(
             shown = labels(networks.objectives)
             write_page(out, title, networks.objectives, begins.sentence, shown, found)
     summary = found["summary"].astype(object)
+    beyond = summary.columns.str.startswith("hv_at_") & summary.isna().all()
+    summary = summary.loc[:, ~beyond]  # where no budget was so large
     rows = summary.where(summary.notna(), None).to_numpy().tolist()
     print_table(title, list(summary.columns), rows)
     console.print(

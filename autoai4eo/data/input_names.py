@@ -16,13 +16,13 @@ RESERVED = ("probabilities", "self")
 
 
 @contextmanager
-def inputs_needed(names: Sequence[str], by: str, hint: str = "") -> Iterator[None]:
+def inputs_needed(names: Sequence[str], by: str, cure: str = "") -> Iterator[None]:
     """Words a missing input for data that must have it, where there is no choice.
 
     Args:
         names: of the inputs that are needed.
         by: what needs them, such as ``"the network"``.
-        hint: what else may be missing.
+        cure: what may be missing, before the cure that always holds.
 
     Raises:
         UserError: an input of these is missing.
@@ -35,7 +35,7 @@ def inputs_needed(names: Sequence[str], by: str, hint: str = "") -> Iterator[Non
         all_of_them = ["it", "both"][len(names) - 1] if len(names) < 3 else "all"
         raise UserError(
             f"{error.path}: expected the inputs of {by}, {' and '.join(names)}, found "
-            f"{' and '.join(error.found)}; give data that have {all_of_them}{hint}"
+            f"{' and '.join(error.found)}; {cure}give data that have {all_of_them}"
         ) from None
 
 

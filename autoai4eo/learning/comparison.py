@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.learning.evaluation import groups_of, resampled_by, scored
 from autoai4eo.learning.figures import FIGURES, VALIDATION
@@ -14,6 +16,9 @@ from autoai4eo.learning.lazy_outputs import Outputs
 from autoai4eo.learning.mask_references import judged_rows, told_part
 from autoai4eo.learning.references import reference_outputs
 from autoai4eo.learning.registry import task_of
+
+#: Scores that differ by less, relative to them, differ by the order of a sum.
+_ROUNDING = 1e-12
 
 
 def beside_references(
@@ -77,7 +82,9 @@ def beside_references(
     against = []
     for name, reference in references.items():
         size = {n: v for n, v in record.get(name, {}).items() if n == "params"}
-        gains = sign * (my_draws[metric] - reference.resampled()[metric])
+        ours, theirs = my_draws[metric], reference.resampled()[metric]
+        equal = np.isclose(ours, theirs, rtol=_ROUNDING, atol=0)
+        gains = np.where(equal, 0.0, sign * (ours - theirs))
         against.append(
             {
                 "other": name,

@@ -91,9 +91,9 @@ def open_for(
         classes = classes_again(data.get("opened") or {}, data["classes"])
     if ignored is not None:
         how["ignored"] = classes["ignored"] = ignored
-    hint = "; scenes need --masks" if kind == "mask" and not tiles else ""
+    cure = "scenes need --masks; or " if kind == "mask" and not tiles else ""
     try:
-        with inputs_needed(names, "the network", hint):
+        with inputs_needed(names, "the network", cure):
             dataset = open_dataset(x, **{**how, **classes})
     except UnknownClassError:
         if kind is not None and not unlabelled:

@@ -40,7 +40,7 @@ def next_step(run: Path, named: Path) -> str:
     out, data = quote(str(named)), data_words(run)
     return "next: " + either(
         f"autoai4eo evaluate {out} {data}, autoai4eo export {out} MODEL",
-        f"evaluate({'x, y' if data == 'DATA' else 'scenes, masks'}) on other data, "
+        f"evaluate({'data' if data == 'DATA' else 'scenes, masks'}) on other data, "
         "export(path), report()",
     )
 
@@ -75,11 +75,11 @@ def told_interrupt(run: Path, overwrite: bool, verbose: int) -> Iterator[None]:
     except KeyboardInterrupt:
         if verbose and not in_shell():
             if _written(run) in (None, earlier):
-                told = "nothing was searched yet; the same fit begins anew"
+                told = "nothing was searched yet; call fit again to begin anew"
             else:
                 without = " without overwrite=True" if overwrite else ""
-                told = f"what was finished is kept in {run}; the same fit{without}"
-                told += " goes on"
+                told = f"what was finished is kept in {run}; call fit again{without} "
+                told += "to resume"
             show(f"interrupted: {told}")
         raise
 

@@ -319,7 +319,9 @@ def test_old_option_names_still_work(run, tmp_path):
     assert run("map", "none", "--no-share", "a", "b").err.startswith("warning: --no-")
     done = run("fit", "none", "--stop-hopeless", "--out", tmp_path / "run")
     assert "--prune" in done.err and "o such option" not in done.err
-    assert {*RENAMED_OPTIONS} == {
+    other = run("fit", "none", "--share", "--out", tmp_path / "run")
+    assert "--dense" not in other.err and "found --share" in other.err
+    assert {name for _, name in RENAMED_OPTIONS} == {
         "--strategies",
         "--share",
         "--no-share",

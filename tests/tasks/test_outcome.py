@@ -38,7 +38,7 @@ def test_in_python_the_verdict_and_the_next_step_are_told(run, capsys):
     first, second = capsys.readouterr().out.splitlines()
     assert first == verdict(AGAINST, "validation")
     # the variable that holds the search has a name that the user chose
-    assert second == "next: evaluate(x, y) on other data, export(path), report()"
+    assert second == "next: evaluate(data) on other data, export(path), report()"
     tell_outcome(run, 0)
     with called_from_shell():
         tell_outcome(run, 1)  # a command tells more
@@ -61,8 +61,8 @@ def test_an_interrupt_says_how_to_go_on_and_still_reaches_the_caller(
     run, capsys, overwrite
 ):
     told = interrupted(run, capsys, overwrite, meanwhile=Path.touch)
-    assert f"what was finished is kept in {run}; the same fit" in told
-    assert ("without overwrite=True goes on" in told) == overwrite
+    assert f"what was finished is kept in {run}; call fit again" in told
+    assert ("without overwrite=True to resume" in told) == overwrite
     assert interrupted(run, capsys, overwrite, verbose=0) == ""
 
 
@@ -70,7 +70,7 @@ def test_an_interrupt_says_how_to_go_on_and_still_reaches_the_caller(
 def test_before_a_search_began_an_interrupt_says_so(run, capsys, meanwhile):
     """Users rely on: nobody is told to go on with the search that was to be deleted."""
     told = interrupted(run, capsys, overwrite=True, meanwhile=meanwhile)
-    anew = "interrupted: nothing was searched yet; the same fit begins anew\n"
+    anew = "interrupted: nothing was searched yet; call fit again to begin anew\n"
     assert told == anew
     if meanwhile == Path.exists:  # the earlier search is to go on
         assert "what was finished is kept" in interrupted(run, capsys, overwrite=False)

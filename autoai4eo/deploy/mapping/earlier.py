@@ -20,6 +20,11 @@ def beside(out: Path, what: str) -> Path:
     return out.with_name(f"{out.stem}_{what}.tif")
 
 
+def layers_of(out: Path) -> list[Path]:
+    """Returns a map that was written, and the layers beside it."""
+    return [out, *(path for what in BESIDE if (path := beside(out, what)).exists())]
+
+
 def check_of_map(path: Path) -> None:
     """Checks that a file has the content of one that `map_scene` writes.
 

@@ -6,6 +6,7 @@ A new format is one class and one entry in `FORMATS`; it runs through these test
 
 import json
 import shutil
+from pathlib import Path
 from typing import ClassVar
 
 import h5py
@@ -20,7 +21,7 @@ from stac_model.schema import MLModelProperties
 from autoai4eo import deploy
 from autoai4eo.deploy.export import card
 from autoai4eo.deploy.export.checking import FreshProcess
-from autoai4eo.deploy.export.formats import FORMATS, Format
+from autoai4eo.deploy.export.formats import FORMATS, Format, format_of
 from autoai4eo.errors import UserError
 from autoai4eo.runtimes import RUNTIMES
 
@@ -98,6 +99,19 @@ def test_a_format_is_described(done):
     assert measured["precision"] == (done.quantize or "float32")
     assert asset["type"] == kind.media_type
     assert kind.load.format(path=done.path.name) in (folder / card.CARD).read_text()
+
+
+@pytest.mark.parametrize("name", ["lcz.pt", "lcz.onx", "lcz.h5"])
+def test_an_ending_of_no_format_is_refused(run, tmp_path, name):
+    """Users rely on: a mistyped ending is not taken for a folder's name."""
+    with pytest.raises(UserError, match=r"ends with \.onnx or .*give format"):
+        deploy.export(run, tmp_path / name)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_name_with_a_version_is_a_folder():
+    assert format_of(Path("lcz_1.2")) == format_of(Path("lcz")) == "savedmodel"
+    assert format_of(Path("lcz_1.2.onnx")) == "onnx"
 
 
 @pytest.mark.parametrize(
