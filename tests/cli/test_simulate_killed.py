@@ -114,7 +114,7 @@ def test_killed_three_times_it_loses_nothing_and_leaves_no_process(table, tmp_pa
     assert simulation.line() == "0 of 8 searches finished"
     time.sleep(1)
     os.killpg(simulation.process.pid, signal.SIGINT)
-    assert simulation.end() == (130, "interrupted; rerun simulate to resume\n")
+    assert simulation.end() == (130, "interrupted; rerun simulate to begin anew\n")
 
     # a batch system's signal, once there is something to lose
     simulation = Simulation(table, out)

@@ -368,7 +368,9 @@ def test_a_proxy_judges_candidates_and_the_best_are_trained_in_full(tmp_path):
     widths = trials["tiny_block_1/width"]
     assert list(widths[4:]) == list(widths[chosen])
     kept = json.loads((model.run / "best" / "evaluation.json").read_text())
-    assert kept["trial"] == 4 + int(np.argmax(trials["val_cohen_kappa"][4:]))
+    assert kept["trial"] in (4, 5)
+    full = trials["val_cohen_kappa"]
+    assert full[kept["trial"]] == full[4:].max()
     (own,) = kept["phases"]
     assert own["epochs"] == 3 and kept["epochs"] == own["kept"]
     assert list(trials["training"]) == [

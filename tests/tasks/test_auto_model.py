@@ -143,7 +143,8 @@ def test_only_a_runs_folder_is_overwritten(tmp_path):
 def test_overwrite_begins_anew(tmp_path):
     for seed in (0, 1):
         model = small.model(tmp_path, max_trials=1, seed=seed, overwrite=True)
-        model.fit(DATA, validation_data=small.dataset(seed=seed), epochs=1, verbose=0)
+        validation = small.dataset(seed=seed + 1)
+        model.fit(DATA, validation_data=validation, epochs=1, verbose=0)
         assert len(model.trials()) == 1
 
 

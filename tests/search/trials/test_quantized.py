@@ -13,6 +13,7 @@ pytestmark = pytest.mark.usefixtures("in_process")
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*these are the training data")
 def test_scores_are_those_of_the_quantised_network(tmp_path, monkeypatch):
     """Users rely on: the kappa of a trial is that of the int8 network."""
     from autoai4eo.runtimes.litert import LiteRT
