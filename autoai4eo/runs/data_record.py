@@ -16,8 +16,9 @@ from autoai4eo.errors import UserError
 from autoai4eo.runs import starts
 
 #: What must be said of the scores of a run on generated data.
-MOST_SCENES = 10_000
 SYNTHETIC = "Synthetic data: the scores say nothing about the world."
+#: Of more scenes no checksums are kept.
+MOST_SCENES = 10_000
 
 
 def describe(dataset: Dataset) -> dict[str, Any]:
@@ -46,22 +47,24 @@ def describe(dataset: Dataset) -> dict[str, Any]:
 
 
 def scenes_of(dataset: Dataset) -> list[str]:
-    """Returns a checksum of each scene of masks: of its name, tiles and their classes.
+    """Returns a checksum of each scene of masks: of its name, places and classes.
 
-    Scenes with the same checksums are in both of two data sets, wherever they lie.
-    Of more than `MOST_SCENES`, [] is returned.
+    A scene with the same checksum in two data sets is in both, wherever its file lies:
+    its tiles have the same centres and as many pixels of each class. Of scenes without
+    coordinates, and of more than `MOST_SCENES`, [] is returned.
     """
-    names = dataset.groups.get("scene")
-    if names is None or dataset.target.kind != "mask":
+    names, places = dataset.groups.get("scene"), dataset.coordinates()
+    if names is None or places is None or dataset.target.kind != "mask":
         return []
-    each, member = np.unique(names, return_inverse=True)
+    each, member, count = np.unique(names, return_inverse=True, return_counts=True)
     if len(each) > MOST_SCENES:
         return []
-    found = []
-    for i, name in enumerate(each.tolist()):
-        pixels = np.ascontiguousarray(dataset.class_pixels[member == i])
-        found.append(hashlib.sha256(f"{name}".encode() + pixels.tobytes()).hexdigest())
-    return [one[:16] for one in found]
+    known = np.hstack([np.round(places, 6), dataset.class_pixels])
+    rows = np.split(np.argsort(member, kind="stable"), np.cumsum(count)[:-1])
+    return [
+        hashlib.sha256(f"{name}".encode() + known[some].tobytes()).hexdigest()[:16]
+        for name, some in zip(each.tolist(), rows, strict=True)
+    ]
 
 
 def located(asked: Mapping[str, Any], role: str) -> dict[str, Any] | None:

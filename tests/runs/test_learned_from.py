@@ -72,3 +72,21 @@ def test_a_scene_of_several_files_is_known_in_any_order(tmp_path):
     for paths in (f"{scene},{red}", f"{red},{scene}"):
         with pytest.warns(AutoAI4EOWarning, match="they include training data of"):
             assert warn_if_learned(run, opened(paths, mask), FITTED, None)
+
+
+def test_a_scene_of_the_same_name_elsewhere_is_another(tmp_path):
+    """Users rely on: tiles that are numbered alike in two folders are not mixed up."""
+    sets = []
+    for folder, moved in (("training", 0), ("other", 500)):
+        how = {"transform": mask_pairs.moved(moved)}
+        for name in "ab":
+            pixels = mask_pairs.digits(20, 20, seed=len(sets))
+            mask_pairs.write_scene(
+                tmp_path / folder / "x" / f"{name}.tif", pixels, **how
+            )
+            mask = mask_pairs.classes()  # equal in all of them
+            mask_pairs.write_mask(tmp_path / folder / "y" / f"{name}.tif", mask, **how)
+        sets.append(opened(tmp_path / folder / "x", tmp_path / folder / "y"))
+    training, other = sets
+    run = run_of(tmp_path / "run", training, other)
+    assert warn_if_learned(run, other, FITTED, None) == []
