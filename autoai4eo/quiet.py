@@ -1,4 +1,4 @@
-"""Hides the lines that TensorFlow and Optuna write when they start, and one of our own.
+"""Hides the lines that TensorFlow, LiteRT and Optuna write when they start.
 
 TensorFlow's C++ code writes to the file descriptor of standard error while it is
 imported, before any of its settings can silence it. What it writes there is held back,
@@ -35,6 +35,8 @@ _STARTING = re.compile(
     # a library that another one has registered already
     rb"|.*Unable to register cu\w+ factory"
     rb"|.*computation_placer already registered"
+    # of LiteRT: its way to compute, and the settings of a conversion
+    rb"|INFO: (Created|Initialized) TensorFlow Lite|fully_quantize: \d"
 )
 
 
@@ -72,7 +74,7 @@ class _Finder:
             execute = spec.loader.exec_module
 
             def silent(module: Any) -> None:
-                with _held_back():
+                with held_back():
                     execute(module)
                 _hide_retracing()
 
@@ -102,7 +104,7 @@ def _is_of_the_user(record: Any) -> bool:
 
 
 @contextmanager
-def _held_back() -> Iterator[None]:
+def held_back() -> Iterator[None]:
     """Holds standard error back, and writes it afterwards without known lines."""
     if sys.stderr is not None:
         sys.stderr.flush()

@@ -18,6 +18,8 @@ I0000 00:00:1795787164.281897   20386 port.cc:153] oneDNN custom operations are 
 I0000 00:00:1795787164.282213   20386 cudart_stub.cc:31] Could not find cuda drivers
 2026-11-27 13:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN is on.
 To enable the following instructions: AVX2, in other operations, rebuild TensorFlow
+INFO: Created TensorFlow Lite XNNPACK delegate for CPU.
+fully_quantize: 0, inference_type: 6, input_inference_type: FLOAT32
 """
 NEWS = """\
 W0000 00:00:1795787164.282213   20386 gpu.cc:31] the driver is too old

@@ -16,11 +16,10 @@ from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.reopening import renamed
 from autoai4eo.data.masks.tiles import TilePlaces
 from autoai4eo.data.readers.base import InputSpec, Reader
-from autoai4eo.data.readers.labels import check_names
+from autoai4eo.data.readers.labels import check_renamed
 from autoai4eo.data.sensors import band, sensor_of
-from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UnknownInputError, UserError
-from autoai4eo.text import counted, listed
+from autoai4eo.text import counted
 
 __all__ = ["Dataset", "InputSpec"]
 
@@ -70,7 +69,7 @@ class Dataset:
         self.class_pixels: np.ndarray = self._told.class_pixels[self._rows]
         self._named = dict(named or {})  # groups by name, of every sample of the reader
         every = {**self._named, **reader.groups}
-        self.groups = {name: each[self._rows] for name, each in every.items()}
+        self.groups = {k: v[self._rows] for k, v in every.items()}
         self.notes = notes
         self.is_synthetic = reader.is_synthetic
         self.opened = dict(opened or {})
@@ -218,12 +217,7 @@ class Dataset:
         return self._with(rows=self._rows[np.asarray(indices)])
 
     def with_group(self, name: str, groups: np.ndarray) -> Dataset:
-        """Returns the dataset with one more group, which comes before the others.
-
-        Args:
-            name: of the group.
-            groups: that each sample is in, (N,).
-        """
+        """Returns the dataset with the group of each sample, (N,), first of all."""
         every = np.zeros(len(self._reader.labels), groups.dtype)
         every[self._rows] = groups
         return self._with(named={name: every, **self._named})
@@ -251,17 +245,7 @@ class Dataset:
             UserError: the source names its classes, or they are not so many.
         """
         before = self.class_names
-        if not all(UNNAMED_CLASS.fullmatch(name) for name in before):
-            raise UserError(
-                f"{self.path}: expected data without names of classes to name them, "
-                f"found {listed(before)}; leave --class-names out"
-            )
-        if len(names) != len(before):
-            raise UserError(
-                f"{self.path}: expected {len(before)} names for {listed(before)}, "
-                f"found {len(names)}: {listed(names)}; give one for each"
-            )
-        check_names(names, "--class-names")
+        check_renamed(before, names, self.path)
         told = self._told.renamed(names)
         opened = renamed(self.opened, dict(zip(before, names, strict=True)))
         notes = tuple(note for note in self.notes if not note.endswith(UNNAMED))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from autoai4eo.files import scratch_folder
+from autoai4eo.quiet import held_back
 from autoai4eo.runtimes.base import FLOAT32, Calibration, FileRuntime, Run, cores
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class LiteRT(FileRuntime):
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]
             if precision == "float16":
                 converter.target_spec.supported_types = [tf.float16]
-            with warnings.catch_warnings():
+            with warnings.catch_warnings(), held_back():
                 # TensorFlow's converter uses the interpreter that it deprecates
                 warnings.filterwarnings("ignore", message=r"(?s).*tf\.lite\.Interp")
                 if precision == "int8":
@@ -75,8 +76,10 @@ class LiteRT(FileRuntime):
         """See `FileRuntime.load`."""
         from ai_edge_litert.interpreter import Interpreter
 
-        model = Interpreter(str(file), num_threads=threads or cores())
-        signature = model.get_signature_runner()
+        with held_back():
+            model = Interpreter(str(file), num_threads=threads or cores())
+            model.allocate_tensors()  # which tells how it computes
+            signature = model.get_signature_runner()
         return lambda pixels: np.asarray(next(iter(signature(**pixels).values())))
 
 

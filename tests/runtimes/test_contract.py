@@ -158,7 +158,7 @@ print(*sorted({{"tensorflow", "keras", "autokeras", "optuna"}} & set(sys.modules
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == []
+    assert (done.stdout.split(), done.stderr) == ([], "")
     expected = first_output(model, patches(3))
     np.testing.assert_allclose(np.load(tmp_path / "found.npy"), expected, atol=1e-3)
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from autoai4eo.callers import either
+from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UnknownClassError, UserError
 from autoai4eo.text import listed
 
@@ -262,6 +263,21 @@ def check_several_classes(
             f"({class_names[present[0]]}, {len(labels)} samples); there is nothing to "
             "tell apart"
         )
+
+
+def check_renamed(before: Sequence[str], names: Sequence[str], path: str) -> None:
+    """Refuses names for classes that have some, or that are not as many; raises."""
+    if not all(UNNAMED_CLASS.fullmatch(name) for name in before):
+        raise UserError(
+            f"{path}: expected data without names of classes to name them, found "
+            f"{listed(before)}; leave --class-names out"
+        )
+    if len(names) != len(before):
+        raise UserError(
+            f"{path}: expected {len(before)} names for {listed(before)}, found "
+            f"{len(names)}: {listed(names)}; give one for each"
+        )
+    check_names(names, "--class-names")
 
 
 def check_names(names: Sequence[str] | None, path: str) -> None:

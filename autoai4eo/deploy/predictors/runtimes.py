@@ -21,6 +21,7 @@ from autoai4eo.deploy.predictors.description import METADATA, read_description
 from autoai4eo.deploy.predictors.networks import reason
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8, is_plain
+from autoai4eo.quiet import held_back
 from autoai4eo.runtimes.litert import LiteRT
 from autoai4eo.runtimes.openvino import FILE, OpenVINO
 
@@ -124,7 +125,8 @@ def of_litert(path: str, options: Options) -> Predictor:
         ) from None
     check_utf8(Path(path))
     try:
-        signature = Interpreter(path).get_signature_runner()
+        with held_back():
+            signature = Interpreter(path).get_signature_runner()
         inputs, found = signature.get_input_details(), signature.get_output_details()
         run = LiteRT().load(Path(path))
     except Exception as error:  # LiteRT raises errors of any class
