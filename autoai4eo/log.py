@@ -6,13 +6,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from typing import TypeVar
 
 from rich.console import Console
 
 from autoai4eo.text import line
+
+T = TypeVar("T")
 
 #: After so many seconds without a line, a log reports what is being done.
 EVERY_S = 60.0
@@ -25,6 +28,21 @@ def is_watched() -> bool:
         return False  # closed (>&-)
     terminals = sys.stdout.isatty() and sys.stderr.isatty()
     return terminals and not Console().is_dumb_terminal
+
+
+def tracked(items: Iterable[T], what: str, total: int, verbose: int) -> Iterable[T]:
+    """Shows a bar beside what is done, in a terminal or a notebook.
+
+    Args:
+        items: that are done one after the other.
+        what: is done with them.
+        total: number of items.
+        verbose: 0 shows no bar anywhere.
+    """
+    from rich.progress import get_console, track
+
+    shown = verbose and (is_watched() or get_console().is_jupyter)
+    return track(items, what, total=total, disable=not shown, transient=True)
 
 
 def open_streams() -> None:

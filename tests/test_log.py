@@ -13,7 +13,7 @@ import pytest
 
 from autoai4eo import log
 from autoai4eo.learning.objectives import Objective
-from autoai4eo.log import say
+from autoai4eo.log import say, tracked
 from autoai4eo.search.workers import view
 
 KAPPA = Objective("val_cohen_kappa", "max")
@@ -202,3 +202,8 @@ def test_a_search_goes_on_where_nobody_reads(tmp_path, end):
     )
     assert (tmp_path / "x").read_text() == "went on"
     assert done.stderr == ""
+
+
+def test_a_file_gets_no_empty_line_of_a_bar(capfd):
+    assert list(tracked([1, 2], "mapping", 2, verbose=1)) == [1, 2]
+    assert capfd.readouterr() == ("", "")

@@ -32,6 +32,7 @@ from autoai4eo.files import (
     written,
 )
 from autoai4eo.locks import output_alone
+from autoai4eo.log import tracked
 from autoai4eo.text import listed
 
 MOST_PIXELS = 100_000  # of a window's edge or stride, more than scenes have
@@ -224,12 +225,10 @@ class _Cutter:
 
     def cut(self, plan: Plan, how: Mapping[str, Any], verbose: int) -> None:
         """Reads a scene tile by tile, and writes the windows that have data."""
-        from rich.progress import track
-
         tiles = list(_tiles(plan.windows.places))
         with Scene(plan.paths, **how) as scene:
             self.file.is_synthetic |= scene.is_synthetic
-            for some in track(tiles, plan.name, disable=not verbose, transient=True):
+            for some in tracked(tiles, plan.name, len(tiles), verbose):
                 self._tile(plan, scene, some)
 
     def _tile(self, plan: Plan, scene: Scene, some: np.ndarray) -> None:

@@ -23,6 +23,7 @@ from autoai4eo.deploy.mapping.tile_store import TileStore
 from autoai4eo.deploy.mapping.tiles import CACHE, read_ahead
 from autoai4eo.deploy.mapping.windows import Tile
 from autoai4eo.deploy.predictors.base import Pixels, Predictor
+from autoai4eo.log import tracked
 
 _ROW_BYTES = 128 * 2**20  # of the pixels and sums of a row of tiles
 
@@ -82,8 +83,6 @@ def compute_blended(
     Raises:
         UserError: a scene cannot be read, or the network fails.
     """
-    from rich.progress import track
-
     lacking = tiles.missing(grid.tiles())
     missing = {tile.number for tile in lacking}
     needed = grid.needed(lacking)
@@ -91,9 +90,7 @@ def compute_blended(
     sums = _Sums(grid, len(predictor.target.classes))
     # closed here also after an error: nothing reads files that are closed then
     with closing(ahead):
-        for piece, seasons in track(
-            ahead, "mapping", total=len(needed), disable=not verbose, transient=True
-        ):
+        for piece, seasons in tracked(ahead, "mapping", len(needed), verbose):
             sums.move_to(piece)
             for row in seasons:
                 for place, found, weights in row_outputs(predictor, grid, piece, row):

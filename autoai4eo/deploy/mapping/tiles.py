@@ -25,6 +25,7 @@ from autoai4eo.deploy.mapping.windows import (
 )
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
+from autoai4eo.log import tracked
 
 # Bytes of GDAL's cache of blocks; its default is a twentieth of the memory.
 CACHE = 256 * 2**20
@@ -49,8 +50,6 @@ def compute_tiles(
     Raises:
         UserError: a scene cannot be read, or the network fails.
     """
-    from rich.progress import track
-
     missing = in_swaths(
         tiles.missing(grid.tiles()), _per_swath(grid, scenes, predictor)
     )
@@ -61,9 +60,7 @@ def compute_tiles(
     )
     # closed here also after an error: nothing reads files that are closed then
     with closing(ahead):
-        for tile, seasons in track(
-            ahead, "mapping", total=len(missing), disable=not verbose, transient=True
-        ):
+        for tile, seasons in tracked(ahead, "mapping", len(missing), verbose):
             shape = (tile.rows, tile.columns)
             total = np.zeros((*shape, len(predictor.target.classes)), np.float32)
             number = np.zeros(shape, np.int64)
