@@ -91,7 +91,8 @@ def resampled(found: Mapping[str, Any]) -> str:
     Args:
         found: with the result of `autoai4eo.learning.evaluation.resampled_by`.
     """
-    by, number = found["resampled_by"], found.get("resampled_groups")
+    by = found["resampled_by"].replace("_", " ")  # spatial_block
+    number = found.get("resampled_groups")
     if number is None:
         return f"resampled by {by}"
     few = f", too narrow: fewer than {FEW}" if is_too_narrow(number) else ""

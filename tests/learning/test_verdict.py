@@ -33,6 +33,8 @@ def test_intervals_tell_how_many_groups_they_are_over():
     assert f"{few})." in verdict({**AGAINST, **of_two})
     assert resampled({**of_two, "resampled_groups": 11}) == "over 11 cities"
     assert resampled({"resampled_by": "parent"}) == "resampled by parent"
+    squares = {"resampled_by": "spatial_block", "resampled_groups": 25}
+    assert resampled(squares) == "over 25 spatial blocks"
 
 
 @pytest.mark.parametrize(("groups", "sure"), [(10, False), (11, True), (None, True)])

@@ -155,7 +155,7 @@ m[name].interval_95 | ends(figure) }} |
 {% endif -%}
 {{ told_references(m) | code }}{% if m.resampled_by is defined %}
 Intervals are by bootstrap {{ resampled(m) }}{% if m.resampled_by not in single -%}
-; each {{ m.resampled_by }} is drawn as a whole{% endif %}.
+; each {{ m.resampled_by | replace("_", " ") }} is drawn as a whole{% endif %}.
 {% endif -%}
 {% if m.iou_by_class is defined %}
 | class | intersection over union |
