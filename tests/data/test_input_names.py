@@ -30,8 +30,10 @@ def test_where_an_input_is_needed_there_is_none_to_choose():
         ):
             choose()
     with (
-        pytest.raises(UserError, match="have both; scenes need masks"),
-        inputs_needed(["sen1", "sen2"], "the network", "; scenes need --masks"),
+        pytest.raises(
+            UserError, match="found sen2; scenes need masks; or give data that"
+        ),
+        inputs_needed(["sen1", "sen2"], "the network", "scenes need --masks; or "),
     ):
         data.select(["sen1", "sen2"])
     with (  # that the caller chose by name
