@@ -27,6 +27,7 @@ from autoai4eo.data.class_members import having
 from autoai4eo.data.masks.classes import naming_hint
 from autoai4eo.data.masks.tiles import TILE, check_tile
 from autoai4eo.data.quantities import quantities
+from autoai4eo.data.target import TARGETS_COME_FROM
 from autoai4eo.errors import UserError
 from autoai4eo.text import counted, plural
 
@@ -273,7 +274,7 @@ def _show(dataset: Any, found: Any) -> None:
         title = f"{spec.name}   {spec.sensor}   {spec.height}×{spec.width} pixels"
         print_table(title, ["band", "nm", "quantity", *_FIGURES], rows)
     if dataset.target.kind == "none":
-        console.print("no labels")
+        console.print(f"no labels: fit cannot learn from these; {TARGETS_COME_FROM}")
         return
     counts = _counts(dataset)
     members = {name: np.unique(of) for name, of in dataset.groups.items()}

@@ -45,6 +45,11 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
         texts[name] += f" ({low} to {high})"
     console.print("   ".join(texts.values()))
     console.print(f"in brackets: 95 % intervals {resampled(scores)}")
+    if any(low == high for low, high in scores["intervals"].values()):
+        console.print(
+            "an interval of no width says nothing: every resample of these samples has "
+            "the same score, as where all are right"
+        )
     if (worst := scores.get("worst_group")) is not None:
         console.print(
             f"worst group: the {worst['groups']} {worst['name']}, of {worst['count']} "

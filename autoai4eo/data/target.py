@@ -18,6 +18,11 @@ LEARNED = ("class", "labels", "value", "mask")
 KINDS = (*LEARNED, "image", "none")
 #: The name of a class that nothing names: of its number, or the colour of its mask.
 UNNAMED_CLASS = re.compile(r"class (\d+)|#[0-9a-f]{6}")
+#: What to do where samples have no target.
+TARGETS_COME_FROM = (
+    "of images, give the folder that holds one folder for each class; of scenes, their "
+    "masks too (--masks); else labels or values beside them"
+)
 _QUANTILES = 10  # of a value, for strata
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoai4eo.data.dataset import Dataset
-from autoai4eo.data.target import Target
+from autoai4eo.data.target import TARGETS_COME_FROM, Target
 from autoai4eo.errors import UserError
 from autoai4eo.learning.classification import Classification
 from autoai4eo.learning.multilabel import MultiLabel
@@ -38,8 +38,8 @@ def task_of(target: Target) -> Task:
     """
     if target.kind not in TASKS:
         raise UserError(
-            f"expected a target of kind {', '.join(TASKS)}, found {target.kind}; "
-            "give labels, values or masks (of scenes: --masks)"
+            "expected a class, labels, values or a mask of each sample, found "
+            f"{target.kind}; {TARGETS_COME_FROM}"
         )
     return TASKS[target.kind](target)
 

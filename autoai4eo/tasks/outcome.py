@@ -38,6 +38,13 @@ def next_step(run: Path, named: Path) -> str:
         named: the folder as the user named it.
     """
     out, data = quote(str(named)), data_words(run)
+    if Run(
+        run
+    ).test.is_file():  # it was scored on a part of the data that it has not seen
+        return "next: " + either(
+            f"autoai4eo report {out}, autoai4eo export {out} MODEL",
+            "report(), export(path)",
+        )
     return "next: " + either(
         f"autoai4eo evaluate {out} {data}, autoai4eo export {out} MODEL",
         f"evaluate({'data' if data == 'DATA' else 'scenes, masks'}) on other data, "

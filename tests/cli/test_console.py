@@ -138,6 +138,16 @@ def test_scores_of_classes_with_brackets(capsys):
         assert line(text) in out
 
 
+def test_an_interval_of_no_width_is_no_certainty(capsys):
+    """Of 15 samples that are all right, every resample is all right."""
+    print_scores(scores(["water"]), "run")
+    assert "no width" not in capsys.readouterr().out
+    told = scores(["water"])
+    told["intervals"]["accuracy"] = (1.0, 1.0)
+    print_scores(told, "run")
+    assert "an interval of no width says nothing" in capsys.readouterr().out
+
+
 def test_classes_that_do_not_occur_are_named_once(capsys):
     """Of LCZ's 17 classes a place has few; the others' rows would say nothing."""
     told = {**scores(["water", "wood", "rock"]), "absent_classes": ["wood", "rock"]}

@@ -43,6 +43,8 @@ def test_in_python_the_verdict_and_the_next_step_are_told(run, capsys):
     with called_from_shell():
         tell_outcome(run, 1)  # a command tells more
         assert next_step(run, run).startswith(f"next: autoai4eo evaluate {run} DATA")
+        Run(run).test.touch()  # `fit` scored a part of its data that it has not seen
+        assert next_step(run, run).startswith(f"next: autoai4eo report {run}, ")
     assert capsys.readouterr().out == ""
 
 
