@@ -248,7 +248,12 @@ def beside_finalist(run: Path, ensemble: Ensemble) -> list[str]:
     score = kept.get(name.removeprefix(VALIDATION), of_training)
     if of not in (None, ensemble.id) and score is not None:
         figure, reached = find(name), ensemble.metrics[name]
-        lines.append(f"the finalist, {of}: {figure.label} {figure.text(score)}")
+        told = f"the finalist, {of}: {figure.label} {figure.text(score)}"
+        before = None if of.is_ensemble else _in_search(run, of.number, name)
+        if before is not None and figure.text(before) != figure.text(score):
+            told += f" after its own training; {figure.text(before)} in the search, "
+            told += "and ensembles average networks as the search left them"
+        lines.append(told)
         better = min if figure.direction == "min" else max
         if not isclose(score, reached) and better(score, reached) == score:
             lines.append("warning: the ensemble is worse than the finalist")
@@ -258,6 +263,12 @@ def beside_finalist(run: Path, ensemble: Ensemble) -> list[str]:
             "as the search left it"
         )
     return lines
+
+
+def _in_search(run: Path, number: int, metric: str) -> float | None:
+    trial = open_study(run).get_trials(deepcopy=False)[number]
+    score: float | None = trial.user_attrs.get("metrics", {}).get(metric)
+    return score
 
 
 def _summed(members: list[Candidate]) -> dict[str, float]:

@@ -55,6 +55,14 @@ def test_an_ensemble_that_is_no_gain_is_told(run, name, score, members, expected
     assert warnings == expected
 
 
+def test_a_finalist_that_was_trained_further_is_told_apart_from_its_trial(run):
+    """Users rely on: two scores of one trial do not contradict each other."""
+    kept = Run(run).read_evaluation()
+    Run(run).write_evaluation({**kept, "cohen_kappa": 0.7})
+    (first, *_) = beside_finalist(run, made("val_cohen_kappa", 0.6, {0: 1, 3: 2}))
+    assert "0.700 after its own training; 0.500 in the search" in first
+
+
 def test_what_measured_its_latency_is_told(run):
     """Users rely on: milliseconds of one runtime are not taken for those of another."""
     cost = {"device": "CPU", "runtime": "onnx", "threads": 2, "latency_ms": 0.008984}
