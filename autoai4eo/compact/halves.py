@@ -6,6 +6,7 @@ from typing import Any
 
 import keras
 
+from autoai4eo.callers import either
 from autoai4eo.data.augmentation import Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.groups import coarsest
@@ -47,7 +48,8 @@ class Halves(keras.utils.PyDataset):
             raise UserError(
                 f"{dataset.path}: expected {_FEWEST} batches of {batch_size} samples "
                 "or more in each half of the training data, found a half of "
-                f"{least} samples; give more data, or a smaller batch size"
+                f"{least} samples; give more data, or a smaller "
+                + either("--search-batch-size", "batch_size")
             )
         encode = task_of(dataset.target).encode
         self._batches = [

@@ -34,10 +34,14 @@ def members(dataset: Dataset, group: str, block_km: float | None = None) -> np.n
         return dataset.groups[group]
     if group == SPATIAL_BLOCK:
         return spatial_blocks(dataset, block_km)
+    there = [*dataset.groups]
+    if dataset.coordinates() is not None:
+        there.append(SPATIAL_BLOCK)
+    named = f"name one of these ({', '.join(there)})" if there else "leave it out"
     raise UserError(
         f"{dataset.path}: expected a group called {group}, found "
-        f"{', '.join(dataset.groups) or 'none'}; name one of these or {SPATIAL_BLOCK}, "
-        "or give a CSV file to split by"
+        f"{', '.join(dataset.groups) or 'none'}; {named}, or give a CSV file to split "
+        "by"
     )
 
 

@@ -55,8 +55,12 @@ def spatial_blocks(dataset: Dataset, block_km: float | None = None) -> np.ndarra
     if found is None:
         raise UserError(
             f"{dataset.path}: expected coordinates to split by {SPATIAL_BLOCK}, found "
-            "none (GeoTIFFs with a place, or data sets lon and lat); take a group of "
-            "the data"
+            "none (GeoTIFFs with a place, or data sets lon and lat); "
+            + (
+                f"take a group of the data ({', '.join(dataset.groups)})"
+                if dataset.groups
+                else "leave the group out, or give a CSV file to split by"
+            )
         )
     wrong = ~(np.isfinite(found).all(axis=1) & (np.abs(found) <= (360, 90)).all(axis=1))
     if wrong.any():

@@ -17,6 +17,7 @@ from autoai4eo.deploy.mapping.frames import add_north, add_scale_bar, frame
 from autoai4eo.deploy.mapping.ground import pixel_metres
 from autoai4eo.deploy.mapping.products import MadeMap, check_product
 from autoai4eo.deploy.mapping.reference import Reference
+from autoai4eo.deploy.mapping.reference_picture import ReferencePicture
 from autoai4eo.deploy.mapping.shares import Shares, class_shares
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError, warn
@@ -111,7 +112,7 @@ def thumbnail(path: Path, size: int) -> np.ndarray:
         return np.asarray(source.read(1, out_shape=shape))
 
 
-def _drawn(made: MadeMap, reference: np.ndarray | None = None) -> Any:
+def _drawn(made: MadeMap, reference: ReferencePicture | None = None) -> Any:
     """Returns matplotlib's figure of a map, and a reference, see `Figure`."""
     import rasterio
     from matplotlib.figure import Figure as Drawing
@@ -135,9 +136,12 @@ def _drawn(made: MadeMap, reference: np.ndarray | None = None) -> Any:
     }
     if made.scenes:
         _show_scene(panels[0], made.scenes[0], grid, how)
-    table = np.array([(255, 255, 255), *colours(made.classes, made.colours)], np.uint8)
+    others = () if reference is None else reference.others
+    greys = [(grey, grey, grey) for grey in np.linspace(225, 120, len(others))]
+    known = colours(made.classes, made.colours)
+    table = np.array([(255, 255, 255), *known, *greys], np.uint8)
     if reference is not None:
-        panels[-3].imshow(table[reference], **how)
+        panels[-3].imshow(table[reference.labels], **how)
         panels[-3].set_title("reference", fontsize=9)
     middle.imshow(table[thumbnail(made.path, _SIZE)], **how)
     middle.set_title("map", fontsize=9)
@@ -157,7 +161,7 @@ def _drawn(made: MadeMap, reference: np.ndarray | None = None) -> Any:
     # parse_math=False: dollar signs in a name are no formula
     drawing.suptitle(title, fontsize=11, parse_math=False)
     found = class_shares(made.path, len(made.classes))
-    _add_legend(drawing, made.classes, table[1:] / 255, found)
+    _add_legend(drawing, made.classes, table[1:] / 255, found, others)
     return drawing
 
 
@@ -184,9 +188,13 @@ def _show_scene(axes: Any, scene: Scene, grid: Grid, how: dict[str, Any]) -> Non
 
 
 def _add_legend(
-    drawing: Any, classes: Sequence[str], table: np.ndarray, found: Shares
+    drawing: Any,
+    classes: Sequence[str],
+    table: np.ndarray,
+    found: Shares,
+    others: Sequence[str],
 ) -> None:
-    """Adds the classes in their order, with share and area."""
+    """Adds the classes in their order, with share and area; then others' names."""
     from matplotlib.patches import Patch
 
     some = [
@@ -201,6 +209,9 @@ def _add_legend(
         numbers = f"{found.shares[i]:6.1%}  {area}".replace(" ", _FIGURE_SPACE)
         label = f"{numbers}{line(classes[i])}"
         handles.append(Patch(facecolor=table[i], edgecolor="0.5", label=label))
+    for colour, name in zip(table[len(classes) :], others, strict=True):
+        label = f"in the reference: {line(name)}"
+        handles.append(Patch(facecolor=colour, edgecolor="0.5", label=label))
     legend = drawing.legend(
         handles=handles,
         loc="outside right center",

@@ -21,6 +21,7 @@ from autoai4eo.data.scenes.opening import errors_told, opened
 from autoai4eo.deploy.mapping.products import MadeMap, check_on_earth, check_product
 from autoai4eo.deploy.mapping.reference_classes import Groups, groups_of
 from autoai4eo.deploy.mapping.reference_picture import (
+    ReferencePicture,
     as_classes,
     of_areas,
     of_raster,
@@ -147,8 +148,8 @@ class Reference:
         path.write_text(json.dumps(content, indent=2) + "\n")
         return content
 
-    def picture(self, made: MadeMap, size: int) -> np.ndarray:
-        """Returns the reference in the classes of a map, see `as_classes`.
+    def picture(self, made: MadeMap, size: int) -> ReferencePicture:
+        """Returns the reference in the classes of a map.
 
         It has the map's grid, with no more than `size` pixels per edge.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +59,32 @@ def of_areas(areas: Any, grid: Grid) -> tuple[np.ndarray, np.ndarray]:
     return numbers - 1, numbers > 0
 
 
-def as_classes(values: np.ndarray, known: np.ndarray, groups: Groups) -> np.ndarray:
-    """Returns the map's class of each value, from 1; 0: there is no label.
+@dataclass(frozen=True)
+class ReferencePicture:
+    """A reference on the grid of a map.
 
-    That of a group of classes is the first of them.
+    Attributes:
+        labels: 0: none; from 1: the map's classes, and after them those of `others`.
+        others: names of what stands for several of the map's classes, such as ``rest``.
     """
-    found = np.zeros(values.shape, np.int64)
+
+    labels: np.ndarray
+    others: tuple[str, ...]
+
+
+def as_classes(
+    values: np.ndarray, known: np.ndarray, groups: Groups
+) -> ReferencePicture:
+    """Returns what each value stands for."""
+    labels = np.zeros(values.shape, np.int64)
+    others: list[str] = []
     for value, group in groups.of_truth.items():
-        first = 1 + int(np.flatnonzero(groups.of_map[1:] == group)[0])
-        found[known & (values == float(value))] = first
-    return found
+        members = np.flatnonzero(groups.of_map[1:] == group)
+        name = groups.names[group]
+        if len(members) > 1 and name not in others:
+            others.append(name)
+        number = members[0]
+        if len(members) > 1:
+            number = len(groups.of_map) - 1 + others.index(name)
+        labels[known & (values == float(value))] = 1 + number
+    return ReferencePicture(labels, tuple(others))

@@ -14,6 +14,7 @@ from autoai4eo.deploy import map_scene
 from autoai4eo.deploy.mapping import figure
 from autoai4eo.deploy.mapping.ground import north_of, pixel_metres
 from autoai4eo.deploy.mapping.products import MadeMap
+from autoai4eo.deploy.mapping.reference_picture import ReferencePicture
 from autoai4eo.deploy.mapping.shares import class_shares
 from autoai4eo.errors import UserError
 
@@ -51,9 +52,14 @@ def test_the_legend_has_all_classes_in_their_order_with_areas(tmp_path):
         "33.3% 0.02 km² town",
     ]
     assert [axes.get_title() for axes in drawn.axes[:2]] == ["map", "confidence"]
-    drawn = figure._drawn(made(tmp_path, classes), classes)
+    reference = ReferencePicture(np.where(classes == 1, 1, 4), ("rest",))
+    drawn = figure._drawn(made(tmp_path, classes), reference)
     titles = [axes.get_title() for axes in drawn.axes[:3]]
     assert titles == ["reference", "map", "confidence"]
+    # what is several of the map's classes has the colour of none of them
+    assert texts(drawn)[-1] == "in the reference: rest"
+    shown = drawn.axes[0].images[0].get_array()
+    assert (shown[:, 20:] == 225).all() and not (shown[:, :20] == 225).all()
 
 
 def test_coordinates_are_on_the_frame_and_a_bar_tells_the_scale(tmp_path):

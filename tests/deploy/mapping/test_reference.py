@@ -128,7 +128,7 @@ def test_a_reference_may_name_other_files_where_the_user_allows_it(tmp_path, cla
     path = tmp_path / "r.json"
     found = Reference(elsewhere, path, {}, allow_remote=True)
     assert found.write(made, path)["scores"]["accuracy"] == 1
-    assert found.picture(made, 20).shape == (15, 20)
+    assert found.picture(made, 20).labels.shape == (15, 20)
 
 
 def test_classes_that_no_value_stands_for_are_wrong(tmp_path, classes):
@@ -269,7 +269,7 @@ def test_a_coloured_reference_is_read_as_masks_are(form, tmp_path, classes):
     of = Reference(path, tmp_path / "r.json", {}, None, colours)
     found = of.write(made, of.path)
     assert found["scores"]["accuracy"] == 1 and found["pixels"] == known.sum()
-    np.testing.assert_array_equal(of.picture(made, 800), classes)
+    np.testing.assert_array_equal(of.picture(made, 800).labels, classes)
     found = compare(made, path, ["#0000FF=field", "#000000=rest"])
     expected = [[(classes == 2).sum(), 0], [0, (classes == 1).sum()]]
     assert found["scores"]["confusion_matrix"] == expected
@@ -331,7 +331,7 @@ def test_the_reference_is_drawn_in_the_classes_of_the_map(kind, tmp_path, classe
         scenes.write_scene(path, fine[..., None], None, **how)
         if kind == "groups":
             legend = ["1=field+town", "3=water"]
-            expected = np.select([truth == 1, truth == 3], [2, 1])
+            expected = np.select([truth == 1, truth == 3], [4, 1])
     of = Reference(path, tmp_path / "r.json", parse_legend(legend))
-    np.testing.assert_array_equal(of.picture(made, 800), expected)
-    assert of.picture(made, 20).shape == (15, 20)
+    np.testing.assert_array_equal(of.picture(made, 800).labels, expected)
+    assert of.picture(made, 20).labels.shape == (15, 20)
