@@ -183,7 +183,10 @@ def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None
         found = overlap(other, training)
         shared = len(found.shifted) + len(found.copies)
         if len(found.shifted) and shared > _FEW * found.looked_at:
-            groups = " or ".join(shared_groups(training))
+            every = shared_groups(training)
+            if not every and training.coordinates() is not None:
+                every = [SPATIAL_BLOCK]
+            groups = " or ".join(every)
             raise UserError(
                 f"{training.path}: expected parts without common ground, found "
                 f"{shared:,} of {found.looked_at:,} patches that share "

@@ -211,6 +211,10 @@ def test_windows_that_overlap_are_not_divided_at_random(refused, tmp_path):
     refused(
         named, message="windows of one scene do; split by --group place, give --val"
     )
+    lon, lat = (11 + 0.001 * np.array(one) for one in zip(*corners, strict=True))
+    file = tmp_path / "placed.h5"
+    placed = write(file, sen1=None, sen2=windows, label=label, lon=lon, lat=lat)
+    refused(placed, message="do; split by --group spatial_block, give --val")
     refused(path, "--allow-overlap", "--epochs", "0", message="epochs: expected 1")
 
 
