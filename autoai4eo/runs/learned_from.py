@@ -49,7 +49,7 @@ def warn_if_learned(
         if role not in trained_on:
             continue
         there = _files((located(asked, role) or {}).get("path", ""))
-        inside = bool(there & files) and known["samples"] < len(dataset)
+        inside = bool(files) and there == files and known["samples"] < len(dataset)
         inside |= bool(scenes & set(known.get("scenes", ())))
         equal = known["fingerprint"] == mark
         if inside or equal:

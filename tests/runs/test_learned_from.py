@@ -72,6 +72,10 @@ def test_a_scene_of_several_files_is_known_in_any_order(tmp_path):
     for paths in (f"{scene},{red}", f"{red},{scene}"):
         with pytest.warns(AutoAI4EOWarning, match="they include training data of"):
             assert warn_if_learned(run, opened(paths, mask), FITTED, None)
+    # another scene may share a file, such as heights
+    mask_pairs.pair(tmp_path, "b", seed=1)
+    other = opened(f"{tmp_path / 'x' / 'b.tif'},{red}", tmp_path / "y" / "b.tif")
+    assert warn_if_learned(run, other, FITTED, None) == []
 
 
 def test_a_scene_of_the_same_name_elsewhere_is_another(tmp_path):
