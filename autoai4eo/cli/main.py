@@ -96,7 +96,7 @@ def _options(
 GROUPS = {"compact": compact.app, "device": device.app, "nasbench": nasbench.app}
 #: Set by a shell that asks for completions.
 COMPLETE = "_AUTOAI4EO_COMPLETE"
-_MOMENT_S = 0.05
+_MOMENT_S = 0.05  # after which a lost signal is repeated
 for _name, _group in GROUPS.items():
     app.add_typer(_group, name=_name)
 

@@ -53,8 +53,11 @@ def scenes_of(dataset: Dataset) -> list[str]:
     its tiles have the same centres and as many pixels of each class. Of scenes without
     coordinates, and of more than `MOST_SCENES`, [] is returned.
     """
-    names, places = dataset.groups.get("scene"), dataset.coordinates()
-    if names is None or places is None or dataset.target.kind != "mask":
+    names = dataset.groups.get("scene")
+    if names is None or dataset.target.kind != "mask":
+        return []
+    places = dataset.coordinates()  # of many images this takes long
+    if places is None:
         return []
     each, member, count = np.unique(names, return_inverse=True, return_counts=True)
     if len(each) > MOST_SCENES:
