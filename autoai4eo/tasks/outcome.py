@@ -38,9 +38,8 @@ def next_step(run: Path, named: Path) -> str:
         named: the folder as the user named it.
     """
     out, data = quote(str(named)), data_words(run)
-    if Run(
-        run
-    ).test.is_file():  # it was scored on a part of the data that it has not seen
+    # it may be scored already on a part of the data that it has not seen
+    if Run(run).test.is_file():
         return "next: " + either(
             f"autoai4eo report {out}, autoai4eo export {out} MODEL",
             "report(), export(path)",
