@@ -21,12 +21,13 @@ def print_plan(plan: Plan) -> None:
 
     train, settings, found = plan.train, plan.model.settings, plan.rehearsal
     inputs = "; ".join(
-        f"{spec.name}: {spec.height}×{spec.width} pixels, {len(spec.bands)} bands"
+        f"{spec.name}: {spec.height}×{spec.width} pixels, "
+        f"{counted(len(spec.bands), 'band')}"
         for spec in train.inputs
     )
     console.print("data", style="bold")
     console.print(
-        f"{len(train):,} samples for training, {len(plan.validation):,} for "
+        f"{counted(len(train), 'sample')} for training, {len(plan.validation):,} for "
         f"validation, {counted(train.num_classes, train.target.noun)}; {inputs}; "
         f"`autoai4eo inspect` looks for problems in them"
     )

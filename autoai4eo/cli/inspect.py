@@ -126,7 +126,7 @@ def inspect(
     else:
         _show(dataset, found)
         for path, other in others.items():
-            console.print(f"compared with: {path} ({len(other):,} samples)")
+            console.print(f"compared with: {path} ({counted(len(other), 'sample')})")
         _list("notes", notes)
         _list("problems", serious)
         if not problems:
@@ -259,7 +259,7 @@ def _figures(
 
 
 def _show(dataset: Any, found: Any) -> None:
-    console.print(f"{dataset.path}   {len(dataset):,} samples")
+    console.print(f"{dataset.path}   {counted(len(dataset), 'sample')}")
     for spec in dataset.inputs:
         kinds = quantities(spec.bands, found[spec.name].p98)
         rows = [

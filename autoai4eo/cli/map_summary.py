@@ -10,7 +10,7 @@ from autoai4eo.cli.console import MISSING, console, print_table
 from autoai4eo.data.target import Target
 from autoai4eo.files import read_json
 from autoai4eo.learning.figures import FIGURES
-from autoai4eo.text import listed
+from autoai4eo.text import counted, listed
 
 _CLASSES_TOLD = 12
 
@@ -62,11 +62,11 @@ def print_reference(out: Path) -> None:
     found = read_json(path, "map the scene again with --reference")
     scores, estimates = found["scores"], found["estimates"]
     labels = {n: FIGURES[n].label for n in ("accuracy", "cohen_kappa", "macro_f1")}
-    console.print(f"against {found['reference']} ({found['pixels']:,} pixels)")
+    console.print(f"against {found['reference']} ({counted(found['pixels'], 'pixel')})")
     if left_out := found["pixels_left_out"]:
         console.print(
-            f"left out: {left_out:,} pixels whose value in the reference stands for no "
-            "class of the map; --reference-class VALUE=CLASS gives it one"
+            f"left out: {counted(left_out, 'pixel')} whose value in the reference "
+            "stands for no class of the map; --reference-class VALUE=CLASS gives it one"
         )
     console.print(
         "   ".join(f"{text} {scores[name]:.4f}" for name, text in labels.items())

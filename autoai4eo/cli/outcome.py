@@ -11,6 +11,7 @@ from typing import Any
 from autoai4eo.cli.console import console
 from autoai4eo.cli.scores import finalist_story, print_scores
 from autoai4eo.cli.trials import print_trials
+from autoai4eo.text import counted
 
 #: Options of `fit` that do not change what is searched.
 _ASIDE = (
@@ -85,7 +86,8 @@ def print_outcome(
         console.print(told)
     if test is not None:
         scores, samples = test
-        print_scores(scores, f"finalist on the test part ({samples:,} samples)")
+        number = counted(samples, "sample")
+        print_scores(scores, f"finalist on the test part ({number})")
     console.print(
         f"finalist: {Run(out).network}   ({seconds:,.0f} s)\n{next_step(folder, out)}"
     )

@@ -12,6 +12,7 @@ from autoai4eo.cli.console import console, print_table
 from autoai4eo.cli.options import AllowRemoteScene, MaxGib
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
+from autoai4eo.text import counted
 
 
 def patches(
@@ -201,8 +202,8 @@ def _tell(out: Path, target: str) -> None:
         scenes = len(np.unique(file["scene"][:]))
         size = "{}×{}".format(*label.file[_first(file)].shape[1:3])
     console.print(
-        f"{out}: {len(polygons):,} patches of {size} pixels from {scenes} "
-        f"scene{'s' if scenes > 1 else ''}; {inputs}",
+        f"{out}: {counted(len(polygons), 'patch')} of {size} pixels from "
+        f"{counted(scenes, 'scene')}; {inputs}",
         soft_wrap=True,
     )
     print_table("", ["class", "polygons", "patches"], rows)

@@ -19,6 +19,7 @@ from autoai4eo.cli.options import (
     Weights,
     parse_bands,
 )
+from autoai4eo.text import counted
 
 
 def predict(
@@ -78,4 +79,4 @@ def predict(
         predictor, dataset, out, batch_size=batch_size, overwrite=overwrite
     )
     if not quiet:
-        console.print(f"written: {out} ({number:,} patches)", soft_wrap=True)
+        console.print(f"written: {out} ({counted(number, 'patch')})", soft_wrap=True)

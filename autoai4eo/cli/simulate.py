@@ -14,6 +14,7 @@ import typer
 from autoai4eo.cli.console import as_csv, console, hushed, print_table
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_can_write_into, check_not_input, in_one_step, written
+from autoai4eo.text import counted
 from autoai4eo.version import __version__
 
 
@@ -174,7 +175,7 @@ def simulate(
             tell=say,
         )
         found = nasbench.results(networks, queries, budget)
-        title = f"{recorded.name}: {len(networks):,} networks, {seeds} seeds"
+        title = f"{recorded.name}: {len(networks):,} networks, {counted(seeds, 'seed')}"
         with written(out):
             for name, frame in found.items():
                 if name != "queries":  # `keep` wrote them, with those of earlier calls

@@ -159,7 +159,7 @@ def _show(
     if csv is not None:
         with written(csv):
             _write_csv(csv, as_csv(found))
-        console.print(f"written: {csv} ({len(found)} trials)")
+        console.print(f"written: {csv} ({counted(len(found), 'trial')})")
     elif json:
         known = found.notna() & ~found.isin([math.inf, -math.inf])
         print_json(found.astype(object).where(known, None).to_dict("records"))

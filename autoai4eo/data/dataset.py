@@ -78,7 +78,7 @@ class Dataset:
         return len(self._rows)
 
     def __repr__(self) -> str:
-        parts = [f"{len(self):,} samples"]
+        parts = [counted(len(self), "sample")]
         if self.num_classes:
             parts.append(counted(self.num_classes, self.target.noun))
         for spec in self.inputs:

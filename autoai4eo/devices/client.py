@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from autoai4eo.devices.protocol import ANSWER_BYTES, MEASURE, VERSION, Job, answer_of
-from autoai4eo.devices.tokens import known_token
+from autoai4eo.devices.tokens import GIVE, known_token
 from autoai4eo.errors import UserError
 from autoai4eo.text import line
 
@@ -186,7 +186,7 @@ class Client:
         if status == 401:
             raise DeviceError(
                 f"{self.url}: expected a device that accepts this token, found that it "
-                "refuses it; give the one that autoai4eo device serve prints there"
+                f"refuses it; {GIVE}"
             )
         if status in _REFUSED:
             raise DeviceRefuses(f"device {self.url}: {reason}")

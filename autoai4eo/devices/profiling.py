@@ -94,6 +94,10 @@ def measure_device_profile(
             )
         return found
 
+    tell(
+        f"measuring up to {sizes.networks} networks, {sizes.single_layers} single "
+        f"layers and {sizes.held_out} held-out networks; each takes a few seconds"
+    )
     some = learning(islice(chain([first], networks), sizes.networks))
     whole = measured(some, "networks")
     chosen = single_layers.choose(calls, sizes.single_layers)

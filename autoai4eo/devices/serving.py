@@ -17,7 +17,7 @@ from typing import NoReturn
 from autoai4eo.callers import called_from_shell
 from autoai4eo.devices.isolation import Measurer
 from autoai4eo.devices.server import Device, DeviceServer
-from autoai4eo.devices.tokens import TOKEN, new_token, read_token
+from autoai4eo.devices.tokens import MAKE, TOKEN, new_token, read_token
 from autoai4eo.errors import UserError
 from autoai4eo.files.scratch import scratch_folder
 from autoai4eo.runtimes import RUNTIMES, FileRuntime
@@ -97,7 +97,8 @@ def _serve(options: argparse.Namespace) -> None:
     runtime = RUNTIMES[options.runtime]
     assert isinstance(runtime, FileRuntime)
     runtime.check_can_run()
-    token = read_token(options.token_file) if options.token_file else new_token()
+    file = options.token_file
+    token = read_token(file, advice=MAKE) if file else new_token()
     measurer = Measurer(options.runtime, options.threads, options.memory_mib * _MIB)
     device = Device(measurer, token, options.max_mib * _MIB)
     with scratch_folder() as folder:

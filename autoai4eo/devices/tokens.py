@@ -11,6 +11,9 @@ from autoai4eo.errors import UserError
 
 #: The environment of those who ask a device: the token, or a file with it.
 TOKEN, TOKEN_FILE = "AUTOAI4EO_DEVICE_TOKEN", "AUTOAI4EO_DEVICE_TOKEN_FILE"
+#: What those who ask a device, and those who start it, do without a right token.
+GIVE = "give the one that autoai4eo device serve prints there"
+MAKE = "make one: python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 _SHORTEST, _LONGEST = 16, 1024
 
 
@@ -19,11 +22,12 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
-def read_token(file: Path) -> str:
+def read_token(file: Path, advice: str = GIVE) -> str:
     """The token in a file.
 
     Raises:
-        UserError: there is no such file, or it holds something else.
+        UserError: there is no such file, or it holds something else; the error ends
+            with `advice`.
     """
     try:
         with open(file, "rb") as opened:
@@ -33,7 +37,7 @@ def read_token(file: Path) -> str:
             f"{file}: expected a file with the device's token, found none that can be "
             f"read ({error.strerror}); write the token into it"
         ) from error
-    return _checked(content.decode("latin-1").strip(), str(file))
+    return _checked(content.decode("latin-1").strip(), str(file), advice)
 
 
 def known_token() -> str:
@@ -45,7 +49,7 @@ def known_token() -> str:
     if file := os.environ.get(TOKEN_FILE):
         return read_token(Path(file).expanduser())
     if token := os.environ.get(TOKEN, "").strip():
-        return _checked(token, f"${TOKEN}")
+        return _checked(token, f"${TOKEN}", GIVE)
     raise UserError(
         f"device: expected its token in ${TOKEN} or a file (--device-token-file), "
         "found none; autoai4eo device serve prints it"
@@ -58,13 +62,12 @@ def is_right(given: str | None, token: str) -> bool:
     return hmac.compare_digest((given or "").encode("utf-8", "replace"), expected)
 
 
-def _checked(token: str, where: str) -> str:
+def _checked(token: str, where: str, advice: str) -> str:
     if not _SHORTEST <= len(token) <= _LONGEST or not (
         token.isascii() and token.isprintable() and " " not in token
     ):
         raise UserError(
             f"{where}: expected a token of {_SHORTEST} or more ASCII characters "
-            "without spaces, found something else; make one: python3 -c "
-            "'import secrets; print(secrets.token_urlsafe(32))'"
+            f"without spaces, found something else; {advice}"
         )
     return token

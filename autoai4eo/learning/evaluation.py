@@ -25,7 +25,7 @@ from autoai4eo.learning.network import Network
 from autoai4eo.learning.registry import of_kind, task_of
 from autoai4eo.learning.task import Scorer
 from autoai4eo.learning.worst_group import CountedGroups
-from autoai4eo.text import line
+from autoai4eo.text import counted, line
 
 #: What is resampled for intervals where data have no groups of several samples.
 SINGLE = ("sample", "tile")
@@ -306,4 +306,4 @@ def resampled_by(dataset: Dataset) -> dict[str, Any]:
 
 def _size(shape: Sequence[int]) -> str:
     height, width, bands = shape
-    return f"{height}×{width} pixels and {bands} bands"
+    return f"{height}×{width} pixels and {counted(bands, 'band')}"

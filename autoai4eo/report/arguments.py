@@ -11,7 +11,7 @@ from autoai4eo.learning.figures import rounded
 from autoai4eo.runs import starts
 from autoai4eo.runs.paths import DEVICE
 from autoai4eo.runs.reading import Snapshot
-from autoai4eo.text import listed
+from autoai4eo.text import counted, listed
 
 
 def asked(run: Snapshot) -> list[tuple[str, str]]:
@@ -30,7 +30,7 @@ def asked(run: Snapshot) -> list[tuple[str, str]]:
         told.append(
             (
                 f"{role} data",
-                f"{data['path']}, {data['samples']:,} samples, fingerprint "
+                f"{data['path']}, {counted(data['samples'], 'sample')}, fingerprint "
                 f"{data['fingerprint']}; {inputs}",
             )
         )
@@ -41,7 +41,7 @@ def asked(run: Snapshot) -> list[tuple[str, str]]:
             (
                 "latency",
                 f"{about['runtime']} {about['runtime_version']}, {about['precision']}, "
-                f"{about['threads']} threads",
+                f"{counted(about['threads'], 'thread')}",
             )
         )
         if prediction := predicted(run):
@@ -81,7 +81,7 @@ def predicted(run: Snapshot) -> str:
         return ""
     return (
         f"predicted from device profile {prediction['profile']}, not measured; on "
-        f"{prediction['networks']} networks held out: Spearman "
+        f"{counted(prediction['networks'], 'network')} held out: Spearman "
         f"{prediction['spearman']:.3f} (MACs alone "
         f"{prediction['spearman_of_macs']:.3f}), median error "
         f"{prediction['median_error']:.1%}"

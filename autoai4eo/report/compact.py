@@ -97,7 +97,7 @@ def _asked(settings: dict[str, Any], data: str) -> list[tuple[str, str]]:
     if "+c" in method:
         cost = named(settings["cost"])
         low = f"{cost}, in the loss with the factor {rounded(settings['constant'])}"
-    end = f"after {settings['epochs']} epochs"
+    end = f"after {counted(settings['epochs'], 'epoch')}"
     if (patience := settings["stop_after"]) is not None:
         end += f", or when the architecture is unchanged for {patience}"
     return [
@@ -106,8 +106,8 @@ def _asked(settings: dict[str, Any], data: str) -> list[tuple[str, str]]:
         ("cost", low),
         (
             "width",
-            f"{settings['channels']} filters in the first of {blocks} blocks, twice as "
-            "many in each further one",
+            f"{counted(settings['channels'], 'filter')} in the first of {blocks} "
+            "blocks, twice as many in each further one",
         ),
         ("end", end),
         (

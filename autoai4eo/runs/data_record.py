@@ -14,6 +14,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.raster_files import is_remote
 from autoai4eo.errors import UserError
 from autoai4eo.runs import starts
+from autoai4eo.text import counted
 
 #: What must be said of the scores of a run on generated data.
 SYNTHETIC = "Synthetic data: the scores say nothing about the world."
@@ -152,8 +153,9 @@ def check_same(
         if known[role]["fingerprint"] != dataset.fingerprint():
             raise UserError(
                 f"{run}: expected the {role} data that this run was begun with "
-                f"({known[role]['path']}, {known[role]['samples']} samples), found "
-                f"other data ({dataset.path}, {len(dataset)} samples); choose another "
+                f"({known[role]['path']}, "
+                f"{counted(known[role]['samples'], 'sample')}), found other data "
+                f"({dataset.path}, {counted(len(dataset), 'sample')}); choose another "
                 "folder, or overwrite this one (--overwrite)"
             )
 

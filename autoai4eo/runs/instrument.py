@@ -11,6 +11,7 @@ import optuna
 
 from autoai4eo.errors import UserError
 from autoai4eo.runs.trials import trials_of
+from autoai4eo.text import counted
 
 _KEPT = ("device", "runtime", "precision", "threads", "batch_size", "prediction")
 
@@ -90,8 +91,8 @@ def keep_instrument(study: optuna.Study, about: Mapping[str, Any]) -> None:
 
 def _words(about: Mapping[str, Any]) -> str:
     words = (
-        f"{about['runtime']} in {about['precision']} with {about['threads']} threads "
-        f"on {about['device']}"
+        f"{about['runtime']} in {about['precision']} with "
+        f"{counted(about['threads'], 'thread')} on {about['device']}"
     )
     if batch_size := about.get("batch_size"):
         words += f" at batch size {batch_size}"

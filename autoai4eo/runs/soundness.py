@@ -33,6 +33,7 @@ from autoai4eo.runs.selection import read_selection
 from autoai4eo.runs.study import open_study, status, trials_of
 from autoai4eo.runs.trial_folder import COST, HISTORY, NETWORK
 from autoai4eo.runs.trials import last_end
+from autoai4eo.text import counted
 
 _RESUMED = "fit with the same arguments resumes it"
 _ANEW = "makes it again"
@@ -269,8 +270,8 @@ def _of_samples(run: Run) -> Iterator[Finding]:
             known = run.read()["data"].get(role, {}).get("samples")
             if known != len(rows):
                 raise DamagedError(
-                    f"{path}: expected {known} samples ({role}), found {len(rows)}; "
-                    f"{_ANEW}"
+                    f"{path}: expected {counted(known, 'sample')} ({role}), found "
+                    f"{len(rows)}; {_ANEW}"
                 )
 
     # runs of earlier versions have neither

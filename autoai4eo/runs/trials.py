@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.errors import UserError
 from autoai4eo.learning.objectives import Objective
+from autoai4eo.text import counted
 
 #: Attribute of a trial that trains the network of another trial in full, after a
 #: search with cheaper trainings; its value is the number of that trial.
@@ -98,7 +99,8 @@ def trial_of(study: optuna.Study, run: Path, number: int) -> FrozenTrial:
     if not 0 <= number < len(trials):
         raise UserError(
             f"{run}: expected a search with the trial {number} that its files name, "
-            f"found {len(trials)} trials; `autoai4eo check {run}` lists what is damaged"
+            f"found {counted(len(trials), 'trial')}; `autoai4eo check {run}` lists "
+            "what is damaged"
         )
     return trials[number]
 

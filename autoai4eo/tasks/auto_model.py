@@ -203,8 +203,9 @@ class AutoModel(GraphData, Finalists):
             session.check()
             with told_while(
                 tell,
-                f"{len(train):,} samples for training, {len(validation):,} for "
-                f"validation, {counted(train.num_classes, train.target.noun)}; "
+                f"{counted(len(train), 'sample')} for training, "
+                f"{len(validation):,} for validation, "
+                f"{counted(train.num_classes, train.target.noun)}; "
                 "computing the statistics of the bands",
             ):
                 found = cached_statistics(train, Run(self.run).statistics)

@@ -19,6 +19,7 @@ from autoai4eo.learning import evaluation
 from autoai4eo.learning.registry import of_kind
 from autoai4eo.runs.data_record import located, target_kind
 from autoai4eo.runs.folder import Run
+from autoai4eo.text import counted
 
 #: Of `fit` without validation data.
 _DEFAULT = (0.8, 0.2)
@@ -77,8 +78,8 @@ def validation_data(
             return found
     raise UserError(
         f"{run}: expected the validation data of this run ({known['path']}, "
-        f"{known['samples']:,} samples), found others ({found.path}, {len(found):,} "
-        "samples); "
+        f"{counted(known['samples'], 'sample')}), found others ({found.path}, "
+        f"{counted(len(found), 'sample')}); "
         + either(
             "give --val, or what fit had: --split, --group and --subset", _FIT_FIRST
         )
@@ -125,7 +126,7 @@ def _at_rows(run: Path, asked: dict[str, Any], role: str, **how: Any) -> Dataset
 def _changed(run: Path, known: dict[str, Any], found: Dataset) -> UserError:
     return UserError(
         f"{run}: expected the data of this run in {known['path']}, found others "
-        f"({len(found):,} samples); "
+        f"({counted(len(found), 'sample')}); "
         + either("restore them there", "call fit with the same arguments first")
     )
 

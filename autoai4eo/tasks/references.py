@@ -10,6 +10,7 @@ from autoai4eo.learning.references import SAMPLES, train_references
 from autoai4eo.learning.verdict import in_words, short
 from autoai4eo.log import told_while
 from autoai4eo.runs.folder import Run, locked
+from autoai4eo.text import counted
 
 
 def keep_references(
@@ -31,7 +32,7 @@ def keep_references(
     with locked(run, "references"):
         known = folder.read_references()
         if not known or not folder.trees.is_file():
-            samples = f"{min(SAMPLES, len(train)):,} samples"
+            samples = counted(min(SAMPLES, len(train)), "sample")
             if train.target.kind == "mask":
                 samples = f"pixels of {len(train):,} tiles"
             doing = f"training the references, trees on {samples}"

@@ -59,6 +59,14 @@ def test_a_wrong_call_ends_with_status_2_and_a_line(options, reason):
     assert "Traceback" not in done.stderr and not done.stdout
 
 
+def test_a_short_token_is_made_anew_where_the_device_is_started(tmp_path):
+    (tmp_path / "token").write_text("short")
+    done = serve("--token-file", tmp_path / "token")
+    assert done.returncode == 2
+    assert "expected a token of 16 or more" in done.stderr
+    assert "make one: python3 -c" in done.stderr
+
+
 def test_a_token_is_printed_once_and_no_other_is_accepted():
     command = [sys.executable, "-P", "-m", "autoai4eo", "device", "serve", "--port=0"]
     process = subprocess.Popen(
@@ -144,7 +152,7 @@ def test_the_command_line_of_python_knows_it_too(run):  # noqa: F811
     [
         ("http://127.0.0.1:9", TOKEN, "expected a device, found none"),
         ("raspberrypi", TOKEN, "expected http://HOST:PORT"),
-        ("http://127.0.0.1:9", "short", "expected a token of 16 or more"),
+        ("http://127.0.0.1:9", "short", "give the one that autoai4eo device serve"),
     ],
 )
 def test_fit_with_a_device_that_cannot_be_used_ends_with_status_2(

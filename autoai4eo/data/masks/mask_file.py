@@ -15,6 +15,7 @@ from autoai4eo.data.scenes.grid import Grid
 from autoai4eo.data.scenes.masks import alpha_bands, declared_missing
 from autoai4eo.data.scenes.opening import errors_told
 from autoai4eo.errors import UserError
+from autoai4eo.text import counted
 
 #: Endings of the files beside a raster: statistics, overviews and a mask.
 _BESIDE = (".aux.xml", ".ovr", ".msk", ".msk.ovr")
@@ -49,8 +50,9 @@ class MaskFile:
         if len(self._bands) != 1 and not self.is_coloured:
             raise UserError(
                 f"{path}: expected a mask of one band of class numbers, or of red, "
-                f"green and blue as bytes, found {len(self._bands)} bands of "
-                f"{source.dtypes[0]}; write the classes as numbers"
+                f"green and blue as bytes, found "
+                f"{counted(len(self._bands), 'band')} of {source.dtypes[0]}; write "
+                "the classes as numbers"
             )
         self.grid = Grid.of(source)
         self.names = None if self.is_coloured else names_of(path, source)

@@ -33,7 +33,7 @@ from autoai4eo.files import (
 )
 from autoai4eo.locks import output_alone
 from autoai4eo.log import tracked
-from autoai4eo.text import listed
+from autoai4eo.text import counted, listed
 
 MOST_PIXELS = 100_000  # of a window's edge or stride, more than scenes have
 _TILE = 512  # scene pixels along the edge of what is read at once, without overlap
@@ -194,7 +194,7 @@ def _check_classes(areas: Areas, file: PatchFile, labels: Path) -> None:
     if len(found) < 2:
         raise UserError(
             f"{labels}: expected patches of two classes or more, found "
-            f"{file.samples:,} patches of "
+            f"{counted(file.samples, 'patch')} of "
             f"{listed(areas.class_names[i] for i in sorted(found)) or 'none'}: the "
             "other polygons have no windows, or these no data; draw more, or give a "
             "smaller --stride"

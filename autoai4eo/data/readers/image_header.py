@@ -17,6 +17,7 @@ from autoai4eo.data.readers.image_files import Listing
 from autoai4eo.data.sensors import canonical
 from autoai4eo.errors import UserError
 from autoai4eo.files import in_one_step
+from autoai4eo.text import counted
 
 FORMAT = 2
 #: Least number of images whose headers are cached.
@@ -214,7 +215,7 @@ def check_alike(headers: Mapping[str, Header], path: str) -> None:
 
 
 def _size(header: Header) -> str:
-    return f"{header.height}×{header.width} with {len(header.bands)} bands"
+    return f"{header.height}×{header.width} with {counted(len(header.bands), 'band')}"
 
 
 def _bands(header: Header) -> str:

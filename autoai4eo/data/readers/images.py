@@ -50,6 +50,7 @@ from autoai4eo.data.sensors import (
 )
 from autoai4eo.data.target import Target
 from autoai4eo.errors import UnknownClassError, UserError
+from autoai4eo.text import counted
 
 _SAMPLED = 16  # images are looked into where names are guessed
 _MOSTLY = 0.5  # of the pixels half transparent: no mask any more
@@ -184,7 +185,7 @@ class ImagesReader(TargetsInMemory):
             notes.append(self._check_eurosat())
         elif bands != unknown_bands(len(bands)):
             notes.append(
-                f"{len(bands)} bands without names are taken for "
+                f"{counted(len(bands), 'band')} without names, taken for "
                 f"{' '.join(b.name for b in bands)}; --bands gives other names"
             )
         if number := sum(header.alpha > 0 for header in self._headers):
@@ -245,7 +246,7 @@ class ImagesReader(TargetsInMemory):
                 "B01,B02,B03,B04,B05,B06,B07,B08,B8A,B09,B10,B11,B12"
             )
         return (
-            f"13 bands without names are taken for EuroSAT's ({order}); --bands names "
+            f"13 bands without names, taken for EuroSAT's ({order}); --bands names "
             "them otherwise"
         )
 

@@ -11,7 +11,7 @@ import numpy as np
 from autoai4eo.callers import either
 from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import UnknownClassError, UserError
-from autoai4eo.text import listed
+from autoai4eo.text import counted, listed
 
 MOST_CLASSES = 10_000  # a larger number is an id or a fill value
 MOST_LETTERS = 1000  # of a class name
@@ -260,8 +260,8 @@ def check_several_classes(
     if len(present) == 1:
         raise UserError(
             f"{path}: expected two classes or more, found one only "
-            f"({class_names[present[0]]}, {len(labels)} samples); there is nothing to "
-            "tell apart"
+            f"({class_names[present[0]]}, {counted(len(labels), 'sample')}); there is "
+            "nothing to tell apart"
         )
 
 

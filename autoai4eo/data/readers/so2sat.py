@@ -55,6 +55,7 @@ from autoai4eo.data.sensors import (
 )
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_size
+from autoai4eo.text import counted
 
 INPUTS = ("sen1", "sen2", "image")
 USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
@@ -327,7 +328,7 @@ def _is_guess(spec: InputSpec) -> bool:
 
 def _guess(spec: InputSpec) -> str:
     return (
-        f"{spec.name}: {len(spec.bands)} bands without names are taken for "
+        f"{spec.name}: {counted(len(spec.bands), 'band')} without names, taken for "
         f"{' '.join(b.name for b in spec.bands)}; the attribute {spec.name}_bands, or "
         "--bands, gives other names"
     )

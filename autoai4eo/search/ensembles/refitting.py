@@ -16,6 +16,7 @@ from autoai4eo.runs.seeds import candidate, derived_seed
 from autoai4eo.search.space.graph import build
 from autoai4eo.search.trials.finalist import epochs_alone
 from autoai4eo.search.tuner import Tuner
+from autoai4eo.text import counted
 
 #: Distinguishes the seeds of these trainings from those of the search.
 _SEEDS = 3
@@ -34,7 +35,7 @@ def refitting(
     """
 
     def refit(trial: FrozenTrial) -> keras.Model:
-        tell(f"trial {trial.number}   training on {len(whole):,} samples")
+        tell(f"trial {trial.number}   training on {counted(len(whole), 'sample')}")
         hp = keras_tuner.HyperParameters()
         hp.values = dict(trial.user_attrs["hyperparameters"])
         batch_size = trial.user_attrs.get("batch_size", training.batch_size)

@@ -37,6 +37,7 @@ from autoai4eo.search.tuner import Tuner
 from autoai4eo.search.workers.logs import last_line, open_log
 from autoai4eo.search.workers.view import View
 from autoai4eo.search.workers.watching import Watch
+from autoai4eo.text import counted
 
 # -P: without the current folder in sys.path
 _PYTHON = ("-P", "-c")
@@ -100,7 +101,7 @@ def search(
             if tuner.monitor.name in (reached := trial.user_attrs.get("metrics", {})):
                 view.told(0, {"best": reached[tuner.monitor.name]})
         count = sum(map(was_trained, trials))
-        done = f"{count} of {tuner.settings.max_trials} trials trained"
+        done = f"{count} of {counted(tuner.settings.max_trials, 'trial')} trained"
         how = told_instrument(instrument_of(tuner.study))
         done += f"   latency in {how}" if how else ""
         doing = "searching" if task == "search" else "training the finalist"
@@ -116,7 +117,7 @@ def _tell_shortfall(tuner: Tuner, view: View) -> None:
     if count < most:
         lost = sum(map(retries.given_up, trials))
         more = f"; {lost} were given up, as their workers ended each time"
-        line = f"the search is over with {count} of {most} trials trained"
+        line = f"the search is over with {count} of {counted(most, 'trial')} trained"
         view.told(0, {"done": line + (more if lost else "")})
 
 
