@@ -64,9 +64,15 @@ def print_reference(out: Path) -> None:
     labels = {n: FIGURES[n].label for n in ("accuracy", "cohen_kappa", "macro_f1")}
     console.print(f"against {found['reference']} ({counted(found['pixels'], 'pixel')})")
     if left_out := found["pixels_left_out"]:
+        values = found["values_left_out"]
+        each = [f"{value}: {pixels:,}" for value, pixels in values.items()]
+        if sum(values.values()) < left_out:
+            each.append("…")
         console.print(
             f"left out: {counted(left_out, 'pixel')} whose value in the reference "
-            "stands for no class of the map; --reference-class VALUE=CLASS gives it one"
+            f"({listed(each)}) stands for no class of the map; --reference-class "
+            "VALUE=CLASS gives it one",
+            soft_wrap=True,
         )
     console.print(
         "   ".join(f"{text} {scores[name]:.4f}" for name, text in labels.items())

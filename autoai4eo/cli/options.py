@@ -48,7 +48,7 @@ ClassLevel = Annotated[
     int | None,
     typer.Option(
         help="The level of folders that are the classes, from 1. By default the first "
-        "level with several folders."
+        "level with several folders. For BigEarthNet the number of classes, 19 or 43."
     ),
 ]
 BlockKm = Annotated[

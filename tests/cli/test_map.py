@@ -196,6 +196,7 @@ def test_a_class_that_neither_has_is_no_row_of_the_comparison(tmp_path, capsys):
         "reference": "truth.tif",
         "pixels": 5,
         "pixels_left_out": 0,
+        "values_left_out": {},
         "classes": list(mapped),
         "scores": {
             "accuracy": 0.8,
@@ -215,11 +216,15 @@ def test_a_class_that_neither_has_is_no_row_of_the_comparison(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "neither in the reference nor in the map: open\n" in out
     assert out.count(" open") == 1 and out.count(" bare") == 3
+    assert "left out" not in out
+    found |= {"pixels_left_out": 1300, "values_left_out": {"0": 1200, "9": 99}}
     found["estimates"]["overall_accuracy"] = None
     reference_json(tmp_path / "map.tif").write_text(json.dumps(found))
     print_reference(tmp_path / "map.tif")
     out = capsys.readouterr().out
     assert "agree in no pixel: nothing is estimated" in out and "km²" not in out
+    told = "left out: 1,300 pixels whose value in the reference (0: 1,200; 9: 99; …)"
+    assert told in out
 
 
 def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):

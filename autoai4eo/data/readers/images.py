@@ -53,6 +53,7 @@ from autoai4eo.errors import UnknownClassError, UserError
 from autoai4eo.text import counted
 
 _SAMPLED = 16  # images are looked into where names are guessed
+_DATA_FILES = {".h5", ".hdf5", ".npz", ".zip"}  # what open_dataset takes, too
 _MOSTLY = 0.5  # of the pixels half transparent: no mask any more
 
 
@@ -100,7 +101,7 @@ class ImagesReader(TargetsInMemory):
             more = f" ({'; '.join(listing.notes)})" if listing.notes else ""
             raise UserError(
                 f"{path}: expected images ({', '.join(suffixes())}) in one folder per "
-                f"class, found none{more}"
+                f"class, found none{more}{_data_file_in(path)}"
             )
         found, notes = classes_of(
             self.names, options.class_level, class_names, self.path, not path.is_dir()
@@ -333,3 +334,10 @@ def _labels(
     if wanted is None:
         return labels, tuple(names)
     return by_name(labels, names, wanted, path), tuple(wanted)
+
+
+def _data_file_in(folder: Path) -> str:
+    """Returns advice to give a file of the folder that is data of its own."""
+    every = sorted(folder.iterdir()) if folder.is_dir() else []
+    files = [path for path in every if path.suffix.lower() in _DATA_FILES]
+    return f"; give the file {files[0]} instead of its folder" if files else ""

@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from autoai4eo.callers import either
+from autoai4eo.data.class_colours import hex_of
 from autoai4eo.data.masks.classes import is_unknown
-from autoai4eo.data.masks.colour_values import value_of
+from autoai4eo.data.masks.colour_values import colour_of, value_of
 from autoai4eo.data.masks.mask_file import MaskFile
 from autoai4eo.data.scenes.grid import Grid
-from autoai4eo.data.scenes.opening import errors_told, opened
+from autoai4eo.data.scenes.opening import opened
 from autoai4eo.deploy.mapping.products import MadeMap, check_on_earth, check_product
 from autoai4eo.deploy.mapping.reference_classes import Groups, groups_of
 from autoai4eo.deploy.mapping.reference_picture import (
@@ -27,8 +28,12 @@ from autoai4eo.deploy.mapping.reference_picture import (
     of_raster,
     small_grid,
 )
+from autoai4eo.deploy.mapping.reference_pixels import (
+    confusion_of,
+    covered_by,
+    pixels_of,
+)
 from autoai4eo.deploy.mapping.shares import class_shares
-from autoai4eo.deploy.mapping.strips import strips
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_regular
@@ -38,10 +43,9 @@ from autoai4eo.text import listed
 
 #: The form of the JSON of a comparison, see `Reference.write`.
 COMPARISON = {"map": str, "reference": str, "scores": dict, "estimates": dict}
+_MANY = 10  # values that are listed
 _MOST = 0.5  # share of the pixels that values may leave out without a warning
 _RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
-#: Values of the reference and classes of the map, both int (n,), for the same places.
-Pairs = Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def reference_json(out: Path) -> Path:
@@ -105,8 +109,9 @@ class Reference:
         Returns:
             The same: ``classes``; ``pixels``, the number that was compared;
             ``pixels_left_out``, the number where the map has a class and the reference
-            a value that stands for none; ``scores``, see `scores`; ``estimates``, see
-            `told_estimates`.
+            a value that stands for none; ``values_left_out``, the pixels of each of
+            the most frequent of these values; ``scores``, see `scores`; ``estimates``,
+            see `told_estimates`.
 
         Raises:
             UserError: no pixel can be compared.
@@ -118,11 +123,12 @@ class Reference:
                 groups = self._of_raster(file, names)
                 if not (self.legend or _named(file)):
                     unexplained = self._values(file, names)
-                found = _confusion(_pixels(file, made.path), groups)
+                confusion, left_out = confusion_of(pixels_of(file, made.path), groups)
+                texts = {v: _text(v, file.is_coloured) for v in left_out}
         else:
             areas, groups = self._of_areas(names)
-            found = _confusion(_covered(areas, made.path), groups)
-        confusion, left_out = found
+            confusion, left_out = confusion_of(covered_by(areas, made.path), groups)
+            texts = {v: areas.class_names[int(v)] for v in left_out}
         if not confusion.sum():
             raise UserError(
                 f"{self.source}: expected labels where the map has classes, found none;"
@@ -132,14 +138,19 @@ class Reference:
         assert shares.areas is not None, "see check_place"
         mapped = np.bincount(groups.of_map[1:], shares.areas, len(groups.names))
         if unexplained:
-            self._warn_of_reading(unexplained, groups, confusion, left_out, mapped)
+            self._warn_of_reading(
+                unexplained, groups, confusion, left_out.total(), mapped
+            )
         told_scores = scores(confusion, groups.names)
         content = {
             "map": str(made.path),
             "reference": str(self.source),
             "classes": list(groups.names),
             "pixels": int(confusion.sum()),
-            "pixels_left_out": left_out,
+            "pixels_left_out": left_out.total(),
+            "values_left_out": {
+                texts[value]: pixels for value, pixels in left_out.most_common(_MANY)
+            },
             "scores": told_scores,
             "estimates": told_estimates(
                 area_estimates(confusion, mapped), mapped, groups.names
@@ -267,75 +278,12 @@ def _named(file: MaskFile) -> dict[str, str]:
     return {str(value): name for value, name in names if not is_unknown(name)}
 
 
+def _text(value: float, is_colour: bool) -> str:
+    return hex_of(colour_of(int(value))) if is_colour else f"{value:g}"
+
+
 def _number(text: str) -> float | None:
     try:
         return float(text)
     except ValueError:
         return None
-
-
-def _confusion(pairs: Pairs, groups: Groups) -> tuple[np.ndarray, int]:
-    """Counts, rows: reference, columns: map, int64 (groups, groups); those left out."""
-    number, left_out = len(groups.names), 0
-    counts = np.zeros((number, number), np.int64)
-    for truth, classes in pairs:
-        rows = np.full(truth.shape, -1)
-        for value, group in groups.of_truth.items():
-            rows[truth == float(value)] = group
-        known = (rows >= 0) & (classes > 0)
-        left_out += int(((rows < 0) & (classes > 0)).sum())
-        at = rows[known] * number + groups.of_map[classes[known]]
-        counts += np.bincount(at, minlength=number**2).reshape(number, number)
-    return counts, left_out
-
-
-def _pixels(file: MaskFile, out: Path) -> Pairs:
-    """Yields the pixels of a raster with data, and the map's classes there."""
-    import rasterio
-    from rasterio.enums import Resampling
-    from rasterio.vrt import WarpedVRT
-
-    grid = file.grid
-    with (
-        rasterio.open(out) as source,
-        WarpedVRT(
-            source,
-            crs=grid.crs,
-            transform=grid.transform,
-            height=grid.height,
-            width=grid.width,
-            resampling=Resampling.nearest,
-            nodata=0,
-        ) as classes,
-        errors_told(file.path),
-    ):
-        for window in strips(grid.height, grid.width):
-            end = window.row_off + window.height
-            truth, missing = file.read(window.row_off, end, 0, grid.width)
-            yield truth[~missing], classes.read(1, window=window)[~missing]
-
-
-def _covered(areas: Any, out: Path) -> Pairs:
-    """Yields class numbers of areas, and the map's classes in the pixels they cover."""
-    import rasterio
-    from rasterio.features import rasterize
-    from rasterio.transform import Affine
-
-    from autoai4eo.data.polygons.placing import place
-
-    with rasterio.open(out) as file:
-        grid = Grid.of(file)
-        placed = place(areas, grid)
-        shapes = [
-            (geometry, int(areas.classes[row]) + 1)
-            for row, geometry in zip(placed.rows, placed.geometries, strict=True)
-        ]
-        for window in strips(grid.height if shapes else 0, grid.width):
-            classes = file.read(1, window=window)
-            truth = rasterize(
-                shapes,
-                out_shape=classes.shape,
-                transform=Affine.translation(0, window.row_off),
-                dtype="int32",
-            )
-            yield truth[truth > 0] - 1, classes[truth > 0]

@@ -125,6 +125,8 @@ def test_bad_folders(build, tmp_path):
         file.writestr("readme.txt", "hello")
     with pytest.raises(UserError, match=r"no.zip: expected images .* found none"):
         open_dataset(tmp_path / "no.zip")
+    with pytest.raises(UserError, match=r"give the file .*no.zip instead of its"):
+        open_dataset(tmp_path)
     folder = build.class_folders(tmp_path / "d")
     whole = zipped(folder, tmp_path / "d.zip").read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[: len(whole) // 2])

@@ -84,6 +84,7 @@ def test_a_reference_names_its_classes_as_masks_do(how, tmp_path, classes):
         expected[places[name]] = np.bincount(classes[classes == value], minlength=4)[1:]
     assert found["scores"]["confusion_matrix"] == expected.tolist()
     assert found["pixels_left_out"] == (classes == 3).sum()
+    assert found["values_left_out"] == {"3": (classes == 3).sum()}
 
 
 def test_finer_labels_are_compared_pixel_by_pixel(tmp_path, classes):
@@ -109,6 +110,9 @@ def test_finer_labels_are_compared_pixel_by_pixel(tmp_path, classes):
     assert found["scores"]["confusion_matrix"] == expected
     left_out = np.isin(truth, [-1, 0, 3]) & (fine > 0)  # their values have no class
     assert found["pixels_left_out"] == left_out.sum()
+    assert found["values_left_out"] == {
+        str(v): (left_out & (truth == v)).sum() for v in (-1, 0, 3)
+    }
     found = compare(made, path, ["1=water", "0=rest", "3=rest"])
     expected = [
         [(np.isin(truth, t) & np.isin(fine, of)).sum() for of in ([1], [2, 3])]
@@ -172,6 +176,11 @@ def test_polygons_and_points_count_the_pixels_that_they_cover(tmp_path, classes,
     if classes[2, 2]:
         expected[0, classes[2, 2] - 1] += 1
     assert found["scores"]["confusion_matrix"] == expected.tolist()
+    found = compare(made, path, ["water=water", "Town=field"])
+    assert not found["values_left_out"]
+    found = compare(made, path, ["Town=town"])
+    (left_out,) = found["values_left_out"]
+    assert left_out == "water"
 
 
 @pytest.mark.parametrize(
@@ -273,6 +282,7 @@ def test_a_coloured_reference_is_read_as_masks_are(form, tmp_path, classes):
     found = compare(made, path, ["#0000FF=field", "#000000=rest"])
     expected = [[(classes == 2).sum(), 0], [0, (classes == 1).sum()]]
     assert found["scores"]["confusion_matrix"] == expected
+    assert found["values_left_out"] == {"#006300": (classes == 3).sum()}
     with pytest.raises(UserError, match="expected colours such as #1f78b4, the val"):
         compare(made, path, ["255=field"])
 
