@@ -46,7 +46,10 @@ class Overlap:
 
 
 def overlap(
-    dataset: Dataset, other: Dataset, seed: int = 0, everything: bool = False
+    dataset: Dataset,
+    other: Dataset | None = None,
+    seed: int = 0,
+    everything: bool = False,
 ) -> Overlap:
     """Compares the first input of two data sets whose inputs have the same shape.
 
@@ -57,16 +60,18 @@ def overlap(
 
     Args:
         dataset: whose patches are sought, such as validation data.
-        other: where they are sought, such as training data.
+        other: where they are sought, such as training data; None: in the same data,
+            each patch in all others.
         seed: of the drawing.
         everything: compares all patches, however many.
     """
+    where = dataset if other is None else other
     rng = np.random.default_rng(seed)
     most, most_others = MOST_OF_OTHER, MOST
     if everything:
-        most, most_others = len(dataset), len(other)
+        most, most_others = len(dataset), len(where)
     rows = _drawn(len(dataset), most, rng)
-    others = _drawn(len(other), most_others, rng)
+    others = _drawn(len(where), most_others, rng)
     spec = dataset.inputs[0]
     height, width, bands = spec.shape
     if not len(rows) or not len(others) or min(height, width) < _SIDE:
@@ -83,7 +88,7 @@ def overlap(
     order = np.argsort(wanted[0], kind="stable")
     hashes, mine, places = (part[order] for part in wanted)
     pairs = [np.empty((0, 4), int)]
-    for found, theirs, at in _squares(other, others, step, factors):
+    for found, theirs, at in _squares(where, others, step, factors):
         begin = np.searchsorted(hashes, found, "left")
         number = np.searchsorted(hashes, found, "right") - begin
         number[number > _COMMON] = 0
@@ -91,7 +96,10 @@ def overlap(
         first = np.cumsum(number) - number
         hit = np.arange(len(again)) - first[again] + begin[again]
         shift = places[hit] - at[again]
-        pairs.append(_agreeing(np.column_stack([mine[hit], theirs[again], shift])))
+        both = np.column_stack([mine[hit], theirs[again], shift])
+        if other is None:
+            both = both[both[:, 0] != both[:, 1]]
+        pairs.append(_agreeing(both))
     agreeing = np.concatenate(pairs)
     same = ~agreeing[:, 2:].any(axis=1)
     copies = np.unique(agreeing[same, 0])

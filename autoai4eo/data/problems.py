@@ -8,6 +8,7 @@ import numpy as np
 
 from autoai4eo.data.between_parts import between_parts
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.overlap import overlap
 from autoai4eo.data.patch_checks import look
 from autoai4eo.data.problem import Problem, times
 from autoai4eo.data.quantities import DIGITAL_NUMBER, quantities
@@ -39,9 +40,10 @@ def find_problems(
     """Returns the problems of a dataset; an empty list if there are none.
 
     Reports the dataset's notes, the problems of `value_problems`, implausible values,
-    fewer than two classes, empty classes, patches that are zero throughout, and patches
-    that occur twice (all pixels of all inputs exactly equal), here or in ``others``
-    (the other parts of a split, by name). Reads each dataset once, in blocks.
+    fewer than two classes, empty classes, patches that are zero throughout, patches
+    that occur twice (all pixels of all inputs exactly equal), and patches that share
+    ground with another (see `overlap`), here or in ``others`` (the other parts of a
+    split, by name). Reads each dataset in blocks, twice at most.
     """
     found = [Problem(note) for note in dataset.notes]
     found += value_problems(dataset.inputs, statistics)
@@ -71,7 +73,7 @@ def find_problems(
                     f"{name}: {times(count, 'patch is', 'patches are')} zero throughout"
                 )
             )
-    found += _copies(dataset, prints)
+    found += _copies(dataset, prints) + _windows(dataset)
     for name, other in (others or {}).items():
         found += between_parts(dataset, prints, name, other)
     return found
@@ -290,11 +292,28 @@ def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
     return found
 
 
+def _windows(dataset: Dataset) -> list[Problem]:
+    """Returns patches that share ground with another one, as windows of a scene do."""
+    shown = overlap(dataset)
+    if shown.example is None:
+        return []
+    mine, theirs = (_name(dataset, i) for i in shown.example)
+    of = f"{shown.looked_at:,} compared; the first: {mine} with {theirs}"
+    return [
+        Problem(
+            f"{times(len(shown.shifted), 'patch shares', 'patches share')} ground with "
+            f"another in the same data, shifted ({of}), as windows of one scene do: "
+            "parts of a random split would share ground"
+        )
+    ]
+
+
 def _named(dataset: Dataset, pairs: np.ndarray) -> str:
-    names = dataset.names
-
-    def name(i: int) -> str:
-        return f"sample {i}" if names is None else names[i]
-
-    some = [f"{name(a)} = {name(b)}" for a, b in pairs[:_PAIRS].tolist()]
+    some = [
+        f"{_name(dataset, a)} = {_name(dataset, b)}" for a, b in pairs[:_PAIRS].tolist()
+    ]
     return ", ".join(some) + (", …" if len(pairs) > _PAIRS else "")
+
+
+def _name(dataset: Dataset, row: int) -> str:
+    return f"sample {row}" if dataset.names is None else dataset.names[row]

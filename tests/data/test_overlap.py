@@ -35,6 +35,13 @@ def test_windows_that_touch_no_other_are_not_found():
     assert len(found.copies) == len(found.shifted) == 0
 
 
+def test_of_the_same_data_each_patch_is_compared_with_all_others():
+    found = overlap(cut(scene(), [(0, 0), (100, 100), (10, 8), (100, 100)]))
+    assert found.shifted.tolist() == [0, 2] and found.copies.tolist() == [1, 3]
+    assert sorted(found.example) == [0, 2]
+    assert overlap(cut(scene(), GRID)).example is None
+
+
 def test_copies_are_told_from_windows_that_overlap():
     mine = [(0, 0), (3, 50), (100, 100), (160, 0)]
     theirs = [(120, 60), (100, 100), (10, 60)]

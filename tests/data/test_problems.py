@@ -59,6 +59,18 @@ def test_zero_patches_and_nodata():
     ]
 
 
+def test_windows_of_one_scene_are_told():
+    rng = np.random.default_rng(0)
+    scene = rng.normal(0.2, 0.05, (40, 60, 2)).astype(np.float32)
+    x = np.stack([scene[i : i + 16, j : j + 16] for i in (0, 20) for j in (0, 8, 40)])
+    (found,) = problems(open_dataset(x, labels=np.arange(6) % 2))
+    assert found == (
+        "4 patches share ground with another in the same data, shifted (6 compared; "
+        "the first: sample 0 with sample 1), as windows of one scene do: parts of a "
+        "random split would share ground"
+    )
+
+
 def test_copies_across_parts():
     x = pixels()
     other = pixels(5, seed=1)
