@@ -28,8 +28,7 @@ SIZE, STRIDE = 16, 4  # pixels of 10 m
 def main(out: str, scenes: str = str(SCENES)) -> None:
     scene = Path(scenes, "Spain_7370579_S2Hand.tif")
     if not scene.exists():
-        print(f"skipped: {scene} is not here; name the folder that holds the scene")
-        return
+        sys.exit(f"expected {scene}, found none; name the folder that holds the scene")
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     patches = ae.data.cut_patches(

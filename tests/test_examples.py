@@ -103,9 +103,9 @@ def test_a_map_from_polygons(tmp_path, capsys, shared):
     assert "on polygons not trained on" in out and "of the mask's is in the map" in out
 
 
-def test_without_the_scene_the_example_says_so(tmp_path, capsys):
-    run("lcz_from_polygons", tmp_path / "out", tmp_path)
-    assert capsys.readouterr().out.startswith("skipped: ")
+def test_without_the_scene_the_example_says_so(tmp_path):
+    with pytest.raises(SystemExit, match=r"expected .*, found none; name the folder"):
+        run("lcz_from_polygons", tmp_path / "out", tmp_path)
     assert not (tmp_path / "out").exists()
 
 
