@@ -257,9 +257,8 @@ def map(
     )
     if not quiet:
         print_map(out, predictor.target, values_of(predictor))
-        if reference is not None:
-            print_reference(out)
-        made = [*layers_of(out), *filter(None, (polygons, figure))]
+        compared = None if reference is None else print_reference(out)
+        made = [*layers_of(out), *filter(None, (compared, polygons, figure))]
         console.print(
             f"written: {', '.join(f'{path}' for path in made)}", soft_wrap=True
         )

@@ -54,8 +54,8 @@ def other_values(classes: Sequence[str], stored: Mapping[str, str]) -> str:
     return f"map values: {of_map} (masks: {of_masks})"
 
 
-def print_reference(out: Path) -> None:
-    """Prints how well a map agrees with its reference."""
+def print_reference(out: Path) -> Path:
+    """Prints how well a map agrees with its reference; returns the file that says it."""
     from autoai4eo.deploy.mapping.reference import reference_json
 
     path = reference_json(out)
@@ -95,11 +95,9 @@ def print_reference(out: Path) -> None:
     print_table("pixels; rows: reference, columns: map", columns, counts)
     if estimates["overall_accuracy"] is None:
         console.print(
-            f"the map and the reference agree in no pixel: nothing is estimated   "
-            f"({path})",
-            soft_wrap=True,
+            "the map and the reference agree in no pixel: nothing is estimated"
         )
-        return
+        return path
     console.print(
         "estimated for the area of the map (Olofsson et al. 2014), ± 1.96 standard "
         f"errors: overall accuracy {_interval(estimates['overall_accuracy'], '.3f')}"
@@ -126,9 +124,9 @@ def print_reference(out: Path) -> None:
         )
     console.print(
         "they hold for a random sample of places; neighbouring pixels are alike, so "
-        f"that the true errors are larger   ({path})",
-        soft_wrap=True,
+        "that the true errors are larger"
     )
+    return path
 
 
 def _text(score: float | None) -> str:

@@ -249,6 +249,8 @@ def test_the_command_prints_and_writes_the_comparison(run, folder, tmp_path):
     )
     assert done.status == 0, done.err
     assert "km²" in done.out and "Olofsson" in done.out and "Cohen's kappa" in done.out
+    written = done.out.splitlines()[-1]
+    assert str(tmp_path / "map_reference.json") in written and "map.png" in written
     found = json.loads((tmp_path / "map_reference.json").read_text())
     assert found["classes"] == ["water", "rest"] and found["pixels"] == 3500
     assert (tmp_path / "map.png").stat().st_size > 10_000
