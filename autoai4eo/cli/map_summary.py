@@ -55,7 +55,7 @@ def other_values(classes: Sequence[str], stored: Mapping[str, str]) -> str:
 
 
 def print_reference(out: Path) -> Path:
-    """Prints how well a map agrees with its reference; returns the file that says it."""
+    """Prints how well a map agrees with its reference, and returns its file."""
     from autoai4eo.deploy.mapping.reference import reference_json
 
     path = reference_json(out)
