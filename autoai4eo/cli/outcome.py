@@ -10,7 +10,7 @@ from typing import Any
 
 from autoai4eo.cli.console import console
 from autoai4eo.cli.scores import finalist_story, print_scores
-from autoai4eo.cli.trials import print_trials
+from autoai4eo.cli.trials import Shown, print_trials
 from autoai4eo.text import counted
 
 #: Options of `fit` that do not change what is searched.
@@ -78,7 +78,8 @@ def print_outcome(
     from autoai4eo.tasks.outcome import next_step, verdict_of
 
     known = Run(folder).read_references().get("scores")
-    print_trials(trials, str(out), known, trained_finalist(folder))
+    objectives = Run(folder).read()["arguments"]["objective"]
+    print_trials(trials, Shown(str(out), objectives, trained_finalist(folder), known))
     if (selection := read_selection(folder)) is not None:
         console.print(selection.told)
     console.print(finalist_story(folder))

@@ -42,8 +42,12 @@ def select(
         ),
     ] = None,
     refit: Annotated[
-        bool, typer.Option("--refit", help="Train it on the validation data, too.")
-    ] = False,
+        bool | None,
+        typer.Option(
+            "--refit/--no-refit",
+            help="Train it on the validation data, too; by default if fit did so.",
+        ),
+    ] = None,
     storage: Storage = None,
     max_gib: MaxGib = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -84,7 +85,8 @@ def trials(
     if sort is not None:
         table = sorted_by(table, sort).head(top)
     references = Run(run).read_references().get("scores")
-    _show(table, str(run), csv, json, references, trained_finalist(run), whole)
+    show = Shown(str(run), study.user_attrs["objectives"], trained_finalist(run))
+    _show(table, replace(show, references=references, whole=whole), csv, json)
 
 
 def pareto(
@@ -106,7 +108,8 @@ def pareto(
     made = ensembles.ensembles_of(run, study)
     finalist = trained_finalist(run)
     best = front.front_table(study)
-    _show(best, f"the front of {run}", csv, json, finalist=finalist)
+    objectives = study.user_attrs["objectives"]
+    _show(best, Shown(f"the front of {run}", objectives, finalist), csv, json)
     if csv is None and not json:
         if finalist is not None and finalist.is_ensemble:
             console.print(f"the finalist is {finalist}")
@@ -116,7 +119,9 @@ def pareto(
                 f"{run}` shows its figures"
             )
         if made:
-            print_ensembles(ensembles.table(made, front.optimal(study, made)), run)
+            print_ensembles(
+                ensembles.table(made, front.optimal(study, made)), run, objectives
+            )
             of_ensembles = {one.id: measured_with(one.cost) for one in made}
             if apart := told_apart(_measured(best) | of_ensembles):
                 console.print(apart)
@@ -141,20 +146,42 @@ def pareto(
         ]
         if errors:
             console.print(
-                "the costs above are exact; before a network was built, the strategy "
-                f"estimated them with a median error of {', '.join(errors)}"
+                "before a network was built, the strategy estimated its costs "
+                f"with a median error of {', '.join(errors)}"
             )
 
 
-def _show(
-    found: Any,
-    title: str,
-    csv: Path | None,
-    json: bool,
-    references: Mapping[str, Mapping[str, float]] | None = None,
-    finalist: NetworkId | None = None,
-    whole: bool = False,
-) -> None:
+@dataclass(frozen=True)
+class Shown:
+    """What a printed table of trials shows.
+
+    Attributes:
+        title: of the table.
+        objectives: names of those of the search, which have a column each.
+        finalist: of the run; a trial that is it is marked.
+        references: scores of each reference by name.
+        whole: whether every column is printed.
+    """
+
+    title: str
+    objectives: Collection[str]
+    finalist: NetworkId | None = None
+    references: Mapping[str, Mapping[str, float]] | None = None
+    whole: bool = False
+
+    def columns(self, trials: Any) -> list[str]:
+        """The names of the columns, without those that are empty."""
+        names = _main(trials, self.objectives)
+        return [
+            name
+            for name in (
+                trials.columns[2:] if self.whole else ("training", *names, "message")
+            )
+            if name in trials and (trials[name].notna() & (trials[name] != "")).any()
+        ]
+
+
+def _show(found: Any, shown: Shown, csv: Path | None, json: bool) -> None:
     """Writes a table of trials as CSV, or prints it as JSON or as text."""
     if csv is not None:
         with written(csv):
@@ -164,7 +191,7 @@ def _show(
         known = found.notna() & ~found.isin([math.inf, -math.inf])
         print_json(found.astype(object).where(known, None).to_dict("records"))
     else:
-        print_trials(found, title, references, finalist, whole)
+        print_trials(found, shown)
         console.print(
             "scores: of each trial's best epoch in the search, on the validation data"
         )
@@ -178,33 +205,20 @@ def _write_csv(path: Path, text: str) -> None:
         temporary.write_text(text, "utf-8")
 
 
-def print_trials(
-    trials: Any,
-    title: str,
-    references: Mapping[str, Mapping[str, float]] | None = None,
-    finalist: NetworkId | None = None,
-    whole: bool = False,
-) -> None:
-    """Prints the main columns, and a row for each reference; --csv and --json have all.
+def print_trials(trials: Any, shown: Shown) -> None:
+    """Prints the main columns, the objectives, and a row for each reference.
 
-    Of the metrics it prints those on the validation data. Says so if latencies cannot
-    be compared. A latency whose spread is larger has it beside it.
+    Of the metrics it prints those on the validation data; --csv and --json have all.
+    Says so if latencies cannot be compared. A latency whose spread is larger has it
+    beside it.
 
     Args:
         trials: the table.
-        title: of the table.
-        references: scores of each reference by name.
-        finalist: of the run; a trial that is it is marked.
-        whole: whether to print every column.
+        shown: what is shown of it.
     """
     from autoai4eo.runs.comparable import told_alike, told_apart
 
-    main = [n for n in in_order(trials) if find(n).main and n not in METRICS]
-    names = [
-        n
-        for n in (trials.columns[2:] if whole else (*main, "message"))
-        if n in trials and (trials[n].notna() & (trials[n] != "")).any()
-    ]
+    names = shown.columns(trials)
     found = trials[["trial", "status", *names]].astype(object)
     rows = found.where(found.notna(), None).to_numpy().tolist()
     if LATENCY in names:
@@ -212,11 +226,11 @@ def print_trials(
         for row, figures in zip(rows, trials.to_dict("records"), strict=True):
             row[at] = with_spread(figures) if is_uncertain(figures) else row[at]
     for row in rows:
-        row[1] += ", finalist" if (TRIAL, row[0]) == finalist else ""
-    for reference, scores in (references or {}).items():
+        row[1] += ", finalist" if (TRIAL, row[0]) == shown.finalist else ""
+    for reference, scores in (shown.references or {}).items():
         values = [scores.get(n.removeprefix(VALIDATION)) for n in names]
         rows.append([short(reference), "reference", *values])
-    headers = [n if whole else find(n).short for n in names]
+    headers = [n if shown.whole else _header(n) for n in names]
     measured = _measured(trials)
     if PREDICTED in trials and all(how.profile for how in measured.values() if how):
         headers = [
@@ -227,9 +241,21 @@ def print_trials(
         [*row[:2], *(_cell(n, value) for n, value in zip(names, row[2:], strict=True))]
         for row in rows
     ]
-    print_table(title, ["trial", "status", *headers], rows)
+    print_table(shown.title, ["trial", "status", *headers], rows)
     if LATENCY in names and (how := told_apart(measured) or told_alike(measured)):
         console.print(how)
+
+
+def _main(table: Any, objectives: Collection[str]) -> list[str]:
+    """The names of objectives and main figures of a table, in the catalogue's order."""
+    main = [n for n in table if find(n).main and n not in METRICS]
+    named = [n for n in table if n in {*main, *objectives}]
+    known = in_order(named)
+    return [*(n for n in named if n not in known), *known]
+
+
+def _header(name: str) -> str:
+    return name if name == "training" else find(name).short
 
 
 def _cell(name: str, value: Any) -> Any:
@@ -246,11 +272,11 @@ def _measured(trials: Any) -> dict[NetworkId, MeasuredWith | None]:
     }
 
 
-def print_ensembles(found: Any, run: Path) -> None:
+def print_ensembles(found: Any, run: Path, objectives: Collection[str] = ()) -> None:
     """Prints the main columns of a table of ensembles, and how to take its scores."""
     from autoai4eo.runs.ensembles import CAVEAT
 
-    main = [n for n in in_order(found) if find(n).main and n not in METRICS]
+    main = _main(found, objectives)
     summed = [n for n in found if n == "summed_latency_ms"]
     names = ["ensemble", "members", *main, *summed]
     headers = ["ensemble", "members (weight)", *(find(n).short for n in main)]

@@ -78,8 +78,8 @@ def told_apart(measured: Mapping[NetworkId, MeasuredWith | None]) -> str:
             groups.setdefault(how, []).append(network)
     if len(groups) < 2:
         return ""
-    parts = [f"{networks_named(ids)} with {how}" for how, ids in groups.items()]
-    return f"latencies cannot be compared: measured for {'; for '.join(parts)}"
+    parts = [f"{networks_named(ids)}: {how}" for how, ids in groups.items()]
+    return f"latencies cannot be compared ({'; '.join(parts)})"
 
 
 def told_alike(measured: Mapping[NetworkId, MeasuredWith | None]) -> str:

@@ -87,6 +87,7 @@ RUN = {
         "max_latency_ms?": int | float,
         "weights?": str | dict,
         "final_epochs?": int | None,
+        "refit?": bool,
         "class_weight?": str | dict | None,
         "augmentation?": dict | None,
         "data_parallel?": bool,

@@ -73,6 +73,8 @@ def two_figures(
     if evaluation.get("quantized", {}).get("epoch"):
         story += ", in the end with the rounding of int8"
     if exact(after) == exact(before):
+        if len(phases.read(evaluation)) == 1:
+            return f"{begin}{in_search} and of the finalist, whose network it is."
         reached = [p.best for p in phases.read(evaluation) if not p.kept and p.best]
         at_most = f", which reached {exact(reached[0])}," if reached else ""
         return (

@@ -240,7 +240,7 @@ class Tuner:
             if known and refit_on is None and finalist.is_of_everything(self.run):
                 progress.done(
                     "the finalist was trained on the validation data, too, and is "
-                    "kept; clf.select() trains it on the training data alone"
+                    "kept; select without a trial trains it on the training data alone"
                 )
             if known and not fine_tuning.is_other(self.run, self.settings):
                 self._fine_tune(training, progress)

@@ -229,7 +229,8 @@ class AutoModel(GraphData, Finalists):
                 data_parallel=data_parallel,
             )
             arguments = {"epochs": epochs, "batch_size": batch_size, "loss": name}
-            of_task = task_record(self._made_of(), training, class_weight)
+            refits = data.whole is not None
+            of_task = task_record(self._made_of(), training, class_weight, refits)
             of = graph, found, arguments, of_task, priors_of(graph, self.settings)
             with session.opened(*of) as self.tuner:
                 self._finalist, self._training = None, training

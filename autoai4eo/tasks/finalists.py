@@ -66,7 +66,7 @@ class Finalists(SearchResults):
         *,
         trial: int | None = None,
         ensemble: int | None = None,
-        refit: bool = False,
+        refit: bool | None = None,
         verbose: int = 1,
         **limits: float,
     ) -> int | str:
@@ -85,7 +85,8 @@ class Finalists(SearchResults):
                 best by the first objective.
             trial: the number of a complete trial, on the front or not.
             ensemble: the number of an ensemble, see `ensemble`; no trial is selected.
-            refit: trains it again on training and validation data together.
+            refit: trains it again on training and validation data together; None: if
+                `fit` did so with its finalist.
             verbose: 0 prints nothing.
             **limits: of costs, such as ``max_latency_ms=2.0`` or ``max_params=1e5``.
 

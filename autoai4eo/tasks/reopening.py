@@ -33,7 +33,7 @@ _AGAIN = "call fit with the same arguments first, it resumes the search in the f
 
 
 def task_record(
-    made_of: Mapping[str, Any], training: Training, class_weight: Any
+    made_of: Mapping[str, Any], training: Training, class_weight: Any, refit: bool
 ) -> dict[str, Any]:
     """Returns what trains a network of the run again, for run.json.
 
@@ -41,6 +41,7 @@ def task_record(
         made_of: name and arguments of the task's class.
         training: data and options of the trainings.
         class_weight: as `fit` got it.
+        refit: whether the finalist is trained on the validation data, too.
     """
     weights = class_weight
     if isinstance(weights, Mapping):
@@ -49,6 +50,7 @@ def task_record(
     return {
         **made_of,
         "final_epochs": training.final_epochs,
+        "refit": refit,
         "class_weight": weights,
         "augmentation": None if augmentation is None else asdict(augmentation),
         "data_parallel": training.data_parallel,

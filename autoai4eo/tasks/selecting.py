@@ -77,7 +77,7 @@ def select_trial(
     choice: Choice,
     searched: Searched,
     *,
-    refit: bool = False,
+    refit: bool | None = None,
     verbose: int = 1,
     tell: Callable[[str], None],
 ) -> NetworkId:
@@ -93,7 +93,8 @@ def select_trial(
         choice: the trial, or the rule that selects it.
         searched: is called if the trial must be trained, or trials are compared on the
             validation data.
-        refit: whether it is trained on training and validation data together.
+        refit: whether it is trained on training and validation data together; None: if
+            the search did so with its finalist.
         verbose: 0 shows nothing of the training.
         tell: takes a line about what was selected.
 
@@ -104,7 +105,11 @@ def select_trial(
         UserError: no trial fits, or what trains it cannot be had. Nothing is changed.
     """
     check_no_links(run)
-    recorded = Run(run).read()["arguments"].get("storage")
+    known = Run(run).read()
+    recorded = known["arguments"].get("storage")
+    of_everything = finalist.is_of_everything(run)
+    if refit is None:  # runs of earlier versions do not tell it
+        refit = bool(known.get("task", {}).get("refit", of_everything))
     number = _number(run, open_study(run), choice, searched)
     with _held(run, shared=recorded is not None):
         # a study that can be written
@@ -113,7 +118,7 @@ def select_trial(
         study = open_study(run, objectives, storage=storage)
         asked = None if number is None else NetworkId(TRIAL, number)
         wanted = asked or chosen.by_default(study)
-        is_trained = _is_trained(run, wanted, choice, refit)
+        is_trained = trained_finalist(run) == wanted and of_everything == refit
         if is_trained and chosen.is_scored(run):
             chosen.set_to(study, asked)
             tell(f"{wanted} is the finalist already; nothing was changed")
@@ -171,19 +176,6 @@ def _complete(run: Path, study: optuna.Study, number: int) -> int:
             f"{known.get(number, 'missing')}; `autoai4eo trials RUN` lists them"
         )
     return number
-
-
-def _is_trained(run: Path, wanted: NetworkId, choice: Choice, refit: bool) -> bool:
-    """Returns whether the finalist is the wanted network, trained as wanted.
-
-    A choice that is taken back makes a finalist of the training data alone.
-    """
-    if trained_finalist(run) != wanted:
-        return False
-    of_everything = finalist.is_of_everything(run)
-    if refit:
-        return of_everything
-    return not (choice.is_none and of_everything)
 
 
 @contextmanager

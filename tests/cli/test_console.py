@@ -20,7 +20,7 @@ from autoai4eo.cli import console as module
 from autoai4eo.cli import trials as cli_trials
 from autoai4eo.cli.options import RENAMED_OPTIONS
 from autoai4eo.cli.scores import print_scores
-from autoai4eo.cli.trials import print_trials
+from autoai4eo.cli.trials import Shown, print_trials
 from autoai4eo.errors import SearchError, warn
 from autoai4eo.text import line
 
@@ -263,7 +263,7 @@ def test_messages_of_trials_are_not_markup(searched):
     from autoai4eo.runs.study import open_study, trials_table
 
     trials = trials_table(open_study(searched)).assign(message="a[0] is not [/closed]")
-    shown = printed(trials, "[red]", by=cli_trials.print_trials)
+    shown = printed(trials, Shown("[red]", []), by=cli_trials.print_trials)
     assert "a[0] is not [/closed]" in shown and "[red]" in shown
 
 
@@ -342,9 +342,35 @@ def test_old_option_names_still_work(run, tmp_path):
 def test_an_uncertain_latency_is_told_with_its_spread(capsys):
     latencies = {"latency_ms": [1.705, 2.5], "latency_spread_ms": [11.2, 0.1]}
     trials = pd.DataFrame({"trial": [0, 1], "status": "complete", **latencies})
-    print_trials(trials, "run")
+    print_trials(trials, Shown("run", []))
     out = capsys.readouterr().out
     assert "│ 1.705 ± 11 │" in out and "2.5" in out and out.count("±") == 1
+
+
+def test_objectives_and_cheaper_trainings_have_a_column(capsys):
+    """Users rely on: they see what the search improves, and which trials compare."""
+    trials = pd.DataFrame(
+        {
+            "trial": [0, 1],
+            "status": "complete",
+            "training": ["proxy", "full, of trial 0"],
+            "val_loss": [2.1, 2.0],
+            "cohen_kappa": [0.7, 0.8],
+            "val_cohen_kappa": [0.3, 0.4],
+            "size_bytes": [334_404, 11],
+            "flops": [5, 6],
+            "val_my_metric": [0.25, 0.5],
+        }
+    )
+    print_trials(trials, Shown("run", ["val_loss", "size_bytes", "val_my_metric"]))
+    head = capsys.readouterr().out.splitlines()[2]
+    names = ["trial", "status", "training", "my_metric", "kappa", "loss", "bytes"]
+    assert [cell.strip() for cell in head.strip("┃").split("┃")] == [
+        name if name != "my_metric" else "val_my_metric" for name in names
+    ]
+    print_trials(trials.drop(columns="training"), Shown("run", []))
+    head = capsys.readouterr().out.splitlines()[2]
+    assert "training" not in head and "bytes" not in head
 
 
 def test_a_number_with_its_spread_stands_with_the_numbers():

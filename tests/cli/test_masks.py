@@ -9,7 +9,7 @@ import small_masks
 from scenes import write_scene
 
 from autoai4eo.cli.scores import print_scores
-from autoai4eo.cli.trials import print_trials
+from autoai4eo.cli.trials import Shown, print_trials
 
 
 def test_evaluate_prints_pixels(run, segmented, segmented_run):
@@ -34,7 +34,10 @@ def test_references_have_names_for_people(capsys):
     scores = {"accuracy": 0.5, "intervals": {}, "resampled_by": "tile"}
     print_scores({**scores, "references": {"pixel_trees": {"accuracy": 0.4}}}, "RUN")
     found = pd.DataFrame({"trial": [0], "status": ["complete"], "val_mean_iou": [0.5]})
-    print_trials(found, "RUN", {"pixel_trees": {"mean_iou": 0.4}})
+    shown = Shown(
+        "RUN", ["val_mean_iou"], references={"pixel_trees": {"mean_iou": 0.4}}
+    )
+    print_trials(found, shown)
     told = capsys.readouterr().out
     assert "reference pixel trees (boosted" in told and "│ pixel trees │" in told
     assert "pixel_trees" not in told

@@ -50,7 +50,7 @@ def test_a_chart_leaves_out_what_another_device_measured(resumed_elsewhere):
 
 def test_page_and_notebook_say_so(resumed_elsewhere):
     told = read(resumed_elsewhere).told_apart
-    assert told.startswith("latencies cannot be compared: ")
+    assert told.startswith("latencies cannot be compared (")
     page = html.unescape(write_report(resumed_elsewhere).read_text())
     assert f"The {told}." in page and page.count("Not in this chart, which shows") == 1
     assert told in html.unescape(notebook_view(resumed_elsewhere))

@@ -48,7 +48,7 @@ def test_what_is_measured_in_another_way_is_told_apart(change):
     assert first != other
     names = [NetworkId(TRIAL, 0), NetworkId(TRIAL, 2), NetworkId(ENSEMBLE, 1)]
     told = told_apart(dict(zip(names, (first, other, first), strict=True)))
-    assert f"trial 0, ensemble 1 with {first}; for trial 2 with {other}" in told
+    assert f"(trial 0, ensemble 1: {first}; trial 2: {other})" in told
     assert told_apart(dict.fromkeys(names, other)) == ""
 
 

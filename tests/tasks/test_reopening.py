@@ -65,6 +65,20 @@ def test_a_selected_trial_becomes_the_finalist_without_fit(copied, searched):
     assert open_study(copied.run).user_attrs["finalist"] == other
 
 
+def test_a_selected_trial_is_trained_on_what_the_search_trained_its_finalist_on(copied):
+    """Users rely on: select and fit make the same network of a choice."""
+    other, *_ = others(copied)
+    file = copied.run / "run.json"
+    record = json.loads(file.read_text())
+    assert record["task"]["refit"] is False
+    record["task"]["refit"] = True
+    file.write_text(json.dumps(record))
+    assert copied.select(trial=other, verbose=0) == other
+    assert finalist(copied.run)["trained_on"] == "training and validation"
+    assert copied.select(trial=other, refit=False, verbose=0) == other
+    assert finalist(copied.run)["trained_on"] == "training"
+
+
 def test_selecting_the_finalist_again_trains_nothing(copied, capsys):
     file = copied.run / "best" / "model.keras"
     before, number = file.stat().st_mtime_ns, finalist(copied.run)["trial"]

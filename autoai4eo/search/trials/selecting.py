@@ -80,7 +80,7 @@ def select_finalist(
         if training.splits or settings.rule is not None:
             progress.done(
                 f"{own}, which you selected, stays the finalist, without folds, seeds "
-                "and rule; clf.select() takes your choice back"
+                "and rule; select without a trial takes your choice back"
             )
         return True
     selection, number = None, None
