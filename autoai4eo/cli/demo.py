@@ -33,6 +33,8 @@ _OBJECTIVES = ["val_cohen_kappa", "latency_ms"]
 _LIMITS = ["macs=10000000"]
 #: What a killed demo leaves: half-written files, the tiles of a map, locks.
 _LEFT = re.compile(r"\.(writing|old)-[0-9a-f]{16}-.+|\.mapping-map\.tif|\..+\.lock")
+#: The file that tells a demo's folder, in which users work on.
+_MARK = ".autoai4eo-demo"
 _BLOCKS = 6  # of 640 m, along each edge of the scene
 
 
@@ -58,6 +60,7 @@ def demo(
     _check(out)
     with written(out):
         out.mkdir(parents=True, exist_ok=True)
+        (out / _MARK).touch()
     with output_alone(out / "run", "demo"):
         remove_leftovers(out)
         _generate(out, _SEARCHED if search else _SAMPLES)
@@ -180,16 +183,19 @@ def is_begun(run: Path, search: bool) -> bool:
 def _check(out: Path) -> None:
     """Checks that a folder is new, empty or that of an earlier demo.
 
+    That of a demo may hold other files, which stay as they are.
+
     Raises:
         UserError: it holds a file that no demo wrote, or a link.
     """
     if not out.exists():
         return
     maps = ("scene.tif", "map.tif", "map_confidence.tif")
-    ours = {"run", "savedmodel", *maps, *(f"{name}.h5" for name in _SAMPLES)}
+    ours = {_MARK, "run", "savedmodel", *maps, *(f"{name}.h5" for name in _SAMPLES)}
+    is_ours = (out / _MARK).is_file()
     for path in sorted(out.iterdir()):
         known = path.name in ours or _LEFT.fullmatch(path.name)
-        if not known or path.is_symlink():
+        if path.is_symlink() if known else not is_ours:
             raise UserError(
                 f"{out}: expected a new folder or that of an earlier demo, found "
                 f"{path.name} in it; choose another folder with --out"

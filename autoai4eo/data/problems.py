@@ -15,6 +15,8 @@ from autoai4eo.data.quantities import DIGITAL_NUMBER, quantities
 from autoai4eo.data.readers.base import InputSpec
 from autoai4eo.data.readers.labels import fold
 from autoai4eo.data.statistics import FILLS, ZEROS_SHARE, BandStatistics
+from autoai4eo.data.units import typical_of
+from autoai4eo.data.unlike import unlike_training
 from autoai4eo.text import listed
 
 #: The range in which values of a quantity are plausible.
@@ -43,7 +45,8 @@ def find_problems(
     fewer than two classes, empty classes, patches that are zero throughout, patches
     that occur twice (all pixels of all inputs exactly equal), and patches that share
     ground with another (see `overlap`), here or in ``others`` (the other parts of a
-    split, by name). Reads each dataset in blocks, twice at most.
+    split, by name), whose values are held against the dataset's, too. Reads each
+    dataset in blocks, twice at most.
     """
     found = [Problem(note) for note in dataset.notes]
     found += value_problems(dataset.inputs, statistics)
@@ -74,8 +77,10 @@ def find_problems(
                 )
             )
     found += _copies(dataset, prints) + _windows(dataset)
+    typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
     for name, other in (others or {}).items():
         found += between_parts(dataset, prints, name, other)
+        found += unlike_training(other, typical)
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.data.problem import Problem
 from autoai4eo.data.units import (
     Typical,
     Values,
@@ -73,12 +74,12 @@ def told_shifted(
 
 def unlike_training(
     dataset: Dataset, typical: Mapping[str, tuple[Typical, ...]]
-) -> list[str]:
-    """Returns sentences on differences between a dataset and the training data.
+) -> list[Problem]:
+    """Returns problems: differences between a dataset and the training data.
 
     One for each input with missing values, and one for each input with bands whose
     values differ from the training data's in their unit, seem to be interchanged, or
-    are distributed elsewhere (see `shifted`).
+    are distributed elsewhere (see `shifted`). Other units and orders are serious.
 
     Args:
         dataset: 64 patches spread over it are read.
@@ -91,11 +92,12 @@ def unlike_training(
         if spec.name not in pixels:
             continue
         if share := float((~np.isfinite(pixels[spec.name])).mean()):
-            told.append(
-                f"{dataset.path}: {spec.name}: {share:.1%} of the values in "
-                f"{len(rows)} patches all over the data are missing; the network takes "
-                "the training data's mean for them"
+            text = (
+                f"{spec.name}: {share:.1%} of the values in {len(rows)} patches all "
+                "over the data are missing; the network takes the training data's mean "
+                "for them"
             )
+            told.append(Problem(f"{dataset.path}: {text}"))
         known = typical.get(spec.name, ())
         if len(known) != len(spec.bands):
             continue
@@ -108,15 +110,18 @@ def unlike_training(
         all_bands = dict(zip(values, known, strict=True))
         sure = not_only_dark(list(wrong), list(values), values, all_bands)
         if sure:
-            told.append(
-                f"{dataset.path}: other values than in the training data, "
+            text = (
+                "other values than in the training data, "
                 f"{listed(sure, values, wrong)}: bring them to one unit"
             )
+            told.append(Problem(f"{dataset.path}: {text}", serious=True))
         elif order := other_order(values, all_bands):
-            told.append(
-                f"{dataset.path}: the bands of {spec.name} seem to be in another order "
-                f"than in the training data: {order}; check their names (--bands)"
+            text = (
+                f"the bands of {spec.name} seem to be in another order than in the "
+                f"training data: {order}; check their names (--bands)"
             )
+            told.append(Problem(f"{dataset.path}: {text}", serious=True))
         elif moved := shifted(values, all_bands):
-            told.append(f"{dataset.path}: {told_shifted(moved, values, all_bands)}")
+            text = told_shifted(moved, values, all_bands)
+            told.append(Problem(f"{dataset.path}: {text}"))
     return told

@@ -92,17 +92,18 @@ def open_for(
     if ignored is not None:
         how["ignored"] = classes["ignored"] = ignored
     cure = "scenes need --masks; or " if kind == "mask" and not tiles else ""
-    try:
-        with inputs_needed(names, "the network", cure):
+    with inputs_needed(names, "the network", cure):
+        try:
             dataset = open_dataset(x, **{**how, **classes})
-    except UnknownClassError:
-        if kind is not None and not unlabelled:
-            of_kind(open_dataset(x, **how), kind)  # masks of other classes
-        raise
+        except UnknownClassError:
+            if kind is not None and not unlabelled:
+                of_kind(open_dataset(x, **how), kind)  # masks of other classes
+            raise
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
     notes = (n for n in dataset.notes if kind != "labels" or not finds_several(n))
-    for note in dict.fromkeys((*notes, *unlike_training(dataset, typical or {}))):
+    unlike = map(str, unlike_training(dataset, typical or {}))
+    for note in dict.fromkeys((*notes, *unlike)):
         warn(line(note))
     for node, spec in zip(model.inputs, dataset.inputs, strict=True):
         if tuple(node.shape[1:]) != spec.shape:

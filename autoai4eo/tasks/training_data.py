@@ -290,7 +290,7 @@ def warn_of_problems(
     """
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
-    told = unlike_training(validation, typical)
+    told = [*map(str, unlike_training(validation, typical))]
     learned, judged = train.label_counts(), validation.label_counts()
     absent = np.flatnonzero((judged == 0) & (learned > 0))
     if len(absent):

@@ -38,10 +38,15 @@ def test_the_demo_runs_to_its_end(run, tmp_path, monkeypatch, in_process):
         assert file.shape == (13, 13) and file.crs == "EPSG:32632"
     page = (out / "run" / "report.html").read_text()
     assert "Maps</h2>" in page and page.count("data:image/png") > 1
-    (out / "thesis.tex").write_text("of other people")
-    again = run("demo", "--out", out)
-    assert again.status == 2 and "found thesis.tex" in again.err
-    assert (out / "thesis.tex").exists() and (out / "run").exists()
+    (out / "my_map.tif").write_text("of the user, who follows the README there")
+    demo._check(out)
+
+
+def test_a_folder_of_something_else_stays_as_it_is(run, tmp_path):
+    (tmp_path / "thesis.tex").write_text("of other people")
+    done = run("demo", "--out", tmp_path)
+    assert done.status == 2 and "found thesis.tex" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 
 
 def test_an_unfinished_search_of_the_same_demo_is_resumed(tmp_path, monkeypatch):

@@ -59,6 +59,23 @@ def test_zero_patches_and_nodata():
     ]
 
 
+def test_other_parts_in_another_unit_or_order_are_serious():
+    """Users rely on: inspect finds what would make scores on other data wrong."""
+    rng = np.random.default_rng(0)
+    means = np.array([0.04, 0.09, 0.2, 0.4], np.float32)
+    x = means + rng.normal(0, 0.02, (32, 8, 8, 4)).astype(np.float32)
+    names = ["B02", "B03", "B04", "B08"]
+    d = open_dataset(x[:16], labels=np.arange(16) % 2, bands=names)
+    others = {
+        "same": open_dataset(x[16:], bands=names),
+        "numbers": open_dataset(x[16:] * 1e4, bands=names),
+        "turned": open_dataset(x[16:, ..., ::-1], bands=names),
+    }
+    units, order = (line for line in problems(d, others) if line.startswith("! "))
+    assert "other values than in the training data, B02" in units
+    assert "seem to be in another order than in the training data" in order
+
+
 def test_windows_of_one_scene_are_told():
     rng = np.random.default_rng(0)
     scene = rng.normal(0.2, 0.05, (40, 60, 2)).astype(np.float32)

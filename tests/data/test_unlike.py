@@ -65,7 +65,7 @@ def test_data_sets_with_haze_are_told_with_figures():
     like = {"image": (typical(land()),) * 3}
     assert unlike_training(open_dataset(x, bands=names), like) == []
     x[..., 0] += 0.07
-    (note,) = unlike_training(open_dataset(x, bands=names), like)
+    (note,) = map(str, unlike_training(open_dataset(x, bands=names), like))
     assert "unlike the training data's: B02 0.0" in note and "B03" not in note
     assert "training data: mean 0.06" in note and "outside" in note
 
