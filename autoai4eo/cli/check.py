@@ -11,6 +11,7 @@ from autoai4eo.cli.console import console, hushed
 from autoai4eo.cli.failures import FAILED
 from autoai4eo.cli.options import Storage
 from autoai4eo.errors import UserError
+from autoai4eo.text import counted
 
 
 def check(
@@ -28,11 +29,12 @@ def check(
     found = findings(run)
     for finding in found:
         console.print(finding.problem, soft_wrap=True)
-        console.print(f"    fit with the same arguments {finding.remedy}")
+        who = "fit with the same arguments " if finding.can_go else ""
+        console.print(f"    {who}{finding.remedy}")
     if found:
         raise UserError(
-            f"{run}: expected a whole run, found {len(found)} damaged or lost; read "
-            "the lines above, then run fit"
+            f"{run}: expected a whole run, found "
+            f"{counted(len(found), 'problem')}; do what the lines above say"
         )
     console.print(f"{run}: whole; {summary(run)}", soft_wrap=True)
     if unfinished(run):

@@ -53,8 +53,12 @@ def table(
     ] = "d1",
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of each row.")] = 4,
     methods: Annotated[
-        str | None,
-        typer.Option(help="Rows: resnet-8, resnet-20, resnet-32, resnet-110, s, s+c …"),
+        list[str] | None,
+        typer.Option(
+            metavar="METHOD,METHOD,…",
+            help="Rows: resnet-8, resnet-20, resnet-32, resnet-110, s, s+c, …; by "
+            "default all.",
+        ),
     ] = None,
     subset: Annotated[
         int | None,
@@ -113,7 +117,7 @@ def table(
     rows = (
         METHODS
         if methods is None
-        else tuple(name.strip() for name in methods.split(","))
+        else tuple(name.strip() for text in methods for name in text.split(","))
     )
     settings = TableSettings(
         rows,

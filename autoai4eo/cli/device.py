@@ -21,6 +21,7 @@ from autoai4eo.cli.options import (
     Inputs,
     LatencyBatchSize,
     MaxGib,
+    Overwrite,
     Precision,
     Runtime,
     Threads,
@@ -28,7 +29,7 @@ from autoai4eo.cli.options import (
 )
 from autoai4eo.cli.usage import Commands
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write, check_not_input, written
+from autoai4eo.files import check_can_write, check_not_input, check_replaceable, written
 
 app = Commands(
     help="Measure networks on the device where they will run.",
@@ -85,6 +86,7 @@ def profile(
     held_out: Annotated[
         int, typer.Option(min=10, help="Further networks, to judge the predictions on.")
     ] = 50,
+    overwrite: Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print errors only.")] = False,
 ) -> None:
     """Measure once what predicts latency where the device cannot be reached later.
@@ -99,6 +101,7 @@ def profile(
             "--data, or leave them out"
         )
     check_can_write(out)
+    check_replaceable(out, overwrite)
     check_not_input(out, filter(None, [data]))
     with hushed():
         from autoai4eo.data.readers.opening import open_dataset

@@ -37,6 +37,8 @@ def after_interrupt(command: str, arguments: Sequence[str], begun: float) -> str
     """
     if command == "slurm":
         return "interrupted; rerun slurm, unless squeue lists its job"
+    if command == "device profile":
+        return "interrupted; nothing was kept: a profile is measured without a break"
     if command not in _RESUMED or "--dry-run" in arguments:
         return "interrupted"
     try:

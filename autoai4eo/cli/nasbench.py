@@ -9,9 +9,10 @@ import typer
 
 from autoai4eo.cli import nasbench_surrogate, nasbench_train
 from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.options import Overwrite
 from autoai4eo.cli.usage import Commands
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write, check_not_input
+from autoai4eo.files import check_can_write, check_not_input, check_replaceable
 from autoai4eo.text import counted
 
 Choices = Annotated[str, typer.Option(help="Columns that identify a network: a,b,c")]
@@ -50,6 +51,7 @@ def sample(
         typer.Option(min=1, help="Draw so many cells, spread as by a Latin hypercube."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Sample cells of NAS-Bench-101, all of them distinct.
 
@@ -64,6 +66,7 @@ def sample(
     if steps is not None and walks is None:
         raise UserError("--steps: expected --walks beside it, got none; leave it out")
     check_can_write(out)
+    check_replaceable(out, overwrite)
     with hushed():
         import numpy as np
 

@@ -41,7 +41,8 @@ Bands = Annotated[
     typer.Option(
         metavar="B02,B03,…",
         help="Use these bands; if the data do not name theirs: their names, in order. "
-        "For one input among several: sen2=B02,B03,…",
+        "For several inputs once for each, sen2=B02,B03,…; fit and inspect leave "
+        "out inputs that are not named.",
     ),
 ]
 ClassLevel = Annotated[
@@ -50,6 +51,9 @@ ClassLevel = Annotated[
         help="The level of folders that are the classes, from 1. By default the first "
         "level with several folders. For BigEarthNet the number of classes, 19 or 43."
     ),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace an existing file.")
 ]
 BlockKm = Annotated[
     float | None,

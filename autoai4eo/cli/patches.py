@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, print_table
-from autoai4eo.cli.options import AllowRemoteScene, MaxGib
+from autoai4eo.cli.options import AllowRemoteScene, MaxGib, Overwrite
 from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
 from autoai4eo.text import counted
@@ -118,9 +118,7 @@ def patches(
     ] = "class",
     allow_remote: AllowRemoteScene = False,
     max_gib: MaxGib = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an existing file.")
-    ] = False,
+    overwrite: Overwrite = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing.")] = False,
 ) -> None:
     """Cut patches out of scenes, with the classes of polygons or points.

@@ -68,7 +68,7 @@ class TableSettings:
         unknown = [name for name in self.methods if name not in METHODS]
         if unknown or not self.methods:
             raise UserError(
-                f"methods: expected some of {', '.join(METHODS)}, got "
+                f"--methods: expected some of {', '.join(METHODS)}, got "
                 f"{', '.join(unknown) or 'none'}"
             )
         for name in ("seeds", "epochs", "batch_size"):

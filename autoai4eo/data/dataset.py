@@ -15,7 +15,7 @@ from autoai4eo.data.masks.classes import UNNAMED
 from autoai4eo.data.masks.pixel_sets import PixelSets
 from autoai4eo.data.masks.reopening import renamed
 from autoai4eo.data.masks.tiles import TilePlaces
-from autoai4eo.data.readers.base import InputSpec, Reader
+from autoai4eo.data.readers.base import InputSpec, Reader, guess_told
 from autoai4eo.data.readers.labels import check_renamed
 from autoai4eo.data.sensors import band, sensor_of
 from autoai4eo.errors import UnknownInputError, UserError
@@ -296,7 +296,9 @@ class Dataset:
             else spec
             for spec in self.inputs
         )
-        return self._with(inputs=inputs)
+        guesses = [guess_told(spec) for spec in self.inputs if spec.name == name]
+        notes = tuple(note for note in self.notes if note not in guesses)
+        return self._with(inputs=inputs, notes=notes)
 
     def _with(self, **changes: Any) -> Dataset:
         """Returns a copy with some constructor arguments changed."""

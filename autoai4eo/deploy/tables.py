@@ -13,7 +13,7 @@ import pandas as pd
 
 from autoai4eo.deploy.vectors import check_vector_path, vectors
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_can_write, check_utf8
+from autoai4eo.files import check_can_write, check_replaceable, check_utf8
 from autoai4eo.text import cell
 
 LONGITUDE, LATITUDE = "longitude", "latitude"
@@ -64,10 +64,7 @@ def check(out: Path, overwrite: bool) -> None:
         check_vector_path(out)
     elif kind.packages:
         check_utf8(out)
-    if out.exists() and not overwrite:
-        raise UserError(
-            f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
-        )
+    check_replaceable(out, overwrite)
 
 
 def _csv(path: Path, parts: Iterator[Table], layer: str) -> None:

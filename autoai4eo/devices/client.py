@@ -186,7 +186,7 @@ class Client:
         if status == 401:
             raise DeviceError(
                 f"{self.url}: expected a device that accepts this token, found that it "
-                f"refuses it; {GIVE}"
+                f"refuses it; {GIVE}, and run the same again"
             )
         if status in _REFUSED:
             raise DeviceRefuses(f"device {self.url}: {reason}")

@@ -114,6 +114,19 @@ def check_can_write(path: Path) -> None:
         check_can_write_into(path.parent)
 
 
+def check_replaceable(path: Path, overwrite: bool) -> None:
+    """Checks that nothing is at a path, unless it may be overwritten.
+
+    Raises:
+        UserError: there is something.
+    """
+    if os.path.lexists(path) and not overwrite:
+        raise UserError(
+            f"{path}: exists already; choose another name, or overwrite it "
+            "(--overwrite)"
+        )
+
+
 def check_utf8(path: Path) -> None:
     """Checks that libraries such as TensorFlow can write to a path, which is UTF-8.
 

@@ -75,11 +75,12 @@ def open_for(
     known, kind = None, None if data is None else data.get("target", "class")
     if data is not None:
         known = told_bands({s["name"]: s["bands"] for s in data["inputs"]})
+    is_by_input = isinstance(bands, Mapping)
     how: dict[str, Any] = {
         "inputs": names,
         **told_targets(y, None if unlabelled else kind),
         **tiles,
-        "bands": known if bands is None else bands,
+        "bands": {**known, **bands} if is_by_input and known else bands or known,
         "class_level": class_level,
         "unlabelled": unlabelled,
         "allow_remote": allow_remote,

@@ -54,7 +54,8 @@ class Finding:
     Attributes:
         path: of the file or folder.
         problem: one line.
-        remedy: what ``fit`` with the same arguments does about it.
+        remedy: what ``fit`` with the same arguments does about it; what the user does
+            where nothing may be renamed.
         can_go: whether ``fit`` may rename the file at `path` (``NAME.damaged``).
     """
 
@@ -83,7 +84,7 @@ def findings(run: Path) -> list[Finding]:
         return [*_findings(folder, study)]
     except UserError as error:
         problem, _, cure = str(error).rpartition("; ")
-        return [Finding(run, problem, f"stops: {cure}", can_go=False)]
+        return [Finding(run, problem, cure, can_go=False)]
 
 
 def summary(run: Path) -> str:

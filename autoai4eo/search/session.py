@@ -38,6 +38,9 @@ from autoai4eo.search.trials.instruments import predicted_device, record_instrum
 from autoai4eo.search.trials.retries import fail_and_retry_all
 from autoai4eo.search.tuner import Tuner
 
+#: Arguments of `fit` that a training depends on.
+_OF_TRAININGS = ("epochs", "batch_size", "loss")
+
 
 @dataclass(frozen=True)
 class Session:
@@ -122,6 +125,7 @@ class Session:
             elif error := Run(run).damage():
                 aside = set_aside(Run(run).json)
                 self.tell(f"{error}; set aside as {aside.name}")
+            self._tell_trainings(arguments)
             tuner = Tuner(graph, self.settings, run)
             tuner.priors = priors
             tuner.connect()
@@ -170,6 +174,23 @@ class Session:
             warn(
                 f"{self.run}: the search began with {_told_limits(before)}, and goes "
                 f"on with {_told_limits(now)}: earlier trials stay as they were judged"
+            )
+
+    def _tell_trainings(self, arguments: Mapping[str, Any]) -> None:
+        """Warns of other options of the trainings than those of the trials so far."""
+        if not Run(self.run).exists:
+            return
+        known = Run(self.run).read()["arguments"]
+        shared = [name for name in _OF_TRAININGS if name in known and name in arguments]
+        changed = [name for name in shared if known[name] != arguments[name]]
+        if changed:
+            before, now = (
+                ", ".join(f"{name} {of[name]}" for name in changed)
+                for of in (known, arguments)
+            )
+            warn(
+                f"{self.run}: the search began with {before}, and goes on with {now}: "
+                "networks that are trained stay as they are"
             )
 
     def _check_kind(self, known: Mapping[str, Any]) -> None:

@@ -153,15 +153,15 @@ class SearchSettings:
             else parse_objectives(self.objective, self.kind),
         )
         names = [*(o.name for o in self.objectives), *self.constraints]
-        check_map_step(names, self.map_step, self.kind)
         if self.device is not None:
             address_of(self.device)
-            if self.mapped_every is not None:
+            if self.mapped_every is not None or MAP_COST in names:
                 raise UserError(
                     "--device: expected costs that a device measures, found "
                     f"{MAP_COST}, which this machine does; leave it, --map-step or "
                     "--device out"
                 )
+        check_map_step(names, self.map_step, self.kind)
         if self.device_profile is not None:
             _check_profiled(names, self.device)
             if self.map_step is not None:

@@ -168,6 +168,17 @@ def test_other_constraints_of_a_resumed_search_are_told(tmp_path):
     )
 
 
+@pytest.mark.usefixtures("in_process")
+def test_other_epochs_of_a_resumed_search_are_told(tmp_path):
+    """Users rely on: they know that networks that are trained are not trained again."""
+    small.model(tmp_path, max_trials=1).fit(DATA, **HOW)
+    more = {**HOW, "epochs": HOW["epochs"] + 1}
+    told = f"with epochs {HOW['epochs']}, and goes on with epochs {more['epochs']}: net"
+    with pytest.warns(AutoAI4EOWarning, match=told):
+        small.model(tmp_path, max_trials=1).fit(DATA, **more)
+    small.model(tmp_path, max_trials=1).fit(DATA, **more)  # no news
+
+
 def test_numbers_of_samples_that_differ_are_told():
     x = np.zeros((5, 8, 8, 4), "float32")
     with pytest.raises(UserError, match=r"found 4 labels and 5 images.*same samples"):

@@ -16,6 +16,7 @@ import numpy as np
 from autoai4eo.data.masks.tiles import TILE, TilePlaces
 from autoai4eo.data.sensors import Band
 from autoai4eo.data.target import Target
+from autoai4eo.text import counted
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class InputSpec:
     def shape(self) -> tuple[int, int, int]:
         """(height, width, number of bands)."""
         return (self.height, self.width, len(self.bands))
+
+
+def guess_told(spec: InputSpec) -> str:
+    """Returns the note that the names of an input's bands were guessed."""
+    return (
+        f"{spec.name}: {counted(len(spec.bands), 'band')} without names, taken for "
+        f"{' '.join(b.name for b in spec.bands)}; the attribute {spec.name}_bands, or "
+        "--bands, gives other names"
+    )
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from autoai4eo.data.readers.base import (
     DEFAULTS,
     InputSpec,
     ReadOptions,
+    guess_told,
 )
 from autoai4eo.data.readers.hdf5_links import check_sources, own_folders
 from autoai4eo.data.readers.hdf5_masks import mask_name, masks_in, read_masks
@@ -55,7 +56,6 @@ from autoai4eo.data.sensors import (
 )
 from autoai4eo.errors import UserError
 from autoai4eo.files import check_size
-from autoai4eo.text import counted
 
 INPUTS = ("sen1", "sen2", "image")
 USUAL_BANDS: dict[tuple[str, int], tuple[Band, ...]] = {
@@ -126,7 +126,7 @@ class So2SatReader(TargetsOrMasks):
                     "there are both label and mask: label is the target; kind='mask' "
                     "selects the other"
                 )
-        self.notes += (*notes, *map(_guess, filter(_is_guess, self.inputs)))
+        self.notes += (*notes, *map(guess_told, filter(_is_guess, self.inputs)))
         for spec in self.inputs:
             if len(found[spec.name]) != len(self.targets):
                 what = "values" if self.target.kind == "value" else "labels"
@@ -324,11 +324,3 @@ def _is_guess(spec: InputSpec) -> bool:
     layout = len(LCZ42_SEN1_BANDS if spec.name == "sen1" else LCZ42_SEN2_BANDS)
     nameless = spec.bands == unknown_bands(len(spec.bands))
     return not spec.named and not nameless and len(spec.bands) != layout
-
-
-def _guess(spec: InputSpec) -> str:
-    return (
-        f"{spec.name}: {counted(len(spec.bands), 'band')} without names, taken for "
-        f"{' '.join(b.name for b in spec.bands)}; the attribute {spec.name}_bands, or "
-        "--bands, gives other names"
-    )

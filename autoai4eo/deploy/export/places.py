@@ -11,7 +11,7 @@ from typing import Any
 from autoai4eo.deploy.export import card, metadata
 from autoai4eo.deploy.export.formats import Format
 from autoai4eo.errors import UserError
-from autoai4eo.files import check_not_input
+from autoai4eo.files import check_not_input, check_replaceable
 from autoai4eo.runs.data_record import located
 
 #: What lies in the folder of every format that is a folder.
@@ -25,12 +25,9 @@ def check_free(kind: Format, out: Path, overwrite: bool) -> None:
         UserError: the path exists and `overwrite` is False, or it holds something that
             is no export.
     """
+    check_replaceable(out, overwrite)
     if not os.path.lexists(out):
         return
-    if not overwrite:
-        raise UserError(
-            f"{out}: exists already; choose another name, or overwrite it (--overwrite)"
-        )
     if kind.suffix and (not out.is_dir() or out.is_symlink()):
         return
     if out.is_symlink() or not out.is_dir():

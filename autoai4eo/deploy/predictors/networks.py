@@ -30,7 +30,9 @@ def load_model(path: str | Path) -> keras.Model:
     path = Path(path).expanduser()
     if not path.is_file() or path.suffix != ".keras":
         raise UserError(
-            f"{path}: expected a .keras file, found {_found(path)}; check the path"
+            f"{path}: expected a .keras file, found {_found(path)}; check the path, or "
+            "open a run with open_run and a model of another format with "
+            "deploy.load_predictor"
         )
     try:
         # safe_mode: the file cannot run code or read other files
