@@ -105,8 +105,9 @@ def ensemble(
     name = f"ensemble-{made.number}"
     if finalist:
         console.print(f"finalist: {Run(run).network} ({name})", soft_wrap=True)
+    which = "" if finalist else f" --trial {name}"
     console.print(
-        f"next: autoai4eo evaluate {quote(str(run))} {data_words(run)} --trial {name}, "
+        f"next: autoai4eo evaluate {quote(str(run))} {data_words(run)}{which}, "
         f"autoai4eo pareto {quote(str(run))}",
         soft_wrap=True,
     )

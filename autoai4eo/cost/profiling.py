@@ -76,9 +76,11 @@ class Cost:
             return f"Cost({counted}; latency not measured)"
         how = " ".join(filter(None, (self.runtime, self.precision)))
         told = "predicted" if self.prediction else "measured"
+        many = self.samples_per_second
+        rate = "" if many is None else f"; {many:,.0f} samples per second"
         return (
             f"Cost({counted}; {self.latency_ms:.4g} ms for a batch of "
-            f"{self.latency_batch_size}, {told} in {how} on {self.device})"
+            f"{self.latency_batch_size}, {told} in {how} on {self.device}{rate})"
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -198,9 +198,9 @@ class Finalists(SearchResults):
             make_finalist(self.run, number)
             validate(self.run, validation, batch_size)
         self._finalist = None
+        tell(f"{wanted} is the finalist now; beside the former one:")
         for line in lines:
             tell(line)
-        tell(f"{wanted} is the finalist now")
         return wanted.key
 
     def _validation(self, given: Any) -> Dataset:

@@ -165,3 +165,28 @@ def test_that_samples_have_several_labels_is_no_news_to_their_network(
     open_for(network, record, path, unlabelled=unlabelled)
     with pytest.warns(UserWarning, match="the target is several labels"):
         open_for(network, None, path)
+
+
+def test_bands_of_one_input_leave_those_of_the_others(tmp_path):
+    """Users rely on: ``--bands sen2=…`` names what is wrong, and the rest stays."""
+    inputs = [keras.Input((4, 4, n), name=name) for name, n in (("a", 2), ("b", 3))]
+    pooled = [keras.layers.GlobalAveragePooling2D()(x) for x in inputs]
+    joint = keras.layers.Concatenate()(pooled)
+    network = keras.Model(inputs, keras.layers.Dense(2)(joint))
+    record = {
+        "target": "class",
+        "inputs": [
+            {"name": "a", "bands": ["VV", "VH"]},
+            {"name": "b", "bands": ["B02", "B03", "B04"]},
+        ],
+        "classes": ["class 0", "class 1"],
+    }
+    path = tmp_path / "both.npz"
+    pixels = np.arange(3) + np.zeros((2, 4, 4, 3), "float32")
+    np.savez(path, a=pixels[..., :2], b=pixels, label=[0, 1])
+    data = open_for(network, record, path, bands={"b": ["B04", "B03", "B02"]})
+    assert [[band.name for band in spec.bands] for spec in data.inputs] == [
+        ["VV", "VH"],
+        ["B02", "B03", "B04"],
+    ]
+    assert data.read(np.array([0]))["b"][0, 0, 0].tolist() == [2, 1, 0]
