@@ -547,3 +547,16 @@ def test_names_in_latin_1(build, tmp_path):
     cities = np.array(["São Paulo".encode("latin-1")] * 30 + [b"Berlin"] * 30)
     d = open_dataset(build.write_h5(tmp_path / "a.h5", city=cities))
     assert set(d.groups["city"]) == {"São Paulo", "Berlin"}
+
+
+def test_guessed_names_are_told_until_the_user_names_the_bands(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name, bands in (("sen1", 2), ("sen2", 4)):
+            file[name] = np.random.default_rng(0).normal(size=(4, 4, 4, bands))
+        file["label"] = np.arange(4) % 2
+    guessed = [n for n in open_dataset(tmp_path / "a.h5").notes if "taken for" in n]
+    assert [note.split(":")[0] for note in guessed] == ["sen1", "sen2"]
+    names = {"sen1": ["VV", "VH"], "sen2": ["B08", "B04", "B03", "B02"]}
+    named = open_dataset(tmp_path / "a.h5", bands=names)
+    assert [band.name for band in named.inputs[1].bands] == names["sen2"]
+    assert not [note for note in named.notes if "taken for" in note]
