@@ -101,8 +101,8 @@ def profile(
             "--data, or leave them out"
         )
     check_can_write(out)
-    check_replaceable(out, overwrite)
     check_not_input(out, filter(None, [data]))
+    check_replaceable(out, overwrite)
     with hushed():
         from autoai4eo.data.readers.opening import open_dataset
         from autoai4eo.devices.profiling import Sizes

@@ -123,8 +123,8 @@ def print_reference(out: Path) -> Path:
             "pixels of the reference: the estimates are of the rest"
         )
     console.print(
-        "they hold for a random sample of places; neighbouring pixels are alike, so "
-        "that the true errors are larger"
+        "they hold for a random sample of places that the network did not learn from; "
+        "neighbouring pixels are alike, so that the true errors are larger"
     )
     return path
 

@@ -191,7 +191,9 @@ def _tell(out: Path, target: str) -> None:
                 else np.array([(one == i).any() for one in label])
             )
             if some.any():
-                rows.append([name, len(np.unique(polygons[some])), int(some.sum())])
+                # a mask shows classes of other polygons, too
+                of = [len(np.unique(polygons[some]))] if target == "class" else []
+                rows.append([name, *of, int(some.sum())])
         inputs = ", ".join(
             f"{key.removesuffix('_bands')} ({' '.join(value)})"
             for key, value in file.attrs.items()
@@ -204,7 +206,8 @@ def _tell(out: Path, target: str) -> None:
         f"{counted(scenes, 'scene')}; {inputs}",
         soft_wrap=True,
     )
-    print_table("", ["class", "polygons", "patches"], rows)
+    of_class = ["polygons"] if target == "class" else []
+    print_table("", ["class", *of_class, "patches"], rows)
     console.print(
         f"next: autoai4eo fit {quote(str(out))} --group polygon --out RUN",
         soft_wrap=True,

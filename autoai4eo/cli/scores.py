@@ -125,7 +125,9 @@ def _print_groups(found: dict[str, Any], samples: str) -> None:
         least = found["least"]
         few = [f"fewer than {least} {samples}"] if least > 1 else []
         few += ["one class"] if metric.name == "cohen_kappa" else []
-        left_out = f"; groups of {', or of '.join(few)}, do not count" if few else ""
+        end = "," if len(few) > 1 else ""
+        left_out = f"; groups of {', or of '.join(few)}{end} do not count"
+        left_out = left_out if few else ""
         console.print(
             f"{name} by {group}: worst {metric.text(found['worst'])} "
             f"({found['worst_group']}), median {metric.text(found['median'])}{left_out}"

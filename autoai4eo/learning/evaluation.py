@@ -97,9 +97,11 @@ def open_for(
         try:
             dataset = open_dataset(x, **{**how, **classes})
         except UnknownClassError:
-            if kind is not None and not unlabelled:
-                of_kind(open_dataset(x, **how), kind)  # masks of other classes
-            raise
+            if not unlabelled:
+                if kind is not None:
+                    of_kind(open_dataset(x, **how), kind)  # masks of other classes
+                raise
+            dataset = open_dataset(x, **how)  # labels do not matter
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
     notes = (n for n in dataset.notes if kind != "labels" or not finds_several(n))

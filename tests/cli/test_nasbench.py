@@ -12,7 +12,10 @@ def test_a_sample_is_drawn(run, tmp_path):
     assert done.status == 0, done.err
     assert "sample: 6 cells" in done.out
     assert [len(one) for one in json.loads(out.read_text())["walks"]] == [3, 3]
-    done = run("nasbench", "sample", "--uniform", 4, "--out", out)
+    again = ("nasbench", "sample", "--uniform", 4, "--out", out)
+    done = run(*again)
+    assert done.status == 2 and "exists already" in done.err
+    done = run(*again, "--overwrite")
     assert "sample: 4 cells" in done.out
 
 

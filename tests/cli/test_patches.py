@@ -59,6 +59,7 @@ def test_options(run, folder):
     )
     assert done.status == 0, done.err
     assert f"next: autoai4eo fit {folder / 'p.h5'} --group polygon" in done.out
+    assert "class  ┃ patches" in done.out and "polygons" not in done.out
     with h5py.File(folder / "p.h5") as file:
         assert file["red"].shape[1:] == (8, 8, 1)
         assert file["label"].shape[1:] == (8, 8)

@@ -81,7 +81,7 @@ def test_measurements_of_a_device_are_not_mixed_with_those_of_here(tmp_path, her
         model = search(tmp_path, url_of(running), max_trials=1)
         model.fit(DATA, **GIVEN)
     alone = small.model(tmp_path, objective=BOTH, max_trials=2, threads=2)
-    with pytest.raises(UserError, match=r"as this search began .* 1 threads"):
+    with pytest.raises(UserError, match=r"as this search began .* 1 thread "):
         alone.fit(DATA, **GIVEN)
 
 

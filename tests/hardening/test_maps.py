@@ -488,6 +488,19 @@ def test_no_layer_takes_the_place_of_any_other_input(folder, scene):
     assert make_map(safe, safe / "m.tif").exists()
 
 
+def test_a_scene_is_not_taken_for_the_map_to_write(folder, scene, tmp_path):
+    """Users rely on: the last of several scenes stays where OUT was forgotten."""
+    other = shutil.copy(scene, folder / "other.tif")
+    before = other.read_bytes()
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="found another raster; give the scene, an"):
+            make_map(scene, other, overwrite=overwrite)
+    assert other.read_bytes() == before
+    made = folder / "m.tif"
+    make_map(scene, made)
+    make_map(scene, made, overwrite=True)
+
+
 def test_a_link_at_the_output_is_replaced_and_not_followed(folder, scene, whole):
     victim = folder.parent / "victim.tif"
     victim.write_text("precious")

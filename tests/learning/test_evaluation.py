@@ -11,6 +11,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.errors import UnknownClassError
 from autoai4eo.learning import lazy_outputs
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 from autoai4eo.learning.classification import ClassScorer
@@ -165,6 +166,23 @@ def test_that_samples_have_several_labels_is_no_news_to_their_network(
     open_for(network, record, path, unlabelled=unlabelled)
     with pytest.warns(UserWarning, match="the target is several labels"):
         open_for(network, None, path)
+
+
+def test_labels_of_other_classes_do_not_matter_to_a_prediction(tmp_path):
+    pixels = keras.Input((4, 4, 3), name="image")
+    pooled = keras.layers.GlobalAveragePooling2D()(pixels)
+    network = keras.Model(pixels, keras.layers.Dense(2)(pooled))
+    record = {
+        "target": "class",
+        "inputs": [{"name": "image", "bands": ["R", "G", "B"]}],
+        "classes": ["forest", "water"],
+    }
+    path = tmp_path / "other.npz"
+    x = np.ones((3, 4, 4, 3), "uint8")
+    np.savez(path, image=x, label=[0, 1, 1], class_names=["town", "field"])
+    assert len(open_for(network, record, path, unlabelled=True)) == 3
+    with pytest.raises(UnknownClassError, match="unknown: town, field"):
+        open_for(network, record, path)
 
 
 def test_bands_of_one_input_leave_those_of_the_others(tmp_path):

@@ -45,6 +45,25 @@ def check_of_map(path: Path) -> None:
         raise UserError(other)
 
 
+def check_no_scene(path: Path) -> None:
+    """Checks that no raster is at a path which `map_scene` did not write.
+
+    One that cannot be read may be the damaged map of an earlier run.
+
+    Raises:
+        UserError: there is one, such as a scene after which the map was not named.
+    """
+    try:
+        is_scene = is_plain(path) and not _is_layer(path)
+    except UserError:
+        return
+    if is_scene:
+        raise UserError(
+            f"{path}: expected nothing or an earlier map there, found another raster; "
+            "give the scene, and then a new name for the map"
+        )
+
+
 def _is_comparison(path: Path) -> bool:
     return bool(read_json(path, "move it elsewhere", COMPARISON))
 
@@ -53,6 +72,8 @@ def _is_layer(path: Path) -> bool:
     from autoai4eo.data.scenes.opening import opened
 
     with opened(path, vrt=False, allow_remote=False) as file:
+        if "MODEL" in file.tags():
+            return True
         cloud_optimized = file.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"
         return cloud_optimized and _is_known(file)
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from autoai4eo.data.scenes.scene import Scene, ScenePaths
-from autoai4eo.deploy.mapping.earlier import BESIDE, beside
+from autoai4eo.deploy.mapping.earlier import BESIDE, beside, check_no_scene
 from autoai4eo.deploy.mapping.figure import Figure, keep_picture, picture_of
 from autoai4eo.deploy.mapping.in_runtime import MapRuntime, converter
 from autoai4eo.deploy.mapping.layers import map_kind
@@ -255,6 +255,8 @@ def map_scene(
         written += [] if shown is None else [shown]
         for path in (*layers.values(), *others, *written):
             check_not_input(path, inputs)
+        for path in layers.values():
+            check_no_scene(path)
         converts = opened.enter_context(converter(how_run))
         plan = plan_of(predictor, scenes, kind, how, converts)
         depends_on: list[object] = [

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from autoai4eo.deploy.mapping.earlier import check_of_map
+from autoai4eo.deploy.mapping.earlier import check_no_scene, check_of_map
 from autoai4eo.errors import DamagedError, MissingError, UserError
 from autoai4eo.files import (
     ANY,
@@ -56,6 +56,7 @@ def check_free(
         if is_product(folder, path):
             continue
         if not overwrite:
+            check_no_scene(path)
             raise UserError(
                 f"{path}: exists already; choose another name for the map, or "
                 "overwrite it (--overwrite)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,12 +66,25 @@ class Polygons:
         check_vector_path(self.path)
 
     def check_place(self, grid: Grid) -> None:
-        """Checks that the map's pixels have an area.
+        """Checks that the map's pixels have an area, and the tolerance is of its unit.
 
         Raises:
-            UserError: the scene has no coordinate reference system.
+            UserError: the scene has no coordinate reference system, or the tolerance is
+                wider than the map.
         """
         check_on_earth(grid, "polygons")
+        transform = grid.transform
+        width = min(
+            grid.width * math.hypot(transform.a, transform.d),
+            grid.height * math.hypot(transform.b, transform.e),
+        )
+        if self.tolerance >= width:
+            raise UserError(
+                "tolerance: expected less than the map's shorter side, "
+                f"{width:.3g} in units of its coordinate reference system, found "
+                f"{self.tolerance:g}; of a scene in degrees give degrees: 0.0001 is "
+                "about 10 m"
+            )
 
     def write(self, made: MadeMap, path: Path) -> int:
         """Writes the polygons of a finished map.

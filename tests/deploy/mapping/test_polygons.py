@@ -210,6 +210,7 @@ def test_a_map_is_written_with_its_polygons(tmp_path, scene, kind):
         ({"polygons": "p.gpkg", "tolerance": -1.0}, "tolerance: expected a number fr"),
         ({"polygons": "p.gpkg", "min_area": np.nan}, "min_area: expected a number fr"),
         ({"polygons": "there.gpkg"}, "exists already"),
+        ({"polygons": "p.gpkg", "tolerance": 1e6}, "less than the map's shorter side"),
     ],
 )
 def test_wrong_options_are_refused_before_the_map(tmp_path, scene, option, match):
