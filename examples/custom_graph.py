@@ -28,4 +28,6 @@ def main(training: str, validation: str, out: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) <= 3:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -1,5 +1,7 @@
 """The examples run as they stand, on small generated data."""
 
+import inspect
+import re
 import runpy
 import zipfile
 from pathlib import Path
@@ -95,7 +97,7 @@ def test_the_notebook_runs(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:.*no samples of")
+@pytest.mark.filterwarnings("ignore:.*no validation samples of")
 def test_a_map_from_polygons(tmp_path, capsys, shared):
     run("lcz_from_polygons", tmp_path, shared / "scenes")
     assert (tmp_path / "map.tif").is_file()
@@ -129,3 +131,16 @@ def test_the_polygons_of_the_example():
     # the bounds of Spain_7370579_S2Hand.tif
     left, bottom, right, top = shapely.total_bounds(areas.geometries)
     assert -0.782 < left < right < -0.735 and 38.082 < bottom < top < 38.129
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda p: p.stem)
+def test_without_arguments_an_example_says_how_it_is_called(path):
+    source = path.read_text("utf-8")
+    usage = f"python examples/{path.name} "
+    assert usage in source.split('"""')[1]
+    begin = source.index('if __name__ == "__main__":')
+    required = int(re.findall(r"len\(sys.argv\) <= (\d)", source[begin:])[0])
+    called = runpy.run_path(str(path))["main"]
+    parameters = inspect.signature(called).parameters.values()
+    assert required == sum(p.default is p.empty for p in parameters)
+    assert "sys.exit(__doc__)" in source[begin:]

@@ -296,8 +296,8 @@ def warn_of_problems(
     if len(absent):
         names = listed(train.class_names[i] for i in absent)
         told.append(
-            f"{validation.path}: no samples of {names}: candidates are judged by the "
-            "other classes"
+            f"{validation.path}: no validation samples of {names}: candidates are "
+            "judged by the other classes"
         )
     told += told_overlap(
         "validation data", overlap(validation, train), np.empty(0, int)

@@ -77,7 +77,7 @@ def fitted(tmp_path_factory, in_process):
 
 
 def test_candidates_are_judged_by_the_right_classes(tmp_path):
-    with pytest.warns(UserWarning, match="no samples of Pasture"):
+    with pytest.warns(UserWarning, match="no validation samples of Pasture"):
         model = fit(tmp_path, ["River", "Forest"])
     # by their numbers River would have been Pasture: a kappa of 0.5 at most
     assert model.trials()["val_cohen_kappa"].max() == 1

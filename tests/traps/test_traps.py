@@ -94,7 +94,7 @@ def test_trap_3_the_retrained_network_is_used(plain, tmp_path):
     )
 
 
-@pytest.mark.filterwarnings("ignore:.*no samples of")
+@pytest.mark.filterwarnings("ignore:.*no validation samples of")
 def test_trap_4_data_may_lie_on_disk(plain, tmp_path):
     assert "to be a numpy array" in plain[4]
     path = tmp_path / "patches.h5"

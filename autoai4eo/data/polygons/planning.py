@@ -127,6 +127,13 @@ def plans_of(
         )
     for there in places:
         _warn(f"{areas.path}: no polygon or point lies on {there}")
+    on_scenes = np.unique(np.concatenate([plan.rows for plan in plans]))
+    if outside := len(areas.classes) - len(on_scenes):
+        _warn(
+            f"{areas.path}: {outside:,} of {len(areas.classes):,} polygons and points "
+            "lie on no scene; check their coordinate reference system, or give more "
+            "scenes"
+        )
     _check_plans(plans, areas, rule)
     for sentence in told:
         _warn(sentence)
@@ -167,7 +174,7 @@ def _without_windows(
     scene: Scene,
     rule: WindowRule,
 ) -> list[str]:
-    """Returns a sentence on polygons without windows; points always have one.
+    """Returns sentences on polygons and on points without windows.
 
     Args:
         windows: of the scene.
@@ -175,16 +182,22 @@ def _without_windows(
         drawn: those of them that are polygons.
         areas, scene, rule: see `plans_of`.
     """
-    few = len(set(areas.names[drawn]) - set(areas.names[rows[windows.owners]]))
-    if not few:
-        return []
-    what = "whose centre they hold"
-    if rule.min_share is not None:
-        what = f"that they cover to {rule.min_share:g}"
-    return [
-        f"{areas.path}: {counted(few, 'polygon')} without windows {what}, on {scene}; "
-        "a smaller --stride finds more"
-    ]
+    owners, told = set(areas.names[rows[windows.owners]]), []
+    if few := len(set(areas.names[drawn]) - owners):
+        what = "whose centre they hold"
+        if rule.min_share is not None:
+            what = f"that they cover to {rule.min_share:g}"
+        told.append(
+            f"{areas.path}: {counted(few, 'polygon')} without windows {what}, on "
+            f"{scene}; a smaller --stride finds more"
+        )
+    points = np.setdiff1d(rows, drawn)
+    if few := len(set(areas.names[points]) - owners):
+        told.append(
+            f"{areas.path}: {counted(few, 'point')} without a window, nearer to the "
+            f"edge of {scene} than half a window; a smaller --size finds more"
+        )
+    return told
 
 
 def _sharing(

@@ -218,7 +218,7 @@ def by_name(
         raise UnknownClassError(
             f"{path}: expected the classes {listed(wanted)}, found "
             f"{listed(names)}; unknown: {listed(unknown)}. Name them as "
-            f"expected ({either('--class-names', 'class_names=')}), or remove them"
+            f"expected ({either('in the data', 'class_names=')}), or remove them"
         )
     return places[indices]
 

@@ -18,7 +18,7 @@ from autoai4eo.runs.folder import Run
 from autoai4eo.text import listed
 
 REST = "rest"  # stands for all classes of the map that no other value does
-_LISTED = 12
+_LISTED = 20
 
 
 @dataclass(frozen=True)

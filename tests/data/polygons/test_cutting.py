@@ -433,6 +433,21 @@ def test_a_scene_without_polygons_beside_one_with(tmp_path, scene, labels, pixel
     assert set(content(out)[0]["scene"].tolist()) == {b"scene"}
 
 
+def test_polygons_and_points_on_no_scene_are_counted(tmp_path, scene):
+    """Users rely on: half a file in a wrong coordinate system is no silent loss."""
+    made = [
+        *(
+            polygons.polygon(ring, use=use)
+            for ring, use in ((TOWN, "town"), (WOOD, "wood"))
+        ),
+        polygons.polygon(polygons.square(9_000, 25, 4), use="wood"),
+        polygons.point(9_000.5, 12.5, use="town"),
+    ]
+    path = polygons.write_geojson(tmp_path / "a.geojson", made)
+    with pytest.warns(AutoAI4EOWarning, match="2 of 4 polygons and points lie on no s"):
+        ae.data.cut_patches(scene, path, tmp_path / "p.h5", field="use", **HOW)
+
+
 def test_polygons_without_windows_and_classes_without_patches(tmp_path, scene):
     made = [
         *(
