@@ -224,15 +224,29 @@ class _Cutter:
     file: PatchFile
 
     def cut(self, plan: Plan, how: Mapping[str, Any], verbose: int) -> None:
-        """Reads a scene tile by tile, and writes the windows that have data."""
+        """Reads a scene tile by tile, and writes the windows that have data.
+
+        Warns of polygons and points of which no window has.
+        """
         tiles = list(_tiles(plan.windows.places))
+        found: set[str] = set()
         with Scene(plan.paths, **how) as scene:
             self.file.is_synthetic |= scene.is_synthetic
             for some in tracked(tiles, plan.name, len(tiles), verbose):
-                self._tile(plan, scene, some)
+                found |= self._tile(plan, scene, some)
+        sought = set(self.areas.names[plan.rows[plan.windows.owners]])
+        if lost := len(sought - found):
+            warn(
+                f"{self.areas.path}: {lost:,} of {len(sought):,} polygons and points "
+                f"have no window with enough data on {plan.name}: they lie at its "
+                "edge, or where it has no data"
+            )
 
-    def _tile(self, plan: Plan, scene: Scene, some: np.ndarray) -> None:
-        """Writes the windows of a tile, so many at once as need little memory."""
+    def _tile(self, plan: Plan, scene: Scene, some: np.ndarray) -> set[str]:
+        """Writes the windows of a tile, so many at once as need little memory.
+
+        Returns the names of the areas that they are of.
+        """
         places = plan.windows.places[some]
         top, left = (int(n) for n in places.min(axis=0))
         height, width = places.max(axis=0) - (top, left) + self.size
@@ -256,6 +270,7 @@ class _Cutter:
             }
             rows = plan.rows[plan.windows.owners[some][now]]
             self._write(patches, rows, places[now], plan.name, scene)
+        return set(self.areas.names[plan.rows[plan.windows.owners[some][kept]]])
 
     def _write(
         self,

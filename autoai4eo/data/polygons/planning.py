@@ -174,7 +174,7 @@ def _without_windows(
     scene: Scene,
     rule: WindowRule,
 ) -> list[str]:
-    """Returns sentences on polygons and on points without windows.
+    """Returns a sentence on polygons without windows; points always have one.
 
     Args:
         windows: of the scene.
@@ -182,22 +182,16 @@ def _without_windows(
         drawn: those of them that are polygons.
         areas, scene, rule: see `plans_of`.
     """
-    owners, told = set(areas.names[rows[windows.owners]]), []
-    if few := len(set(areas.names[drawn]) - owners):
-        what = "whose centre they hold"
-        if rule.min_share is not None:
-            what = f"that they cover to {rule.min_share:g}"
-        told.append(
-            f"{areas.path}: {counted(few, 'polygon')} without windows {what}, on "
-            f"{scene}; a smaller --stride finds more"
-        )
-    points = np.setdiff1d(rows, drawn)
-    if few := len(set(areas.names[points]) - owners):
-        told.append(
-            f"{areas.path}: {counted(few, 'point')} without a window, nearer to the "
-            f"edge of {scene} than half a window; a smaller --size finds more"
-        )
-    return told
+    few = len(set(areas.names[drawn]) - set(areas.names[rows[windows.owners]]))
+    if not few:
+        return []
+    what = "whose centre they hold"
+    if rule.min_share is not None:
+        what = f"that they cover to {rule.min_share:g}"
+    return [
+        f"{areas.path}: {counted(few, 'polygon')} without windows {what}, on {scene}; "
+        "a smaller --stride finds more"
+    ]
 
 
 def _sharing(
