@@ -216,9 +216,15 @@ def test_select_resumes_from_a_finalist_that_it_trained(tmp_path):
     assert told(*select)[1].endswith("rerun select to begin anew")
 
 
+def test_of_a_device_profile_nothing_is_kept():
+    """Users rely on: they know that the minutes so far are lost."""
+    status, line = told("device", "profile", "--out", "nano.json")
+    assert status == 130 and "nothing was kept" in line
+
+
 @pytest.mark.parametrize(
     "command",
-    [name for name in NAMES if name not in (*_RESUMED, "slurm")],
+    [n for n in NAMES if n not in (*_RESUMED, "slurm", "device profile")],
 )
 def test_of_commands_that_never_resume_only_the_interrupt_is_told(command):
     """Users rely on: a command that only reads has nothing to begin anew."""

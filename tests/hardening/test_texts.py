@@ -8,6 +8,7 @@ import json
 import re
 import unicodedata
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -84,7 +85,8 @@ def trials():
 @pytest.fixture
 def foreign(monkeypatch):
     """Whatever run is opened has those trials."""
-    monkeypatch.setattr("autoai4eo.runs.study.open_study", lambda run: None)
+    study = SimpleNamespace(user_attrs={"objectives": ["val_cohen_kappa"]})
+    monkeypatch.setattr("autoai4eo.runs.study.open_study", lambda run: study)
     monkeypatch.setattr("autoai4eo.runs.study.trials_table", lambda *_: trials())
 
 

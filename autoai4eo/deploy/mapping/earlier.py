@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 from typing import Any
@@ -53,10 +54,9 @@ def check_no_scene(path: Path) -> None:
     Raises:
         UserError: there is one, such as a scene after which the map was not named.
     """
-    try:
+    is_scene = False
+    with contextlib.suppress(UserError):
         is_scene = is_plain(path) and not _is_layer(path)
-    except UserError:
-        return
     if is_scene:
         raise UserError(
             f"{path}: expected nothing or an earlier map there, found another raster; "
