@@ -200,3 +200,13 @@ def _check(out: Path) -> None:
                 f"{out}: expected a new folder or that of an earlier demo, found "
                 f"{path.name} in it; choose another folder with --out"
             )
+    if (out / "map.tif").exists():
+        with hushed():
+            from autoai4eo.deploy.mapping.earlier import check_no_scene
+        try:
+            check_no_scene(out / "map.tif")
+        except UserError as error:
+            raise UserError(
+                f"{out}: expected a new folder or that of an earlier demo, found a "
+                "map.tif of something else; choose another folder with --out"
+            ) from error

@@ -117,7 +117,8 @@ def unlike_training(
             told.append(Problem(f"{dataset.path}: {text}", serious=True))
         elif order := other_order(values, all_bands):
             several = len(dataset.inputs) > 1
-            cure = f"--bands {spec.name}=…" if several else "--bands"
+            option = f"--bands {spec.name}=…" if several else "--bands"
+            cure = f"{option}, or in the data if these name them"
             text = (
                 f"the bands of {spec.name} seem to be in another order than in the "
                 f"training data: {order}; check their names ({cure})"

@@ -96,9 +96,9 @@ def open_for(
     with inputs_needed(names, "the network", cure):
         try:
             dataset = open_dataset(x, **{**how, **classes})
-        except UnknownClassError:
+        except UserError as error:
             if not unlabelled:
-                if kind is not None:
+                if isinstance(error, UnknownClassError) and kind is not None:
                     of_kind(open_dataset(x, **how), kind)  # masks of other classes
                 raise
             dataset = open_dataset(x, **how)  # labels do not matter

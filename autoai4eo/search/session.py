@@ -162,7 +162,7 @@ class Session:
             self._check_kind(known["arguments"])
 
     def _tell_changes(self) -> None:
-        """Warns of other constraints than those that the search began with."""
+        """Warns of other constraints than those of the last start."""
         run = Run(self.run)
         if self.overwrite or run.damage() is not None or not run.exists:
             return
@@ -172,12 +172,12 @@ class Session:
         objectives = [objective.name for objective in self.settings.objectives]
         if before != now and asked.get("objective") == objectives:  # others are refused
             warn(
-                f"{self.run}: the search began with {_told_limits(before)}, and goes "
-                f"on with {_told_limits(now)}: earlier trials stay as they were judged"
+                f"{self.run}: the search had {_told_limits(before)}, and goes on with "
+                f"{_told_limits(now)}: earlier trials stay as they were judged"
             )
 
     def _tell_trainings(self, arguments: Mapping[str, Any]) -> None:
-        """Warns of other options of the trainings than those of the trials so far."""
+        """Warns of other options of the trainings than those of the last start."""
         if not Run(self.run).exists:
             return
         known = Run(self.run).read()["arguments"]
@@ -185,11 +185,11 @@ class Session:
         changed = [name for name in shared if known[name] != arguments[name]]
         if changed:
             before, now = (
-                ", ".join(f"{name} {of[name]}" for name in changed)
+                ", ".join(f"{n} {of[n] or 'of the task'}" for n in changed)
                 for of in (known, arguments)
             )
             warn(
-                f"{self.run}: the search began with {before}, and goes on with {now}: "
+                f"{self.run}: the search had {before}, and goes on with {now}: "
                 "networks that are trained stay as they are"
             )
 

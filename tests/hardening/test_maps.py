@@ -496,6 +496,16 @@ def test_a_scene_is_not_taken_for_the_map_to_write(folder, scene, tmp_path):
         with pytest.raises(UserError, match="found another raster; give the scene, an"):
             make_map(scene, other, overwrite=overwrite)
     assert other.read_bytes() == before
+    with rasterio.open(scene) as file:
+        profile, values = file.profile, file.read(1).astype("float32")
+    profile.update(driver="GTiff", dtype="float32", count=1, nodata=np.nan)
+    with rasterio.open(folder / "plain.tif", "w", **profile) as file:
+        file.write(values, 1)
+        file.set_band_description(1, "VV")
+    radar = folder / "radar.tif"  # of the form of a layer of probabilities
+    rasterio.shutil.copy(folder / "plain.tif", radar, driver="COG")
+    with pytest.raises(UserError, match="found another raster"):
+        make_map(scene, radar, overwrite=True)
     made = folder / "m.tif"
     make_map(scene, made)
     make_map(scene, made, overwrite=True)

@@ -173,7 +173,7 @@ def test_other_epochs_of_a_resumed_search_are_told(tmp_path):
     """Users rely on: they know that networks that are trained are not trained again."""
     small.model(tmp_path, max_trials=1).fit(DATA, **HOW)
     more = {**HOW, "epochs": HOW["epochs"] + 1}
-    told = f"with epochs {HOW['epochs']}, and goes on with epochs {more['epochs']}: net"
+    told = f"had epochs {HOW['epochs']}, and goes on with epochs {more['epochs']}: net"
     with pytest.warns(AutoAI4EOWarning, match=told):
         small.model(tmp_path, max_trials=1).fit(DATA, **more)
     small.model(tmp_path, max_trials=1).fit(DATA, **more)  # no news

@@ -339,5 +339,6 @@ def _labels(
 def _data_file_in(folder: Path) -> str:
     """Returns advice to give a file of the folder that is data of its own."""
     every = sorted(folder.iterdir()) if folder.is_dir() else []
-    files = [path for path in every if path.suffix.lower() in _DATA_FILES]
+    named = [path for path in every if path.suffix.lower() in _DATA_FILES]
+    files = [path for path in named if path.is_file()]
     return f"; give the file {files[0]} instead of its folder" if files else ""

@@ -56,7 +56,7 @@ def check_no_scene(path: Path) -> None:
     """
     is_scene = False
     with contextlib.suppress(UserError):
-        is_scene = is_plain(path) and not _is_layer(path)
+        is_scene = is_plain(path) and not _is_ours(path)
     if is_scene:
         raise UserError(
             f"{path}: expected nothing or an earlier map there, found another raster; "
@@ -72,10 +72,18 @@ def _is_layer(path: Path) -> bool:
     from autoai4eo.data.scenes.opening import opened
 
     with opened(path, vrt=False, allow_remote=False) as file:
-        if "MODEL" in file.tags():
-            return True
         cloud_optimized = file.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG"
         return cloud_optimized and _is_known(file)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a raster is a map, or has the name and content of a layer beside one."""
+    from autoai4eo.data.scenes.opening import opened
+
+    with opened(path, vrt=True, allow_remote=False) as file:
+        if "MODEL" in file.tags():
+            return True
+    return path.stem.endswith(tuple(f"_{n}" for n in BESIDE)) and _is_layer(path)
 
 
 def _is_known(file: Any) -> bool:

@@ -279,7 +279,7 @@ def _named(file: MaskFile) -> dict[str, str]:
 
 
 def _text(value: float, is_colour: bool) -> str:
-    return hex_of(colour_of(int(value))) if is_colour else f"{value:g}"
+    return hex_of(colour_of(int(value))) if is_colour else f"{value:.12g}"
 
 
 def _number(text: str) -> float | None:

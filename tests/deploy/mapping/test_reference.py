@@ -264,6 +264,18 @@ def test_values_that_are_probably_no_numbers_of_the_map_are_told(tmp_path):
     compare(made, path, ["1=water", "0=rest"])  # the user's own words: no warning
 
 
+def test_long_codes_that_are_left_out_are_told_apart(tmp_path, classes):
+    """Such as those of crops in EuroCrops."""
+    made = write_map(tmp_path, classes)
+    codes = np.array([0, 1, 330101001, 330101002], np.int32)[classes]
+    path = scenes.write_scene(tmp_path / "t.tif", codes[..., None], None, nodata=0)
+    left_out = compare(made, path, ["1=water"])["values_left_out"]
+    assert left_out == {
+        "330101001": (classes == 2).sum(),
+        "330101002": (classes == 3).sum(),
+    }
+
+
 @pytest.mark.parametrize("form", ["colours", "alpha"])
 def test_a_coloured_reference_is_read_as_masks_are(form, tmp_path, classes):
     """Users rely on: scores of labels as a picture, whose red is the same here."""
