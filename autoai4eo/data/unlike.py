@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from autoai4eo.callers import either
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.problem import Problem
 from autoai4eo.data.units import (
@@ -117,7 +118,10 @@ def unlike_training(
             told.append(Problem(f"{dataset.path}: {text}", serious=True))
         elif order := other_order(values, all_bands):
             several = len(dataset.inputs) > 1
-            option = f"--bands {spec.name}=…" if several else "--bands"
+            option = "--bands"
+            if several:
+                python = f"bands={{{spec.name!r}: […]}}"
+                option = either(f"--bands {spec.name}=…", python)
             cure = f"{option}, or in the data if these name them"
             text = (
                 f"the bands of {spec.name} seem to be in another order than in the "

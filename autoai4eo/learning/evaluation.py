@@ -75,12 +75,13 @@ def open_for(
     known, kind = None, None if data is None else data.get("target", "class")
     if data is not None:
         known = told_bands({s["name"]: s["bands"] for s in data["inputs"]})
-    is_by_input = isinstance(bands, Mapping)
+    if isinstance(bands, Mapping) and known is not None:
+        bands = {**known, **bands}  # other inputs keep theirs
     how: dict[str, Any] = {
         "inputs": names,
         **told_targets(y, None if unlabelled else kind),
         **tiles,
-        "bands": {**known, **bands} if is_by_input and known else bands or known,
+        "bands": known if bands is None else bands,
         "class_level": class_level,
         "unlabelled": unlabelled,
         "allow_remote": allow_remote,
