@@ -195,7 +195,8 @@ def _check(out: Path) -> None:
     is_ours = (out / _MARK).is_file()
     for path in sorted(out.iterdir()):
         known = path.name in ours or _LEFT.fullmatch(path.name)
-        if path.is_symlink() if known else not is_ours:
+        in_the_way = path.is_symlink() if known else not is_ours
+        if in_the_way:
             raise UserError(
                 f"{out}: expected a new folder or that of an earlier demo, found "
                 f"{path.name} in it; choose another folder with --out"

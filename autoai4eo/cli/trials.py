@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -85,8 +85,8 @@ def trials(
     if sort is not None:
         table = sorted_by(table, sort).head(top)
     references = Run(run).read_references().get("scores")
-    show = Shown(str(run), study.user_attrs["objectives"], trained_finalist(run))
-    _show(table, replace(show, references=references, whole=whole), csv, json)
+    objectives, finalist = study.user_attrs["objectives"], trained_finalist(run)
+    _show(table, Shown(str(run), objectives, finalist, references, whole), csv, json)
 
 
 def pareto(
@@ -272,7 +272,7 @@ def _measured(trials: Any) -> dict[NetworkId, MeasuredWith | None]:
     }
 
 
-def print_ensembles(found: Any, run: Path, objectives: Collection[str] = ()) -> None:
+def print_ensembles(found: Any, run: Path, objectives: Collection[str]) -> None:
     """Prints the main columns of a table of ensembles, and how to take its scores."""
     from autoai4eo.runs.ensembles import CAVEAT
 
