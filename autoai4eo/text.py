@@ -7,6 +7,7 @@ dropped; a harmful one is written as an escape, such as ``\\x1b``.
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -70,6 +71,13 @@ def listed(names: Iterable[str]) -> str:
     """Returns names in a row; with semicolons where one of them has a comma."""
     every = list(names)
     return ("; " if any("," in name for name in every) else ", ").join(every)
+
+
+def with_nearest(name: str, known: Iterable[str]) -> str:
+    """Returns a wrong name, with the known one that the user may have meant."""
+    folded = {one.casefold(): one for one in known}
+    near = difflib.get_close_matches(name.casefold(), list(folded), 1)
+    return f"{name} (did you mean {folded[near[0]]}?)" if near else name
 
 
 def cell(text: str) -> str:

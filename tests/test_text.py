@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from autoai4eo.errors import SearchError, UserError
 from autoai4eo.learning.verdict import told_single
-from autoai4eo.text import cell, counted, line, listed, markdown
+from autoai4eo.text import cell, counted, line, listed, markdown, with_nearest
 
 #: What is not seen, and turns the writing around or hides.
 UNSEEN = "\u202e\u2066\u200b\u200f\ufeff\u00ad\u3164\U000e0041\x9b\x1b\x07\x7f\ud800"
@@ -137,3 +137,10 @@ def test_an_error_is_one_line(kind):
 )
 def test_things_are_counted_in_english(number, noun, text):
     assert counted(number, noun) == text
+
+
+def test_the_nearest_known_name_is_told():
+    known = ["Water", "dense trees"]
+    assert with_nearest("watr", known) == "watr (did you mean Water?)"
+    assert with_nearest("WATER", known) == "WATER (did you mean Water?)"
+    assert with_nearest("clouds", known) == "clouds"

@@ -13,6 +13,7 @@ from autoai4eo.learning.figures import FIGURES
 from autoai4eo.text import counted, listed
 
 _CLASSES_TOLD = 12
+_NO_ERROR = ("± 0.000", "± 0.00")
 
 
 def print_map(out: Path, target: Target, stored: Mapping[str, str]) -> None:
@@ -117,6 +118,11 @@ def print_reference(out: Path) -> Path:
     users, producers = "user's accuracy", "producer's accuracy"
     columns = ["class", "F1", users, producers, "mapped km²", "estimated km²"]
     print_table("", columns, rows)
+    if any(str(cell).endswith(_NO_ERROR) for row in rows for cell in row):
+        console.print(
+            "± 0: within a class of the map, all pixels of the reference are of one "
+            "class; they tell no error, which does not say that there is none"
+        )
     if estimates["covered"] < 1:
         console.print(
             f"{1 - estimates['covered']:.1%} of the map has classes without two "

@@ -37,6 +37,11 @@ from autoai4eo.text import counted
 if TYPE_CHECKING:
     from autoai4eo.runs.comparable import MeasuredWith
 
+_STDOUT = Path("-")
+Csv = Annotated[
+    Path | None, typer.Option(help="Write a CSV file; - prints the table as CSV.")
+]
+
 
 def trials(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
@@ -64,7 +69,9 @@ def trials(
             "--json do.",
         ),
     ] = False,
-    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write a CSV file; - prints it.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the trials of a run, one per row.
@@ -76,7 +83,7 @@ def trials(
     from autoai4eo.runs.study import open_study, trials_table
     from autoai4eo.runs.tables import sorted_by
 
-    if csv is not None:
+    if csv is not None and csv != _STDOUT:
         check_can_write(csv)
     study = open_study(run)
     table = trials_table(study, Run(run).is_at_work())
@@ -92,7 +99,9 @@ def trials(
 def pareto(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     storage: Storage = None,
-    csv: Annotated[Path | None, typer.Option(help="Write a CSV file.")] = None,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write a CSV file; - prints it.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""
@@ -102,7 +111,7 @@ def pareto(
     from autoai4eo.runs.folder import Run
     from autoai4eo.runs.study import estimate_errors, open_study
 
-    if csv is not None:
+    if csv is not None and csv != _STDOUT:
         check_can_write(csv)
     study = open_study(run)
     made = ensembles.ensembles_of(run, study)
@@ -183,7 +192,9 @@ class Shown:
 
 def _show(found: Any, shown: Shown, csv: Path | None, json: bool) -> None:
     """Writes a table of trials as CSV, or prints it as JSON or as text."""
-    if csv is not None:
+    if csv == _STDOUT:
+        print(as_csv(found), end="")
+    elif csv is not None:
         with written(csv):
             _write_csv(csv, as_csv(found))
         console.print(f"written: {csv} ({counted(len(found), 'trial')})")

@@ -157,7 +157,7 @@ def differences(
 def markdown(table: pd.DataFrame) -> str:
     """Returns the table in Markdown: scores in per cent, costs in millions."""
     lines = [
-        "| | seeds | OA | AA | kappa | parameters | MACs | depths | search "
+        "| | seeds | OA, % | AA, % | kappa | parameters | MACs | depths | search "
         "| training |",
         "|" + "---|" * 10,
     ]

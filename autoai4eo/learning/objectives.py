@@ -16,6 +16,7 @@ from autoai4eo.learning.figures import (
     objectives_for,
     rounded,
 )
+from autoai4eo.text import with_nearest
 
 
 class Objective(NamedTuple):
@@ -88,12 +89,13 @@ def _parse(asked: Any, kind: str) -> Objective:
         if asked in known:
             return Objective(asked, known[asked])
         of_others = find(asked).kinds
+        is_of_others = of_others and kind not in of_others
         raise UserError(
-            f"--objective: expected one of {', '.join(known)}, got {asked!r}"
+            f"--objective: expected one of {', '.join(known)}, got "
             + (
-                f", which is of targets of the kind {' or '.join(of_others)}"
-                if of_others and kind not in of_others
-                else either("", _OWN)
+                f"{asked}, which is of targets of the kind {' or '.join(of_others)}"
+                if is_of_others
+                else with_nearest(asked, known) + either("", _OWN)
             )
         )
     if hasattr(asked, "name") and hasattr(asked, "direction"):
@@ -114,7 +116,10 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
     for name, limit in limits.items():
         if name not in COSTS:
             allowed = ", ".join(cost for cost in COSTS if cost != THROUGHPUT)
-            raise UserError(f"--constraint: expected one of {allowed}, got {name!r}")
+            raise UserError(
+                f"--constraint: expected one of {allowed}, got "
+                + with_nearest(name, COSTS)
+            )
         if name == THROUGHPUT:
             raise UserError(
                 f"--constraint: expected a cost that is minimised, got {name}; "

@@ -24,6 +24,7 @@ from autoai4eo.learning.figures import (
     find,
 )
 from autoai4eo.runs.trials import networks_built, status, trainings, trials_of
+from autoai4eo.text import with_nearest
 
 #: Costs that are measured only on request.
 _IF_ANY = (MAP_COST, THROUGHPUT, ENERGY)
@@ -124,7 +125,7 @@ def sorted_by(table: pd.DataFrame, column: str) -> pd.DataFrame:
     if name not in table:
         raise UserError(
             f"--sort: expected one of the columns {', '.join(map(str, table))}, got "
-            f"{column!r}"
+            + with_nearest(column, map(str, table))
         )
     up = find(name).direction != "max"
     return table.sort_values(name, ascending=up, na_position="last", kind="stable")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from typing import Any
@@ -11,6 +10,7 @@ import keras
 
 from autoai4eo.errors import UserError
 from autoai4eo.search.settings import SearchSettings
+from autoai4eo.text import with_nearest
 
 #: Arguments of `keras.Model.fit` that `AutoModel.fit` passes on.
 OF_KERAS = ("steps_per_epoch", "validation_steps", "validation_freq")
@@ -33,10 +33,7 @@ def check_names(call: str, given: Iterable[str], known: Sequence[str]) -> None:
     wrong = [name for name in given if name not in known]
     if not wrong:
         return
-    told = []
-    for name in wrong:
-        near = difflib.get_close_matches(name, known, 1)
-        told.append(f"{name} (did you mean {near[0]}?)" if near else name)
+    told = [with_nearest(name, known) for name in wrong]
     raise UserError(
         f"{call}: expected no other arguments than {', '.join(known)}; got "
         f"{', '.join(told)}; correct or remove it"

@@ -216,7 +216,13 @@ def test_a_class_that_neither_has_is_no_row_of_the_comparison(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "neither in the reference nor in the map: open\n" in out
     assert out.count(" open") == 1 and out.count(" bare") == 3
-    assert "left out" not in out
+    assert "left out" not in out and "± 0:" not in out
+    surely = {"value": 1.0, "interval_95": [1.0, 1.0]}
+    found["estimates"]["per_class"]["water"]["users_accuracy"] = surely
+    reference_json(tmp_path / "map.tif").write_text(json.dumps(found))
+    print_reference(tmp_path / "map.tif")
+    out = capsys.readouterr().out
+    assert "1.000 ± 0.000" in out and "± 0: within a class of the map" in out
     found |= {"pixels_left_out": 1300, "values_left_out": {"0": 1200, "9": 99}}
     found["estimates"]["overall_accuracy"] = None
     reference_json(tmp_path / "map.tif").write_text(json.dumps(found))

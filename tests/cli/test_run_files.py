@@ -193,6 +193,7 @@ def test_a_csv_file_into_a_pipe_or_through_a_link(run, folder, tmp_path):
     assert run("trials", folder, "--csv", link).status == 0
     assert pipe.is_fifo() and link.is_symlink()
     assert (folder / "target.csv").read_text() == read.result()
+    assert run("trials", folder, "--csv", "-").out == read.result()
 
 
 @pytest.mark.parametrize(

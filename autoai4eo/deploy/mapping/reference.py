@@ -39,7 +39,7 @@ from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_regular
 from autoai4eo.learning.area_estimates import area_estimates, told_estimates
 from autoai4eo.learning.confusion import scores
-from autoai4eo.text import listed
+from autoai4eo.text import listed, with_nearest
 
 #: The form of the JSON of a comparison, see `Reference.write`.
 COMPARISON = {"map": str, "reference": str, "scores": dict, "estimates": dict}
@@ -262,7 +262,8 @@ class Reference:
         if unknown := [value for value in self.legend if value not in texts]:
             raise UserError(
                 f"--reference-class: expected classes of {self.source} "
-                f"({listed(texts)}), got {listed(unknown)}"
+                f"({listed(texts)}), got "
+                + listed(with_nearest(value, texts) for value in unknown)
             )
         of_truth = {
             str(i): groups.of_truth[name]

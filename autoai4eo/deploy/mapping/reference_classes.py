@@ -15,7 +15,7 @@ from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError
 from autoai4eo.runs.folder import Run
-from autoai4eo.text import listed
+from autoai4eo.text import listed, with_nearest
 
 REST = "rest"  # stands for all classes of the map that no other value does
 _LISTED = 20
@@ -81,7 +81,8 @@ def groups_of(
             if found is None:
                 raise UserError(
                     f"--reference-class: expected classes of the map "
-                    f"({_listed(classes)}) or {REST}, got {one.strip()}"
+                    f"({_listed(classes)}) or {REST}, got "
+                    + with_nearest(one.strip(), classes)
                 )
             if of_map[found + 1] >= 0:
                 raise UserError(

@@ -13,7 +13,7 @@ from autoai4eo.data.scenes.scene import Scene, ScenePaths
 from autoai4eo.deploy.mapping.scene_checks import check_scene, warn_of_shifted
 from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.deploy.predictors.colours import on_reflectance
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UserError, warn
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,11 @@ def opened_scenes(
             matched.append(_match(predictor, scene, how.match_training))
         if are_alike:
             warn_of_shifted(predictor, scene, how.match_training)
+    if len({tuple(scene.files) for scene in scenes}) < len(scenes):
+        warn(
+            "a scene is given twice, and counts twice in the mean of the seasons; "
+            "leave it out once"
+        )
     if matched:
         tags["MATCH_TRAINING"] = f"{how.match_training}: {'; '.join(matched)}"
     return predictor, scenes, tags

@@ -194,7 +194,10 @@ def test_seasons_are_averaged_before_the_class_is_chosen(
         with rasterio.open(tmp_path / f"m{name}_probabilities.tif") as file:
             return file.read()
 
+    with pytest.warns(UserWarning, match="a scene is given twice"):
+        map_scene(model, first, tmp_path / "maa.tif", seasons=[first], **how)
     one, other, both = layers("a"), layers("b"), layers("ab")
+    np.testing.assert_allclose(layers("aa"), one, atol=1e-6)
     mean = np.where(np.isnan(one), other, (one + other) / 2)
     np.testing.assert_allclose(both, mean, atol=1e-6)
     known = ~np.isnan(mean[0])

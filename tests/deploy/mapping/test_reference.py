@@ -187,6 +187,7 @@ def test_polygons_and_points_count_the_pixels_that_they_cover(tmp_path, classes,
     ("legend", "values", "match"),
     [
         ({"1": "sea"}, {}, "expected classes of the map .water, field, town. or rest"),
+        ({"1": "watr"}, {}, "or rest, got watr .did you mean water.."),
         ({"1": "water", "2": "town+Water"}, {}, "found water in water and town"),
         ({"1": "water+field+town", "0": "rest"}, {}, "in no group"),
         ({}, {"1": "sea"}, "found sea; .* such as reference_classes={'1': 'water'}"),
