@@ -57,7 +57,7 @@ def open_for(
             tiles share counts once, unless `unlabelled`.
         bands: names of the bands in `x`, if `x` does not name them.
         class_level: see `open_dataset`.
-        unlabelled: keeps samples without a label even if others have one.
+        unlabelled: keeps all samples, and reads no targets.
         typical: typical values of the bands of the training data, if known.
         allow_remote, ignored: see `open_dataset`.
 
@@ -79,17 +79,14 @@ def open_for(
         bands = {**known, **bands}  # other inputs keep theirs
     how: dict[str, Any] = {
         "inputs": names,
-        **told_targets(y, None if unlabelled else kind),
+        **({"kind": "none"} if unlabelled else told_targets(y, kind)),
         **tiles,
         "bands": known if bands is None else bands,
         "class_level": class_level,
-        "unlabelled": unlabelled,
         "allow_remote": allow_remote,
     }
-    # the classes of a regression are names of its values
-    of_values = unlabelled and kind == "value"
     classes: dict[str, Any] = {}
-    if data is not None and not of_values:
+    if data is not None and not unlabelled:
         classes = classes_again(data.get("opened") or {}, data["classes"])
     if ignored is not None:
         how["ignored"] = classes["ignored"] = ignored
@@ -97,12 +94,10 @@ def open_for(
     with inputs_needed(names, "the network", cure):
         try:
             dataset = open_dataset(x, **{**how, **classes})
-        except UserError as error:
-            if not unlabelled:
-                if isinstance(error, UnknownClassError) and kind is not None:
-                    of_kind(open_dataset(x, **how), kind)  # masks of other classes
-                raise
-            dataset = open_dataset(x, **how)  # labels do not matter
+        except UnknownClassError:
+            if kind is not None:
+                of_kind(open_dataset(x, **how), kind)  # masks of other classes
+            raise
     if bands is not None and known is not None:
         dataset = dataset.select_bands(known)
     notes = (n for n in dataset.notes if kind != "labels" or not finds_several(n))

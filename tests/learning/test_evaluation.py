@@ -2,6 +2,7 @@
 
 import json
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from autoai4eo.data.readers.opening import open_dataset
-from autoai4eo.errors import UnknownClassError
+from autoai4eo.errors import UserError
 from autoai4eo.learning import lazy_outputs
 from autoai4eo.learning.calibration import expected_calibration_error, reliability
 from autoai4eo.learning.classification import ClassScorer
@@ -146,10 +147,7 @@ def test_scores_are_the_same_in_parts_of_any_size(monkeypatch, kind):
         assert parts[name] == pytest.approx(whole[name])
 
 
-@pytest.mark.parametrize("unlabelled", [False, True])
-def test_that_samples_have_several_labels_is_no_news_to_their_network(
-    tmp_path, unlabelled
-):
+def test_that_samples_have_several_labels_is_no_news_to_their_network(tmp_path):
     """Warnings are errors in these tests."""
     path = tmp_path / "labels.npz"
     labels = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 0]])
@@ -163,12 +161,25 @@ def test_that_samples_have_several_labels_is_no_news_to_their_network(
         "inputs": [{"name": "image", "bands": bands}],
         "classes": ["class 0", "class 1", "class 2"],
     }
-    open_for(network, record, path, unlabelled=unlabelled)
+    open_for(network, record, path)
     with pytest.warns(UserWarning, match="the target is several labels"):
         open_for(network, None, path)
 
 
-def test_labels_of_other_classes_do_not_matter_to_a_prediction(tmp_path):
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"label": [0, 1, 1], "class_names": ["town", "field"]},
+        {"label": [0.25, 0.5, 1.5]},
+        {"label": [[1, 1, 0], [0, 1, 0], [0, 0, 1]]},
+        {"value": ["a", "b", "c"]},
+        {"mask": np.zeros((3, 4, 4), "uint8")},
+        {"label": [7]},
+    ],
+    ids=["names", "fractions", "several", "text", "masks", "too few"],
+)
+def test_targets_do_not_matter_to_a_prediction(tmp_path, told):
+    """They may be of another kind or other classes; warnings are errors here."""
     pixels = keras.Input((4, 4, 3), name="image")
     pooled = keras.layers.GlobalAveragePooling2D()(pixels)
     network = keras.Model(pixels, keras.layers.Dense(2)(pooled))
@@ -177,12 +188,16 @@ def test_labels_of_other_classes_do_not_matter_to_a_prediction(tmp_path):
         "inputs": [{"name": "image", "bands": ["R", "G", "B"]}],
         "classes": ["forest", "water"],
     }
-    path = tmp_path / "other.npz"
     x = np.ones((3, 4, 4, 3), "uint8")
-    np.savez(path, image=x, label=[0, 1, 1], class_names=["town", "field"])
-    assert len(open_for(network, record, path, unlabelled=True)) == 3
-    with pytest.raises(UnknownClassError, match="unknown: town, field"):
-        open_for(network, record, path)
+    np.savez(tmp_path / "other.npz", image=x, **told)
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["image"] = x
+        for name, values in told.items():
+            file[name] = values
+    for path in (tmp_path / "other.npz", tmp_path / "other.h5"):
+        assert len(open_for(network, record, path, unlabelled=True)) == 3
+        with pytest.raises(UserError):
+            open_for(network, record, path)
 
 
 def test_bands_of_one_input_leave_those_of_the_others(tmp_path):

@@ -70,6 +70,8 @@ class ArraysReader(TargetsOrMasks):
         self.pixel_bytes = max(a.itemsize for a in self._arrays.values())
         total = len(next(iter(self._arrays.values())))
         self._stored: np.ndarray | None = None
+        if options.kind == "none":
+            labels, values = None, NOTHING
         if labels is not None and is_mask(np.asarray(labels)):
             self._stored = labels if labels.ndim == 3 else labels[..., 0]
             more = self._find_masks(options, names)

@@ -143,6 +143,11 @@ class BigEarthNetReader(TargetsInMemory):
 
     def _set_targets(self, options: ReadOptions, most: int) -> None:
         """The target and the labels of all patches."""
+        if options.kind == "none":
+            self.target = Target("none")
+            self.targets = np.full(len(self._told), -1, dtype=np.int64)
+            del self._told
+            return
         wanted = options.class_names
         count = options.class_level
         if count is None:  # that of the classes that are known

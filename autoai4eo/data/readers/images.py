@@ -49,7 +49,7 @@ from autoai4eo.data.sensors import (
     unknown_bands,
 )
 from autoai4eo.data.target import Target
-from autoai4eo.errors import UnknownClassError, UserError
+from autoai4eo.errors import UserError
 from autoai4eo.text import counted
 
 _SAMPLED = 16  # images are looked into where names are guessed
@@ -76,8 +76,7 @@ class ImagesReader(TargetsInMemory):
         options: folders are matched to its ``class_names`` by name. With ``alpha``
             among its ``bands``, or one for each band of the file, an alpha band is a
             band. ``class_level`` is the level of folders that are the classes, from 1;
-            None: the first with several. With ``unlabelled`` images whose folders are
-            no known classes have no label.
+            None: the first with several.
 
     Raises:
         UserError: no images, images that cannot be read or are not alike, classes that
@@ -103,25 +102,23 @@ class ImagesReader(TargetsInMemory):
                 f"{path}: expected images ({', '.join(suffixes())}) in one folder per "
                 f"class, found none{more}{_data_file_in(path)}"
             )
-        found, notes = classes_of(
-            self.names, options.class_level, class_names, self.path, not path.is_dir()
-        )
+        found: Sequence[str | None] = [None] * len(self.names)
+        notes: Sequence[str] = ()
+        if options.kind != "none":
+            found, notes = classes_of(
+                self.names,
+                options.class_level,
+                class_names,
+                self.path,
+                not path.is_dir(),
+            )
         for name in found:
             if name is not None and not is_utf8(name):
                 raise UserError(
                     f"{path}: expected folders whose names are text in UTF-8, as they "
                     f"name the classes, found {name}; rename it"
                 )
-        try:
-            self.targets, classes = _labels(found, class_names, self.path)
-        except UnknownClassError:
-            if not options.unlabelled:
-                raise
-            notes = [
-                "the folders are not named after known classes: no labels were read"
-            ]
-            self.targets = np.full(len(found), -1, dtype=np.int64)
-            classes = tuple(class_names or ())
+        self.targets, classes = _labels(found, class_names, self.path)
         kind = "class" if (self.targets >= 0).any() else "none"
         self.target = Target(kind, classes, ignored=-1 if kind == "class" else None)
         self.groups: Mapping[str, np.ndarray] = {}

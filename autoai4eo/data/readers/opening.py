@@ -108,14 +108,13 @@ def open_dataset(
             predicted but not learned from.
         class_level: level of the folders that are the classes, from 1; None: the first
             level with several folders. For BigEarthNet the number of classes, 19 or 43.
-        unlabelled: whether to keep samples without a label if others have one, and
-            images in folders that are not known classes.
+        unlabelled: whether to keep samples without a label if others have one.
         allow_remote: whether an HDF5 file may use other files outside its own folder
             (external links and storage, virtual data sets). Such a file can show any
             of your files as pixels.
         kind: kind of target, if the source allows several: ``class``, ``labels`` (even
             if every sample has exactly one), ``value`` or ``mask`` (even if there are
-            labels).
+            labels); ``none`` reads no targets, but those of masks beside scenes.
         masks: a folder of a mask (GeoTIFF) for each scene of `source`, or the mask of
             one scene; see `autoai4eo.data.masks.pairs.pairs_of`. Samples are then tiles
             of the scenes, see `autoai4eo.data.readers.scene_pairs`.
@@ -160,7 +159,10 @@ def open_dataset(
         found: Reader = CachedReader(reader) if keep else reader
         opened = record_of(reader, masks, options)
         dataset = Dataset(found, notes=found.notes, opened=opened)
-        if dataset.target.kind not in (kind or dataset.target.kind, "none"):
+        if kind != "none" and dataset.target.kind not in (
+            kind or dataset.target.kind,
+            "none",
+        ):
             raise UserError(
                 f"{dataset.path}: expected a target of the kind {kind}, found "
                 f"{dataset.target.kind}; leave kind={kind!r} out, or open other data"

@@ -77,7 +77,7 @@ class ScenePairsReader(TargetsOrMasks):
         self, path: str, pairs: Sequence[Pair], options: ReadOptions = DEFAULTS
     ) -> None:
         self.path = path
-        if options.kind not in (None, "mask"):
+        if options.kind not in (None, "none", "mask"):
             raise UserError(
                 f"{path}: expected the kind mask for scenes with masks, found "
                 f"{options.kind}; leave it out"

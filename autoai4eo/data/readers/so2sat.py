@@ -121,7 +121,7 @@ class So2SatReader(TargetsOrMasks):
             self.target, self.targets, notes = targets_in(
                 file, found, samples, options, self._folders
             )
-            if is_mask(found.get("mask")):
+            if options.kind is None and is_mask(found.get("mask")):
                 notes.append(
                     "there are both label and mask: label is the target; kind='mask' "
                     "selects the other"

@@ -50,9 +50,9 @@ def read_targets(
         labels: classes, one or several per sample.
         values: numbers.
         samples: how many there are.
-        kind: ``class``, ``labels`` or ``value``; None: what is found. ``labels`` takes
-            rows with one class each for several labels per sample. Masks are read
-            elsewhere.
+        kind: ``class``, ``labels``, ``value`` or ``none``; None: what is found.
+            ``labels`` takes rows with one class each for several labels per sample.
+            Masks are read elsewhere.
         wanted: names of the classes or numbers, such as those of the training data.
         path: for messages.
 
@@ -60,6 +60,8 @@ def read_targets(
         UserError: see `read_labels`; values that are no numbers, or of none of which
             anything is known; the kind is not there.
     """
+    if kind == "none":
+        return Target("none"), np.full(samples, -1, dtype=np.int64), []
     if kind not in (None, *LEARNED):
         raise UserError(
             f"kind: expected one of {', '.join(LEARNED)}, found {kind}; choose among "

@@ -170,11 +170,8 @@ def test_images_in_folders_that_are_no_classes_can_be_predicted(tree):
     root = tree("2019/1.png", "2020/2.png")
     with pytest.raises(UserError, match="unknown: 2019, 2020"):
         open_dataset(root, class_names=["a", "b"])
-    d = open_dataset(root, class_names=["a", "b"], unlabelled=True)
-    assert d.class_names == ("a", "b") and classes(d) == [None, None]
-    assert (
-        "the folders are not named after known classes: no labels were read" in d.notes
-    )
+    d = open_dataset(root, kind="none")
+    assert d.target.kind == "none" and len(d) == 2
 
 
 def test_an_unreadable_folder_is_reported(tree, monkeypatch):
