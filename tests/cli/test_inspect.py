@@ -203,6 +203,21 @@ def test_bands_name_what_the_file_does_not(write, run):
     assert result.status == 2 and "for each input INPUT=B02" in result.err
 
 
+def test_groups_of_one_value_are_rows_in_the_order_of_their_numbers(run, tmp_path):
+    """Users rely on: 2 before 10, as polygons are numbered."""
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file["sen2"] = np.random.default_rng(0).random((24, 8, 8, 3), "float32")
+        file["value"] = np.linspace(0, 1, 24)
+        file["polygon"] = [str(1 + i % 11) for i in range(24)]
+    path = tmp_path / "v.h5"
+    told = run("inspect", path).out
+    assert "of each value" not in told
+    table = told[told.index("polygons") :]
+    assert table.index(" 2 ") < table.index(" 10 ")
+    groups = json.loads(run("inspect", path, "--json").out)["groups"]["polygon"]
+    assert list(groups) == [str(i) for i in range(1, 12)]
+
+
 def test_masks_are_counted_in_pixels(run, tmp_path):
     classes = np.zeros((20, 20), np.uint8)
     classes[:5] = 1
