@@ -93,6 +93,7 @@ def open_both(
         check_judged(settings, whole)
         by = (group, block_km, allow_overlap)
         train, part = split_off_validation(whole, validation_split, settings.seed, *by)
+        task_of(train.target).check(train)
         splits = _splits(settings, train, part, whole, *by)
         return FitData(train, part, whole, splits, _told(whole, group, block_km))
     if not isinstance(validation_data, tuple):
@@ -298,6 +299,12 @@ def warn_of_problems(
         told.append(
             f"{validation.path}: no validation samples of {names}: candidates are "
             "judged by the other classes"
+        )
+    if validation.target.kind == "class" and (judged > 0).sum() == 1:
+        told.append(
+            f"{validation.path}: all validation samples are of one class: Cohen's "
+            "kappa is 0 for every network, and chooses none; give validation data of "
+            "several classes, or split by other groups"
         )
     told += told_overlap(
         "validation data", overlap(validation, train), np.empty(0, int)

@@ -1,5 +1,6 @@
 """Windows of one scene in training and validation data."""
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -7,9 +8,15 @@ import small
 
 import autoai4eo as ae
 from autoai4eo.data.splits import split
+from autoai4eo.data.statistics import statistics
 from autoai4eo.errors import UserError
 from autoai4eo.search.settings import SearchSettings
-from autoai4eo.tasks.training_data import check_alike, names_of, open_both
+from autoai4eo.tasks.training_data import (
+    check_alike,
+    names_of,
+    open_both,
+    warn_of_problems,
+)
 
 
 def windows(stride):
@@ -86,3 +93,33 @@ def test_bands_of_one_name_are_told_with_their_quantities(tmp_path):
     one, other = (ae.open_dataset(tmp_path / n) for n in ("intensity", "decibel"))
     with pytest.raises(UserError, match=r"VV \(intensity\).*, found .*VV \(decibel\)"):
         check_alike(one, other)
+
+
+def test_a_split_that_leaves_one_class_is_told(tmp_path):
+    """Users rely on: the cause is the split, and not the data."""
+    path = tmp_path / "data.h5"
+    with h5py.File(path, "w") as file:
+        file["sen2"] = np.random.default_rng(0).random((24, 8, 8, 2), "float32")
+        file["label"] = np.repeat([0, 1], 12)
+        file["polygon"] = np.repeat([1, 2], 12)
+    model = small.model(tmp_path, max_trials=1)
+    with pytest.raises(UserError, match="if a split by groups left these"):
+        model.fit(path, group="polygon", epochs=1, verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_validation_data_of_one_class_choose_no_network():
+    rng = np.random.default_rng(0)
+    train, one = (
+        ae.open_dataset(
+            {"image": rng.random((8, 8, 8, 2), "float32")},
+            labels=labels,
+            class_names=["a", "b"],
+        )
+        for labels in ([0, 1] * 4, [0] * 8)
+    )
+    with pytest.warns(UserWarning) as told:
+        warn_of_problems(train, one, statistics(train))
+    every = [str(warning.message) for warning in told]
+    assert any("kappa is 0 for every network" in text for text in every)
+    assert any("no validation samples of b" in text for text in every)

@@ -261,7 +261,8 @@ def check_several_classes(
         raise UserError(
             f"{path}: expected two classes or more, found one only "
             f"({class_names[present[0]]}, {counted(len(labels), 'sample')}); there is "
-            "nothing to tell apart"
+            "nothing to tell apart; if a split by groups left these, give more groups "
+            "of each class"
         )
 
 
