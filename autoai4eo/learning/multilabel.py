@@ -73,7 +73,8 @@ class MultiLabel(Task):
     def fit(self, truth: np.ndarray, output: np.ndarray) -> dict[str, Any]:
         """Returns ``thresholds``: for each class the one with the highest F1.
 
-        It is half way between two scores; 0.5 if no sample has the class.
+        It is half way between two scores; 0.5 if no sample has the class, or if scores
+        are no numbers.
         """
         thresholds = []
         for has, score in zip(truth.T > 0, output.T.astype(float), strict=True):
@@ -83,8 +84,8 @@ class MultiLabel(Task):
             last = np.append(ranked[1:] < ranked[:-1], True)  # equal scores go together
             best = int(np.argmax(np.where(last, f1, -1.0)))
             below = ranked[best + 1] if best + 1 < len(ranked) else 0.0
-            middle = float((ranked[best] + below) / 2)
-            thresholds.append(middle if has.any() else _THRESHOLD)
+            middle = float((ranked[best] + below) / 2) if has.any() else np.nan
+            thresholds.append(middle if np.isfinite(middle) else _THRESHOLD)
         return {"thresholds": thresholds}
 
     def decide(self, output: np.ndarray, fitted: Mapping[str, Any]) -> np.ndarray:

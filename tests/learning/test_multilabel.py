@@ -161,3 +161,8 @@ def test_losses_are_lowest_for_the_truth(name):
     good, bad = truth * 0.8 + 0.1, truth * -0.8 + 0.9
     assert 0 < float(loss(truth, good)) < float(loss(truth, bad))
     assert isinstance(loss, keras.losses.Loss)
+
+
+def test_a_threshold_is_a_number_where_scores_are_none():
+    truth, output = np.ones((3, 1), np.uint8), np.full((3, 1), np.nan)
+    assert TASK.fit(truth, output) == {"thresholds": [0.5]}
