@@ -80,7 +80,8 @@ def unlike_training(
 
     One for each input with missing values, and one for each input with bands whose
     values differ from the training data's in their unit, seem to be interchanged, or
-    are distributed elsewhere (see `shifted`). Other units and orders are serious.
+    are distributed elsewhere (see `shifted`). Other units and orders are serious, and
+    bands without any value.
 
     Args:
         dataset: 64 patches spread over it are read.
@@ -92,7 +93,16 @@ def unlike_training(
     for spec in dataset.inputs:
         if spec.name not in pixels:
             continue
-        if share := float((~np.isfinite(pixels[spec.name])).mean()):
+        missing = ~np.isfinite(pixels[spec.name])
+        empty = missing.all(axis=(0, 1, 2))
+        if empty.any():
+            names = [b.name for b, e in zip(spec.bands, empty, strict=True) if e]
+            text = (
+                f"{spec.name}: no value in {', '.join(names)}; the network takes the "
+                "training data's mean for all of them"
+            )
+            told.append(Problem(f"{dataset.path}: {text}", serious=True))
+        elif share := float(missing.mean()):
             text = (
                 f"{spec.name}: {share:.1%} of the values in {len(rows)} patches all "
                 "over the data are missing; the network takes the training data's mean "

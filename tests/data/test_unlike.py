@@ -68,6 +68,10 @@ def test_data_sets_with_haze_are_told_with_figures():
     (note,) = map(str, unlike_training(open_dataset(x, bands=names), like))
     assert "unlike the training data's: B02 0.0" in note and "B03" not in note
     assert "training data: mean 0.06" in note and "outside" in note
+    x[..., 1] = np.nan
+    empty, haze = unlike_training(open_dataset(x, bands=names), like)
+    assert empty.serious and "no value in B03;" in str(empty)
+    assert str(haze) == note
 
 
 def test_real_data_are_told_where_the_level_is_another(shared):
