@@ -13,7 +13,6 @@ from autoai4eo.learning.figures import FIGURES
 from autoai4eo.text import counted, listed
 
 _CLASSES_TOLD = 12
-_NO_ERROR = ("± 0.000", "± 0.00")
 
 
 def print_map(out: Path, target: Target, stored: Mapping[str, str]) -> None:
@@ -95,9 +94,9 @@ def print_reference(out: Path) -> Path:
     columns = ["class", *(names[i] for i in there)]
     print_table("pixels; rows: reference, columns: map", columns, counts)
     if estimates["overall_accuracy"] is None:
-        console.print(
-            "the map and the reference agree in no pixel: nothing is estimated"
-        )
+        one = sum(map(any, matrix)) == 1
+        why = "has one class only" if one else "agrees with the map in no pixel"
+        console.print(f"the reference {why}: nothing is estimated")
         return path
     console.print(
         "estimated for the area of the map (Olofsson et al. 2014), ± 1.96 standard "
@@ -118,7 +117,13 @@ def print_reference(out: Path) -> Path:
     users, producers = "user's accuracy", "producer's accuracy"
     columns = ["class", "F1", users, producers, "mapped km²", "estimated km²"]
     print_table("", columns, rows)
-    if any(str(cell).endswith(_NO_ERROR) for row in rows for cell in row):
+    told = [
+        figure
+        for name, one in estimates["per_class"].items()
+        for figure in (one["users_accuracy"], one["producers_accuracy"])
+        if name not in absent and figure is not None
+    ]
+    if any(figure["standard_error"] == 0 for figure in told):
         console.print(
             "± 0: within a class of the map, all pixels of the reference are of one "
             "class; they tell no error, which does not say that there is none"

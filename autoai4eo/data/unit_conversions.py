@@ -11,6 +11,7 @@ from autoai4eo.data.units import Typical, Values
 
 BYTE = 255  # largest number of a picture
 CONVERT = "convert the file"
+_LATER = 1000  # higher are digital numbers since baseline 04.00
 _OFFSET_LATER = "and --offset -0.1 for a product of baseline 04.00 or later"
 
 
@@ -92,7 +93,9 @@ def optical(names: Sequence[str], raw: Values, offset_is_due: bool) -> list[Conv
     whole = are_whole(names, raw)
     top = max(float(raw[n].max()) for n in names)
     # values alone cannot tell that offset from a darker landscape
-    later = "" if offset_is_due else f" ({_OFFSET_LATER})"
+    is_possible = all(float(np.median(raw[n])) >= _LATER for n in names)
+    later = f" ({_OFFSET_LATER})" if is_possible else " without --offset"
+    later = "" if offset_is_due else later
     found = [
         scaled(1e-4, 0.0, whole and top > BYTE, later),
         scaled(1e4, 0.0),

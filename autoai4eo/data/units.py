@@ -15,11 +15,13 @@ _TIMES = 10.0  # factor to the training data that means another unit
 _NARROW = 100.0  # times as narrow as the training data
 _DECIBELS = (20.0, 4.0)  # times as narrow, and as wide, of decibels
 _LEAST = 1e-4  # of the 98th percentile: smaller values count as this
-# Bands in another order, see `misfit`. On real Sentinel-1 and -2 data these find a
-# reversed order in whole scenes, and none that is not there.
+# Bands in another order, see `misfit`. Between real data of different places these find
+# no order that is not there, and a reversed one where the bands are unlike enough.
 _BETTER = 0.35  # by which a band must fit better
 _GOOD = (1.0, 1.5)  # and how well, positive bands and others
 _SHARE = 0.85  # of the misfit of the order that is told
+_CLOSE = 0.2  # misfit of an order that fits all bands
+_CLOSE_SHARE = 0.5  # of the misfit of the order that is told
 _LISTED = 3  # bands whose figures a sentence lists
 
 Values = Mapping[str, np.ndarray]
@@ -122,8 +124,9 @@ def other_order(values: Values, typical: Mapping[str, Typical]) -> str:
     """Returns which bands seem to be interchanged, such as "VV is like VH", or "".
 
     The order that fits the training data best must be much better than the one that is
-    told, for two bands or more, and must fit them well. Bands are compared only with
-    bands of the same quantity.
+    told, for two bands or more or on the whole, and must fit them well. Bands are
+    compared only with bands of the same quantity. Bands whose values are alike cannot
+    be told apart: no answer does not mean that the order is right.
 
     Args:
         values: of each band, (n,) finite, as the network would read them.
@@ -137,12 +140,14 @@ def other_order(values: Values, typical: Mapping[str, Typical]) -> str:
         some = [name for name in names if band(name).quantity == kind]
         unlike = np.array([[misfit(values[a], typical[b]) for b in some] for a in some])
         here, there = linear_sum_assignment(unlike)
-        if unlike[here, there].mean() > unlike.trace() / len(some) * _SHARE:
+        best, told = unlike[here, there].mean(), unlike.trace() / len(some)
+        if best > told * _SHARE:
             continue
+        all_fit = best <= min(_CLOSE, told * _CLOSE_SHARE)
         for i, j in zip(here.tolist(), there.tolist(), strict=True):
             gain = unlike[i, i] - unlike[i, j]
             well = _GOOD[int(typical[some[j]].mean <= 0)]
-            if gain >= _BETTER and unlike[i, j] <= well:
+            if (all_fit and i != j) or (gain >= _BETTER and unlike[i, j] <= well):
                 moved.append(f"{some[i]} is like {some[j]}")
     return ", ".join(moved) if len(moved) > 1 else ""
 

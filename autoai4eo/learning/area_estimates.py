@@ -23,7 +23,7 @@ class Estimates:
     """Estimates with standard errors; NaN where the sample does not tell them.
 
     Accuracy and areas are NaN where no sample of map and reference agrees: both speak
-    of different classes then.
+    of different classes then. All are NaN where the reference has one class only.
 
     Attributes:
         shares: of the area by the class of the map (rows) and of the reference
@@ -74,8 +74,11 @@ def area_estimates(confusion: np.ndarray, mapped: np.ndarray) -> Estimates:
     of_others = (weights[:, None] ** 2 * spread).sum(axis=0) - weights**2 * own
     variance = weights**2 * (1 - producers) ** 2 * own + producers**2 * of_others
     producers_error = np.where(of_truth > 0, np.sqrt(variance) / of_truth, np.nan)
-    if not right.any():
+    one_class = (counts.sum(axis=0) > 0).sum() < 2
+    if one_class or not right.any():
         overall, of_truth = np.nan, np.full(len(of_truth), np.nan)
+    if one_class:
+        users = producers = of_truth
     area_error = np.sqrt((weights[:, None] ** 2 * spread).sum(axis=0))  # eq. 10
     return Estimates(
         shares,

@@ -3,6 +3,7 @@
 import h5py
 import numpy as np
 import pytest
+import rasterio
 
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.data.unit_advice import advice
@@ -139,7 +140,8 @@ def test_the_offset_of_baseline_four_for_either_training(shares):
 def test_bands_in_another_order_are_told(shares, decibels):
     reverse = {n: shares[m] for n, m in zip(OPTICAL, OPTICAL[::-1], strict=True)}
     (note,) = told(reverse, shares)
-    assert "another order" in note and "B02 is like B08, B08 is like B02" in note
+    assert "another order" in note
+    assert "B02 is like B08, B03 is like B04, B04 is like B03, B08 is like B02" in note
     swapped = {"VV": decibels["VH"], "VH": decibels["VV"]}
     (note,) = told(swapped, decibels)
     assert "VV is like VH, VH is like VV" in note
@@ -198,3 +200,34 @@ def test_real_patches_in_the_units_of_all_are_silent_and_others_told(shared):
         assert len(notes) == 2
         found += [n for n in notes if "20 · log10" in n or "--scale 10000" in n]
     assert len(found) > 40
+
+
+def test_a_reversed_order_is_told_of_a_real_scene(shared):
+    """Users rely on: bands without names, in the order of another tool."""
+    with rasterio.open(shared / "scenes" / "Spain_7370579_S2Hand.tif") as file:
+        pixels = file.read([2, 3, 4, 8, 12, 13]).reshape(6, -1)
+    pixels = pixels[:, (pixels > 0).all(axis=0)] / 1e4
+    names = ["B02", "B03", "B04", "B08", "B11", "B12"]
+    training = known(dict(zip(names, pixels[:, ::2], strict=True)))
+    right = dict(zip(names, pixels[:, 1::2], strict=True))
+    assert other_order(right, training) == ""
+    reverse = dict(zip(names, pixels[::-1, 1::2], strict=True))
+    assert other_order(reverse, training).startswith("B02 is like B12, B03 is like B11")
+    turned = dict(zip(names, np.roll(pixels[:, 1::2], 1, axis=0), strict=True))
+    assert other_order(turned, training)
+
+
+def test_no_order_is_told_between_real_places(shared):
+    with h5py.File(shared / "bigearthnet_s1s2" / "patches.h5") as file:
+        optical = file["sen2"][:, ::6, ::6].astype(np.float32).reshape(96, -1, 4)
+        radar = file["sen1"][:, ::6, ::6].reshape(96, -1, 2)
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        places = rng.permutation(96)
+        number = rng.choice([1, 5, 40])
+        for pixels, names in ((optical, OPTICAL), (radar, RADAR)):
+            some, other = (
+                dict(zip(names, pixels[rows].reshape(-1, len(names)).T, strict=True))
+                for rows in (places[:number], places[number : number + 2])
+            )
+            assert other_order(other, known(some)) == ""

@@ -89,3 +89,13 @@ def test_nothing_is_estimated_where_map_and_reference_never_agree():
     told = told_estimates(found, mapped, ["built", "water"])
     assert told["overall_accuracy"] is None
     assert [one["area_km2"] for one in told["per_class"].values()] == [None, None]
+
+
+def test_nothing_is_estimated_from_one_class():
+    """It would be everywhere, with no error."""
+    confusion = np.array([[30, 10], [0, 0]])
+    told = told_estimates(area_estimates(confusion, np.ones(2)), np.ones(2), "ab")
+    assert told["overall_accuracy"] is None
+    for one in told["per_class"].values():
+        assert one["users_accuracy"] is one["producers_accuracy"] is None
+        assert one["area_km2"] is None

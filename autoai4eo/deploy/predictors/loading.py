@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from autoai4eo.callers import either
 from autoai4eo.deploy.predictors.base import Loader, Options, Predictor, checked
 from autoai4eo.deploy.predictors.keras import of_catalogue, of_keras_file, of_run
+from autoai4eo.deploy.predictors.networks import what_is
 from autoai4eo.deploy.predictors.runtimes import (
     of_litert,
     of_onnx,
@@ -24,10 +26,13 @@ def _is_catalogued(name: str) -> bool:
     return name in CATALOGUE
 
 
-#: Every kind of model, by name. The kind added last is tried first; a path that no
-#: other kind recognises is taken for a Keras file.
+#: Every kind of model, by name. The kind added last is tried first.
 LOADERS: dict[str, Loader] = {
-    "keras": Loader("a .keras file", lambda path: Path(path).exists(), of_keras_file),
+    "keras": Loader(
+        "a .keras file",
+        lambda path: Path(path).suffix == ".keras" and Path(path).is_file(),
+        of_keras_file,
+    ),
     "run": Loader("a run folder", lambda path: Path(path).is_dir(), of_run),
     "onnx": Loader(
         "an .onnx file",
@@ -87,7 +92,8 @@ def load_predictor(
     if loader is None:
         raise UserError(
             f"{model}: expected {', '.join(kind.told for kind in LOADERS.values())} "
-            f"({', '.join(CATALOGUE)}), found nothing; check the path"
+            f"({', '.join(CATALOGUE)}), found {what_is(Path(model))}; "
+            + either("check the path; the model comes first", "check the path")
         )
     if weights is not None and loader is not LOADERS["catalogue"]:
         raise UserError(

@@ -30,8 +30,8 @@ def load_model(path: str | Path) -> keras.Model:
     path = Path(path).expanduser()
     if not path.is_file() or path.suffix != ".keras":
         raise UserError(
-            f"{path}: expected a .keras file, found {_found(path)}; check the path, or "
-            "open a run with open_run and a model of another format with "
+            f"{path}: expected a .keras file, found {what_is(path)}; check the path, "
+            "or open a run with open_run and a model of another format with "
             "deploy.load_predictor"
         )
     try:
@@ -48,7 +48,8 @@ def load_model(path: str | Path) -> keras.Model:
     return model
 
 
-def _found(path: Path) -> str:
+def what_is(path: Path) -> str:
+    """Returns what is at a path, for messages."""
     if path.is_dir():
         return "a folder"
     return f"a file {path.suffix or 'without suffix'}" if path.exists() else "nothing"
@@ -87,7 +88,7 @@ def load_network(path: Path, trial: Which = None) -> keras.Model:
             )
     if not path.is_dir() and (not path.is_file() or path.suffix != ".keras"):
         raise UserError(
-            f"{path}: expected a run folder or a .keras file, found {_found(path)}; "
+            f"{path}: expected a run folder or a .keras file, found {what_is(path)}; "
             "check the path"
         )
     return load_model(network_file(path, trial) if path.is_dir() else path)
