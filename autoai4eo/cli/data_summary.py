@@ -212,10 +212,11 @@ def _in_order(groups: np.ndarray) -> list[Any]:
 def _print_scenes(dataset: Any, group: str, members: Sequence[Any]) -> None:
     """Prints a row for each scene, or another group of tiles: shares of the classes."""
     rows = []
+    there = np.flatnonzero(counts(dataset))
     for member in members:
         here = dataset.groups[group] == member
-        number = np.array(counts(dataset, here))
+        number = np.array(counts(dataset, here))[there]
         every = int(number.sum())
         rows.append([str(member), int(here.sum()), every, *(number / max(1, every))])
-    heads = [group, "tiles", "pixels", *dataset.class_names]
+    heads = [group, "tiles", "pixels", *(dataset.class_names[i] for i in there)]
     print_table(f"{plural(group)}: share of each class", heads, rows)

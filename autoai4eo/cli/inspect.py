@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from autoai4eo.cli.console import console, print_json, told_beside
+from autoai4eo.cli.data_paths import check_no_run
 from autoai4eo.cli.data_summary import content, counts, print_data
 from autoai4eo.cli.options import (
     AllowRemote,
@@ -73,6 +74,7 @@ def inspect(
 
     of, names = masks_of(data, masks), parse_names(class_names)
     check_tile(tile, tile_stride)
+    check_no_run(*data)
     how: dict[str, Any] = {
         "inputs": input,
         "kind": task,

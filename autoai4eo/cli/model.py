@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed, print_json, print_table
+from autoai4eo.cli.data_paths import check_no_run
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
@@ -74,6 +75,7 @@ def evaluate(
         from autoai4eo.runs.network_id import network_id
 
         check_block_km(by, block_km)
+        check_no_run(data)
         values = parse_ignored(ignored)
         of = evaluated(model, trial, trust)
     dataset = evaluation.open_for(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autoai4eo.cli.data_paths import check_no_run
 from autoai4eo.cli.options import parse_bands
 from autoai4eo.data.between_parts import apart, told_parts
 from autoai4eo.data.dataset import Dataset
@@ -22,6 +23,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.log import told_while
 from autoai4eo.tasks.segmentation import number_of_levels
 from autoai4eo.tasks.training_data import names_of
+from autoai4eo.text import counted
 
 #: Files that may have masks inside, or name them.
 _WITH_MASKS = (*LISTS, ".h5", ".hdf5", ".npz")
@@ -112,6 +114,7 @@ def open_training(train: Path, how: Opening, tell: Callable[[str], None]) -> Dat
     Raises:
         UserError: they cannot be opened.
     """
+    check_no_run(train)
     with told_while(tell, f"opening {train}"):
         bands = parse_bands(how.bands)
         training = open_dataset(train, bands=bands, masks=how.masks, **how.options)
@@ -142,6 +145,7 @@ def with_others(
         UserError: they cannot be opened or divided so.
     """
     if other is not None:
+        check_no_run(other)
         with told_while(tell, f"opening {other}"):
             like = {**names_of(training), **how.options, "masks": how.other_masks}
             like["tile_stride"] = None  # each pixel is judged once
@@ -160,7 +164,13 @@ def with_others(
             block_km=how.block_km,
             seed=how.seed,
         )
-    parts = [parts[0], *map(each_pixel_once, parts[1:])]
+    others = [each_pixel_once(part) for part in parts[1:]]
+    if twice := sum(map(len, parts[1:])) - sum(map(len, others)):
+        tell(
+            f"{counted(twice, 'sample')} of the other parts left out: they show pixels "
+            "of others again, and each pixel is judged once"
+        )
+    parts = [parts[0], *others]
     asked = how.allow_overlap or how.at_random
     if not asked:
         val = "--val" if how.masks is None else "--val with --val-masks"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from autoai4eo.cli.console import console, hushed
+from autoai4eo.cli.data_paths import check_no_run
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
@@ -65,6 +66,7 @@ def predict(
         from autoai4eo.deploy.tables import check
 
         check(out, overwrite)
+        check_no_run(data)
         predictor = deploy.load_predictor(
             model, trial=trial, weights=weights, trust=trust
         )

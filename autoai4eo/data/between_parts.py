@@ -186,7 +186,10 @@ def check_apart(training: Dataset, others: Sequence[Dataset], cure: str) -> None
             every = shared_groups(training)
             if not every and training.coordinates() is not None:
                 every = [SPATIAL_BLOCK]
-            groups = " or ".join(every)
+            groups = " or ".join(
+                f"{one} (if the scenes show other places)" if one == "scene" else one
+                for one in every
+            )
             raise UserError(
                 f"{training.path}: expected parts without common ground, found "
                 f"{shared:,} of {found.looked_at:,} patches that share "

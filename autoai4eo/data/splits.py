@@ -264,7 +264,7 @@ def _by_group(
         others = [n for n in shared_groups(dataset) if n != group]
         if group != SPATIAL_BLOCK and dataset.coordinates() is not None:
             others.append(SPATIAL_BLOCK)
-        by = f"by {' or '.join(others)}, or at random" if others else "at random"
+        by = f"by {' or '.join(others)}" if others else "at random"
         raise UserError(
             f"{dataset.path}: expected {counted(len(shares), group or 'group')} or "
             f"more, one per part, found {len(names)}; split {by}"

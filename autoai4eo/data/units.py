@@ -22,6 +22,7 @@ _GOOD = (1.0, 1.5)  # and how well, positive bands and others
 _SHARE = 0.85  # of the misfit of the order that is told
 _CLOSE = 0.2  # misfit of an order that fits all bands
 _CLOSE_SHARE = 0.5  # of the misfit of the order that is told
+_CLOSE_GAIN = 0.1  # and by how much smaller it is: bands may be alike
 _LISTED = 3  # bands whose figures a sentence lists
 
 Values = Mapping[str, np.ndarray]
@@ -143,7 +144,7 @@ def other_order(values: Values, typical: Mapping[str, Typical]) -> str:
         best, told = unlike[here, there].mean(), unlike.trace() / len(some)
         if best > told * _SHARE:
             continue
-        all_fit = best <= min(_CLOSE, told * _CLOSE_SHARE)
+        all_fit = best <= min(_CLOSE, told * _CLOSE_SHARE, told - _CLOSE_GAIN)
         for i, j in zip(here.tolist(), there.tolist(), strict=True):
             gain = unlike[i, i] - unlike[i, j]
             well = _GOOD[int(typical[some[j]].mean <= 0)]

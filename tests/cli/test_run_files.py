@@ -58,6 +58,22 @@ def test_a_run_at_work_is_told_as_such(run, folder):
     assert "found an interrupted one" in told.err
 
 
+def test_a_run_is_no_data(run, folder):
+    """Users rely on: its pictures are not read as images of a class called maps."""
+    data = small.write(folder.parent / "data.h5")
+    for call in (
+        ("inspect", folder),
+        ("fit", folder, "--out", "new"),
+        ("fit", data, "--val", folder, "--out", "new"),
+        ("evaluate", data, folder),
+        ("predict", data, folder, "out.csv"),
+    ):
+        told = run(*call)
+        assert told.status == 2 and "found the folder of a run, which `" in told.err
+    told = run("map", data, data, folder.parent / "out.tif")
+    assert told.status == 2 and "found a file .h5; check the path; the" in told.err
+
+
 @pytest.mark.parametrize(
     ("file", "damage", "command", "cure"),
     [

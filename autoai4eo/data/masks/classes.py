@@ -266,7 +266,9 @@ def _notes(
         )
     if unnamed and len(used) > 1 and used[-1] == 255 and not options.coloured:
         notes.append(
-            "masks: 255 is taken for a class; ignored=255 leaves its pixels out"
+            "masks: 255 is taken for a class; "
+            + either("--ignored 255", "ignored=255")
+            + " leaves its pixels out"
         )
     return notes
 

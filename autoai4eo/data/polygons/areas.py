@@ -99,7 +99,7 @@ def read_areas(
         np.array(numbers, np.int64),
         _objects(geometries),
     )
-    _check_degrees(areas)
+    _check_degrees(areas, features.crs if crs is not None else None)
     return areas
 
 
@@ -205,8 +205,13 @@ def _parts(features: Features, row: int, geometry: Any) -> list[Any]:
     return kept
 
 
-def _check_degrees(areas: Areas) -> None:
-    """Refuses longitudes and latitudes that are none."""
+def _check_degrees(areas: Areas, own: str | None) -> None:
+    """Refuses longitudes and latitudes that are none.
+
+    Args:
+        areas: to check.
+        own: the file's reference system, if the user named another.
+    """
     import shapely
 
     if not areas.crs.is_geographic:
@@ -215,8 +220,12 @@ def _check_degrees(areas: Areas) -> None:
     if max(abs(left), abs(right)) > 540 or max(abs(bottom), abs(top)) > 90.001:
         raise UserError(
             f"{areas.path}: expected longitudes and latitudes, found x {left:g} to "
-            f"{right:g}, y {bottom:g} to {top:g}; name the coordinate reference system "
-            "with --labels-crs"
+            f"{right:g}, y {bottom:g} to {top:g}; "
+            + (
+                "name the coordinate reference system with --labels-crs"
+                if own is None
+                else "the file names another reference system; leave --labels-crs out"
+            )
         )
 
 

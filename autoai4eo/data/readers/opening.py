@@ -20,6 +20,7 @@ from autoai4eo.data.readers.cache import CachedReader, worth_keeping
 from autoai4eo.data.readers.scene_pairs import ScenePairsReader, open_list
 from autoai4eo.data.readers.streams import in_arrays
 from autoai4eo.data.readers.targets import Told
+from autoai4eo.data.scenes.files import SUFFIXES, split_paths
 from autoai4eo.data.sensors import canonical
 from autoai4eo.data.target import UNNAMED_CLASS
 from autoai4eo.errors import MissingError, UserError
@@ -209,6 +210,12 @@ def _with_masks(source: Any, masks: str | Path, options: ReadOptions) -> Reader:
 def _reader_of(path: Path, options: ReadOptions) -> Reader:
     check_regular(path)
     if not path.exists():
+        files = split_paths(str(path))
+        if len(files) > 1 and all(os.path.exists(file) for file in files):
+            raise UserError(
+                f"{path}: expected data with labels, found the files of a scene; give "
+                "its masks (--masks)"
+            )
         raise MissingError(
             f"{path}: no such file or folder; check the path (now in {Path.cwd()})"
         )
@@ -223,8 +230,10 @@ def _reader_of(path: Path, options: ReadOptions) -> Reader:
             "found another file; leave it out"
         )
     *most, last = (form.words for form in READERS)
+    is_scene = path.suffix.lower() in SUFFIXES
+    cure = "; of a scene, give its masks (--masks)" if is_scene else ""
     raise UserError(
-        f"{path}: expected {', '.join(most)}, or {last}; found none of these"
+        f"{path}: expected {', '.join(most)}, or {last}; found none of these{cure}"
     )
 
 

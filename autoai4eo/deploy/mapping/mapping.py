@@ -216,7 +216,7 @@ def map_scene(
         products.append(against)
     elif reference_classes or reference_field is not None:
         raise UserError(
-            "reference_classes, reference_field: expected a reference that they are "
+            "--reference-class, --reference-field: expected a reference that they are "
             "for, found none; add --reference LABELS, or leave them out"
         )
     if figure is not None:

@@ -14,6 +14,8 @@ import numpy as np
 
 from autoai4eo.callers import either
 from autoai4eo.data.class_colours import hex_of
+from autoai4eo.data.lcz42 import LCZ42_CLASSES
+from autoai4eo.data.lcz_names import lcz_number
 from autoai4eo.data.masks.classes import is_unknown
 from autoai4eo.data.masks.colour_values import colour_of, value_of
 from autoai4eo.data.masks.mask_file import MaskFile
@@ -130,10 +132,8 @@ class Reference:
             confusion, left_out = confusion_of(covered_by(areas, made.path), groups)
             texts = {v: areas.class_names[int(v)] for v in left_out}
         if not confusion.sum():
-            raise UserError(
-                f"{self.source}: expected labels where the map has classes, found none;"
-                " does it lie elsewhere, or are its values others?"
-            )
+            values = [texts[value] for value, _ in left_out.most_common(_MANY)]
+            raise self._nothing_common(values)
         shares = class_shares(made.path, len(names))
         assert shares.areas is not None, "see check_place"
         mapped = np.bincount(groups.of_map[1:], shares.areas, len(groups.names))
@@ -158,6 +158,27 @@ class Reference:
         }
         path.write_text(json.dumps(content, indent=2) + "\n")
         return content
+
+    def _nothing_common(self, values: Sequence[str]) -> UserError:
+        """The error that no pixel can be compared.
+
+        Args:
+            values: those that the reference has where the map has classes.
+        """
+        if not values:
+            return UserError(
+                f"{self.source}: expected labels where the map has classes, found none "
+                "there; give labels of this place (the map itself is written)"
+            )
+        return UserError(
+            f"{self.source}: expected values of classes of the map, found "
+            f"{listed(values)}; say what they are, such as "
+            + either(
+                f"--reference-class {values[0]}=CLASS",
+                f"reference_classes={dict([(values[0], 'CLASS')])}",
+            )
+            + " (the map itself is written)"
+        )
 
     def picture(self, made: MadeMap, size: int) -> ReferencePicture:
         """Returns the reference in the classes of a map.
@@ -257,9 +278,13 @@ class Reference:
         from autoai4eo.data.polygons.areas import read_areas
 
         areas = read_areas(self.source, self.field)
-        texts = dict(zip(areas.class_names, areas.class_names, strict=True))
-        groups = groups_of(str(self.source), names, self.legend, texts)
-        if unknown := [value for value in self.legend if value not in texts]:
+        there = [areas.class_names[i] for i in np.unique(areas.classes)]
+        texts = {name: name for name in there}
+        legend = self.legend
+        if areas.class_names == LCZ42_CLASSES:  # in the file by any of their names
+            legend = {_zone(value): of for value, of in legend.items()}
+        groups = groups_of(str(self.source), names, legend, texts)
+        if unknown := [value for value in legend if value not in texts]:
             raise UserError(
                 f"--reference-class: expected classes of {self.source} "
                 f"({listed(texts)}), got "
@@ -271,6 +296,12 @@ class Reference:
             if name in groups.of_truth
         }
         return areas, Groups(groups.names, of_truth, groups.of_map)
+
+
+def _zone(text: str) -> str:
+    """The name of a local climate zone that a text means; else the text."""
+    number = lcz_number(text)
+    return text if number is None else LCZ42_CLASSES[number]
 
 
 def _named(file: MaskFile) -> dict[str, str]:

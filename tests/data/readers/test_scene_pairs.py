@@ -299,3 +299,12 @@ def test_water_of_spain(shared):
     assert [spec.name for spec in d.inputs] == ["sen1", "sen2"]
     parts = split(d, [0.5, 0.5], group="spatial_block", block_km=1.5)
     assert sum(len(part) for part in parts) == 16
+
+
+def test_forgotten_masks_are_asked_for(tmp_path):
+    files = [tmp_path / name for name in ("a.tif", "b.tif")]
+    for file in files:
+        write_scene(file, digits(SIZE, SIZE))
+    for scene in (files[0], ",".join(map(str, files))):
+        with pytest.raises(UserError, match="masks"):
+            open_dataset(scene)

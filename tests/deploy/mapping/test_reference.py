@@ -183,6 +183,30 @@ def test_polygons_and_points_count_the_pixels_that_they_cover(tmp_path, classes,
     assert left_out == "water"
 
 
+def test_local_climate_zones_are_named_as_in_the_file(tmp_path, classes):
+    """And those that it lacks are not listed."""
+    from pyogrio.raw import write
+
+    made = write_map(tmp_path, classes)
+    at = [scenes.UTM @ (column + 0.5, 8.5) for column in (6, 20)]
+    path = tmp_path / "zones.gpkg"
+    write(
+        path,
+        shapely.to_wkb(shapely.points(at)),
+        [np.array(["G", "D"], object)],
+        ["lcz"],
+        crs="EPSG:32630",
+        geometry_type="Point",
+        driver="GPKG",
+    )
+    found = compare(made, path, ["G=water", "D=rest"])
+    assert found["pixels"] == 2 and found["classes"] == ["water", "rest"]
+    with pytest.raises(UserError, match="found D low plants, G water; say"):
+        compare(made, path)
+    with pytest.raises(UserError, match=r"\(D low plants, G water\), got 8"):
+        compare(made, path, ["8=water"])
+
+
 @pytest.mark.parametrize(
     ("legend", "values", "match"),
     [
@@ -214,8 +238,15 @@ def test_a_map_is_written_also_where_it_is_compared(tmp_path):
         None,
         transform=scenes.UTM @ Affine.translation(9999, 0),
     )
-    with pytest.raises(UserError, match="found none; does it lie elsewhere"):
+    with pytest.raises(UserError, match="found none there; give labels of this"):
         map_scene(net, scene, tmp_path / "c.tif", reference=elsewhere, **how)
+    others = scenes.write_scene(
+        tmp_path / "others.tif", np.full((40, 60, 1), 77, np.uint8), None
+    )
+    match = r"found 77; .* reference_classes={'77': 'CLASS'} \(the map itself is"
+    with pytest.raises(UserError, match=match):
+        map_scene(net, scene, tmp_path / "d.tif", reference=others, **how)
+    assert (tmp_path / "d.tif").exists()
 
 
 def test_masks_as_a_reference_have_the_values_of_the_training_masks(tmp_path):
