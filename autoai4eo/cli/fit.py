@@ -284,6 +284,7 @@ def fit(
                 batch_size=batch_size,
                 loss=loss,
                 final_epochs=final_epochs,
+                allow_overlap=allow_overlap,
                 tell=tell,
             )
         )

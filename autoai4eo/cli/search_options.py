@@ -33,7 +33,8 @@ AllowOverlap = Annotated[
     bool,
     typer.Option(
         "--allow-overlap",
-        help="Let --split divide windows of one scene that overlap at random.",
+        help="Let --split divide windows of one scene that overlap at random, and "
+        "--val be training data.",
     ),
 ]
 Objectives = Annotated[

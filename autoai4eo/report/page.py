@@ -98,9 +98,9 @@ def _content(run: Snapshot) -> dict[str, Any]:
         "views": pictures.views_in_words(run),
         "tiles": tiles_of_run,
         "maps": [
-            (p.stem, url)
+            (p.stem, *one)
             for p in sorted(Run(run.path).maps.glob("*.png"))
-            if (url := run.part(partial(_map, p), ""))
+            if (one := run.part(partial(_map, p), None))
         ],
         "pyramid": merging,
         "network": drawn,
@@ -242,8 +242,11 @@ def _mistakes(run: Snapshot) -> list[dict[str, Any]]:
         ) from None
 
 
-def _map(path: Path) -> str:
-    """A picture of a map that lies in the run, and not behind a link."""
+def _map(path: Path) -> tuple[str, str]:
+    """A picture of a map that lies in the run, and not behind a link.
+
+    Returns what is told of the map, and the picture as an address.
+    """
     if path.is_symlink() or path.parent.is_symlink():
         raise link(path)
     content = path.read_bytes()
@@ -251,7 +254,7 @@ def _map(path: Path) -> str:
         raise UserError(
             f"{path}: expected a PNG, found a damaged file; map the scene again"
         )
-    return pictures.data_url(content)
+    return pictures.told_in(content), pictures.data_url(content)
 
 
 def _network(run: Path) -> list[dict[str, Any]]:

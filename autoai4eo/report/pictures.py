@@ -12,6 +12,7 @@ import numpy as np
 from autoai4eo.data.pictures import STRETCH_IN_WORDS, colours_in_words
 from autoai4eo.data.sensors import UNKNOWN_SENSOR
 from autoai4eo.runs.reading import Snapshot
+from autoai4eo.text import line
 
 
 def mistakes(
@@ -70,3 +71,11 @@ def png(pixels: np.ndarray) -> str:
 def data_url(content: bytes) -> str:
     """Returns a PNG file as a data URL."""
     return "data:image/png;base64," + base64.b64encode(content).decode()
+
+
+def told_in(content: bytes) -> str:
+    """Returns the description in the metadata of a PNG, or ""."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as image:
+        return line(str(image.info.get("Description", "")))

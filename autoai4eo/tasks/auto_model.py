@@ -163,7 +163,7 @@ class AutoModel(GraphData, Finalists):
                 in `validation_split` and in ``folds``; None: the data's own.
             block_km: side in kilometres of the squares of ``group="spatial_block"``.
             allow_overlap: lets `validation_split` and folds divide windows of one scene
-                that overlap at random.
+                that overlap at random, and lets `validation_data` be training data.
             refit: whether to train the finalist on the given `validation_data`, too.
             final_epochs: trains the finalist anew for so many epochs; None: it
                 continues its trial's training for `epochs` more.
@@ -209,7 +209,7 @@ class AutoModel(GraphData, Finalists):
                 "computing the statistics of the bands",
             ):
                 found = cached_statistics(train, Run(self.run).statistics)
-                warn_of_problems(train, validation, found)
+                warn_of_problems(train, validation, found, allow_overlap)
             name = configure(graph, train, found, loss)
             training = Training(
                 train,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from autoai4eo.data.augmentation import AUGMENTATION
 from autoai4eo.data.dataset import Dataset
+from autoai4eo.errors import warn
 from autoai4eo.learning.registry import task_of
 from autoai4eo.learning.training import Training
 from autoai4eo.log import told_while
@@ -16,7 +17,7 @@ from autoai4eo.runs.trials import trials_of, was_trained
 from autoai4eo.search.rehearsal import Rehearsal, rehearse
 from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.configuration import check_training
-from autoai4eo.tasks.training_data import check_alike
+from autoai4eo.tasks.training_data import check_alike, check_unseen
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def plan(
     batch_size: int,
     loss: str | None,
     final_epochs: int | None,
+    allow_overlap: bool,
     tell: Callable[[str], None],
 ) -> Plan:
     """Returns what a search would do; writes nothing.
@@ -53,7 +55,7 @@ def plan(
     Args:
         model: that would search.
         train, validation: its data, opened.
-        epochs, batch_size, loss, final_epochs: see `AutoModel.fit`.
+        epochs, batch_size, loss, final_epochs, allow_overlap: see `AutoModel.fit`.
         tell: takes a line on what is being done.
 
     Raises:
@@ -62,6 +64,8 @@ def plan(
     with told_while(tell, "computing the statistics of the bands"):
         graph, train = model.search_space(train, loss=loss)
     check_alike(train, validation)
+    for note in check_unseen(train, validation, allow_overlap):
+        warn(note)
     task = task_of(train.target)
     check_training(task, epochs, loss, model.objectives, validation)
     training = Training(

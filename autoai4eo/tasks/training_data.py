@@ -34,6 +34,8 @@ from autoai4eo.search.trials.fine_tuning import check_judged
 from autoai4eo.search.trials.selecting import check_repeatable, check_resampled
 from autoai4eo.text import line, listed
 
+_MOST = 0.5  # of the validation data: so many are no accident
+
 
 @dataclass(frozen=True)
 class FitData:
@@ -282,12 +284,37 @@ def _brief_input(spec: InputSpec, with_quantities: bool) -> str:
     return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}{level}"
 
 
+def check_unseen(
+    train: Dataset, validation: Dataset, allow_overlap: bool = False
+) -> list[str]:
+    """Returns a sentence where validation data show ground of the training data.
+
+    Raises:
+        UserError: most of them are training data, and `allow_overlap` is False.
+    """
+    found = overlap(validation, train)
+    if len(found.copies) > _MOST * found.looked_at and not allow_overlap:
+        raise UserError(
+            f"{validation.path}: expected validation data that are no training data, "
+            f"found {len(found.copies):,} of {found.looked_at:,} patches in "
+            f"{train.path}: scores on these say nothing of others; give others, or "
+            "pass --allow-overlap"
+        )
+    return told_overlap("validation data", found, np.empty(0, int))
+
+
 def warn_of_problems(
-    train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
+    train: Dataset,
+    validation: Dataset,
+    statistics: Mapping[str, BandStatistics],
+    allow_overlap: bool = False,
 ) -> None:
     """Warns of problems of the data, once each.
 
     That samples have several labels is none: the graph is of this kind of target.
+
+    Raises:
+        UserError: see `check_unseen`.
     """
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
@@ -306,9 +333,7 @@ def warn_of_problems(
             "kappa is 0 for every network, and chooses none; give validation data of "
             "several classes, or split by other groups"
         )
-    told += told_overlap(
-        "validation data", overlap(validation, train), np.empty(0, int)
-    )
+    told += check_unseen(train, validation, allow_overlap)
     notes = (n for n in (*train.notes, *validation.notes) if not finds_several(n))
     for note in dict.fromkeys((*notes, *problems, *told)):
         warn(line(note))

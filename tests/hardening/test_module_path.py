@@ -137,7 +137,8 @@ if __name__ == "__main__":
     model = ae.AutoModel(
         node, head(OwnBlock()(node)), directory="out", max_trials=1, tuner="random"
     )
-    model.fit(data, validation_data=data, epochs=1, verbose=0)
+    how = {"epochs": 1, "verbose": 0, "allow_overlap": True}
+    model.fit(data, validation_data=data, **how)
     print(*model.trials()["status"])
 """
 

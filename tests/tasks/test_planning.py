@@ -10,7 +10,14 @@ from autoai4eo.tasks import planning
 from autoai4eo.tasks.planning import plan
 
 DATA = small.dataset()
-HOW = {"epochs": 1, "batch_size": 16, "final_epochs": None, "tell": lambda text: None}
+pytestmark = pytest.mark.filterwarnings("ignore:validation data")
+HOW = {
+    "epochs": 1,
+    "batch_size": 16,
+    "final_epochs": None,
+    "allow_overlap": True,  # one data set for both
+    "tell": lambda text: None,
+}
 
 
 def test_a_loss_may_have_the_name_that_keras_gives_it(tmp_path):

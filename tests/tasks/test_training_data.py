@@ -13,6 +13,7 @@ from autoai4eo.errors import UserError
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.tasks.training_data import (
     check_alike,
+    check_unseen,
     names_of,
     open_both,
     warn_of_problems,
@@ -123,3 +124,17 @@ def test_validation_data_of_one_class_choose_no_network():
     every = [str(warning.message) for warning in told]
     assert any("kappa is 0 for every network" in text for text in every)
     assert any("no validation samples of b" in text for text in every)
+
+
+def test_validation_data_that_are_training_data_are_refused(tmp_path):
+    pixels = np.random.default_rng(0).random((12, 8, 8, 2), "float32")
+    data = ae.open_dataset({"image": pixels}, labels=np.arange(12) % 2)
+    model = small.model(tmp_path)
+    match = "found 12 of 12 patches in arrays: .* pass allow_overlap=True"
+    with pytest.raises(UserError, match=match):
+        model.fit(data, validation_data=data, epochs=1, verbose=0)
+    assert not (tmp_path / "run").exists()
+    (told,) = check_unseen(data, data, allow_overlap=True)
+    assert "12 patches are equal" in told
+    other = ae.open_dataset({"image": pixels[::-1] * 0.9}, labels=np.arange(12) % 2)
+    assert check_unseen(data, other) == []

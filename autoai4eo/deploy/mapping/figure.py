@@ -23,13 +23,16 @@ from autoai4eo.deploy.predictors.base import Predictor
 from autoai4eo.errors import UserError, warn
 from autoai4eo.files import in_one_step, remove_leftovers
 from autoai4eo.locks import output_alone
+from autoai4eo.runs.belonging import trained_finalist
 from autoai4eo.runs.folder import Run
-from autoai4eo.text import line
+from autoai4eo.runs.network_id import Which, network_id
+from autoai4eo.text import line, listed
 
 _SIZE = 800  # most pixels of an edge that are drawn
 _LISTED = 20  # with more classes, the legend lists those in the map
 _PANEL, _LEGEND, _LEAST = 3.6, 3.0, 3.2  # inches: a panel, the legend, the height
 _TALLEST = 3.0  # times as high as wide that a panel may be
+_FILES = 4  # of scenes, that are named
 _FIGURE_SPACE = "\u2007"  # as wide as a digit
 #: What is shown of a scene, the first of which it has all bands.
 _SHOWN: dict[tuple[str, ...], str] = {
@@ -63,8 +66,8 @@ class Figure:
     def check_place(self, grid: Grid) -> None:
         """Nothing: without a place on the Earth, the frame has pixels."""
 
-    def write(self, made: MadeMap, path: Path) -> None:
-        """Writes the picture to a path.
+    def write(self, made: MadeMap, path: Path, told: str = "") -> None:
+        """Writes the picture to a path, with a description in its metadata.
 
         Raises:
             OSError: it cannot be written.
@@ -73,7 +76,9 @@ class Figure:
 
         of = self.reference
         drawn = _drawn(made, None if of is None else of.picture(made, _SIZE))
-        FigureCanvasAgg(drawn).print_png(str(path), pil_kwargs={"optimize": True})
+        FigureCanvasAgg(drawn).print_png(
+            str(path), metadata={"Description": told}, pil_kwargs={"optimize": True}
+        )
 
 
 def picture_of(predictor: Predictor, out: Path) -> Path | None:
@@ -84,8 +89,33 @@ def picture_of(predictor: Predictor, out: Path) -> Path | None:
     return run.map_picture(out.stem)
 
 
-def keep_picture(path: Path, made: MadeMap) -> None:
-    """Writes the picture in a run; only warns if that fails, as the map is whole."""
+def _told(made: MadeMap, run: Path, trial: Which) -> str:
+    """Returns in a line which network of a run made a map, and of what."""
+    import rasterio
+
+    network = trained_finalist(run) if trial is None else network_id(trial)
+    files = list(dict.fromkeys(p.name for one in made.scenes for p in one.files))
+    if len(files) > _FILES:
+        files = [files[0], f"{len(files) - 1} other files"]
+    by = "" if network is None else f" by {network}"
+    with rasterio.open(made.path) as file:
+        tags = file.tags()
+    more = [f"values {tags['UNITS']}"] if "UNITS" in tags else []
+    if "MATCH_TRAINING" in tags:
+        more.append(f"matched: {tags['MATCH_TRAINING'].partition(':')[0]}")
+    return "; ".join([f"{listed(files)}{by}", *more])
+
+
+def keep_picture(path: Path, made: MadeMap, predictor: Predictor, trial: Which) -> None:
+    """Writes the picture in a run; only warns if that fails, as the map is whole.
+
+    Args:
+        path: of the PNG, whose ``Description`` tells what the map is of.
+        made: the map.
+        predictor: of the run, that made it.
+        trial: its network; None: the finalist.
+    """
+    told = _told(made, Path(predictor.path), trial)
     try:
         if path.parent.is_symlink():
             raise NotADirectoryError(f"{path.parent} is a link")
@@ -93,7 +123,7 @@ def keep_picture(path: Path, made: MadeMap) -> None:
         with output_alone(path, "map"):
             remove_leftovers(path.parent, path.name)
             with in_one_step(path) as temporary:
-                Figure(path).write(made, temporary)
+                Figure(path).write(made, temporary, told)
     except (OSError, UserError) as error:
         why = getattr(error, "strerror", None) or error
         warn(

@@ -286,7 +286,7 @@ def map_scene(
                 known = target.colours
                 made = MadeMap(out, confidence, target.classes, scenes, known)
                 if shown is not None:
-                    keep_picture(shown, made)
+                    keep_picture(shown, made, predictor, trial)
                 for product in products:
                     place_product(
                         tiles.folder, product.path, partial(product.write, made)

@@ -105,6 +105,8 @@ def opened_scenes(
             matched.append(_match(predictor, scene, how.match_training))
         if are_alike:
             warn_of_shifted(predictor, scene, how.match_training)
+        else:
+            tags["UNITS"] = "seem to be others than the training data's"
     if len({tuple(scene.files) for scene in scenes}) < len(scenes):
         warn(
             "a scene is given twice, and counts twice in the mean of the seasons; "

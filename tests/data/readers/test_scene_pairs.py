@@ -249,7 +249,7 @@ def test_a_random_split_of_overlapping_tiles_is_refused(tmp_path):
     d = open_dataset(tmp_path / "x", **how)
     with pytest.warns(LeakWarning, match="group='scene'"):
         parts = split(d, [0.5, 0.5])
-    with pytest.raises(UserError, match="split by group='scene' .if the scenes"):
+    with pytest.raises(UserError, match=r"split by group='scene' .if the scenes"):
         check_apart(parts[0], parts[1:], "stop")
     parts = split(d, [0.5, 0.5], group="scene")
     check_apart(parts[0], parts[1:], "stop")

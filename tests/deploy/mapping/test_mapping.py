@@ -12,6 +12,7 @@ import scenes
 import small
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from scenes import HEIGHT, WIDTH, WINDOW, read
 
 from autoai4eo.data.lcz42 import LCZ42_CLASSES, LCZ42_COLOURS
@@ -19,6 +20,7 @@ from autoai4eo.deploy import map_scene
 from autoai4eo.deploy.mapping import mapping
 from autoai4eo.deploy.mapping.windows import WindowGrid, valid_cells
 from autoai4eo.errors import UserError
+from autoai4eo.report.page import write_report
 
 
 def one_by_one(network, pixels, stride, scale=1e-4):
@@ -269,6 +271,15 @@ def test_a_run_maps_and_keeps_a_picture(tmp_path, in_process):
     assert read(out).shape == (6, 8)
     shown = matplotlib.image.imread(auto.run / "maps" / "m.png")
     assert len(np.unique(shown.reshape(-1, shown.shape[2]), axis=0)) > 3
+    with Image.open(auto.run / "maps" / "m.png") as image:
+        assert image.info["Description"] == "s.tif by trial 0"
+    page = write_report(auto.run).read_text()
+    assert "<b>m</b>: s.tif by trial 0</figcaption>" in page
+    with pytest.warns(UserWarning, match="needs the same units"):
+        map_scene(auto.run, scene, tmp_path / "u.tif", trial=0, stride=9, verbose=0)
+    with Image.open(auto.run / "maps" / "u.png") as image:
+        told = image.info["Description"]
+    assert told.startswith("s.tif by trial 0; values seem to be others")
     other = map_scene(
         auto.run,
         scene,
