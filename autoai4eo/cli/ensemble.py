@@ -53,7 +53,11 @@ def ensemble(
         typer.Option(help="The run's validation data, if they were moved."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="As for fit, where it split its training data.")
+        str | None,
+        typer.Option(
+            help="As for fit, if it split data that were moved since, or of a run of an "
+            "earlier version."
+        ),
     ] = None,
     group: Annotated[str | None, typer.Option(help="As for fit.")] = None,
     block_km: BlockKm = None,

@@ -17,6 +17,7 @@ import typer
 from autoai4eo.cli import fit
 from autoai4eo.cli.console import console
 from autoai4eo.cli.usage import Commands
+from autoai4eo.data.scenes.files import split_paths
 from autoai4eo.errors import UserError
 from autoai4eo.runs import databases
 from autoai4eo.text import line
@@ -83,6 +84,12 @@ def slurm(
     name = os.path.basename(os.path.realpath(asked["out"]))
     _check_can_be_shared(asked, jobs)
     _check_time(time)
+    for path in _missing(asked):
+        print(
+            f"warning: {path}: found nothing of this name in {os.getcwd()}, where the "
+            "jobs look; correct it, unless it comes later",
+            file=sys.stderr,
+        )
     script = _script(
         name=_value(f"autoai4eo-{name}"),
         jobs=jobs,
@@ -114,6 +121,13 @@ def _parsed(arguments: Sequence[str]) -> dict[str, Any]:
     command = typer.main.get_command(app)
     with command.make_context("autoai4eo fit", [*arguments]) as context:
         return dict(context.params)
+
+
+def _missing(asked: dict[str, Any]) -> list[str]:
+    """Data that are not there, so that no job waits in a queue for a misspelt name."""
+    given = [asked[name] for name in ("train", "val", "masks", "val_masks")]
+    files = [one for path in given if path for one in split_paths(str(path))]
+    return [name for name in files if not os.path.exists(os.path.expanduser(name))]
 
 
 def _check_can_be_shared(asked: dict[str, Any], jobs: int) -> None:

@@ -35,8 +35,10 @@ def title(reference: str) -> str:
     return TITLES.get(reference, reference)
 
 
-def verdict(against: Mapping[str, Any], data: str = "") -> str:
-    """Returns a sentence that says whether the network is surely better, or worse.
+def verdict(
+    against: Mapping[str, Any], data: str = "", network: str = "the network"
+) -> str:
+    """Returns a sentence that says whether a network is surely better, or worse.
 
     It is if the interval of its gain lies above 0, or below; over few groups, whose
     intervals are too narrow, nothing is sure.
@@ -45,6 +47,7 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
         against: ``against_reference``, see
             `autoai4eo.learning.comparison.beside_references`.
         data: that both were scored on, such as ``"validation"``.
+        network: what it is called.
     """
     figure = FIGURES[against["metric"]]
     gain, low, high = (
@@ -68,7 +71,7 @@ def verdict(against: Mapping[str, Any], data: str = "") -> str:
     if "params" in against:
         other += f" of {against['params']:,} parameters"
     return (
-        f"The network {sure} than {other}: {of} "
+        f"{network[0].upper()}{network[1:]} {sure} than {other}: {of} "
         f"{figure.label} {gain}{on} (95 % interval {low} to {high} "
         f"{resampled(against)})."
     )

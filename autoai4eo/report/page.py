@@ -38,7 +38,7 @@ from autoai4eo.runs.data_record import SYNTHETIC, is_synthetic
 from autoai4eo.runs.ensembles import CAVEAT
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.layout import link
-from autoai4eo.runs.network_id import finalist_in
+from autoai4eo.runs.network_id import scored_in
 from autoai4eo.runs.reading import Snapshot, read
 
 _PNG, _PNG_ENDS = b"\x89PNG\r\n\x1a\n", b"IEND\xaeB`\x82"
@@ -203,9 +203,7 @@ def _cards(run: Snapshot) -> list[tuple[str, str]]:
 
 def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     intervals = scores.get("intervals", {})
-    who = "the finalist"
-    if scores.get("evaluated_network") == "trial":
-        who = f"{finalist_in(scores)} as the search left it"
+    who = scored_in(scores)
     matrix = scores.get("confusion_matrix")
     noun = "pixels" if run.kind == "mask" else "samples"
     samples = f": {sum(map(sum, matrix)):,} {noun}" if matrix else ""
@@ -213,7 +211,10 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
     return {
         "title": f"{title}{samples}",
         "note": " ".join(
-            [f"Scores of {who}.", *([verdict(against)] if against else [])]
+            [
+                f"Scores of {who or 'the finalist'}.",
+                *([verdict(against, "", who or "the network")] if against else []),
+            ]
         ),
         "scores": [
             {

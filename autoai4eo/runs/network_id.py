@@ -71,3 +71,18 @@ def finalist_in(evaluation: Mapping[str, Any]) -> NetworkId | None:
         if kind in evaluation:
             return NetworkId(kind, int(evaluation[kind]))
     return None
+
+
+def scored_in(kept: Mapping[str, Any]) -> str | None:
+    """Returns which network scores on the validation data are of, in words.
+
+    Args:
+        kept: the content of ``best/evaluation.json``.
+
+    Returns:
+        ``"trial 3 as the search left it"`` where the finalist learned from these data;
+        None: of the finalist itself.
+    """
+    if kept.get("evaluated_network") != "trial":
+        return None
+    return f"{finalist_in(kept)} as the search left it"

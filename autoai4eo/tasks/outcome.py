@@ -11,6 +11,7 @@ from autoai4eo.callers import either, in_shell
 from autoai4eo.learning.verdict import verdict
 from autoai4eo.log import show
 from autoai4eo.runs.folder import Run
+from autoai4eo.runs.network_id import scored_in
 
 
 def verdict_of(run: Path) -> str:
@@ -21,7 +22,8 @@ def verdict_of(run: Path) -> str:
     evaluation = Run(run).read_evaluation()
     if "against_reference" not in evaluation:
         return ""
-    return verdict(evaluation["against_reference"], "validation")
+    network = scored_in(evaluation) or "the network"
+    return verdict(evaluation["against_reference"], "validation", network)
 
 
 def data_words(run: Path) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import h5py
 import pytest
@@ -33,7 +34,18 @@ def cluster(tmp_path, monkeypatch):
         monkeypatch.setenv(name, value)
     (tmp_path / "my work").mkdir()
     monkeypatch.chdir(tmp_path / "my work")
+    for name in ("my $(training).h5", "trai'ning 1.h5"):
+        Path(name).touch()
     return made
+
+
+def test_data_that_are_not_there_are_told(run, cluster):
+    """Users rely on: a misspelt name is not found out after the queue."""
+    how = ("slurm", "--time", "1:00:00", "--", *FIT[:3], "--val")
+    done = run(*how, "validaton.h5")
+    assert done.status == 0 and done.out.startswith("#!")
+    assert done.err.startswith("warning: validaton.h5: found nothing of this name")
+    assert run(*how, FIT[0]).err == ""
 
 
 def test_the_script_is_sound(run, cluster):

@@ -9,7 +9,7 @@ from typing import Any
 from autoai4eo.learning.figures import FIGURES, METRICS
 from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.runs.evaluations import evaluations_of
-from autoai4eo.runs.network_id import NetworkId, Which
+from autoai4eo.runs.network_id import NetworkId, Which, scored_in
 
 
 def scores_on_validation(
@@ -65,7 +65,11 @@ def beside_references(
             title(name): {n: scores[n] for n in METRICS if n in scores}
             for name, scores in evaluation["references"].items()
         },
-        "verdict": verdict(evaluation["against_reference"], data),
+        "verdict": verdict(
+            evaluation["against_reference"],
+            data,
+            scored_in(evaluation) or "the network",
+        ),
     }
 
 

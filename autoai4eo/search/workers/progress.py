@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import keras
@@ -74,9 +75,11 @@ def tell_front(study: optuna.Study, limits: Mapping[str, float], to: Progress) -
     if len(study.directions) == 1:
         return
     with read_once(study):
-        last = trials_of(study)[-1]
-        if last.state != TrialState.COMPLETE:
+        ended = [t for t in trials_of(study) if t.datetime_complete is not None]
+        ended.sort(key=lambda trial: trial.datetime_complete or datetime.min)
+        if not ended or ended[-1].state != TrialState.COMPLETE:
             return
+        last = ended[-1]
         told = _volume(study, limits) if front.is_fixed(study, limits) else ""
         found: list[Any] = [[t.number, *t.values] for t in front.front(study)]
     to.tell({"front": found})

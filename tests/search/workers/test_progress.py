@@ -29,3 +29,16 @@ def test_a_hypervolume_is_logged_only_where_its_reference_stays(tmp_path):
     assert limited == [f"trial {i}   {volume}latency_ms 10)" for i in (0, 1)]
     free = told(tmp_path / "free", objectives, {})
     assert free == [f"trial {i}   front: 1 trial" for i in (0, 1)]
+
+
+def test_the_front_is_that_of_the_trial_that_ended_last(tmp_path):
+    """Others may have begun after it."""
+    lines, kept = [], parse_objectives(["val_cohen_kappa", "latency_ms"])
+    study = open_study(tmp_path, kept)
+    running = optuna.trial.TrialState.RUNNING
+    study.add_trial(optuna.trial.create_trial(state=running))
+    study.add_trial(optuna.trial.create_trial(values=[0.5, 1.0]))
+    study.add_trial(optuna.trial.create_trial(state=running))
+    tell_front(study, {}, Progress(lines.append, kept[0]))
+    runs.close(study)
+    assert lines[-1]["done"] == "trial 1   front: 1 trial"
