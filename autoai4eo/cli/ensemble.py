@@ -55,8 +55,8 @@ def ensemble(
     split: Annotated[
         str | None,
         typer.Option(
-            help="As for fit, if it split data that were moved since, or of a run of an "
-            "earlier version."
+            help="As for fit, if the data that it split were moved since, or the run "
+            "is of an earlier version."
         ),
     ] = None,
     group: Annotated[str | None, typer.Option(help="As for fit.")] = None,
