@@ -250,12 +250,14 @@ def _map(path: Path) -> tuple[str, str]:
     """
     if path.is_symlink() or path.parent.is_symlink():
         raise link(path)
-    content = path.read_bytes()
-    if not content.startswith(_PNG) or not content.endswith(_PNG_ENDS):
+    content, told = path.read_bytes(), None
+    if content.startswith(_PNG) and content.endswith(_PNG_ENDS):
+        told = pictures.told_in(content)
+    if told is None:
         raise UserError(
             f"{path}: expected a PNG, found a damaged file; map the scene again"
         )
-    return pictures.told_in(content), pictures.data_url(content)
+    return told, pictures.data_url(content)
 
 
 def _network(run: Path) -> list[dict[str, Any]]:

@@ -73,9 +73,12 @@ def data_url(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
-def told_in(content: bytes) -> str:
-    """Returns the description in the metadata of a PNG, or ""."""
+def told_in(content: bytes) -> str | None:
+    """Returns the description in the metadata of a PNG, or ""; None: it is damaged."""
     from PIL import Image
 
-    with Image.open(io.BytesIO(content)) as image:
-        return line(str(image.info.get("Description", "")))
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return line(str(image.info.get("Description", "")))
+    except (OSError, ValueError):  # of text that is too long, too
+        return None

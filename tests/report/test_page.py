@@ -361,6 +361,10 @@ def test_test_scores_and_maps_are_shown(run, searched):
     assert "Test: 48 samples" in page and "intervals over 48 samples" in page
     (shown,) = re.findall(r'<div class="scroll map"[^>]*>(.*?)</div>', page)
     assert url in shown and 'alt="map spain &amp; more"' in shown
+    broken = content[:20] + b"xx" + content[22:]
+    (run / "maps" / "spain & more.png").write_bytes(broken)
+    page = page_of(run)
+    assert 'class="scroll map"' not in page and "found a damaged file" in page
 
 
 def _arrays():
