@@ -84,12 +84,6 @@ def slurm(
     name = os.path.basename(os.path.realpath(asked["out"]))
     _check_can_be_shared(asked, jobs)
     _check_time(time)
-    for path in _missing(asked):
-        print(
-            f"warning: {path}: found nothing of this name in {os.getcwd()}, where the "
-            "jobs look; correct it, unless it comes later",
-            file=sys.stderr,
-        )
     script = _script(
         name=_value(f"autoai4eo-{name}"),
         jobs=jobs,
@@ -102,6 +96,12 @@ def slurm(
         setup=setup or [],
         command=shlex.join(["autoai4eo", "fit", *fit_arguments]),
     )
+    for path in _missing(asked):
+        print(
+            f"warning: {path}: found nothing of this name in {os.getcwd()}, where the "
+            "jobs look; correct it, unless it comes later",
+            file=sys.stderr,
+        )
     if submit:
         console.print(_submitted(script, asked["storage"]))
         return

@@ -35,7 +35,7 @@ def place(tmp_path_factory):
     """Scenes in ``x`` and ``val_x``; their masks, 10 and 20, in ``y`` and ``val_y``."""
     folder = tmp_path_factory.mktemp("masks")
     for part, names in {"": "abcd", "val_": "ef"}.items():
-        for seed, name in enumerate(names):
+        for seed, name in enumerate(names, start=len(part)):
             rng = np.random.default_rng(seed)
             coarse = rng.integers(1, 3, (SIZE // 8, SIZE // 8), dtype=np.uint8)
             mask = 10 * coarse.repeat(8, 0).repeat(8, 1)
