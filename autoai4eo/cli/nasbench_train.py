@@ -12,6 +12,7 @@ from autoai4eo.cli.console import console, hushed
 from autoai4eo.cli.options import (
     AllowRemote,
     Bands,
+    BlockKm,
     ClassLevel,
     Inputs,
     MaxGib,
@@ -39,6 +40,16 @@ def train(
     out: Annotated[Path, typer.Option(help="The folder of the run.")],
     val: Annotated[Path | None, typer.Option(help="The validation data.")] = None,
     test: Annotated[Path | None, typer.Option(help="The test data.")] = None,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="As for fit; of training data that are divided without --val."
+        ),
+    ] = None,
+    block_km: BlockKm = None,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="As for fit.")
+    ] = False,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of each training.")] = 36,
     every: Annotated[
         int,
@@ -103,6 +114,9 @@ def train(
         class_level=class_level,
         allow_remote=allow_remote,
         subset=subset,
+        group=group,
+        block_km=block_km,
+        allow_overlap=allow_overlap,
         seed=seed,
     )
     training = open_training(train_path, how, tell)

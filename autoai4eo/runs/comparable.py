@@ -101,7 +101,8 @@ def told_instrument(known: Mapping[str, Any]) -> str:
     if not known:
         return ""
     threads = known.get("threads")
-    return known["runtime"] + (f" with {counted(threads, 'thread')}" if threads else "")
+    told = known["runtime"] + (f" with {counted(threads, 'thread')}" if threads else "")
+    return told + (", predicted" if known.get("prediction") else "")
 
 
 def told_beside(search: MeasuredWith | None, file: MeasuredWith) -> str:

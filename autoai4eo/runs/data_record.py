@@ -149,14 +149,18 @@ def check_same(
     Raises:
         UserError: the fingerprint of a data set differs.
     """
+    beside = known.get("validation", {}).get("path")
     for role, dataset in data.items():
         if known[role]["fingerprint"] != dataset.fingerprint():
+            forgotten = role == "training" and dataset.path == known[role]["path"]
+            forgotten = forgotten and beside not in (None, dataset.path)
+            cure = f"give --val {beside} as before, " if forgotten else ""
             raise UserError(
                 f"{run}: expected the {role} data that this run was begun with "
                 f"({known[role]['path']}, "
                 f"{counted(known[role]['samples'], 'sample')}), found other data "
-                f"({dataset.path}, {counted(len(dataset), 'sample')}); choose another "
-                "folder, or overwrite this one (--overwrite)"
+                f"({dataset.path}, {counted(len(dataset), 'sample')}); {cure}choose "
+                "another folder, or overwrite this one (--overwrite)"
             )
 
 

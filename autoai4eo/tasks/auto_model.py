@@ -12,6 +12,7 @@ import keras
 from autoai4eo.data.augmentation import AUGMENTATION, Augmentation
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.statistics import cached_statistics, statistics
+from autoai4eo.errors import UserError
 from autoai4eo.files import check_utf8
 from autoai4eo.learning.data_parallel import check_data_parallel
 from autoai4eo.learning.objectives import Objective
@@ -81,6 +82,11 @@ class AutoModel(GraphData, Finalists):
     ) -> None:
         self.inputs = keras.tree.flatten(inputs)
         self.outputs = keras.tree.flatten(outputs)
+        if len(self.outputs) > 1:
+            raise UserError(
+                "outputs: expected one classification, regression or segmentation "
+                f"head, got {len(self.outputs)}; make an AutoModel for each"
+            )
         super().__init__(directory, project_name)
         self.overwrite = overwrite
         check_names(type(self).__name__, settings, (*OPTIONS, *_arguments(type(self))))

@@ -90,6 +90,8 @@ def test_a_file_that_is_measured_as_the_search_needs_no_word():
     backend = measured_with({**COST, "runtime": "tensorflow"})  # whose threads it has
     assert told_beside(backend, backend) == told_beside(None, backend) == ""
     assert told_instrument({}) == ""
+    predicted = {"runtime": "onnx", "threads": 2, "prediction": {"profile": "abc"}}
+    assert told_instrument(predicted) == "onnx with 2 threads, predicted"
 
 
 def test_what_measured_a_network_in_the_search_is_known(tmp_path):

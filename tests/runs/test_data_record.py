@@ -1,8 +1,11 @@
 """Where the data of a run are, as run.json tells."""
 
+import numpy as np
 import pytest
 
-from autoai4eo.runs.data_record import located
+from autoai4eo.data.readers.opening import open_dataset
+from autoai4eo.errors import UserError
+from autoai4eo.runs.data_record import check_same, located
 
 MASKS = {"masks": "water.tif", "tile": 64}
 
@@ -55,3 +58,22 @@ def test_data_that_moved_with_the_run_are_those_of_this_folder(begun_in, monkeyp
 def test_addresses_are_left_to_gdal(begun_in):
     path = "s3://bucket/scene.tif"
     assert located(asked(begun_in, path), "training") == {"path": path}
+
+
+@pytest.mark.parametrize(
+    ("validation", "told"),
+    [
+        ("val.h5", "; give validation_data val.h5 as before, choose"),
+        ("arrays", "; choose"),
+    ],
+)
+def test_forgotten_validation_data_are_named(tmp_path, validation, told):
+    """Users rely on: the same file is not called other data without the cause."""
+    pixels = np.random.default_rng(0).random((4, 8, 8, 2), "float32")
+    part = open_dataset({"image": pixels}, labels=[0, 1, 0, 1])
+    known = {
+        "training": {"path": "arrays", "fingerprint": "of all", "samples": 6},
+        "validation": {"path": validation, "fingerprint": "", "samples": 2},
+    }
+    with pytest.raises(UserError, match=rf"found other data \(arrays, 4.*\){told}"):
+        check_same(tmp_path, known, {"training": part})

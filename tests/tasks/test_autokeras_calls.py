@@ -321,3 +321,12 @@ def test_stock_autokeras_takes_no_streams(tmp_path):
     )
     with pytest.raises(ValueError, match="numpy array"):
         stock.fit(tensors((PICTURES, LABELS)).batch(10), epochs=1, verbose=0)
+
+
+def test_several_heads_are_refused_where_the_graph_is_made():
+    """Users rely on: whatever the labels of AutoKeras's call are."""
+    pixels = ae.ImageInput()
+    found = ak.ConvBlock()(pixels)
+    heads = [ak.ClassificationHead()(found), ak.RegressionHead()(found)]
+    with pytest.raises(UserError, match=r"one classification, .* head, got 2; make an"):
+        ae.AutoModel(pixels, heads)

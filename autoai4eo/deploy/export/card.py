@@ -247,7 +247,7 @@ if not loop.last %}, {% endif %}{% endfor %}.
 - It does not notice pixels in other units (digital numbers for reflectance, dB for
   intensity), and gives wrong results for them.
 {% if m.absent_classes -%}
-- These classes were not measured, because the {{ m.on }} data have none of them: {{
+- The {{ m.on }} data have none of these classes, which are not measured there: {{
 m.absent_classes | listed }}.
 {% endif -%}
 {% if m.resampled_by is defined and m.resampled_by in single -%}
@@ -260,11 +260,12 @@ m.absent_classes | listed }}.
 {% endif %}
 ## How to run it
 {% for name, a in assets.items() %}
-{{ name }}, with {{ a["autoai4eo:latency"].runtime }} alone:
+{{ name }}, with {{ a["autoai4eo:latency"].runtime }} alone, in the folder of this card:
 
 ```python
 import numpy as np
-{{ formats[a["autoai4eo:format"]].load.format(path=name) | code }}
+{{ formats[a["autoai4eo:format"]].load.format(
+path=name if formats[a["autoai4eo:format"]].suffix else ".") | code }}
 pixels = {  # your {{ sample | plural }}, any number of them
 {%- for given in inputs %}
     {{ given.name | python }}: np.zeros((1, {{ given.input.shape[1:] | join(", ")

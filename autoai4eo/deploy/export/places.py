@@ -10,9 +10,10 @@ from typing import Any
 
 from autoai4eo.deploy.export import card, metadata
 from autoai4eo.deploy.export.formats import Format
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_not_input, check_replaceable
 from autoai4eo.runs.data_record import located
+from autoai4eo.text import line
 
 #: What lies in the folder of every format that is a folder.
 _DESCRIPTION = r"model\.json|MODEL_CARD\.md"
@@ -92,4 +93,12 @@ def assets_beside(
                 f"{path}: expected none, or that of {item['id']}, found another; "
                 f"export into a folder of its own{more}"
             )
-    return metadata.assets_beside(told) if same else {}
+    beside = metadata.assets_beside(told) if told.exists() else {}
+    if same:
+        return beside
+    if stale := [name for name in beside if name != out.name]:
+        warn(
+            f"{out.parent}: model.json describes no longer what is of another network, "
+            f"{', '.join(map(line, stale))}; remove it"
+        )
+    return {}

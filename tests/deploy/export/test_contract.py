@@ -98,7 +98,8 @@ def test_a_format_is_described(done):
     assert measured["runtime"] == kind.runs_in == done.runtime
     assert measured["precision"] == (done.quantize or "float32")
     assert asset["type"] == kind.media_type
-    assert kind.load.format(path=done.path.name) in (folder / card.CARD).read_text()
+    path = done.path.name if kind.suffix else "."  # beside the card, or its folder
+    assert kind.load.format(path=path) in (folder / card.CARD).read_text()
 
 
 @pytest.mark.parametrize("name", ["lcz.pt", "lcz.onx", "lcz.h5"])

@@ -120,7 +120,7 @@ def test_the_card_tells_intervals_calibration_and_limits(run, tmp_path):
         "| overall accuracy | 0.812 | 0.732 to 0.876 |",
         "| expected calibration error | 0.046 | not measured |",
         "were of processing level L2A",
-        "have none of them: water",
+        "which are not measured there: water",
         "neighbours are not",
         "Confusion of patches; rows: truth, columns: prediction.",
         "| 1,600 |",
