@@ -128,7 +128,8 @@ def graph_of(inputs: Sequence[Any], outputs: Sequence[Any]) -> Graph:
     for node in inputs:
         if not isinstance(node, ImageInput):
             raise UserError(
-                f"inputs: expected ae.ImageInput nodes, got {type(node).__name__}"
+                "inputs: expected ae.ImageInput nodes, got "
+                f"{type(node).__module__.partition('.')[0]}.{type(node).__name__}"
             )
     return Graph(inputs=inputs, outputs=outputs)
 
