@@ -59,6 +59,9 @@ def area_estimates(confusion: np.ndarray, mapped: np.ndarray) -> Estimates:
     number = counts.sum(axis=1)
     sampled = number > 1
     area = float(mapped[sampled].sum())
+    # a sum in another order is not quite the same
+    whole = sampled[np.asarray(mapped) > 0].all()
+    covered = 1.0 if whole else float(ratio(np.array(area), mapped.sum()))
     weights = np.where(sampled, mapped, 0) / (area or 1)
     within = ratio(counts, number[:, None])
     shares = weights[:, None] * within
@@ -86,7 +89,7 @@ def area_estimates(confusion: np.ndarray, mapped: np.ndarray) -> Estimates:
         np.stack([users, np.where(sampled, np.sqrt(own), np.nan)]),  # eq. 6
         np.stack([producers, producers_error]),
         np.stack([of_truth, area_error]) * area,
-        float(ratio(np.array(area), mapped.sum())) if of_map.any() else 0.0,
+        covered if of_map.any() else 0.0,
     )
 
 

@@ -295,7 +295,8 @@ def test_labels_have_their_share_in_each_part(hot, shares, seed):
     for one, other in zip(found, again, strict=True):
         np.testing.assert_array_equal(one, other)
     for part, share in zip(found, shares, strict=True):
-        assert abs(len(part) - share * len(hot)) <= 1 + hot.shape[1]
+        # labels come first: the number of samples is met to a few for each label
+        assert abs(len(part) - share * len(hot)) <= 2 * (1 + hot.shape[1])
     cuts = np.cumsum(np.array(shares) * len(hot)).astype(int)[:-1]
     at_random = [
         shares_off(

@@ -496,6 +496,11 @@ def test_a_scene_is_not_taken_for_the_map_to_write(folder, scene, tmp_path):
         with pytest.raises(UserError, match="found another raster; give the scene, an"):
             make_map(scene, other, overwrite=overwrite)
     assert other.read_bytes() == before
+    (folder / "link.tif").symlink_to(other)
+    for overwrite in (False, True):
+        with pytest.raises(UserError, match="found another raster; give the scene, an"):
+            make_map(scene, folder / "link.tif", overwrite=overwrite)
+    assert (folder / "link.tif").is_symlink()
     with rasterio.open(scene) as file:
         profile, values = file.profile, file.read(1).astype("float32")
     profile.update(driver="GTiff", dtype="float32", count=1, nodata=np.nan)

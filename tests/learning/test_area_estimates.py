@@ -99,3 +99,12 @@ def test_nothing_is_estimated_from_one_class():
     for one in told["per_class"].values():
         assert one["users_accuracy"] is one["producers_accuracy"] is None
         assert one["area_km2"] is None
+
+
+def test_a_map_whose_classes_all_have_samples_is_covered_whole():
+    """Whatever the order of a sum does to the last digit."""
+    for seed in range(50):
+        mapped = np.random.default_rng(seed).random(17)
+        mapped[5:] = 0
+        confusion = np.diag((mapped > 0) * 7)
+        assert area_estimates(confusion, mapped).covered == 1

@@ -275,5 +275,5 @@ def _notes(
 
 def _value_told(value: int) -> str:
     """A stored value for people."""
-    known = {MISSING: "no data", NO_DATA: "no data in an input"}
+    known = {MISSING: "nodata or below 0", NO_DATA: "no data in an input"}
     return known.get(value, f"value {value}")

@@ -51,6 +51,12 @@ def scene_files(paths: Sequence[Path]) -> list[Path]:
         elif os.path.isfile(path) or is_remote(path):
             found.append(path)
         else:
+            several = split_paths(str(path))
+            if len(several) > 1 and all(map(os.path.exists, several)):
+                raise UserError(
+                    f"{path}: expected one file, found several with commas between "
+                    f"them; give {' '.join(several)}"
+                )
             raise UserError(
                 f"{path}: expected a GeoTIFF, a VRT, a folder of band files or an "
                 "address, found nothing of this name; check the path"

@@ -56,11 +56,12 @@ def check_no_scene(path: Path) -> None:
     """
     is_scene = False
     with contextlib.suppress(UserError):
-        is_scene = is_plain(path) and not _is_ours(path)
+        is_scene = path.is_file() and not _is_ours(path)
     if is_scene:
         raise UserError(
             f"{path}: expected nothing or an earlier map there, found another raster; "
-            "give the scene, and then a new name for the map"
+            "give the scene, and then a new name for the map (files of a --season have "
+            "commas between them)"
         )
 
 

@@ -634,3 +634,12 @@ def test_the_antimeridian_is_no_edge(tmp_path, west):
     with Scene(paths) as scene:
         pixels, valid = scene.read(0, 0, 200, 200, {"x": ["VV"]})
     assert valid.all() and (pixels["x"] == -1).all()
+
+
+def test_files_with_commas_are_asked_for_with_spaces(tmp_path):
+    files = [tmp_path / name for name in ("a.tif", "b.tif")]
+    for file in files:
+        file.touch()
+    both = ",".join(map(str, files))
+    with pytest.raises(UserError, match=f"with commas .*; give {files[0]} {files[1]}"):
+        Scene(both)
