@@ -239,7 +239,11 @@ def print_trials(trials: Any, shown: Shown) -> None:
     for row in rows:
         row[1] += ", finalist" if (TRIAL, row[0]) == shown.finalist else ""
     for reference, scores in (shown.references or {}).items():
-        values = [scores.get(n.removeprefix(VALIDATION)) for n in names]
+        # they are of the validation data, and have no place in other columns
+        values = [
+            scores.get(n.removeprefix(VALIDATION)) if n.startswith(VALIDATION) else None
+            for n in names
+        ]
         rows.append([short(reference), "reference", *values])
     headers = [n if shown.whole else _header(n) for n in names]
     measured = _measured(trials)

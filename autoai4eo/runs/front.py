@@ -227,6 +227,11 @@ def within(
             raise UserError(
                 f"select: expected a limit of {', '.join(COSTS)}, got {name!r}"
             )
+    if not trials:
+        raise UserError(
+            "select: expected a run with a finished trial, found none; `autoai4eo fit` "
+            "with the same folder resumes it"
+        )
     check_comparable("select", trials, limits)
     found = [t for t in trials if all(_cost(t, n) <= limits[n] for n in limits)]
     if not found:

@@ -134,3 +134,16 @@ def test_an_interrupted_trial_is_not_a_failed_one(run, several):
     number = last["trial"] + 1
     assert last["message"] == f"interrupted: SIGKILL; goes on as trial {number}"
     assert "1 interrupted" in summary(several)
+
+
+def test_references_have_no_scores_on_training_data(capsys):
+    """Users rely on: a cell is of the data that its column names."""
+    import pandas as pd
+
+    from autoai4eo.cli.trials import Shown, print_trials
+
+    row = {"trial": 0, "status": "complete", "accuracy": 0.9, "val_accuracy": 0.5}
+    references = {"trees": {"accuracy": 0.625}}
+    shown = Shown("RUN", ("val_accuracy",), None, references, whole=True)
+    print_trials(pd.DataFrame([row]), shown)
+    assert capsys.readouterr().out.count("0.625") == 1

@@ -155,3 +155,9 @@ def test_the_growth_of_the_hypervolume_is_up_to_one_point(tmp_path):
     assert volumes[0] == volumes[1] == pytest.approx(0.5 * (33 - 1))
     assert volumes[-1] == front.dominated(study, point)
     runs.close(study)
+
+
+@pytest.mark.parametrize("limits", [{}, {"latency_ms": 2.0}])
+def test_nothing_is_selected_before_a_trial_is_complete(limits):
+    with pytest.raises(UserError, match=r"a run with a finished trial, found none; `"):
+        front.within([], limits)
