@@ -122,7 +122,7 @@ def search(
         from autoai4eo.compact.classifier import classifier_of
         from autoai4eo.compact.search import search as search_compact
         from autoai4eo.runs.folder import Run
-        from autoai4eo.tasks.training_data import check_alike
+        from autoai4eo.tasks.training_data import check_alike, check_unseen
         from autoai4eo.tasks.validating import keep_test
     settings = settings_of(
         method=method,
@@ -154,6 +154,7 @@ def search(
     training = open_training(train, how, tell)
     training, validation, *rest = with_others(training, val, how, tell)
     check_alike(training, validation)
+    check_unseen(training, validation, allow_overlap)
     if Run(folder).exists and not Run(folder).compact.exists():
         raise UserError(
             f"{out}: expected a folder without a run, or with one of compact search, "
@@ -174,6 +175,7 @@ def search(
         batch_size=batch_size,
         refit=refit,
         references=references,
+        allow_overlap=allow_overlap,
         verbose=0 if quiet else 1,
     )
     scores, test = None, rest[0] if rest else None

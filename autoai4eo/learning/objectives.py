@@ -118,7 +118,7 @@ def parse_constraints(asked: Mapping[str, float] | None) -> dict[str, float]:
             allowed = ", ".join(cost for cost in COSTS if cost != THROUGHPUT)
             raise UserError(
                 f"--constraint: expected one of {allowed}, got "
-                + with_nearest(name, COSTS)
+                + with_nearest(name, [cost for cost in COSTS if cost != THROUGHPUT])
             )
         if name == THROUGHPUT:
             raise UserError(

@@ -80,5 +80,5 @@ def told_in(content: bytes) -> str | None:
     try:
         with Image.open(io.BytesIO(content)) as image:
             return line(str(image.info.get("Description", "")))
-    except (OSError, ValueError):  # of text that is too long, too
+    except (OSError, ValueError, Image.DecompressionBombError):  # or text too long
         return None

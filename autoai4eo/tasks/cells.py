@@ -104,6 +104,7 @@ def train_sample(
         validation_data=validation,
         epochs=epochs,
         batch_size=batch_size,
+        allow_overlap=True,  # validation data choose nothing here
         callbacks=[
             UntrainedScores(train),
             EpochScores(parts, every, epochs, batch_size),

@@ -34,8 +34,6 @@ from autoai4eo.search.trials.fine_tuning import check_judged
 from autoai4eo.search.trials.selecting import check_repeatable, check_resampled
 from autoai4eo.text import line, listed
 
-_MOST = 0.5  # of the validation data: so many are no accident
-
 
 @dataclass(frozen=True)
 class FitData:
@@ -290,17 +288,15 @@ def check_unseen(
     """Returns a sentence where validation data show ground of the training data.
 
     Raises:
-        UserError: most of them are training data, and `allow_overlap` is False.
+        UserError: they are the training data, and `allow_overlap` is False.
     """
-    found = overlap(validation, train)
-    if len(found.copies) > _MOST * found.looked_at and not allow_overlap:
+    if not allow_overlap and train.fingerprint() == validation.fingerprint():
         raise UserError(
-            f"{validation.path}: expected validation data that are no training data, "
-            f"found {len(found.copies):,} of {found.looked_at:,} patches in "
-            f"{train.path}: scores on these say nothing of others; give others, or "
-            "pass --allow-overlap"
+            f"{validation.path}: expected validation data that are not the training "
+            "data, found the same pixels and targets: scores on these say nothing of "
+            "others; give others, or pass --allow-overlap"
         )
-    return told_overlap("validation data", found, np.empty(0, int))
+    return told_overlap("validation data", overlap(validation, train), np.empty(0, int))
 
 
 def warn_of_problems(
