@@ -69,9 +69,7 @@ def trials(
             "--json do.",
         ),
     ] = False,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write a CSV file; - prints it.")
-    ] = None,
+    csv: Csv = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the trials of a run, one per row.
@@ -99,9 +97,7 @@ def trials(
 def pareto(
     run: Annotated[Path, typer.Argument(help="A run folder.")],
     storage: Storage = None,
-    csv: Annotated[
-        Path | None, typer.Option(help="Write a CSV file; - prints it.")
-    ] = None,
+    csv: Csv = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the Pareto front of a run and the hypervolume that it dominates."""

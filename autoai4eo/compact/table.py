@@ -81,9 +81,9 @@ def make_table(
     storage = storage and databases.name(storage)  # it keeps the password
     study = open_queue(out, storage)
     tell(f"{len(jobs) - len(missing)} of {len(jobs)} trainings are done")
-    for name, seed in missing:
-        if name in COMPACT:  # refuses too few data before anything is trained
-            Halves(train, settings.search.batch_size, seed, None)
+    for seed in {seed for name, seed in missing if name in COMPACT}:
+        # refuses too few data before anything is trained
+        Halves(train, settings.search.batch_size, seed, None)
     work = Work(train, test, out, settings, missing, storage)
     for (name, seed), told in run_jobs(work, study, workers, tell):
         found = results(out, settings, asked)

@@ -36,7 +36,7 @@ def title(reference: str) -> str:
 
 
 def verdict(
-    against: Mapping[str, Any], data: str = "", network: str = "the network"
+    against: Mapping[str, Any], data: str = "", network: str | None = None
 ) -> str:
     """Returns a sentence that says whether a network is surely better, or worse.
 
@@ -47,8 +47,9 @@ def verdict(
         against: ``against_reference``, see
             `autoai4eo.learning.comparison.beside_references`.
         data: that both were scored on, such as ``"validation"``.
-        network: what it is called.
+        network: what it is called; None: the network.
     """
+    network = network or "the network"
     figure = FIGURES[against["metric"]]
     gain, low, high = (
         _signed(value, figure.text(abs(value)))

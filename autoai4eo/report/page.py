@@ -213,7 +213,7 @@ def _part(run: Snapshot, title: str, scores: dict[str, Any]) -> dict[str, Any]:
         "note": " ".join(
             [
                 f"Scores of {who or 'the finalist'}.",
-                *([verdict(against, "", who or "the network")] if against else []),
+                *([verdict(against, "", who)] if against else []),
             ]
         ),
         "scores": [

@@ -22,8 +22,8 @@ def verdict_of(run: Path) -> str:
     evaluation = Run(run).read_evaluation()
     if "against_reference" not in evaluation:
         return ""
-    network = scored_in(evaluation) or "the network"
-    return verdict(evaluation["against_reference"], "validation", network)
+    against = evaluation["against_reference"]
+    return verdict(against, "validation", scored_in(evaluation))
 
 
 def data_words(run: Path) -> str:

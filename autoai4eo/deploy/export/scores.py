@@ -66,9 +66,7 @@ def beside_references(
             for name, scores in evaluation["references"].items()
         },
         "verdict": verdict(
-            evaluation["against_reference"],
-            data,
-            scored_in(evaluation) or "the network",
+            evaluation["against_reference"], data, scored_in(evaluation)
         ),
     }
 
