@@ -154,7 +154,8 @@ def search(
     training = open_training(train, how, tell)
     training, validation, *rest = with_others(training, val, how, tell)
     check_alike(training, validation)
-    check_unseen(training, validation, allow_overlap)
+    if not allow_overlap:
+        check_unseen(training, validation)
     if Run(folder).exists and not Run(folder).compact.exists():
         raise UserError(
             f"{out}: expected a folder without a run, or with one of compact search, "

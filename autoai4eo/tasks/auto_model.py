@@ -215,7 +215,7 @@ class AutoModel(GraphData, Finalists):
                 "computing the statistics of the bands",
             ):
                 found = cached_statistics(train, Run(self.run).statistics)
-                warn_of_problems(train, validation, found, allow_overlap)
+                warn_of_problems(train, validation, found)
             name = configure(graph, train, found, loss)
             training = Training(
                 train,

@@ -17,7 +17,7 @@ from autoai4eo.runs.trials import trials_of, was_trained
 from autoai4eo.search.rehearsal import Rehearsal, rehearse
 from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.configuration import check_training
-from autoai4eo.tasks.training_data import check_alike, check_unseen
+from autoai4eo.tasks.training_data import check_alike, check_unseen, told_seen
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,12 @@ def plan(
     Raises:
         UserError: data or an argument cannot be used.
     """
+    check_alike(train, validation)
+    if not allow_overlap:
+        check_unseen(train, validation)
     with told_while(tell, "computing the statistics of the bands"):
         graph, train = model.search_space(train, loss=loss)
-    check_alike(train, validation)
-    for note in check_unseen(train, validation, allow_overlap):
+    for note in told_seen(train, validation):
         warn(note)
     task = task_of(train.target)
     check_training(task, epochs, loss, model.objectives, validation)

@@ -104,6 +104,8 @@ def open_both(
     with inputs_needed([spec.name for spec in whole.inputs], "the training data"):
         validation = each_pixel_once(of_kind(opened(data, labels, like=whole), kind))
     check_alike(whole, validation)
+    if not allow_overlap:
+        check_unseen(whole, validation)
     everything = refit or settings.folds is not None
     together = joined(whole, validation) if everything else None
     check_judged(settings, together)
@@ -282,35 +284,31 @@ def _brief_input(spec: InputSpec, with_quantities: bool) -> str:
     return f"{spec.name}: {spec.height}×{spec.width} pixels, {bands}{level}"
 
 
-def check_unseen(
-    train: Dataset, validation: Dataset, allow_overlap: bool = False
-) -> list[str]:
-    """Returns a sentence where validation data show ground of the training data.
+def check_unseen(train: Dataset, validation: Dataset) -> None:
+    """Checks that validation data are not the training data.
 
     Raises:
-        UserError: they are the training data, and `allow_overlap` is False.
+        UserError: they are.
     """
-    if not allow_overlap and train.fingerprint() == validation.fingerprint():
+    if train.fingerprint() == validation.fingerprint():
         raise UserError(
             f"{validation.path}: expected validation data that are not the training "
-            "data, found the same pixels and targets: scores on these say nothing of "
-            "others; give others, or pass --allow-overlap"
+            "data, found the same: scores on these say nothing of others; give others, "
+            "or pass --allow-overlap"
         )
+
+
+def told_seen(train: Dataset, validation: Dataset) -> list[str]:
+    """Returns sentences on ground of the training data in the validation data."""
     return told_overlap("validation data", overlap(validation, train), np.empty(0, int))
 
 
 def warn_of_problems(
-    train: Dataset,
-    validation: Dataset,
-    statistics: Mapping[str, BandStatistics],
-    allow_overlap: bool = False,
+    train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
 ) -> None:
     """Warns of problems of the data, once each.
 
     That samples have several labels is none: the graph is of this kind of target.
-
-    Raises:
-        UserError: see `check_unseen`.
     """
     problems = map(str, value_problems(train.inputs, statistics))
     typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
@@ -329,7 +327,7 @@ def warn_of_problems(
             "kappa is 0 for every network, and chooses none; give validation data of "
             "several classes, or split by other groups"
         )
-    told += check_unseen(train, validation, allow_overlap)
+    told += told_seen(train, validation)
     notes = (n for n in (*train.notes, *validation.notes) if not finds_several(n))
     for note in dict.fromkeys((*notes, *problems, *told)):
         warn(line(note))
