@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoai4eo.data.band_matching import MATCHINGS, matching
+from autoai4eo.data.raster_files import is_remote
 from autoai4eo.data.scenes.raster_grid import grid_of
 from autoai4eo.data.scenes.scene import Scene, ScenePaths
 from autoai4eo.deploy.mapping.scene_checks import check_scene, warn_of_shifted
@@ -107,7 +108,8 @@ def opened_scenes(
             warn_of_shifted(predictor, scene, how.match_training)
         else:
             tags["UNITS"] = "seem to be others than the training data's"
-    if len({tuple(scene.files) for scene in scenes}) < len(scenes):
+    given = [frozenset(map(_place, scene.paths)) for scene in scenes]
+    if len(set(given)) < len(given):
         warn(
             "a scene is given twice, and counts twice in the mean of the seasons; "
             "leave it out once"
@@ -115,6 +117,11 @@ def opened_scenes(
     if matched:
         tags["MATCH_TRAINING"] = f"{how.match_training}: {'; '.join(matched)}"
     return predictor, scenes, tags
+
+
+def _place(path: Path) -> Path:
+    """A file, however it is spelt, or an address."""
+    return path if is_remote(path) else path.resolve()
 
 
 def _match(predictor: Predictor, scene: Scene, how: str) -> str:
