@@ -283,6 +283,11 @@ class Reference:
         legend = self.legend
         if areas.class_names == LCZ42_CLASSES:  # in the file by any of their names
             legend = {_zone(value): of for value, of in legend.items()}
+            if len(legend) < len(self.legend):
+                raise UserError(
+                    "--reference-class: expected each local climate zone once, got "
+                    f"{listed(self.legend)}"
+                )
         groups = groups_of(str(self.source), names, legend, texts)
         if unknown := [value for value in legend if value not in texts]:
             raise UserError(

@@ -82,7 +82,7 @@ def groups_of(
                 raise UserError(
                     f"--reference-class: expected classes of the map "
                     f"({_listed(classes)}) or {REST}, got "
-                    + with_nearest(one.strip(), classes)
+                    + with_nearest(one.strip(), [*classes, REST])
                 )
             if of_map[found + 1] >= 0:
                 raise UserError(

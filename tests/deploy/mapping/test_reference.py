@@ -205,6 +205,8 @@ def test_local_climate_zones_are_named_as_in_the_file(tmp_path, classes):
         compare(made, path)
     with pytest.raises(UserError, match=r"\(D low plants, G water\), got 8"):
         compare(made, path, ["8=water"])
+    with pytest.raises(UserError, match="each local climate zone once, got G, LCZ G"):
+        compare(made, path, ["G=water", "LCZ G=town"])
 
 
 @pytest.mark.parametrize(
@@ -212,6 +214,7 @@ def test_local_climate_zones_are_named_as_in_the_file(tmp_path, classes):
     [
         ({"1": "sea"}, {}, "expected classes of the map .water, field, town. or rest"),
         ({"1": "watr"}, {}, "or rest, got watr .did you mean water.."),
+        ({"1": "rset"}, {}, "or rest, got rset .did you mean rest.."),
         ({"1": "water", "2": "town+Water"}, {}, "found water in water and town"),
         ({"1": "water+field+town", "0": "rest"}, {}, "in no group"),
         ({}, {"1": "sea"}, "found sea; .* such as reference_classes={'1': 'water'}"),
