@@ -102,7 +102,7 @@ def unlike_training(
                 "training data's mean for all of them"
             )
             told.append(Problem(f"{dataset.path}: {text}", serious=True))
-        elif share := float(missing.mean()):
+        if share := float(missing[..., ~empty].mean()) if not empty.all() else 0.0:
             text = (
                 f"{spec.name}: {share:.1%} of the values in {len(rows)} patches all "
                 "over the data are missing; the network takes the training data's mean "

@@ -72,6 +72,9 @@ def test_data_sets_with_haze_are_told_with_figures():
     empty, haze = unlike_training(open_dataset(x, bands=names), like)
     assert empty.serious and "no value in B03;" in str(empty)
     assert str(haze) == note
+    x[:25, ..., 2] = np.nan
+    told = [*map(str, unlike_training(open_dataset(x, bands=names), like))]
+    assert "no value in B03;" in told[0] and "25.0% of the values" in told[1]
 
 
 def test_real_data_are_told_where_the_level_is_another(shared):
