@@ -16,7 +16,9 @@ def check_no_run(*paths: Path | None) -> None:
     from autoai4eo.runs.folder import Run
 
     for path in paths:
-        if path is not None and Run(path).exists:
+        if path is None or not Run(path).exists:
+            continue
+        if Run(path).damage() is None:  # another tool may have a file of this name
             raise UserError(
                 f"{path}: expected data, found the folder of a run, which `autoai4eo "
                 f"trials {path}` shows; check the order of the arguments"

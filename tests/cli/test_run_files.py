@@ -70,6 +70,10 @@ def test_a_run_is_no_data(run, folder):
     ):
         told = run(*call)
         assert told.status == 2 and "found the folder of a run, which `" in told.err
+    others = folder.parent / "others"
+    others.mkdir()
+    (others / "run.json").write_text('{"name": "of another tool"}')
+    assert "found the folder of a run" not in run("inspect", others).err
     told = run("map", data, data, folder.parent / "out.tif")
     assert told.status == 2 and "found a file .h5; check the path; the" in told.err
 
