@@ -126,8 +126,12 @@ def _parsed(arguments: Sequence[str]) -> dict[str, Any]:
 def _missing(asked: dict[str, Any]) -> list[str]:
     """Data that are not there, so that no job waits in a queue for a misspelt name."""
     given = [asked[name] for name in ("train", "val", "masks", "val_masks")]
-    files = [one for path in given if path for one in split_paths(str(path))]
-    return [name for name in files if not os.path.exists(os.path.expanduser(name))]
+    found = []
+    for path in filter(None, given):
+        files = [os.path.expanduser(one) for one in split_paths(str(path))]
+        missing = [one for one in files if not os.path.exists(one)]
+        found += missing if len(missing) < len(files) else [str(path)]
+    return found
 
 
 def _check_can_be_shared(asked: dict[str, Any], jobs: int) -> None:

@@ -27,6 +27,10 @@ from autoai4eo.errors import MissingError, UserError
 from autoai4eo.files import check_regular
 
 COLOURS = {"R", "G", "B", "alpha"}
+_SCENE = (
+    "a scene, give its masks (--masks) to learn from or to evaluate, or map it with "
+    "`autoai4eo map`"
+)
 Bands = Mapping[str, Sequence[str]] | Sequence[str]
 
 
@@ -212,10 +216,7 @@ def _reader_of(path: Path, options: ReadOptions) -> Reader:
     if not path.exists():
         files = split_paths(str(path))
         if len(files) > 1 and all(os.path.exists(file) for file in files):
-            raise UserError(
-                f"{path}: expected data with labels, found the files of a scene; give "
-                "its masks (--masks)"
-            )
+            raise UserError(f"{path}: expected data, found the files of {_SCENE}")
         raise MissingError(
             f"{path}: no such file or folder; check the path (now in {Path.cwd()})"
         )
@@ -231,7 +232,7 @@ def _reader_of(path: Path, options: ReadOptions) -> Reader:
         )
     *most, last = (form.words for form in READERS)
     is_scene = path.suffix.lower() in SUFFIXES
-    cure = "; of a scene, give its masks (--masks)" if is_scene else ""
+    cure = f"; if this is {_SCENE}" if is_scene else ""
     raise UserError(
         f"{path}: expected {', '.join(most)}, or {last}; found none of these{cure}"
     )

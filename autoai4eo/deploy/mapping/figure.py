@@ -115,8 +115,8 @@ def keep_picture(path: Path, made: MadeMap, predictor: Predictor, trial: Which) 
         predictor: of the run, that made it.
         trial: its network; None: the finalist.
     """
-    told = _told(made, Path(predictor.path), trial)
     try:
+        told = _told(made, Path(predictor.path), trial)
         if path.parent.is_symlink():
             raise NotADirectoryError(f"{path.parent} is a link")
         path.parent.mkdir(exist_ok=True)

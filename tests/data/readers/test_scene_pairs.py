@@ -306,5 +306,5 @@ def test_forgotten_masks_are_asked_for(tmp_path):
     for file in files:
         write_scene(file, digits(SIZE, SIZE))
     for scene in (files[0], ",".join(map(str, files))):
-        with pytest.raises(UserError, match="masks"):
+        with pytest.raises(UserError, match=r"a scene, give its masks \(masks\)"):
             open_dataset(scene)
