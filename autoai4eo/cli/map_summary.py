@@ -125,8 +125,8 @@ def print_reference(out: Path) -> Path:
     ]
     if any(figure["standard_error"] == 0 for figure in told):
         console.print(
-            "± 0: within a class of the map, all pixels of the reference are of one "
-            "class; they tell no error, which does not say that there is none"
+            "± 0: all pixels of the reference within that class of the map are of one "
+            "class; the error is unknown then, and not 0"
         )
     if estimates["covered"] < 1:
         console.print(

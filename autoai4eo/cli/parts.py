@@ -165,11 +165,7 @@ def with_others(
             seed=how.seed,
         )
     others = [each_pixel_once(part) for part in parts[1:]]
-    if twice := sum(map(len, parts[1:])) - sum(map(len, others)):
-        tell(
-            f"{counted(twice, 'sample')} of the other parts left out: they show pixels "
-            "of others again, and each pixel is judged once"
-        )
+    repeated = sum(map(len, parts[1:])) - sum(map(len, others))
     parts = [parts[0], *others]
     asked = how.allow_overlap or how.at_random
     if not asked:
@@ -178,6 +174,11 @@ def with_others(
         parts[0], told = apart(parts[0], parts[1:], group, cure)
         if told:
             tell(told)
+    if repeated:
+        tell(
+            f"{counted(repeated, 'sample')} left out of {' and '.join(how.names[1:])}: "
+            "other samples there have all of their pixels"
+        )
     tell(told_parts(parts, group, how.names))
     return parts
 

@@ -224,7 +224,7 @@ def test_a_class_that_neither_has_is_no_row_of_the_comparison(tmp_path, capsys):
         print_reference(tmp_path / "map.tif")
         out = capsys.readouterr().out
         assert "1.000 ± 0.000" in out
-        assert ("± 0: within a class of the map" in out) == is_told
+        assert ("± 0: all pixels of the reference within" in out) == is_told
     found |= {"pixels_left_out": 1300, "values_left_out": {"0": 1200, "9": 99}}
     found["estimates"]["overall_accuracy"] = None
     reference_json(tmp_path / "map.tif").write_text(json.dumps(found))

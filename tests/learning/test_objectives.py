@@ -44,6 +44,8 @@ def test_what_cannot_be_limited_is_not_offered():
     with pytest.raises(UserError, match=r"macs.*got mac .did you mean macs") as error:
         parse_constraints({"mac": 60e6})
     assert "samples_per_second" not in str(error.value)
+    with pytest.raises(UserError, match=r"got samples_per_secnd$"):
+        parse_constraints({"samples_per_secnd": 3.0})
 
 
 def test_a_violation_names_cost_and_limit():

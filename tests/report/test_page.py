@@ -349,7 +349,7 @@ def test_classes_that_are_nowhere_have_no_row(run):
     assert '<td class="text">forest &amp; field</td>' not in after
 
 
-def test_test_scores_and_maps_are_shown(run, searched):
+def test_test_scores_and_maps_are_shown(run, searched, monkeypatch):
     data = searched._open_for(searched.export_model(), *_arrays())
     found = score(data, searched.predict_proba(_arrays()[0]))
     (run / "best" / "test.json").write_text(json.dumps(found))
@@ -365,6 +365,10 @@ def test_test_scores_and_maps_are_shown(run, searched):
     (run / "maps" / "spain & more.png").write_bytes(broken)
     with pytest.warns(AutoAI4EOWarning, match="found a damaged file; left out"):
         assert 'class="scroll map"' not in page_of(run)
+    (run / "maps" / "spain & more.png").write_bytes(content)
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 1)  # the picture is huge
+    with pytest.warns(AutoAI4EOWarning, match="found a damaged file; left out"):
+        page_of(run)
 
 
 def _arrays():

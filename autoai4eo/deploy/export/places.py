@@ -98,7 +98,7 @@ def assets_beside(
         return beside
     if stale := [name for name in beside if name != out.name]:
         warn(
-            f"{out.parent}: model.json describes no longer what is of another network, "
-            f"{', '.join(map(line, stale))}; remove it"
+            f"{out.parent}: model.json describes another network than before; remove "
+            f"what is of that: {', '.join(map(line, stale))}"
         )
     return {}

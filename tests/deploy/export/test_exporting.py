@@ -163,7 +163,7 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
     how = {"format": "keras", "trial": 1}
     with pytest.raises(UserError, match=r"overwrite it .overwrite=True"):
         deploy.export(run, tmp_path / "n.keras", **how)
-    with pytest.warns(UserWarning, match=r"of another network, m\.keras; remove it"):
+    with pytest.warns(UserWarning, match=r"remove what is of that: m\.keras$"):
         deploy.export(run, tmp_path / "n.keras", overwrite=True, **how)
     told = json.loads((tmp_path / "model.json").read_text())
     assert told["properties"]["autoai4eo:trial"] == 1
