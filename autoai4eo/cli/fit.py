@@ -209,6 +209,7 @@ def fit(
         )
         from autoai4eo.data.readers.labels import finds_several
         from autoai4eo.data.spatial_blocks import check_block_km
+        from autoai4eo.runs.data_record import check_validation_given
         from autoai4eo.runs.folder import Run
         from autoai4eo.runs.locking import check_not_in_use
         from autoai4eo.tasks import model_of
@@ -218,6 +219,9 @@ def fit(
     tell = log(shown)
     if not dry_run and storage is None:
         check_not_in_use(folder)
+    begun = Run(folder)
+    if val is None and not overwrite and begun.damage() is None and begun.exists:
+        check_validation_given(folder, begun.read()["data"], str(train))
     check_block_km(group, block_km)
     how = Opening(
         shares,

@@ -199,9 +199,11 @@ def _show(found: Any, shown: Shown, csv: Path | None, json: bool) -> None:
         print_json(found.astype(object).where(known, None).to_dict("records"))
     else:
         print_trials(found, shown)
-        console.print(
-            "scores: of each trial's best epoch in the search, on the validation data"
-        )
+        if any(name.startswith(VALIDATION) for name in shown.columns(found)):
+            console.print(
+                "scores: of each trial's best epoch in the search, on the validation "
+                "data"
+            )
 
 
 def _write_csv(path: Path, text: str) -> None:
@@ -234,7 +236,9 @@ def print_trials(trials: Any, shown: Shown) -> None:
             row[at] = with_spread(figures) if is_uncertain(figures) else row[at]
     for row in rows:
         row[1] += ", finalist" if (TRIAL, row[0]) == shown.finalist else ""
-    for reference, scores in (shown.references or {}).items():
+    scored = any(name.startswith(VALIDATION) for name in names)
+    references = shown.references if scored else None
+    for reference, scores in (references or {}).items():
         # they are of the validation data, and have no place in other columns
         values = [
             scores.get(n.removeprefix(VALIDATION)) if n.startswith(VALIDATION) else None

@@ -244,12 +244,12 @@ def _trained(
     of = {"method": method, "seed": seed, **_of_method(asked, method)}
     finished = 0
     try:
-        finished = checkpoint.restore(state, model, None, history, of)
+        finished = checkpoint.restore(state, model, None, history, of).epochs
     except DamagedError as error:
         tell(str(error))
     after = f" after epoch {finished}" if finished else ""
     tell(f"trains {counted(settings.epochs, 'epoch')}{after}")
-    keep = checkpoint.Checkpoint(state, None, history, of, until_end=False)
+    keep = checkpoint.Checkpoint(state, None, history, of)
     if finished < settings.epochs:
         every = [*callbacks, history, keep]
         training.run(model, seed, every, initial_epoch=finished)

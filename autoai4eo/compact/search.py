@@ -121,7 +121,7 @@ def _searched(
     # without the figures of its epochs the state of a search is of no use
     if checkpoint_file.epochs(path) <= len(record["epochs"]):
         try:
-            finished = checkpoint.restore(path, model, None, None, of)
+            finished = checkpoint.restore(path, model, None, None, of).epochs
         except UserError as error:
             tell(str(error))
     record["epochs"] = record["epochs"][:finished]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -15,6 +16,9 @@ from autoai4eo.learning.evaluation import outputs
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.worst_group import OBJECTIVE, CountedGroups
 from autoai4eo.networks.saving import save_model
+
+#: As in AutoKeras.
+_PATIENCE = 10
 
 
 class NonFiniteLossError(ArithmeticError):
@@ -118,6 +122,24 @@ class WorstGroup(keras.callbacks.Callback):
         if logs is not None:
             output = outputs(self.model, self._validation, self._batch_size)
             logs[OBJECTIVE] = self._groups.worst(output)
+
+
+class EarlyStopping(keras.callbacks.EarlyStopping):
+    """Ends a training whose validation loss has not improved for ten epochs.
+
+    Args:
+        earlier: the learning curve before an interruption, which counts, too.
+    """
+
+    def __init__(self, earlier: Sequence[Mapping[str, float]] = ()) -> None:
+        super().__init__(patience=_PATIENCE, min_delta=1e-4)
+        self._earlier = tuple(earlier)
+
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Counts the earlier epochs."""
+        super().on_train_begin(logs)
+        for row in self._earlier:
+            self.on_epoch_end(int(row["epoch"]) - 1, row)
 
 
 class Deadline(keras.callbacks.Callback):

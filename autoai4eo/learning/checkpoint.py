@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,20 +15,31 @@ from autoai4eo.learning.callbacks import BestEpoch, History
 from autoai4eo.learning.checkpoint_file import check, damaged, read
 
 
+class Finished(NamedTuple):
+    """What is done of an interrupted training.
+
+    Attributes:
+        epochs: number of finished epochs.
+        ended: whether a callback ended the training after the last of them.
+    """
+
+    epochs: int = 0
+    ended: bool = False
+
+
 class Checkpoint(keras.callbacks.Callback):
     """Writes the state of a training after every epoch, in one step.
 
     The state consists of weights, optimiser, random generators of layers and, where
     they are kept, the best epoch so far and the history, as plain arrays, since Keras
-    takes seconds to write its own file.
+    takes seconds to write its own file. The caller removes the file once the result of
+    the training is kept. This callback must be the last that may end the training.
 
     Args:
         path: of the file.
         best: the callback of the best epoch, if any; it must come before this one.
         history: the callback of the learning curve, if any; it must come before.
         of: identifies the training.
-        until_end: whether the file is removed when the training ends; otherwise by the
-            caller, once its result is kept.
     """
 
     def __init__(
@@ -37,18 +48,20 @@ class Checkpoint(keras.callbacks.Callback):
         best: BestEpoch | None,
         history: History | None,
         of: Mapping[str, Any],
-        until_end: bool = True,
     ) -> None:
         super().__init__()
         self._path = path
         self._best = best
         self._history = history
         self._of = dict(of)
-        self._until_end = until_end
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Writes the file after an epoch."""
-        story: dict[str, Any] = {"of": self._of, "epochs": epoch + 1}
+        story: dict[str, Any] = {
+            "of": self._of,
+            "epochs": epoch + 1,
+            "ended": bool(self.model.stop_training),
+        }
         weights: list[np.ndarray] = []
         if self._best is not None:
             best = self._best
@@ -64,11 +77,6 @@ class Checkpoint(keras.callbacks.Callback):
                 **_named("best", weights),
             )
 
-    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-        """Removes the file after the training."""
-        if self._until_end:
-            self._path.unlink(missing_ok=True)
-
 
 def restore(
     path: Path,
@@ -76,7 +84,7 @@ def restore(
     best: BestEpoch | None,
     history: History | None,
     of: Mapping[str, Any],
-) -> int:
+) -> Finished:
     """Restores the state of a training from a file.
 
     Args:
@@ -87,13 +95,13 @@ def restore(
         of: identifies the training.
 
     Returns:
-        The number of finished epochs; 0 without a file.
+        What is finished; nothing without a file.
 
     Raises:
         UserError: the file is damaged, or of another training; nothing is restored.
     """
     if not path.is_file():
-        return 0
+        return Finished()
     check(path, of)
     story, kept = read(path)
     model.optimizer.build(model.trainable_variables)
@@ -115,7 +123,7 @@ def restore(
         )
     if history is not None:
         history.go_on(story.get("history", []))
-    return finished
+    return Finished(finished, bool(story.get("ended", False)))
 
 
 def _variables(model: keras.Model) -> list[Any]:

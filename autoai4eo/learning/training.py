@@ -18,7 +18,7 @@ from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.splits import sample
 from autoai4eo.data.stream import Batches
 from autoai4eo.errors import UserError
-from autoai4eo.learning.callbacks import Deadline, WorstGroup
+from autoai4eo.learning.callbacks import Deadline, EarlyStopping, WorstGroup
 from autoai4eo.learning.data_parallel import data_parallel, device_count
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.learning.registry import task_of
@@ -26,7 +26,6 @@ from autoai4eo.learning.worst_group import OBJECTIVE, CountedGroups, is_asked_fo
 
 #: Most epochs if the user gives none; training usually stops earlier.
 UNNAMED_EPOCHS = 1000
-_PATIENCE = 10
 
 
 def clock_after(hours: float | None) -> float:
@@ -156,14 +155,24 @@ class Training:
         callbacks: Sequence[keras.callbacks.Callback],
         initial_epoch: int = 0,
         epochs: int | None = None,
+        earlier: Sequence[Mapping[str, float]] = (),
     ) -> None:
-        """Trains a compiled network in place."""
+        """Trains a compiled network in place.
+
+        Args:
+            model: the network.
+            seed: of the order of the samples.
+            callbacks: further ones.
+            initial_epoch: number of epochs that an interrupted training finished.
+            epochs: the last epoch; None: as these options say.
+            earlier: the learning curve of the finished epochs.
+        """
         early: list[keras.callbacks.Callback] = []
         worst = []
         if self.validation is not None and (groups := self.groups) is not None:
             worst = [WorstGroup(self.validation, groups, self.batch_size)]
         if self.epochs is None and self.validation is not None:
-            early = [keras.callbacks.EarlyStopping(patience=_PATIENCE, min_delta=1e-4)]
+            early = [EarlyStopping(earlier)]
         task = task_of(self.train.target)
         encode = task.encode
 

@@ -6,10 +6,12 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
+from autoai4eo.callers import in_shell
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.raster_files import is_remote
 from autoai4eo.errors import UserError
@@ -136,6 +138,27 @@ def target_kind(asked: Mapping[str, Any]) -> str:
     return str(asked["data"]["training"].get("target", "class"))
 
 
+def check_validation_given(run: Path, known: Mapping[str, Any], train: str) -> None:
+    """Refuses to continue a search without the validation data that it was begun with.
+
+    Args:
+        run: the folder, for the message.
+        known: the data in its run.json, by role.
+        train: the training data of the call, which names no validation data.
+
+    Raises:
+        UserError: the search was begun with these training data, and with others to
+            validate.
+    """
+    beside = known.get("validation", {}).get("path", train)
+    if known["training"]["path"] == train != beside:
+        raise UserError(
+            f"{run}: expected the validation data that this run was begun with, found "
+            f"none; give --val {beside} as before, choose another folder, or overwrite "
+            "this one (--overwrite)"
+        )
+
+
 def check_same(
     run: Path, known: Mapping[str, Any], data: Mapping[str, Dataset]
 ) -> None:
@@ -152,9 +175,15 @@ def check_same(
     beside = known.get("validation", {}).get("path")
     for role, dataset in data.items():
         if known[role]["fingerprint"] != dataset.fingerprint():
-            forgotten = role == "training" and dataset.path == known[role]["path"]
-            forgotten = forgotten and beside not in (None, dataset.path)
-            cure = f"give --val {beside} as before, " if forgotten else ""
+            cure = ""
+            if role == "training" and dataset.path == known[role]["path"]:
+                if beside not in (None, dataset.path):
+                    cure = f"give --val {beside} as before, "
+                elif in_shell():
+                    cure = (
+                        "give --subset, --split and --group as before "
+                        f"(`autoai4eo rerun {quote(str(run))}` prints them), "
+                    )
             raise UserError(
                 f"{run}: expected the {role} data that this run was begun with "
                 f"({known[role]['path']}, "

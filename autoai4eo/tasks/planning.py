@@ -17,7 +17,12 @@ from autoai4eo.runs.trials import trials_of, was_trained
 from autoai4eo.search.rehearsal import Rehearsal, rehearse
 from autoai4eo.tasks.auto_model import AutoModel
 from autoai4eo.tasks.configuration import check_training
-from autoai4eo.tasks.training_data import check_alike, check_unseen, told_seen
+from autoai4eo.tasks.training_data import (
+    check_alike,
+    check_unseen,
+    told_of_validation,
+)
+from autoai4eo.text import line
 
 
 @dataclass(frozen=True)
@@ -66,8 +71,8 @@ def plan(
         check_unseen(train, validation)
     with told_while(tell, "computing the statistics of the bands"):
         graph, train = model.search_space(train, loss=loss)
-    for note in told_seen(train, validation):
-        warn(note)
+    for note in told_of_validation(train, validation):
+        warn(line(note))
     task = task_of(train.target)
     check_training(task, epochs, loss, model.objectives, validation)
     training = Training(

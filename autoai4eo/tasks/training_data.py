@@ -298,21 +298,12 @@ def check_unseen(train: Dataset, validation: Dataset) -> None:
         )
 
 
-def told_seen(train: Dataset, validation: Dataset) -> list[str]:
-    """Returns sentences on ground of the training data in the validation data."""
-    return told_overlap("validation data", overlap(validation, train), np.empty(0, int))
+def told_of_validation(train: Dataset, validation: Dataset) -> list[str]:
+    """Returns sentences on validation data that cannot judge candidates as they should.
 
-
-def warn_of_problems(
-    train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
-) -> None:
-    """Warns of problems of the data, once each.
-
-    That samples have several labels is none: the graph is of this kind of target.
+    They lack classes, have only one, or have ground of the training data.
     """
-    problems = map(str, value_problems(train.inputs, statistics))
-    typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
-    told = [*map(str, unlike_training(validation, typical))]
+    told = []
     learned, judged = train.label_counts(), validation.label_counts()
     absent = np.flatnonzero((judged == 0) & (learned > 0))
     if len(absent):
@@ -327,7 +318,21 @@ def warn_of_problems(
             "kappa is 0 for every network, and chooses none; give validation data of "
             "several classes, or split by other groups"
         )
-    told += told_seen(train, validation)
+    shared = overlap(validation, train)
+    return [*told, *told_overlap("validation data", shared, np.empty(0, int))]
+
+
+def warn_of_problems(
+    train: Dataset, validation: Dataset, statistics: Mapping[str, BandStatistics]
+) -> None:
+    """Warns of problems of the data, once each.
+
+    That samples have several labels is none: the graph is of this kind of target.
+    """
+    problems = map(str, value_problems(train.inputs, statistics))
+    typical = {name: typical_of(vars(one)) for name, one in statistics.items()}
+    told = [*map(str, unlike_training(validation, typical))]
+    told += told_of_validation(train, validation)
     notes = (n for n in (*train.notes, *validation.notes) if not finds_several(n))
     for note in dict.fromkeys((*notes, *problems, *told)):
         warn(line(note))

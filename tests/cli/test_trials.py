@@ -147,3 +147,17 @@ def test_references_have_no_scores_on_training_data(capsys):
     shown = Shown("RUN", ("val_accuracy",), None, references, whole=True)
     print_trials(pd.DataFrame([row]), shown)
     assert capsys.readouterr().out.count("0.625") == 1
+
+
+def test_before_a_trial_is_complete_a_table_has_no_scores(capsys):
+    import pandas as pd
+
+    from autoai4eo.cli.trials import Shown, _show
+
+    references = {"trees": {"accuracy": 0.625}}
+    row = {"trial": 0, "status": "running", "val_accuracy": None, "params": 9}
+    shown = Shown("RUN", ("val_accuracy",), None, references)
+    _show(pd.DataFrame([row]), shown, None, False)
+    printed = capsys.readouterr().out
+    assert "running" in printed and "reference" not in printed
+    assert "scores:" not in printed

@@ -5,7 +5,7 @@ import pytest
 
 from autoai4eo.data.readers.opening import open_dataset
 from autoai4eo.errors import UserError
-from autoai4eo.runs.data_record import check_same, located
+from autoai4eo.runs.data_record import check_same, check_validation_given, located
 
 MASKS = {"masks": "water.tif", "tile": 64}
 
@@ -58,6 +58,16 @@ def test_data_that_moved_with_the_run_are_those_of_this_folder(begun_in, monkeyp
 def test_addresses_are_left_to_gdal(begun_in):
     path = "s3://bucket/scene.tif"
     assert located(asked(begun_in, path), "training") == {"path": path}
+
+
+def test_validation_data_are_asked_for_before_anything_is_read(tmp_path):
+    """Users rely on: a rerun without --val says so, and not what a split would lack."""
+    known = {"training": {"path": "a.h5"}, "validation": {"path": "b.h5"}}
+    with pytest.raises(UserError, match=r"found none; give validation_data b\.h5 as b"):
+        check_validation_given(tmp_path, known, "a.h5")
+    check_validation_given(tmp_path, known, "other.h5")  # told as other data
+    known["validation"]["path"] = "a.h5"  # split off
+    check_validation_given(tmp_path, known, "a.h5")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from autoai4eo.tasks.training_data import (
     check_unseen,
     names_of,
     open_both,
-    told_seen,
+    told_of_validation,
     warn_of_problems,
 )
 
@@ -138,10 +138,10 @@ def test_validation_data_that_are_training_data_are_refused(tmp_path):
     # the same ground with other labels is a warning
     others = ae.open_dataset({"image": pixels}, labels=[1, 0] * 6)
     check_unseen(data, others)
-    (told,) = told_seen(data, others)
+    (told,) = told_of_validation(data, others)
     assert "12 patches are equal" in told
     other = ae.open_dataset({"image": pixels[::-1] * 0.9}, labels=np.arange(12) % 2)
-    assert told_seen(data, other) == []
+    assert told_of_validation(data, other) == []
 
 
 def test_one_input_in_common_is_no_reason_to_refuse():

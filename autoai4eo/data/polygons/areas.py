@@ -46,6 +46,7 @@ def read_areas(
     crs: str | None = None,
     lcz: bool | None = None,
     repair: bool = False,
+    reference: bool = False,
 ) -> Areas:
     """Reads the polygons and points of a vector file, with their classes.
 
@@ -56,6 +57,7 @@ def read_areas(
         crs: what the coordinates refer to; None: as the file says.
         lcz: see `classes_of`.
         repair: whether polygons that cross themselves are made valid.
+        reference: see `classes_of`.
 
     Raises:
         UserError: see `read_features` and `classes_of`; a geometry is invalid, or is a
@@ -65,8 +67,8 @@ def read_areas(
         AutoAI4EOWarning: what was chosen, left out or repaired.
     """
     features = read_features(Path(path), layer)
-    reference = _crs(features, crs)
-    classes = classes_of(features, field, lcz)
+    found_crs = _crs(features, crs)
+    classes = classes_of(features, field, lcz, reference)
     told = list(classes.told)
     rows = np.flatnonzero(classes.numbers >= 0)
     found = _geometries(features, rows, repair, told)
@@ -86,14 +88,15 @@ def read_areas(
         )
     for sentence in told:
         warn(sentence)
-    if len(set(numbers)) < 2:
+    if len(set(numbers)) < (1 if reference else 2):
         raise UserError(
-            f"{features.path}: expected polygons or points of two classes or more, "
-            f"found {len(geometries)} of {len(set(numbers))}; draw more"
+            f"{features.path}: expected polygons or points of "
+            f"{'a class' if reference else 'two classes'} or more, found "
+            f"{len(geometries)} of {len(set(numbers))}; draw more"
         )
     areas = Areas(
         features.path,
-        reference,
+        found_crs,
         classes.names,
         np.array(names),
         np.array(numbers, np.int64),

@@ -33,7 +33,9 @@ class Classes:
     told: tuple[str, ...]
 
 
-def classes_of(features: Features, field: str | None, lcz: bool | None) -> Classes:
+def classes_of(
+    features: Features, field: str | None, lcz: bool | None, reference: bool = False
+) -> Classes:
     """Returns the class of each feature.
 
     Args:
@@ -42,12 +44,18 @@ def classes_of(features: Features, field: str | None, lcz: bool | None) -> Class
             of the placemark, see `_of_kml`; the only field.
         lcz: whether the values are local climate zones, however they are written (see
             `lcz_number`), and others are left out; None: where all of them are.
+        reference: whether a map is held against them: one class is enough then, and
+            messages name the options of `map`.
 
     Raises:
         UserError: the field is not there, or it is not clear which; values are no local
             climate zones; there are fewer than two classes.
     """
-    name = _found(features, field) if field is not None else _chosen(features)
+    option = "--reference-field" if reference else "--field"
+    if field is not None:
+        name = _found(features, field, option)
+    else:
+        name = _chosen(features, option)
     values = features.fields[name]
     known = sorted({value for value in values if value is not None}, key=_order)
     numbers = {value: lcz_number(value) for value in known}
@@ -58,7 +66,7 @@ def classes_of(features: Features, field: str | None, lcz: bool | None) -> Class
             raise UserError(
                 f"{features.path}: expected local climate zones (1 to 10, A to G) in "
                 f"the field {name}, found {_listed(others)}; name another field with "
-                "--field, or leave --lcz out"
+                f"{option}, or leave --lcz out"
             )
         told.append(
             f"{features.path}: {_listed(others)} in the field {name} are no local "
@@ -73,22 +81,29 @@ def classes_of(features: Features, field: str | None, lcz: bool | None) -> Class
         if lcz is None and "lcz" not in name.lower() and all(map(_is_code, known)):
             told.append(
                 f"{features.path}: {_listed(known)} in the field {name} are taken for "
-                "local climate zones; --no-lcz keeps them as they are"
+                "local climate zones; "
+                + (
+                    "--reference-class says otherwise"
+                    if reference
+                    else "--no-lcz keeps them as they are"
+                )
             )
     else:
         names = tuple(known)
         place = {value: i for i, value in enumerate(known)}
-        if lcz is None and 0 < len(others) < len(known) - len(others):
+        if lcz is None and not reference and 0 < len(others) < len(known) - len(others):
             told.append(
                 f"{features.path}: not all values of the field {name} are local "
                 f"climate zones (not {_listed(others)}): the classes are called as "
                 "they are written; --lcz leaves the others out"
             )
     found = np.array([place.get(value, -1) for value in values], np.int64)
-    if len(set(place.values())) < 2:
+    least = 1 if reference else 2
+    if len(set(place.values())) < least:
         raise UserError(
-            f"{features.path}: expected two classes or more in the field {name}, found "
-            f"{_listed(known) or 'none'}; name another with --field "
+            f"{features.path}: expected {'a class' if reference else 'two classes'} or "
+            f"more in the field {name}, found {_listed(known) or 'none'}; name another "
+            f"with {option} "
             f"({_listed(list(features.fields))})"
         )
     if without := int((found < 0).sum()):
@@ -99,7 +114,7 @@ def classes_of(features: Features, field: str | None, lcz: bool | None) -> Class
     return Classes(names, found, tuple(told))
 
 
-def _found(features: Features, field: str) -> str:
+def _found(features: Features, field: str, option: str) -> str:
     """Returns a field by its name, else by its name in another case."""
     if field in features.fields:
         return field
@@ -108,11 +123,11 @@ def _found(features: Features, field: str) -> str:
         return alike[0]
     raise UserError(
         f"{features.path}: expected a field called {field}, found "
-        f"{_listed(list(features.fields)) or 'none'}; choose one with --field"
+        f"{_listed(list(features.fields)) or 'none'}; choose one with {option}"
     )
 
 
-def _chosen(features: Features) -> str:
+def _chosen(features: Features, option: str) -> str:
     """Returns the field of the classes where the user named none."""
     for usual in USUAL:
         for name, values in features.fields.items():
@@ -126,7 +141,7 @@ def _chosen(features: Features) -> str:
             return some[0]
     raise UserError(
         f"{features.path}: expected the field that holds the class, found "
-        f"{_listed(list(features.fields)) or 'no fields'}; name it with --field"
+        f"{_listed(list(features.fields)) or 'no fields'}; name it with {option}"
     )
 
 

@@ -277,7 +277,7 @@ class Reference:
     def _of_areas(self, names: Sequence[str]) -> tuple[Any, Groups]:
         from autoai4eo.data.polygons.areas import read_areas
 
-        areas = read_areas(self.source, self.field)
+        areas = read_areas(self.source, self.field, reference=True)
         there = [areas.class_names[i] for i in np.unique(areas.classes)]
         texts = {name: name for name in there}
         legend = self.legend

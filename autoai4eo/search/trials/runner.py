@@ -297,6 +297,7 @@ def _as_built(hp: keras_tuner.HyperParameters) -> keras_tuner.HyperParameters:
 
 def _leave(folder: TrialFolder, trial: optuna.Trial, begun: float, ended: str) -> None:
     """Records a trial's files; writes its event file if TensorBoard is installed."""
+    folder.state.unlink(missing_ok=True)
     trial.set_user_attr(FILES, digests(folder.path))
     if importlib.util.find_spec("tensorboard") is not None:
         from autoai4eo.runs import event_file

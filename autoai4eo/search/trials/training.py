@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 from autoai4eo.errors import UserError
 from autoai4eo.files import set_aside
 from autoai4eo.learning.callbacks import BestEpoch, History
-from autoai4eo.learning.checkpoint import Checkpoint, restore
+from autoai4eo.learning.checkpoint import Checkpoint, Finished, restore
 from autoai4eo.learning.training import Training
 from autoai4eo.runs.belonging import file_of
 from autoai4eo.runs.front import spreads_of
@@ -72,7 +72,9 @@ class TrialTraining:
             "fingerprint": self.fingerprint,
         }
         finished = self._restored(model, best, history, of)
-        trial.set_user_attr("resumed", finished)
+        trial.set_user_attr("resumed", finished.epochs)
+        if finished.ended:  # only its end was interrupted
+            epochs = finished.epochs
         callbacks = [
             StillMine(context.study, trial),
             best,
@@ -88,41 +90,43 @@ class TrialTraining:
                 model,
                 self.seed,
                 callbacks,
-                initial_epoch=max(finished, proposed.get("tuner/initial_epoch", 0)),
+                initial_epoch=max(
+                    finished.epochs, proposed.get("tuner/initial_epoch", 0)
+                ),
                 epochs=epochs,
+                earlier=history.rows,
             )
         except PrunedByCurve:
             trial.set_user_attr("stopped", True)
             trial.set_user_attr("epochs", best.epochs)
             trial.set_user_attr("metrics", best.logs)
-            folder.state.unlink(missing_ok=True)
             raise
         return best
 
     def _restored(
         self, model: keras.Model, best: BestEpoch, history: History, of: dict[str, Any]
-    ) -> int:
-        """Restores an interrupted training; returns the number of its epochs."""
+    ) -> Finished:
+        """Restores an interrupted training; returns what is finished of it."""
         number, kept = self.trial.number, self.frozen.user_attrs
         if "retry_of" not in kept:
-            return 0
+            return Finished()
         before = self.context.folder(kept["retry_of"]).state
         state = self.context.folder(number).state
         if before.is_file():
             os.replace(before, state)
         try:
             finished = restore(state, model, best, history, of)
-            if finished:
+            if finished.epochs:
                 self.context.progress.done(
                     f"trial {number}   goes on with trial {kept['retry_of']} after its "
-                    f"epoch {finished}"
+                    f"epoch {finished.epochs}"
                 )
             return finished
         except UserError as error:
             aside = set_aside(state)
             line = f"trial {number}   {error}; set aside as {aside}"
             self.context.progress.done(line)
-            return 0
+            return Finished()
 
     def _curve_pruner(self, best: BestEpoch) -> CurvePruner:
         settings = self.context.settings

@@ -96,6 +96,8 @@ def test_lines_are_refused_and_empty_features_are_told(tmp_path):
         pytest.warns(AutoAI4EOWarning),
     ):
         read_areas(path)
+    with pytest.warns(AutoAI4EOWarning):
+        assert read_areas(path, reference=True).classes.tolist() == [0]
 
 
 def test_a_file_without_a_crs(tmp_path):

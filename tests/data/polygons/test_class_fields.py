@@ -111,6 +111,17 @@ def test_fewer_than_two_classes(values):
         classes_of(features(kind=values), "kind", None)
 
 
+def test_of_a_reference_one_class_is_enough_and_the_options_are_those_of_map():
+    found = classes_of(features(kind=["x", "x"]), "kind", None, reference=True)
+    assert found.names == ("x",) and found.numbers.tolist() == [0, 0]
+    with pytest.raises(UserError, match="choose one with reference_field"):
+        classes_of(features(kind=["x", "y"]), "sort", None, reference=True)
+    with pytest.raises(UserError, match=r"expected a class or more.* with reference_field"):
+        classes_of(features(kind=[None, None]), "kind", None, reference=True)
+    found = classes_of(features(kind=["1", "2"]), "kind", None, reference=True)
+    assert "--reference-class says otherwise" in found.told[0]
+
+
 def test_two_ways_of_writing_one_zone_are_one_class():
     with pytest.raises(UserError, match="two classes or more"):
         classes_of(features(kind=["101", "LCZ A"]), "kind", None)

@@ -110,6 +110,17 @@ def test_an_ending_of_no_format_is_refused(run, tmp_path, name):
     assert not any(tmp_path.iterdir())
 
 
+def test_a_mistyped_ending_is_told_with_the_nearest():
+    with pytest.raises(UserError, match=r"found \.onx \(did you mean \.onnx\?\)"):
+        format_of(Path("lcz.onx"))
+
+
+def test_a_format_that_cannot_be_quantised_names_those_that_can(run, tmp_path):
+    able = r"another format \(onnx, litert, openvino\)"
+    with pytest.raises(UserError, match=able):
+        deploy.export(run, tmp_path / "saved", "savedmodel", quantize="int8")
+
+
 def test_a_name_with_a_version_is_a_folder():
     assert format_of(Path("lcz_1.2")) == format_of(Path("lcz")) == "savedmodel"
     assert format_of(Path("lcz_1.2.onnx")) == "onnx"

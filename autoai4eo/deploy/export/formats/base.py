@@ -12,8 +12,7 @@ import keras
 import numpy as np
 
 from autoai4eo.deploy.predictors.description import target_of
-from autoai4eo.errors import UserError
-from autoai4eo.runtimes.base import FLOAT32, FileRuntime, check_backend, check_packages
+from autoai4eo.runtimes.base import FLOAT32, FileRuntime
 
 #: What files are called, by suffix.
 OF_SUFFIX = {".onnx": "onnx", ".tflite": "litert", ".keras": "keras"}
@@ -151,32 +150,3 @@ def output_of(data: Mapping[str, Any]) -> str:
         data: see `Format.write`.
     """
     return target_of(data).output
-
-
-def check(format: Format, out: Path, quantize: str | None) -> None:
-    """Checks that a format can be written here.
-
-    Raises:
-        UserError: the format lacks this quantisation, the name has another suffix,
-            Keras runs on another backend than the format needs, or a package is
-            missing.
-    """
-    if quantize not in format.tolerances:
-        ways = [way for way in format.tolerances if way is not None]
-        expected = f"one of {', '.join(ways)}" if ways else "none"
-        raise UserError(
-            f"quantize, for format {format.name}: expected {expected}, got "
-            f"{quantize!r}; leave it out, or choose another format"
-        )
-    if (other := OF_SUFFIX.get(out.suffix)) not in (None, format.name):
-        raise UserError(
-            f"{out}: expected a name for format {format.name}, found that of format "
-            f"{other}; leave --format out, or take another name"
-        )
-    if format.suffix and out.suffix != format.suffix:
-        raise UserError(
-            f"{out}: expected a name that ends with {format.suffix}; add it"
-        )
-    told = f"format {format.name}"
-    check_backend(told, format.backend, "and export again")
-    check_packages(told, format.needs, format.extra)
