@@ -135,7 +135,7 @@ def test_only_a_runs_folder_is_overwritten(tmp_path):
     model.run.mkdir()
     (model.run / "thesis.tex").write_text("years of work")
     with pytest.raises(UserError, match="expected a run's folder to overwrite"):
-        model.fit(DATA, validation_data=DATA, epochs=1, verbose=0)
+        model.fit(DATA, validation_data=OTHER, epochs=1, verbose=0)
     assert (model.run / "thesis.tex").exists()
 
 
