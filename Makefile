@@ -26,8 +26,8 @@ test: .venv/.installed-dev
 	$(IN)/pytest -n $(WORKERS) --dist loadfile
 
 slow: .venv/.installed-dev
-	$(IN)/pytest -m slow -n $(WORKERS) --dist loadfile
-	$(IN)/pytest -m timing
+	$(IN)/pytest -m slow -n $(WORKERS) --dist loadfile --timeout 3600
+	$(IN)/pytest -m timing --timeout 3600
 
 docs: .venv/.installed-dev
 	NO_MKDOCS_2_WARNING=1 $(IN)/mkdocs build --strict
