@@ -54,11 +54,11 @@ def check(format: Format, out: Path, quantize: str | None) -> None:
     if quantize not in format.tolerances:
         ways = [way for way in format.tolerances if way is not None]
         able = [name for name, one in FORMATS.items() if quantize in one.tolerances]
+        expected = f"one of {', '.join(ways)}" if ways else "none"
         more = f" ({', '.join(able)})" if able else ""
         raise UserError(
-            f"--quantize, for format {format.name}: expected "
-            f"{' or '.join(ways) or 'none'}, got {quantize!r}; leave it out, or choose "
-            f"another format{more}"
+            f"--quantize, for format {format.name}: expected {expected}, got "
+            f"{quantize!r}; leave it out, or choose another format{more}"
         )
     if (other := OF_SUFFIX.get(out.suffix)) not in (None, format.name):
         raise UserError(
