@@ -45,8 +45,8 @@ class Interrupt(keras.callbacks.Callback):
 @pytest.mark.parametrize(
     ("epochs", "when", "expected"),
     [
-        (2, "after", [0, 1]),
-        (2, 1, [0, 1, 1]),
+        pytest.param(2, "after", [0, 1], marks=pytest.mark.slow),
+        pytest.param(2, 1, [0, 1, 1], marks=pytest.mark.slow),
         (None, "after", [0, 1, 2]),
         (None, 1, [0, 1, 1, 2]),
     ],
