@@ -24,6 +24,6 @@ def main(network: str, patches: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) <= 2:
+    if len(sys.argv) <= 2 or "--help" in sys.argv:
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -105,6 +105,6 @@ def outputs(reference: Any, features: np.ndarray, kind: str) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) <= 2:
+    if len(sys.argv) <= 2 or "--help" in sys.argv:
         sys.exit(__doc__)
     main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:]))

@@ -78,6 +78,6 @@ def compare(made: Path, mask: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) <= 1:
+    if len(sys.argv) <= 1 or "--help" in sys.argv:
         sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -116,6 +116,8 @@ def _figures(
 def print_data(dataset: Any, found: Any) -> None:
     """Prints a table of each input's bands, and one of the classes or values."""
     console.print(f"{dataset.path}   {counted(len(dataset), 'sample')}")
+    # in tiles medians take the place of missing values
+    shown = _FIGURES if not _has_tiles(dataset) else _FIGURES[:-2]
     for spec in dataset.inputs:
         kinds = quantities(spec.bands, found[spec.name].p98)
         rows = [
@@ -123,12 +125,12 @@ def print_data(dataset: Any, found: Any) -> None:
                 band.name,
                 band.wavelength,
                 kinds[i],
-                *_figures(found[spec.name], i, _FIGURES).values(),
+                *_figures(found[spec.name], i, shown).values(),
             ]
             for i, band in enumerate(spec.bands)
         ]
         title = f"{spec.name}   {spec.sensor}   {spec.height}×{spec.width} pixels"
-        print_table(title, ["band", "nm", "quantity", *_FIGURES], rows)
+        print_table(title, ["band", "nm", "quantity", *shown], rows)
     if dataset.target.kind == "none":
         console.print(f"no labels: fit cannot learn from these; {TARGETS_COME_FROM}")
         return
@@ -196,10 +198,15 @@ def _print_targets(dataset: Any) -> None:
         _print_scenes(dataset, name, of)
     if pixels and pixels["ignored_pixels"]:
         left_out = pixels["ignored_pixels"] / max(1, every + pixels["ignored_pixels"])
-        console.print(
-            f"{left_out:.2%} of the pixels of all samples have no known class or no "
-            "data, lie outside of their scene, or are in another tile as well"
-        )
+        what = "have no known class or no data"
+        if _has_tiles(dataset):
+            what += ", lie outside of their scene, or are in another tile as well"
+        console.print(f"{left_out:.2%} of the pixels of all samples {what}")
+
+
+def _has_tiles(dataset: Any) -> bool:
+    """Returns whether the samples are tiles of scenes with masks."""
+    return dataset.opened.get("masks") is not None
 
 
 def _in_order(groups: np.ndarray) -> list[Any]:

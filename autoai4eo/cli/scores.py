@@ -48,7 +48,7 @@ def print_scores(scores: dict[str, Any], heading: str) -> None:
     if any(low == high for low, high in scores["intervals"].values()):
         console.print(
             "an interval of no width says nothing: every resample of these samples has "
-            "the same score, as where all are right"
+            "the same score, as where all are right, or all are wrong"
         )
     if (worst := scores.get("worst_group")) is not None:
         console.print(

@@ -299,7 +299,7 @@ def _copies(dataset: Dataset, prints: np.ndarray) -> list[Problem]:
 
 def _windows(dataset: Dataset) -> list[Problem]:
     """Returns patches that share ground with another one, as windows of a scene do."""
-    if dataset.opened:
+    if dataset.opened.get("masks") is not None:
         return []  # tiles of scenes, of which whole ones stay in one part
     shown = overlap(dataset)
     if shown.example is None:

@@ -42,6 +42,8 @@ _DARK, _BRIGHT = 10.0, 6.0  # the same where numbers or tags speak for the conve
 _SPREAD = 2.6  # weight of a spread's logarithm beside a distance: speckle is alike
 _SURE = 1.0  # by which one conversion must fit better than another of the same kind
 _SUSPECT, _GOOD = 0.75, 0.35  # see `misfit`
+# of another scale, such as one with a zero too many: a landscape differs by less
+_RESCALED, _NEAR_ENOUGH = 1.5, 0.75
 
 
 def advice(
@@ -101,6 +103,7 @@ def _of(
     return (
         _closer(names, tries, raw, read, typical)
         or (_squares(names, raw, read, typical) if radar else [])
+        or ([] if radar else _rescaled(names, raw, read, typical, offset_is_due))
         or _picture(names, raw, read, typical)
         or (_undecided(names, due, raw, read, typical) if offset_is_due else [])
     )
@@ -181,6 +184,25 @@ def _squares(
             return [
                 f"values of {listed(names, read, typical)} fit the training data much "
                 f"better after this conversion: {text}"
+            ]
+    return []
+
+
+def _rescaled(
+    names: Sequence[str],
+    raw: Values,
+    read: Values,
+    typical: Mapping[str, Typical],
+    offset_is_due: bool,
+) -> list[str]:
+    """Returns whether a usual scale fits much better than the one that is given."""
+    as_read = float(np.mean([misfit(read[n], typical[n]) for n in names]))
+    tries = optical(names, raw, offset_is_due)
+    for score, text in _fitting(names, tries, raw, typical)[:1]:
+        if score <= _NEAR_ENOUGH and score + _RESCALED <= as_read:
+            return [
+                f"values of {listed(names, read, typical)} fit the training data much "
+                f"better with another scale: {text}"
             ]
     return []
 

@@ -138,7 +138,7 @@ def test_values_have_no_share_of_themselves(run, tmp_path):
 
 def test_only_pixels_that_are_left_out_are_told(run, tmp_path):
     path = small_masks.write(tmp_path / "a.h5")
-    told = "have no known class or no data"
+    told = "have no known class or no data\n"  # and nothing of tiles of scenes
     assert told in run("inspect", path).out
     with h5py.File(path, "r+") as file:
         file["mask"][:, 0, 0] = 0

@@ -69,6 +69,19 @@ def test_the_scale_that_is_told_gives_reflectance(shares, stored, scale):
         assert np.median(values) == pytest.approx(np.median(shares[name]), rel=0.1)
 
 
+@pytest.mark.parametrize("given", [1e-3, 1e-5])
+def test_a_scale_with_a_zero_too_many_or_too_few_is_told(shares, given):
+    """Users rely on: one zero is no other unit, but another scale fits."""
+    raw = each(shares, lambda v: np.round(v * 1e4))
+    read = each(raw, lambda v: v * given)
+    (note,) = told(raw, shares, read=read)
+    assert "--scale 0.0001" in note
+    # a landscape that is a third as dark, or three times as bright, is silent
+    for times in (1 / 3, 3):
+        raw = each(shares, lambda v, t=times: np.round(v * t * 1e4))
+        assert told(raw, shares, read=each(raw, lambda v: v / 1e4)) == []
+
+
 @pytest.mark.parametrize(
     "stored",
     [lambda v: v * 400, lambda v: v * 30_000, lambda v: np.round((v + 0.2) / 2.75e-5)],

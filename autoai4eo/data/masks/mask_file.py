@@ -52,7 +52,8 @@ class MaskFile:
                 f"{path}: expected a mask of one band of class numbers, or of red, "
                 f"green and blue as bytes, found "
                 f"{counted(len(self._bands), 'band')} of {source.dtypes[0]}; write "
-                "the classes as numbers"
+                "the classes as numbers; if this is an image, give images and masks "
+                "the other way round"
             )
         self.grid = Grid.of(source)
         self.names = None if self.is_coloured else names_of(path, source)

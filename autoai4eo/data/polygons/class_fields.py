@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from autoai4eo.callers import either
 from autoai4eo.data.lcz42 import LCZ42_CLASSES
 from autoai4eo.data.lcz_names import lcz_number
 from autoai4eo.data.polygons.vector_files import FOLDER, NAME, Features
@@ -85,7 +86,7 @@ def classes_of(
                 + (
                     "--reference-class says otherwise"
                     if reference
-                    else "--no-lcz keeps them as they are"
+                    else f"{either('--no-lcz', 'lcz=False')} keeps them as they are"
                 )
             )
     else:
@@ -95,7 +96,7 @@ def classes_of(
             told.append(
                 f"{features.path}: not all values of the field {name} are local "
                 f"climate zones (not {_listed(others)}): the classes are called as "
-                "they are written; --lcz leaves the others out"
+                f"they are written; {either('--lcz', 'lcz=True')} leaves the others out"
             )
     found = np.array([place.get(value, -1) for value in values], np.int64)
     least = 1 if reference else 2

@@ -107,7 +107,10 @@ def plans_of(
             shape = (scene.grid.height, scene.grid.width)
             windows = choose(geometries, shape, rule)
             drawn = placed.rows[[g.geom_type != "Point" for g in geometries]]
-            told += _without_windows(windows, placed.rows, drawn, areas, scene, rule)
+            gone = placed.rows[[g.is_empty for g in geometries]]
+            told += _without_windows(
+                windows, placed.rows, drawn, gone, areas, scene, rule
+            )
             told += _sharing(windows, placed.rows, areas, scene, rule, len(scenes))
             plans.append(
                 Plan(
@@ -170,27 +173,38 @@ def _without_windows(
     windows: Windows,
     rows: np.ndarray,
     drawn: np.ndarray,
+    gone: np.ndarray,
     areas: Areas,
     scene: Scene,
     rule: WindowRule,
 ) -> list[str]:
-    """Returns a sentence on polygons without windows; points always have one.
+    """Returns sentences on polygons without windows; points always have one.
 
     Args:
         windows: of the scene.
         rows: see `Plan`.
         drawn: those of them that are polygons.
+        gone: those of them of which others left nothing.
         areas, scene, rule: see `plans_of`.
     """
-    few = len(set(areas.names[drawn]) - set(areas.names[rows[windows.owners]]))
+    without = set(areas.names[drawn]) - set(areas.names[rows[windows.owners]])
+    covered = without & set(areas.names[gone])
+    told = []
+    if covered:
+        told.append(
+            f"{areas.path}: {counted(len(covered), 'polygon')} without windows on "
+            f"{scene}, as polygons of other classes cover every part"
+        )
+    few = len(without - covered)
     if not few:
-        return []
+        return told
     what = "whose centre they hold"
     if rule.min_share is not None:
         what = f"that they cover to {rule.min_share:g}"
     return [
+        *told,
         f"{areas.path}: {counted(few, 'polygon')} without windows {what}, on {scene}; "
-        "a smaller --stride finds more"
+        "a smaller --stride finds more",
     ]
 
 

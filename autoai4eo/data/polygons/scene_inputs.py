@@ -73,8 +73,10 @@ def check_inputs(scene: Scene, inputs: Mapping[str, Sequence[str]], size: int) -
                 "(files of one scene have commas between them: S2.tif,S1.tif)",
                 '(files of one scene are a list in the list: [["S2.tif", "S1.tif"]])',
             )
-            + ", or choose bands that all scenes have with --input, such as "
-            "sen2=B02,B03,B04"
+            + ", or choose bands that all scenes have, such as "
+            + either(
+                "--input sen2=B02,B03,B04", 'inputs={"sen2": ["B02", "B03", "B04"]}'
+            )
         )
     if scene.grid.height < size or scene.grid.width < size:
         raise UserError(

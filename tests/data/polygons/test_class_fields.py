@@ -81,7 +81,7 @@ def test_numbers_that_may_be_something_else():
     cover = features(cover=["10", "2", "1"])
     found = classes_of(cover, "cover", None)
     assert found.numbers.tolist() == [9, 1, 0]
-    assert "--no-lcz keeps them as they are" in found.told[0]
+    assert "lcz=False keeps them as they are" in found.told[0]
     assert not classes_of(features(lcz=["10", "2"]), "lcz", None).told
     found = classes_of(cover, "cover", False)
     assert found.names == ("1", "2", "10") and found.numbers.tolist() == [2, 1, 0]

@@ -235,6 +235,26 @@ def test_overlaps_of_classes_are_counted(tmp_path, scene):
         classes(drop_overlap=True, overwrite=True)
 
 
+def test_polygons_of_which_others_leave_nothing_are_told_without_a_stride(
+    tmp_path, scene
+):
+    made = [
+        *(
+            polygons.polygon(ring, use=use)
+            for ring, use in ((TOWN, "town"), (WOOD, "wood"))
+        ),
+        polygons.polygon(polygons.square(11, 11, 2), use="wood"),
+    ]
+    path = polygons.write_geojson(tmp_path / "a.geojson", made)
+    with pytest.warns(AutoAI4EOWarning) as warned:
+        ae.data.cut_patches(
+            scene, path, tmp_path / "p.h5", field="use", drop_overlap=True, **HOW
+        )
+    told = " ".join(str(warning.message) for warning in warned)
+    assert "1 polygon without windows on" in told and "cover every part" in told
+    assert "stride finds more" not in told
+
+
 def test_windows_that_share_pixels_across_polygons_are_told(tmp_path, scene, labels):
     """A split by polygon would leak there: which users must know."""
     near = [
