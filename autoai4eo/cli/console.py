@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -62,9 +63,12 @@ def hushed() -> Iterator[None]:
 
     TensorFlow writes to the file descriptor before its settings can silence it. If an
     exception other than `UserError` is raised, the output becomes a note of it.
+    Python's warnings are shown at the end.
     """
     sys.stderr.flush()
     kept = os.dup(2)
+    show, held = warnings.showwarning, []
+    warnings.showwarning = lambda *warning, **how: held.append((warning, how))
     with tempfile.TemporaryFile() as noise:
         os.dup2(noise.fileno(), 2)
         try:
@@ -79,6 +83,9 @@ def hushed() -> Iterator[None]:
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+            warnings.showwarning = show
+            for warning, how in held:
+                show(*warning, **how)
 
 
 def told_beside(doing: str) -> AbstractContextManager[None]:

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -393,3 +394,17 @@ def test_a_command_tells_each_warning_once(run, monkeypatch):
     told = run("report", "RUN").err.splitlines()
     assert told[:2] == ["warning: mask 1 is odd", "warning: mask 2 is odd"]
     assert sum("is odd" in line for line in told) == 2
+
+
+def test_warnings_are_shown_also_where_tensorflow_is_hidden(monkeypatch, capfd):
+    """Users rely on: a warning is on standard error, whatever the command hides."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        monkeypatch.setattr(
+            warnings, "showwarning", lambda message, *_: print(message, file=sys.stderr)
+        )
+        with module.hushed():
+            os.write(2, b"noise")
+            warn("files of another network")
+    told = capfd.readouterr().err
+    assert "files of another network" in told and "noise" not in told

@@ -14,7 +14,11 @@ from autoai4eo.deploy.export.comparison import Exported, Source, compare
 from autoai4eo.deploy.export.formats import FORMATS, Format, check, format_of
 from autoai4eo.deploy.export.places import assets_beside, check_free, check_outside
 from autoai4eo.deploy.export.temperature import with_fitted_temperature
-from autoai4eo.deploy.predictors.description import target_of, target_of_run
+from autoai4eo.deploy.predictors.description import (
+    MODEL_ROLE,
+    target_of,
+    target_of_run,
+)
 from autoai4eo.deploy.predictors.networks import load_network
 from autoai4eo.errors import UserError
 from autoai4eo.files import (
@@ -156,7 +160,7 @@ def _asset(kind: Format, exported: Exported, item: Mapping[str, Any]) -> dict[st
         "href": f"./{exported.path.name}" if kind.suffix else "./",
         "type": kind.media_type,
         "title": " ".join(filter(None, (kind.name, exported.quantize))),
-        "roles": [metadata.MODEL_ROLE],
+        "roles": [MODEL_ROLE],
         # STAC 1.1 requires bands here if the properties have them
         "bands": [{"name": band["name"]} for band in item["properties"]["bands"]],
         "mlm:artifact_type": kind.artifact_type,

@@ -29,7 +29,7 @@ from autoai4eo.deploy.export.signature import (
     input_of,
 )
 from autoai4eo.deploy.predictors.description import METADATA as METADATA
-from autoai4eo.deploy.predictors.description import target_of, target_told
+from autoai4eo.deploy.predictors.description import MODEL_ROLE, target_of, target_told
 from autoai4eo.errors import UserError
 from autoai4eo.files import is_plain, read_json
 from autoai4eo.runs import phases
@@ -42,7 +42,6 @@ from autoai4eo.runs.two_figures import two_figures
 from autoai4eo.text import plural
 
 EXTENSION = "https://stac-extensions.github.io/mlm/v1.6.0/schema.json"
-MODEL_ROLE = "mlm:model"
 _WEIGHTS = "autoai4eo:weights_sha256"
 _COSTS = ("macs", "flops", "size_bytes")
 

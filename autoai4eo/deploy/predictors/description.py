@@ -12,11 +12,14 @@ from autoai4eo.data.class_colours import given_colours, hex_of
 from autoai4eo.data.sensors import canonical
 from autoai4eo.data.target import LEARNED, Target
 from autoai4eo.data.units import typical_of
-from autoai4eo.errors import UserError
+from autoai4eo.errors import UserError, warn
 from autoai4eo.runs.folder import Run
 from autoai4eo.runs.network_id import Which
+from autoai4eo.text import listed
 
 METADATA = "model.json"
+#: The role of an asset with weights, by the MLM extension.
+MODEL_ROLE = "mlm:model"
 #: In ``mlm:output``: the kind of target, names of its values, thresholds of its labels.
 TARGET = "autoai4eo:target"
 _FEW_LINES = (
@@ -97,8 +100,23 @@ def of_outputs(target: Target, outputs: Sequence[int], path: object) -> Target:
     return replace(target, shape=tuple(outputs[:2])) if of_pixels else target
 
 
+def _files_of(item: Mapping[str, Any]) -> list[str]:
+    """Returns the names of the files with weights in a STAC item, if it tells them."""
+    assets = item.get("assets")
+    return [
+        Path(str(asset["href"])).name
+        for asset in (assets.values() if isinstance(assets, Mapping) else ())
+        if isinstance(asset, Mapping)
+        and MODEL_ROLE in str(asset.get("roles"))
+        and "href" in asset
+    ]
+
+
 def read_description(
-    path: Path, shapes: Mapping[str, tuple[Any, ...]], outputs: Sequence[int]
+    path: Path,
+    shapes: Mapping[str, tuple[Any, ...]],
+    outputs: Sequence[int],
+    file: Path | None = None,
 ) -> dict[str, Any]:
     """Reads the attributes of a `Predictor` from ``model.json``.
 
@@ -111,13 +129,18 @@ def read_description(
         path: of the file.
         shapes: (N, height, width, bands) by input of the network.
         outputs: of the network, see `outputs_of`.
+        file: of the network, if it lies beside its description.
 
     Raises:
         UserError: the file does not exist, or has other inputs, bands or classes than
             the network.
+
+    Warns:
+        AutoAI4EOWarning: the description names other files.
     """
     try:
-        found = _parse(json.loads(path.read_text())["properties"], outputs)
+        item = json.loads(path.read_text())
+        found = _parse(item["properties"], outputs)
     except FileNotFoundError:
         raise UserError(
             f"{path}: expected a file with the names of the network's bands and "
@@ -136,6 +159,13 @@ def read_description(
             f"{path}: expected a STAC item with the MLM extension, found something else"
             f" ({type(error).__name__}: {error}); this suffices: {_FEW_LINES}"
         ) from None
+    named = _files_of(item)
+    if file is not None and named and file.name not in named:
+        warn(
+            f"{file}: {path.name} beside it describes {listed(named)}: if these are of "
+            "another network, the bands and classes are wrong; export this one into a "
+            "folder of its own"
+        )
     bands, target = found["bands"], found["target"]
     if set(bands) != set(shapes) or len(target.classes) != outputs[-1]:
         raise UserError(

@@ -78,7 +78,7 @@ def of_keras_file(path: str, options: Options) -> Predictor:
         fingerprint=digest(file),
         files=(file, beside),
         network=network,
-        **read_description(beside, shapes, outputs),
+        **read_description(beside, shapes, outputs, file),
     )
 
 

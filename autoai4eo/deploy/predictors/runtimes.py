@@ -110,7 +110,7 @@ def of_onnx(path: str, options: Options) -> Predictor:
         predict=lambda pixels: session.run(None, dict(pixels))[0],
         fingerprint=digest(file),
         files=(file, beside),
-        **read_description(beside, shapes, outputs),
+        **read_description(beside, shapes, outputs, file),
     )
 
 
@@ -144,7 +144,7 @@ def of_litert(path: str, options: Options) -> Predictor:
         predict=run,
         fingerprint=digest(file),
         files=(file, beside),
-        **read_description(beside, shapes, outputs),
+        **read_description(beside, shapes, outputs, file),
     )
 
 

@@ -168,6 +168,8 @@ def test_the_description_of_another_network_is_overwritten_if_asked(run, tmp_pat
     told = json.loads((tmp_path / "model.json").read_text())
     assert told["properties"]["autoai4eo:trial"] == 1
     assert list(told["assets"]) == ["n.keras"]
+    with pytest.warns(UserWarning, match=r"beside it describes n\.keras: if these are"):
+        deploy.load_predictor(tmp_path / "m.keras")
 
 
 @pytest.mark.usefixtures("checked_here")
