@@ -90,8 +90,11 @@ def trials(
     if sort is not None:
         table = sorted_by(table, sort).head(top)
     references = Run(run).read_references().get("scores")
+    asked = Run(run).read()["arguments"]
+    precision = asked.get("precision") if asked.get("judge_quantized") else None
     objectives, finalist = study.user_attrs["objectives"], trained_finalist(run)
-    _show(table, Shown(str(run), objectives, finalist, references, whole), csv, json)
+    shown = Shown(str(run), objectives, finalist, references, whole, precision)
+    _show(table, shown, csv, json)
 
 
 def pareto(
@@ -166,6 +169,7 @@ class Shown:
         finalist: of the run; a trial that is it is marked.
         references: scores of each reference by name.
         whole: whether every column is printed.
+        precision: that candidates were judged in, if that is not float32.
     """
 
     title: str
@@ -173,6 +177,7 @@ class Shown:
     finalist: NetworkId | None = None
     references: Mapping[str, Mapping[str, float]] | None = None
     whole: bool = False
+    precision: str | None = None
 
     def columns(self, trials: Any) -> list[str]:
         """The names of the columns, without those that are empty."""
@@ -202,7 +207,7 @@ def _show(found: Any, shown: Shown, csv: Path | None, json: bool) -> None:
         if any(name.startswith(VALIDATION) for name in shown.columns(found)):
             console.print(
                 "scores: of each trial's best epoch in the search, on the validation "
-                "data"
+                "data" + (f", in {shown.precision}" if shown.precision else "")
             )
 
 

@@ -34,7 +34,7 @@ import pandas as pd
 
 from autoai4eo.errors import UserError, warn
 from autoai4eo.files import check_regular, in_one_step
-from autoai4eo.nasbench.database_file import check_new, using
+from autoai4eo.nasbench.database_file import check_new, database_in, using
 from autoai4eo.networks.cell import Cell
 
 VERSION = 1
@@ -92,7 +92,7 @@ class Database:
             UserError: there is none, it is no such database, or one of another
                 version.
         """
-        self.path = Path(path)
+        self.path = database_in(Path(path))
         check_regular(self.path)
         if not self.path.is_file():
             raise UserError(

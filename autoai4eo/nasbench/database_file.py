@@ -10,6 +10,7 @@ from pathlib import Path
 
 from autoai4eo.errors import DamagedError, UserError
 from autoai4eo.files import check_can_write
+from autoai4eo.runs.folder import Run
 
 #: Errors that another try may not have.
 _LATER = (
@@ -19,8 +20,15 @@ _LATER = (
 _BEGINS = b"SQLite format 3\0"
 
 
+def database_in(path: Path) -> Path:
+    """Returns the database in a folder of ``nasbench train``; else the path itself."""
+    inside = Run(path).networks
+    return inside if path.is_dir() and inside.is_file() else path
+
+
 def is_database(path: Path) -> bool:
-    """Whether a file is an SQLite file."""
+    """Whether a file, or that in a folder of ``nasbench train``, is an SQLite file."""
+    path = database_in(path)
     if not path.is_file():  # a pipe would be waited for
         return False
     with contextlib.suppress(OSError), open(path, "rb") as file:

@@ -13,6 +13,26 @@ from autoai4eo.errors import UserError
 from autoai4eo.files import check_regular
 
 
+def check_identified(
+    path: Path, choices: Sequence[str], adjacency: Sequence[str]
+) -> None:
+    """Checks that columns of a CSV file identify its networks.
+
+    Raises:
+        UserError: none do, or two ways are given; or the path is a folder.
+    """
+    if path.is_dir():
+        raise UserError(
+            f"{path}: expected a CSV file or a database of networks, found a folder; "
+            "give a file, or the folder of `autoai4eo nasbench train`"
+        )
+    if bool(choices) == bool(adjacency):
+        raise UserError(
+            f"{path}: expected --choices or --adjacency, the columns that identify a "
+            f"network, got {'both' if choices else 'neither'}; give one of them"
+        )
+
+
 def read_frame(
     path: Path, columns: list[str], text: Sequence[str] = ()
 ) -> pd.DataFrame:

@@ -28,7 +28,12 @@ from autoai4eo.nasbench.recorded import Table
 from autoai4eo.nasbench.start import RANDOM, Start
 from autoai4eo.nasbench.summary import Searches
 from autoai4eo.search.space.suggestions import SuggestedHyperParameters
-from autoai4eo.search.strategies import STRATEGIES, SearchContext, strategy
+from autoai4eo.search.strategies import (
+    STRATEGIES,
+    CandidateSampler,
+    SearchContext,
+    strategy,
+)
 from autoai4eo.text import line
 
 #: After this many repeated proposals in a row, a random new network is trained.
@@ -37,7 +42,11 @@ _START = re.compile(r"[IWE]\d{4} |WARNING: All log messages")
 
 
 def replay(
-    table: Table, name: str, seed: int, budget: int, start: Start = RANDOM
+    table: Table,
+    tuner: str | type[CandidateSampler],
+    seed: int,
+    budget: int,
+    start: Start = RANDOM,
 ) -> np.ndarray:
     """Returns the networks that a strategy trains, in order.
 
@@ -47,7 +56,7 @@ def replay(
 
     Args:
         table: the recorded networks.
-        name: of the strategy.
+        tuner: the name of a strategy, or its class.
         seed: of the search.
         budget: distinct trainings, at most the networks of the table.
         start: which networks are trained first; the strategy learns of them as if it
@@ -67,7 +76,7 @@ def replay(
         *(table.objectives, space, max(1, budget), seed, table, {}),
         priors=table.priors,
     )
-    sampler = strategy(name, context)
+    sampler = strategy(tuner, context)
     study = optuna.create_study(
         sampler=sampler,
         directions=[

@@ -14,8 +14,8 @@ from autoai4eo.errors import UserError, warn
 from autoai4eo.learning.objectives import Objective
 from autoai4eo.nasbench.cell_table import coded_cells
 from autoai4eo.nasbench.database import NASBENCH101, Database
-from autoai4eo.nasbench.database_file import is_database
-from autoai4eo.nasbench.frame import complete, numbers, read_frame
+from autoai4eo.nasbench.database_file import database_in, is_database
+from autoai4eo.nasbench.frame import check_identified, complete, numbers, read_frame
 from autoai4eo.nasbench.recorded import Describe, Table, numbers_of
 from autoai4eo.networks.cell import Cell
 from autoai4eo.runs.pareto import minimised
@@ -53,13 +53,12 @@ def read_table(
         UserError: the file or a column does not exist, a figure is missing or no
             number, a logarithm is of 0 or less, or there are fewer than two networks.
     """
-    recorded = None
+    path, recorded = database_in(path), None
     if is_database(path):
         recorded, choices, adjacency = _recorded(path, choices, adjacency)
     if not path.exists():
-        raise UserError(f"{path}: expected a CSV file, found none")
-    if bool(choices) == bool(adjacency):
-        raise UserError("expected either --choices or --adjacency, got both or neither")
+        raise UserError(f"{path}: expected a CSV file, found none; check the path")
+    check_identified(path, choices, adjacency)
     objectives = (
         *(Objective(name, "max") for name in maximize),
         *(Objective(name, "min") for name in minimize),

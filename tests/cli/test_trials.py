@@ -161,3 +161,13 @@ def test_before_a_trial_is_complete_a_table_has_no_scores(capsys):
     printed = capsys.readouterr().out
     assert "running" in printed and "reference" not in printed
     assert "scores:" not in printed
+
+
+def test_the_precision_that_judged_is_told(capsys):
+    import pandas as pd
+
+    from autoai4eo.cli.trials import Shown, _show
+
+    row = {"trial": 0, "status": "complete", "val_accuracy": 0.5}
+    _show(pd.DataFrame([row]), Shown("RUN", (), precision="int8"), None, False)
+    assert "on the validation data, in int8\n" in capsys.readouterr().out

@@ -6,8 +6,11 @@ import time
 import pytest
 
 from autoai4eo.errors import UserError
+from autoai4eo.nasbench import read_table
 from autoai4eo.nasbench.database import CHOICES, NASBENCH101, Database, Entry
+from autoai4eo.nasbench.database_file import is_database
 from autoai4eo.networks.cell import OPERATIONS, Cell
+from autoai4eo.runs.layout import NETWORKS
 
 THREE, ONE, POOL = OPERATIONS
 CHAIN = [[0, 1, 0], [0, 0, 1], [0, 0, 0]]
@@ -44,6 +47,19 @@ def test_what_was_added_is_found(path):
     assert list(frame["val_accuracy"]) == [0.1, 0.2, 0.3]
     assert list(frame["step"]) == [0, 1, 2]
     assert list(frame["id"]) == [cell.id for cell in CELLS]
+
+
+def test_the_folder_that_holds_it_is_taken_for_it(path):
+    """Users rely on: what `nasbench train` made is given to the next command."""
+    own = path.rename(path.with_name(NETWORKS))
+    with Database(own.parent) as found:
+        assert len(found) == 3 and found.path == own
+    assert is_database(own.parent)
+    table = read_table(own.parent, maximize=["val_accuracy"], minimize=["macs"])
+    assert len(table) == 3
+    own.unlink()
+    with pytest.raises(UserError, match="found a folder; give a file, or the folder"):
+        read_table(own.parent, maximize=["val_accuracy"], minimize=[])
 
 
 def test_a_query_takes_microseconds(path):

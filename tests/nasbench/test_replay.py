@@ -229,7 +229,7 @@ def test_operations_may_leave_out_input_and_output():
     ("change", "words"),
     [
         ({"choices": ["width", "depth"]}, "expected the columns depth, found width"),
-        ({"choices": []}, "either choices or adjacency"),
+        ({"choices": []}, "expected choices or adjacency"),
         ({"maximize": [], "minimize": []}, "one or more different columns"),
         ({"maximize": ["b"]}, "expected numbers in b"),
         ({"log": ["params"]}, "log: expected an objective"),

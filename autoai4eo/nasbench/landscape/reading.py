@@ -13,7 +13,7 @@ from autoai4eo.learning.epoch_scores import RECALL
 from autoai4eo.nasbench.cells import cell_of
 from autoai4eo.nasbench.database import Architecture, Database
 from autoai4eo.nasbench.database_file import is_database
-from autoai4eo.nasbench.frame import read_frame
+from autoai4eo.nasbench.frame import check_identified, read_frame
 from autoai4eo.nasbench.landscape.networks import Landscape
 from autoai4eo.networks.cell import Cell
 
@@ -49,7 +49,9 @@ def read_landscape(
     by_epoch: dict[int, np.ndarray] = {}
     sign = -1.0 if minimize else 1.0
     if not path.exists():
-        raise UserError(f"{path}: expected a table of networks, found none")
+        raise UserError(
+            f"{path}: expected a table of networks, found none; check the path"
+        )
     if is_database(path):
         if choices or adjacency:
             raise UserError(
@@ -71,10 +73,7 @@ def read_landscape(
                     values = np.array([figures[fitness] for figures in known])
                     by_epoch[epoch] = sign * values
     else:
-        if bool(choices) == bool(adjacency):
-            raise UserError(
-                "expected either --choices or --adjacency, got both or neither"
-            )
+        check_identified(path, choices, adjacency)
         if adjacency and len(adjacency) != 2:
             raise UserError(
                 "--adjacency: expected two columns, of the matrix and of the "

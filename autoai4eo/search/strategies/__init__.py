@@ -17,6 +17,7 @@ from typing import Any
 
 import keras_tuner
 
+from autoai4eo.callers import either
 from autoai4eo.errors import UserError
 from autoai4eo.search.strategies.autokeras import (
     bayesian,
@@ -30,6 +31,7 @@ from autoai4eo.search.strategies.cost_sorted import CostSorted
 from autoai4eo.search.strategies.local_search import LocalSearch
 from autoai4eo.search.strategies.optuna_samplers import OPTUNA
 from autoai4eo.search.strategies.policy import PolicyGradient
+from autoai4eo.text import with_nearest
 
 __all__ = [
     "DEFAULT",
@@ -84,8 +86,12 @@ def check(tuner: Any) -> Any:
         tuner, CandidateSampler | keras_tuner.Oracle
     ):
         return tuner
+    own = either(
+        " (a strategy of your own is given in Python)",
+        ", or a class of autoai4eo.search.strategies.CandidateSampler or "
+        "keras_tuner.Oracle",
+    )
     raise UserError(
-        f"--tuner: expected one of {', '.join(STRATEGIES)}, or a class of "
-        f"autoai4eo.search.strategies.CandidateSampler or keras_tuner.Oracle, got "
-        f"{tuner!r}"
+        f"tuner: expected one of {', '.join(STRATEGIES)}{own}, got "
+        + with_nearest(str(tuner), STRATEGIES)
     )
