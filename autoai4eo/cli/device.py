@@ -143,5 +143,9 @@ def profile(
             f"{judged.spearman_of_macs:.3f}), median error {judged.median_error:.1%}, "
             f"90 % within {judged.p90_error:.1%}\n"
             f"written: {out}\n"
-            + (measured.doubt() or f"next: autoai4eo fit … --device-profile {out}")
+            + (
+                f"warning: {doubt}"
+                if (doubt := measured.doubt())
+                else f"next: autoai4eo fit … --device-profile {out}"
+            )
         )
