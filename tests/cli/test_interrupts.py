@@ -125,6 +125,41 @@ main()
     assert (done.returncode, done.stderr) == (status, "interrupted\n")
 
 
+@pytest.mark.usefixtures("told_of_ctrl_c")
+@pytest.mark.parametrize(
+    ("end", "status"), [("KeyboardInterrupt", 130), ("OSError", 1)]
+)
+def test_nothing_is_waited_for_after_the_end(end, status):
+    """Users rely on: Ctrl-C ends a command, whatever its data are doing.
+
+    TensorFlow's threads wait for Python while it frees their data, for ever.
+    """
+    script = f"""
+import atexit, os, sys, time
+from autoai4eo.__main__ import main
+
+class Data:
+    def __del__(self):
+        os.write(1, b"freed")
+        time.sleep(600)
+
+def reads(*_):
+    data = Data()
+    data.itself = data
+    atexit.register(os.write, 1, b"cleaned up")
+    raise {end}
+
+import autoai4eo.report.page
+autoai4eo.report.page.write_report = reads
+sys.argv = ["autoai4eo", "report", "a_run"]
+main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (status, "cleaned up")
+
+
 @pytest.mark.parametrize("command", ["demo --out", "select"])
 def test_what_cannot_be_read_is_no_traceback(command, tmp_path):
     folder = tmp_path / "run" if command == "select" else tmp_path
