@@ -72,6 +72,8 @@ def evaluate(
         from autoai4eo.learning import evaluation
         from autoai4eo.learning.evaluation import SINGLE
         from autoai4eo.runs import scoring
+        from autoai4eo.runs.data_record import is_validation
+        from autoai4eo.runs.folder import Run
         from autoai4eo.runs.network_id import network_id
 
         check_block_km(by, block_km)
@@ -105,6 +107,11 @@ def evaluate(
         noun = SINGLE[dataset.target.kind == "mask"]
         of_model = f"{model}" if trial is None else f"{network_id(trial)} of {model}"
         print_scores(scores, f"{of_model} on {data} ({counted(len(dataset), noun)})")
+        if of.run is not None and is_validation(Run(of.run).read(), dataset):
+            console.print(
+                "these are the validation data, by which the search chose the network: "
+                "on other data its scores may be lower"
+            )
 
 
 def profile(

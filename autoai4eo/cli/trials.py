@@ -90,7 +90,7 @@ def trials(
     if sort is not None:
         table = sorted_by(table, sort).head(top)
     references = Run(run).read_references().get("scores")
-    asked = Run(run).read()["arguments"]
+    asked = Run(run).read()["arguments"] if Run(run).exists else {}
     precision = asked.get("precision") if asked.get("judge_quantized") else None
     objectives, finalist = study.user_attrs["objectives"], trained_finalist(run)
     shown = Shown(str(run), objectives, finalist, references, whole, precision)

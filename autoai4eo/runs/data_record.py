@@ -129,6 +129,17 @@ def is_synthetic(asked: Mapping[str, Any]) -> bool:
     return any(known.get("synthetic", False) for known in asked["data"].values())
 
 
+def is_validation(asked: Mapping[str, Any], dataset: Dataset) -> bool:
+    """Returns whether data are the validation data of a run.
+
+    Args:
+        asked: the content of run.json.
+        dataset: the data.
+    """
+    known = asked["data"].get("validation", {})
+    return bool(known.get("fingerprint") == dataset.fingerprint())
+
+
 def target_kind(asked: Mapping[str, Any]) -> str:
     """Returns the kind of a run's target; earlier versions knew only ``"class"``.
 

@@ -55,9 +55,11 @@ class Evaluation:
 
     @property
     def told_data(self) -> str:
-        """The name of the data, and whether the network learned from them."""
+        """The name of the data, and what they were to the network, if anything."""
         learned = self.data.get("learned_from")
-        return f"{self.name} ({' and '.join(learned)} data)" if learned else self.name
+        if learned:
+            return f"{self.name} ({' and '.join(learned)} data)"
+        return self.name if self.is_unseen else f"{self.name} (validation data)"
 
     @property
     def date(self) -> str:

@@ -193,6 +193,11 @@ def test_evaluate_prints_scores_intervals_calibration_and_references(
     assert len(scores["reliability"]) == 15
 
 
+def test_evaluate_tells_the_data_that_chose_the_network(finished, so2sat, run):
+    chose = "these are the validation data, by which the search chose the network"
+    assert chose in run("evaluate", finished, so2sat / "validation.h5").out
+
+
 def test_evaluate_tells_the_worst_city(finished, so2sat, run):
     data = so2sat / "testing.h5"
     told = run("evaluate", finished, data, "--by", "city").out

@@ -202,7 +202,7 @@ def test_a_csv_is_read(tmp_path):
             "a column of numbers as fit",
         ),
         ("a,f\n1,inf\n2,1\n3,2\n", {"choices": ["a"]}, "expected finite numbers below"),
-        ("a,f\n1,1\n2,2\n3,3\n", {}, "either choices or adjacency"),
+        ("a,f\n1,1\n2,2\n3,3\n", {}, "expected choices or adjacency"),
         ("a,f\n1,1\n2,2\n3,3\n", {"adjacency": ["a"]}, "expected two columns"),
         ("a,g\n1,1\n2,2\n3,3\n", {"choices": ["a"]}, "expected the columns f"),
     ],

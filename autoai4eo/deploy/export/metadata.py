@@ -143,7 +143,7 @@ def item(
                 **beside_references(told),
             },
             "autoai4eo:evaluations": scores_on_other_data(
-                run, trial, chosen, evaluation
+                run, trial, chosen, evaluation, calibrated
             ),
             "autoai4eo:level": levels.pop() if len(levels) == 1 else None,
             "autoai4eo:map_step": known["arguments"].get("map_step"),

@@ -11,6 +11,8 @@ from autoai4eo.learning.verdict import title, verdict
 from autoai4eo.runs.evaluations import evaluations_of
 from autoai4eo.runs.network_id import NetworkId, Which, scored_in
 
+_CALIBRATION = "expected_calibration_error"
+
 
 def scores_on_validation(
     kind: str, evaluation: Mapping[str, Any], of_trial: Mapping[str, float]
@@ -72,11 +74,16 @@ def beside_references(
 
 
 def scores_on_other_data(
-    run: Path, trial: Which, chosen: NetworkId, finalist: Mapping[str, Any]
+    run: Path,
+    trial: Which,
+    chosen: NetworkId,
+    finalist: Mapping[str, Any],
+    calibrated: bool,
 ) -> list[dict[str, Any]]:
     """Returns the scores of the network on data that it has not seen.
 
-    It neither learned from these nor was chosen by them. The latest come first.
+    It neither learned from these nor was chosen by them. The latest come first. Its
+    calibration was measured before it was calibrated.
     """
     is_finalist = trial is None
     network = finalist.get("network") if is_finalist else None
@@ -92,7 +99,7 @@ def scores_on_other_data(
                     "interval_95": one.scores.get("intervals", {}).get(name),
                 }
                 for name in METRICS
-                if name in one.scores
+                if name in one.scores and not (calibrated and name == _CALIBRATION)
             },
             **beside_references(one.scores, one.name),
         }

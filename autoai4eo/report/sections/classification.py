@@ -37,8 +37,12 @@ def section(scores: dict[str, Any], classes: Sequence[str]) -> Markup:
 def _calibration(scores: dict[str, Any]) -> str:
     if "temperature" not in scores:
         return ""
+    before = scores.get("expected_calibration_error")
+    after = scores["calibrated_expected_calibration_error"]
+    worse = before is not None and after >= before
+    told = f"Divided by a temperature of {scores['temperature']:.2f}"
     return (
-        f"Divided by a temperature of {scores['temperature']:.2f}, which was fitted to "
-        "these samples, its logits have a calibration error of "
-        f"{scores['calibrated_expected_calibration_error']:.3f}."
+        f"{told}, at which the classes of these samples are most likely, its "
+        "logits have a calibration error of "
+        f"{after:.3f}{', which is no gain: do not calibrate it' if worse else ''}."
     )
