@@ -20,7 +20,8 @@ def main(images: str, out: str) -> None:
     classifier.fit(training, validation_data=validation, epochs=10)
     for name, figures in classifier.evaluate(testing)["per_class"].items():
         print(f"{name:24} recall {figures['recall']:.3f}")
-    print("written:", classifier.export(Path(out) / "eurosat.keras", format="keras"))
+    file = classifier.export(Path(out) / "eurosat.keras", overwrite=True)
+    print("written:", file)
 
 
 if __name__ == "__main__":

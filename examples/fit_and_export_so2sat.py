@@ -21,8 +21,8 @@ def main(training: str, validation: str, testing: str, out: str) -> None:
     print(classifier.trials()[["trial", "status", "val_cohen_kappa", "macs"]])
     scores = classifier.evaluate(testing)
     print({k: scores[k] for k in ("accuracy", "average_accuracy", "cohen_kappa")})
-    print("written:", classifier.export(Path(out) / "savedmodel"))
-    print("written:", classifier.export(Path(out) / "lcz.onnx", format="onnx"))
+    print("written:", classifier.export(Path(out) / "savedmodel", overwrite=True))
+    print("written:", classifier.export(Path(out) / "lcz.onnx", overwrite=True))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from autoai4eo.callers import either
 from autoai4eo.compact.complexity import Complexity, complexity
 from autoai4eo.compact.halves import Halves
 from autoai4eo.compact.network import check_sizes
@@ -87,8 +88,8 @@ def search(
             return _searched(Run(folder), train, data, settings, callbacks, tell)
         except NonFiniteLossError as error:
             raise SearchError(
-                f"{folder}: {error}; remove its compact.json, and search with another "
-                "seed or a smaller constant"
+                f"{folder}: {error}; search in another folder, with another seed or a "
+                "smaller constant"
             ) from error
 
 
@@ -158,16 +159,23 @@ def _recorded(run: Run, asked: Mapping[str, Any]) -> dict[str, Any]:
         if (known := record["settings"].get(name)) != value:
             raise UserError(
                 f"{run.path}: expected the options of the compact search that was "
-                f"begun there, found {name} {value} in place of {known}; choose "
-                "another folder, or remove compact.json"
+                f"begun there, found {_option(name)} {value} in place of {known}; give "
+                "them as before, or choose another folder"
             )
     if record["data"].get("fingerprint") != asked["data"]["fingerprint"]:
         raise UserError(
             f"{run.path}: expected the data that the compact search was begun with "
             f"({record['data'].get('path')}), found other data "
-            f"({asked['data']['path']}); choose another folder, or remove compact.json"
+            f"({asked['data']['path']}); choose another folder"
         )
     return record
+
+
+def _option(setting: str) -> str:
+    """Returns the option of `compact search` for one of `CompactSettings`."""
+    of_search = setting in ("epochs", "batch_size")
+    option = f"--{'search-' if of_search else ''}{setting.replace('_', '-')}"
+    return either(option, setting)
 
 
 def _costs(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from autoai4eo.callers import either
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.data.spatial_blocks import SPATIAL_BLOCK, check_block_km, spatial_blocks
 from autoai4eo.errors import UserError
@@ -40,8 +41,8 @@ def members(dataset: Dataset, group: str, block_km: float | None = None) -> np.n
     named = f"name one of these ({', '.join(there)})" if there else "leave it out"
     raise UserError(
         f"{dataset.path}: expected a group called {group}, found "
-        f"{', '.join(dataset.groups) or 'none'}; {named}, or give a CSV file to split "
-        "by"
+        f"{', '.join(dataset.groups) or 'none'}; {named}"
+        + either("", ", or split by a CSV file (groups=)")
     )
 
 

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from autoai4eo.callers import either
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError
 
@@ -59,7 +60,8 @@ def spatial_blocks(dataset: Dataset, block_km: float | None = None) -> np.ndarra
             + (
                 f"take a group of the data ({', '.join(dataset.groups)})"
                 if dataset.groups
-                else "leave the group out, or give a CSV file to split by"
+                else "leave the group out"
+                + either("", ", or split by a CSV file (groups=)")
             )
         )
     wrong = ~(np.isfinite(found).all(axis=1) & (np.abs(found) <= (360, 90)).all(axis=1))

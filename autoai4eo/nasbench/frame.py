@@ -52,7 +52,9 @@ def read_frame(
             warnings.simplefilter("error", pd.errors.ParserWarning)
             frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), index_col=False)
     except FileNotFoundError:
-        raise UserError(f"{path}: expected a CSV file, found none") from None
+        raise UserError(
+            f"{path}: expected a CSV file, found none; check the path"
+        ) from None
     except pd.errors.ParserWarning:
         raise UserError(
             f"{path}: expected as many values in a row as the header has names, found "

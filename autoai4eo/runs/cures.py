@@ -15,6 +15,6 @@ REPORT = "restore it from a copy, or remove it: the report is written without it
 REPEAT = "remove it: `autoai4eo fit` with the same arguments trains it again"
 SELECTION = "remove it: `autoai4eo fit` with the same arguments makes it again"
 COMPACT = (
-    "restore it from a copy, or remove it: `autoai4eo compact search` with the same "
-    "arguments makes it again"
+    "restore it from a copy, or search again in another folder with `autoai4eo compact "
+    "search`"
 )

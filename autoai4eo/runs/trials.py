@@ -140,6 +140,17 @@ def judged(study: optuna.Study) -> list[FrozenTrial]:
     return full or complete
 
 
+def largest_group(study: optuna.Study) -> list[FrozenTrial]:
+    """Returns the complete trials that were trained alike, of the kind with most.
+
+    These are the trials by a proxy, or those that were trained in full.
+    """
+    complete = [t for t in trials_of(study) if t.state == TrialState.COMPLETE]
+    full = [t for t in complete if FULL_TRAINING_OF in t.user_attrs]
+    cheaper = [t for t in complete if FULL_TRAINING_OF not in t.user_attrs]
+    return max(cheaper, full, key=len)
+
+
 def best_trial(study: optuna.Study) -> FrozenTrial:
     """Returns the complete trial that is best by the first objective, see `by_rank`.
 

@@ -125,10 +125,10 @@ class Session:
             elif error := Run(run).damage():
                 aside = set_aside(Run(run).json)
                 self.tell(f"{error}; set aside as {aside.name}")
-            self._tell_trainings(arguments)
             tuner = Tuner(graph, self.settings, run)
             tuner.priors = priors
             tuner.connect()
+            self._tell_trainings(arguments)
             about = tuner.instrument(say=self.tell).about()
             record_instrument(tuner.study, run, self.settings, graph, about, self.tell)
             begun_with = {

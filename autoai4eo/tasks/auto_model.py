@@ -237,7 +237,10 @@ class AutoModel(GraphData, Finalists):
             arguments = {"epochs": epochs, "batch_size": batch_size, "loss": name}
             refits = data.whole is not None
             of_task = task_record(self._made_of(), training, class_weight, refits)
-            of = graph, found, arguments, of_task, priors_of(graph, self.settings)
+            priors = priors_of(graph, self.settings)
+            for prior in priors:
+                tell(f"prior {prior.name}: {counted(len(prior.values), 'network')}")
+            of = graph, found, arguments, of_task, priors
             with session.opened(*of) as self.tuner:
                 self._finalist, self._training = None, training
                 if references:

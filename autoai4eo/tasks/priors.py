@@ -19,7 +19,8 @@ from autoai4eo.nasbench.database import Database
 from autoai4eo.nasbench.database_file import is_database
 from autoai4eo.nasbench.frame import read_frame
 from autoai4eo.networks.cell import Cell
-from autoai4eo.runs.study import judged, open_study
+from autoai4eo.runs.study import open_study
+from autoai4eo.runs.trials import largest_group
 from autoai4eo.search.settings import SearchSettings
 from autoai4eo.search.space.base import Values
 from autoai4eo.search.space.graph import Graph
@@ -117,8 +118,13 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _networks(path: Path) -> Iterator[Network]:
+    if not path.exists():
+        raise UserError(
+            f"{path}: expected a run, a database of networks or a CSV file, found "
+            "none; check the path of --prior"
+        )
     if path.is_dir():
-        for trial in judged(open_study(path)):
+        for trial in largest_group(open_study(path)):
             kept = trial.user_attrs
             yield kept["hyperparameters"], kept["metrics"]
     elif is_database(path):

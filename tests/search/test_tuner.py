@@ -8,12 +8,15 @@ import pytest
 import small
 
 import autoai4eo as ae
-from autoai4eo.errors import UserError
+from autoai4eo.errors import AutoAI4EOWarning, UserError
+from autoai4eo.learning.objectives import parse_objectives
 from autoai4eo.runs import front
 from autoai4eo.runs.folder import alone
 from autoai4eo.runs.study import open_study, trials_table
 from autoai4eo.search import stopping
+from autoai4eo.search.ensembles import library
 from autoai4eo.search.strategies import limits
+from autoai4eo.tasks.priors import read_priors
 
 pytestmark = pytest.mark.usefixtures("in_process")
 DATA = small.dataset()
@@ -379,6 +382,12 @@ def test_a_proxy_judges_candidates_and_the_best_are_trained_in_full(tmp_path):
     ]
     model.fit(DATA, **given)  # is over
     assert len(model.trials()) == 6
+    # a later search learns from the more of them, an ensemble has those trained in full
+    (prior,) = read_priors([model.run], parse_objectives("val_loss"), ["learning_rate"])
+    assert len(prior.values) == 4
+    with pytest.warns(AutoAI4EOWarning, match="4 networks that proxy trained left out"):
+        candidates = library.candidates(model.run, study, {})
+    assert {one.trial.number for one in candidates} == {4, 5}
 
 
 @pytest.mark.slow

@@ -76,6 +76,11 @@ def test_a_table_that_tells_nothing_is_refused(tmp_path, text, expected):
         read_priors([path], KAPPA, NAMES)
 
 
+def test_a_prior_that_is_not_there_is_told():
+    with pytest.raises(UserError, match=r"RUN_LNG: expected a run, .*check the path"):
+        read_priors(["RUN_LNG"], KAPPA, NAMES)
+
+
 def test_only_cost_aware_learns_from_priors(tmp_path, table):
     with pytest.raises(UserError, match="prior: expected the strategy cost-aware"):
         small.model(tmp_path, tuner="random", prior=[table])

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 import optuna
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from autoai4eo.data.dataset import Dataset
 from autoai4eo.errors import UserError, warn
@@ -32,7 +32,9 @@ from autoai4eo.runs.belonging import file_of
 from autoai4eo.runs.front import check_comparable
 from autoai4eo.runs.study import judged, objectives_of
 from autoai4eo.runs.trial_folder import NETWORK
+from autoai4eo.runs.trials import trials_of
 from autoai4eo.search.ensembles.pixels import PixelSample
+from autoai4eo.text import counted
 
 _BLOCK = 1 << 16  # samples that are scored at a time
 
@@ -160,6 +162,12 @@ def candidates(
         raise UserError(
             f"{run}: expected a search with trained networks, found none; "
             "`autoai4eo fit` with the same folder resumes it"
+        )
+    every = sum(t.state == TrialState.COMPLETE for t in trials_of(study))
+    if cheaper := every - len(complete):
+        warn(
+            f"{run}: {counted(cheaper, 'network')} that --proxy trained left out: only "
+            "those that were trained in full compare"
         )
     check_comparable("ensemble", complete, limits)
     found = []
