@@ -39,7 +39,7 @@ def test_a_search_is_a_run(run, data, tmp_path):
     assert again.status == 0, again.err
     assert "over already" in again.out
     other = run(*given, "--seed", 1)
-    assert other.status == 2 and "found seed 1 in place of 0" in other.err
+    assert other.status == 2 and "found --seed 1 in place of 0" in other.err
 
 
 @pytest.mark.slow
