@@ -195,9 +195,12 @@ def _rescaled(
     typical: Mapping[str, Typical],
     offset_is_due: bool,
 ) -> list[str]:
-    """Returns whether a usual scale fits much better than the one that is given."""
-    as_read = float(np.mean([misfit(read[n], typical[n]) for n in names]))
+    """Returns whether a usual scale fits much better than an unusual one."""
     tries = optical(names, raw, offset_is_due)
+    for one in tries:
+        if all(np.allclose(one.of(n, raw[n]), read[n]) for n in names):
+            return []  # it is usual; the landscape is another
+    as_read = float(np.mean([misfit(read[n], typical[n]) for n in names]))
     for score, text in _fitting(names, tries, raw, typical)[:1]:
         if score <= _NEAR_ENOUGH and score + _RESCALED <= as_read:
             return [

@@ -107,10 +107,14 @@ def test_what_is_no_record_is_a_line_with_a_cure(begun, change, found):
 @pytest.mark.parametrize("content", ["", "{", "[]", "\0" * 20])
 def test_a_damaged_file_is_a_line_with_a_cure(begun, content):
     begun.compact.write_text(content)
-    with pytest.raises(DamagedError, match=r"compact\.json: expected JSON.*in another folder"):
+    with pytest.raises(
+        DamagedError, match=r"compact\.json: expected JSON.*in another folder"
+    ):
         begun.read_compact()
     # also where it explains why there is no run
-    with pytest.raises(DamagedError, match=r"compact\.json: expected JSON.*in another folder"):
+    with pytest.raises(
+        DamagedError, match=r"compact\.json: expected JSON.*in another folder"
+    ):
         begun.read()
 
 
