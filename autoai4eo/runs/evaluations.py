@@ -59,7 +59,7 @@ class Evaluation:
         learned = self.data.get("learned_from")
         if learned:
             return f"{self.name} ({' and '.join(learned)} data)"
-        return self.name if self.is_unseen else f"{self.name} (validation data)"
+        return self.name if self.is_unseen else f"{self.name} (seen in the search)"
 
     @property
     def date(self) -> str:
