@@ -206,8 +206,9 @@ def _tell(out: Path, target: str) -> None:
         f"{counted(scenes, 'scene')}; {inputs}",
         soft_wrap=True,
     )
-    of_class = ["polygons"] if target == "class" else []
-    print_table("", ["class", *of_class, "patches"], rows)
+    # a patch with a mask counts for each class in it
+    counts = ["polygons", "patches"] if target == "class" else ["patches with it"]
+    print_table("", ["class", *counts], rows)
     console.print(
         f"next: autoai4eo fit {quote(str(out))} --group polygon --out RUN",
         soft_wrap=True,

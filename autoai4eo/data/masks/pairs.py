@@ -111,6 +111,13 @@ def _of_folders(source: Path, masks: Path) -> list[Pair]:
         name = str(path.relative_to(source).with_suffix(""))
         pairs.append(Pair(name, (path,), mine[0]))
     alone += [path for path in found if path not in used]
+    if not pairs:
+        raise UserError(
+            f"{source}: expected scenes with the names of the masks, as a_mask.tif or "
+            f"a.tif of a.tif, found {scenes[0].name} and the like there and "
+            f"{found[0].name} and the like in {masks}; check that both folders belong "
+            "together"
+        )
     if alone:
         raise UserError(
             f"{source}: expected a mask for each scene and a scene for each mask, as "
