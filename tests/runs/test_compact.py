@@ -100,7 +100,9 @@ def test_what_is_no_record_is_a_line_with_a_cure(begun, change, found):
         begun.read_compact()
     told = str(error.value)
     assert told.startswith(f"{begun.compact}: ") and found in told
-    assert told.endswith("search` with the same arguments makes it again")
+    assert told.endswith(
+        "search again in another folder with `autoai4eo compact search`"
+    )
     assert len(told) < 450
 
 

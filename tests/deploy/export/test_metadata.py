@@ -161,7 +161,10 @@ def test_the_verdict_on_unseen_data_stands_first(run, item, so2sat, tmp_path):
     for part in ("validation", "testing"):
         data = ae.open_dataset(so2sat / f"{part}.h5")
         evaluations.keep(copy, data, scores, None, kept)
-    (one,) = scores_on_other_data(copy, None, finalist_in(kept), kept)
+    (one,) = scores_on_other_data(copy, None, finalist_in(kept), kept, False)
+    (other,) = scores_on_other_data(copy, None, finalist_in(kept), kept, True)
+    # a calibrated network has another calibration, which was not measured
+    assert one["metrics"].keys() - other["metrics"] == {"expected_calibration_error"}
     assert one["verdict"] == verdict(against, "testing.h5")
     properties = {**item["properties"], "autoai4eo:evaluations": [one]}
     written = model_card.render({**item, "properties": properties})
