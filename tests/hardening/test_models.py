@@ -173,13 +173,20 @@ CONFIGS = {
     "a private file": vocabulary,
     "a function": runs_code,
     "layers of text": lambda told: {**told, "config": {"layers": "abc"}},
+    # TensorFlow waits ten seconds for memory
     "a size that no memory has": lambda told: told["config"]["layers"][1][
         "config"
     ].update(filters=2**50),
 }
 
 
-@pytest.mark.parametrize("what", CONFIGS)
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if "memory" in name else [])
+        for name in CONFIGS
+    ],
+)
 def test_a_keras_file_with_another_config_is_told(changed, what):
     path = changed("config.json", config(CONFIGS[what]))
     refused("expected a network saved by Keras", path)

@@ -319,6 +319,7 @@ def test_of_values_the_mean_of_values_is_taken_without_their_spread(tmp_path):
     assert model.predict(pixels).shape == (48, 2)
 
 
+@pytest.mark.slow
 def test_members_can_be_trained_anew_on_all_data(model, fitted):
     model.tuner = Tuner(fitted.tuner.graph, model.settings, model.run)
     model.tuner.connect()

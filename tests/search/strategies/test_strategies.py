@@ -96,7 +96,9 @@ def twelve_widths(hp):
     return 1 / sum(widths), costs
 
 
-@pytest.mark.parametrize("name", ["cost-aware", "cost-sorted"])
+@pytest.mark.parametrize(
+    "name", ["cost-aware", pytest.param("cost-sorted", marks=pytest.mark.slow)]
+)
 def test_networks_within_a_limit_are_found_where_they_are_rare(name):
     sampler = sampler_of(name, 0, limits={"macs": 300}, build=twelve_widths)
     study = optuna.create_study(sampler=sampler)

@@ -137,6 +137,7 @@ def test_a_selection_of_another_run_is_damaged(cross_validated, tmp_path):
         read_selection(model.run)
 
 
+@pytest.mark.slow
 def test_the_rule_alone_resamples_the_validation_data(tmp_path):
     model = fit(tmp_path, rule="one-se")
     found = read_selection(model.run)
