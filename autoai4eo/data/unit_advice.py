@@ -178,14 +178,8 @@ def _squares(
 ) -> list[str]:
     """Returns whether radar values fit much better as amplitude, or as power."""
     tries = squared(names, typical)
-    as_read = float(np.mean([misfit(read[n], typical[n]) for n in names]))
-    for score, text in _fitting(names, tries, raw, typical)[:1]:
-        if score <= _GOOD and score + _SUSPECT <= as_read:
-            return [
-                f"values of {listed(names, read, typical)} fit the training data much "
-                f"better after this conversion: {text}"
-            ]
-    return []
+    what = "after this conversion"
+    return _much_better(what, names, tries, raw, read, typical, _GOOD, _SUSPECT)
 
 
 def _rescaled(
@@ -198,14 +192,32 @@ def _rescaled(
     """Returns whether a usual scale fits much better than an unusual one."""
     tries = optical(names, raw, offset_is_due)
     for one in tries:
-        if all(np.allclose(one.of(n, raw[n]), read[n]) for n in names):
+        # whatever the offset
+        if all(np.isclose(np.ptp(one.of(n, raw[n])), np.ptp(read[n])) for n in names):
             return []  # it is usual; the landscape is another
+    at_most = _NEAR_ENOUGH, _RESCALED
+    return _much_better(
+        "with another scale", names, tries, raw, read, typical, *at_most
+    )
+
+
+def _much_better(
+    what: str,
+    names: Sequence[str],
+    tries: Sequence[Conversion],
+    raw: Values,
+    read: Values,
+    typical: Mapping[str, Typical],
+    good: float,
+    gain: float,
+) -> list[str]:
+    """Returns a sentence if a conversion fits well, and much better."""
     as_read = float(np.mean([misfit(read[n], typical[n]) for n in names]))
     for score, text in _fitting(names, tries, raw, typical)[:1]:
-        if score <= _NEAR_ENOUGH and score + _RESCALED <= as_read:
+        if score <= good and score + gain <= as_read:
             return [
                 f"values of {listed(names, read, typical)} fit the training data much "
-                f"better with another scale: {text}"
+                f"better {what}: {text}"
             ]
     return []
 

@@ -80,6 +80,9 @@ def test_a_scale_with_a_zero_too_many_or_too_few_is_told(shares, given):
     for times in (1 / 3, 3):
         raw = each(shares, lambda v, t=times: np.round(v * t * 1e4))
         assert told(raw, shares, read=each(raw, lambda v: v / 1e4)) == []
+    # nor is a dark place of a product with an offset, which the user gave
+    raw = each(shares, lambda v: np.round(v * 1200 + 1000))
+    assert told(raw, shares, read=each(raw, lambda v: v / 1e4 - 0.1)) == []
 
 
 @pytest.mark.parametrize(
